@@ -1,0 +1,195 @@
+"""The compiled catalog: what `configs/` says, immutable, checked, and named by the hash of its content.
+
+Durations are milliseconds, money is minor units, dates are UTC instants. A catalog keeps the plain document that it was
+compiled from, so that a journal can name a version and a restart can compile it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from engine.conditions import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to reach a person. `address` is the namespace of the identifier that it needs; empty where none is needed.
+
+    `settings` are the adapter's own (host, port, sender …); credentials are named by environment variable, never held.
+    """
+
+    id: str
+    provider: str
+    address: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A place in a front end. `default` is what it shows when no action is chosen."""
+
+    id: str
+    channel: str
+    default: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why a message is sent. `channels` need consent for it; `default` holds where nothing was recorded."""
+
+    id: str
+    channels: frozenset[str]
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form of an action; `content` by channel (an e-mail has `subject` and `template`, web has `content`)."""
+
+    id: str
+    weight: float
+    content: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Propensity:
+    """How likely the action is to be taken: a constant, or a trait that carries a batch score (`default` without it)."""
+
+    constant: float | None
+    trait: str | None
+    default: float
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a decision can choose. `facts` is what `$action.…` reads."""
+
+    id: str
+    tier: str
+    purpose: str
+    channels: tuple[str, ...]
+    placements: frozenset[str]
+    category: str | None
+    value_minor: int
+    weight: float
+    propensity: Propensity
+    valid_from_ms: int | None
+    valid_until_ms: int | None  # exclusive
+    eligible: Condition
+    variants: tuple[Variant, ...]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `limit` matching places with time > now − `per_ms`. An absent field of `match` matches everything."""
+
+    id: str
+    limit: int
+    per_ms: int
+    match: Mapping[str, frozenset[str]]  # keys: channel, tier, action, purpose, category, group
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Holds every action of `tier` (None: any) while `when` is true for it."""
+
+    id: str
+    tier: str | None
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event by name, with a condition on its properties (a `where` matcher tree, see `engine.conditions`)."""
+
+    event: str
+    where: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """Ends runs of `tier` (None: any) when its event happens. Its reason is `stop.<id>`."""
+
+    id: str
+    on: Trigger
+    tier: str | None
+
+
+StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
+
+    send:     action, channel, on_held (continue | exit | wait)
+    wait:     for_ms, reset_on
+    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
+    branch:   arms ((condition, target), …) tried in order, else `target`
+    jump:     target
+    exit:     reason
+    """
+
+    id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
+    kind: StepKind
+    action: str = ""
+    channel: str = ""
+    on_held: str = "continue"
+    for_ms: int = 0
+    reset_on: frozenset[str] = frozenset()
+    event: Trigger | None = None
+    on_event: int = 0
+    on_timeout: int = 0
+    arms: tuple[tuple[Condition, int], ...] = ()
+    target: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A program over time for one customer, started by its trigger, one run per value of `key`."""
+
+    id: str
+    tier: str
+    trigger: Trigger
+    when: Condition  # entry condition on the profile, beside the trigger
+    key: str | None  # path in the event's properties
+    after_ms: int  # from the end of the last run of that key
+    concurrent: int
+    stops: tuple[StopRule, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version."""
+
+    version: str  # 16 hex digits of the document's blake2b
+    document: bytes  # canonical msgpack of {file: plain data}, templates included
+    zone: str
+    tzdata: str
+    currency: str
+    language: str
+    lateness_ms: int
+    reserve_ms: int  # how long a decision holds its places (30 min)
+    channels: Mapping[str, Channel]
+    placements: Mapping[str, Placement]
+    purposes: Mapping[str, Purpose]
+    consent_events: frozenset[str]  # track events that carry consent: {purpose, channel, granted}
+    actions: Mapping[str, Action]  # sorted by id
+    journeys: Mapping[str, Journey]  # sorted by id
+    caps: tuple[Cap, ...]
+    suppressions: tuple[Suppression, ...]
+    stops: tuple[StopRule, ...]
+    segments: Mapping[str, Condition]
+    sources: Mapping[str, str]  # name of a source → its channel
+    templates: Mapping[str, str]
+    blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
+    archive: dict[str, Catalog] = field(default_factory=dict)
+
+    def of_version(self, version: str) -> Catalog:
+        """This catalog, or the older one that a run names; this one where the older is gone."""
+        return self if version == self.version else self.archive.get(version, self)

@@ -1,0 +1,153 @@
+"""What can go wrong, whose fault it is, and whether trying again helps.
+
+SegueError        a code from a closed list, a one-line message, the field or file:line at fault
+├─ InvalidInput   the caller's fault: a 400, a line in `rejected`, or a dead letter
+│  ├─ Unauthorised, Forbidden, NotFound, TooLarge
+├─ CatalogError   the configuration's fault: carries every problem, not only the first
+├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2
+├─ TryAgain       Overloaded(retry_after_ms), Moved(to), NotReady
+├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
+└─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
+
+Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives pickling.
+"""
+
+from __future__ import annotations
+
+
+class SegueError(Exception):
+    """An error with a code that programs read and a one-line message that people read."""
+
+    code = "error"
+
+    def __init__(self, message: str = "", field: str = "") -> None:
+        super().__init__(message, field)
+        self.message = message
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class InvalidInput(SegueError):
+    """What the caller sent cannot be used; `field` says where."""
+
+    code = "invalid_input"
+
+
+class Unauthorised(InvalidInput):
+    """No key, or one that is not known."""
+
+    code = "unauthorised"
+
+
+class Forbidden(InvalidInput):
+    """A known key without the right to do this."""
+
+    code = "forbidden"
+
+
+class NotFound(InvalidInput):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class TooLarge(InvalidInput):
+    """More bytes than the contract allows."""
+
+    code = "too_large"
+
+
+class CatalogError(SegueError):
+    """The configuration cannot be compiled; `problems` holds a line for each fault as `file:line: path: message`."""
+
+    code = "invalid_catalog"
+
+    def __init__(self, problems: tuple[str, ...] = ()) -> None:
+        Exception.__init__(self, problems)
+        self.problems = tuple(problems)
+        self.message = "; ".join(self.problems)
+        self.field = ""
+
+
+class UsageError(SegueError):
+    """A command was used wrongly, or the machine does not allow what it asks for."""
+
+    code = "usage"
+
+
+class TryAgain(SegueError):
+    """Nothing was done; the same call with the same ids may succeed later."""
+
+    code = "try_again"
+
+
+class Overloaded(TryAgain):
+    """A bounded queue is full."""
+
+    code = "overloaded"
+
+    def __init__(self, retry_after_ms: int = 1000) -> None:
+        Exception.__init__(self, retry_after_ms)
+        self.retry_after_ms = retry_after_ms
+        self.message, self.field = "too many requests are waiting, try again later", ""
+
+
+class NotReady(TryAgain):
+    """A shard is not up, or the disk takes no more."""
+
+    code = "not_ready"
+
+
+class Moved(TryAgain):
+    """The profile lives elsewhere; `to` is its id."""
+
+    code = "moved"
+
+    def __init__(self, to: str = "") -> None:
+        Exception.__init__(self, to)
+        self.to = to
+        self.message, self.field = f"the profile is now {to}", ""
+
+
+class ProviderError(SegueError):
+    """A channel's provider did not take a message."""
+
+    code = "provider"
+
+
+class Refused(ProviderError):
+    """The provider said no, for good."""
+
+    code = "refused"
+
+
+class Unavailable(ProviderError):
+    """The provider could not be reached or asked to come back: surely nothing was sent."""
+
+    code = "unavailable"
+
+
+class Unknown(ProviderError):
+    """The provider may have sent it. Never blindly retried."""
+
+    code = "unknown"
+
+
+class Stop(SegueError):
+    """The process must end; whoever supervises it starts another one."""
+
+    code = "stop"
+
+
+class Corrupt(Stop):
+    """A record cannot be read; `message` says where."""
+
+    code = "corrupt"
+
+
+class Fenced(Stop):
+    """Another process holds a newer epoch of the same store."""
+
+    code = "fenced"

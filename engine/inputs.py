@@ -1,0 +1,129 @@
+"""What a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine.vocabulary import ExposureEvent
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The common ancestor; every kind has a tag of its own."""
+
+
+class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
+    """Something that happened, as Segment's tracking API tells it, with its times settled at the door.
+
+    `name` is the event's name for `track`, else `Page Viewed`, `Screen Viewed`, `Identified`, `Grouped` or `Aliased`.
+    `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
+    `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
+    """
+
+    kind: str
+    name: str
+    at_ms: int
+    received_at_ms: int
+    source: str = ""
+    channel: str = ""
+    message_id: str = ""
+    digest: str = ""
+    user_id: str = ""
+    anonymous_id: str = ""
+    previous_id: str = ""
+    identifiers: tuple[tuple[str, str], ...] = ()
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+
+
+class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
+    """All timers of this profile that are due at exactly `at_ms`."""
+
+    at_ms: int
+
+
+class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
+    """A front end asks what to show now at `placement`."""
+
+    placement: str
+    channel: str
+    request_id: str = ""
+    context: dict[str, Any] = {}
+    limit: int = 1
+    explain: bool = False
+    identifiers: tuple[tuple[str, str], ...] = ()
+
+
+class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
+    """What became of an action that a decision returned."""
+
+    decision_id: str
+    action: str
+    event: ExposureEvent
+    at_ms: int
+
+
+class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="consent"):
+    """A person granted or withdrew consent for one purpose on one channel (`*` for all channels of the purpose)."""
+
+    purpose: str
+    channel: str
+    granted: bool
+    at_ms: int
+    source: str
+    text: str = ""
+    identifiers: tuple[tuple[str, str], ...] = ()
+
+
+class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
+    """The dispatcher is about to hand this send over: may it still go?"""
+
+    send_id: str
+    dispatcher: str
+
+
+class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle"):
+    """What the provider said: `sent`, `refused`, `unknown`, or `retry` (surely not sent, try again at `retry_at_ms`)."""
+
+    send_id: str
+    outcome: str
+    detail: str = ""
+    retry_at_ms: int = 0
+
+
+class Absorb(Input, frozen=True, kw_only=True, tag="absorb"):
+    """A message to a profile: hand everything over to profile `to`."""
+
+    to: str
+
+
+class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
+    """A message to the survivor: all that the profile `origin` was. Empty `state` when only a pointer moved.
+
+    `state` is the encoded profile; `history`, `audit` and `seen` are the raw records that stand beside it.
+    """
+
+    origin: str
+    state: bytes = b""
+    history: tuple[tuple[bytes, bytes], ...] = ()
+    audit: tuple[tuple[bytes, bytes], ...] = ()
+    seen: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
+    """A message back to the absorbed profile: `to` has everything durable, become a tombstone."""
+
+    to: str
+
+
+class Claim(Input, frozen=True, kw_only=True, tag="claim"):
+    """A message to an identifier's own place: it belongs to profile `to`."""
+
+    to: str
+
+
+AnyInput = (
+    Event | TimersDue | Decide | Exposure | ConsentChange | Authorise | Settle | Absorb | HandOver | HandedOver | Claim
+)

@@ -1,0 +1,31 @@
+"""Closed words: tiers, gate reasons, outcomes, entry kinds. Clients, YAML, logs and code use the same ones."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Tier = Literal["service", "lifecycle", "promotional"]
+TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional": 2}
+
+# The gates in the order in which they are reported (design §5); a reason is the gate's word, a dot, and which one:
+# `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
+GATES: Final = ("validity", "fit", "consent", "eligibility", "suppress", "cap", "outranked")
+
+# A candidate of a decision ends in exactly one of these.
+Outcome = Literal["chosen", "dropped", "outranked"]
+
+# The life of an intended send; the last seven are final.
+SendState = Literal["decided", "handing_over", "sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"]
+FINAL_STATES: Final = frozenset({"sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"})
+
+EntryKind = Literal[
+    "event", "decision", "send", "receipt", "exposure", "consent", "journey", "timer", "stop", "merge", "split"
+]
+
+ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]
+
+NAMESPACES: Final = ("user_id", "email", "phone", "device_id", "loyalty_id", "anonymous_id")
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
