@@ -57,10 +57,9 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
-    """What became of an action that a decision returned."""
+    """What became of the action that a tracking token stands for."""
 
-    decision_id: str
-    action: str
+    token: str
     event: ExposureEvent
     at_ms: int
 
@@ -85,12 +84,11 @@ class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
 
 
 class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle"):
-    """What the provider said: `sent`, `refused`, `unknown`, or `retry` (surely not sent, try again at `retry_at_ms`)."""
+    """What the provider said: `sent`, `refused`, `unknown`, or `retry` (surely not sent). `detail` is its reference or word."""
 
     send_id: str
     outcome: str
     detail: str = ""
-    retry_at_ms: int = 0
 
 
 class Absorb(Input, frozen=True, kw_only=True, tag="absorb"):
@@ -118,6 +116,12 @@ class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
     to: str
 
 
+class Released(Input, frozen=True, kw_only=True, tag="released"):
+    """A message to a former owner: the identifier whose place is `origin` now points to somebody else."""
+
+    origin: str
+
+
 class Claim(Input, frozen=True, kw_only=True, tag="claim"):
     """A message to an identifier's own place: it belongs to profile `to`."""
 
@@ -125,5 +129,16 @@ class Claim(Input, frozen=True, kw_only=True, tag="claim"):
 
 
 AnyInput = (
-    Event | TimersDue | Decide | Exposure | ConsentChange | Authorise | Settle | Absorb | HandOver | HandedOver | Claim
+    Event
+    | TimersDue
+    | Decide
+    | Exposure
+    | ConsentChange
+    | Authorise
+    | Settle
+    | Absorb
+    | HandOver
+    | HandedOver
+    | Released
+    | Claim
 )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.conditions import Condition
+from engine.conditions import Condition, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event by name, with a condition on its properties (a `where` matcher tree, see `engine.conditions`)."""
+    """An event by name, with tests on its properties (made by `engine.conditions.build_where`)."""
 
     event: str
-    where: Condition
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,7 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
+    id_key: bytes = b""  # the workspace's secret that keys every id and draw; given by the shell, never part of the version
 
     def of_version(self, version: str) -> Catalog:
         """This catalog, or the older one that a run names; this one where the older is gone."""

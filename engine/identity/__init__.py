@@ -1,0 +1,1 @@
+"""Which profile an input is for, and how one profile absorbs another."""

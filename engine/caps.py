@@ -1,0 +1,126 @@
+"""Frequency caps: a place is reserved, then committed at hand-over or when seen, or released (Invariant 4).
+
+There is one list of places per profile; a cap is a view of it, so after an absorb, or under a new catalog, the counts are
+right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the time at
+which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts what has
+time > now − window.
+"""
+
+from __future__ import annotations
+
+from engine.catalog.compiled import Action, Cap, Catalog
+from engine.profile import Place, Profile
+from engine.turn_state import Turn
+
+_KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state
+
+
+def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: str = "", expires_ms: int = 0) -> Place:
+    """A place that is not taken yet."""
+    return Place(
+        ref=ref,
+        action=action.id,
+        channel=channel,
+        tier=action.tier,
+        purpose=action.purpose,
+        category=action.category or "",
+        group=str(action.facts.get("group") or ""),
+        placement=placement,
+        at_ms=at_ms,
+        expires_ms=expires_ms,
+    )
+
+
+def covers(cap: Cap, place: Place) -> bool:
+    """Whether a place counts under a cap."""
+    return all(getattr(place, field) in wanted for field, wanted in cap.match.items())
+
+
+def is_live(place: Place, now_ms: int) -> bool:
+    """Committed, or reserved and not expired. Expiry is computed, never written."""
+    return bool(place.left_ms) or not place.expires_ms or place.expires_ms > now_ms
+
+
+def is_capped(catalog: Catalog, place: Place) -> bool:
+    """Whether any cap counts such a place."""
+    return any(covers(cap, place) for cap in catalog.caps)
+
+
+def counted(profile: Profile, cap: Cap, now_ms: int) -> list[Place]:
+    """The live places in the cap's window, in the order in which they were taken."""
+    since = now_ms - cap.per_ms
+    return [
+        place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)
+    ]
+
+
+def full(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
+    """The first cap under which there is no room for `wanted`; None when it fits (an answer, not an error).
+
+    A place that `wanted` already holds does not stand in its own way.
+    """
+    for cap in catalog.caps:
+        if covers(cap, wanted):
+            taken = sum(place.ref != wanted.ref for place in counted(profile, cap, now_ms))
+            if taken >= cap.limit:
+                return cap
+    return None
+
+
+def reserve(profile: Profile, place: Place) -> None:
+    """Take the place; it counts until it is committed or released."""
+    profile.places.append(place)
+
+
+def find(profile: Profile, ref: str) -> Place | None:
+    """The place that a send or a shown action holds."""
+    for place in profile.places:
+        if place.ref == ref:
+            return place
+    return None
+
+
+def release(profile: Profile, ref: str) -> None:
+    """Give a place back."""
+    profile.places[:] = [place for place in profile.places if place.ref != ref]
+
+
+def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
+    """The first cap that one more hand-over now would exceed, counted by what has really left or is leaving."""
+    for cap in catalog.caps:
+        if covers(cap, wanted):
+            since = now_ms - cap.per_ms
+            left = sum(
+                place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places
+            )
+            if left >= cap.limit:
+                return cap
+    return None
+
+
+def frees_at(profile: Profile, cap: Cap, now_ms: int) -> int:
+    """When the cap has room again, if nothing else takes it: places leave the window, reservations expire."""
+    ends = []
+    for place in counted(profile, cap, now_ms):
+        leaves = place.at_ms + cap.per_ms
+        ends.append(leaves if place.left_ms or not place.expires_ms else min(leaves, place.expires_ms))
+    return sorted(ends)[max(0, len(ends) - cap.limit)] if ends else now_ms
+
+
+def excess(turn: Turn) -> list[tuple[Place, Cap]]:
+    """After an absorb: the newest reservations above a limit, which must be withdrawn. Committed places stay."""
+    found: dict[str, tuple[Place, Cap]] = {}
+    for cap in turn.catalog.caps:
+        places = [place for place in counted(turn.profile, cap, turn.now_ms) if place.ref not in found]
+        too_many = len(places) - cap.limit
+        reserved = [place for place in places if not place.left_ms]
+        reserved.sort(key=lambda place: (-place.at_ms, place.ref))
+        for place in reserved[: max(0, too_many)]:
+            found[place.ref] = (place, cap)
+    return list(found.values())
+
+
+def forget_old(profile: Profile, now_ms: int) -> None:
+    """Drop places that no window can count any more."""
+    if profile.places and profile.places[0].at_ms <= now_ms - _KEEP_MS:
+        profile.places[:] = [place for place in profile.places if place.at_ms > now_ms - _KEEP_MS]

@@ -1,0 +1,27 @@
+"""Money is an integer in minor units of its ISO 4217 currency; decimals are converted here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+# ISO 4217, list one: the currencies whose minor unit is not a hundredth.
+_EXPONENTS: Final = {
+    **dict.fromkeys(
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),
+        0,
+    ),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+
+
+def exponent(currency: str) -> int:
+    """How many decimals the currency has."""
+    return _EXPONENTS.get(currency, 2)
+
+
+def minor_units(amount: int | float, currency: str) -> int | None:
+    """`amount` as it was written, in minor units; None when it has more decimals than the currency."""
+    scaled = Decimal(str(amount)).scaleb(exponent(currency))
+    return int(scaled) if scaled == scaled.to_integral_value() else None

@@ -1,0 +1,109 @@
+"""The gates that every candidate passes, in one order for all channels: displays and sends are decided here alike.
+
+validity → fit of channel and placement → consent and purpose → eligibility → suppression → frequency caps → arbitration.
+Each candidate ends in exactly one outcome, with the reason of the first gate that removed it (mission N7, B4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine import caps, consent, seeds
+from engine.catalog.compiled import Action, Variant
+from engine.conditions import View
+from engine.profile import Place
+from engine.turn_state import Turn
+from engine.vocabulary import TIER_RANK, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An action and what became of it. `terms` are the factors of the score."""
+
+    action: Action
+    outcome: Outcome
+    reason: str
+    score: float
+    terms: tuple[float, float, float]
+
+
+def first_gate(turn: Turn, view: View, action: Action, wanted: Place) -> str | None:
+    """The reason of the first gate that removes `action` from `wanted.channel`, None when it may go."""
+    if action.valid_from_ms is not None and turn.now_ms < action.valid_from_ms:
+        return "validity.not_yet"
+    if action.valid_until_ms is not None and turn.now_ms >= action.valid_until_ms:
+        return "validity.over"
+    channel = turn.catalog.channels.get(wanted.channel)
+    if channel is None or wanted.channel not in action.channels:
+        return "fit.channel"
+    if wanted.placement and wanted.placement not in action.placements:
+        return "fit.placement"
+    if channel.address and turn.profile.address(channel.address) is None:
+        return f"fit.no_{channel.address}"
+    if not consent.is_granted(turn.profile, turn.catalog, action.purpose, wanted.channel):
+        return f"consent.{action.purpose}.{wanted.channel}"
+    view.action = action.facts
+    if not action.eligible(view):
+        return "eligibility"
+    for rule in turn.catalog.suppressions:
+        if rule.tier in (None, action.tier) and rule.when(view):
+            return f"suppress.{rule.id}"
+    cap = caps.full(turn.profile, turn.catalog, wanted, turn.now_ms)
+    return f"cap.{cap.id}" if cap else None
+
+
+def score(turn: Turn, action: Action) -> tuple[float, tuple[float, float, float]]:
+    """propensity × value (minor units) × weight, and the three terms."""
+    terms = (propensity(turn, action), float(action.value_minor), action.weight)
+    return terms[0] * terms[1] * terms[2], terms
+
+
+def propensity(turn: Turn, action: Action) -> float:
+    """How likely the action is to be taken, 0 to 1: a constant or a batch score that arrived as a trait."""
+    model = action.propensity
+    if model.trait is None:
+        return model.constant if model.constant is not None else model.default
+    trait = turn.profile.traits.get(model.trait)
+    value = trait.value if trait else None
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return float(value) if usable and value is not None else model.default
+
+
+def rank(action: Action, points: float) -> tuple[int, float, str]:
+    """The order of arbitration: tiers strictly, then the score, then the id as a stable tie-break."""
+    return TIER_RANK[action.tier], -points, action.id
+
+
+def choose(turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit: int) -> list[Candidate]:
+    """Every candidate with its outcome, the chosen ones first, in rank."""
+    passed: list[tuple[tuple[int, float, str], Candidate]] = []
+    dropped: list[Candidate] = []
+    for action, place in wanted:
+        reason = first_gate(turn, view, action, place)
+        points, terms = score(turn, action)
+        if reason is None:
+            passed.append((rank(action, points), Candidate(action, "chosen", "", points, terms)))
+        else:
+            dropped.append(Candidate(action, "dropped", reason, points, terms))
+    passed.sort(key=lambda ranked: ranked[0])
+    chosen = [candidate for _, candidate in passed[:limit]]
+    beaten = [
+        Candidate(lost.action, "outranked", f"outranked.{chosen[-1].action.id}", lost.score, lost.terms)
+        for _, lost in passed[limit:]
+    ]
+    return chosen + beaten + dropped
+
+
+def variant_of(turn: Turn, action: Action) -> Variant:
+    """The form that this customer always gets of this action: a keyed draw over the variants' weights."""
+    variants = action.variants
+    if len(variants) == 1:
+        return variants[0]
+    point = seeds.draw(turn.catalog.id_key, "variant", turn.profile.id, action.id)
+    point *= sum(variant.weight for variant in variants)
+    for variant in variants:
+        point -= variant.weight
+        if point < 0:
+            return variant
+    return variants[-1]

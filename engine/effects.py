@@ -1,0 +1,110 @@
+"""What a turn may ask for. Data only: the shell makes the new state and all of these durable in one batch, then acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.audit import Entry
+from engine.inputs import AnyInput
+from engine.profile import Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """A new event in the history."""
+
+    event: Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A new entry in the profile's audit chain, which is also its timeline."""
+
+    seq: int
+    entry: Entry
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Wake this profile at `due_ms`. `cause` is `set` or `reset`."""
+
+    due_ms: int
+    run: str
+    generation: int
+    journey: str
+    step: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropTimer:
+    """A timer is no longer pending. `cause` is `fired`, `reset`, `cancelled` or `moved`."""
+
+    due_ms: int
+    run: str
+    generation: int
+    journey: str
+    step: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """A send waits for the dispatcher, not before `not_before_ms`; `handing_over` is the dispatcher that has it."""
+
+    send: str
+    not_before_ms: int
+    handing_over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeue:
+    """A send has its final outcome."""
+
+    send: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A durable message to another profile, in order per pair."""
+
+    to: str
+    seq: int
+    message: AnyInput
+
+
+@dataclass(frozen=True, slots=True)
+class Surrender:
+    """Hand everything that this profile holds to `to`, as message number `seq`."""
+
+    to: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """This profile lives on in `to`: leave a tombstone and drop the rest."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeIn:
+    """Store the raw records of an absorbed profile under this one."""
+
+    history: tuple[tuple[bytes, bytes], ...]
+    audit: tuple[tuple[bytes, bytes], ...]
+    seen: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller gets; plain data."""
+
+    value: dict[str, Any]
+
+
+Effect = Remember | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | TakeIn | Answer

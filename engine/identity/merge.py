@@ -1,0 +1,167 @@
+"""How one profile absorbs another, in three durable messages (design §4a, Invariant 8).
+
+    survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
+    survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
+    survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
+
+The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, and tells the
+former owner. Two profiles that absorb each other at once would wait for ever: the one with the smaller id stays.
+"""
+
+from __future__ import annotations
+
+from engine import caps, codec, consent, sends
+from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
+from engine.inputs import Absorb, Claim, HandedOver, HandOver, Released
+from engine.journeys import interpreter, stops
+from engine.profile import Absorbed, Happened, Profile, Run, Tombstone
+from engine.turn_state import Turn
+
+
+def surrender(turn: Turn, asked: Absorb | Claim) -> None:
+    """Hand everything over to the profile that asks."""
+    profile = turn.profile
+    if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
+        return
+    if profile.is_blank:
+        turn.tell(asked.to, HandOver(origin=profile.id))
+        turn.effects.append(Bury(asked.to))
+        return
+    for run in profile.runs:
+        turn.drop_timer_of_moved(run)
+    profile.moving_to = asked.to
+    profile.message_seq += 1
+    turn.effects.append(Surrender(asked.to, profile.message_seq))
+
+
+def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> None:
+    """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its owner."""
+    profile = turn.profile
+    if isinstance(asked, Absorb) and asked.to != tombstone.to:
+        turn.tell(tombstone.to, Released(origin=profile.id))
+        turn.effects.append(Bury(asked.to))
+    if isinstance(asked, Absorb):
+        turn.tell(asked.to, HandOver(origin=profile.id))
+
+
+def bury(turn: Turn, told: HandedOver) -> None:
+    """The survivor has everything: only a tombstone is left here."""
+    if turn.profile.moving_to == told.to:
+        turn.effects.append(Bury(told.to))
+
+
+def release(turn: Turn, told: Released) -> None:
+    """An identifier that pointed here points to somebody else now."""
+    held = turn.profile.held
+    if told.origin in held:
+        held.remove(told.origin)
+
+
+def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
+    """Merge what another profile was into this one. `arriving` is its history, decoded."""
+    profile = turn.profile
+    if told.origin in profile.absorbing:
+        profile.absorbing.remove(told.origin)
+    if told.origin not in profile.held:
+        profile.held.append(told.origin)
+    if not told.state:
+        return
+    other = codec.decode_record(told.state, "hand-over")
+    assert isinstance(other, Profile), "only a profile is handed over"
+    turn.effects.append(TakeIn(told.history, told.audit, told.seen))
+    _join_facts(profile, other)
+    profile.history = sorted([*profile.history, *arriving], key=lambda event: (event.at_ms, event.seq))
+    runs = _join_runs(turn, other, arriving)
+    _note_merge(turn, told.origin, other, arriving)
+    _stop_what_history_stops(turn)
+    sends.withdraw_without_consent(turn)
+    _withdraw_excess(turn)
+    turn.tell(told.origin, HandedOver(to=profile.id))
+    interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
+
+
+def _join_facts(profile: Profile, other: Profile) -> None:
+    known = {(link.namespace, link.value): link for link in profile.identifiers}
+    for link in other.identifiers:
+        mine = known.get((link.namespace, link.value))
+        if mine is None:
+            profile.identifiers.append(link)
+        else:
+            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
+            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+    for name, trait in other.traits.items():
+        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
+            profile.traits[name] = trait
+    consent.merge(profile, other.consent)
+    profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
+    profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
+    profile.absorbing.extend(place for place in other.absorbing if place not in (*profile.absorbing, profile.id))
+    profile.ledger.extend(other.ledger)
+    profile.locale = profile.locale or other.locale
+    profile.timezone = profile.timezone or other.timezone
+    profile.seq = max(profile.seq, other.seq)
+    profile.created_ms = min(profile.created_ms, other.created_ms)
+
+
+def _join_runs(turn: Turn, other: Profile, arriving: list[Happened]) -> list[Run]:
+    """The runs and open sends come along with their timers; a second run of one key gives way to the first."""
+    profile = turn.profile
+    profile.runs.extend(other.runs)
+    for run in other.runs:
+        if run.state == "active" and run.due_ms:
+            step = interpreter.step_id(turn, run)
+            turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
+    profile.sends.extend(other.sends)
+    for send in other.sends:
+        turn.effects.append(Enqueue(send.id, send.next_ms or send.decided_ms, handing_over=send.dispatcher))
+    for run in [run for run in profile.runs if run.state == "active"]:
+        _keep_within_concurrency(turn, run)
+    return other.runs
+
+
+def _keep_within_concurrency(turn: Turn, run: Run) -> None:
+    journey = interpreter.program(turn, run)
+    if journey is None:
+        return
+    same = [
+        known
+        for known in turn.profile.runs
+        if known.state == "active" and known.journey == run.journey and known.key == run.key
+    ]
+    same.sort(key=lambda known: (known.entered_ms, known.id))
+    for surplus in same[journey.concurrent :]:
+        stops.end_run(turn, surplus, "stopped", "merge.duplicate")
+
+
+def _stop_what_history_stops(turn: Turn) -> None:
+    """Both sides' pasts now count for both sides' runs."""
+    for run in turn.profile.runs:
+        if run.state == "active":
+            standing = stops.standing_stop(turn, run)
+            if standing is not None:
+                stops.end_run(turn, run, "stopped", standing[0], by=standing[1])
+
+
+def _withdraw_excess(turn: Turn) -> None:
+    for place, cap in caps.excess(turn):
+        send = sends.find(turn, place.ref)
+        if send is not None and send.state == "decided":
+            sends.withdraw(turn, send, f"cap.{cap.id}")
+        elif send is None:
+            caps.release(turn.profile, place.ref)
+
+
+def _note_merge(turn: Turn, origin: str, other: Profile, arriving: list[Happened]) -> None:
+    names = [(link.namespace, link.value) for link in other.identifiers]
+    turn.profile.ledger.append(Absorbed(origin, turn.now_ms, names, len(arriving), len(other.runs)))
+    turn.note(
+        "merge",
+        f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
+        outcome="absorbed",
+        detail={
+            "origin": origin,
+            "events": len(arriving),
+            "runs": len(other.runs),
+            "audit": [other.audit_seq, other.audit_head],
+        },
+    )

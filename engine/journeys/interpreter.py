@@ -1,0 +1,185 @@
+"""Walks runs through their journeys. A wait is a stored timer; the next step is looked up when the timer fires.
+
+Within a turn all runs are advanced until each is parked, ended, or at a send. The sends that have come up are arbitrated
+together (tier, score, id), each passes the same gates as any decision, and the walk goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine import caps, sends
+from engine.catalog.compiled import Journey, Step
+from engine.conditions import values_at
+from engine.decide import pipeline
+from engine.profile import Happened, Run
+from engine.turn_state import Turn
+from engine.vocabulary import DAY_MS, TIER_RANK
+
+_STEPS_MAX = 1_000  # jumps only go forward, so this is never met; a broken catalog must not hang a shard
+
+
+def program(turn: Turn, run: Run) -> Journey | None:
+    """The journey that a run is in, in the version that it entered."""
+    return turn.catalog.of_version(run.version).journeys.get(run.journey)
+
+
+def step_id(turn: Turn, run: Run) -> str:
+    """The id of the step that a run stands at, empty at the end."""
+    journey = program(turn, run)
+    return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""
+
+
+def walk(turn: Turn, runs: Iterable[Run]) -> None:
+    """Advance runs until none can go on in this turn."""
+    waiting = list(runs)
+    while waiting:
+        proposals = [(run, step) for run in waiting if (step := _advance(turn, run)) is not None]
+        proposals.sort(key=lambda proposal: _rank(turn, *proposal))
+        waiting = [run for run, step in proposals if _send(turn, run, step)]
+
+
+def resume_due(turn: Turn, at_ms: int) -> None:
+    """Fire every timer of this profile that is due at exactly `at_ms`, in (run, step) order."""
+    due = [run for run in turn.profile.runs if run.state == "active" and run.due_ms == at_ms]
+    due.sort(key=lambda run: (run.id, run.position))
+    for run in due:
+        step = step_id(turn, run)
+        turn.drop_timer(run, step, "fired")
+        turn.note("timer", f"{run.journey} goes on", journey=run.journey, run=run.id, step=step, outcome="fired")
+        _leave(turn, run, timed_out=True)
+    walk(turn, due)
+
+
+def react(turn: Turn, event: Happened) -> list[Run]:
+    """Resets and `wait_for`: what a new event does to the runs that are parked. Returns those that go on."""
+    moving = []
+    for run in turn.profile.runs:
+        journey = program(turn, run)
+        if run.state != "active" or not run.due_ms or journey is None:
+            continue
+        step = journey.steps[run.position]
+        if step.kind == "wait" and event.name in step.reset_on and _same_key(journey, run, event):
+            turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "reset")
+            turn.note(
+                "timer", f"{run.journey} waits anew", journey=run.journey, run=run.id, step=step.id, outcome="reset"
+            )
+        elif step.kind == "wait_for" and _is_awaited(turn, step, event):
+            turn.drop_timer(run, step.id, "cancelled")
+            _leave(turn, run, timed_out=False)
+            moving.append(run)
+        elif step.kind == "send":  # held with `on_held: wait`: anything that happens may have changed the reason
+            moving.append(run)
+    return moving
+
+
+def held_runs(turn: Turn) -> list[Run]:
+    """Runs parked at a held send."""
+    return [run for run in turn.profile.runs if run.state == "active" and run.due_ms and _is_held(turn, run)]
+
+
+def key_of(journey: Journey, event: Happened) -> str:
+    """The value that separates the runs of one journey; empty where the journey has no key or the event no value."""
+    if journey.key is None:
+        return ""
+    found = next((value for value in values_at(event.properties, tuple(journey.key.split("."))) if value is not None), "")
+    return str(found)
+
+
+def finish(turn: Turn, run: Run, state: str, reason: str) -> None:
+    """A run has come to its end by itself."""
+    run.state, run.ended_ms, run.ended_by = state, turn.now_ms, reason
+    turn.note("journey", f"{run.journey} {state}", journey=run.journey, run=run.id, outcome=state, reason=reason)
+
+
+def _advance(turn: Turn, run: Run) -> Step | None:
+    """Walk one run to its next send; None where it parks or ends before one."""
+    journey = program(turn, run)
+    if run.state != "active":
+        return None
+    if journey is None:
+        finish(turn, run, "exited", "journey.removed")
+        return None
+    for _ in range(_STEPS_MAX):
+        if run.position >= len(journey.steps):
+            finish(turn, run, "completed", "end")
+            return None
+        step = journey.steps[run.position]
+        if step.kind == "send":
+            return step
+        if step.kind in ("wait", "wait_for"):
+            turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "set")
+            return None
+        if step.kind == "exit":
+            finish(turn, run, "exited", step.reason or "exit")
+            return None
+        run.position = _branch(turn, step) if step.kind == "branch" else step.target
+    raise AssertionError(f"{run.journey} goes round in circles")
+
+
+def _branch(turn: Turn, step: Step) -> int:
+    view = turn.view()
+    return next((target for condition, target in step.arms if condition(view)), step.target)
+
+
+def _send(turn: Turn, run: Run, step: Step) -> bool:
+    """Decide one send; whether its run goes on in this turn."""
+    reason = sends.propose(turn, turn.view(), run, step)
+    if reason is not None and step.on_held == "wait":
+        run.held = reason
+        turn.set_timer(run, _retry_at(turn, reason), step.id, "set")
+        return False
+    run.held = ""
+    run.occurrence += 1
+    turn.drop_timer(run, step.id, "cancelled")
+    if reason is not None and step.on_held == "exit":
+        finish(turn, run, "exited", reason)
+        return False
+    run.position += 1
+    return True
+
+
+def _retry_at(turn: Turn, reason: str) -> int:
+    """When a held send is worth another look if nothing happens before: when its cap frees, else in a day."""
+    gate, _, which = reason.partition(".")
+    for cap in turn.catalog.caps:
+        if gate == "cap" and cap.id == which:
+            return max(caps.frees_at(turn.profile, cap, turn.now_ms), turn.now_ms + 1)
+    return turn.now_ms + DAY_MS
+
+
+def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
+    """Move past the step that a run was parked at."""
+    journey = program(turn, run)
+    if journey is None:
+        return
+    step = journey.steps[run.position]
+    if step.kind == "wait":
+        run.position += 1
+    elif step.kind == "wait_for":
+        run.position = step.on_timeout if timed_out else step.on_event
+
+
+def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:
+    return (
+        step.event is not None
+        and step.event.event == event.name
+        and step.event.where(event.properties, turn.view())
+    )
+
+
+def _same_key(journey: Journey, run: Run, event: Happened) -> bool:
+    return journey.key is None or key_of(journey, event) == run.key
+
+
+def _is_held(turn: Turn, run: Run) -> bool:
+    journey = program(turn, run)
+    return journey is not None and run.position < len(journey.steps) and journey.steps[run.position].kind == "send"
+
+
+def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str]:
+    action = turn.catalog.of_version(run.version).actions.get(step.action)
+    if action is None:
+        return (len(TIER_RANK), 0.0, step.action), run.id
+    return pipeline.rank(action, pipeline.score(turn, action)[0]), run.id
+

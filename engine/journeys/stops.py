@@ -1,0 +1,98 @@
+"""Stop conditions: an event that ends runs before anything else of its turn happens (mission J4, B3).
+
+A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase that
+arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase is not
+touched. What the ended run had decided and not handed over is withdrawn, and so is the send step that it was parked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine import sends
+from engine.catalog.compiled import Catalog, Step, StopRule
+from engine.profile import Happened, Run
+from engine.turn_state import Turn
+
+
+def rules_for(catalog: Catalog, run: Run) -> Iterable[StopRule]:
+    """The stop rules that a run is under: the global ones of today's catalog and its journey's own."""
+    journey = catalog.of_version(run.version).journeys.get(run.journey)
+    yield from (rule for rule in catalog.stops if rule.tier in (None, run.tier))
+    yield from journey.stops if journey else ()
+
+
+def apply(turn: Turn, event: Happened) -> None:
+    """End every run that `event` stops."""
+    view = turn.view()
+    for run in turn.profile.runs:
+        if run.state == "active" and (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
+            for rule in rules_for(turn.catalog, run):
+                if rule.on.event == event.name and rule.on.where(event.properties, view):
+                    end_run(turn, run, "stopped", f"stop.{rule.id}", by=event)
+                    break
+
+
+def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
+    """The reason and the event in the history that already stop a run, None where nothing does."""
+    view = turn.view()
+    rules = list(rules_for(turn.catalog, run))
+    names = {rule.on.event for rule in rules}
+    for event in reversed(turn.profile.history):
+        if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
+            return None
+        if event.name in names:
+            for rule in rules:
+                if rule.on.event == event.name and rule.on.where(event.properties, view):
+                    return f"stop.{rule.id}", event
+    return None
+
+
+def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None = None) -> None:
+    """Close a run for `reason`: its timer is dropped, its undelivered sends are withdrawn, all of it is noted."""
+    parked = parked_send(turn.catalog, run)
+    turn.drop_timer(run, _step_id(turn.catalog, run), "cancelled")
+    run.state, run.ended_ms, run.ended_by = state, turn.now_ms, reason
+    fields = {"journey": run.journey, "run": run.id}
+    turn.note(
+        "stop",
+        f"{run.journey} stopped by {by.name if by else reason}",
+        reason=reason,
+        outcome=state,
+        message_id=by.message_id if by else "",
+        channel=by.channel if by else "",
+        **fields,
+    )
+    for send in [send for send in turn.profile.sends if send.run == run.id and send.state == "decided"]:
+        sends.withdraw(turn, send, reason)
+    if parked is not None:
+        turn.note(
+            "send",
+            f"{parked.action} withdrawn before it was due",
+            channel=parked.channel,
+            step=parked.id,
+            action=parked.action,
+            outcome="withdrawn",
+            reason=reason,
+            **fields,
+        )
+
+
+def parked_send(catalog: Catalog, run: Run) -> Step | None:
+    """The send that a run's pending timer leads to without a further condition."""
+    journey = catalog.of_version(run.version).journeys.get(run.journey)
+    if journey is None or not run.due_ms or run.position >= len(journey.steps):
+        return None
+    step = journey.steps[run.position]
+    if step.kind == "send":
+        return step
+    position = run.position + 1 if step.kind == "wait" else step.on_timeout
+    while position < len(journey.steps) and journey.steps[position].kind == "jump":
+        position = journey.steps[position].target
+    following = journey.steps[position] if position < len(journey.steps) else None
+    return following if following is not None and following.kind == "send" else None
+
+
+def _step_id(catalog: Catalog, run: Run) -> str:
+    journey = catalog.of_version(run.version).journeys.get(run.journey)
+    return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""

@@ -1,0 +1,92 @@
+"""Entries: which journeys an event starts for this customer, and why it does not start the others."""
+
+from __future__ import annotations
+
+from engine.catalog.compiled import Journey
+from engine.journeys import interpreter, stops
+from engine.profile import Happened, Run
+from engine.turn_state import Turn
+
+_ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask
+
+
+def enter(turn: Turn, event: Happened) -> list[Run]:
+    """Start a run of every journey that `event` triggers; an event older than the lateness window starts none."""
+    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+        return []
+    view = turn.view()
+    started = []
+    for journey in turn.catalog.journeys.values():
+        trigger = journey.trigger
+        if trigger.event != event.name or not trigger.where(event.properties, view) or not journey.when(view):
+            continue
+        key = interpreter.key_of(journey, event)
+        if _may_enter(turn, journey, key):
+            run = _start(turn, journey, key, event)
+            if run is not None:
+                started.append(run)
+    return started
+
+
+def forget_ended(turn: Turn) -> None:
+    """Keep the newest ended runs, and all that a re-entry rule may still ask for."""
+    ended = [run for run in turn.profile.runs if run.state != "active"]
+    if len(ended) <= _ENDED_KEPT:
+        return
+    dropped = {run.id for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)}
+    turn.profile.runs[:] = [run for run in turn.profile.runs if run.id not in dropped]
+
+
+def _counts_for_re_entry(turn: Turn, run: Run) -> bool:
+    journey = turn.catalog.journeys.get(run.journey)
+    return journey is not None and turn.now_ms - run.ended_ms < journey.after_ms
+
+
+def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
+    active = 0
+    for run in turn.profile.runs:
+        if run.journey != journey.id or run.key != key:
+            continue
+        if run.state == "active":
+            active += 1
+        elif turn.now_ms - run.ended_ms < journey.after_ms:
+            return False
+    return active < journey.concurrent
+
+
+def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:
+    """A new run, unless something that happened later by its own time has already stopped it."""
+    profile = turn.profile
+    run = Run(
+        id=turn.id_of("run", profile.id, journey.id, key, event.at_ms, event.seq),
+        journey=journey.id,
+        version=turn.catalog.version,
+        key=key,
+        tier=journey.tier,
+        entered_ms=turn.now_ms,
+        trigger_ms=event.at_ms,
+        trigger_seq=event.seq,
+        trigger=event.properties,
+    )
+    standing = stops.standing_stop(turn, run)
+    if standing is not None and standing[1].seq != event.seq:
+        turn.note(
+            "stop",
+            f"{journey.id} not entered: {standing[1].name} came after its trigger",
+            journey=journey.id,
+            reason=standing[0],
+            outcome="not_entered",
+            message_id=event.message_id,
+        )
+        return None
+    profile.runs.append(run)
+    turn.note(
+        "journey",
+        f"{journey.id} entered by {event.name}",
+        journey=journey.id,
+        run=run.id,
+        outcome="entered",
+        message_id=event.message_id,
+        channel=event.channel,
+    )
+    return run

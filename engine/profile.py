@@ -1,0 +1,188 @@
+"""The state that one profile actor owns. Only a turn changes it; only `engine.codec` turns it into bytes.
+
+`history` (what happened, by event time) is kept beside the encoded state: it grows, the state stays small.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Part(msgspec.Struct, array_like=True):
+    """A piece of the state; written as an array, so its fields may only be added at the end, with a default."""
+
+
+class TraitValue(Part):
+    """A trait with the event time that wrote it: the last writer by (event time, arrival) wins."""
+
+    value: Any
+    at_ms: int
+
+
+class Link(Part):
+    """An identifier of this person."""
+
+    namespace: str
+    value: str
+    first_seen_ms: int
+    last_seen_ms: int
+    confidence: float = 1.0
+
+
+class ConsentRecord(Part):
+    """The latest word on one (purpose, channel), with how and when it was given."""
+
+    purpose: str
+    channel: str
+    granted: bool
+    at_ms: int
+    source: str
+    receipt: str
+    text: str = ""
+
+
+class Place(Part):
+    """One place under the caps: a send or a shown action. Counted at `at_ms` when deciding, at `left_ms` when authorising.
+
+    `expires_ms` is 0 for a send (its place lasts until it is settled or withdrawn), `left_ms` is 0 until committed.
+    """
+
+    ref: str
+    action: str
+    channel: str
+    tier: str
+    purpose: str
+    category: str
+    group: str
+    placement: str
+    at_ms: int
+    expires_ms: int = 0
+    left_ms: int = 0
+
+
+class Run(Part):
+    """One customer's way through one journey: a position in the program of catalog `version`.
+
+    `due_ms` is 0 where no timer is pending; `generation` tells a timer from the one that it replaced.
+    """
+
+    id: str
+    journey: str
+    version: str
+    key: str
+    tier: str
+    entered_ms: int
+    trigger_ms: int
+    trigger_seq: int
+    trigger: dict[str, Any]
+    position: int = 0
+    due_ms: int = 0
+    generation: int = 0
+    occurrence: int = 0
+    state: str = "active"  # active | completed | exited | stopped
+    ended_ms: int = 0
+    ended_by: str = ""
+    held: str = ""  # the reason for which its send waits
+
+
+class Send(Part):
+    """An intended message that is not settled yet (`engine.sends` has its life as a table)."""
+
+    id: str
+    run: str
+    journey: str
+    step: str
+    action: str
+    variant: str
+    channel: str
+    tier: str
+    purpose: str
+    basis: str  # the id of the consent receipt, `default` or `not needed`
+    version: str
+    decided_ms: int
+    state: str = "decided"  # decided | handing_over
+    dispatcher: str = ""
+    attempts: int = 0
+    next_ms: int = 0
+    trigger: dict[str, Any] = {}
+
+
+class Absorbed(Part):
+    """A ledger entry: what was taken over from whom, and when."""
+
+    origin: str
+    at_ms: int
+    identifiers: list[tuple[str, str]]
+    events: int
+    runs: int
+
+
+class Happened(Part):
+    """An event in the history; `seq` is its place in the order of arrival."""
+
+    at_ms: int
+    seq: int
+    name: str
+    properties: dict[str, Any]
+    message_id: str = ""
+    channel: str = ""
+    source: str = ""
+
+
+class Profile(msgspec.Struct, array_like=True, dict=True):
+    """A customer, known or anonymous."""
+
+    id: str
+    clock_ms: int = 0
+    seq: int = 0
+    created_ms: int = 0
+    audit_seq: int = 0
+    audit_head: bytes = b""
+    message_seq: int = 0
+    moving_to: str = ""
+    identifiers: list[Link] = []
+    traits: dict[str, TraitValue] = {}
+    consent: list[ConsentRecord] = []
+    places: list[Place] = []
+    runs: list[Run] = []
+    sends: list[Send] = []
+    held: list[str] = []  # places (profile ids) of other identifiers that point here
+    absorbing: list[str] = []
+    ledger: list[Absorbed] = []
+    locale: str = ""
+    timezone: str = ""
+
+    @property
+    def history(self) -> list[Happened]:
+        """What happened, in order of (event time, arrival); not part of the encoded state."""
+        found: list[Happened] = self.__dict__.setdefault("history", [])
+        return found
+
+    @history.setter
+    def history(self, events: list[Happened]) -> None:
+        self.__dict__["history"] = events
+
+    @property
+    def trait_values(self) -> dict[str, Any]:
+        """The traits without their times."""
+        return {name: trait.value for name, trait in self.traits.items()}
+
+    def address(self, namespace: str) -> str | None:
+        """The newest identifier of a namespace, None where there is none."""
+        links = [link for link in self.identifiers if link.namespace == namespace]
+        return max(links, key=lambda link: (link.last_seen_ms, link.value)).value if links else None
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known: such a profile leaves no record behind."""
+        return not (self.identifiers or self.places or self.runs or self.consent or self.held or self.history)
+
+
+class Tombstone(msgspec.Struct, array_like=True):
+    """What stands in the place of an absorbed profile, or of an identifier that points elsewhere."""
+
+    to: str
+    at_ms: int
+    was_profile: bool = False

@@ -1,0 +1,208 @@
+"""The life of an intended send.
+
+    decided ──authorise──► handing_over ──settle──► sent | refused | unknown
+       ▲                        │
+       └───── retry (surely not sent), until the attempts are used up: failed
+    decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
+    (a gate's no) ──► held
+
+Every intended send ends in exactly one of these names, and its place under the caps goes with it: it is committed when the
+hand-over is authorised, kept while the outcome is unknown, and released by everything else. A send is built from a consent
+token that was read in the same turn; there is no other constructor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import caps, consent, seeds
+from engine.catalog.compiled import Action, Step
+from engine.codec import encoder
+from engine.conditions import View
+from engine.consent import ConsentToken
+from engine.decide import pipeline
+from engine.effects import Dequeue, Enqueue
+from engine.inputs import Authorise, Settle
+from engine.profile import Run, Send
+from engine.turn_state import Turn
+
+MAX_ATTEMPTS = 6
+_FIRST_RETRY_MS = 30_000
+HAND_OVER_MS = 30_000
+
+
+def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
+    """Put a journey's send through the gates: None when it is decided, else the reason for which it is held."""
+    action = turn.catalog.of_version(run.version).actions.get(step.action)
+    if action is None:
+        return "validity.unknown_action"
+    send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
+    place = caps.place_for(action, step.channel, send_id, turn.now_ms)
+    reason = pipeline.first_gate(turn, view, action, place)
+    fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
+    if reason is not None:
+        if reason != run.held:  # a run that waits for the reason to change says so once
+            turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail={"send": send_id}, **fields)
+        return reason
+    token = consent.token(turn, action.purpose, step.channel)
+    assert token is not None, "the consent gate lets nothing pass without consent"
+    send = build(turn, token, action, run, step, send_id)
+    caps.reserve(turn.profile, place)
+    turn.profile.sends.append(send)
+    turn.effects.append(Enqueue(send.id, turn.now_ms))
+    points, terms = pipeline.score(turn, action)
+    detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
+    turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
+    return None
+
+
+def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step, send_id: str) -> Send:
+    """A send, from the consent token of this very turn."""
+    assert (token.profile, token.purpose, token.channel) == (turn.profile.id, action.purpose, step.channel)
+    assert token.read_ms == turn.now_ms, "a consent token is good for the turn that read it"
+    return Send(
+        id=send_id,
+        run=run.id,
+        journey=run.journey,
+        step=step.id,
+        action=action.id,
+        variant=pipeline.variant_of(turn, action).id,
+        channel=step.channel,
+        tier=action.tier,
+        purpose=action.purpose,
+        basis=token.basis,
+        version=run.version,
+        decided_ms=turn.now_ms,
+        trigger=run.trigger,
+    )
+
+
+def find(turn: Turn, send_id: str) -> Send | None:
+    """An open send of this profile."""
+    for send in turn.profile.sends:
+        if send.id == send_id:
+            return send
+    return None
+
+
+def authorise(turn: Turn, asked: Authorise) -> None:
+    """Let a send go, or withdraw it: consent, suppression and caps are read anew, just before the hand-over."""
+    send = find(turn, asked.send_id)
+    waiting = send is not None and (
+        send.state == "decided" or (send.state == "handing_over" and send.dispatcher == asked.dispatcher)
+    )
+    if send is None or not waiting:
+        turn.answer({"authorised": False, "reason": "not waiting"})
+        return
+    reason = _objection(turn, send)
+    if reason is not None:
+        withdraw(turn, send, reason)
+        turn.answer({"authorised": False, "reason": reason})
+        return
+    place = caps.find(turn.profile, send.id)
+    assert place is not None, "an open send holds a place"
+    place.left_ms = turn.now_ms
+    send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
+    turn.effects.append(Enqueue(send.id, turn.now_ms, handing_over=asked.dispatcher))
+    turn.answer({"authorised": True, "message": _message(turn, send)})
+
+
+def settle(turn: Turn, said: Settle) -> None:
+    """Write down what the provider said. Only a hand-over can be settled; a second word about it changes nothing."""
+    send = find(turn, said.send_id)
+    if send is None or send.state != "handing_over":
+        return
+    if said.outcome == "retry" and send.attempts < MAX_ATTEMPTS:
+        _put_back(turn, send, said.detail)
+        return
+    outcome = "failed" if said.outcome == "retry" else said.outcome
+    if outcome not in ("sent", "unknown"):
+        caps.release(turn.profile, send.id)
+    _close(turn, send, outcome, said.detail)
+
+
+def withdraw(turn: Turn, send: Send, reason: str) -> None:
+    """A decided send does not go after all; its place is free again."""
+    assert send.state == "decided", "what is being handed over cannot be called back"
+    caps.release(turn.profile, send.id)
+    _close(turn, send, "withdrawn", reason)
+
+
+def withdraw_without_consent(turn: Turn) -> None:
+    """An opt-out takes effect in its own turn: what it forbids and has not left is withdrawn."""
+    for send in [send for send in turn.profile.sends if send.state == "decided"]:
+        if not consent.is_granted(turn.profile, turn.catalog, send.purpose, send.channel):
+            withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
+
+
+def _objection(turn: Turn, send: Send) -> str | None:
+    action = turn.catalog.of_version(send.version).actions.get(send.action)
+    place = caps.find(turn.profile, send.id)
+    if action is None or place is None:
+        return "validity.unknown_action"
+    channel = turn.catalog.channels.get(send.channel)
+    if channel is None:
+        return "fit.channel"
+    if channel.address and turn.profile.address(channel.address) is None:
+        return f"fit.no_{channel.address}"
+    if consent.token(turn, send.purpose, send.channel) is None:
+        return f"consent.{send.purpose}.{send.channel}"
+    view = turn.view()
+    view.action = action.facts
+    for rule in turn.catalog.suppressions:
+        if rule.tier in (None, action.tier) and rule.when(view):
+            return f"suppress.{rule.id}"
+    cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
+    return f"cap.{cap.id}" if cap else None
+
+
+def _put_back(turn: Turn, send: Send, detail: str) -> None:
+    place = caps.find(turn.profile, send.id)
+    assert place is not None, "an open send holds a place"
+    place.left_ms = 0
+    send.state, send.dispatcher = "decided", ""
+    send.next_ms = turn.now_ms + _FIRST_RETRY_MS * 2 ** (send.attempts - 1)
+    turn.effects.append(Enqueue(send.id, send.next_ms))
+    _note(turn, send, "retry", detail)
+
+
+def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+    turn.profile.sends.remove(send)
+    turn.effects.append(Dequeue(send.id, outcome))
+    _note(turn, send, outcome, reason)
+
+
+def _note(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+    turn.note(
+        "send",
+        f"{send.action} {outcome}",
+        channel=send.channel,
+        journey=send.journey,
+        run=send.run,
+        step=send.step,
+        action=send.action,
+        outcome=outcome,
+        reason=reason,
+        detail={"send": send.id, "basis": send.basis},
+    )
+
+
+def _message(turn: Turn, send: Send) -> dict[str, Any]:
+    """All that the dispatcher needs to render and hand over, without asking again."""
+    catalog = turn.catalog.of_version(send.version)
+    action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
+    variant = next(form for form in action.variants if form.id == send.variant)
+    opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id])
+    return {
+        "send": send.id,
+        "channel": send.channel,
+        "version": send.version,
+        "address": turn.profile.address(channel.address) if channel.address else "",
+        "content": dict(variant.content.get(send.channel, {})),
+        "traits": turn.profile.trait_values,
+        "event": send.trigger,
+        "action": dict(action.facts),
+        "language": turn.profile.locale or turn.catalog.language,
+        "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
+        "deadline_ms": turn.now_ms + HAND_OVER_MS,
+    }

@@ -1,0 +1,142 @@
+"""handle(): what one input does to one customer. Read this page to know what happens to a customer.
+
+Deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. The profile that
+is passed in is the only thing changed; everything else that should happen is returned as effects, in order.
+
+An event's turn has one order: who this is → what is now known → stops → resets and `wait_for` → entries → sends. So a
+purchase ends what it ends before anything of the same turn could be sent.
+"""
+
+from __future__ import annotations
+
+from engine import caps, codec, consent, sends
+from engine.catalog.compiled import Catalog
+from engine.decide import decision, exposures
+from engine.effects import Effect
+from engine.identity import claims, merge
+from engine.inputs import (
+    Absorb,
+    AnyInput,
+    Authorise,
+    Claim,
+    ConsentChange,
+    Decide,
+    Event,
+    Exposure,
+    HandedOver,
+    HandOver,
+    Released,
+    Settle,
+    TimersDue,
+)
+from engine.journeys import interpreter, stops, triggers
+from engine.profile import Happened, Profile, Tombstone, TraitValue
+from engine.turn_state import Turn
+
+
+def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
+    """Tell `profile` something; returns the effects that must become durable with its new state.
+
+    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where the
+    input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
+    """
+    turn = Turn(profile, catalog, max(now_ms, profile.clock_ms))
+    profile.clock_ms = turn.now_ms
+    profile.created_ms = profile.created_ms or turn.now_ms
+    match told:
+        case Event():
+            _on_event(turn, told)
+        case TimersDue():
+            interpreter.resume_due(turn, told.at_ms)
+        case Decide():
+            _on_decide(turn, told)
+        case Exposure():
+            exposures.expose(turn, told, exposures.read_token(catalog.id_key, told.token))
+        case ConsentChange():
+            _on_consent(turn, told)
+        case Authorise():
+            sends.authorise(turn, told)
+        case Settle():
+            sends.settle(turn, told)
+        case HandOver():
+            merge.take_in(turn, told, [codec.decode_happened(record) for _, record in told.history])
+        case Absorb() | Claim():
+            merge.surrender(turn, told)
+        case HandedOver():
+            merge.bury(turn, told)
+        case Released():
+            merge.release(turn, told)
+    caps.forget_old(profile, turn.now_ms)
+    triggers.forget_ended(turn)
+    return turn.effects
+
+
+def handle_tombstone(stand_in: Profile, tombstone: Tombstone, told: Absorb | Claim, catalog: Catalog, now_ms: int) -> list[Effect]:
+    """A later absorb or claim of a place whose profile lives elsewhere. `stand_in` carries the place's id and sequence."""
+    turn = Turn(stand_in, catalog, now_ms)
+    merge.point_elsewhere(turn, tombstone, told)
+    return turn.effects
+
+
+def _on_event(turn: Turn, event: Event) -> None:
+    profile = turn.profile
+    profile.seq += 1
+    claims.learn(turn, event)
+    _learn_traits(turn, event)
+    happened = Happened(
+        event.at_ms, profile.seq, event.name, event.properties, event.message_id, event.channel, event.source
+    )
+    turn.remember(happened)
+    if event.name in turn.catalog.consent_events:
+        _consent_in(turn, event)
+    stops.apply(turn, happened)
+    moving = interpreter.react(turn, happened)
+    moving += triggers.enter(turn, happened)
+    interpreter.walk(turn, moving)
+
+
+def _on_decide(turn: Turn, asked: Decide) -> None:
+    decision.decide(turn, asked)
+    if not turn.profile.identifiers and turn.profile.places:
+        claims.introduce(turn, asked)
+
+
+def _on_consent(turn: Turn, change: ConsentChange) -> None:
+    claims.learn(turn, change)
+    standing = consent.record(turn, change)
+    sends.withdraw_without_consent(turn)
+    interpreter.walk(turn, interpreter.held_runs(turn))
+    turn.answer({"profileId": turn.profile.id, "receiptId": standing.receipt, "granted": standing.granted})
+
+
+def _consent_in(turn: Turn, event: Event) -> None:
+    """A tracked event that carries a consent change; one that says nothing usable is only remembered."""
+    purpose, channel = event.properties.get("purpose"), event.properties.get("channel")
+    granted = event.properties.get("granted")
+    if isinstance(purpose, str) and isinstance(channel, str) and isinstance(granted, bool):
+        consent.record(
+            turn,
+            ConsentChange(
+                purpose=purpose,
+                channel=channel,
+                granted=granted,
+                at_ms=event.at_ms,
+                source=str(event.properties.get("source") or event.source),
+                text=str(event.properties.get("text") or ""),
+            ),
+        )
+        sends.withdraw_without_consent(turn)
+
+
+def _learn_traits(turn: Turn, event: Event) -> None:
+    """The last writer by event time wins; among equals the later arrival."""
+    traits = turn.profile.traits
+    for name, value in event.traits.items():
+        known = traits.get(name)
+        if known is None or event.at_ms >= known.at_ms:
+            traits[name] = TraitValue(value, event.at_ms)
+    locale, zone = event.context.get("locale"), event.context.get("timezone")
+    if isinstance(locale, str):
+        turn.profile.locale = locale
+    if isinstance(zone, str):
+        turn.profile.timezone = zone

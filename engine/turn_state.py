@@ -1,0 +1,77 @@
+"""One turn in the making: the profile that it may change, the catalog, the clock, and the effects that it has asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import audit, seeds
+from engine.catalog.compiled import Catalog
+from engine.conditions import View
+from engine.effects import Answer, DropTimer, Effect, Note, Remember, SetTimer, Tell
+from engine.inputs import AnyInput
+from engine.profile import Happened, Profile, Run
+
+
+class Turn:
+    """What the rules write to. Everything here is undone when the turn fails, because the shell has not acted yet."""
+
+    __slots__ = ("catalog", "effects", "now_ms", "profile")
+
+    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
+        self.profile = profile
+        self.catalog = catalog
+        self.now_ms = now_ms
+        self.effects: list[Effect] = []
+
+    def view(self, context: dict[str, Any] | None = None) -> View:
+        """What conditions may look at, as of now. Take a new one after the profile has changed."""
+        return View(self.profile, self.catalog, self.now_ms, context or {})
+
+    def id_of(self, *parts: str | int) -> str:
+        """A keyed id of what `parts` stand for."""
+        return seeds.keyed(self.catalog.id_key, *parts)
+
+    def note(self, kind: str, summary: str, **fields: Any) -> None:
+        """Add an entry to the profile's timeline and audit chain."""
+        entry = audit.Entry(at_ms=self.now_ms, kind=kind, summary=summary, version=self.catalog.version, **fields)
+        profile = self.profile
+        profile.audit_head, sealed = audit.link(profile.audit_head, entry)
+        profile.audit_seq += 1
+        self.effects.append(Note(profile.audit_seq, entry, sealed))
+
+    def remember(self, event: Happened) -> None:
+        """Put an event into the history, where (event time, arrival) says."""
+        history = self.profile.history
+        place = len(history)
+        while place and history[place - 1].at_ms > event.at_ms:
+            place -= 1
+        history.insert(place, event)
+        self.effects.append(Remember(event))
+
+    def set_timer(self, run: Run, due_ms: int, step: str, cause: str) -> None:
+        """Park a run until `due_ms` under a new generation; a timer that it had is dropped for the same cause."""
+        if run.due_ms:
+            self.drop_timer(run, step, cause)
+        run.generation += 1
+        run.due_ms = due_ms
+        self.effects.append(SetTimer(due_ms, run.id, run.generation, run.journey, step, cause))
+
+    def drop_timer(self, run: Run, step: str, cause: str) -> None:
+        """A run's timer is no longer pending."""
+        if run.due_ms:
+            self.effects.append(DropTimer(run.due_ms, run.id, run.generation, run.journey, step, cause))
+            run.due_ms = 0
+
+    def drop_timer_of_moved(self, run: Run) -> None:
+        """A run moves to another shard with its due time in its state; only the timer here goes."""
+        if run.due_ms:
+            self.effects.append(DropTimer(run.due_ms, run.id, run.generation, run.journey, "", "moved"))
+
+    def tell(self, to: str, message: AnyInput) -> None:
+        """Send a durable message to another profile."""
+        self.profile.message_seq += 1
+        self.effects.append(Tell(to, self.profile.message_seq, message))
+
+    def answer(self, value: dict[str, Any]) -> None:
+        """What the caller gets once this turn is durable."""
+        self.effects.append(Answer(value))
