@@ -85,6 +85,7 @@ class Run(Part):
     ended_ms: int = 0
     ended_by: str = ""
     held: str = ""  # the reason for which its send waits
+    held_ms: int = 0  # and since when
 
 
 class Send(Part):
@@ -185,4 +186,4 @@ class Tombstone(msgspec.Struct, array_like=True):
 
     to: str
     at_ms: int
-    was_profile: bool = False
+    message_seq: int = 0

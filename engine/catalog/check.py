@@ -1,26 +1,27 @@
 """Everything that can be wrong with a document, found in one go, each problem at its place.
 
-First each file is held against its model. Then the rules that span files run; they read other files as they were
+First each file is held against its model. Then come the rules that span files; they read other files as they were
 written, not as models, so that a fault in one file hides nothing in another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-from pydantic_core import ErrorDetails, ValidationError
+from pydantic_core import ValidationError
 
 from engine.catalog import money, zones
 from engine.catalog.content import content_problems, template_problems
-from engine.catalog.problems import Loc, Problem
-from engine.catalog.schema import Action, Model, Policies, Segments, model_of
-from engine.catalog.schema_grammar import All, Any_, Condition, Not, OfSegment, OfSuppression
+from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
+from engine.catalog.problems import Loc, Problem, of_validation
+from engine.catalog.schema import Action, Policies, Segments, model_of
+from engine.catalog.schema_grammar import All, Any_, Condition, Model, Not, OfSegment, OfSuppression
 from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
-from engine.vocabulary import NAMESPACES
 
-Document = Mapping[str, Any]
 Models = dict[str, Model]
+Rule = Callable[[Document, Models], Iterator[Problem]]
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 _SECRET_WORDS: Final = ("password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "credential")
 
@@ -30,69 +31,226 @@ def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, l
 
     `unread` names files that exist but could not be read: what refers to them is given the benefit of the doubt.
     """
-    names = {kind: found for kind, (home, found) in _names(document).items() if not _is_in(home, unread)}
+    known = names(document, unread)
     models: Models = {}
     problems: list[Problem] = []
-    for file, data in document.items():
+    for file, written in document.items():
+        model, data = model_of(file), {} if written is None else written
         if file.startswith("templates/"):
             problems += template_problems(document, file, unread)
-            continue
-        model = model_of(file)
-        if model is None:
-            problems.append(Problem(file, (), "no such file belongs to a catalog"))
-            continue
-        try:
-            models[file] = model.model_validate({} if data is None else data, context=names)
-        except ValidationError as error:
-            problems += [_problem(file, data, details) for details in error.errors(include_url=False)]
+        elif model is None:
+            problems.append(Problem(file, ("file",), "no such file belongs to a catalog"))
+        else:
+            try:
+                models[file] = model.model_validate(data, context=known)
+            except ValidationError as error:
+                problems += [of_validation(file, data, details) for details in error.errors(include_url=False)]
     for rule in _RULES:
         problems += rule(document, models)
-    for file, action in _of_kind(models, Action):
+    for file, action in of_kind(models, Action):
         problems += content_problems(document, file, action, unread)
     return models, sorted(problems, key=lambda problem: problem.file)
 
 
-def _is_in(home: str, unread: Collection[str]) -> bool:
-    return any(file == home or file.startswith(home + "/") for file in unread)
+def of_kind(models: Models, kind: type[AnyModel]) -> list[tuple[str, AnyModel]]:
+    """The models of one kind, with their files."""
+    return [(file, model) for file, model in models.items() if isinstance(model, kind)]
 
 
-# Files as they were written
+def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
+    for folder in ("actions", "journeys"):
+        seen: dict[Any, str] = {}
+        for file, data in in_folder(document, folder).items():
+            name = str(data.get("id"))
+            if name in seen and "id" in data:
+                yield Problem(file, ("id",), f"{name!r} is the id of {seen[name]} already")
+            seen.setdefault(name, file)
+            yield from _unique_in(document, file, "variants" if folder == "actions" else "stops")
+    for file, key in (
+        ("channels.yaml", "channels"),
+        ("placements.yaml", "placements"),
+        ("policies.yaml", "caps"),
+        ("policies.yaml", "suppress"),
+        ("policies.yaml", "stops"),
+    ):
+        yield from _unique_in(document, file, key)
 
 
-def items(document: Document, file: str, key: str) -> list[tuple[int, Mapping[str, Any]]]:
-    """The mappings in a list of a file, with their positions; whatever else stands there is its model's problem."""
-    data = document.get(file)
-    listed = data.get(key) if isinstance(data, Mapping) else None
-    return [(i, item) for i, item in enumerate(listed or ()) if isinstance(item, Mapping)] if isinstance(
-        listed, list
-    ) else []
+def _unique_in(document: Document, file: str, key: str) -> Iterator[Problem]:
+    seen = set()
+    for i, item in items(document, file, key):
+        name = str(item.get("id"))
+        if name in seen and "id" in item:
+            yield Problem(file, (key, i, "id"), f"{name!r} is there already")
+        seen.add(name)
 
 
-def by_id(document: Document, file: str, key: str) -> dict[str, Mapping[str, Any]]:
-    """The same by their ids."""
-    return {item["id"]: item for _, item in items(document, file, key) if isinstance(item.get("id"), str)}
+def _no_secrets(document: Document, models: Models) -> Iterator[Problem]:
+    for i, channel in items(document, "channels.yaml", "channels"):
+        for key, value in channel.items():
+            is_secret = any(word in str(key).lower() for word in _SECRET_WORDS) and not str(key).endswith("_env")
+            if is_secret:
+                message = f"a secret is never written here: name its environment variable as {key}_env"
+                yield Problem("channels.yaml", ("channels", i, key), message)
+            elif isinstance(value, list | dict):
+                yield Problem("channels.yaml", ("channels", i, key), "should be a text, a number, true or false")
 
 
-def in_folder(document: Document, folder: str) -> dict[str, Mapping[str, Any]]:
-    """The mappings in the files of a folder, by file."""
-    return {f: data for f, data in document.items() if f.startswith(folder + "/") and isinstance(data, Mapping)}
+def _workspace(document: Document, models: Models) -> Iterator[Problem]:
+    policies = models.get("policies.yaml", None if "policies.yaml" in document else Policies())
+    if not isinstance(policies, Policies):
+        return
+    space = policies.workspace
+    if space.zone not in zones.names():
+        yield Problem("policies.yaml", ("workspace", "zone"), f"no zone called {space.zone!r} is known")
+    for file, action in of_kind(models, Action):
+        if money.minor_units(action.value, space.currency) is None:
+            message = f"{space.currency} has no more than {money.exponent(space.currency)} decimals"
+            yield Problem(file, ("value",), message)
 
 
-def _keys(document: Document, file: str, key: str) -> set[str]:
-    data = document.get(file)
-    named = data.get(key) if isinstance(data, Mapping) else None
-    return {name for name in named if isinstance(name, str)} if isinstance(named, Mapping) else set()
+def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
+    """`$action.x` is read only where a decision looks at an action: in `eligible` and in `suppress`."""
+    homes: list[tuple[str, Loc, Any]] = [(file, (), data) for file, data in in_folder(document, "journeys").items()]
+    homes.append(("segments.yaml", (), document.get("segments.yaml")))
+    homes += [("policies.yaml", ("stops", i), stop) for i, stop in items(document, "policies.yaml", "stops")]
+    for file, loc, data in homes:
+        for at, text in _texts(data, loc):
+            if text.startswith("$action."):
+                yield Problem(file, at, f"there is no action here that {text} could be a fact of")
 
 
-def _names(document: Document) -> dict[str, tuple[str, Collection[str]]]:
-    """Where names of each kind are defined, and which there are."""
-    actions = {data["id"] for data in in_folder(document, "actions").values() if isinstance(data.get("id"), str)}
-    return {
-        "action": ("actions", actions),
-        "channel": ("channels.yaml", by_id(document, "channels.yaml", "channels").keys()),
-        "namespace": ("identity.yaml", {*NAMESPACES, *_keys(document, "identity.yaml", "namespaces")}),
-        "placement": ("placements.yaml", by_id(document, "placements.yaml", "placements").keys()),
-        "purpose": ("consent.yaml", _keys(document, "consent.yaml", "purposes")),
-        "segment": ("segments.yaml", _keys(document, "segments.yaml", "segments")),
-        "suppression": ("policies.yaml", by_id(document, "policies.yaml", "suppress").keys()),
-    }
+def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    if isinstance(data, str):
+        yield loc, data
+    elif isinstance(data, Mapping | list):
+        for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
+            yield from _texts(value, (*loc, key))
+
+
+def _no_circles(document: Document, models: Models) -> Iterator[Problem]:
+    """A segment that needs itself has no answer; nor has a suppression."""
+    places: dict[str, tuple[str, Loc, Condition]] = {}
+    for file, segments in of_kind(models, Segments):
+        for name, condition in segments.segments.items():
+            places[f"segment {name}"] = (file, ("segments", name), condition)
+            for atom in _atoms(condition):
+                if isinstance(atom, OfSuppression):
+                    message = "a segment is about a customer alone, a suppression is about an action too"
+                    yield Problem(file, ("segments", name), message)
+    for file, policies in of_kind(models, Policies):
+        for i, rule in enumerate(policies.suppress):
+            places[f"suppression {rule.id}"] = (file, ("suppress", i, "when"), rule.when)
+    needs = {name: _needs(condition) for name, (_, _, condition) in places.items()}
+    for name, (file, loc, _) in places.items():
+        circle = _way_back(name, needs)
+        if circle:
+            yield Problem(file, loc, f"goes round in a circle: {' → '.join(circle)}")
+
+
+def _atoms(condition: Condition) -> Iterator[Condition]:
+    match condition:
+        case All():
+            parts = condition.all
+        case Any_():
+            parts = condition.any
+        case Not():
+            parts = [condition.not_]
+        case _:
+            yield condition
+            return
+    for part in parts:
+        yield from _atoms(part)
+
+
+def _needs(condition: Condition) -> list[str]:
+    found = []
+    for atom in _atoms(condition):
+        if isinstance(atom, OfSegment):
+            found.append(f"segment {atom.segment}")
+        elif isinstance(atom, OfSuppression):
+            found.append(f"suppression {atom.suppression}")
+    return found
+
+
+def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:
+    """A way from `start` to itself, empty if there is none."""
+    seen: set[str] = set()
+    ways = [[start]]
+    while ways:
+        way = ways.pop()
+        for name in needs.get(way[-1], []):
+            if name == start:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []
+
+
+def _placements(document: Document, models: Models) -> Iterator[Problem]:
+    known = by_id(document, "placements.yaml", "placements")
+    for file, action in of_kind(models, Action):
+        for i, name in enumerate(action.placements):
+            channel = known.get(name, {}).get("channel")
+            if channel is not None and channel not in action.channels:
+                message = f"{name} is on channel {channel}, which is not one of the action's"
+                yield Problem(file, ("placements", i), message)
+
+
+def _journeys(document: Document, models: Models) -> Iterator[Problem]:
+    known = actions(document)
+    channels = by_id(document, "channels.yaml", "channels")
+    for file, journey in of_kind(models, Journey):
+        seen = set()
+        for loc, step in _steps(journey.steps, ("steps",)):
+            if step.id is not None and step.id in seen:
+                yield Problem(file, (*loc, "id"), f"{step.id!r} is there already")
+            seen.add(step.id)
+            if isinstance(step, SendStep):
+                channel, action = step.send.channel, known.get(step.send.action)
+                if action is not None and channel not in channels_of(action):
+                    yield Problem(file, (*loc, "send", "channel"), f"{step.send.action} has no channel {channel}")
+                elif channels.get(channel, {}).get("provider") == "none":
+                    yield Problem(file, (*loc, "send", "channel"), f"{channel} is asked, it cannot be sent to")
+        for loc in _never_reached(journey.steps, ("steps",)):
+            yield Problem(file, loc, "is never reached, the step before it always ends the run")
+
+
+def _steps(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, Step]]:
+    for i, step in enumerate(steps):
+        yield (*loc, i), step
+        if isinstance(step, BranchStep):
+            for arm_index, arm in enumerate(step.branch):
+                yield from _steps(arm.steps, (*loc, i, "branch", arm_index, "steps"))
+
+
+def _never_reached(steps: Sequence[Step], loc: Loc) -> Iterator[Loc]:
+    for i, step in enumerate(steps):
+        if isinstance(step, BranchStep):
+            for arm_index, arm in enumerate(step.branch):
+                yield from _never_reached(arm.steps, (*loc, i, "branch", arm_index, "steps"))
+        if not _goes_on(step) and i + 1 < len(steps):
+            yield (*loc, i + 1)
+            return
+
+
+def _goes_on(step: Step) -> bool:
+    """Whether a run can come out of a step behind it."""
+    if isinstance(step, BranchStep):
+        has_else = any(arm.else_ for arm in step.branch)
+        return not has_else or any(all(_goes_on(inner) for inner in arm.steps) for arm in step.branch)
+    if isinstance(step, WaitForStep):
+        return "continue" in (step.wait_for.on_event, step.wait_for.on_timeout)
+    return not isinstance(step, ExitStep)
+
+
+_RULES: Final[tuple[Rule, ...]] = (
+    _unique_ids,
+    _no_secrets,
+    _workspace,
+    _action_facts,
+    _no_circles,
+    _placements,
+    _journeys,
+)

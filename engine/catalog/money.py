@@ -7,18 +7,15 @@ from typing import Final
 
 # ISO 4217, list one: the currencies whose minor unit is not a hundredth.
 _EXPONENTS: Final = {
-    **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),
-        0,
-    ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
 
 
 def exponent(currency: str) -> int:
     """How many decimals the currency has."""
-    return _EXPONENTS.get(currency, 2)
+    return next((exponent for exponent, those in _EXPONENTS.items() if currency in those.split()), 2)
 
 
 def minor_units(amount: int | float, currency: str) -> int | None:

@@ -5,7 +5,6 @@ by alias, without what was not written, is the tree of `engine.conditions`. Tags
 they can be told from keys in an error's location.
 """
 
-
 from __future__ import annotations
 
 import difflib

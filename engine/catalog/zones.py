@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from importlib import resources
+from importlib import metadata, resources
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import tzdata
-
-VERSION: Final[str] = tzdata.IANA_VERSION
+VERSION: Final[str] = metadata.version("tzdata")
 
 
 @lru_cache(maxsize=1)

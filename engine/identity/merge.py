@@ -73,7 +73,7 @@ def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
     profile.history = sorted([*profile.history, *arriving], key=lambda event: (event.at_ms, event.seq))
     runs = _join_runs(turn, other, arriving)
     _note_merge(turn, told.origin, other, arriving)
-    _stop_what_history_stops(turn)
+    stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
@@ -131,15 +131,6 @@ def _keep_within_concurrency(turn: Turn, run: Run) -> None:
     same.sort(key=lambda known: (known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
         stops.end_run(turn, surplus, "stopped", "merge.duplicate")
-
-
-def _stop_what_history_stops(turn: Turn) -> None:
-    """Both sides' pasts now count for both sides' runs."""
-    for run in turn.profile.runs:
-        if run.state == "active":
-            standing = stops.standing_stop(turn, run)
-            if standing is not None:
-                stops.end_run(turn, run, "stopped", standing[0], by=standing[1])
 
 
 def _withdraw_excess(turn: Turn) -> None:

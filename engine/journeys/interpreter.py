@@ -16,6 +16,7 @@ from engine.profile import Happened, Run
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, TIER_RANK
 
+_HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
 _STEPS_MAX = 1_000  # jumps only go forward, so this is never met; a broken catalog must not hang a shard
 
 
@@ -125,11 +126,12 @@ def _branch(turn: Turn, step: Step) -> int:
 def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
     reason = sends.propose(turn, turn.view(), run, step)
-    if reason is not None and step.on_held == "wait":
+    run.held_ms = run.held_ms or turn.now_ms
+    if reason is not None and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = reason
         turn.set_timer(run, _retry_at(turn, reason), step.id, "set")
         return False
-    run.held = ""
+    run.held, run.held_ms = "", 0
     run.occurrence += 1
     turn.drop_timer(run, step.id, "cancelled")
     if reason is not None and step.on_held == "exit":

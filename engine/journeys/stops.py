@@ -23,14 +23,40 @@ def rules_for(catalog: Catalog, run: Run) -> Iterable[StopRule]:
 
 
 def apply(turn: Turn, event: Happened) -> None:
-    """End every run that `event` stops."""
+    """End every run that `event` stops, and withdraw what ended runs had decided and not handed over."""
     view = turn.view()
-    for run in turn.profile.runs:
-        if run.state == "active" and (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
+    for run in _unfinished(turn):
+        if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
             for rule in rules_for(turn.catalog, run):
                 if rule.on.event == event.name and rule.on.where(event.properties, view):
-                    end_run(turn, run, "stopped", f"stop.{rule.id}", by=event)
+                    _stop(turn, run, f"stop.{rule.id}", event)
                     break
+
+
+def apply_history(turn: Turn) -> None:
+    """After an absorb: both sides' pasts now count for both sides' runs."""
+    for run in _unfinished(turn):
+        standing = standing_stop(turn, run)
+        if standing is not None:
+            _stop(turn, run, *standing)
+
+
+def _unfinished(turn: Turn) -> list[Run]:
+    """Active runs, and ended ones of which a send still waits to leave."""
+    waiting = {send.run for send in turn.profile.sends if send.state == "decided"}
+    return [run for run in turn.profile.runs if run.state == "active" or run.id in waiting]
+
+
+def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
+    if run.state == "active":
+        end_run(turn, run, "stopped", reason, by=event)
+    else:
+        _withdraw_sends(turn, run, reason)
+
+
+def _withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
+    for send in [send for send in turn.profile.sends if send.run == run.id and send.state == "decided"]:
+        sends.withdraw(turn, send, reason)
 
 
 def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
@@ -63,8 +89,7 @@ def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None =
         channel=by.channel if by else "",
         **fields,
     )
-    for send in [send for send in turn.profile.sends if send.run == run.id and send.state == "decided"]:
-        sends.withdraw(turn, send, reason)
+    _withdraw_sends(turn, run, reason)
     if parked is not None:
         turn.note(
             "send",

@@ -1,0 +1,189 @@
+"""`configs/` from disk: plain data for `engine.catalog`, and the line on which each part of it stands.
+
+Reading goes on after a fault, so that one look at a directory finds every problem in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
+
+from engine.catalog import schema
+from engine.catalog.compile import compile_document, problems_of
+from engine.catalog.compiled import Catalog
+from engine.catalog.problems import Loc, Problem
+from engine.errors import CatalogError
+
+FILE_BYTES_MAX = 1_000_000
+_FILE_NODES_MAX = 100_000  # an alias repeats its anchor, so a small text can stand for a huge tree
+_DEPTH_MAX = 60
+_TEMPLATE_KINDS = (".html", ".txt")
+_BESIDE = ("schema", "playbooks")  # folders in `configs/` that belong to no catalog
+
+
+@dataclass(slots=True)
+class Documents:
+    """A directory as it was read. `unread` are the files that are there but told us nothing but their problems."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    trees: dict[str, Any] = field(default_factory=dict)  # what ruamel made of each file, with positions
+    problems: list[Problem] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+
+    def line(self, file: str, loc: Loc) -> int:
+        """The line (from 1) of the deepest part of `loc` that is written in the file."""
+        line, here = 1, self.trees.get(file)
+        for step in loc:
+            if isinstance(here, CommentedMap) and step in here:
+                position = here.lc.data.get(step) if here.lc.data else None  # None for what a merge key brought in
+            elif isinstance(here, CommentedSeq) and isinstance(step, int) and step < len(here):
+                position = here.lc.data.get(step) if here.lc.data else None
+            else:
+                break
+            line = position[0] + 1 if position else line
+            here = here[step]
+        return line
+
+    def located(self, problem: Problem) -> Problem:
+        """The problem with its line; a fault in a whole file stands on its first line."""
+        return problem if problem.line else replace(problem, line=self.line(problem.file, problem.loc))
+
+
+def load(directory: Path) -> Catalog:
+    """The catalog of a directory; raises CatalogError with every problem as `file:line: path: message`."""
+    documents = read(directory)
+    problems = documents.problems + problems_of(documents.data, documents.unread)
+    if problems:
+        located = sorted(map(documents.located, problems), key=lambda problem: (problem.file, problem.line))
+        raise CatalogError(tuple(str(problem) for problem in located))
+    return compile_document(documents.data)
+
+
+def read(directory: Path) -> Documents:
+    """Every file of a catalog as plain data, by its name relative to `directory`."""
+    documents = Documents()
+    for path in _files(directory, documents):
+        file = path.relative_to(directory).as_posix()
+        try:
+            text = _text(path)
+            if file.startswith("templates/"):
+                documents.data[file] = text
+            else:
+                tree = YAML(typ="rt").load(text)
+                documents.data[file] = _Plain().of(tree, ())
+                documents.trees[file] = tree
+        except _Fault as fault:
+            _set_aside(documents, Problem(file, fault.loc, fault.message, fault.line))
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            message = " ".join(str(error.problem or error.context or "cannot be read").split())
+            _set_aside(documents, Problem(file, ("yaml",), message, mark.line + 1 if mark else 1))
+        except (YAMLError, ValueError, RecursionError) as error:
+            _set_aside(documents, Problem(file, ("yaml",), f"cannot be read: {_one_line(error)}", 1))
+    return documents
+
+
+class _Fault(Exception):
+    """Why a file tells us nothing."""
+
+    def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
+        super().__init__(message, loc, line)
+        self.message, self.loc, self.line = message, loc, line
+
+
+def _set_aside(documents: Documents, problem: Problem) -> None:
+    documents.problems.append(problem)
+    documents.unread.add(problem.file)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _files(directory: Path, documents: Documents) -> Iterator[Path]:
+    """The files that make a catalog, in order of name; whatever else is there becomes a problem."""
+    if not directory.is_dir():
+        raise CatalogError((f"{directory}:1: directory: there is no such directory",))
+    try:
+        paths = sorted(path for path in directory.rglob("*") if not _is_beside(path.relative_to(directory)))
+    except OSError as error:
+        raise CatalogError((f"{directory}:1: directory: cannot be read: {error.strerror}",)) from None
+    for path in paths:
+        file = path.relative_to(directory).as_posix()
+        if path.is_dir():
+            continue
+        if schema.model_of(file) or (file.startswith("templates/") and path.suffix in _TEMPLATE_KINDS):
+            yield path
+        else:
+            documents.problems.append(Problem(file, ("file",), "no such file belongs to a catalog", 1))
+
+
+def _is_beside(path: Path) -> bool:
+    """Notes, editors' leavings, generated schemas and playbooks (each a catalog of its own)."""
+    hidden = any(part.startswith(".") or part.endswith("~") for part in path.parts)
+    return hidden or path.parts[0] in _BESIDE or path.suffix == ".md"
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise _Fault("is larger than 1 MB", ("file",))
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _Fault("is not text in UTF-8", ("file",), line) from None
+    except OSError as error:
+        raise _Fault(f"cannot be read: {error.strerror}", ("file",)) from None
+
+
+class _Plain:
+    """Turns ruamel's tree into plain data, no larger than a file can reasonably mean."""
+
+    def __init__(self) -> None:
+        self.nodes = 0
+
+    def of(self, node: Any, loc: Loc, line: int = 1) -> Any:
+        self.nodes += 1
+        if self.nodes > _FILE_NODES_MAX or len(loc) > _DEPTH_MAX:
+            raise _Fault("is nested too deeply, or repeats itself too often", ("yaml",), line)
+        if isinstance(node, Mapping):
+            return {
+                self._key(key, loc, node): self.of(value, (*loc, key), _line(node, key, line))
+                for key, value in node.items()
+            }
+        if isinstance(node, list):
+            return [self.of(value, (*loc, i), _line(node, i, line)) for i, value in enumerate(node)]
+        return self._scalar(node, loc, line)
+
+    def _key(self, key: Any, loc: Loc, node: Any) -> str:
+        if not isinstance(key, str):
+            raise _Fault(f"the key {key} is no text: put it in quotes", loc, _line(node, key, 1))
+        return str(key)
+
+    def _scalar(self, node: Any, loc: Loc, line: int) -> Any:
+        if node is None or isinstance(node, bool):
+            return node
+        if isinstance(node, ScalarBoolean):
+            return bool(node)
+        if isinstance(node, str):
+            return str(node)
+        if isinstance(node, int | float):
+            if not abs(node) < 2**63:  # nan is not less than anything
+                raise _Fault("is a number out of bounds", loc, line)
+            return int(node) if isinstance(node, int) else float(node)
+        if isinstance(node, date):
+            return node.isoformat() if not isinstance(node, datetime) else str(node)
+        raise _Fault(f"a {type(node).__name__} has no place in a catalog", loc, line)
+
+
+def _line(node: Any, key: Any, default: int) -> int:
+    position = node.lc.data.get(key) if getattr(node, "lc", None) is not None and node.lc.data else None
+    return position[0] + 1 if position else default

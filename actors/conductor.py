@@ -1,0 +1,148 @@
+"""Moves the replay clock: runs all shards window by window and carries what arises between them (design §4a).
+
+A shard may run ahead by itself through windows in which no other shard has anything to do, because nothing can reach it
+from there; it stops where something arose. So the answer is that of a strict march, at a fraction of the round trips.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from actors.windows import WINDOW_MS, Message, Outcome, Report, Span
+
+_FOR_EVER_MS = 1 << 52
+
+HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
+
+
+class ReplayShard(Protocol):
+    """A shard on a replay clock, in this process or behind a socket."""
+
+    async def run(self, span: Span) -> Report:
+        """Run a span of windows."""
+        ...
+
+    async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
+        """Put the clock; returns the number of pending timers."""
+        ...
+
+    async def disown(self, dispatcher: str) -> int:
+        """Give up what another dispatcher was handing over."""
+        ...
+
+    async def peek(self) -> Report:
+        """What is pending, without running anything."""
+        ...
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One shard as the conductor sees it; messages and outcomes by the window at whose start they are taken."""
+
+    shard: ReplayShard
+    next_window: int | None = None
+    messages: dict[int, list[Message]] = field(default_factory=dict)
+    outcomes: dict[int, list[Outcome]] = field(default_factory=dict)
+    arrived: list[tuple[str, int]] = field(default_factory=list)
+
+    def due(self) -> int | None:
+        """The next window in which this shard has something to do or to take."""
+        windows = [*self.messages, *self.outcomes]
+        if self.next_window is not None:
+            windows.append(self.next_window)
+        return min(windows, default=None)
+
+
+class Conductor:
+    """One per engine; one move of the clock at a time."""
+
+    def __init__(
+        self,
+        shards: Sequence[ReplayShard],
+        shard_of: Callable[[str], int],
+        hand_over: HandOverAll,
+        dispatcher: str,
+    ) -> None:
+        self._shards = shards
+        self._shard_of = shard_of
+        self._hand_over = hand_over
+        self._dispatcher = dispatcher
+        self._lock = asyncio.Lock()
+        self._lanes = [_Lane(shard) for shard in shards]
+        self._travelling: set[tuple[str, int]] = set()
+        self._window = -1
+        self._began = False
+        self.now_ms = 0
+
+    async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
+        """Move the clock to `watermark_ms`, or on until nothing is pending; returns `now` (ms) and `pendingTimers`."""
+        async with self._lock:
+            await self._look()
+            until_ms = _FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
+            await self._march(until_ms)
+            reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
+            self.now_ms = max(self.now_ms, watermark_ms, reached_ms)
+            pending = await asyncio.gather(*(lane.shard.rest(self.now_ms, lane.arrived) for lane in self._lanes))
+            for lane in self._lanes:
+                lane.arrived = []
+            return {"now": self.now_ms, "pendingTimers": sum(pending)}
+
+    async def _look(self) -> None:
+        """Learn what the shards have: what was staged or told since, and, the first time, what a crash left."""
+        if not self._began:
+            await asyncio.gather(*(lane.shard.disown(self._dispatcher) for lane in self._lanes))
+            self._began = True
+        reports = await asyncio.gather(*(lane.shard.peek() for lane in self._lanes))
+        self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
+        self._window = max(self._window, self.now_ms // WINDOW_MS, *(report.window for report in reports))
+        for lane, report in zip(self._lanes, reports, strict=True):
+            lane.next_window = report.next_window
+            self._post(report.messages, self._window + 1)
+
+    async def _march(self, until_ms: int) -> None:
+        """Window after window, until the next one with anything to do starts after `until_ms`."""
+        last = until_ms // WINDOW_MS
+        while True:
+            due = [lane.due() for lane in self._lanes]
+            first = min((window for window in due if window is not None), default=None)
+            if first is None or first > last:
+                return
+            running = [lane for lane, window in zip(self._lanes, due, strict=True) if window == first]
+            others = [window for window in due if window is not None and window > first]
+            ahead = min([last, *others]) if len(running) == 1 else first
+            await asyncio.gather(*(self._run(lane, first, ahead, until_ms) for lane in running))
+            if first == last:  # the rest of this window lies behind the watermark
+                return
+
+    async def _run(self, lane: _Lane, first: int, ahead: int, until_ms: int) -> None:
+        """Run one shard's span, and carry on what arose."""
+        taken, outcomes = lane.messages.pop(first, []), lane.outcomes.pop(first, [])
+        arrived, lane.arrived = lane.arrived, []
+        report = await lane.shard.run(Span(first, ahead, until_ms, self._dispatcher, taken, outcomes, arrived))
+        self._window = max(self._window, report.window)
+        lane.next_window = report.next_window
+        for sender, seq in report.arrived:
+            self._travelling.discard((sender, seq))
+            self._lanes[self._shard_of(sender)].arrived.append((sender, seq))
+        reached = set(report.arrived)
+        waiting = [message for message in taken if (message.sender, message.seq) not in reached]
+        self._travelling.difference_update((message.sender, message.seq) for message in waiting)
+        self._post(waiting, first + 1)
+        self._post(report.messages, report.window + 1, known=reached)
+        if report.hand_overs:
+            lane.outcomes.setdefault(report.window + 1, []).extend(await self._hand_over(report.hand_overs))
+
+    def _post(self, messages: list[Message], window: int, known: Collection[tuple[str, int]] = ()) -> None:
+        """Put messages where they will be taken at the start of `window`; those on their way already are left alone."""
+        for message in messages:
+            name = (message.sender, message.seq)
+            if name not in self._travelling and name not in known and not self._has_arrived(name):
+                self._travelling.add(name)
+                lane = self._lanes[self._shard_of(message.to)]
+                lane.messages.setdefault(window, []).append(message)
+
+    def _has_arrived(self, name: tuple[str, int]) -> bool:
+        return name in self._lanes[self._shard_of(name[0])].arrived

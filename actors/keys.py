@@ -1,0 +1,79 @@
+"""How records are named on disk: keys that sort the way they are read.
+
+A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. What belongs to a profile starts with
+its id; a record keeps the rest of its key when its profile is absorbed, and `origin` keeps two pasts apart.
+"""
+
+from __future__ import annotations
+
+PROFILE_BYTES = 15
+
+FAMILIES = (
+    "meta",
+    "journal",
+    "state",
+    "history",
+    "audit",
+    "seen",
+    "strangers",
+    "timers",
+    "outbox",
+    "messages",
+    "staged",
+    "dead",
+)
+
+
+def profile_key(profile: str) -> bytes:
+    """The key of a profile's state, and the prefix of all that belongs to it."""
+    return bytes.fromhex(profile)
+
+
+def profile_of(key: bytes) -> str:
+    """The profile id that a key starts with."""
+    return key[:PROFILE_BYTES].hex()
+
+
+def origin_of(profile: str) -> bytes:
+    """Four bytes that tell one profile's records from another's after an absorb."""
+    return bytes.fromhex(profile[4:12])
+
+
+def history_key(profile: str, at_ms: int, seq: int) -> bytes:
+    """Sorts by (event time, arrival)."""
+    return profile_key(profile) + at_ms.to_bytes(8) + seq.to_bytes(4) + origin_of(profile)
+
+
+def audit_key(profile: str, seq: int) -> bytes:
+    """Sorts by chain, then by position in it."""
+    return profile_key(profile) + origin_of(profile) + seq.to_bytes(4)
+
+
+def timer_key(due_ms: int, profile: str, run: str, generation: int) -> bytes:
+    """Sorts by due time, then profile."""
+    return due_ms.to_bytes(8) + profile_key(profile) + bytes.fromhex(run) + generation.to_bytes(4)
+
+
+def timer_parts(key: bytes) -> tuple[int, str, str, int]:
+    """The due time, profile, run and generation of a timer's key."""
+    return int.from_bytes(key[:8]), key[8:23].hex(), key[23:-4].hex(), int.from_bytes(key[-4:])
+
+
+def outbox_key(profile: str, send: str) -> bytes:
+    """One entry a send."""
+    return profile_key(profile) + bytes.fromhex(send)
+
+
+def message_key(sender: str, seq: int) -> bytes:
+    """Sorts by (sender, sequence), the order of delivery."""
+    return profile_key(sender) + seq.to_bytes(4)
+
+
+def number_key(number: int) -> bytes:
+    """A position in the journal, the dead letters or the staged inputs."""
+    return number.to_bytes(8)
+
+
+def staged_key(at_ms: int, number: int) -> bytes:
+    """Sorts by (time, arrival)."""
+    return at_ms.to_bytes(8) + number.to_bytes(8)

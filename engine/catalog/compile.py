@@ -1,0 +1,208 @@
+"""From a checked document to the catalog that the engine decides by; the same document always gives the same catalog.
+
+A document is plain data by file name, as `configs/` has it, templates as text under `templates/`:
+
+    compile_document({
+        "channels.yaml": {"channels": [{"id": "web", "provider": "none"}]},
+        "consent.yaml": {"purposes": {"service": {"default": True}}},
+        "actions/hello.yaml": {"id": "hello", "tier": "service", "purpose": "service", "channels": ["web"]},
+    })
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from engine.catalog import compiled, money, schema, schema_journeys, zones
+from engine.catalog.check import Models, examine, of_kind
+from engine.catalog.compile_journeys import compile_journey, compile_trigger
+from engine.catalog.compiled import Catalog
+from engine.catalog.document import Document
+from engine.catalog.problems import Problem
+from engine.catalog.schema_grammar import Model, tree_of
+from engine.conditions import build
+from engine.errors import CatalogError
+from engine.vocabulary import NAMESPACES
+
+# What broken clients send in place of an identifier, in whatever case.
+_NEVER_ANYONE: Final = (
+    "",
+    "-",
+    "-1",
+    "0",
+    "00000000-0000-0000-0000-000000000000",
+    "[object object]",
+    "anonymous",
+    "false",
+    "guest",
+    "n/a",
+    "NaN",
+    "nil",
+    "none",
+    "null",
+    "true",
+    "undefined",
+    "unknown",
+)
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Part = TypeVar("Part", bound=_Identified)
+FileModel = TypeVar("FileModel", bound=Model)
+
+
+def compile_document(document: Document) -> Catalog:
+    """The catalog of plain data; raises CatalogError with every problem as `file: path: message`."""
+    return compile_bytes(canonical(document))
+
+
+def canonical(document: Document) -> bytes:
+    """The document's one spelling: msgpack with sorted keys, from which its version is taken."""
+    try:
+        if not all(isinstance(file, str) for file in document):
+            raise TypeError("a file's name is a text")
+        return msgspec.msgpack.encode(document, order="deterministic")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise CatalogError((f"document: not plain data: {error}",)) from None
+
+
+def compile_bytes(document_bytes: bytes) -> Catalog:
+    """The catalog of a document in its canonical spelling, as `Catalog.document` keeps it."""
+    document: dict[str, Any] = msgspec.msgpack.decode(document_bytes)
+    models, problems = examine(document)
+    if problems:
+        raise CatalogError(tuple(str(problem) for problem in problems))
+    return _compile(document, document_bytes, models)
+
+
+def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]:
+    """What `compile_document` would complain about, each problem with its place; `unread` as in `check.examine`."""
+    plain = msgspec.msgpack.decode(canonical(document))
+    return examine(plain, frozenset(unread))[1]
+
+
+def version_of(document_bytes: bytes) -> str:
+    """16 hex digits that stand for the document and for the time zones that it is read with."""
+    return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
+
+
+def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
+    policies = _file(models, "policies.yaml", schema.Policies)
+    consent = _file(models, "consent.yaml", schema.Consent)
+    space = policies.workspace
+    return Catalog(
+        version=version_of(document_bytes),
+        document=document_bytes,
+        zone=space.zone,
+        tzdata=zones.VERSION,
+        currency=space.currency,
+        language=space.language,
+        lateness_ms=space.lateness,
+        reserve_ms=space.reserve,
+        channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema.Channels).channels),
+        placements=_by_id(
+            compiled.Placement(each.id, each.channel, each.default)
+            for each in _file(models, "placements.yaml", schema.Placements).placements
+        ),
+        purposes={
+            name: compiled.Purpose(name, frozenset(each.channels), each.default)
+            for name, each in consent.purposes.items()
+        },
+        consent_events=frozenset(consent.events),
+        actions=_by_id(_action(each, space) for _, each in of_kind(models, schema.Action)),
+        journeys=_by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey)),
+        caps=tuple(_cap(each) for each in policies.caps),
+        suppressions=tuple(
+            compiled.Suppression(each.id, each.tier, build(tree_of(each.when))) for each in policies.suppress
+        ),
+        stops=tuple(
+            compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
+        ),
+        segments={
+            name: build(tree_of(each))
+            for name, each in _file(models, "segments.yaml", schema.Segments).segments.items()
+        },
+        sources={name: each.channel for name, each in _file(models, "sources.yaml", schema.Sources).sources.items()},
+        templates={
+            file.removeprefix("templates/"): text for file, text in document.items() if file.startswith("templates/")
+        },
+        blocked_values=_blocked(_file(models, "identity.yaml", schema.Identity)),
+    )
+
+
+def _file(models: Models, name: str, kind: type[FileModel]) -> FileModel:
+    """The model of a file; one that is not there is all defaults."""
+    model = models.get(name)
+    return model if isinstance(model, kind) else kind()
+
+
+def _by_id(parts: Iterable[Part]) -> dict[str, Part]:
+    return {part.id: part for part in sorted(parts, key=lambda part: part.id)}
+
+
+def _channel(channel: schema.Channel) -> compiled.Channel:
+    settings = channel.model_dump(exclude={"id", "provider", "address"}, exclude_none=True)
+    return compiled.Channel(channel.id, channel.provider, channel.address or "", settings)
+
+
+def _cap(cap: schema.Cap) -> compiled.Cap:
+    match = {key: frozenset(values) for key, values in cap.match.model_dump(exclude_none=True).items()}
+    return compiled.Cap(cap.id, cap.limit, cap.per, match)
+
+
+def _action(action: schema.Action, space: schema.Workspace) -> compiled.Action:
+    value_minor = money.minor_units(action.value, space.currency)
+    assert value_minor is not None, "check.py refuses more decimals than the currency has"
+    return compiled.Action(
+        id=action.id,
+        tier=action.tier,
+        purpose=action.purpose,
+        channels=tuple(action.channels),
+        placements=frozenset(action.placements),
+        category=action.category,
+        value_minor=value_minor,
+        weight=action.weight,
+        propensity=compiled.Propensity(action.propensity.constant, action.propensity.trait, action.propensity.default),
+        valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
+        valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
+        eligible=build(tree_of(action.eligible)),
+        variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
+        facts=_facts(action),
+    )
+
+
+def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
+    return None if day is None else zones.start_of_day_ms(day, zone, plus_days=plus_days)
+
+
+def _facts(action: schema.Action) -> dict[str, Any]:
+    """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
+    facts = {
+        "id": action.id,
+        "tier": action.tier,
+        "purpose": action.purpose,
+        "category": action.category,
+        "group": action.group,
+        "value": action.value,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _blocked(identity: schema.Identity) -> dict[str, frozenset[str]]:
+    blocked = {}
+    for namespace in (*NAMESPACES, *identity.namespaces):
+        own = identity.namespaces.get(namespace, schema.Namespace()).blocked
+        values = {*_NEVER_ANYONE, *own}
+        blocked[namespace] = frozenset(
+            spelled for value in values for spelled in (value, value.lower(), value.upper(), value.capitalize())
+        )
+    return blocked

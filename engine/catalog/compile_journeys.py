@@ -1,0 +1,123 @@
+"""A journey's nested steps become one flat program with jumps, so that a run's state is a single number.
+
+A branch is laid out as its own instruction, then arm after arm, each but the last with a jump behind it:
+
+    3      branch → 3.0.0 | 3.1.0 | 4
+    3.0.0  send
+    3.0.end jump → 4
+    3.1.0  send
+    4      …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from engine.catalog import schema_journeys as written
+from engine.catalog.compiled import Journey, Step, StopRule, Trigger
+from engine.catalog.schema_grammar import tree_of
+from engine.conditions import Condition, build, build_where
+
+_END: Final = -1  # stands for `len(steps)` until that is known
+
+
+def compile_journey(journey: written.Journey) -> Journey:
+    """The journey with its flat program; its own stops hold whatever its tier."""
+    return Journey(
+        id=journey.id,
+        tier=journey.tier,
+        trigger=compile_trigger(journey.trigger.event, journey.trigger.where),
+        when=build(tree_of(journey.when)),
+        key=journey.key,
+        after_ms=journey.re_entry.after,
+        concurrent=journey.re_entry.concurrent,
+        stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
+        steps=flatten(journey.steps),
+    )
+
+
+def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
+    """An event by name, with the tests on its properties."""
+    tests = {path: _plain(test) for path, test in where.items()} if where else None
+    return Trigger(event, build_where(tests))
+
+
+def _plain(test: Any) -> Any:
+    return tree_of(test) if isinstance(test, BaseModel) else test
+
+
+def flatten(steps: Sequence[written.Step]) -> tuple[Step, ...]:
+    """The program of a list of steps, its targets resolved."""
+    program: list[Step] = []
+    _lay_out(steps, "", program)
+    end = len(program)
+
+    def resolved(target: int) -> int:
+        return end if target == _END else target
+
+    return tuple(
+        replace(
+            step,
+            on_event=resolved(step.on_event),
+            on_timeout=resolved(step.on_timeout),
+            arms=tuple((condition, resolved(target)) for condition, target in step.arms),
+            target=resolved(step.target),
+        )
+        for step in program
+    )
+
+
+def _lay_out(steps: Sequence[written.Step], prefix: str, program: list[Step]) -> None:
+    for i, step in enumerate(steps):
+        path = f"{prefix}{i}"
+        if isinstance(step, written.BranchStep):
+            _lay_out_branch(step, path, program)
+        else:
+            program.append(_single(step, step.id or path, len(program)))
+
+
+def _single(step: written.Step, step_id: str, index: int) -> Step:
+    match step:
+        case written.SendStep(send=send):
+            return Step(step_id, "send", action=send.action, channel=send.channel, on_held=send.on_held)
+        case written.WaitStep(wait=wait):
+            return Step(step_id, "wait", for_ms=wait.for_, reset_on=frozenset(wait.reset_on))
+        case written.WaitForStep(wait_for=wait):
+            go_to = {"continue": index + 1, "exit": _END}
+            return Step(
+                step_id,
+                "wait_for",
+                for_ms=wait.timeout,
+                event=compile_trigger(wait.event, wait.where),
+                on_event=go_to[wait.on_event],
+                on_timeout=go_to[wait.on_timeout],
+            )
+        case written.ExitStep(exit=ending):
+            return Step(step_id, "exit", reason=ending.reason)
+        case _:
+            raise AssertionError(f"no instruction for {type(step).__name__}")
+
+
+def _lay_out_branch(branch: written.BranchStep, path: str, program: list[Step]) -> None:
+    at = len(program)
+    program.append(Step(branch.id or path, "branch"))
+    arms: list[tuple[Condition, int]] = []
+    jumps: list[int] = []
+    otherwise: int | None = None
+    for i, arm in enumerate(branch.branch):
+        if arm.else_:
+            otherwise = len(program)
+        else:
+            arms.append((build(tree_of(arm.when)), len(program)))
+        _lay_out(arm.steps, f"{path}.{i}.", program)
+        if i + 1 < len(branch.branch):
+            jumps.append(len(program))
+            program.append(Step(f"{path}.{i}.end", "jump"))
+    after = len(program)
+    for jump in jumps:
+        program[jump] = replace(program[jump], target=after)
+    program[at] = replace(program[at], arms=tuple(arms), target=after if otherwise is None else otherwise)

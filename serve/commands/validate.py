@@ -1,0 +1,61 @@
+"""`segue validate`: the judge of `configs/`. It writes nothing, unless asked for the JSON Schema that editors use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actors import catalog_files
+from engine.catalog import schema
+from engine.catalog.compiled import Catalog
+from engine.errors import CatalogError
+
+CONFIG = Path("configs")
+
+
+def validate(
+    config: Annotated[Path, typer.Option("--config", help="The directory of the catalog.")] = CONFIG,
+    write_schema: Annotated[bool, typer.Option("--write-schema", help="Renew its schema/*.json first.")] = False,
+) -> None:
+    """Compile the catalog and print every problem as `file:line: path: message`; exit 2 if there is any."""
+    if write_schema:
+        write_schemas(config / "schema")
+    try:
+        catalog = catalog_files.load(config)
+    except CatalogError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{config}: version {catalog.version}, {_counted(catalog)}")
+
+
+def write_schemas(directory: Path) -> None:
+    """Write the JSON Schema of each kind of file, for editors."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for kind, text in schema_texts().items():
+        (directory / f"{kind}.json").write_text(text, "utf-8")
+
+
+def schema_texts() -> dict[str, str]:
+    """What `configs/schema/` should hold, by kind of file."""
+    return {
+        kind: json.dumps(found, indent=2, ensure_ascii=False) + "\n" for kind, found in schema.json_schemas().items()
+    }
+
+
+def _counted(catalog: Catalog) -> str:
+    counts = {
+        "channels": catalog.channels,
+        "actions": catalog.actions,
+        "journeys": catalog.journeys,
+        "caps": catalog.caps,
+        "suppressions": catalog.suppressions,
+        "stops": catalog.stops,
+        "segments": catalog.segments,
+        "placements": catalog.placements,
+        "templates": catalog.templates,
+    }
+    return ", ".join(f"{len(found)} {what}" for what, found in counts.items())
