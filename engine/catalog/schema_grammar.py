@@ -46,13 +46,13 @@ class Model(BaseModel):
 
 
 def _identifier(value: str) -> str:
-    if not re.match(_ID, value) or len(value) > 100:
+    if not re.fullmatch(_ID, value) or len(value) > 100:
         raise ValueError("an id is made of letters, digits, _ and -, at most 100 of them")
     return value
 
 
 def _milliseconds(value: Any) -> int:
-    match = re.match(_DURATION, value) if isinstance(value, str) else None
+    match = re.fullmatch(_DURATION, value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration is a number and a unit: 30s, 30m, 2h or 7d")
     duration_ms = int(match[1]) * _UNIT_MS[match[2]]

@@ -255,7 +255,7 @@ def test_a_server_of_another_version_is_named_in_the_error(run, tmp_path):
     async def story():
         server = await asyncio.start_unix_server(answer, tmp_path / "s")
         client = FrameClient(tmp_path / "s")
-        with pytest.raises(NotReady, match="version 2.*version 1"):
+        with pytest.raises(NotReady, match=r"version 2.*version 1"):
             await client.call("echo", b"x")
         client.close()
         server.close()

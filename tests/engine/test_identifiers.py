@@ -1,0 +1,97 @@
+"""One canonical value per namespace."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from engine.errors import InvalidInput
+from engine.identifiers import canonical, is_blocked, parse_reference
+from engine.vocabulary import NAMESPACES
+
+
+@pytest.mark.parametrize(
+    ("namespace", "value", "expected"),
+    [
+        ("email", "  Ada@Example.COM ", "ada@example.com"),
+        ("email", "ada+shoes@shop.test", "ada+shoes@shop.test"),
+        ("email", "ÄDA@exämple.com", "äda@exämple.com"),
+        ("email", "ada@xn--exmple-cua.com", "ada@exämple.com"),
+        ("phone", "+49 (151) 123-456 78", "+4915112345678"),
+        ("phone", "tel:+1-650-253-0000", "+16502530000"),
+        ("user_id", 42, "42"),
+        ("user_id", 0, "0"),
+        ("user_id", " Ada 7 ", "Ada 7"),
+        ("loyalty_id", "Cafe\u0301", "Caf\u00e9"),
+        ("anonymous_id", "x" * 255, "x" * 255),
+        ("profile_id", "0a1b", "0a1b"),
+    ],
+)
+def test_two_spellings_of_one_thing_become_one_value(namespace, value, expected):
+    assert canonical(namespace, value) == expected
+    assert canonical(namespace, expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("namespace", "value", "problem"),
+    [
+        ("email", "ada", "not an e-mail"),
+        ("email", "Ada <ada@example.com>", "not an e-mail"),
+        ("email", "ada@example.com\x00", "not an e-mail"),
+        ("email", "a@b.de, c@d.de", "not an e-mail"),
+        ("phone", "0151 12345678", "country code"),
+        ("phone", "+49", "country code"),
+        ("phone", "+1 650 253 0000 ext. 12", "switchboard"),
+        ("phone", "+1650253000000000", "possible"),
+        ("user_id", "", "empty"),
+        ("user_id", " \t", "empty"),
+        ("user_id", None, "text or a whole number"),
+        ("user_id", True, "text or a whole number"),
+        ("user_id", 1.5, "text or a whole number"),
+        ("user_id", ["a"], "text or a whole number"),
+        ("user_id", "x" * 256, "longer"),
+        ("user_id", "a\x00b", "control"),
+        ("user_id", "a\nb", "control"),
+        ("user_id", "a\ud800b", "broken"),
+        ("shoe_size", "43", "none of the namespaces"),
+    ],
+)
+def test_what_names_nobody_is_refused_and_says_which_namespace(namespace, value, problem):
+    for _ in range(2):  # a kept refusal is a refusal too
+        with pytest.raises(InvalidInput, match=problem) as caught:
+            canonical(namespace, value)
+        assert caught.value.field == namespace
+
+
+@given(st.sampled_from(NAMESPACES), st.one_of(st.text(), st.emails(), st.integers(), st.from_regex(r"\+[0-9 ]{5,15}")))
+def test_a_canonical_value_is_its_own_canonical_value(namespace, value):
+    try:
+        once = canonical(namespace, value)
+    except InvalidInput:
+        assume(False)
+    assert canonical(namespace, once) == once
+
+
+@pytest.mark.parametrize(
+    ("reference", "pair"),
+    [
+        ("email:ADA@example.com", ("email", "ada@example.com")),
+        ("user_id:urn:shop:7", ("user_id", "urn:shop:7")),
+        ("profile_id:0a1b", ("profile_id", "0a1b")),
+    ],
+)
+def test_a_reference_is_a_namespace_and_a_value_that_may_hold_colons(reference, pair):
+    assert parse_reference(reference) == pair
+
+
+@pytest.mark.parametrize("reference", ["ada", "", ":ada", "shoe_size:43", "email:", "email:ada"])
+def test_a_reference_that_names_nobody_is_refused(reference):
+    with pytest.raises(InvalidInput):
+        parse_reference(reference)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "value", "expected"),
+    [("user_id", "NULL", True), ("user_id", "null", True), ("user_id", "nullo", False), ("email", "null", False)],
+)
+def test_blocked_values_are_blocked_in_their_namespace_whatever_their_case(namespace, value, expected):
+    assert is_blocked(namespace, value, {"user_id": frozenset({"null", "0"})}) is expected
