@@ -230,6 +230,10 @@ class Shard:
         self._group.clear()
         self._cache.passivate(self._dirty)
 
+    def sync(self) -> None:
+        """Make what was committed survive a power cut. May run in a thread of its own."""
+        self._store.sync()
+
     # -- reading
 
     def record(self, profile_id: str) -> Record | None:

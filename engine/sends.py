@@ -192,13 +192,16 @@ def _message(turn: Turn, send: Send) -> dict[str, Any]:
     catalog = turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
     variant = next(form for form in action.variants if form.id == send.variant)
+    content = dict(variant.content.get(send.channel, {}))
+    if send.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
+        content["template_text"] = catalog.templates[content["template"]]
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id])
     return {
         "send": send.id,
         "channel": send.channel,
         "version": send.version,
         "address": turn.profile.address(channel.address) if channel.address else "",
-        "content": dict(variant.content.get(send.channel, {})),
+        "content": content,
         "traits": turn.profile.trait_values,
         "event": send.trigger,
         "action": dict(action.facts),

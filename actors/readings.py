@@ -1,0 +1,67 @@
+"""What can be read of a shard without a turn: profiles, timelines, reasons, numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.shard import Shard
+from engine import audit, codec, reading
+from engine.errors import InvalidInput, Moved, NotFound
+from engine.profile import Profile, Tombstone
+
+
+def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
+    """One reading as plain data. Raises Moved, NotFound for a stranger, InvalidInput for an unknown reading."""
+    if what == "status":
+        return status(shard)
+    if what == "dump":
+        return dump(shard)
+    record = shard.record(profile_id)
+    if isinstance(record, Tombstone):
+        raise Moved(record.to)
+    if record is None:
+        raise NotFound("nobody is known by this identifier", "identifier")
+    return _of_profile(shard, record, what, argument)
+
+
+def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any:
+    now_ms = shard.clock.now_ms()
+    if what == "profile":
+        return reading.profile(profile, shard.catalog, now_ms)
+    if what == "consent":
+        return {"profileId": profile.id, "consent": reading.consent(profile)}
+    if what == "timeline":
+        entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
+        return reading.timeline(profile, entries, int(argument))
+    if what == "why":
+        return reading.why(profile, shard.catalog, now_ms, str(argument))
+    raise InvalidInput(f"there is no reading {what}")
+
+
+def status(shard: Shard) -> dict[str, Any]:
+    """The numbers of one shard."""
+    return {
+        "shard": shard.number,
+        "profiles": shard.profiles,
+        "epoch": shard.epoch,
+        "catalogVersion": shard.catalog.version,
+        "events": dict(shard.counts),
+        "sends": dict(shard.sends) | {"waiting": len(shard.outbox)},
+        "timers": len(shard.timers),
+        "messages": len(shard.messages),
+        "now": shard.clock.now_ms(),
+    }
+
+
+def dump(shard: Shard) -> dict[str, Any]:
+    """The canonical plaintext of everything that equality is judged by (design §4a), by profile, as hex digests of bytes."""
+    shard.commit()
+    found: dict[str, Any] = {}
+    for profile_id in shard.all_profiles():
+        record = shard.record(profile_id)
+        assert record is not None
+        found[profile_id] = {
+            "state": codec.canonical(record),
+            "audit": [value for _, value in shard.records("audit", profile_id)],
+        }
+    return found

@@ -1,0 +1,290 @@
+"""A shard behind its socket: requests that wait form a group, share one commit, and are answered after it.
+
+On the wall clock the server also fires timers, carries messages to other profiles and gives ready sends to the dispatcher.
+On a replay clock it does none of these by itself: the conductor moves it, window by window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.readings import read
+from actors.shard import Parked, Shard
+from actors.windows import Message, Outcome, Span, Windows
+from actors.wire import FrameClient, FrameServer, Reply
+from engine.errors import Moved, NotReady, SegueError
+from engine.inputs import AnyInput, Event, Settle
+from engine.profile import Profile
+
+GROUP_MAX = 256
+_TIMERS_IN_A_GROUP = 200
+_PULL_S = 1.0
+_MESSAGE_RETRY_S = 0.05
+_IDLE_S = 0.5
+
+_encode = msgspec.msgpack.Encoder().encode
+_events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
+_told = msgspec.msgpack.Decoder(tuple[str, AnyInput])
+_staged = msgspec.msgpack.Decoder(list[tuple[str, AnyInput, int]])
+_messages = msgspec.msgpack.Decoder(list[Message])
+_outcomes = msgspec.msgpack.Decoder(list[Outcome])
+_span = msgspec.msgpack.Decoder(Span)
+_rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
+
+Finish = Callable[[], None]
+
+
+class _Ingest:
+    """A frame of events: answered when each has its outcome and every absorb that it started is durable on both sides."""
+
+    __slots__ = ("open", "reply", "results")
+
+    def __init__(self, reply: Reply, size: int) -> None:
+        self.reply = reply
+        self.results = [""] * size
+        self.open = size
+
+    def settle(self, index: int, result: str) -> None:
+        self.results[index] = result
+        self.open -= 1
+
+    def finish(self) -> None:
+        if self.open == 0:
+            self.reply.send(_encode(self.results))
+
+
+class ShardServer:
+    """Serves one shard until it is closed. All of it runs on one event loop; only the sync of a commit leaves it."""
+
+    def __init__(self, shard: Shard, path: str, peers: Sequence[str], *, windows: Windows | None = None) -> None:
+        self.shard = shard
+        self._windows = windows
+        self._server = FrameServer(path, self._receive)
+        self._peers = [FrameClient(peer) for peer in peers]
+        self._queue: deque[tuple[str, bytes, Reply]] = deque()
+        self._work = asyncio.Event()
+        self._parked: defaultdict[str, list[tuple[str, bytes, Any]]] = defaultdict(list)
+        self._absorbing: defaultdict[str, list[tuple[_Ingest, int, str]]] = defaultdict(list)
+        self._pulls: deque[tuple[float, str, int, Reply]] = deque()
+        self._travelling: set[bytes] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def serve(self) -> None:
+        """Listen and work until `close`."""
+        await self._server.start()
+        while not self._closing:
+            await self._wait_for_work()
+            await self._one_group()
+        for task in self._tasks:
+            task.cancel()
+        await self._server.close()
+        self.shard.close()
+
+    def close(self) -> None:
+        """Finish the group at hand, then stop."""
+        self._closing = True
+        self._work.set()
+
+    # -- the loop
+
+    def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
+        self._queue.append((op, payload, reply))
+        self._work.set()
+
+    async def _wait_for_work(self) -> None:
+        if self._queue:
+            await asyncio.sleep(0)
+            return
+        self._work.clear()
+        pause_s = _IDLE_S
+        if self._windows is None:
+            now_ms = self.shard.clock.now_ms()
+            times = [due for due in (self.shard.timers.next_ms(), self.shard.outbox.next_ms()) if due is not None]
+            if times and (self._pulls or times[0] <= now_ms):
+                pause_s = min(pause_s, max(0.0, (min(times) - now_ms) / 1000))
+            if self.shard.timers.next_ms() is not None:
+                pause_s = min(pause_s, max(0.0, (self.shard.timers.next_ms() - now_ms) / 1000))
+        try:
+            await asyncio.wait_for(self._work.wait(), pause_s)
+        except TimeoutError:
+            return
+
+    async def _one_group(self) -> None:
+        """Everything that waits, up to a bound: turns, one commit, then the answers and what follows from them."""
+        finishes: list[Finish] = []
+        for _ in range(min(len(self._queue), GROUP_MAX)):
+            op, payload, reply = self._queue.popleft()
+            self._handle(op, payload, reply, finishes)
+        if self._windows is None:
+            for _ in range(_TIMERS_IN_A_GROUP):
+                if not self.shard.fire_timers(self.shard.clock.now_ms()):
+                    break
+            self._answer_pulls(finishes)
+            self._unpark(finishes)
+        try:
+            self.shard.commit(sync=False)
+            await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
+        except NotReady as error:
+            # nothing of the group is acknowledged; what it changed in memory must not be believed either
+            raise SystemExit(f"shard {self.shard.number}: {error}") from error
+        self._release_absorbed()
+        for finish in finishes:
+            finish()
+        if self._windows is None:
+            self._carry_messages()
+
+    def _handle(self, op: str, payload: bytes, reply: Any, finishes: list[Finish]) -> None:
+        try:
+            if op == "ingest":
+                self._ingest(_Ingest(reply, 0), _events.decode(payload), finishes)
+            elif op == "tell":
+                self._tell(payload, reply, finishes)
+            elif op == "outbox":
+                dispatcher, most = msgspec.msgpack.decode(payload)
+                deadline = asyncio.get_running_loop().time() + _PULL_S
+                self._pulls.append((deadline, dispatcher, most, reply))
+            else:
+                answer = _encode(self._simple(op, payload))
+                finishes.append(lambda: reply.send(answer))
+        except (SegueError, msgspec.MsgspecError) as error:
+            fault = error if isinstance(error, SegueError) else SegueError(f"{op}: {error}")
+            finishes.append(lambda: reply.fail(fault))
+
+    def _simple(self, op: str, payload: bytes) -> Any:
+        shard, windows = self.shard, self._windows
+        if op == "read":
+            return read(shard, *msgspec.msgpack.decode(payload))
+        if op == "settle":
+            for said in _outcomes.decode(payload):
+                settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
+                shard.tell_or_forward(said.profile, settle)
+            return None
+        if op == "deliver":
+            return [(m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)]
+        if op == "disown":
+            return shard.disown(msgspec.msgpack.decode(payload))
+        if windows is None:
+            raise SegueError(f"{op} needs a replay clock")
+        if op == "stage":
+            windows.stage(_staged.decode(payload))
+            return None
+        if op == "run":
+            return windows.run(_span.decode(payload))
+        if op == "rest":
+            return windows.rest(*_rest.decode(payload))
+        if op == "peek":
+            return windows.peek()
+        raise SegueError(f"a shard does not know {op}")
+
+    # -- turns that somebody waits for
+
+    def _ingest(self, frame: _Ingest, events: list[tuple[str, Event]], finishes: list[Finish]) -> None:
+        frame.results, frame.open = [""] * len(events), len(events)
+        for index, (profile, event) in enumerate(events):
+            self._ingest_one(frame, index, profile, event)
+        finishes.append(frame.finish)
+
+    def _ingest_one(self, frame: _Ingest, index: int, profile: str, event: Event) -> None:
+        try:
+            status = self.shard.tell(profile, event).status
+        except Moved as moved:
+            frame.settle(index, f"moved:{moved.to}")
+        except Parked:
+            if self._windows is not None:
+                frame.settle(index, "busy")
+            else:
+                self._parked[profile].append(("ingest", b"", (frame, index, event)))
+        except SegueError as error:
+            frame.settle(index, f"rejected:{error}")
+        else:
+            record = self.shard.record(profile)
+            if self._windows is None and isinstance(record, Profile) and record.absorbing:
+                self._absorbing[profile].append((frame, index, status))
+            else:
+                frame.settle(index, status)
+
+    def _tell(self, payload: bytes, reply: Reply, finishes: list[Finish]) -> None:
+        profile, told = _told.decode(payload)
+        try:
+            done = self.shard.tell(profile, told)
+        except Parked:
+            if self._windows is not None:
+                raise
+            self._parked[profile].append(("tell", payload, reply))
+            return
+        if done.status == "failed":
+            raise SegueError("this could not be handled; it was set aside")
+        answer = _encode(done.value)
+        finishes.append(lambda: reply.send(answer))
+
+    def _unpark(self, finishes: list[Finish]) -> None:
+        """What waited for a profile to become a tombstone is told now: its callers learn where it moved."""
+        while self.shard.unparked:
+            profile = self.shard.unparked.pop()
+            for op, payload, whom in self._parked.pop(profile, []):
+                if op == "ingest":
+                    frame, index, event = whom
+                    self._ingest_one(frame, index, profile, event)
+                    finishes.append(frame.finish)
+                else:
+                    self._handle(op, payload, whom, finishes)
+
+    def _release_absorbed(self) -> None:
+        for profile in list(self._absorbing):
+            record = self.shard.record(profile)
+            if not isinstance(record, Profile) or not record.absorbing:
+                for frame, index, status in self._absorbing.pop(profile):
+                    frame.settle(index, status)
+                    frame.finish()
+
+    # -- what leaves the shard
+
+    def _answer_pulls(self, finishes: list[Finish]) -> None:
+        now_s = asyncio.get_running_loop().time()
+        while self._pulls:
+            deadline, dispatcher, most, reply = self._pulls[0]
+            ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most)
+            if not ready and now_s < deadline:
+                return
+            self._pulls.popleft()
+            found = [message for entry in ready if (message := self.shard.authorise(entry, dispatcher)) is not None]
+            answer = _encode(found)
+            finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]
+
+    def _carry_messages(self) -> None:
+        waiting: defaultdict[int, list[tuple[bytes, Message]]] = defaultdict(list)
+        for key, (to, told) in sorted(self.shard.messages.items()):
+            if key not in self._travelling:
+                sender, seq = key[:15].hex(), int.from_bytes(key[15:])
+                waiting[self._lane(to)].append((key, Message(sender, seq, to, told)))
+        for lane, messages in waiting.items():
+            self._travelling.update(key for key, _ in messages)
+            task = asyncio.create_task(self._carry(lane, messages))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _lane(self, profile: str) -> int:
+        from actors.placement import shard_of
+
+        return shard_of(profile, len(self._peers))
+
+    async def _carry(self, lane: int, messages: list[tuple[bytes, Message]]) -> None:
+        """Bring messages to a shard (this one too) until it has them durably; what it cannot take yet waits here."""
+        try:
+            answer = await self._peers[lane].call("deliver", _encode([message for _, message in messages]))
+            arrived = set(map(tuple, msgspec.msgpack.decode(answer)))
+        except SegueError:
+            arrived = set()
+        for key, message in messages:
+            if (message.sender, message.seq) in arrived:
+                self.shard.message_done(key)
+        if len(arrived) < len(messages):
+            await asyncio.sleep(_MESSAGE_RETRY_S)
+        self._travelling.difference_update(key for key, _ in messages)
+        self._work.set()

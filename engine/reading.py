@@ -1,0 +1,166 @@
+"""What people and clients read of a profile: the shapes of the contract, made from the state, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from engine import caps
+from engine.audit import Entry
+from engine.catalog.compiled import Cap, Catalog
+from engine.conditions import View
+from engine.decide import decision
+from engine.errors import NotFound
+from engine.profile import Happened, Profile, Run
+from engine.turn_state import Turn
+
+TIMELINE_MAX = 10_000
+
+
+def iso(ms: int) -> str:
+    """ISO 8601 in UTC with milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
+    """The whole profile, as `GET /v1/profiles/…` shows it."""
+    view = View(known, catalog, now_ms)
+    return {
+        "profileId": known.id,
+        "identifiers": [
+            {
+                "namespace": link.namespace,
+                "value": link.value,
+                "confidence": link.confidence,
+                "firstSeen": iso(link.first_seen_ms),
+                "lastSeen": iso(link.last_seen_ms),
+            }
+            for link in known.identifiers
+        ],
+        "traits": known.trait_values,
+        "segments": [name for name, condition in catalog.segments.items() if condition(view)],
+        "consent": consent(known),
+        "caps": [_cap(known, cap, now_ms) for cap in catalog.caps],
+        "journeys": [_run(catalog, run) for run in known.runs],
+        "timers": [
+            {"at": iso(run.due_ms), "journey": run.journey, "step": _step(catalog, run)}
+            for run in sorted(known.runs, key=lambda run: run.due_ms)
+            if run.due_ms
+        ],
+        "suppressions": [
+            {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
+        ],
+        "holdouts": [],
+        "pendingSends": [
+            {"send": send.id, "action": send.action, "channel": send.channel, "state": send.state}
+            for send in known.sends
+        ],
+        "merges": [
+            {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
+            for past in known.ledger
+        ],
+    }
+
+
+def consent(known: Profile) -> list[dict[str, Any]]:
+    """Each (purpose, channel) with the word that stands and its receipt."""
+    return [
+        {
+            "purpose": record.purpose,
+            "channel": record.channel,
+            "granted": record.granted,
+            "at": iso(record.at_ms),
+            "source": record.source,
+            "receiptId": record.receipt,
+            "text": record.text,
+        }
+        for record in known.consent
+    ]
+
+
+def timeline(known: Profile, entries: Iterable[Entry], limit: int) -> dict[str, Any]:
+    """Events and everything that was decided about them in one list, oldest first; `limit` keeps the newest.
+
+    An event stands at its own time. Within one instant events come first, because they are what the rest answers to.
+    """
+    rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(known.history)]
+    rows += [(entry.at_ms, 1, number, _entry(entry)) for number, entry in enumerate(entries)]
+    rows.sort(key=lambda row: row[:3])
+    return {"profileId": known.id, "entries": [row[3] for row in rows[-limit:]], "next": None}
+
+
+def why(known: Profile, catalog: Catalog, now_ms: int, action_id: str) -> dict[str, Any]:
+    """Why one action would or would not be chosen now. Raises NotFound for an action that the catalog does not have."""
+    action = catalog.actions.get(action_id)
+    if action is None:
+        raise NotFound(f"there is no action {action_id}", "action")
+    turn = Turn(known, catalog, max(now_ms, known.clock_ms))
+    return {
+        "profileId": known.id,
+        "actionId": action.id,
+        "catalogVersion": catalog.version,
+        "tier": action.tier,
+        "gates": decision.why(turn, action),
+    }
+
+
+def _cap(known: Profile, cap: Cap, now_ms: int) -> dict[str, Any]:
+    places = caps.counted(known, cap, now_ms)
+    used = sum(bool(place.left_ms) for place in places)
+    return {
+        "cap": cap.id,
+        "limit": cap.limit,
+        "used": used,
+        "reserved": len(places) - used,
+        "left": max(0, cap.limit - len(places)),
+        "resetsAt": iso(min(place.at_ms for place in places) + cap.per_ms) if places else None,
+    }
+
+
+def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
+    return {
+        "journey": run.journey,
+        "run": run.id,
+        "key": run.key,
+        "version": run.version,
+        "step": _step(catalog, run),
+        "state": run.state,
+        "enteredAt": iso(run.entered_ms),
+        "endedBy": run.ended_by or None,
+    }
+
+
+def _step(catalog: Catalog, run: Run) -> str:
+    journey = catalog.of_version(run.version).journeys.get(run.journey)
+    return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""
+
+
+def _event(event: Happened) -> dict[str, Any]:
+    row = {"at": iso(event.at_ms), "kind": "event", "summary": event.name, "properties": event.properties}
+    optional = {"messageId": event.message_id, "channel": event.channel, "source": event.source}
+    return row | {name: value for name, value in optional.items() if value}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    row: dict[str, Any] = {"at": iso(entry.at_ms), "kind": entry.kind, "summary": entry.summary}
+    optional: Mapping[str, Any] = {
+        "messageId": entry.message_id,
+        "channel": entry.channel,
+        "source": entry.source,
+        "journey": entry.journey,
+        "step": entry.step,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "detail": {name: _plain(value) for name, value in entry.detail.items()},
+    }
+    return row | {name: value for name, value in optional.items() if value}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    return [_plain(member) for member in value] if isinstance(value, list | tuple) else value
+
+
