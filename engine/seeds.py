@@ -15,6 +15,7 @@ from hashlib import blake2b
 from engine.errors import InvalidInput
 
 SLOTS = 4096
+FIXED_KEY = b"segue: a fixed key for replay and simulation"  # design §4a: equal ids wherever history is run again
 _HASH_BYTES = 12
 _TAG_BYTES = 12
 TOKEN_MAX_CHARS = 2_000

@@ -28,8 +28,11 @@ FUTURE_MS_MAX: Final = 5 * 60_000
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = {
-    **{"identify": "Identified", "page": "Page Viewed", "screen": "Screen Viewed"},
-    **{"group": "Grouped", "alias": "Aliased"},
+    "identify": "Identified",
+    "page": "Page Viewed",
+    "screen": "Screen Viewed",
+    "group": "Grouped",
+    "alias": "Aliased",
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)

@@ -1,0 +1,170 @@
+"""Who calls: keys, what kind each is, and the name under which its events are kept.
+
+A write key is public (it stands in web pages), a server key may do everything. Only hashes are kept; the keys are long
+and random (or the operator's own choice), so a plain SHA-256 is enough, and it is what is compared, in constant time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from engine.errors import Forbidden, Unauthorised, UsageError
+
+Kind = Literal["write", "server"]
+
+KEY_CHARS_MAX: Final = 256
+_FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_"), ("server", "server", "sk_"))
+
+Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever holds a key; `source` is the key's name, which is the source of its events."""
+
+    kind: Kind
+    source: str
+
+
+class _Key(msgspec.Struct, frozen=True):
+    name: str
+    kind: Kind
+    sha256: str
+
+
+class _KeysFile(msgspec.Struct, frozen=True):
+    keys: tuple[_Key, ...]
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The known keys, hashed; plain data, so that every ingress replica can be given one."""
+
+    keys: tuple[_Key, ...]
+
+    @classmethod
+    def load_or_create(
+        cls, path: Path, write_key: str | None = None, server_key: str | None = None
+    ) -> tuple[KeyRing, dict[str, str]]:
+        """The keys of a data directory, and those just made in plain text by kind, to be shown once.
+
+        A given key takes the place of the first one of its kind, at a later start too; without one, a missing key is
+        made. The file has mode 0600 and is replaced as a whole. `UsageError` where it cannot be read or written.
+        """
+        given = {"write": _usable(write_key, "SEGUE_WRITE_KEY"), "server": _usable(server_key, "SEGUE_SERVER_KEY")}
+        known = {key.name: key for key in _read(path)}
+        before, made = dict(known), {}
+        for name, kind, prefix in _FIRST_KEYS:
+            plain = given[kind]
+            if plain is None and name not in known:
+                plain = made[kind] = prefix + secrets.token_urlsafe(32)
+            if plain is not None:
+                known[name] = _Key(name, kind, _hashed(plain))
+        if len({key.sha256 for key in known.values()}) < len(known):
+            raise UsageError("two keys are equal: a write key is public and must not be the server key")
+        if known != before:
+            _write(path, tuple(known.values()))
+        return cls(tuple(known.values())), made
+
+    def identify(self, headers: Headers, body_key: str | None = None) -> Principal:
+        """Who holds the key of this request; `Unauthorised` without one that is known.
+
+        Header names are lower case, as ASGI has them. `body_key` counts only where no header carries a key, and must
+        be a write key: a server key that was typed into a page should fail at once.
+        """
+        presented = _presented(headers)
+        principal = self._find(presented or body_key or "")
+        if principal is None:
+            raise Unauthorised("the key is not known" if presented or body_key else "a key is needed")
+        if not presented and principal.kind != "write":
+            raise Unauthorised("a server key belongs into a header, not into the body", "writeKey")
+        return principal
+
+    def _find(self, plain: str) -> Principal | None:
+        hashed, found = _hashed(plain), None
+        for key in self.keys:  # to the end always, so that the time tells nothing
+            if hmac.compare_digest(key.sha256, hashed):
+                found = Principal(key.kind, key.name)
+        return found
+
+
+def require_server(principal: Principal) -> None:
+    """Refuse whoever holds only a write key."""
+    if principal.kind != "server":
+        raise Forbidden("this needs a server key")
+
+
+def _hashed(plain: str) -> str:
+    return hashlib.sha256(plain[: KEY_CHARS_MAX + 1].encode(errors="surrogatepass")).hexdigest()
+
+
+def _usable(plain: str | None, variable: str) -> str | None:
+    """A key from the environment, checked for what would not survive a header; None where none is set."""
+    if not plain:
+        return None
+    if len(plain) > KEY_CHARS_MAX or not plain.isascii() or not plain.isprintable() or set(" :,") & set(plain):
+        raise UsageError(
+            f"{variable} must be at most {KEY_CHARS_MAX} printable ASCII characters without space, : and ,"
+        )
+    return plain
+
+
+def _presented(headers: Headers) -> str:
+    """The key that the headers carry: `Authorization` (Basic with the key as user, or Bearer), else `X-API-Key`."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    authorization = api_key = ""
+    for name, value in pairs:
+        if name in (b"authorization", "authorization"):
+            authorization = value if isinstance(value, str) else value.decode("latin-1")
+        elif name in (b"x-api-key", "x-api-key"):
+            api_key = value if isinstance(value, str) else value.decode("latin-1")
+    if not authorization:
+        return api_key.strip()
+    scheme, _, credentials = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            raise Unauthorised("the Basic credentials cannot be read") from None
+    raise Unauthorised("only the schemes Basic and Bearer are known")
+
+
+def _read(path: Path) -> tuple[_Key, ...]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_KeysFile).keys
+    except FileNotFoundError:
+        return ()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise UsageError(f"the keys file {path} cannot be read: {fault}") from None
+
+
+def _write(path: Path, keys: tuple[_Key, ...]) -> None:
+    """Replace the file in one step: a crash leaves the old keys or the new ones, never none."""
+    fresh = path.with_name(path.name + ".new")
+    content = msgspec.json.format(msgspec.json.encode(_KeysFile(keys)), indent=2)
+    try:
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+    except OSError as fault:
+        raise UsageError(f"the keys file {path} cannot be written: {fault.strerror or fault}") from None

@@ -1,0 +1,75 @@
+"""What the process needs, read once from flags and `SEGUE_*` and checked at once; no other module reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import UsageError
+
+ClockKind = Literal["wall", "replay"]
+
+CONFIG = Path(__file__).resolve().parent.parent / "configs"
+DATA = Path("segue-data")
+SHARDS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One engine on one data directory."""
+
+    config: Path
+    data: Path
+    port: int
+    shards: int
+    clock: ClockKind
+    address: str  # of a Ray cluster to join; empty starts one
+    host: str
+    public_url: str  # what links in messages begin with
+    origins: tuple[str, ...]  # web pages that may call; `*` for all
+    write_key: str | None
+    server_key: str | None
+    id_key: str | None
+
+    @property
+    def url(self) -> str:
+        """Where this engine answers."""
+        return f"http://{self.host}:{self.port}"
+
+
+def read(
+    *,
+    config: Path | None = None,
+    data: Path | None = None,
+    port: int = 8000,
+    shards: int | None = None,
+    address: str = "",
+    clock: str = "wall",
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Settings from flags and the environment; UsageError names the flag or the variable at fault."""
+    if not 1 <= port <= 65_535:
+        raise UsageError("must be from 1 to 65535", "--port")
+    if clock not in ("wall", "replay"):
+        raise UsageError("is either wall or replay", "--clock")
+    shards = max(2, os.cpu_count() or 2) if shards is None else shards
+    if not 1 <= shards <= SHARDS_MAX:
+        raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
+    host = environment.get("SEGUE_HOST", "127.0.0.1")
+    return Settings(
+        config=(config or CONFIG).resolve(),
+        data=(data or DATA).resolve(),
+        port=port,
+        shards=shards,
+        clock="wall" if clock == "wall" else "replay",
+        address=address,
+        host=host,
+        public_url=environment.get("SEGUE_PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
+        origins=tuple(environment.get("SEGUE_ORIGINS", "*").split(",")),
+        write_key=environment.get("SEGUE_WRITE_KEY"),
+        server_key=environment.get("SEGUE_SERVER_KEY"),
+        id_key=environment.get("SEGUE_ID_KEY"),
+    )
