@@ -120,6 +120,8 @@ class ProfileShard:
 
     def __init__(self, plan: Plan, number: int) -> None:
         self._plan, self._number, self._host = plan, number, Host()
+        if ray.get_runtime_context().was_current_actor_reconstructed:  # Ray started this process in a dead one's place
+            self.start()
 
     def start(self) -> int:
         """Open the store and listen; returns the process id."""
@@ -145,6 +147,8 @@ class DispatcherActor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._host = plan, Host()
+        if ray.get_runtime_context().was_current_actor_reconstructed:
+            self.start()
 
     def start(self) -> int:
         """Begin to pull; returns the process id."""
@@ -164,12 +168,13 @@ class DispatcherActor:
             plan.dispatcher_socket(),
             public_url=plan.public_url,
             is_replay=plan.is_replay,
+            environ=os.environ,
         )
 
 
 def start(plan: Plan) -> list[Any]:
     """Start all actors of an engine, shards first; returns their handles. Raises what the first that failed raised."""
-    options = {"num_cpus": 0, "max_restarts": 0, "namespace": NAMESPACE}
+    options = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
     shard = ray.remote(ProfileShard)
     shards = [
         shard.options(name=f"shard-{number}", **options).remote(plan, number) for number in range(len(plan.stores))

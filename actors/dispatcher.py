@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from actors.channels import open_adapters
+from actors.channels.adapter import Message
 from actors.channels.rendering import Renderer
 from actors.conductor import Conductor
 from actors.placement import shard_of
 from actors.windows import Outcome, Report, Span
 from actors.wire import FrameClient, FrameServer, Reply
 from engine.catalog.compiled import Catalog
-from engine.errors import NotReady, Refused, SegueError, Unavailable
+from engine.errors import NotReady, Refused, SegueError, Unavailable, Unknown
 
 _PULL_MOST = 64
 _HAND_OVER_S = 30.0
@@ -86,9 +87,10 @@ class Dispatcher:
         *,
         public_url: str,
         is_replay: bool,
+        environ: Mapping[str, str],
     ) -> None:
         self._id = uuid.uuid4().hex
-        self._adapters = open_adapters(catalog.channels)
+        self._adapters = open_adapters(catalog.channels, environ)
         self._renderer = Renderer(catalog.templates)
         self._links = [ShardLink(shard) for shard in shards]
         self._public_url = public_url
@@ -151,17 +153,42 @@ class Dispatcher:
         """One message to its provider; whatever happens has one of the named outcomes."""
         outcome, detail = "unknown", "no answer in time"
         try:
-            adapter = self._adapters[message["channel"]]
-            rendered = self._renderer.render(message, unsubscribe_url=f"{self._public_url}/u/{message['opt_out']}")
-            detail = await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S)
+            rendered = self._render(message)
+            detail = await asyncio.wait_for(self._adapters[message["channel"]].send(rendered), _HAND_OVER_S)
             outcome = "sent"
         except Refused as error:
             outcome, detail = "refused", error.message
         except Unavailable as error:
             outcome, detail = "retry", error.message
+        except Unknown as error:
+            detail = error.message
         except TimeoutError:
             pass
         except Exception as error:  # the outermost loop of this shell: a provider's surprise may have sent
             detail = type(error).__name__
             log.exception("hand_over_failed send_id=%s", message["send"])
         return Outcome(message["profile"], message["send"], outcome, detail)
+
+    def _render(self, message: dict[str, Any]) -> Message:
+        content, opt_out = message["content"], f"{self._public_url}/u/{message['opt_out']}"
+        values = {name: message[name] for name in ("traits", "event", "action", "language")}
+        values["unsubscribe_url"] = opt_out
+        template, renderer = content.get("template"), self._renderer
+        if "template_text" in content:  # a version that this dispatcher was not started with
+            renderer = Renderer({template: content["template_text"]})
+        if template is not None:
+            rendered = renderer.render(template, content["subject"], values)
+        else:
+            rendered = renderer.render_plain(content, values)
+        return Message(
+            send_id=message["send"],
+            channel=message["channel"],
+            address=message["address"],
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            at_ms=message["at_ms"],
+            idempotency_key=message["send"],
+            deadline_s=_HAND_OVER_S,
+            unsubscribe_url=opt_out,
+        )

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from actors.placement import shard_of
 from actors.readings import read
 from actors.shard import Parked, Shard
 from actors.windows import Message, Outcome, Span, Windows
@@ -105,11 +106,11 @@ class ShardServer:
         pause_s = _IDLE_S
         if self._windows is None:
             now_ms = self.shard.clock.now_ms()
-            times = [due for due in (self.shard.timers.next_ms(), self.shard.outbox.next_ms()) if due is not None]
-            if times and (self._pulls or times[0] <= now_ms):
-                pause_s = min(pause_s, max(0.0, (min(times) - now_ms) / 1000))
-            if self.shard.timers.next_ms() is not None:
-                pause_s = min(pause_s, max(0.0, (self.shard.timers.next_ms() - now_ms) / 1000))
+            due_ms = self.shard.timers.next_ms()
+            ready_ms = self.shard.outbox.next_ms() if self._pulls else None
+            for at_ms in (due_ms, ready_ms):
+                if at_ms is not None:
+                    pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
         try:
             await asyncio.wait_for(self._work.wait(), pause_s)
         except TimeoutError:
@@ -152,8 +153,8 @@ class ShardServer:
             else:
                 answer = _encode(self._simple(op, payload))
                 finishes.append(lambda: reply.send(answer))
-        except (SegueError, msgspec.MsgspecError) as error:
-            fault = error if isinstance(error, SegueError) else SegueError(f"{op}: {error}")
+        except Exception as error:  # the outermost loop of this shell: one bad request must not harm its group
+            fault = error
             finishes.append(lambda: reply.fail(fault))
 
     def _simple(self, op: str, payload: bytes) -> Any:
@@ -270,8 +271,6 @@ class ShardServer:
             task.add_done_callback(self._tasks.discard)
 
     def _lane(self, profile: str) -> int:
-        from actors.placement import shard_of
-
         return shard_of(profile, len(self._peers))
 
     async def _carry(self, lane: int, messages: list[tuple[bytes, Message]]) -> None:

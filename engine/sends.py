@@ -28,7 +28,6 @@ from engine.turn_state import Turn
 
 MAX_ATTEMPTS = 6
 _FIRST_RETRY_MS = 30_000
-HAND_OVER_MS = 30_000
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
@@ -207,5 +206,5 @@ def _message(turn: Turn, send: Send) -> dict[str, Any]:
         "action": dict(action.facts),
         "language": turn.profile.locale or turn.catalog.language,
         "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
-        "deadline_ms": turn.now_ms + HAND_OVER_MS,
+        "at_ms": turn.now_ms,
     }

@@ -65,7 +65,7 @@ class KeyRing:
         """
         given = {"write": _usable(write_key, "SEGUE_WRITE_KEY"), "server": _usable(server_key, "SEGUE_SERVER_KEY")}
         known = {key.name: key for key in _read(path)}
-        before, made = dict(known), {}
+        before, made = dict(known), dict[str, str]()
         for name, kind, prefix in _FIRST_KEYS:
             plain = given[kind]
             if plain is None and name not in known:

@@ -27,13 +27,7 @@ FUTURE_MS_MAX: Final = 5 * 60_000
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
-_NAMES: Final = {
-    "identify": "Identified",
-    "page": "Page Viewed",
-    "screen": "Screen Viewed",
-    "group": "Grouped",
-    "alias": "Aliased",
-}
+_NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _YEAR_10000_MS: Final = 253_402_300_800_000
@@ -140,7 +134,7 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
     sent = _read_batch(raw)
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
-    arrival = replace(arrival, sent_at_ms=_time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
+    arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
     parsed = Parsed()
     for index, item in enumerate(sent.batch):
         try:
@@ -352,13 +346,13 @@ def _identifiers(
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
     """When it happened, by our clock: the sender's is corrected by how far off it was when it sent (design §4a)."""
-    timestamp = _time_ms(sent.timestamp, "timestamp")
-    original = _time_ms(sent.original_timestamp, "originalTimestamp")
+    timestamp = time_ms(sent.timestamp, "timestamp")
+    original = time_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
         given = timestamp if timestamp is not None else original
         return arrival.received_at_ms if given is None else given
     given = original if original is not None else timestamp
-    sent_at = _time_ms(sent.sent_at, "sentAt")
+    sent_at = time_ms(sent.sent_at, "sentAt")
     sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
     if given is None:
         return arrival.received_at_ms
@@ -367,8 +361,8 @@ def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
     return max(0, min(given, arrival.received_at_ms + FUTURE_MS_MAX))
 
 
-def _time_ms(value: _Time, wire_name: str) -> int | None:
-    """ISO 8601 (UTC where it names no zone), or epoch milliseconds."""
+def time_ms(value: str | int | None, wire_name: str) -> int | None:
+    """A time as a client writes it: ISO 8601 (UTC where it names no zone), or epoch milliseconds; None for null."""
     if value is None:
         return None
     try:

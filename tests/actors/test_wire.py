@@ -284,6 +284,25 @@ def test_one_loop_iteration_is_one_write(run, tmp_path):
     run(story())
 
 
+def test_who_does_not_read_answers_is_not_read_either(run, tmp_path):
+    async def story():
+        async with listening(tmp_path / "s") as (shard, server, slow):
+            await slow.call("echo", b"")
+            (connection,) = server.connections
+            connection.pause_writing()  # as the transport does when too much is unread
+            call = asyncio.create_task(slow.call("hold", b""))
+            other = FrameClient(tmp_path / "s")
+            for _ in range(10):
+                await other.call("echo", b"")
+            assert shard.held == []
+            connection.resume_writing()
+            (await shard.holds(1))[0][2].send(b"at last")
+            assert await call == b"at last"
+            other.close()
+
+    run(story())
+
+
 def test_a_path_too_long_for_a_socket_is_said_at_once():
     with pytest.raises(UsageError, match="longer than 100"):
         FrameServer("/tmp/" + "x" * 100, lambda op, payload, reply: None)

@@ -1,0 +1,46 @@
+# What a newcomer needs. Each target works alone in a fresh clone: it makes .venv when that is missing or out of date.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.setup-done
+
+.PHONY: help setup demo test lint bench load clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything pinned by constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; Segue needs Python 3.11" >&2; exit 2; }
+	@echo "Setting up .venv; the first time takes a minute or two"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: $(READY) ## replay thirty days of a shop; DATA=FILE replays yours, KEEP=1 leaves the engine running
+	@$(BIN)/segue demo $(DATA) $(if $(KEEP),--keep)
+
+# The system tests start whole engines, so they have the machine to themselves. Both commands run, whatever the first says;
+# any exit code but 0 fails, "no tests found" (5) too.
+test: $(READY) ## run every test
+	@failed=0; \
+	$(BIN)/pytest -n 2 --dist loadgroup tests --ignore=tests/system || failed=1; \
+	$(BIN)/pytest tests/system || failed=1; \
+	exit $$failed
+
+lint: $(READY) ## ruff, and mypy (strict) on engine/
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(READY) ## measure, print the table, write bench.json
+	@$(BIN)/segue bench --json bench.json
+
+load: $(READY) ## play Locust users for 20 s against an engine of its own
+	@$(BIN)/python -m loadtest.run
+
+clean: ## remove .venv and everything that tools leave behind
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""What every channel's adapter promises to the dispatcher: a message in, a certain answer or an honest doubt out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One send, rendered and addressed. An adapter reads what its provider has a use for.
+
+    `at_ms` is the engine's time of the hand-over, UTC. `unsubscribe_url` is empty where there is nothing to leave.
+    `deadline_s` bounds the whole hand-over, from the call to the provider's answer.
+    """
+
+    send_id: str
+    channel: str
+    address: str
+    subject: str
+    html: str
+    text: str
+    at_ms: int
+    idempotency_key: str
+    deadline_s: float
+    unsubscribe_url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """One provider of one channel."""
+
+    async def send(self, message: Message) -> str:
+        """Hand `message` over; the provider's reference for it.
+
+        Raises `Refused` (final), `Unavailable` (surely not sent, may be tried again) or `Unknown` (may have been sent).
+        A caller that is cancelled meanwhile knows nothing either, as with `Unknown`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up connections; a later `send` opens them again."""
+        ...

@@ -1,0 +1,150 @@
+"""Event files from disk (`.jsonl`, `.jsonl.gz`, Segment's format), read lazily and merged by (time, file, line).
+
+Only the time is read here; what a line says is parsed by whoever feeds it on. Every line that is not blank comes out,
+the unusable ones with their problem, so that the caller can name each as `file:line` and nothing is lost silently.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+import msgspec
+
+from engine.errors import UsageError
+
+LINE_BYTES_MAX: Final = 1 << 20
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_YEAR_10000_MS: Final = 253_402_300_800_000
+
+
+class Line(NamedTuple):
+    """One line. `problem` is empty for one that can be parsed on.
+
+    `at_ms` is its time in the order of reading: a line that is older than one before it in its file, or has no time, is
+    taken at its place, at the time reached there.
+    """
+
+    at_ms: int
+    file: int  # its position among the files
+    number: int  # from 1
+    raw: bytes
+    problem: str
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """`file:line`, as people look for it."""
+        return f"{self.path}:{self.number}"
+
+
+class _Times(msgspec.Struct, rename="camel"):
+    timestamp: str | int | None = None
+    original_timestamp: str | int | None = None
+
+
+_times: Final = msgspec.json.Decoder(_Times).decode
+
+
+def read(paths: Sequence[Path]) -> Iterator[Line]:
+    """All lines of all files. Raises UsageError at once, before a line is read, where a file cannot be opened."""
+    with ExitStack() as opening:
+        streams = [opening.enter_context(_open(path)) for path in paths]
+        opened = opening.pop_all()
+    return _merged(opened, list(zip(paths, streams, strict=True)))
+
+
+def _merged(opened: ExitStack, files: list[tuple[Path, IO[bytes]]]) -> Iterator[Line]:
+    with opened:
+        lines = [_lines(number, path, stream) for number, (path, stream) in enumerate(files)]
+        yield from heapq.merge(*lines, key=lambda line: line[:3])
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", str(path)) from None
+
+
+def _lines(file: int, path: Path, stream: IO[bytes]) -> Iterator[Line]:
+    at_ms = 0
+    for number, (raw, problem) in enumerate(_raw_lines(stream), 1):
+        own_ms = None
+        if not problem:
+            if raw.isspace():
+                continue
+            own_ms, problem = _time_of(raw)
+        at_ms = max(at_ms, own_ms or 0)
+        yield Line(at_ms, file, number, raw, problem, path)
+
+
+def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, str]]:
+    """Each line and what is wrong with it as bytes; a line that is too long is passed over in pieces."""
+    while True:
+        try:
+            raw = stream.readline(LINE_BYTES_MAX + 1)
+            if len(raw) <= LINE_BYTES_MAX or raw.endswith(b"\n"):
+                problem = ""
+            else:
+                problem = "is longer than 1 MB"
+                _finish_line(stream)
+        except (OSError, EOFError, zlib.error) as error:
+            yield b"", f"the file is damaged from here on: {error}"
+            return
+        if not raw:
+            return
+        yield raw if not problem else raw[:100], problem
+
+
+def _finish_line(stream: IO[bytes]) -> None:
+    while (piece := stream.readline(LINE_BYTES_MAX)) and not piece.endswith(b"\n"):
+        pass
+
+
+def _time_of(raw: bytes) -> tuple[int | None, str]:
+    """The line's own time (UTC epoch, ms) or what is wrong with it. `timestamp` counts first, as in an import."""
+    try:
+        times = _times(raw)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        field = path.rstrip("`").removeprefix(".")
+        return None, f"{field}: {message.replace('Expected', 'expected')}" if field else "is not a JSON object"
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None, "is not JSON in UTF-8"
+    for field, value in (("timestamp", times.timestamp), ("originalTimestamp", times.original_timestamp)):
+        if value is not None:
+            at_ms = _milliseconds(value)
+            return (at_ms, "") if at_ms is not None else (None, f"{field}: is not a time from 1970 to 9999 in ISO 8601")
+    return None, "timestamp: is needed in a file"
+
+
+def _milliseconds(value: str | int) -> int | None:
+    """ISO 8601 (UTC where it names no zone) or epoch milliseconds, as at the door."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            value = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
+        except (ValueError, OverflowError):
+            return None
+    return value if 0 <= value < _YEAR_10000_MS else None
+
+
+def chunks(lines: Iterable[Line], size: int) -> Iterator[tuple[list[Line], int | None]]:
+    """Lines in lots of `size`, each with the time of the line that follows it; None after the last."""
+    lot: list[Line] = []
+    for line in lines:
+        if len(lot) == size:
+            yield lot, line.at_ms
+            lot = []
+        lot.append(line)
+    if lot:
+        yield lot, None

@@ -1,0 +1,90 @@
+"""The routes that FastAPI serves, its errors as problems, and the OpenAPI document of all routes, the hot ones too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from engine.errors import InvalidInput, NotFound, SegueError
+from serve.gateway import Gateway
+from serve.problems import problem
+from serve.routes import consent, decide, ingest, operation, profiles
+
+_HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
+_SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
+
+
+def build(gateway: Gateway) -> FastAPI:
+    """The application for everything that is not hot."""
+    api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
+    api.state.gateway = gateway
+    for module in (consent, operation, profiles):
+        api.include_router(module.router)
+    api.add_exception_handler(SegueError, _segue_error)
+    api.add_exception_handler(RequestValidationError, _validation_error)
+    api.add_exception_handler(HTTPException, _http_error)
+    described: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not described:
+            described.update(_with_hot_routes(get_openapi(title=api.title, version=api.version, routes=api.routes)))
+        return described
+
+    api.openapi = openapi  # type: ignore[method-assign]
+    return api
+
+
+def _with_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
+    schemas, components = msgspec.json.schema_components(
+        _HOT_BODIES.values(), ref_template="#/components/schemas/{name}"
+    )
+    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    bodies = dict(zip(_HOT_BODIES, schemas, strict=True))
+    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):
+        content = {"application/json": {"schema": bodies.get(path, _SEGMENT)}}
+        answers = {
+            "200": {"description": "done, and durable"},
+            "400": {"description": "the body, or a field of it, cannot be used"},
+            "401": {"description": "no key, or one that is not known"},
+            "403": {"description": "a key that may not"},
+            "413": {"description": "over 4 MB"},
+            "429": {"description": "too much at once; Retry-After says when to come back"},
+            "503": {"description": "not ready"},
+        }
+        document["paths"][path] = {
+            "post": {"requestBody": {"required": True, "content": content}, "responses": answers, "tags": ["hot"]}
+        }
+    document["paths"]["/healthz"] = {"get": {"responses": {"200": {"description": "alive"}}, "tags": ["operation"]}}
+    return document
+
+
+def _answer(error: SegueError) -> Response:
+    status, headers, body = problem(error)
+    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
+
+
+async def _segue_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SegueError)
+    return _answer(error)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    return _answer(InvalidInput(first["msg"], field))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return _answer(NotFound("there is no such page", "path"))
+    status, headers, body = problem(InvalidInput(str(error.detail), "method"))
+    body = body.replace(b'"status":400', b'"status":%d' % error.status_code)
+    return Response(body, error.status_code, {name.decode(): value.decode() for name, value in headers})

@@ -1,0 +1,97 @@
+"""The shapes of the routes that FastAPI serves: what a body must look like, and what an answer looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TEXT_MAX = 4_000
+
+
+class Body(BaseModel):
+    """A body with unknown fields is refused: a misspelt one would be lost silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ConsentBody(Body):
+    """A grant or a withdrawal; `*` stands for every purpose, or every channel."""
+
+    identifiers: dict[str, str | int]
+    purpose: str
+    channel: str
+    granted: bool
+    source: str = Field(max_length=255)
+    at: str | int | None = None
+    text: str = Field("", max_length=TEXT_MAX)
+
+
+class ConsentReceipt(BaseModel):
+    """What stands now, with the id to quote."""
+
+    profileId: str
+    receiptId: str
+    granted: bool
+
+
+class ClockBody(Body):
+    """Where to put the replay clock; with `drain`, on until nothing is pending."""
+
+    watermark: str | int
+    drain: bool = False
+
+
+class ClockAnswer(BaseModel):
+    """The clock, and how many timers are still pending."""
+
+    now: str
+    pendingTimers: int
+
+
+class Profile(BaseModel):
+    """A customer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    profileId: str
+    identifiers: list[dict[str, Any]]
+    traits: dict[str, Any]
+    segments: list[str]
+    consent: list[dict[str, Any]]
+    caps: list[dict[str, Any]]
+    journeys: list[dict[str, Any]]
+    timers: list[dict[str, Any]]
+    suppressions: list[dict[str, Any]]
+    holdouts: list[dict[str, Any]]
+
+
+class Timeline(BaseModel):
+    """Entries, oldest first."""
+
+    profileId: str
+    entries: list[dict[str, Any]]
+    next: str | None
+
+
+class Why(BaseModel):
+    """One action, on each of its channels and placements."""
+
+    model_config = ConfigDict(extra="allow")
+
+    profileId: str
+    actionId: str
+    gates: list[dict[str, Any]]
+
+
+class Status(BaseModel):
+    """The numbers of the engine."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str
+    catalogVersion: str
+    shards: list[dict[str, Any]]
+    events: dict[str, int]
+    sends: dict[str, int]
+    timers: dict[str, int]

@@ -1,0 +1,97 @@
+"""The application behind the port. What a page load or a batch waits for is plain ASGI; FastAPI serves the rest.
+
+One table says which function answers which hot path. Bodies are read here, bounded, for all routes alike; every error
+becomes a problem here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from fastapi import FastAPI
+
+from engine.catalog.compile import compile_bytes
+from serve import api
+from serve.gateway import Gateway, GatewayConfig
+from serve.http import Header, Receive, Request, Response, Scope, Send, cors_headers, preflight, read_request, replay, respond
+from serve.problems import problem
+from serve.routes import decide, ingest
+
+Route = Callable[[Gateway, Request], Awaitable[Response]]
+
+_ALIVE = Response(200, b'{"status":"alive"}')
+
+
+async def alive(gateway: Gateway, request: Request) -> Response:
+    """The process answers. Does nothing else, so it is also the baseline that benchmarks compare with."""
+    return _ALIVE
+
+
+HOT: dict[tuple[str, str], Route] = {
+    **{("POST", path): ingest.ingest for path in ingest.KIND_OF_PATH},
+    ("POST", "/v1/decide"): decide.decide,
+    ("POST", "/v1/exposures"): decide.expose,
+    ("POST", "/v1/import"): ingest.import_history,
+    ("GET", "/healthz"): alive,
+}
+_FROM_PAGES = frozenset((*ingest.KIND_OF_PATH, "/v1/decide", "/v1/exposures"))
+
+log = logging.getLogger(__name__)
+
+
+class App:
+    """An ASGI callable that can be sent to a replica: it opens its gateway when the replica starts."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self._config = config
+        self._opened: tuple[Gateway, FastAPI] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's request, or the lifespan of the replica."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    def open(self) -> tuple[Gateway, FastAPI]:
+        """The gateway of this replica, and the routes that are not hot."""
+        if self._opened is None:
+            catalog = replace(compile_bytes(self._config.catalog), id_key=self._config.id_key)
+            gateway = Gateway(self._config, catalog)
+            self._opened = gateway, api.build(gateway)
+        return self._opened
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.open()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        extra: tuple[Header, ...] = ()
+        if scope["path"] in _FROM_PAGES:
+            origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+            if scope["method"] == "OPTIONS":
+                await respond(send, preflight(self._config.origins, origin))
+                return
+            extra = cors_headers(self._config.origins, origin)
+        gateway, others = self.open()
+        try:
+            request = await read_request(scope, receive)
+            route = HOT.get((scope["method"], scope["path"]))
+            if route is None:
+                await others(scope, replay(request), send)
+                return
+            response = await route(gateway, request)
+        except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
+            status, headers, body = problem(error)
+            if status == 500:
+                log.exception("request_failed path=%s", scope["path"])
+            response = Response(status, body, tuple(headers))
+        await respond(send, response, extra)

@@ -1,0 +1,33 @@
+"""The command `segue`: one file per command in `serve/commands`; here they get their names and their errors one line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from engine.errors import CatalogError, SegueError
+from serve.commands.up import up
+from serve.commands.validate import validate
+
+app = typer.Typer(
+    name="segue",
+    help="One conversation per customer, across every channel, with promises that hold.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (up, validate):
+    app.command(command.__name__)(command)
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 fine, 1 a check failed, 2 used wrongly or bad configuration; no traceback."""
+    try:
+        app()
+    except CatalogError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        sys.exit(2)
+    except SegueError as error:
+        print(f"segue: {error}".replace("\n", " "), file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,197 @@
+"""`segue simulate`: the engine over event files, in this process, on the events' own clock, with a sandbox as provider.
+
+The same shards and windows as in the running engine, so that a replay of the same files through it sends the same. The
+watermark is the time of the line being read: timers fire in order with the lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from actors import catalog_files, event_files
+from actors.event_files import Line
+from actors.local import LocalEngine
+from actors.windows import WINDOW_MS
+from engine import codec, seeds
+from engine.catalog.compiled import Catalog
+from engine.errors import InvalidInput, UsageError
+from engine.identity import claims
+from engine.inputs import AnyInput, Event
+from serve import segment_format
+from serve.commands import summary
+from serve.commands.validate import CONFIG
+
+CHUNK_LINES = 5_000
+_SOURCE = "server"  # the name of the key that a replay imports with, so that both tell the engine the same
+_AFTER_MS = 30_000  # without a drain: what the last lines started may arrive, and nothing later
+_NAMED_MAX = 20
+
+
+def simulate(
+    events: Annotated[list[Path], typer.Option("--events", help="Event files (.jsonl, .jsonl.gz), Segment format.")],
+    more_events: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More of them.")] = None,
+    config: Annotated[Path, typer.Option("--config", help="The directory of the catalog.")] = CONFIG,
+    against: Annotated[Path | None, typer.Option("--against", help="A second catalog to compare with.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write what happened under --config as JSON lines.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave what is pending after the last line.")] = False,
+    shards: Annotated[int, typer.Option("--shards", min=1, max=seeds.SLOTS, help="The result is the same.")] = 1,
+) -> None:
+    """Run history through a catalog: who is sent what, what is held, stopped and withdrawn. Nothing leaves."""
+    files = [*events, *(more_events or [])]
+    catalogs = [_catalog(directory) for directory in ([config] if against is None else [config, against])]
+    lines_file = _opened(out, files)
+    past = [
+        run(catalog, files, shards=shards, drain=not no_drain, keep_lines=lines_file is not None and position == 0)
+        for position, catalog in enumerate(catalogs)
+    ]
+    if lines_file is not None:
+        with lines_file:
+            lines_file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in past[0].tally.lines())
+    _print(past, as_json=as_json)
+    _complain(past)
+
+
+@dataclass(slots=True)
+class Past:
+    """A history after it was run through one catalog. `problems` are (where, what) of all that was not taken."""
+
+    tally: summary.Tally
+    summary: dict[str, Any] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def run(
+    catalog: Catalog, files: Sequence[Path], *, shards: int = 1, drain: bool = True, keep_lines: bool = False
+) -> Past:
+    """Feed the files through the engine, in order of time."""
+    past = Past(summary.Tally(catalog, keep_lines=keep_lines))
+    engine = LocalEngine(catalog, shards=shards, observer=past.tally.observe)
+    asyncio.run(_feed(engine, files, past, drain=drain))
+    shards_of = [windows.shard for windows in engine.windows]
+    for shard in shards_of:
+        for _, record in shard.scan("dead"):
+            profile, reason, *_ = msgspec.msgpack.decode(codec.unseal(record, "dead"))
+            past.problems.append((f"profile {profile}", f"a turn failed and was set aside: {reason}"))
+    accepted = sum(shard.counts["accepted"] for shard in shards_of)
+    past.summary = past.tally.summary(accepted, sum(shard.profiles for shard in shards_of))
+    return past
+
+
+async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain: bool) -> None:
+    last_ms = None
+    for lot, next_ms in event_files.chunks(event_files.read(files), CHUNK_LINES):
+        _stage(engine, lot, past)
+        last_ms = lot[-1].at_ms
+        if next_ms is not None:
+            await engine.advance(next_ms - 1)
+    if last_ms is not None:
+        end_ms = (last_ms // WINDOW_MS + 1) * WINDOW_MS + _AFTER_MS
+        await engine.advance(last_ms if drain else end_ms, drain=drain)
+
+
+def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
+    """Hand over a lot's events, each for its place in the order of reading."""
+    lanes: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
+    for line, event in _parsed(lot, past):
+        profile = claims.home(engine.catalog, event)
+        if profile is None:
+            past.problems.append((line.where, "names nobody that can be known: its identifiers are blocked values"))
+        else:
+            lanes[engine.number_of(profile)].append((profile, event, line.at_ms))
+    for windows, inputs in zip(engine.windows, lanes, strict=True):
+        windows.stage(inputs)
+
+
+def _parsed(lot: list[Line], past: Past) -> list[tuple[Line, Event]]:
+    """The good lines with their events; the others are written down with the reason."""
+    for line in lot:
+        if line.problem:
+            past.problems.append((line.where, line.problem))
+    good = [line for line in lot if not line.problem]
+    try:
+        parsed = _parse(good)
+    except InvalidInput:  # one line in it cannot be read as part of a batch: find it
+        return [pair for line in good for pair in _parsed_alone(line, past)]
+    for fault in parsed.rejected:
+        past.problems.append((good[fault.index].where, f"{fault.field}: {fault.message}".removeprefix(": ")))
+    return [(good[index], event) for index, event in zip(parsed.indexes, parsed.events, strict=True)]
+
+
+def _parsed_alone(line: Line, past: Past) -> list[tuple[Line, Event]]:
+    try:
+        parsed = _parse([line])
+    except InvalidInput as fault:
+        past.problems.append((line.where, str(fault)))
+        return []
+    past.problems.extend((line.where, f"{each.field}: {each.message}".removeprefix(": ")) for each in parsed.rejected)
+    return [(line, event) for event in parsed.events]
+
+
+def _parse(lines: list[Line]) -> segment_format.Parsed:
+    body = b'{"batch":[' + b",".join(line.raw for line in lines) + b"]}"
+    received_at_ms = lines[-1].at_ms if lines else 0
+    return segment_format.parse_body(
+        body, None, source=_SOURCE, channel="", received_at_ms=received_at_ms, imported=True
+    )
+
+
+def _catalog(directory: Path) -> Catalog:
+    return replace(catalog_files.load(directory), id_key=seeds.FIXED_KEY)
+
+
+def _opened(out: Path | None, files: list[Path]) -> IO[str] | None:
+    if out is None:
+        return None
+    if out.resolve() in [file.resolve() for file in files]:
+        raise UsageError("is one of the files to read", f"--out {out}")
+    try:
+        return out.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", f"--out {out}") from None
+
+
+def _print(past: list[Past], *, as_json: bool) -> None:
+    if len(past) == 1:
+        _show("What happened", {"count": past[0].summary}, as_json=as_json)
+        return
+    mine, other = past
+    compared = {
+        "config": mine.summary,
+        "against": other.summary,
+        "difference": summary.difference(mine.summary, other.summary),
+        "profiles": summary.movement(mine.tally.sends_of, other.tally.sends_of),
+    }
+    if as_json:
+        typer.echo(json.dumps(compared, ensure_ascii=False))
+        return
+    moved = compared.pop("profiles")
+    _show("Under --config, and how that differs from --against", compared, as_json=False)
+    typer.echo(f"{moved['gain']:,} profiles gain sends, {moved['lose']:,} lose sends")
+
+
+def _show(title: str, summaries: dict[str, dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        (only,) = summaries.values()
+        typer.echo(json.dumps(only, ensure_ascii=False))
+    else:
+        Console().print(summary.table(title, list(summaries), list(summaries.values())))
+
+
+def _complain(past: list[Past]) -> None:
+    """Name what was not taken, on stderr, so that the summary stays clean."""
+    problems = list(Counter(problem for each in past for problem in each.problems))
+    for where, what in problems[:_NAMED_MAX]:
+        typer.echo(f"{where}: {what}", err=True)
+    if len(problems) > _NAMED_MAX:
+        typer.echo(f"… and {len(problems) - _NAMED_MAX:,} more were not taken", err=True)

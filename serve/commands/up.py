@@ -1,0 +1,47 @@
+"""`segue up`: an engine that runs until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from serve import settings as process_settings
+from serve.engine_process import EngineProcess
+
+
+def up(
+    config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Where everything is kept.")] = None,
+    port: Annotated[int, typer.Option("--port", help="Where HTTP is answered.")] = 8000,
+    shards: Annotated[int | None, typer.Option("--shards", help="Fixed at the first start; one per core, at least 2.")] = None,
+    address: Annotated[str, typer.Option("--address", help="A Ray cluster to join.")] = "",
+    clock: Annotated[str, typer.Option("--clock", help="wall, or replay: it moves only by POST /v1/clock.")] = "wall",
+) -> None:
+    """Start the engine; it runs until Ctrl-C, which drains and stops it."""
+    asked = process_settings.read(config=config, data=data, port=port, shards=shards, address=address, clock=clock)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    console = Console(highlight=False)
+    engine = EngineProcess(asked)
+    try:
+        engine.start()
+        announce(console, engine)
+        stopping.wait()
+        console.print("stopping …")
+    finally:
+        engine.stop()
+
+
+def announce(console: Console, engine: EngineProcess) -> None:
+    """The URLs, and the keys that were just made, which are shown this once."""
+    console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
+    console.print(f"Ray dashboard:  {engine.dashboard_url}")
+    console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
+    for kind, key in engine.made_keys.items():
+        console.print(f"{kind} key:".ljust(16) + key + "  (shown only now)")

@@ -1,0 +1,151 @@
+"""A whole engine, started and stopped from one front process: Ray, shards, dispatcher, ingress, dashboard."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from actors import catalog_files
+from engine.errors import SegueError, UsageError
+from serve.auth import KeyRing
+from serve.data_directory import DataDirectory
+from serve.gateway import GatewayConfig
+from serve.ports import check_free, free_port
+from serve.settings import Settings
+
+_READY_S = 60.0
+_OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store carries nothing of ours
+
+
+def serve_flags() -> dict[str, str]:
+    """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick drain).
+
+    HAProxy's metrics and stats ports listen on all interfaces whatever is said, so they are at least free ones.
+    """
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+class EngineProcess:
+    """Everything that `segue up` runs. `start` returns when the engine is ready; `stop` within seconds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
+        self.settings = settings
+        self.catalog = catalog_files.load(settings.config)
+        check_free(settings.host, settings.port, "--port")
+        self.data = DataDirectory(settings)
+        try:
+            self.keys, self.made_keys = KeyRing.load_or_create(
+                self.data.path / "keys.json", settings.write_key, settings.server_key
+            )
+        except BaseException:
+            self.data.release()
+            raise
+        self.dashboard_url = ""
+        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp" if Path("/tmp").is_dir() else None)
+        self._actors: list[Any] = []
+        self._own_ray = False
+
+    def start(self) -> None:
+        """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
+        self._start_ray()
+        from actors import cluster  # imports Ray, which must see the flags first
+
+        plan = cluster.Plan(
+            catalog=self.catalog.document,
+            id_key=self.data.id_key,
+            stores=tuple(str(self.data.shard_path(number)) for number in range(self.settings.shards)),
+            sockets=self._sockets,
+            is_replay=self.settings.clock == "replay",
+            public_url=self.settings.public_url,
+        )
+        self._actors = cluster.start(plan)
+        self._start_ingress(plan)
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Drain and stop: first the door, then the dispatcher, then the shards."""
+        import ray
+        from ray import serve as ray_serve
+
+        from actors import cluster
+
+        if ray.is_initialized():
+            ray_serve.shutdown()
+            if self._actors:
+                cluster.stop(self._actors)
+                for actor in self._actors:
+                    ray.kill(actor)
+            ray.shutdown()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        self.data.release()
+
+    def _start_ray(self) -> None:
+        if not self.settings.address:
+            os.environ.update(serve_flags())
+        import ray
+
+        options: dict[str, Any] = {"namespace": "segue", "logging_level": logging.ERROR, "log_to_driver": False}
+        if self.settings.address:
+            missing = [name for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED") if not os.environ.get(name)]
+            if missing:
+                raise UsageError(f"the cluster and this process need {' and '.join(missing)} set to 1", "--address")
+            context = ray.init(address=self.settings.address, **options)
+        else:
+            self._own_ray = True
+            context = ray.init(
+                include_dashboard=True,
+                dashboard_host="127.0.0.1",
+                dashboard_port=free_port(),
+                object_store_memory=_OBJECT_STORE_BYTES,
+                **options,
+            )
+        self.dashboard_url = f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+    def _start_ingress(self, plan: Any) -> None:
+        from ray import serve as ray_serve
+        from ray.serve.config import HTTPOptions
+
+        from serve.ingress import application
+
+        config = GatewayConfig(
+            catalog=plan.catalog,
+            id_key=plan.id_key,
+            shards=tuple(plan.shard_sockets()),
+            dispatcher=plan.dispatcher_socket(),
+            keys=self.keys,
+            is_replay=plan.is_replay,
+            origins=self.settings.origins,
+            version=version("segue"),
+        )
+        ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        ray_serve.run(application(config), name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.settings.url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise SegueError("the engine did not become ready in time")

@@ -1,0 +1,110 @@
+"""What every route works with: who calls, the catalog, the clock, and the way to the profiles. One per ingress replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, Request
+
+from actors.clock import WallClock
+from actors.router import Router
+from actors.wire import FrameClient
+from engine.catalog.compiled import Catalog
+from engine.errors import Forbidden, InvalidInput
+from engine.identifiers import canonical, is_blocked
+from engine.seeds import profile_id
+from serve.auth import KeyRing, Principal, require_server
+from serve.segment_format import time_ms, write_key_of
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """What a replica is given; plain data."""
+
+    catalog: bytes
+    id_key: bytes
+    shards: tuple[str, ...]
+    dispatcher: str
+    keys: KeyRing
+    is_replay: bool
+    origins: tuple[str, ...]
+    version: str
+
+
+class Gateway:
+    """The door's own knowledge. Rules live in the engine."""
+
+    def __init__(self, config: GatewayConfig, catalog: Catalog) -> None:
+        self.config = config
+        self.catalog = catalog
+        self.router = Router(config.shards)
+        self.rejected = 0
+        self._wall = WallClock()
+        self._dispatcher = FrameClient(config.dispatcher)
+
+    def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
+        """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a browser)."""
+        in_body = None
+        if body is not None and not any(name in (b"authorization", b"x-api-key") for name, _ in headers):
+            in_body = write_key_of(body)
+        return self.config.keys.identify(headers, in_body)
+
+    def server(self, headers: Headers) -> Principal:
+        """Who calls, and that it may do everything; Forbidden else."""
+        principal = self.principal(headers)
+        require_server(principal)
+        return principal
+
+    async def now_ms(self) -> int:
+        """The engine's clock."""
+        if not self.config.is_replay:
+            return self._wall.now_ms()
+        return max(int(status["now"]) for status in await self.router.everywhere("status"))
+
+    async def past_ms(self, at: str | int | None, field: str) -> int:
+        """A time that a client gave, never later than now; now where it gave none."""
+        now_ms = await self.now_ms()
+        given = time_ms(at, field)
+        return now_ms if given is None else min(given, now_ms)
+
+    async def advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
+        """Move the replay clock."""
+        if not self.config.is_replay:
+            raise Forbidden("this engine runs on the wall clock", "watermark")
+        answer = await self._dispatcher.call("advance", msgspec.msgpack.encode((watermark_ms, drain)))
+        moved: dict[str, int] = msgspec.msgpack.decode(answer)
+        return moved
+
+    def identifiers(self, named: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+        """Canonical (namespace, value) pairs; InvalidInput names the one that cannot be used."""
+        pairs = tuple((namespace, canonical(namespace, value)) for namespace, value in named.items())
+        usable = tuple(pair for pair in pairs if not is_blocked(*pair, self.catalog.blocked_values))
+        if not usable:
+            raise InvalidInput("names nobody that can be known", "identifiers")
+        return usable
+
+    def home(self, namespace: str, value: str) -> str:
+        """The id of the profile that an identifier names first."""
+        if namespace == "profile_id":
+            return value
+        return profile_id(self.catalog.id_key, namespace, value)
+
+
+def _any_gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def _server_gateway(request: Request) -> Gateway:
+    gateway = _any_gateway(request)
+    gateway.server(request.headers.raw)
+    return gateway
+
+
+AnyGateway = Annotated[Gateway, Depends(_any_gateway)]
+ServerGateway = Annotated[Gateway, Depends(_server_gateway)]

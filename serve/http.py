@@ -1,0 +1,132 @@
+"""The little of HTTP that the hot routes need: bounded bodies, gzip, JSON answers, CORS, over plain ASGI."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from engine.errors import InvalidInput, TooLarge
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+BODY_BYTES_MAX: Final = 4 << 20
+_JSON: Final[Header] = (b"content-type", b"application/json")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Request:
+    """A request whose body has been read and, where it was gzip, unpacked."""
+
+    path: str
+    headers: list[Header]
+    body: bytes
+
+    def header(self, name: bytes) -> bytes:
+        """The first header of that lower-case name, empty where there is none."""
+        for known, value in self.headers:
+            if known == name:
+                return value
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = (_JSON,)
+
+
+def ok(value: Any) -> Response:
+    """200 with JSON."""
+    return Response(200, _encode(value))
+
+
+async def read_request(scope: Scope, receive: Receive) -> Request:
+    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("the client hung up before its request was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            break
+    request = Request(scope["path"], list(scope["headers"]), b"".join(chunks))
+    if request.header(b"content-encoding").strip().lower() == b"gzip":
+        request.body = _unpack(request.body)
+    return request
+
+
+def replay(request: Request) -> Receive:
+    """A body that was read already, for an application that wants to read it itself."""
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": request.body, "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        return messages.pop() if len(messages) > 1 else messages[0]
+
+    return receive
+
+
+async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()) -> None:
+    """Send an answer."""
+    length = (b"content-length", str(len(response.body)).encode())
+    await send(
+        {"type": "http.response.start", "status": response.status, "headers": [*response.headers, length, *extra]}
+    )
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
+    """What lets a page of `origin` read the answer; nothing for a page that may not, or for no page at all."""
+    if not origin:
+        return ()
+    if "*" in origins:
+        return ((b"access-control-allow-origin", b"*"),)
+    if origin.decode("latin-1") in origins:
+        return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+    return ()
+
+
+def preflight(origins: tuple[str, ...], origin: bytes) -> Response:
+    """The answer to OPTIONS: which headers a page may send, good for two hours."""
+    return Response(
+        204,
+        b"",
+        (
+            *cors_headers(origins, origin),
+            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-retry-count"),
+            (b"access-control-max-age", b"7200"),
+        ),
+    )
+
+
+def _unpack(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(packed, BODY_BYTES_MAX + 1)
+    except zlib.error:
+        raise InvalidInput("is not gzip, as Content-Encoding says", "body") from None
+    if len(body) > BODY_BYTES_MAX or unpacker.unconsumed_tail:
+        raise _too_large()
+    if not unpacker.eof:
+        raise InvalidInput("the gzip stream ends too early", "body")
+    return body
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"is over {BODY_BYTES_MAX} bytes", "body")

@@ -1,0 +1,31 @@
+"""The Ray Serve application: replicas of the ingress, each an actor with a router of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray import serve as ray_serve
+
+from serve.app import App
+from serve.gateway import GatewayConfig
+
+REPLICAS = 1
+_ONGOING_MAX = 1_000
+
+
+def application(config: GatewayConfig) -> Any:
+    """What `serve.run` takes."""
+
+    @ray_serve.deployment(
+        name="ingress",
+        num_replicas=REPLICAS,
+        max_ongoing_requests=_ONGOING_MAX,
+        ray_actor_options={"num_cpus": 0},
+        graceful_shutdown_timeout_s=5,
+        graceful_shutdown_wait_loop_s=0.5,
+    )
+    @ray_serve.ingress(App(config))
+    class Ingress:
+        """Nothing of its own: the application answers."""
+
+    return Ingress.bind()

@@ -1,0 +1,106 @@
+"""Consent, from the server and from the link in a mail (RFC 8058)."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from engine import seeds
+from engine.errors import InvalidInput
+from engine.identity import claims
+from engine.inputs import ConsentChange
+from serve.api_types import ConsentBody, ConsentReceipt
+from serve.gateway import AnyGateway, Gateway, ServerGateway
+
+
+class OptOut(msgspec.Struct, array_like=True):
+    """What the token of an unsubscribe link carries."""
+
+    profile: str
+    purpose: str
+    channel: str
+    send: str
+
+
+_opt_out = msgspec.msgpack.Decoder(OptOut)
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex"><title>{title}</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem}}
+button{{font:inherit;padding:.6rem 1.2rem}}</style></head>
+<body><h1>{title}</h1><p>{text}</p>{form}</body></html>
+"""
+_FORM = '<form method="post"><button type="submit">Yes, stop these messages</button></form>'
+
+router = APIRouter(tags=["consent"])
+
+
+@router.post("/v1/consent", response_model=ConsentReceipt)
+async def record(body: ConsentBody, gateway: ServerGateway) -> Any:
+    """Write down that somebody granted or withdrew consent; the answer is the receipt."""
+    if body.purpose != "*" and body.purpose not in gateway.catalog.purposes:
+        raise InvalidInput("there is no such purpose", "purpose")
+    if body.channel != "*" and body.channel not in gateway.catalog.channels:
+        raise InvalidInput("there is no such channel", "channel")
+    change = ConsentChange(
+        purpose=body.purpose,
+        channel=body.channel,
+        granted=body.granted,
+        at_ms=await gateway.past_ms(body.at, "at"),
+        source=body.source,
+        text=body.text,
+        identifiers=gateway.identifiers(dict(body.identifiers)),
+    )
+    home = claims.home(gateway.catalog, change)
+    assert home is not None, "usable identifiers name somebody"
+    return await gateway.router.tell(home, change)
+
+
+@router.get("/u/{token}", response_class=HTMLResponse)
+async def ask_before_unsubscribing(token: str, gateway: AnyGateway) -> HTMLResponse:
+    """A page with a button and no effect of its own, because mail scanners follow links."""
+    link = _read(gateway, token)
+    return _not_valid() if link is None else _page(200, "Unsubscribe", f"Do you want to stop {_what(link)}?", _FORM)
+
+
+@router.post("/u/{token}", response_class=HTMLResponse)
+async def unsubscribe(token: str, gateway: AnyGateway) -> HTMLResponse:
+    """The button of that page, or the one click of a mail client."""
+    link = _read(gateway, token)
+    if link is None:
+        return _not_valid()
+    change = ConsentChange(
+        purpose=link.purpose,
+        channel=link.channel,
+        granted=False,
+        at_ms=await gateway.now_ms(),
+        source="unsubscribe_link",
+        text=f"link in message {link.send}",
+    )
+    await gateway.router.tell(link.profile, change)
+    return _page(200, "Done", f"You will get no more {_what(link)}.")
+
+
+def _read(gateway: Gateway, token: str) -> OptOut | None:
+    try:
+        return _opt_out.decode(seeds.verify(gateway.catalog.id_key, "opt-out", token))
+    except (InvalidInput, msgspec.MsgspecError):
+        return None
+
+
+def _what(link: OptOut) -> str:
+    return f"{html.escape(link.purpose)} messages by {html.escape(link.channel)}"
+
+
+def _page(status: int, title: str, text: str, form: str = "") -> HTMLResponse:
+    content = _PAGE.format(title=title, text=text, form=form)
+    return HTMLResponse(content, status, {"cache-control": "no-store"})
+
+
+def _not_valid() -> HTMLResponse:
+    return _page(404, "This link is not valid", "It may have been cut off. Please use the link in the message itself.")

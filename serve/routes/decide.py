@@ -1,0 +1,114 @@
+"""The next best action for one placement, and what became of what was shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine import reading
+from engine.decide.decision import LIMIT_MAX
+from engine.decide.exposures import read_token
+from engine.errors import Forbidden, InvalidInput
+from engine.identity import claims
+from engine.inputs import Decide, Exposure
+from engine.vocabulary import ExposureEvent
+from serve.auth import Principal
+from serve.gateway import Gateway
+from serve.http import Request, Response, ok
+
+_REQUEST_ID_MAX = 255
+_CONTEXT_BYTES_MAX = 32 * 1024
+
+
+class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The body of `POST /v1/decide`."""
+
+    placement: str
+    user_id: str | int | None = None
+    anonymous_id: str | int | None = None
+    identifiers: dict[str, Any] | None = None
+    request_id: str | None = None
+    channel: str | None = None
+    context: dict[str, Any] | None = None
+    limit: int = 1
+    explain: bool = False
+
+
+class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The body of `POST /v1/exposures`."""
+
+    tracking_token: str
+    event: ExposureEvent
+    at: str | int | None = None
+
+
+_decide = msgspec.json.Decoder(DecideBody)
+_exposure = msgspec.json.Decoder(ExposureBody)
+
+
+async def decide(gateway: Gateway, request: Request) -> Response:
+    """Choose what to show now; 200 with an empty list where silence is better."""
+    principal = gateway.principal(request.headers)
+    body: DecideBody = read_json(_decide, request.body)
+    asked = _asked(gateway, principal, body)
+    home = claims.home(gateway.catalog, asked)
+    if home is None:
+        raise InvalidInput("names nobody that can be known", "userId")
+    answer = await gateway.router.tell(home, asked)
+    for shown in answer["actions"]:
+        shown["expiresAt"] = reading.iso(shown["expiresAt"])
+    return ok(answer)
+
+
+async def expose(gateway: Gateway, request: Request) -> Response:
+    """Viewed, clicked, dismissed or converted: the place under the caps follows."""
+    gateway.principal(request.headers)
+    body: ExposureBody = read_json(_exposure, request.body)
+    shown = read_token(gateway.catalog.id_key, body.tracking_token)
+    at_ms = await gateway.past_ms(body.at, "at")
+    told = Exposure(token=body.tracking_token, event=body.event, at_ms=at_ms)
+    return ok({"success": True} | await gateway.router.tell(shown.profile, told))
+
+
+def read_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """A checked body; InvalidInput with the path of the field at fault."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        message, _, path = str(error).partition(" - at `$.")
+        raise InvalidInput(message, path.rstrip("`") or "body") from None
+
+
+def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
+    if principal.kind == "write" and body.explain:
+        raise Forbidden("explaining needs a server key", "explain")
+    if principal.kind == "write" and body.identifiers:
+        raise Forbidden("a write key decides by userId or anonymousId", "identifiers")
+    placement = gateway.catalog.placements.get(body.placement)
+    if placement is None:
+        raise InvalidInput("there is no such placement", "placement")
+    if body.channel not in (None, placement.channel):
+        raise InvalidInput(f"this placement is on channel {placement.channel}", "channel")
+    if not 1 <= body.limit <= LIMIT_MAX:
+        raise InvalidInput(f"must be from 1 to {LIMIT_MAX}", "limit")
+    if body.request_id is not None and len(body.request_id) > _REQUEST_ID_MAX:
+        raise InvalidInput(f"may have {_REQUEST_ID_MAX} characters", "requestId")
+    if body.context and len(msgspec.json.encode(body.context)) > _CONTEXT_BYTES_MAX:
+        raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
+    named = dict(body.identifiers or {})
+    if body.user_id is not None:
+        named["user_id"] = body.user_id
+    if body.anonymous_id is not None:
+        named["anonymous_id"] = body.anonymous_id
+    if not named:
+        raise InvalidInput("userId, anonymousId or identifiers are needed", "userId")
+    return Decide(
+        placement=placement.id,
+        channel=placement.channel,
+        request_id=body.request_id or "",
+        context=body.context or {},
+        limit=body.limit,
+        explain=body.explain,
+        identifiers=gateway.identifiers(named),
+    )

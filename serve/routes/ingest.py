@@ -1,0 +1,82 @@
+"""Segment's tracking API, and the import of history: acknowledged only when it is durable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import InvalidInput
+from engine.identity import claims
+from engine.inputs import Event
+from serve.gateway import Gateway
+from serve.http import Request, Response, ok
+from serve.segment_format import Parsed, Rejection, parse_body
+
+KIND_OF_PATH = {
+    **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
+    **{"/v1/t": "track", "/v1/i": "identify", "/v1/p": "page"},
+    **{"/v1/s": "screen", "/v1/g": "group", "/v1/a": "alias"},
+    **{"/v1/batch": None, "/v1/b": None},
+}
+
+_OK = ok({"success": True})
+
+
+async def ingest(gateway: Gateway, request: Request) -> Response:
+    """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
+    principal = gateway.principal(request.headers, request.body)
+    parsed = parse_body(
+        request.body,
+        KIND_OF_PATH[request.path],
+        source=principal.source,
+        channel=gateway.catalog.sources.get(principal.source, ""),
+        received_at_ms=await gateway.now_ms(),
+    )
+    pairs, rejected = _homes(gateway, parsed)
+    if rejected and KIND_OF_PATH[request.path] is not None:
+        raise InvalidInput(rejected[0].message, rejected[0].field)
+    for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
+        if status.startswith("rejected:"):
+            rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
+    return _answer(gateway, rejected)
+
+
+async def import_history(gateway: Gateway, request: Request) -> Response:
+    """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it happens now."""
+    principal = gateway.server(request.headers)
+    parsed = parse_body(
+        request.body,
+        None,
+        source=principal.source,
+        channel=gateway.catalog.sources.get(principal.source, ""),
+        received_at_ms=await gateway.now_ms(),
+        imported=True,
+    )
+    pairs, rejected = _homes(gateway, parsed)
+    if gateway.config.is_replay:
+        await gateway.router.stage([pair for _, pair in pairs])
+    else:
+        await gateway.router.ingest([pair for _, pair in pairs])
+    return _answer(gateway, rejected)
+
+
+def _homes(gateway: Gateway, parsed: Parsed) -> tuple[list[tuple[int, tuple[str, Event]]], list[Rejection]]:
+    """Which profile each event is for; one that names nobody that can be known is rejected."""
+    pairs, rejected = [], list(parsed.rejected)
+    for index, event in zip(parsed.indexes, parsed.events, strict=True):
+        home = claims.home(gateway.catalog, event)
+        if home is None:
+            rejected.append(Rejection(index, "userId", "names nobody that can be known"))
+        else:
+            pairs.append((index, (home, event)))
+    return pairs, rejected
+
+
+def _answer(gateway: Gateway, rejected: list[Rejection]) -> Response:
+    if not rejected:
+        return _OK
+    gateway.rejected += len(rejected)
+    rejected.sort(key=lambda item: item.index)
+    named: list[dict[str, Any]] = [
+        {"index": item.index, "field": item.field, "message": item.message} for item in rejected
+    ]
+    return ok({"success": True, "rejected": named})

@@ -1,0 +1,54 @@
+"""Ready, numbers, and the replay clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from fastapi import APIRouter
+
+from engine import reading
+from engine.errors import InvalidInput
+from serve.api_types import ClockAnswer, ClockBody, Status
+from serve.gateway import AnyGateway, ServerGateway
+from serve.segment_format import time_ms
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/readyz")
+async def ready(gateway: AnyGateway) -> dict[str, Any]:
+    """All shards answer; 503 else."""
+    shards = await gateway.router.everywhere("status")
+    return {"status": "ready", "shards": len(shards), "catalogVersion": gateway.catalog.version}
+
+
+@router.get("/v1/status", response_model=Status)
+async def status(gateway: ServerGateway) -> Any:
+    """The numbers of the whole engine."""
+    shards = await gateway.router.everywhere("status")
+    events, sends = Counter[str](), Counter[str]()
+    for shard in shards:
+        events.update(shard["events"])
+        sends.update(shard["sends"])
+    events["rejected"] += gateway.rejected
+    return {
+        "version": gateway.config.version,
+        "catalogVersion": gateway.catalog.version,
+        "now": reading.iso(max(shard["now"] for shard in shards)),
+        "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in shards],
+        "events": dict(events),
+        "sends": dict(sends),
+        "timers": {"pending": sum(shard["timers"] for shard in shards)},
+        "messages": {"pending": sum(shard["messages"] for shard in shards)},
+    }
+
+
+@router.post("/v1/clock", response_model=ClockAnswer)
+async def move_clock(body: ClockBody, gateway: ServerGateway) -> Any:
+    """Move the replay clock to a watermark; answered once everything due is done."""
+    watermark_ms = time_ms(body.watermark, "watermark")
+    if watermark_ms is None or watermark_ms < 0:
+        raise InvalidInput("is no time", "watermark")
+    moved = await gateway.advance(watermark_ms, body.drain)
+    return {"now": reading.iso(moved["now"]), "pendingTimers": moved["pendingTimers"]}

@@ -1,0 +1,66 @@
+"""One customer, as people and tools read them: the profile, its timeline, its consent, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from engine import reading
+from engine.errors import InvalidInput
+from engine.identifiers import parse_reference
+from serve.api_types import Profile, Timeline, Why
+from serve.gateway import ServerGateway
+
+_PREFIX = b"/v1/profiles/"
+
+router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
+
+
+def home(request: Request, gateway: ServerGateway) -> str:
+    """The profile that the path names. It is read from the raw path: a value may hold `/` and `+`, percent-encoded."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    part = raw.partition(b"?")[0].removeprefix(_PREFIX).partition(b"/")[0]
+    try:
+        reference = unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("is not UTF-8", "identifier") from None
+    return gateway.home(*parse_reference(reference))
+
+
+Home = Annotated[str, Depends(home)]
+
+
+# `{reference:path}` lets an encoded slash through; the longer paths stand first so that they are tried first
+
+
+@router.get("/{reference:path}/timeline", response_model=Timeline)
+async def timeline(
+    reference: str,
+    home: Home,
+    gateway: ServerGateway,
+    limit: Annotated[int, Query(ge=1, le=reading.TIMELINE_MAX)] = 200,
+) -> Any:
+    """Everything that happened and was decided, oldest first; `limit` keeps the newest."""
+    return await gateway.router.read(home, "timeline", limit)
+
+
+@router.get("/{reference:path}/why", response_model=Why)
+async def why(reference: str, home: Home, gateway: ServerGateway, action: str) -> Any:
+    """Why this action would or would not be chosen now, gate by gate."""
+    return await gateway.router.read(home, "why", action)
+
+
+@router.get("/{reference:path}/consent")
+async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
+    """Each purpose and channel with the word that stands, and its receipt."""
+    return await gateway.router.read(home, "consent")
+
+
+@router.get("/{reference:path}", response_model=Profile)
+async def profile(reference: str, home: Home, gateway: ServerGateway) -> Any:
+    """The whole profile."""
+    return await gateway.router.read(home, "profile")
+
+

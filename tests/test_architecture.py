@@ -1,0 +1,205 @@
+"""The rules that keep the core pure and the rooms apart, as tests. Each failure names the file and what it did."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import errors
+from engine.errors import SegueError
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("engine", "actors", "serve", "loadtest")
+
+# What could make one turn differ from the next, or reach out of the process.
+# fmt: off
+IMPURE = {
+    "asyncio", "concurrent", "ctypes", "fcntl", "ftplib", "getpass", "glob", "http", "logging", "mmap",
+    "multiprocessing", "os", "pathlib", "random", "secrets", "select", "selectors", "shelve", "shutil", "signal",
+    "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
+}
+PURE_LIBRARIES = {
+    "cronsim", "email_validator", "jinja2", "lz4", "msgpack", "msgspec", "numpy", "phonenumbers", "pydantic",
+    "pydantic_core", "rapidfuzz",
+}
+# fmt: on
+MAY_IMPORT_OF_OURS = {
+    "engine": {"engine"},
+    "actors": {"engine", "actors"},
+    "serve": {"engine", "actors", "serve"},
+    "serve/commands": {"engine", "actors", "serve", "loadtest"},
+}
+
+LINES_MAX = 300
+# Modules that are longer, rounded up to ten. A number here may only fall, and no module may join the list.
+LONGER = {
+    "actors/shard.py": 470,
+    "actors/wire.py": 340,
+    "engine/catalog/schema_grammar.py": 310,
+    "serve/segment_format.py": 390,
+}
+
+
+def modules(*folders: str) -> list[str]:
+    """The modules below some folders, as paths from the root."""
+    return sorted(path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((ROOT / module).read_text("utf-8"), module)
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every name that a module imports, wherever in it, with dots: `from ray import serve` is `ray.serve`."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def roots(module: str) -> set[str]:
+    """The packages that a module imports from."""
+    return {name.partition(".")[0] for name in imports(module)}
+
+
+def is_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name)
+
+
+def importers_of(package: str) -> set[str]:
+    return {module for module in modules(*OURS) if package in roots(module)}
+
+
+# -- who may import what
+
+
+@pytest.mark.parametrize("module", modules("engine"))
+def test_the_engine_imports_only_what_is_pure(module: str):
+    allowed = (sys.stdlib_module_names - IMPURE) | PURE_LIBRARIES | {"engine"}
+    assert roots(module) <= allowed
+
+
+@pytest.mark.parametrize("module", modules("engine"))
+def test_the_engine_opens_and_prints_nothing(module: str):
+    called = {node.func.id for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call) and is_name(node.func)}
+    assert not called & {"open", "print", "input", "exec", "eval", "__import__"}
+
+
+@pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
+def test_a_room_imports_only_what_lies_below_it(module: str):
+    folder = "serve/commands" if module.startswith("serve/commands/") else module.partition("/")[0]
+    allowed = MAY_IMPORT_OF_OURS[folder] | ({"loadtest"} if module == "serve/cli.py" else set())
+    assert roots(module) & set(OURS) <= allowed
+
+
+def test_pydantic_judges_the_catalog_and_nothing_else_in_the_engine():
+    found = importers_of("pydantic") | importers_of("pydantic_core")
+    assert {module for module in found if module.startswith("engine/")} <= set(modules("engine/catalog"))
+
+
+def test_only_the_store_knows_rocksdb():
+    assert importers_of("rocksdict") == {"actors/store.py"}
+
+
+def test_only_the_cluster_and_the_edge_know_ray():
+    edge = {"actors/cluster.py", "serve/app.py", *modules("serve/commands")}
+    assert importers_of("ray") <= edge
+
+
+def test_the_application_uses_ray_serve_alone():
+    if not (ROOT / "serve/app.py").exists():
+        pytest.skip("serve/app.py is not written yet")
+    of_ray = {name for name in imports("serve/app.py") if name.partition(".")[0] == "ray"}
+    assert all(name.startswith("ray.serve") for name in of_ray), of_ray
+
+
+# -- one door for the clock
+
+
+WALL_CLOCKS = {"time.time", "time.time_ns", "time.localtime", "time.gmtime"}
+WALL_CLOCKS |= {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+STOP_WATCHES = {"time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns"}
+CLOCKS = WALL_CLOCKS | STOP_WATCHES
+
+
+def clock_readings(module: str) -> set[str]:
+    """`time.time`, `datetime.now` …: every mention of something that reads a clock."""
+    found = {name for name in imports(module) if name in CLOCKS}
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Attribute) and is_name(node.value) and f"{node.value.id}.{node.attr}" in CLOCKS:
+            found.add(f"{node.value.id}.{node.attr}")
+    return found
+
+
+@pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
+def test_only_one_module_reads_the_clock(module: str):
+    allowed = {"actors/clock.py": WALL_CLOCKS, "serve/commands": STOP_WATCHES}
+    room = "serve/commands" if module.startswith("serve/commands/") else module
+    assert clock_readings(module) <= allowed.get(room, set())
+
+
+# -- sizes
+
+
+@pytest.mark.parametrize("module", modules(*OURS))
+def test_a_module_can_be_read_in_one_go(module: str):
+    lines = len((ROOT / module).read_text("utf-8").splitlines())
+    most = LONGER.get(module, LINES_MAX)
+    assert lines <= most, f"{module} has {lines} lines, at most {most}: give a part of it a room of its own"
+    rounded = -(-lines // 10) * 10
+    assert module not in LONGER or rounded == most, f"{module} has shrunk to {lines} lines: lower its number here too"
+    assert most > LINES_MAX or module not in LONGER, f"{module} needs no number here any more"
+
+
+def test_the_list_of_longer_modules_names_modules_that_exist():
+    assert set(LONGER) <= set(modules(*OURS))
+
+
+# -- errors
+
+
+def error_classes() -> list[type[SegueError]]:
+    """The whole tree: the engine's classes, and those that shells add (but Ray stays out of this process)."""
+    known = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, SegueError)}
+    homes = {errors.__name__}
+    for module in modules("actors"):
+        classes = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.ClassDef)]
+        adds = any(is_name(base) and base.id in known for node in classes for base in node.bases)
+        if adds and "ray" not in roots(module):
+            homes.add(importlib.import_module(module.removesuffix(".py").replace("/", ".")).__name__)
+    found = [cls for cls in descendants(SegueError) if cls.__module__ in homes]
+    return sorted(found, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}")
+
+
+def descendants(cls: type[SegueError]) -> set[type[SegueError]]:
+    return {cls}.union(*(descendants(child) for child in cls.__subclasses__()))
+
+
+def sample(cls: type[SegueError]) -> SegueError:
+    """An instance with a value of its own for each parameter."""
+    values = {"str": "some text", "int": 7, "tuple[str, ...]": ("one", "two")}
+    parameters = inspect.signature(cls).parameters.values()
+    assert all(each.kind is each.POSITIONAL_OR_KEYWORD for each in parameters), f"{cls.__name__} takes keywords only"
+    return cls(*(values[str(each.annotation)] for each in parameters))
+
+
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__qualname__)
+def test_an_error_survives_the_way_between_processes(cls: type[SegueError]):
+    for error in (cls(), sample(cls)):
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is cls
+        assert (copy.args, str(copy), vars(copy)) == (error.args, str(error), vars(error))
+
+
+def test_each_kind_of_error_has_a_code_of_its_own():
+    codes = [cls.code for cls in descendants(SegueError) if cls.__module__ == errors.__name__]
+    assert sorted(codes) == sorted(set(codes))
