@@ -66,7 +66,7 @@ class Report(msgspec.Struct, array_like=True):
 
 @dataclass(slots=True)
 class _Staged:
-    """An input that waits for its time."""
+    """An input that waits for its time. `key` is empty for an outcome that waits for its profile to arrive elsewhere."""
 
     key: bytes
     profile: str
@@ -178,7 +178,8 @@ class Windows:
         self._forward_parked()
         for said in sorted(span.outcomes, key=lambda said: (said.profile, said.send)):
             settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
-            self.shard.tell_or_forward(said.profile, settle)
+            if not self.shard.tell_or_forward(said.profile, settle):
+                self._parked.setdefault(said.profile, []).append(_Staged(b"", said.profile, settle))
         for entry in self.shard.outbox.ready(self.clock.now_ms()):
             message = self.shard.authorise(entry, span.dispatcher)
             if message is not None:
@@ -211,7 +212,8 @@ class Windows:
             assert isinstance(self.shard.record(profile), Tombstone)
             for staged in self._parked.pop(profile, []):
                 self.shard.tell_or_forward(staged.profile, staged.told)
-                self.shard.put("staged", staged.key, None)
+                if staged.key:
+                    self.shard.put("staged", staged.key, None)
         self.shard.unparked.clear()
 
 

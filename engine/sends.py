@@ -95,6 +95,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     reason = _objection(turn, send)
     if reason is not None:
+        send.state = "decided"  # a dispatcher that asks again has lost the first answer, and handed nothing over
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return

@@ -58,6 +58,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)
+            stops.apply_to_put_back(turn, told.send_id)
         case HandOver():
             merge.take_in(turn, told, [codec.decode_happened(record) for _, record in told.history])
         case Absorb() | Claim():

@@ -53,6 +53,18 @@ class Renderer:
             raise Refused(f"template {template}: {_reason(fault)}") from None
         return Rendered(_one_line(line), html, plain_text(html))
 
+    def render_plain(self, content: Mapping[str, Any], values: Mapping[str, Any]) -> Rendered:
+        """A message without a template of its own (a text, a push): each string of `content` is rendered, a line each."""
+        try:
+            lines = [
+                _bounded(self._subject(source), values, HTML_BYTES_MAX)
+                for source in content.values()
+                if isinstance(source, str)
+            ]
+        except Exception as fault:  # as above
+            raise Refused(f"content: {_reason(fault)}") from None
+        return Rendered(_one_line(lines[0]) if lines else "", "", "\n".join(lines))
+
     def _subject(self, source: str) -> jinja2.Template:
         if source not in self._compiled:  # one per subject of the catalog
             self._compiled[source] = self._subjects.from_string(source)

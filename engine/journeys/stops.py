@@ -41,6 +41,17 @@ def apply_history(turn: Turn) -> None:
             _stop(turn, run, *standing)
 
 
+def apply_to_put_back(turn: Turn, send_id: str) -> None:
+    """A send that comes back from its hand-over, surely not sent, meets the stops that happened meanwhile."""
+    send = sends.find(turn, send_id)
+    if send is None or send.state != "decided":
+        return
+    run = next((run for run in turn.profile.runs if run.id == send.run), None)
+    standing = standing_stop(turn, run) if run else None
+    if standing is not None:
+        sends.withdraw(turn, send, standing[0])
+
+
 def _unfinished(turn: Turn) -> list[Run]:
     """Active runs, and ended ones of which a send still waits to leave."""
     waiting = {send.run for send in turn.profile.sends if send.state == "decided"}

@@ -29,8 +29,9 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
 
 
 def forget_ended(turn: Turn) -> None:
-    """Keep the newest ended runs, and all that a re-entry rule may still ask for."""
-    ended = [run for run in turn.profile.runs if run.state != "active"]
+    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those of which a send is still open."""
+    open_sends = {send.run for send in turn.profile.sends}
+    ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
     if len(ended) <= _ENDED_KEPT:
         return
     dropped = {run.id for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)}
