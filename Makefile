@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; Segue needs Python 3.11" >&2; exit 2; }
 	@echo "Setting up .venv; the first time takes a minute or two"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 demo: $(READY) ## replay thirty days of a shop; DATA=FILE replays yours, KEEP=1 leaves the engine running

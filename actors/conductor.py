@@ -55,6 +55,10 @@ class _Lane:
             windows.append(self.next_window)
         return min(windows, default=None)
 
+    def alone_until(self, first: int, last: int) -> int:
+        """How far from `first` on it may run by itself: at most to `last`, and not past the start of what it is to take."""
+        return min([last, *(window - 1 for window in (*self.messages, *self.outcomes) if window > first)])
+
 
 class Conductor:
     """One per engine; one move of the clock at a time."""
@@ -112,16 +116,16 @@ class Conductor:
                 return
             running = [lane for lane, window in zip(self._lanes, due, strict=True) if window == first]
             others = [window for window in due if window is not None and window > first]
-            ahead = min([last, *others]) if len(running) == 1 else first
+            ahead = running[0].alone_until(first, min([last, *others])) if len(running) == 1 else first
             await asyncio.gather(*(self._run(lane, first, ahead, until_ms) for lane in running))
             if first == last:  # the rest of this window lies behind the watermark
                 return
 
     async def _run(self, lane: _Lane, first: int, ahead: int, until_ms: int) -> None:
         """Run one shard's span, and carry on what arose."""
-        taken, outcomes = lane.messages.pop(first, []), lane.outcomes.pop(first, [])
+        taken, said = lane.messages.pop(first, []), lane.outcomes.pop(first, [])
         arrived, lane.arrived = lane.arrived, []
-        report = await lane.shard.run(Span(first, ahead, until_ms, self._dispatcher, taken, outcomes, arrived))
+        report = await lane.shard.run(Span(first, ahead, until_ms, self._dispatcher, taken, said, arrived))
         self._window = max(self._window, report.window)
         lane.next_window = report.next_window
         for sender, seq in report.arrived:
@@ -130,10 +134,11 @@ class Conductor:
         reached = set(report.arrived)
         waiting = [message for message in taken if (message.sender, message.seq) not in reached]
         self._travelling.difference_update((message.sender, message.seq) for message in waiting)
-        self._post(waiting, first + 1)
+        self._post(waiting, report.window + 1)
         self._post(report.messages, report.window + 1, known=reached)
-        if report.hand_overs:
-            lane.outcomes.setdefault(report.window + 1, []).extend(await self._hand_over(report.hand_overs))
+        outcomes = report.untaken + (await self._hand_over(report.hand_overs) if report.hand_overs else [])
+        if outcomes:
+            lane.outcomes.setdefault(report.window + 1, []).extend(outcomes)
 
     def _post(self, messages: list[Message], window: int, known: Collection[tuple[str, int]] = ()) -> None:
         """Put messages where they will be taken at the start of `window`; those on their way already are left alone."""

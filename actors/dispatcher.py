@@ -32,6 +32,7 @@ _PAUSE_S = 0.2
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _report = msgspec.msgpack.Decoder(Report)
+_outcomes = msgspec.msgpack.Decoder(list[Outcome])
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,13 @@ class ShardLink:
         return found
 
     async def settle(self, outcomes: list[Outcome]) -> None:
-        """Say what providers said; again until the shard has it."""
-        while True:
+        """Say what providers said, again until the shard has it."""
+        while outcomes:
             try:
-                await self._ask("settle", outcomes)
-                return
+                outcomes = _outcomes.decode(await self._ask("settle", outcomes))
             except NotReady:
+                pass
+            if outcomes:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _ask(self, op: str, what: Any) -> bytes:

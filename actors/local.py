@@ -67,7 +67,8 @@ class LocalEngine:
             clock = ReplayClock()
             self.windows.append(Windows(Shard(number, store, catalog, clock, observer=observer), clock))
         lanes = [LocalShard(windows) for windows in self.windows]
-        self.conductor = Conductor(lanes, self.number_of, self._hand_over, DISPATCHER)
+        epoch = max(windows.shard.epoch for windows in self.windows)  # what a former one was handing over is unknown
+        self.conductor = Conductor(lanes, self.number_of, self._hand_over, f"{DISPATCHER}.{epoch}")
 
     def number_of(self, profile: str) -> int:
         """The number of the shard that a profile lives on."""

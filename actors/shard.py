@@ -23,8 +23,9 @@ from engine import codec, effects, once
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, Moved, Overloaded
+from engine.identity import merge
 from engine.inputs import Absorb, AnyInput, Authorise, Claim, Decide, Event, HandedOver, HandOver, Settle, TimersDue
-from engine.profile import Profile, Tombstone
+from engine.profile import Profile, Tombstone, history_order
 from engine.turn import handle, handle_tombstone
 from engine.vocabulary import FINAL_STATES
 
@@ -71,6 +72,7 @@ class Shard:
         self._dirty: set[str] = set()
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
+        self._outcomes: dict[str, list[Settle]] = {}  # that met a profile on its way, for where it will be
         self._open()
 
     # -- opening and closing
@@ -123,7 +125,8 @@ class Shard:
                 return self._at_tombstone(profile_id, record, told)
             raise Moved(record.to)
         profile = record or Profile(profile_id)
-        if profile.moving_to and not isinstance(told, HandedOver):
+        is_moving = bool(profile.moving_to)
+        if is_moving and not isinstance(told, HandedOver) and not merge.goes_on(profile, told):
             raise Parked(100)
         seen_key = once.key_of(told)
         if seen_key is not None:
@@ -151,6 +154,8 @@ class Shard:
         self.counts["accepted"] += isinstance(told, Event)
         if record is None:
             self._first_turn(profile, seen_key)
+        if is_moving and not profile.moving_to:
+            self._stay(profile_id)
         return Done("accepted", value)
 
     def deliver(self, to: str, told: AnyInput, sender: str, seq: int) -> bool:
@@ -164,11 +169,16 @@ class Shard:
         return True
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
-        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its way."""
+        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its way.
+
+        An outcome that meets a profile on its way is kept until its tombstone stands: nobody would say it again.
+        """
         try:
             self.tell(to, told)
         except Parked:
-            return False
+            if isinstance(told, Settle):
+                self._outcomes.setdefault(to, []).append(told)
+            return isinstance(told, Settle)
         except InvalidInput as error:
             self._set_aside(to, told, str(error))
         except Moved as moved:
@@ -204,6 +214,8 @@ class Shard:
             done = self.tell(entry.profile, Authorise(send_id=entry.send, dispatcher=dispatcher))
         except (Parked, Moved):
             return None
+        if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
+            self._drop_from_outbox(entry.profile, entry.send)
         if done.value is None or not done.value["authorised"]:
             return None
         return {**done.value["message"], "profile": entry.profile}
@@ -278,7 +290,7 @@ class Shard:
         record = codec.decode_record(raw, f"state/{profile_id}")
         if isinstance(record, Profile):
             rows = self._store.scan("history", keys.profile_key(profile_id))
-            record.history = [codec.decode_happened(value) for _, value in rows]
+            record.history = sorted((codec.decode_happened(value) for _, value in rows), key=history_order)
         return record
 
     def _read(self, key: tuple[str, bytes]) -> bytes | None:
@@ -323,6 +335,12 @@ class Shard:
             self._writes["strangers", key] = None
             if seen_key:
                 self._writes["seen", key[8:23] + seen_key] = None
+
+    def _stay(self, profile_id: str) -> None:
+        """A profile that was on its way stays here after all, and is told what waited."""
+        self.unparked.append(profile_id)
+        for told in self._outcomes.pop(profile_id, []):
+            self.tell_or_forward(profile_id, told)
 
     def _undo(self, profile_id: str) -> None:
         """Back to before the turn: the committed state, and the earlier turns of this group once more."""
@@ -439,6 +457,9 @@ class Shard:
         for family in ("history", "audit"):
             for key, _ in self.records(family, profile.id):
                 self._writes[family, prefix + key] = None
+        for told in self._outcomes.pop(profile.id, []):
+            profile.message_seq += 1
+            self._tell(profile, effects.Tell(effect.to, profile.message_seq, told))
         tombstone = Tombstone(effect.to, self.clock.now_ms(), profile.message_seq)
         self._cache.put(profile.id, tombstone, 100)
         self.unparked.append(profile.id)

@@ -27,6 +27,7 @@ _TIMERS_IN_A_GROUP = 200
 _PULL_S = 1.0
 _MESSAGE_RETRY_S = 0.05
 _IDLE_S = 0.5
+_SYNCED_LATER = frozenset(("run", "peek"))  # a move of the replay clock is synced once, by the `rest` at its end
 
 _encode = msgspec.msgpack.Encoder().encode
 _events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
@@ -119,8 +120,10 @@ class ShardServer:
     async def _one_group(self) -> None:
         """Everything that waits, up to a bound: turns, one commit, then the answers and what follows from them."""
         finishes: list[Finish] = []
+        is_durable = self._windows is None
         for _ in range(min(len(self._queue), GROUP_MAX)):
             op, payload, reply = self._queue.popleft()
+            is_durable |= op not in _SYNCED_LATER
             self._handle(op, payload, reply, finishes)
         if self._windows is None:
             for _ in range(_TIMERS_IN_A_GROUP):
@@ -130,7 +133,8 @@ class ShardServer:
             self._unpark(finishes)
         try:
             self.shard.commit(sync=False)
-            await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
+            if is_durable:
+                await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
         except NotReady as error:
             # nothing of the group is acknowledged; what it changed in memory must not be believed either
             raise SystemExit(f"shard {self.shard.number}: {error}") from error
@@ -162,10 +166,7 @@ class ShardServer:
         if op == "read":
             return read(shard, *msgspec.msgpack.decode(payload))
         if op == "settle":
-            for said in _outcomes.decode(payload):
-                settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
-                shard.tell_or_forward(said.profile, settle)
-            return None
+            return [said for said in _outcomes.decode(payload) if not self._settle(said)]
         if op == "deliver":
             return [(m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)]
         if op == "disown":
@@ -182,6 +183,11 @@ class ShardServer:
         if op == "peek":
             return windows.peek()
         raise SegueError(f"a shard does not know {op}")
+
+    def _settle(self, said: Outcome) -> bool:
+        """False while the send's profile is on its way to another one."""
+        settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
+        return self.shard.tell_or_forward(said.profile, settle)
 
     # -- turns that somebody waits for
 

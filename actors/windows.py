@@ -18,7 +18,6 @@ from actors.clock import ReplayClock
 from actors.shard import Shard
 from engine import codec
 from engine.inputs import AnyInput, Settle
-from engine.profile import Tombstone
 
 WINDOW_MS = 10_000
 
@@ -61,12 +60,13 @@ class Report(msgspec.Struct, array_like=True):
     messages: list[Message] = []
     hand_overs: list[dict[str, Any]] = []
     arrived: list[tuple[str, int]] = []
+    untaken: list[Outcome] = []
     now_ms: int = 0
 
 
 @dataclass(slots=True)
 class _Staged:
-    """An input that waits for its time. `key` is empty for an outcome that waits for its profile to arrive elsewhere."""
+    """An input that waits for its time."""
 
     key: bytes
     profile: str
@@ -87,6 +87,7 @@ class Windows:
 
     def __post_init__(self) -> None:
         self.clock.move_to(self.shard.meta("clock", 0))
+        self._open = self.clock.now_ms() // WINDOW_MS  # what came up in it before a restart leaves at the next start
         for key, value in self.shard.scan("staged"):
             profile, packed = msgspec.msgpack.decode(codec.unseal(value, "staged"))
             self._staged.append(_Staged(key, profile, codec.decode_input(packed)))
@@ -115,7 +116,8 @@ class Windows:
         report = Report(span.first, None)
         self._enter(span.first, span, report)
         self._run_until(min(span.until_ms, _end(span.first)))
-        while not self._has_output(report):
+        # a message that its profile could not take yet must find this shard at the start of the very next window
+        while not (self._has_output(report) or len(report.arrived) < len(span.messages)):
             following = self.next_window(report.window)
             if following is None or not report.window < following <= span.last:
                 break
@@ -160,7 +162,7 @@ class Windows:
     def _has_output(self, report: Report) -> bool:
         ready_ms = self.shard.outbox.next_ms()
         ready = ready_ms is not None and ready_ms <= (report.window + 1) * WINDOW_MS
-        return ready or bool(self.shard.messages) or bool(report.hand_overs) or bool(report.arrived)
+        return ready or bool(self.shard.messages) or bool(report.hand_overs or report.arrived or report.untaken)
 
     def _settle_messages(self, arrived: list[tuple[str, int]]) -> None:
         for sender, seq in arrived:
@@ -169,6 +171,7 @@ class Windows:
     def _enter(self, window: int, span: Span, report: Report) -> None:
         """The start of a window: what arose in the one before. A window that the clock stopped in is entered once."""
         if window <= self._open:
+            assert window == self._open and not span.messages and not span.outcomes, "what arose comes too late"
             return
         self._open = window
         self.clock.move_to(window * WINDOW_MS)
@@ -179,7 +182,7 @@ class Windows:
         for said in sorted(span.outcomes, key=lambda said: (said.profile, said.send)):
             settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
             if not self.shard.tell_or_forward(said.profile, settle):
-                self._parked.setdefault(said.profile, []).append(_Staged(b"", said.profile, settle))
+                report.untaken.append(said)  # its profile is on its way to another one
         for entry in self.shard.outbox.ready(self.clock.now_ms()):
             message = self.shard.authorise(entry, span.dispatcher)
             if message is not None:
@@ -207,13 +210,11 @@ class Windows:
             self._parked.setdefault(staged.profile, []).append(staged)
 
     def _forward_parked(self) -> None:
-        """What waited for a profile that has become a tombstone follows it, in order."""
+        """What waited for a profile that has become a tombstone follows it, in order; or finds that it stays."""
         for profile in self.shard.unparked:
-            assert isinstance(self.shard.record(profile), Tombstone)
             for staged in self._parked.pop(profile, []):
                 self.shard.tell_or_forward(staged.profile, staged.told)
-                if staged.key:
-                    self.shard.put("staged", staged.key, None)
+                self.shard.put("staged", staged.key, None)
         self.shard.unparked.clear()
 
 

@@ -121,7 +121,7 @@ class Absorbed(Part):
 
 
 class Happened(Part):
-    """An event in the history; `seq` is its place in the order of arrival."""
+    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to."""
 
     at_ms: int
     seq: int
@@ -130,6 +130,11 @@ class Happened(Part):
     message_id: str = ""
     channel: str = ""
     source: str = ""
+
+
+def history_order(event: Happened) -> tuple[int, int, str, str]:
+    """(event time, arrival); after an absorb two pasts may share both, and then ids and names decide."""
+    return event.at_ms, event.seq, event.message_id, event.name
 
 
 class Profile(msgspec.Struct, array_like=True, dict=True):

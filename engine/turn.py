@@ -59,6 +59,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case Settle():
             sends.settle(turn, told)
             stops.apply_to_put_back(turn, told.send_id)
+        case HandOver() if profile.moving_to:
+            merge.pass_on(turn, told)
         case HandOver():
             merge.take_in(turn, told, [codec.decode_happened(record) for _, record in told.history])
         case Absorb() | Claim():

@@ -21,7 +21,7 @@ import httpx
 import psutil
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LOCUST = ("--headless", "-u", "20", "-r", "10", "-t", "20s")
+_LOCUST = ("--headless", "--only-summary", "-u", "20", "-r", "10", "-t", "20s")
 _READY_S = 90
 _LOCUST_S = 120
 _STOP_S = 45

@@ -26,6 +26,8 @@ def build(gateway: Gateway) -> FastAPI:
     api.state.gateway = gateway
     for module in (consent, operation, profiles):
         api.include_router(module.router)
+    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):  # known here too, so that GET is a wrong method there
+        api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
@@ -69,6 +71,10 @@ def _answer(error: SegueError) -> Response:
     return Response(body, status, {name.decode(): value.decode() for name, value in headers})
 
 
+async def _never_asked(request: Request) -> Response:
+    raise AssertionError("the application answers hot paths itself")
+
+
 async def _segue_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SegueError)
     return _answer(error)
@@ -82,9 +88,12 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: a path that is none, or the wrong method for one."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return _answer(NotFound("there is no such page", "path"))
-    status, headers, body = problem(InvalidInput(str(error.detail), "method"))
-    body = body.replace(b'"status":400', b'"status":%d' % error.status_code)
-    return Response(body, error.status_code, {name.decode(): value.decode() for name, value in headers})
+    answer = _answer(InvalidInput(str(error.detail), "method"))
+    told = msgspec.json.decode(answer.body) | {"status": error.status_code, "title": error.detail}
+    headers = dict(answer.headers) | dict(error.headers or {})
+    del headers["content-length"]
+    return Response(msgspec.json.encode(told), error.status_code, headers)

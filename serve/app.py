@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 from fastapi import FastAPI
 
@@ -86,7 +87,7 @@ class App:
             request = await read_request(scope, receive)
             route = HOT.get((scope["method"], scope["path"]))
             if route is None:
-                await others(scope, replay(request), send)
+                await others(_for_others(scope), replay(request), send)
                 return
             response = await route(gateway, request)
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
@@ -95,3 +96,14 @@ class App:
                 log.exception("request_failed path=%s", scope["path"])
             response = Response(status, body, tuple(headers))
         await respond(send, response, extra)
+
+
+def _for_others(scope: Scope) -> Scope:
+    """A request as FastAPI should see it: paths still percent-encoded, so that a name may hold `/timeline`; bodies JSON,
+    whatever the client calls them."""
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    headers = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return scope | {
+        "path": raw_path.partition(b"?")[0].decode("latin-1"),
+        "headers": [*headers, (b"content-type", b"application/json")],
+    }

@@ -7,6 +7,9 @@ import sys
 import typer
 
 from engine.errors import CatalogError, SegueError
+from serve.commands.demo import demo
+from serve.commands.replay import replay
+from serve.commands.simulate import simulate
 from serve.commands.up import up
 from serve.commands.validate import validate
 
@@ -17,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, validate):
+for command in (up, demo, replay, simulate, validate):
     app.command(command.__name__)(command)
 
 

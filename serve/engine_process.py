@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import shutil
@@ -29,6 +31,7 @@ def serve_flags() -> dict[str, str]:
     """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick drain).
 
     HAProxy's metrics and stats ports listen on all interfaces whatever is said, so they are at least free ones.
+    Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another.
     """
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
@@ -37,6 +40,7 @@ def serve_flags() -> dict[str, str]:
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
@@ -88,12 +92,14 @@ class EngineProcess:
         from actors import cluster
 
         if ray.is_initialized():
-            ray_serve.shutdown()
-            if self._actors:
-                cluster.stop(self._actors)
-                for actor in self._actors:
-                    ray.kill(actor)
-            ray.shutdown()
+            # while Serve ends its controller, Ray reports that as a fault on stderr
+            with contextlib.redirect_stderr(io.StringIO()):
+                ray_serve.shutdown()
+                if self._actors:
+                    cluster.stop(self._actors)
+                    for actor in self._actors:
+                        ray.kill(actor)
+                ray.shutdown()
         shutil.rmtree(self._sockets, ignore_errors=True)
         self.data.release()
 
@@ -135,8 +141,8 @@ class EngineProcess:
             origins=self.settings.origins,
             version=version("segue"),
         )
-        ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
         ray_serve.run(application(config), name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
 
     def _wait_until_ready(self) -> None:

@@ -17,7 +17,7 @@ LIMIT_MAX = 20
 
 
 def decide(turn: Turn, asked: Decide) -> None:
-    """Choose, reserve a place for each capped action that is returned, note the receipt, answer."""
+    """Choose (which reserves a place for each capped action that is returned), note the receipt, answer."""
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
     wanted = [
@@ -28,8 +28,6 @@ def decide(turn: Turn, asked: Decide) -> None:
     places = {action.id: place for action, place in wanted}
     candidates = pipeline.choose(turn, turn.view(asked.context), wanted, asked.limit)
     chosen = [candidate for candidate in candidates if candidate.outcome == "chosen"]
-    for candidate in chosen:
-        _reserve(turn, places[candidate.action.id])
     _note_receipt(turn, asked, decision_id, candidates)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
@@ -91,12 +89,6 @@ def _place(turn: Turn, asked: Decide, action: Action, decision_id: str) -> Place
         placement=asked.placement,
         expires_ms=turn.now_ms + turn.catalog.reserve_ms,
     )
-
-
-def _reserve(turn: Turn, place: Place) -> None:
-    held = caps.find(turn.profile, place.ref)
-    if held is None and caps.is_capped(turn.catalog, place):
-        caps.reserve(turn.profile, place)
 
 
 def _shown(turn: Turn, asked: Decide, candidate: Candidate, place: Place) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     elif not in_time:
         reason = "over_exposure"
     elif place is not None and not place.left_ms:
-        place.left_ms = told.at_ms
+        place.left_ms = max(told.at_ms, place.at_ms)  # nobody sees what is not shown yet: that clock was wrong
     elif place is None and _is_counted(turn.catalog, shown):
         reason = "over_exposure"
     turn.note(

@@ -7,7 +7,7 @@ Each candidate ends in exactly one outcome, with the reason of the first gate th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Variant
@@ -76,23 +76,36 @@ def rank(action: Action, points: float) -> tuple[int, float, str]:
 
 
 def choose(turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit: int) -> list[Candidate]:
-    """Every candidate with its outcome, the chosen ones first, in rank."""
-    passed: list[tuple[tuple[int, float, str], Candidate]] = []
+    """Every candidate with its outcome, the chosen ones first, in rank; each of those holds its place afterwards.
+
+    Places are taken one by one, in rank: two actions that share a cap with room for one are not both chosen.
+    """
+    passed: list[tuple[tuple[int, float, str], Candidate, Place]] = []
     dropped: list[Candidate] = []
     for action, place in wanted:
         reason = first_gate(turn, view, action, place)
         points, terms = score(turn, action)
         if reason is None:
-            passed.append((rank(action, points), Candidate(action, "chosen", "", points, terms)))
+            passed.append((rank(action, points), Candidate(action, "chosen", "", points, terms), place))
         else:
             dropped.append(Candidate(action, "dropped", reason, points, terms))
     passed.sort(key=lambda ranked: ranked[0])
-    chosen = [candidate for _, candidate in passed[:limit]]
-    beaten = [
-        Candidate(lost.action, "outranked", f"outranked.{chosen[-1].action.id}", lost.score, lost.terms)
-        for _, lost in passed[limit:]
-    ]
+    chosen: list[Candidate] = []
+    beaten: list[Candidate] = []
+    for _, candidate, place in passed:
+        if len(chosen) == limit:
+            beaten.append(replace(candidate, outcome="outranked", reason=f"outranked.{chosen[-1].action.id}"))
+        elif (cap := caps.full(turn.profile, turn.catalog, place, turn.now_ms)) is not None:
+            dropped.append(replace(candidate, outcome="dropped", reason=f"cap.{cap.id}"))
+        else:
+            _hold(turn, place)
+            chosen.append(candidate)
     return chosen + beaten + dropped
+
+
+def _hold(turn: Turn, place: Place) -> None:
+    if caps.find(turn.profile, place.ref) is None and caps.is_capped(turn.catalog, place):
+        caps.reserve(turn.profile, place)
 
 
 def variant_of(turn: Turn, action: Action) -> Variant:

@@ -5,7 +5,9 @@
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
 
 The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, and tells the
-former owner. Two profiles that absorb each other at once would wait for ever: the one with the smaller id stays.
+former owner. Profiles that absorb one another at once would wait for ever: of two, the one with the smaller id stays. In a
+longer ring each is on its way to the next; there a hand-over goes on past all whose ids are greater than its origin's, so
+that exactly one, the smallest id's, comes back to where it started: that one stays (Chang and Roberts, 1979).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from engine import caps, codec, consent, sends
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
-from engine.profile import Absorbed, Happened, Profile, Run, Tombstone
+from engine.profile import Absorbed, Happened, Profile, Run, Tombstone, history_order
 from engine.turn_state import Turn
 
 
@@ -45,8 +47,11 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> 
 
 
 def bury(turn: Turn, told: HandedOver) -> None:
-    """The survivor has everything: only a tombstone is left here."""
-    if turn.profile.moving_to == told.to:
+    """The survivor has everything: only a tombstone is left here.
+
+    Who asked may have been absorbed itself meanwhile; then the profile that it lives on in says so.
+    """
+    if turn.profile.moving_to:
         turn.effects.append(Bury(told.to))
 
 
@@ -55,6 +60,21 @@ def release(turn: Turn, told: Released) -> None:
     held = turn.profile.held
     if told.origin in held:
         held.remove(told.origin)
+
+
+def goes_on(profile: Profile, told: object) -> bool:
+    """Whether a profile that is itself on its way must pass this on, because it may have to come full circle."""
+    return isinstance(told, HandOver) and bool(told.state) and told.origin <= profile.id
+
+
+def pass_on(turn: Turn, told: HandOver) -> None:
+    """A hand-over reaches a profile on its way: it goes the same way; one's own has come full circle, so one stays."""
+    profile = turn.profile
+    if told.origin != profile.id:
+        turn.tell(profile.moving_to, told)
+        return
+    profile.moving_to = ""
+    _wake(turn, profile)
 
 
 def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
@@ -70,7 +90,7 @@ def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
     assert isinstance(other, Profile), "only a profile is handed over"
     turn.effects.append(TakeIn(told.history, told.audit, told.seen))
     _join_facts(profile, other)
-    profile.history = sorted([*profile.history, *arriving], key=lambda event: (event.at_ms, event.seq))
+    profile.history = sorted([*profile.history, *arriving], key=history_order)
     runs = _join_runs(turn, other, arriving)
     _note_merge(turn, told.origin, other, arriving)
     stops.apply_history(turn)
@@ -95,7 +115,6 @@ def _join_facts(profile: Profile, other: Profile) -> None:
     consent.merge(profile, other.consent)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
-    profile.absorbing.extend(place for place in other.absorbing if place not in (*profile.absorbing, profile.id))
     profile.ledger.extend(other.ledger)
     profile.locale = profile.locale or other.locale
     profile.timezone = profile.timezone or other.timezone
@@ -107,16 +126,21 @@ def _join_runs(turn: Turn, other: Profile, arriving: list[Happened]) -> list[Run
     """The runs and open sends come along with their timers; a second run of one key gives way to the first."""
     profile = turn.profile
     profile.runs.extend(other.runs)
-    for run in other.runs:
-        if run.state == "active" and run.due_ms:
-            step = interpreter.step_id(turn, run)
-            turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     profile.sends.extend(other.sends)
-    for send in other.sends:
-        turn.effects.append(Enqueue(send.id, send.next_ms or send.decided_ms, handing_over=send.dispatcher))
+    _wake(turn, other)
     for run in [run for run in profile.runs if run.state == "active"]:
         _keep_within_concurrency(turn, run)
     return other.runs
+
+
+def _wake(turn: Turn, arrived: Profile) -> None:
+    """The timers and outbox entries of a profile stand where it has arrived."""
+    for run in arrived.runs:
+        if run.state == "active" and run.due_ms:
+            step = interpreter.step_id(turn, run)
+            turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
+    for send in arrived.sends:
+        turn.effects.append(Enqueue(send.id, send.next_ms or send.decided_ms, handing_over=send.dispatcher))
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:

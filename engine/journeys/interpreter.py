@@ -129,7 +129,7 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
     run.held_ms = run.held_ms or turn.now_ms
     if reason is not None and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = reason
-        turn.set_timer(run, _retry_at(turn, reason), step.id, "set")
+        turn.set_timer(run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
         return False
     run.held, run.held_ms = "", 0
     run.occurrence += 1

@@ -71,18 +71,26 @@ def _withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
 
 
 def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
-    """The reason and the event in the history that already stop a run, None where nothing does."""
+    """The reason and the event in the history that already stop a run, None where nothing does.
+
+    What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
+    """
     view = turn.view()
     rules = list(rules_for(turn.catalog, run))
     names = {rule.on.event for rule in rules}
     for event in reversed(turn.profile.history):
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
-        if event.name in names:
+        if event.name in names and not _is_trigger(event, run):
             for rule in rules:
                 if rule.on.event == event.name and rule.on.where(event.properties, view):
                     return f"stop.{rule.id}", event
     return None
+
+
+def _is_trigger(event: Happened, run: Run) -> bool:
+    """After an absorb two events may share their time and number, but not what they say too."""
+    return (event.at_ms, event.seq, event.properties) == (run.trigger_ms, run.trigger_seq, run.trigger)
 
 
 def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None = None) -> None:

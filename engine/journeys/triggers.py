@@ -70,7 +70,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger=event.properties,
     )
     standing = stops.standing_stop(turn, run)
-    if standing is not None and standing[1].seq != event.seq:
+    if standing is not None:
         turn.note(
             "stop",
             f"{journey.id} not entered: {standing[1].name} came after its trigger",

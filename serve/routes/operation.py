@@ -35,6 +35,7 @@ async def status(gateway: ServerGateway) -> Any:
     return {
         "version": gateway.config.version,
         "catalogVersion": gateway.catalog.version,
+        "clock": "replay" if gateway.config.is_replay else "wall",
         "now": reading.iso(max(shard["now"] for shard in shards)),
         "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in shards],
         "events": dict(events),

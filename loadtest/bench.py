@@ -1,0 +1,213 @@
+"""The five figures of the benchmark, each beside a baseline of the same run, as a table and as JSON.
+
+A figure alone says little on a machine that others use too: read the ratios. Every load goes to this machine, and
+whatever was started is stopped, also after an error or Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from loadtest import bench_catalog, bench_engine, bench_http
+from loadtest.bench_http import Load, Wrk
+from loadtest.bench_processes import Running, running
+from loadtest.run import EngineError
+
+Say = Callable[[str], None]
+
+_ROUNDS = 2  # each load and its baseline take turns, so that what disturbs one disturbs the other
+_CONNECTIONS = (1, 32)
+_INGEST_CONNECTIONS = 8
+_SECONDS = {1: 2, 8: 3, 32: 3}
+_ENGINE_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measurement with what it is compared with; `target` is what design §8 asks for, empty where it does not."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str
+    baseline_value: float
+    baseline_unit: str = ""  # empty: the same
+    target: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The figure by its baseline; None where that is zero."""
+        return self.value / self.baseline_value if self.baseline_value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All figures of a run; `missing` says what could not be measured and why."""
+
+    figures: tuple[Figure, ...]
+    missing: tuple[str, ...] = ()
+
+
+def measure(say: Say, ray_flags: Mapping[str, str]) -> Report:
+    """Run everything, about a minute; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it."""
+    say("decide, engine only")
+    figures = list(engine_figures())
+    missing = () if Wrk.is_there() else (bench_http.WRK_MISSING,)
+    # Not /tmp, which is memory on many machines: there a sync would cost nothing.
+    place = "/var/tmp" if Path("/var/tmp").is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=place) as name:
+        folder = Path(name)
+        say("an empty Ray Serve, for comparison")
+        with running(["{port}"], folder, ray_flags, module="loadtest.baseline") as empty:
+            empty_mb = empty.memory_mb()
+        keys = {"SEGUE_WRITE_KEY": secrets.token_urlsafe(24), "SEGUE_SERVER_KEY": secrets.token_urlsafe(24)}
+        config = bench_catalog.write(folder / "configs")
+        arguments = ["up", "--config", str(config), "--data", str(folder / "data"), "--port", "{port}"]
+        say("an engine from its start to ready")
+        with running(arguments, folder, keys, module="serve") as engine:
+            ready_mb = engine.memory_mb()
+            if not missing:
+                figures += http_figures(say, engine, keys, folder)
+            figures.append(Figure("start-up to ready", engine.ready_s, "s", "empty Ray Serve", empty.ready_s))
+            figures += memory_figures(ready_mb, engine.memory_mb(), empty_mb)
+    return Report(tuple(figures), missing)
+
+
+def engine_figures() -> Iterator[Figure]:
+    """Decide as a function call on one core, by CPU time."""
+    for what, placement, target in (
+        ("20 of 200 actions match", bench_catalog.PLACEMENTS[3], "≤ 60 µs"),
+        ("all 200 match", bench_catalog.EVERYWHERE, ""),
+    ):
+        turns, loop = bench_engine.decide(placement, _ENGINE_S)
+        name = f"decide, engine only, {what}"
+        base = Figure(name, 0.0, "µs", "loop of 1,000 additions", loop.median_us)
+        yield replace(base, name=f"{name}: median", value=turns.median_us, target=target)
+        yield replace(base, name=f"{name}: p99", value=turns.p99_us)
+
+
+def http_figures(say: Say, engine: Running, keys: Mapping[str, str], folder: Path) -> Iterator[Figure]:
+    """Decide and ingest under load, beside the no-op of the same application."""
+    server_key = keys["SEGUE_SERVER_KEY"]
+    users = bench_http.populate(engine.url, server_key, folder)
+    say(f"decide over HTTP for {users:,} known customers")
+    wrk = Wrk(engine.url, keys, folder)
+    wrk.decide(_CONNECTIONS[-1], 1)  # what is compiled or cached at first use is not measured
+    for connections in _CONNECTIONS:
+        yield from decide_figures(connections, *_taking_turns(connections, wrk.decide, wrk.nothing))
+    say("durable ingest")
+    before = bench_http.events_taken(engine.url, server_key)
+    load, nothing = _taking_turns(_INGEST_CONNECTIONS, wrk.ingest, wrk.nothing)
+    check_taken(before, bench_http.events_taken(engine.url, server_key), load)
+    yield from ingest_figures(load, nothing)
+
+
+def decide_figures(connections: int, load: Load, nothing: Load) -> Iterator[Figure]:
+    """Requests/s, p50 and p99 of decisions beside the no-op's."""
+    name = f"decide over HTTP, {connections} connection{'s' * (connections > 1)}"
+    base = Figure(name, load.per_s, "requests/s", "GET /healthz", nothing.per_s)
+    targets = {"requests/s": "≥ 0.6 ×"} if connections > 1 else {"p50": "≤ 3 ×"}
+    yield replace(base, target=targets.get("requests/s", ""))
+    for percentile, value, noop in (("p50", load.p50_ms, nothing.p50_ms), ("p99", load.p99_ms, nothing.p99_ms)):
+        yield replace(
+            base,
+            name=f"{name}: {percentile}",
+            value=value,
+            unit="ms",
+            baseline_value=noop,
+            target=targets.get(percentile, ""),
+        )
+
+
+def ingest_figures(load: Load, nothing: Load) -> Iterator[Figure]:
+    """Events/s, and what one batch takes."""
+    name = f"durable ingest, batches of {bench_http.BATCH}, {_INGEST_CONNECTIONS} connections"
+    events_per_s = load.per_s * bench_http.BATCH
+    yield Figure(name, events_per_s, "events/s", "GET /healthz", nothing.per_s, "requests/s", "≥ 15,000")
+    yield Figure(f"{name}: p50 of a batch", load.p50_ms, "ms", "GET /healthz", nothing.p50_ms)
+
+
+def memory_figures(
+    ready: Mapping[str, float], loaded: Mapping[str, float], empty: Mapping[str, float]
+) -> Iterator[Figure]:
+    """PSS in all, when ready and at the end, and by kind of process when ready."""
+    beside = "empty Ray Serve"
+    yield Figure("memory (PSS), all processes", sum(ready.values()), "MB", beside, sum(empty.values()))
+    yield Figure("memory (PSS), all, after the load", sum(loaded.values()), "MB", beside, sum(empty.values()))
+    for kind, size in ready.items():
+        yield Figure(f"  {kind}", size, "MB", beside, empty.get(kind, 0.0))
+
+
+def check_taken(before: Mapping[str, int], after: Mapping[str, int], load: Load) -> None:
+    """The engine must have taken at least what was acknowledged, and nothing as a repeat: else the figure is none."""
+    taken = {name: after[name] - before[name] for name in ("accepted", "repeated", "rejected")}
+    if taken["accepted"] < load.requests * bench_http.BATCH or taken["repeated"] or taken["rejected"]:
+        raise EngineError(f"{load.requests} batches were acknowledged, but the engine says {taken}")
+
+
+def table(report: Report) -> Table:
+    """For people."""
+    shown = Table(title="Segue, measured", title_justify="left", caption=_machine_line(), caption_justify="left")
+    shown.add_column("figure")
+    shown.add_column("measured", justify="right")
+    shown.add_column("baseline")
+    shown.add_column("in the same run", justify="right")
+    shown.add_column("ratio", justify="right")
+    shown.add_column("design §8")
+    for figure in report.figures:
+        ratio = figure.ratio
+        shown.add_row(
+            figure.name,
+            f"{_number(figure.value)} {figure.unit}",
+            figure.baseline,
+            f"{_number(figure.baseline_value)} {figure.baseline_unit or figure.unit}" if ratio is not None else "–",
+            f"{ratio:.2f}" if ratio is not None else "–",
+            figure.target,
+        )
+    return shown
+
+
+def as_json(report: Report) -> str:
+    """For programs, and for comparing one run with another."""
+    rows: list[dict[str, Any]] = [asdict(figure) | {"ratio": figure.ratio} for figure in report.figures]
+    return json.dumps({"machine": machine(), "figures": rows, "missing": report.missing}, indent=2, ensure_ascii=False)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "load_1min": round(os.getloadavg()[0], 2),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+    }
+
+
+def _machine_line() -> str:
+    known = machine()
+    return f"{known['cores']} cores, load {known['load_1min']}, {known['system']}, Python {known['python']}"
+
+
+def _taking_turns(
+    connections: int, load: Callable[[int, int], Load], nothing: Callable[[int, int], Load]
+) -> tuple[Load, Load]:
+    seconds = _SECONDS[connections]
+    rounds: Sequence[tuple[Load, Load]] = [
+        (nothing(connections, seconds), load(connections, seconds)) for _ in range(_ROUNDS)
+    ]
+    return bench_http.mean([done for _, done in rounds]), bench_http.mean([noop for noop, _ in rounds])
+
+
+def _number(value: float) -> str:
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}"

@@ -1,0 +1,163 @@
+"""Load over HTTP: `wrk` with our Lua scripts against a running engine, and the world that it finds there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from actors.clock import WallClock
+from loadtest import bench_catalog, world
+from loadtest.bench_processes import environment
+from loadtest.run import EngineError
+
+WRK_MISSING = "wrk is not installed (Debian: wrk)"
+BATCH = 100
+CUSTOMERS = 1_000
+_DAYS = 3
+_DAY_MS = 86_400_000
+_IMPORT_BATCH = 500
+_SCRIPTS = Path(__file__).with_name("wrk")
+_MARK = "~"  # where `ingest.lua` makes a message id unique
+
+_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
+_PERCENTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
+_TOTAL = re.compile(r"^\s+(\d+) requests in ", re.MULTILINE)
+_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)$", re.MULTILINE)
+_REFUSED = re.compile(r"^\s+Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
+_BROKEN = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw. `errors` are answers that were no success and connections that broke."""
+
+    requests: int
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+
+def parse(output: str) -> Load:
+    """What `wrk --latency` printed; EngineError where that is something else."""
+    total, rate = _TOTAL.search(output), _RATE.search(output)
+    latency = {name: float(value) * _UNITS_MS[unit] for name, value, unit in _PERCENTILE.findall(output)}
+    if total is None or rate is None or latency.keys() != {"50", "99"}:
+        raise EngineError(f"wrk said something else than expected: {output.strip()[-200:]!r}")
+    refused, broken = _REFUSED.search(output), _BROKEN.search(output)
+    errors = (int(refused[1]) if refused else 0) + (sum(map(int, broken.groups())) if broken else 0)
+    return Load(int(total[1]), float(rate[1]), latency["50"], latency["99"], errors)
+
+
+def mean(loads: Sequence[Load]) -> Load:
+    """Several rounds as one: sums of counts, means of the rest."""
+    return Load(
+        sum(load.requests for load in loads),
+        statistics.fmean(load.per_s for load in loads),
+        statistics.fmean(load.p50_ms for load in loads),
+        statistics.fmean(load.p99_ms for load in loads),
+        sum(load.errors for load in loads),
+    )
+
+
+class Wrk:
+    """Runs wrk against one engine; raises EngineError when anything but successes came back."""
+
+    def __init__(self, url: str, keys: Mapping[str, str], folder: Path) -> None:
+        self._url, self._environment, self._folder = url, environment(keys), folder
+        self._runs = 0
+
+    @staticmethod
+    def is_there() -> bool:
+        """Whether this machine has it."""
+        return shutil.which("wrk") is not None
+
+    def nothing(self, connections: int, seconds: int) -> Load:
+        """The no-op of the same application."""
+        return self._run("/healthz", connections, seconds)
+
+    def decide(self, connections: int, seconds: int) -> Load:
+        """Decisions for known customers."""
+        script = ["-s", str(_SCRIPTS / "decide.lua")]
+        return self._run("", connections, seconds, script, ["users", "placements"])
+
+    def ingest(self, connections: int, seconds: int) -> Load:
+        """Batches of events that were never sent before."""
+        self._runs += 1
+        script = ["-s", str(_SCRIPTS / "ingest.lua")]
+        return self._run("", connections, seconds, script, ["batches"], [f"run{self._runs}"])
+
+    def _run(
+        self,
+        path: str,
+        connections: int,
+        seconds: int,
+        script: Sequence[str] = (),
+        files: Sequence[str] = (),
+        words: Sequence[str] = (),
+    ) -> Load:
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", *script]
+        arguments = [str(self._folder / file) for file in files] + list(words)
+        done = subprocess.run(
+            [*command, self._url + path, *(["--", *arguments] if arguments else [])],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds + 30,
+            check=False,
+        )
+        load = parse(done.stdout if done.returncode == 0 else done.stderr)
+        if load.errors:
+            raise EngineError(f"{load.errors} of {load.requests} requests failed under load ({' '.join(command)})")
+        return load
+
+
+def populate(url: str, server_key: str, folder: Path) -> int:
+    """Send three days of the shop world, and write what the scripts draw from; returns how many customers are known."""
+    now_ms = WallClock().now_ms()
+    past = list(world.generate(customers=CUSTOMERS, days=_DAYS, start_ms=now_ms - _DAYS * _DAY_MS))
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+        client.headers["Authorization"] = f"Bearer {server_key}"
+        for start in range(0, len(past), _IMPORT_BATCH):
+            _sent(client.post("/v1/import", json={"batch": past[start : start + _IMPORT_BATCH]}))
+    users = sorted({event["userId"] for event in past if "userId" in event})
+    (folder / "users").write_text("\n".join(users) + "\n", "utf-8")
+    (folder / "placements").write_text("\n".join(bench_catalog.PLACEMENTS) + "\n", "utf-8")
+    (folder / "batches").write_text("".join(f"{body}\n" for body in bodies(past)), "utf-8")
+    return len(users)
+
+
+def bodies(past: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Batches that happen when they arrive: the same events without times, with message ids to be made unique."""
+    usable = [event for event in past if event["type"] != "alias"]
+    for start in range(0, len(usable) - BATCH + 1, BATCH):
+        batch = []
+        for number, event in enumerate(usable[start : start + BATCH]):
+            timeless = {name: value for name, value in event.items() if name != "timestamp"}
+            batch.append(timeless | {"messageId": f"{_MARK}{number}"})
+        body = json.dumps({"batch": batch}, separators=(",", ":"))
+        assert body.count(_MARK) == BATCH, "the mark stands in message ids alone"
+        yield body
+
+
+def events_taken(url: str, server_key: str) -> dict[str, int]:
+    """How many events the engine says it accepted, recognised as repeats and rejected."""
+    headers = {"Authorization": f"Bearer {server_key}"}
+    answer = _sent(httpx.get(f"{url}/v1/status", headers=headers, trust_env=False, timeout=30))
+    events: dict[str, int] = answer.json()["events"]
+    return events
+
+
+def _sent(answer: httpx.Response) -> httpx.Response:
+    if answer.status_code != 200 or b'"rejected":[' in answer.content:
+        raise EngineError(f"{answer.request.url.path} answered {answer.status_code}: {answer.text[:200]}")
+    return answer

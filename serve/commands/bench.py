@@ -1,0 +1,42 @@
+"""`segue bench`: what this engine does on this machine, each figure beside its baseline from the same run."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.errors import UsageError
+from loadtest import bench as benchmarks
+from loadtest.run import EngineError
+from serve.engine_process import serve_flags
+
+
+def bench(json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None) -> None:
+    """Measure decide, ingest, start-up and memory, about a minute; starts an engine of its own and stops it."""
+    if json_file is not None:
+        _check_writable(json_file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too
+    progress = Console(stderr=True, highlight=False)
+    try:
+        report = benchmarks.measure(lambda what: progress.print(f"measuring: {what}", style="dim"), serve_flags())
+    except EngineError as error:
+        typer.echo(f"segue: {error}", err=True)
+        raise typer.Exit(1) from None
+    Console(highlight=False).print(benchmarks.table(report))
+    for why in report.missing:
+        typer.echo(why)
+    if json_file is not None:
+        json_file.write_text(benchmarks.as_json(report) + "\n", "utf-8")
+        typer.echo(f"written to {json_file}")
+
+
+def _check_writable(path: Path) -> None:
+    """UsageError now rather than after a minute."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "--json") from None

@@ -1,0 +1,122 @@
+"""`segue demo`: an engine on a replay clock, a month of a synthetic shop through it, and a page about what happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from actors import event_files
+from loadtest import world
+from serve import settings as process_settings
+from serve import story, story_page
+from serve.commands.replay import run_with_bar
+from serve.commands.up import announce
+from serve.engine_process import EngineProcess
+from serve.mailbox import Mailbox
+from serve.ports import free_port
+from serve.replayer import EngineClient, Replayer
+
+_PEOPLE = 400  # whose timelines are read for the page
+_DECISIONS = 60
+_PLACEMENT = "home_hero"
+_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
+
+
+def demo(
+    files: Annotated[list[Path] | None, typer.Argument(help="Your own event files; the shop world without any.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the engine running until Ctrl-C.")] = False,
+) -> None:
+    """Start an engine on a fresh data directory, replay a month of a shop, and show what happened."""
+    console = Console(highlight=False)
+    if not files:
+        console.print("A synthetic shop: invented customers, 30 days.", style="dim")
+        files = [world.write(_WORLD).events]
+    with _stoppable() as stopping, _engine(console, config) as (engine, mailbox, client):
+        began = time.monotonic()
+        done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
+        seconds = time.monotonic() - began
+        story_page.totals(console, done, client.get("/v1/status"), seconds, mailbox)
+        _tell(console, client, mailbox, files)
+        story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
+        if keep:
+            announce(console, engine)
+            stopping.wait()
+
+
+def _tell(console: Console, client: EngineClient, mailbox: Mailbox, files: list[Path]) -> None:
+    users = _some_users(files)
+    people = story.read_people(client, users)
+    story_page.one_customer(console, story.best_path(people))
+    story_page.one_decision(console, story.telling_decision(client, users[:_DECISIONS], _PLACEMENT))
+    found = story.conversions(people, mailbox)
+    story_page.the_proof(console, found, story.mails_of_stopped_runs(people, mailbox), len(people), mailbox)
+
+
+def _some_users(files: list[Path]) -> list[str]:
+    """Customers of a history as `user_id:…`: those who did something beyond looking first."""
+    weight: dict[str, int] = {}
+    for line in event_files.read(files):
+        if line.problem:
+            continue
+        event: dict[str, Any] = json.loads(line.raw)
+        user = event.get("userId")
+        if user:
+            interesting = event.get("event") in ("Order Completed", "Product Added") or event.get("type") == "alias"
+            weight[str(user)] = weight.get(str(user), 0) + interesting
+    return [f"user_id:{user}" for user in sorted(weight, key=lambda user: -min(weight[user], 6))[:_PEOPLE]]
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    stopping = threading.Event()
+
+    def stop(*_: Any) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    yield stopping
+
+
+@contextmanager
+def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, Mailbox, EngineClient]]:
+    """A fresh engine with a mailbox behind it; nothing of it is left afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
+    mailbox = Mailbox()
+    key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
+    smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mailbox.port)}
+    os.environ.update(smtp)
+    asked = process_settings.read(
+        config=config,
+        data=directory / "data",
+        port=free_port(),
+        clock="replay",
+        environment=os.environ | {"SEGUE_SERVER_KEY": key},
+    )
+    engine = EngineProcess(asked)
+    client = EngineClient(asked.url, key)
+    try:
+        with console.status("starting the engine …"):
+            engine.start()
+        yield engine, mailbox, client
+    finally:
+        client.close()
+        with console.status("stopping …"):
+            engine.stop()
+        mailbox.close()
+        shutil.rmtree(directory, ignore_errors=True)

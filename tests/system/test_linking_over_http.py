@@ -1,0 +1,79 @@
+"""One customer under many names, over HTTP and over several shards (design §4a)."""
+
+from __future__ import annotations
+
+import pytest
+from support.running import Engine, Mailbox, eventually, eventually_equal, profile_path
+
+PAIRS = 30
+
+
+def test_the_answer_to_an_absorb_comes_when_both_names_lead_to_one_profile(shop: Engine):
+    homes = set()
+    for number in range(PAIRS):
+        user, visitor = f"linked-{number}", f"visitor-{number}"
+        shop.track("Product Viewed", {"product_id": number}, anonymousId=visitor)
+        before = shop.profile("anonymous_id", visitor)["profileId"]
+        shop.call("identify", userId=user, anonymousId=visitor, traits={"name": user})
+        after = shop.profile("anonymous_id", visitor)
+        assert after["profileId"] == shop.profile("user_id", user)["profileId"] != before, f"pair {number}"
+        assert {(link["namespace"], link["value"]) for link in after["identifiers"]} == {
+            ("user_id", user),
+            ("anonymous_id", visitor),
+        }
+        names = [entry["summary"] for entry in shop.timeline("anonymous_id", visitor) if entry["kind"] == "event"]
+        assert names == ["Product Viewed", "Identified"]
+        homes.add((int(before[:4], 16) * 3 // 4096, int(after["profileId"][:4], 16) * 3 // 4096))
+    assert any(first != second for first, second in homes), "no pair lived on two shards"
+
+
+def test_a_purchase_that_starts_an_absorb_stops_the_visitors_cart(shop: Engine, mailbox: Mailbox):
+    shop.identify("buyer", email="buyer@shop.example")
+    shop.track("Product Added", {"cart_id": "c1"}, anonymousId="buyers-phone")
+    assert [timer["journey"] for timer in shop.profile("anonymous_id", "buyers-phone")["timers"]] == ["abandoned_cart"]
+    shop.track("Order Completed", {"order_id": "o1"}, userId="buyer", anonymousId="buyers-phone")
+    (run,) = shop.profile("user_id", "buyer")["journeys"]
+    assert (run["state"], run["endedBy"]) == ("stopped", "stop.purchase")
+    assert shop.profile("user_id", "buyer")["timers"] == []
+    shop.track("Letter Wanted", {"number": 1}, userId="buyer")  # what leaves later shows that the other mail never will
+    eventually(lambda: len(mailbox.to("buyer@shop.example")) == 1 and shop.is_quiet())
+
+
+def test_a_visitors_cart_comes_along_and_is_reminded_of_once(shop: Engine, mailbox: Mailbox):
+    shop.track("Product Added", {"cart_id": "c1"}, anonymousId="late-visitor")
+    shop.call("identify", userId="late", anonymousId="late-visitor", traits={"email": "late@shop.example"})
+    eventually_equal(lambda: shop.sends("late"), [("sent", "")])
+    assert len(mailbox.to("late@shop.example")) == 1
+
+
+def test_an_alias_leads_to_the_new_name(shop: Engine):
+    shop.track("Seen", userId="old-name")
+    shop.call("alias", userId="new-name", previousId="old-name")
+    assert shop.profile("user_id", "old-name")["profileId"] == shop.profile("user_id", "new-name")["profileId"]
+    shop.track("Seen Again", userId="old-name")
+    names = [entry["summary"] for entry in shop.timeline("user_id", "new-name") if entry["kind"] == "event"]
+    assert names == ["Seen", "Aliased", "Seen Again"]
+
+
+def test_an_address_finds_its_profile_however_it_is_spelled(shop: Engine):
+    shop.identify("spelled", email=" Mixed.Case@Shop.Example ", phone="+49 170 1234567")
+    profile_id = shop.profile("user_id", "spelled")["profileId"]
+    for namespace, value in (
+        ("email", "mixed.case@shop.example"),
+        ("email", "MIXED.CASE@SHOP.EXAMPLE"),
+        ("phone", "+491701234567"),
+        ("phone", "+49 (170) 123 45 67"),
+        ("profile_id", profile_id),
+    ):
+        assert eventually(lambda: shop.profile(namespace, value))["profileId"] == profile_id  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "a+b", "a b", "a%2Fb", "ä-ö-ü", "名前", "🧡", "a:b:c", "a?b#c", "a/timeline", "a&b=c", "..%2f.."]
+)
+def test_a_name_may_hold_what_paths_must_not(shop: Engine, name: str):
+    shop.track("Seen", {"who": name}, userId=name)
+    assert shop.profile("user_id", name)["identifiers"][0]["value"] == name
+    (event,) = shop.timeline("user_id", name)
+    assert event["properties"] == {"who": name}
+    assert shop.server.get(profile_path("user_id", name) + "/why?action=spring_offer").status_code == 200
