@@ -34,6 +34,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
         entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
         return reading.timeline(profile, entries, int(argument))
     if what == "why":
+        if argument is None:
+            return reading.why_each(profile, shard.catalog, now_ms)
         return reading.why(profile, shard.catalog, now_ms, str(argument))
     raise InvalidInput(f"there is no reading {what}")
 

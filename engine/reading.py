@@ -8,7 +8,7 @@ from typing import Any
 
 from engine import caps
 from engine.audit import Entry
-from engine.catalog.compiled import Cap, Catalog
+from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
 from engine.decide import decision
 from engine.errors import NotFound
@@ -95,14 +95,18 @@ def why(known: Profile, catalog: Catalog, now_ms: int, action_id: str) -> dict[s
     action = catalog.actions.get(action_id)
     if action is None:
         raise NotFound(f"there is no action {action_id}", "action")
+    return {"profileId": known.id, "catalogVersion": catalog.version, **_why(known, catalog, now_ms, action)}
+
+
+def why_each(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
+    """The same for every action of the catalog."""
+    rows = [_why(known, catalog, now_ms, action) for action in catalog.actions.values()]
+    return {"profileId": known.id, "catalogVersion": catalog.version, "actions": rows}
+
+
+def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
     turn = Turn(known, catalog, max(now_ms, known.clock_ms))
-    return {
-        "profileId": known.id,
-        "actionId": action.id,
-        "catalogVersion": catalog.version,
-        "tier": action.tier,
-        "gates": decision.why(turn, action),
-    }
+    return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 
 def _cap(known: Profile, cap: Cap, now_ms: int) -> dict[str, Any]:

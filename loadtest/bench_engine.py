@@ -1,7 +1,7 @@
 """Decide without anything around it: what one turn takes on one core, beside a loop that only measures the machine.
 
-Counted in CPU time, so that what other processes take of the core is left out; the loop takes turns with the decisions, so
-that a slow moment of the machine slows both.
+Counted in CPU time, so that what other processes take of the core is left out; the loop takes turns with the decisions,
+so that a slow moment of the machine slows both.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Turns:
 
 
 def decide(placement: str, seconds: float) -> tuple[Turns, Turns]:
-    """First decisions at `placement` (each takes a place under the caps), and the loop of 1,000 additions beside them."""
+    """First decisions at `placement` (each takes a place under the caps), and a loop of 1,000 additions beside them."""
     catalog = replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
     asked = Decide(placement=placement, channel="web")
     customer = bench_catalog.customer()

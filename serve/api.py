@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ def build(gateway: Gateway) -> FastAPI:
     api.state.gateway = gateway
     for module in (consent, operation, profiles):
         api.include_router(module.router)
-    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):  # known here too, so that GET is a wrong method there
+    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):  # known here too, or another method would be a 404
         api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
@@ -88,12 +89,15 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What the router itself refuses: a path that is none, or the wrong method for one."""
+    """What FastAPI itself refuses: a path that is none, the wrong method for one, a body that is no text."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return _answer(NotFound("there is no such page", "path"))
-    answer = _answer(InvalidInput(str(error.detail), "method"))
-    told = msgspec.json.decode(answer.body) | {"status": error.status_code, "title": error.detail}
+    answer = _answer(InvalidInput(str(error.detail), "method" if error.status_code == 405 else "body"))
+    told = msgspec.json.decode(answer.body) | {
+        "status": error.status_code,
+        "title": HTTPStatus(error.status_code).phrase,
+    }
     headers = dict(answer.headers) | dict(error.headers or {})
     del headers["content-length"]
     return Response(msgspec.json.encode(told), error.status_code, headers)

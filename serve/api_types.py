@@ -75,13 +75,12 @@ class Timeline(BaseModel):
 
 
 class Why(BaseModel):
-    """One action, on each of its channels and placements."""
+    """One action on each of its channels and placements, or `actions`, a row each."""
 
     model_config = ConfigDict(extra="allow")
 
     profileId: str
-    actionId: str
-    gates: list[dict[str, Any]]
+    catalogVersion: str
 
 
 class Status(BaseModel):

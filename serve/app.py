@@ -99,8 +99,10 @@ class App:
 
 
 def _for_others(scope: Scope) -> Scope:
-    """A request as FastAPI should see it: paths still percent-encoded, so that a name may hold `/timeline`; bodies JSON,
-    whatever the client calls them."""
+    """A request as FastAPI should see it.
+
+    The path stays percent-encoded, so that a name may hold `/timeline`; a body is JSON, whatever the client calls it.
+    """
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = [header for header in scope["headers"] if header[0] != b"content-type"]
     return scope | {

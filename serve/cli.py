@@ -7,11 +7,14 @@ import sys
 import typer
 
 from engine.errors import CatalogError, SegueError
+from serve.commands.bench import bench
 from serve.commands.demo import demo
+from serve.commands.profile import profile
 from serve.commands.replay import replay
 from serve.commands.simulate import simulate
 from serve.commands.up import up
 from serve.commands.validate import validate
+from serve.commands.verify import verify
 
 app = typer.Typer(
     name="segue",
@@ -20,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, demo, replay, simulate, validate):
+for command in (up, demo, replay, simulate, validate, profile, verify, bench):
     app.command(command.__name__)(command)
 
 

@@ -113,7 +113,7 @@ def telling_decision(client: EngineClient, users: Iterable[str], placement: str)
         body = {"identifiers": {namespace: value}, "placement": placement, "explain": True, "requestId": f"demo-{user}"}
         answer = client.post("/v1/decide", body)
         if best is None or _variety(answer) > _variety(best):
-            best = answer | {"user": user}
+            best = answer | {"user": user, "placement": placement}
     return best
 
 

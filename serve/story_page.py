@@ -49,11 +49,16 @@ def one_customer(console: Console, person: Person | None) -> None:
         return
     names = ", ".join(f"{link['namespace']}:{link['value']}" for link in person.profile["identifiers"])
     console.print(f"[dim]{escape(names)}", soft_wrap=True)
+    path_of(console, person.entries)
+
+
+def path_of(console: Console, entries: list[dict[str, Any]]) -> None:
+    """The newest entries of a timeline, oldest first."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("when", "channel", "what", "what became of it, and why"):
         table.add_column(column)
-    skipped = max(0, len(person.entries) - _ENTRIES)
-    for row in person.entries[skipped:]:
+    skipped = max(0, len(entries) - _ENTRIES)
+    for row in entries[skipped:]:
         table.add_row(*_cells(row))
     if skipped:
         console.print(f"[dim]… {skipped} earlier entries")
@@ -66,8 +71,13 @@ def one_decision(console: Console, decision: dict[str, Any] | None) -> None:
     if decision is None:
         console.print("nobody to decide for")
         return
+    decision_table(console, decision["user"], decision["placement"], decision)
+
+
+def decision_table(console: Console, who: str, placement: str, decision: dict[str, Any]) -> None:
+    """What was chosen, and every candidate with what became of it."""
     shown = ", ".join(action["actionId"] for action in decision["actions"]) or "nothing, which is an answer too"
-    console.print(f"for [bold]{escape(decision['user'])}[/] at home_hero: [bold green]{escape(shown)}")
+    console.print(f"for [bold]{escape(who)}[/] at {escape(placement)}: [bold green]{escape(shown)}")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("action", "outcome", "reason", "propensity × value × weight = score"):
         table.add_column(column)

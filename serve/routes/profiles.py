@@ -46,9 +46,9 @@ async def timeline(
     return await gateway.router.read(home, "timeline", limit)
 
 
-@router.get("/{reference:path}/why", response_model=Why)
-async def why(reference: str, home: Home, gateway: ServerGateway, action: str) -> Any:
-    """Why this action would or would not be chosen now, gate by gate."""
+@router.get("/{reference:path}/why", response_model=Why, response_model_exclude_unset=True)
+async def why(reference: str, home: Home, gateway: ServerGateway, action: str | None = None) -> Any:
+    """Why this action (every action, where none is named) would or would not go now: the first gate on each way."""
     return await gateway.router.read(home, "why", action)
 
 

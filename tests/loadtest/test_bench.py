@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic: what wrk says, what a ratio is, what the table and the JSON show. Nothing is started."""
+"""The benchmark's own arithmetic: what wrk says, what a ratio is, what the table and the JSON show. Starts nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from actors import catalog_files
 from engine.catalog.compile import compile_document
 from loadtest import bench, bench_catalog, bench_http, world
 from loadtest.bench import Figure, Report
@@ -157,8 +158,6 @@ def test_each_placement_matches_twenty_of_the_two_hundred_actions():
 
 
 def test_the_catalog_is_the_same_from_its_files(tmp_path):
-    from actors import catalog_files
-
     written = catalog_files.load(bench_catalog.write(tmp_path))
     assert written.version == compile_document(bench_catalog.document()).version
 

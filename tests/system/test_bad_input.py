@@ -87,6 +87,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], Any, int, str, str | None]] = [
         "invalid_input",
         "granted",
     ),
+    ("consent not UTF-8", "POST", "/v1/consent", SERVER, b'{"purpose":"\xff"}', 400, "invalid_input", "body"),
+    ("consent not JSON", "POST", "/v1/consent", SERVER, b"purpose=marketing", 400, "invalid_input", None),
     ("a clock of its own", "POST", "/v1/clock", SERVER, {"watermark": 0}, 403, "forbidden", "watermark"),
     ("no watermark", "POST", "/v1/clock", SERVER, {}, 400, "invalid_input", "watermark"),
     ("a stranger", "GET", "/v1/profiles/user_id:nobody-at-all", SERVER, None, 404, "not_found", "identifier"),

@@ -1,0 +1,73 @@
+"""`segue profile`: one customer of a running engine."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from engine.errors import UsageError
+from engine.identifiers import parse_reference
+from serve import story_page
+from serve.replayer import EngineClient
+
+
+def profile(
+    reference: Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example email:ada@example.com.")],
+    explain: Annotated[bool, typer.Option("--explain", help="What would become of every action now, and why.")] = False,
+    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+) -> None:
+    """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
+    key = os.environ.get("SEGUE_SERVER_KEY")
+    if not key:
+        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
+    namespace, value = parse_reference(reference)
+    path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
+    console, client = Console(highlight=False), EngineClient(url, key)
+    try:
+        known = client.get(path)
+        _print_state(console, known)
+        story_page.path_of(console, client.get(f"{path}/timeline", limit=200)["entries"])
+        if explain:
+            _print_why(console, client.get(f"{path}/why")["actions"])
+    finally:
+        client.close()
+
+
+def _print_state(console: Console, known: dict[str, Any]) -> None:
+    names = ", ".join(f"{link['namespace']}:{link['value']}" for link in known["identifiers"])
+    console.print(f"[bold]{escape(names)}[/]  [dim]profile {known['profileId']}")
+    table = Table.grid(padding=(0, 3))
+    rows: dict[str, list[str]] = {
+        "traits": [f"{name} {value}" for name, value in known["traits"].items()],
+        "segments": known["segments"],
+        "consent": [
+            f"{row['purpose']} by {row['channel']}: {'granted' if row['granted'] else 'withdrawn'} {row['at'][:10]}"
+            for row in known["consent"]
+        ],
+        "caps": [f"{row['cap']}: {row['left']} of {row['limit']} left" for row in known["caps"] if row["left"] < row["limit"]],
+        "journeys": [
+            f"{row['journey']} {row['state']}" + (f" by {row['endedBy']}" if row["endedBy"] else f", step {row['step']}")
+            for row in known["journeys"]
+        ],
+        "timers": [f"{row['journey']} at {row['at']}" for row in known["timers"]],
+    }
+    for name, values in rows.items():
+        table.add_row(f"[dim]{name}", escape("\n".join(values) or "none"))
+    console.print(table)
+
+
+def _print_why(console: Console, actions: list[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("action", "tier", "where", "now"):
+        table.add_column(column)
+    for row in actions:
+        for gate in row["gates"]:
+            where = gate["channel"] + (f" {gate['placement']}" if gate["placement"] else "")
+            table.add_row(row["actionId"], row["tier"], where, "[green]may go" if gate["wouldGo"] else gate["reason"])
+    console.print(table)

@@ -1,0 +1,27 @@
+"""`segue verify`: is a data directory whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import UsageError
+from serve.settings import DATA
+
+
+def verify(data: Annotated[Path, typer.Option("--data", help="The data directory of a stopped engine.")] = DATA) -> None:
+    """Check audit chains, references and counts of a stopped engine; exit 1 and say where if something is broken."""
+    from actors import verify as check  # opens RocksDB, which the other commands need not wait for
+
+    paths = sorted(data.glob("shard-*"))
+    if not paths:
+        raise UsageError(f"{data} is no data directory", "--data")
+    faults, seen = check.verify(paths)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    counted = ", ".join(f"{count:,} {what}" for what, count in seen.items())
+    typer.echo(f"{data}: {len(faults)} faults in {counted}")
+    if faults:
+        raise typer.Exit(1)

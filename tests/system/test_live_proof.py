@@ -1,0 +1,164 @@
+"""The proof, live: on the wall clock, over real SMTP, purchases race with reminders, and the journal is the judge.
+
+Whoever's purchase turn stands in the journal before the turn in which the reminder was let go has no mail; everybody
+else has exactly one. Then the engine is stopped as people stop it, and goes on as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+import psutil
+import pytest
+from support.running import WRITE_KEY, Engine, Mailbox, eventually, write_catalog
+
+from actors.store import RocksStore
+from engine import codec
+from engine.inputs import Authorise, Event, TimersDue
+
+PEOPLE = 240
+WAIT_S = 3.0  # of the shop's cart journey
+SEED = 20261124
+
+
+@dataclass
+class Past:
+    """What was seen before and after the engine was stopped."""
+
+    engine: Engine
+    mailbox: Mailbox
+    buyers: set[str]
+    profiles: dict[str, dict[str, Any]]
+    status: dict[str, Any]
+    stopped: tuple[int, float, list[psutil.Process]]
+    journal: dict[str, list[Any]]  # the inputs of each user's turns, in order
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory, shop_files: dict[str, str]) -> Iterator[Past]:
+    """Carts are filled, some people buy, reminders leave, the engine is stopped."""
+    folder = tmp_path_factory.mktemp("proof")
+    with Mailbox().open() as mailbox:
+        config = write_catalog(folder / "configs", shop_files)
+        engine = Engine(folder, config=config, smtp_port=mailbox.port).start()
+        try:
+            buyers = asyncio.run(_carts_and_purchases(engine))
+            eventually(lambda: engine.status()["timers"]["pending"] == 0 and engine.is_quiet(), 60)
+            profiles = {user: engine.profile("user_id", user) for user in _users()}
+            status = engine.status()
+            stopped = engine.stop()
+            yield Past(engine, mailbox, buyers, profiles, status, stopped, _journal(engine))
+        finally:
+            engine.close()
+
+
+def test_whoever_bought_before_the_reminder_was_let_go_has_no_mail_and_everybody_else_has_one(past: Past):
+    overtaken = 0
+    for user in _users():
+        turns = past.journal[user]
+        let_go = [at for at, told in enumerate(turns) if isinstance(told, Authorise)]
+        bought = [at for at, told in enumerate(turns) if isinstance(told, Event) and told.name == "Order Completed"]
+        assert bool(bought) == (user in past.buyers)
+        in_time = bool(bought) and not (let_go and let_go[0] < bought[0])
+        overtaken += bool(bought) and not in_time
+        assert len(past.mailbox.to(f"{user}@shop.example")) == (0 if in_time else 1), (user, turns)
+    assert len(past.buyers) - overtaken >= PEOPLE // 3, "nobody bought in time"
+
+
+def test_a_purchase_before_the_due_turn_ends_the_run_and_says_so(past: Past):
+    ended = 0
+    for user in past.buyers:
+        (run,) = past.profiles[user]["journeys"]
+        kinds = [told.name if isinstance(told, Event) else type(told) for told in past.journal[user]]
+        if TimersDue not in kinds[: kinds.index("Order Completed")]:
+            assert (run["state"], run["endedBy"]) == ("stopped", "stop.purchase"), user
+            assert TimersDue not in kinds
+            ended += 1
+    assert ended >= PEOPLE // 3
+    for user in set(_users()) - past.buyers:
+        (run,) = past.profiles[user]["journeys"]
+        assert (run["state"], run["endedBy"]) == ("completed", "end")
+
+
+def test_no_send_was_mailed_twice_and_the_numbers_add_up(past: Past):
+    ids = past.mailbox.send_ids()
+    assert len(ids) == len(set(ids)) == past.status["sends"]["sent"]
+    assert past.status["sends"]["unknown"] == past.status["sends"]["failed"] == 0
+
+
+def test_ctrl_c_ends_everything_within_seconds(past: Past):
+    exit_code, took_s, left = past.stopped
+    assert exit_code == 0, past.engine.log.read_text()[-2000:]
+    assert left == []
+    assert took_s < 15
+    assert "Traceback" not in past.engine.log.read_text()
+
+
+def test_after_a_restart_everything_is_as_it_was_and_two_engines_share_no_port(past: Past, shop: Engine):
+    engine = past.engine.start()
+    assert {user: engine.profile("user_id", user) for user in _users()} == past.profiles
+    for part in ("events", "sends", "timers"):
+        assert engine.status()[part] == past.status[part]
+    assert [shard["epoch"] for shard in engine.status()["shards"]] == [2, 2]
+    mails = len(past.mailbox.mails)
+    engine.track("Letter Wanted", {"number": 1}, userId="p0")
+    eventually(lambda: len(past.mailbox.mails) == mails + 1)
+    assert _listening(engine).isdisjoint(_listening(shop))
+
+
+def _users() -> list[str]:
+    return [f"p{number}" for number in range(PEOPLE)]
+
+
+async def _carts_and_purchases(engine: Engine) -> set[str]:
+    """A third buys well before the reminder is due, a third at that very moment, a third never; returns who bought."""
+    people = [{"type": "identify", "userId": user, "traits": {"email": f"{user}@shop.example"}} for user in _users()]
+    engine.batch(people)
+    rng = random.Random(SEED)
+    gate = asyncio.Semaphore(20)
+    async with httpx.AsyncClient(base_url=engine.url, auth=(WRITE_KEY, ""), trust_env=False, timeout=60) as client:
+
+        async def does(event: str, user: str) -> None:
+            body = {"event": event, "userId": user, "properties": {"cart_id": "c", "order_id": f"o-{user}"}}
+            async with gate:
+                assert (await client.post("/v1/track", json=body)).status_code == 200
+
+        async def shops(user: str, buys_after_s: float | None) -> None:
+            await does("Product Added", user)
+            if buys_after_s is not None:
+                await asyncio.sleep(buys_after_s)
+                await does("Order Completed", user)
+
+        when = [WAIT_S / 4, WAIT_S + rng.uniform(-0.1, 0.1), None]
+        await asyncio.gather(*(shops(user, when[number % 3]) for number, user in enumerate(_users())))
+    return {user for number, user in enumerate(_users()) if number % 3 != 2}
+
+
+def _journal(engine: Engine) -> dict[str, list[Any]]:
+    turns: dict[str, list[Any]] = {}
+    users: dict[str, str] = {}
+    for shard in range(engine.shards):
+        store = RocksStore(engine.data / f"shard-{shard:03d}")
+        for _, record in store.scan("journal"):
+            profile, _, _, packed = msgspec.msgpack.decode(codec.unseal(record, "journal"))
+            told = codec.decode_input(packed)
+            turns.setdefault(profile, []).append(told)
+            if isinstance(told, Event) and told.user_id:
+                users[profile] = told.user_id
+        store.close()
+    return {user: turns[profile] for profile, user in users.items()}
+
+
+def _listening(engine: Engine) -> set[int]:
+    found = set()
+    for process in engine.family:
+        for connection in process.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN:
+                found.add(connection.laddr.port)
+    return found
