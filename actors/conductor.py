@@ -56,7 +56,7 @@ class _Lane:
         return min(windows, default=None)
 
     def alone_until(self, first: int, last: int) -> int:
-        """How far from `first` on it may run by itself: at most to `last`, and not past the start of what it is to take."""
+        """How far from `first` on it may run by itself: to `last` at most, and to where it has something to take."""
         return min([last, *(window - 1 for window in (*self.messages, *self.outcomes) if window > first)])
 
 

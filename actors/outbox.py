@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
+from actors import keys
+from engine import codec
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -13,6 +18,22 @@ class Waiting:
     send: str
     not_before_ms: int
     dispatcher: str
+
+    @property
+    def key(self) -> bytes:
+        """Its key in the store."""
+        return keys.outbox_key(self.profile, self.send)
+
+    @property
+    def record(self) -> bytes:
+        """What stands under that key."""
+        return codec.seal(msgspec.msgpack.encode([self.not_before_ms, self.dispatcher]))
+
+    @classmethod
+    def read(cls, key: bytes, record: bytes) -> Waiting:
+        """The opposite of `key` and `record`."""
+        not_before_ms, dispatcher = msgspec.msgpack.decode(codec.unseal(record, "outbox"))
+        return cls(keys.profile_of(key), key[keys.PROFILE_BYTES :].hex(), not_before_ms, dispatcher)
 
 
 class Outbox:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys
+from actors import keys, strangers
 from actors.activation import Activation, Record
 from actors.clock import Clock
 from actors.outbox import Outbox, Waiting
@@ -37,6 +37,8 @@ _FAILED = {"failed": True}
 
 class Parked(Overloaded):
     """The profile is being absorbed; ask again when it has become a tombstone."""
+
+    code = "parked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,6 @@ class Shard:
         self._dirty: set[str] = set()
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
-        self._outcomes: dict[str, list[Settle]] = {}  # that met a profile on its way, for where it will be
         self._open()
 
     # -- opening and closing
@@ -80,7 +81,7 @@ class Shard:
     def _open(self) -> None:
         store = self._store
         self.timers = TimerIndex([key for key, _ in store.scan("timers")])
-        self.outbox = Outbox([_waiting(key, value) for key, value in store.scan("outbox")])
+        self.outbox = Outbox([Waiting.read(key, value) for key, value in store.scan("outbox")])
         self.messages = {key: _message(value) for key, value in store.scan("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self._journal_seq: int = self.meta("journal_seq", 0)
@@ -155,7 +156,7 @@ class Shard:
         if record is None:
             self._first_turn(profile, seen_key)
         if is_moving and not profile.moving_to:
-            self._stay(profile_id)
+            self.unparked.append(profile_id)  # it stays after all
         return Done("accepted", value)
 
     def deliver(self, to: str, told: AnyInput, sender: str, seq: int) -> bool:
@@ -169,16 +170,11 @@ class Shard:
         return True
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
-        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its way.
-
-        An outcome that meets a profile on its way is kept until its tombstone stands: nobody would say it again.
-        """
+        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its way."""
         try:
             self.tell(to, told)
         except Parked:
-            if isinstance(told, Settle):
-                self._outcomes.setdefault(to, []).append(told)
-            return isinstance(told, Settle)
+            return False
         except InvalidInput as error:
             self._set_aside(to, told, str(error))
         except Moved as moved:
@@ -323,24 +319,12 @@ class Shard:
         self._cache.drop(profile.id)
         notes = [self._writes.pop(("audit", keys.audit_key(profile.id, seq + 1))) for seq in range(profile.audit_seq)]
         self._journal_seq += 1
-        key = profile.clock_ms.to_bytes(8) + keys.profile_key(profile.id) + self._journal_seq.to_bytes(6)
-        self._writes["strangers", key] = codec.seal(msgspec.msgpack.encode([seen_key or b"", notes]))
+        key, value = strangers.record(profile.id, profile.clock_ms, self._journal_seq, seen_key, notes)
+        self._writes["strangers", key] = value
 
     def forget_strangers(self, now_ms: int) -> None:
         """Drop the receipts and request ids of strangers that are older than a day."""
-        for key, value in self._store.scan("strangers"):
-            if int.from_bytes(key[:8]) > now_ms - once.REQUEST_KEPT_MS:
-                return
-            seen_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))
-            self._writes["strangers", key] = None
-            if seen_key:
-                self._writes["seen", key[8:23] + seen_key] = None
-
-    def _stay(self, profile_id: str) -> None:
-        """A profile that was on its way stays here after all, and is told what waited."""
-        self.unparked.append(profile_id)
-        for told in self._outcomes.pop(profile_id, []):
-            self.tell_or_forward(profile_id, told)
+        self._writes.update(dict.fromkeys(strangers.expired(self._store, now_ms)))
 
     def _undo(self, profile_id: str) -> None:
         """Back to before the turn: the committed state, and the earlier turns of this group once more."""
@@ -410,9 +394,9 @@ class Shard:
         self.timers.discard(key)
 
     def _enqueue(self, profile: Profile, effect: effects.Enqueue) -> None:
-        packed = msgspec.msgpack.encode([effect.not_before_ms, effect.handing_over])
-        self._writes["outbox", keys.outbox_key(profile.id, effect.send)] = codec.seal(packed)
-        self.outbox.put(Waiting(profile.id, effect.send, effect.not_before_ms, effect.handing_over))
+        entry = Waiting(profile.id, effect.send, effect.not_before_ms, effect.handing_over)
+        self._writes["outbox", entry.key] = entry.record
+        self.outbox.put(entry)
 
     def _dequeue(self, profile: Profile, effect: effects.Dequeue) -> None:
         self._drop_from_outbox(profile.id, effect.send)
@@ -457,9 +441,6 @@ class Shard:
         for family in ("history", "audit"):
             for key, _ in self.records(family, profile.id):
                 self._writes[family, prefix + key] = None
-        for told in self._outcomes.pop(profile.id, []):
-            profile.message_seq += 1
-            self._tell(profile, effects.Tell(effect.to, profile.message_seq, told))
         tombstone = Tombstone(effect.to, self.clock.now_ms(), profile.message_seq)
         self._cache.put(profile.id, tombstone, 100)
         self.unparked.append(profile.id)
@@ -477,11 +458,6 @@ _ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
     effects.TakeIn: Shard._take_in,
     effects.Bury: Shard._bury,
 }
-
-
-def _waiting(key: bytes, value: bytes) -> Waiting:
-    not_before_ms, dispatcher = msgspec.msgpack.decode(codec.unseal(value, "outbox"))
-    return Waiting(keys.profile_of(key), key[keys.PROFILE_BYTES :].hex(), not_before_ms, dispatcher)
 
 
 def _message(value: bytes) -> tuple[str, AnyInput]:

@@ -212,9 +212,11 @@ class Windows:
     def _forward_parked(self) -> None:
         """What waited for a profile that has become a tombstone follows it, in order; or finds that it stays."""
         for profile in self.shard.unparked:
-            for staged in self._parked.pop(profile, []):
-                self.shard.tell_or_forward(staged.profile, staged.told)
-                self.shard.put("staged", staged.key, None)
+            waiting = self._parked.pop(profile, [])
+            while waiting and self.shard.tell_or_forward(profile, waiting[0].told):
+                self.shard.put("staged", waiting.pop(0).key, None)
+            if waiting:  # it is on its way again
+                self._parked[profile] = waiting
         self.shard.unparked.clear()
 
 

@@ -49,9 +49,7 @@ def is_capped(catalog: Catalog, place: Place) -> bool:
 def counted(profile: Profile, cap: Cap, now_ms: int) -> list[Place]:
     """The live places in the cap's window, in the order in which they were taken."""
     since = now_ms - cap.per_ms
-    return [
-        place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)
-    ]
+    return [place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)]
 
 
 def full(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:

@@ -22,12 +22,13 @@ encoder = msgspec.msgpack.Encoder(order="deterministic")
 _profile = msgspec.msgpack.Decoder(Profile)
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
 _happened = msgspec.msgpack.Decoder(Happened)
-_input = msgspec.msgpack.Decoder(AnyInput)
+_input: msgspec.msgpack.Decoder[AnyInput] = msgspec.msgpack.Decoder(AnyInput)
 
 
 def seal(plain: bytes) -> bytes:
     """A record that holds `plain`."""
-    return _HEAD + lz4.block.compress(plain)
+    packed: bytes = lz4.block.compress(plain)
+    return _HEAD + packed
 
 
 def unseal(record: bytes, where: str = "record") -> bytes:
@@ -35,9 +36,10 @@ def unseal(record: bytes, where: str = "record") -> bytes:
     if record[:2] != _HEAD:
         raise Corrupt(f"schema version or key of {record[:2].hex()} is not known", where)
     try:
-        return lz4.block.decompress(record[2:])
+        plain: bytes = lz4.block.decompress(record[2:])
     except lz4.block.LZ4BlockError as error:
         raise Corrupt(str(error), where) from error
+    return plain
 
 
 def canonical(record: Profile | Tombstone) -> bytes:

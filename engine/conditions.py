@@ -32,9 +32,7 @@ class View:
 
     __slots__ = ("action", "catalog", "context", "memo", "now_ms", "profile")
 
-    def __init__(
-        self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING
-    ) -> None:
+    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
         self.profile = profile
         self.catalog = catalog
         self.now_ms = now_ms

@@ -166,5 +166,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return [_plain(member) for member in value] if isinstance(value, list | tuple) else value
-
-

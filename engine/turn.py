@@ -74,7 +74,9 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     return turn.effects
 
 
-def handle_tombstone(stand_in: Profile, tombstone: Tombstone, told: Absorb | Claim, catalog: Catalog, now_ms: int) -> list[Effect]:
+def handle_tombstone(
+    stand_in: Profile, tombstone: Tombstone, told: Absorb | Claim, catalog: Catalog, now_ms: int
+) -> list[Effect]:
     """A later absorb or claim of a place whose profile lives elsewhere. `stand_in` carries the place's id and sequence."""
     turn = Turn(stand_in, catalog, now_ms)
     merge.point_elsewhere(turn, tombstone, told)

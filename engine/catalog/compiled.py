@@ -189,7 +189,9 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    id_key: bytes = b""  # the workspace's secret that keys every id and draw; given by the shell, never part of the version
+    id_key: bytes = (
+        b""  # the workspace's secret that keys every id and draw; given by the shell, never part of the version
+    )
 
     def of_version(self, version: str) -> Catalog:
         """This catalog, or the older one that a run names; this one where the older is gone."""

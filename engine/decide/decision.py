@@ -129,5 +129,3 @@ def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: list[
             ],
         },
     )
-
-

@@ -83,7 +83,9 @@ def key_of(journey: Journey, event: Happened) -> str:
     """The value that separates the runs of one journey; empty where the journey has no key or the event no value."""
     if journey.key is None:
         return ""
-    found = next((value for value in values_at(event.properties, tuple(journey.key.split("."))) if value is not None), "")
+    found = next(
+        (value for value in values_at(event.properties, tuple(journey.key.split("."))) if value is not None), ""
+    )
     return str(found)
 
 
@@ -163,11 +165,7 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
 
 
 def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:
-    return (
-        step.event is not None
-        and step.event.event == event.name
-        and step.event.where(event.properties, turn.view())
-    )
+    return step.event is not None and step.event.event == event.name and step.event.where(event.properties, turn.view())
 
 
 def _same_key(journey: Journey, run: Run, event: Happened) -> bool:
@@ -184,4 +182,3 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
     return pipeline.rank(action, pipeline.score(turn, action)[0]), run.id
-

@@ -29,7 +29,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
 
 
 def forget_ended(turn: Turn) -> None:
-    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those of which a send is still open."""
+    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those that have a send open."""
     open_sends = {send.run for send in turn.profile.sends}
     ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
     if len(ended) <= _ENDED_KEPT:

@@ -6,9 +6,7 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +18,8 @@ from rich.console import Console
 
 from actors import event_files
 from loadtest import world
+from serve import interrupts, story, story_page
 from serve import settings as process_settings
-from serve import story, story_page
 from serve.commands.replay import run_with_bar
 from serve.commands.up import announce
 from serve.engine_process import EngineProcess
@@ -45,7 +43,7 @@ def demo(
     if not files:
         console.print("A synthetic shop: invented customers, 30 days.", style="dim")
         files = [world.write(_WORLD).events]
-    with _stoppable() as stopping, _engine(console, config) as (engine, mailbox, client):
+    with _engine(console, config) as (engine, mailbox, client):
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
@@ -54,7 +52,7 @@ def demo(
         story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
         if keep:
             announce(console, engine)
-            stopping.wait()
+            interrupts.wait()
 
 
 def _tell(console: Console, client: EngineClient, mailbox: Mailbox, files: list[Path]) -> None:
@@ -81,19 +79,6 @@ def _some_users(files: list[Path]) -> list[str]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    stopping = threading.Event()
-
-    def stop(*_: Any) -> None:
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    yield stopping
-
-
-@contextmanager
 def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, Mailbox, EngineClient]]:
     """A fresh engine with a mailbox behind it; nothing of it is left afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
@@ -108,13 +93,18 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
         clock="replay",
         environment=os.environ | {"SEGUE_SERVER_KEY": key},
     )
+    interrupts.listen()
     engine = EngineProcess(asked)
     client = EngineClient(asked.url, key)
     try:
         with console.status("starting the engine …"):
             engine.start()
+        interrupts.listen()
         yield engine, mailbox, client
+    except KeyboardInterrupt:
+        pass
     finally:
+        interrupts.ignore()
         client.close()
         with console.status("stopping …"):
             engine.stop()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from serve import interrupts
 from serve import settings as process_settings
 from serve.engine_process import EngineProcess
 
@@ -24,17 +23,18 @@ def up(
 ) -> None:
     """Start the engine; it runs until Ctrl-C, which drains and stops it."""
     asked = process_settings.read(config=config, data=data, port=port, shards=shards, address=address, clock=clock)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     console = Console(highlight=False)
+    interrupts.listen()
     engine = EngineProcess(asked)
     try:
         engine.start()
+        interrupts.listen()
         announce(console, engine)
-        stopping.wait()
+        interrupts.wait()
+    except KeyboardInterrupt:
         console.print("stopping …")
     finally:
+        interrupts.ignore()
         engine.stop()
 
 

@@ -93,7 +93,9 @@ def test_a_turn_that_fails_is_undone_and_set_aside_and_the_shard_goes_on():
 @pytest.mark.usefixtures("failing")
 def test_earlier_turns_of_the_same_uncommitted_group_survive_and_so_do_later_ones():
     worlds = [World(), World()]
-    for world, names in zip(worlds, (["A", "Bad", "Product Added", "Bad", "B"], ["A", "Product Added", "B"]), strict=True):
+    for world, names in zip(
+        worlds, (["A", "Bad", "Product Added", "Bad", "B"], ["A", "Product Added", "B"]), strict=True
+    ):
         ada = world.customer(ADA, consents=YES)
         events = [ada.event(name, cart_id="c", kind="track", message_id=f"{n}{name}") for n, name in enumerate(names)]
         shard_of = world.engine.shard(ada.id)

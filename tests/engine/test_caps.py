@@ -49,7 +49,9 @@ def test_the_window_counts_what_has_time_after_now_minus_window():
     world = World(catalog((1, "7d")))
     ada = world.customer("ada")
     at_ms = world.now_ms
-    added = [ada.event("Product Added", cart_id=str(n), at_ms=at_ms + n) for n in (0, 7 * DAY - 1, 7 * DAY, 7 * DAY + 1)]
+    added = [
+        ada.event("Product Added", cart_id=str(n), at_ms=at_ms + n) for n in (0, 7 * DAY - 1, 7 * DAY, 7 * DAY + 1)
+    ]
     world.engine.stage(added)
     world.advance(days=8)
     decided = [e.at_ms - at_ms for e in ada.timeline if e.outcome == "decided"]

@@ -10,7 +10,11 @@ from support.world import HOUR, World, action, cart_journey, document
 from engine import consent
 from engine.inputs import ConsentChange
 
-LATER = [{"wait": {"for": "1h"}}, {"send": {"action": "mail", "channel": "email"}}, {"send": {"action": "text", "channel": "sms"}}]
+LATER = [
+    {"wait": {"for": "1h"}},
+    {"send": {"action": "mail", "channel": "email"}},
+    {"send": {"action": "text", "channel": "sms"}},
+]
 
 
 def world_with(default: bool = False, steps: list[Any] = LATER, shards: int = 1) -> World:

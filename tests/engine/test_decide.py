@@ -1,4 +1,4 @@
-"""A decision: gates in order with one reason each, strict arbitration, places that a page reload does not cost twice."""
+"""A decision: gates in order with one reason each, strict arbitration, places that a page reload costs only once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def test_the_first_gate_that_objects_gives_the_reason(passed: int):
                 "suppress": [
                     {
                         "id": "bought",
-                        "when": {"event": {"name": "Order Completed", "where": {"products.category": "$action.category"}}},
+                        "when": {
+                            "event": {"name": "Order Completed", "where": {"products.category": "$action.category"}}
+                        },
                     }
                 ],
             },
@@ -115,7 +117,13 @@ def test_tiers_are_strict_then_the_score_counts_then_the_id():
     )
     answer = world.customer("ada").decides(limit=3, explain=True)
     assert ids(answer) == ["s_poor", "l_poor", "p_rich"]
-    assert reasons(answer) == {"s_poor": "", "l_poor": "", "p_rich": "", "p_a": "outranked.p_rich", "p_b": "outranked.p_rich"}
+    assert reasons(answer) == {
+        "s_poor": "",
+        "l_poor": "",
+        "p_rich": "",
+        "p_a": "outranked.p_rich",
+        "p_b": "outranked.p_rich",
+    }
     ranked = [row["actionId"] for row in answer["explanation"]["candidates"]]
     assert ranked == ["s_poor", "l_poor", "p_rich", "p_a", "p_b"]
     terms = answer["explanation"]["candidates"][3]
@@ -133,11 +141,15 @@ def test_a_batch_score_that_arrives_as_a_trait_is_the_propensity():
 
 
 def test_several_actions_in_one_answer_respect_the_cap_that_they_share():
-    world = shop(offer("a", value=3.0), offer("b", value=2.0), offer("c", tier="service"), caps=one(2, tier="promotional"))
+    world = shop(
+        offer("a", value=3.0), offer("b", value=2.0), offer("c", tier="service"), caps=one(2, tier="promotional")
+    )
     ada = world.customer("ada")
     answer = ada.decides(limit=5, explain=True)
     assert ids(answer) == ["c", "a", "b"]
-    world = shop(offer("a", value=3.0), offer("b", value=2.0), offer("c", tier="service"), caps=one(1, tier="promotional"))
+    world = shop(
+        offer("a", value=3.0), offer("b", value=2.0), offer("c", tier="service"), caps=one(1, tier="promotional")
+    )
     answer = world.customer("ada").decides(limit=5, explain=True)
     assert ids(answer) == ["c", "a"]
     assert reasons(answer) == {"c": "", "a": "", "b": "cap.one"}
@@ -272,7 +284,9 @@ def test_silence_has_a_receipt_too():
 
 
 def test_events_older_than_a_window_do_not_count_for_eligibility():
-    seen = {"event": {"name": "Product Viewed", "count": {"at_least": 2}, "within": "7d", "where": {"category": "shoes"}}}
+    seen = {
+        "event": {"name": "Product Viewed", "count": {"at_least": 2}, "within": "7d", "where": {"category": "shoes"}}
+    }
     world = shop(offer("a", eligible=seen))
     ada = world.customer("ada")
     ada.does("Product Viewed", category="shoes")

@@ -84,7 +84,8 @@ BRANCH = {
 
 
 @pytest.mark.parametrize(
-    ("value", "sends", "ended_by"), [(500, ["first", "third"], "end"), (499, [], "middling"), (5, ["second", "third"], "end")]
+    ("value", "sends", "ended_by"),
+    [(500, ["first", "third"], "end"), (499, [], "middling"), (5, ["second", "third"], "end")],
 )
 def test_the_first_arm_that_holds_is_taken_and_the_ways_meet_again(value: int, sends: list[str], ended_by: str):
     world = World(plain(journey({"wait": {"for": "1h"}}, BRANCH, send("third"))))

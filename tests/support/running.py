@@ -32,6 +32,7 @@ SEGUE = Path(sys.executable).with_name("segue")
 WRITE_KEY, SERVER_KEY = "wk-of-these-tests", "sk-of-these-tests"
 READY_S = 90.0
 STOP_S = 30.0
+COMMAND_S = 60.0
 _POLL_S = 0.05
 
 
@@ -81,17 +82,24 @@ def write_catalog(directory: Path, files: Mapping[str, str]) -> Path:
 
 
 def run_segue(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        [str(SEGUE), *map(str, arguments)],
+    """A command that ends by itself; one that does not is ended with all that it started."""
+    command = [str(SEGUE), *map(str, arguments)]
+    with subprocess.Popen(
+        command,
         cwd=ROOT,
         env=_environment(environment or {}),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=COMMAND_S)
+        except subprocess.TimeoutExpired:
+            _end(_family(process))
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -146,13 +154,13 @@ class Engine:
         except BaseException:
             self.kill()
             raise
-        self.family = self._look_at_family()
+        self.family = _family(self._process)
         return self
 
     def stop(self) -> tuple[int, float, list[psutil.Process]]:
         """Ctrl-C. The exit code, the seconds that it took, and what of its processes is still there (and is ended)."""
         assert self._process is not None
-        self.family = self._look_at_family()
+        self.family = _family(self._process) or self.family
         began_s = time.monotonic()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
@@ -167,7 +175,7 @@ class Engine:
         """SIGKILL for the front process and all that descends from it, parents first."""
         if self._process is None or self._process.poll() is not None:
             return
-        self.family = self._look_at_family()
+        self.family = _family(self._process) or self.family
         _end(self.family)
         self._process.wait()
 
@@ -187,14 +195,6 @@ class Engine:
             return httpx.get(f"{self.url}/readyz", trust_env=False, timeout=2).status_code == 200
         except httpx.TransportError:
             return False
-
-    def _look_at_family(self) -> list[psutil.Process]:
-        assert self._process is not None
-        try:
-            front = psutil.Process(self._process.pid)
-            return [front, *front.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return self.family
 
     # -- what one says to it
 
@@ -265,6 +265,15 @@ class Engine:
 def profile_path(namespace: str, value: str) -> str:
     """Where a customer is read, whatever the value holds."""
     return f"/v1/profiles/{namespace}:{quote(value, safe='')}"
+
+
+def _family(process: subprocess.Popen[Any]) -> list[psutil.Process]:
+    """A process and all that descends from it now, parents first; empty where it is gone."""
+    try:
+        front = psutil.Process(process.pid)
+        return [front, *front.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _end(processes: Iterable[psutil.Process]) -> None:
