@@ -1,1 +1,2 @@
-"""Shells around the engine: shards, router, dispatcher, storage, channels. Plain classes; `cluster` wraps them for Ray."""
+"""Shells around the engine: shards, router, dispatcher, storage, channels. Plain classes; `cluster` wraps them for
+Ray."""

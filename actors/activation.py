@@ -1,4 +1,5 @@
-"""Which profiles are in memory: activated when something arrives, the least recently used passivated, bounded by bytes."""
+"""Which profiles are in memory: activated when something arrives, the least recently used passivated, bounded by
+bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The only caller of `ray.remote` and `get_actor`: gives the shells their place, their life and their names.
 
-Each actor runs its shell's event loop in a thread of its own. A thread that dies must not leave a living actor behind, so
-it ends the process, and Ray starts another one.
+Each actor runs its shell's event loop in a thread of its own. A thread that dies must not leave a living actor behind,
+so it ends the process, and Ray starts another one.
 """
 
 from __future__ import annotations

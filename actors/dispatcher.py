@@ -1,13 +1,14 @@
 """Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
 
-authorise turn → durable `handing_over` → provider → settle turn (design §4a). A hand-over that runs past its deadline, or is
-found half-way by a new dispatcher, is `unknown` and is never sent again blindly. On a replay clock the conductor decides
-when: the dispatcher then only hands over what a window brought, and answers the calls that move the clock.
+authorise turn → durable `handing_over` → provider → settle turn (design §4a). A hand-over that runs past its deadline,
+or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. On a replay clock the conductor
+decides when: the dispatcher then only hands over what a window brought, and answers the calls that move the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -67,10 +68,8 @@ class ShardLink:
     async def settle(self, outcomes: list[Outcome]) -> None:
         """Say what providers said, again until the shard has it."""
         while outcomes:
-            try:
+            with contextlib.suppress(NotReady):
                 outcomes = _outcomes.decode(await self._ask("settle", outcomes))
-            except NotReady:
-                pass
             if outcomes:
                 await asyncio.sleep(_PAUSE_S)
 

@@ -1,7 +1,7 @@
 """How records are named on disk: keys that sort the way they are read.
 
-A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. What belongs to a profile starts with
-its id; a record keeps the rest of its key when its profile is absorbed, and `origin` keeps two pasts apart.
+A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. What belongs to a profile starts
+with its id; a record keeps the rest of its key when its profile is absorbed, and `origin` keeps two pasts apart.
 """
 
 from __future__ import annotations

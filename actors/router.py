@@ -41,7 +41,8 @@ class Router:
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[str]:
         """Tell (profile, event) pairs; the status of each: `accepted`, `repeated`, `failed` or `rejected:` and why.
 
-        Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one is full.
+        Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one
+        is full.
         """
         results = [""] * len(events)
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
@@ -90,9 +91,7 @@ class Router:
         lanes: list[list[tuple[str, Event, int]]] = [[] for _ in self._shards]
         for profile, event in events:
             lanes[self.number_of(profile)].append((profile, event, event.at_ms))
-        await asyncio.gather(
-            *(self._ask(number, "stage", _encode(lane)) for number, lane in enumerate(lanes) if lane)
-        )
+        await asyncio.gather(*(self._ask(number, "stage", _encode(lane)) for number, lane in enumerate(lanes) if lane))
 
     async def _follow(self, profile: str, op: str, payload: Any) -> Any:
         for _ in range(_HOPS_MAX):

@@ -1,8 +1,9 @@
 """A shard: any number of virtual profile actors on one store.
 
-receive → activate → `handle` → one batch → sync → answer. A turn's state, history, audit, timers, outbox, messages, journal
-and dedup gather in `_writes` and reach the store in one atomic batch; nobody is answered, and no effect is acted on, before
-`commit`. A turn that fails is undone (the profile is read again and the group's earlier turns are repeated) and set aside.
+receive → activate → `handle` → one batch → sync → answer. A turn's state, history, audit, timers, outbox, messages,
+journal and dedup gather in `_writes` and reach the store in one atomic batch; nobody is answered, and no effect is
+acted on, before `commit`. A turn that fails is undone (the profile is read again and the group's earlier turns are
+repeated) and set aside.
 """
 
 from __future__ import annotations
@@ -117,8 +118,9 @@ class Shard:
     def tell(self, profile_id: str, told: AnyInput) -> Done:
         """One turn of one profile. Durable only after `commit`.
 
-        Raises Moved where the profile lives elsewhere, Parked while it is on its way, InvalidInput where the input cannot
-        be used. Any other failure is a fault of ours: the turn is undone, the input set aside, the shard goes on.
+        Raises Moved where the profile lives elsewhere, Parked while it is on its way, InvalidInput where the input
+        cannot be used. Any other failure is a fault of ours: the turn is undone, the input set aside, the shard goes
+        on.
         """
         record = self.record(profile_id)
         if isinstance(record, Tombstone):
@@ -170,7 +172,8 @@ class Shard:
         return True
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
-        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its way."""
+        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its
+        way."""
         try:
             self.tell(to, told)
         except Parked:
@@ -308,7 +311,8 @@ class Shard:
             self._writes["seen", keys.profile_key(profile_id) + key] = codec.seal(now_ms.to_bytes(8) + packed)
 
     def _first_turn(self, profile: Profile, seen_key: bytes | None) -> None:
-        """A new profile counts; a stranger for whom nothing was reserved leaves no profile, only a receipt for a day."""
+        """A new profile counts; a stranger for whom nothing was reserved leaves no profile, only a receipt for a
+        day."""
         if self._cache.get(profile.id) is not profile:
             return
         if not profile.is_blank:

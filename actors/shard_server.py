@@ -1,7 +1,7 @@
 """A shard behind its socket: requests that wait form a group, share one commit, and are answered after it.
 
-On the wall clock the server also fires timers, carries messages to other profiles and gives ready sends to the dispatcher.
-On a replay clock it does none of these by itself: the conductor moves it, window by window.
+On the wall clock the server also fires timers, carries messages to other profiles and gives ready sends to the
+dispatcher. On a replay clock it does none of these by itself: the conductor moves it, window by window.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from actors import keys
 from actors.placement import shard_of
 from actors.readings import read
 from actors.shard import Parked, Shard
@@ -42,7 +43,8 @@ Finish = Callable[[], None]
 
 
 class _Ingest:
-    """A frame of events: answered when each has its outcome and every absorb that it started is durable on both sides."""
+    """A frame of events: answered when each has its outcome and every absorb that it started is durable on both
+    sides."""
 
     __slots__ = ("open", "reply", "results")
 
@@ -168,7 +170,9 @@ class ShardServer:
         if op == "settle":
             return [said for said in _outcomes.decode(payload) if not self._settle(said)]
         if op == "deliver":
-            return [(m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)]
+            return [
+                (m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)
+            ]
         if op == "disown":
             return shard.disown(msgspec.msgpack.decode(payload))
         if windows is None:
@@ -243,9 +247,13 @@ class ShardServer:
                     self._handle(op, payload, whom, finishes)
 
     def _release_absorbed(self) -> None:
+        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes."""
+        if not self._absorbing:
+            return
+        telling = {keys.profile_of(key) for key in self.shard.messages}
         for profile in list(self._absorbing):
             record = self.shard.record(profile)
-            if not isinstance(record, Profile) or not record.absorbing:
+            if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
                 for frame, index, status in self._absorbing.pop(profile):
                     frame.settle(index, status)
                     frame.finish()

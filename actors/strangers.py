@@ -24,7 +24,7 @@ def record(
 
 
 def expired(store: Store, now_ms: int) -> list[tuple[str, bytes]]:
-    """What can be deleted, as (family, key): receipts that are older than a day, and the request ids that go with them."""
+    """What can be deleted, as (family, key): receipts older than a day, and the request ids that go with them."""
     found = []
     for key, value in store.scan("strangers"):
         if int.from_bytes(key[:_TIME_BYTES]) > now_ms - once.REQUEST_KEPT_MS:

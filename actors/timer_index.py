@@ -34,7 +34,8 @@ class TimerIndex:
         return int.from_bytes(self._heap[0][:8]) if self._heap else None
 
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
-        """The earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's timers of that time."""
+        """The earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's timers of
+        that time."""
         due_ms = self.next_ms()
         if due_ms is None or due_ms > now_ms:
             return None

@@ -1,4 +1,5 @@
-"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, every reference leads somewhere."""
+"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, every reference leads
+somewhere."""
 
 from __future__ import annotations
 

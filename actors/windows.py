@@ -1,9 +1,9 @@
 """Replay time on one shard (design §4a): inputs wait, staged, until the clock reaches them, in windows on a fixed grid.
 
-At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence) order,
-then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged inputs and
-its timers in order of time by itself, inputs before timers at one instant. What it asks for leaves at the next start. So
-what happens to a customer does not depend on batches, or on how many shards there are.
+At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence)
+order, then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged
+inputs and its timers in order of time by itself, inputs before timers at one instant. What it asks for leaves at the
+next start. So what happens to a customer does not depend on batches, or on how many shards there are.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Span(msgspec.Struct, array_like=True):
-    """What a shard is told to run: from the start of window `first` on, through window `last` at most, up to `until_ms`."""
+    """What a shard is told to run: from the start of window `first` on, through window `last` at most, up to
+    `until_ms`."""
 
     first: int
     last: int
@@ -146,7 +147,8 @@ class Windows:
         ]
 
     def next_window(self, after: int) -> int | None:
-        """The next window in which this shard has something to do by itself; staged and timers may be in `after` still."""
+        """The next window in which this shard has something to do by itself; staged and timers may be in `after`
+        still."""
         times = [due for due in (self._next_staged_ms(), self.shard.timers.next_ms()) if due is not None]
         windows = [max(due // WINDOW_MS, after) for due in times]
         ready_ms = self.shard.outbox.next_ms()

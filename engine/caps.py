@@ -1,9 +1,9 @@
 """Frequency caps: a place is reserved, then committed at hand-over or when seen, or released (Invariant 4).
 
-There is one list of places per profile; a cap is a view of it, so after an absorb, or under a new catalog, the counts are
-right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the time at
-which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts what has
-time > now − window.
+There is one list of places per profile; a cap is a view of it, so after an absorb, or under a new catalog, the counts
+are right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the
+time at which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts
+what has time > now − window.
 """
 
 from __future__ import annotations

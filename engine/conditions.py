@@ -1,4 +1,5 @@
-"""One grammar for eligibility, triggers, branches, stops and segments: a checked tree becomes a predicate over a `View`.
+"""One grammar for eligibility, triggers, branches, stops and segments: a checked tree becomes a predicate over a
+`View`.
 
 A tree is plain data, already checked and with durations in milliseconds (`engine.catalog` makes it):
 
@@ -7,10 +8,10 @@ A tree is plain data, already checked and with durations in milliseconds (`engin
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test}}}
     {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}  {"suppression": id}
 
-A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than, less_than,
-exists`; several hold together. A path is dotted and starts at the event's properties (or the traits, or the context); one
-that leads through a list matches any element. `$action.x` is a fact of the action under decision; where it is absent, the
-atom that mentions it is false.
+A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
+less_than, exists`; several hold together. A path is dotted and starts at the event's properties (or the traits, or the
+context); one that leads through a list matches any element. `$action.x` is a fact of the action under decision; where
+it is absent, the atom that mentions it is false.
 
 Windows go by event time: an event counts while its time > now − within.
 """
@@ -72,7 +73,8 @@ def build_where(paths: Mapping[str, Any] | None) -> Where:
 
 
 def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """Every value that `path` leads to; a list on the way stands for each of its elements. None where there is nothing."""
+    """Every value that `path` leads to; a list on the way stands for each of its elements. None where there is
+    nothing."""
     if isinstance(data, list | tuple):
         if not data:
             yield None

@@ -1,8 +1,8 @@
 """Consent by purpose and channel, and the token without which no send can be built (Invariant 5, mission B9).
 
-A record stands for one (purpose, channel); `*` stands for all of either. Scoped and general facts never imply one another:
-a denial that covers a (purpose, channel) holds, whatever else was granted. Among records of one scope the latest by event
-time counts, and a denial wins a tie.
+A record stands for one (purpose, channel); `*` stands for all of either. Scoped and general facts never imply one
+another: a denial that covers a (purpose, channel) holds, whatever else was granted. Among records of one scope the
+latest by event time counts, and a denial wins a tie.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def token(turn: Turn, purpose: str, channel: str) -> ConsentToken | None:
 
 
 def record(turn: Turn, change: ConsentChange) -> ConsentRecord:
-    """Write a change down with its receipt; returns the record that now stands (an older change loses to a newer one)."""
+    """Write a change down with its receipt; returns the record that now stands (an older change loses to a newer
+    one)."""
     profile = turn.profile
     receipt = turn.id_of("consent", profile.id, change.purpose, change.channel, change.at_ms, int(change.granted))
     new = ConsentRecord(

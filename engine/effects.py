@@ -1,4 +1,5 @@
-"""What a turn may ask for. Data only: the shell makes the new state and all of these durable in one batch, then acts."""
+"""What a turn may ask for. Data only: the shell makes the new state and all of these durable in one batch, then
+acts."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
-Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives pickling.
+Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives
+pickling.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ class ConsentRecord(Part):
 
 
 class Place(Part):
-    """One place under the caps: a send or a shown action. Counted at `at_ms` when deciding, at `left_ms` when authorising.
+    """One place under the caps: a send or a shown action. Counted at `at_ms` when deciding, at `left_ms` when
+    authorising.
 
     `expires_ms` is 0 for a send (its place lasts until it is settled or withdrawn), `left_ms` is 0 until committed.
     """

@@ -28,7 +28,8 @@ def keyed(key: bytes, *parts: str | int, size: int = 12) -> str:
 
 @lru_cache(maxsize=65_536)
 def profile_id(key: bytes, namespace: str, value: str, epoch: int = 0) -> str:
-    """The id of the profile that this canonical identifier names first: 2 bytes of slot, 12 of hash, 1 of epoch, in hex."""
+    """The id of the profile that this canonical identifier names first: 2 bytes of slot, 12 of hash, 1 of epoch, in
+    hex."""
     digest = blake2b(f"{namespace}:{value}".encode(), key=key, digest_size=2 + _HASH_BYTES).digest()
     slot = int.from_bytes(digest[:2]) % SLOTS
     return f"{slot:04x}{digest[2:].hex()}{epoch:02x}"

@@ -6,9 +6,9 @@
     decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
     (a gate's no) ──► held
 
-Every intended send ends in exactly one of these names, and its place under the caps goes with it: it is committed when the
-hand-over is authorised, kept while the outcome is unknown, and released by everything else. A send is built from a consent
-token that was read in the same turn; there is no other constructor.
+Every intended send ends in exactly one of these names, and its place under the caps goes with it: it is committed when
+the hand-over is authorised, kept while the outcome is unknown, and released by everything else. A send is built from a
+consent token that was read in the same turn; there is no other constructor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """handle(): what one input does to one customer. Read this page to know what happens to a customer.
 
-Deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. The profile that
-is passed in is the only thing changed; everything else that should happen is returned as effects, in order.
+Deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. The profile
+that is passed in is the only thing changed; everything else that should happen is returned as effects, in order.
 
 An event's turn has one order: who this is → what is now known → stops → resets and `wait_for` → entries → sends. So a
 purchase ends what it ends before anything of the same turn could be sent.
@@ -37,8 +37,8 @@ from engine.turn_state import Turn
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
-    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where the
-    input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
+    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where
+    the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
     turn = Turn(profile, catalog, max(now_ms, profile.clock_ms))
     profile.clock_ms = turn.now_ms
@@ -77,7 +77,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
 def handle_tombstone(
     stand_in: Profile, tombstone: Tombstone, told: Absorb | Claim, catalog: Catalog, now_ms: int
 ) -> list[Effect]:
-    """A later absorb or claim of a place whose profile lives elsewhere. `stand_in` carries the place's id and sequence."""
+    """A later absorb or claim of a place whose profile lives elsewhere. `stand_in` carries the place's id and
+    sequence."""
     turn = Turn(stand_in, catalog, now_ms)
     merge.point_elsewhere(turn, tombstone, told)
     return turn.effects

@@ -1,4 +1,5 @@
-"""One turn in the making: the profile that it may change, the catalog, the clock, and the effects that it has asked for."""
+"""One turn in the making: the profile that it may change, the catalog, the clock, and the effects that it has asked
+for."""
 
 from __future__ import annotations
 

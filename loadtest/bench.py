@@ -79,7 +79,7 @@ def measure(say: Say, ray_flags: Mapping[str, str]) -> Report:
             if not missing:
                 figures += http_figures(say, engine, keys, folder)
             figures.append(Figure("start-up to ready", engine.ready_s, "s", "empty Ray Serve", empty.ready_s))
-            figures += memory_figures(ready_mb, engine.memory_mb(), empty_mb)
+            figures += memory_figures(ready_mb, {} if missing else engine.memory_mb(), empty_mb)
     return Report(tuple(figures), missing)
 
 
@@ -140,10 +140,11 @@ def ingest_figures(load: Load, nothing: Load) -> Iterator[Figure]:
 def memory_figures(
     ready: Mapping[str, float], loaded: Mapping[str, float], empty: Mapping[str, float]
 ) -> Iterator[Figure]:
-    """PSS in all, when ready and at the end, and by kind of process when ready."""
+    """PSS in all when ready, in all after the load (`loaded` is empty where there was none), by kind when ready."""
     beside = "empty Ray Serve"
     yield Figure("memory (PSS), all processes", sum(ready.values()), "MB", beside, sum(empty.values()))
-    yield Figure("memory (PSS), all, after the load", sum(loaded.values()), "MB", beside, sum(empty.values()))
+    if loaded:
+        yield Figure("memory (PSS), all, after the load", sum(loaded.values()), "MB", beside, sum(empty.values()))
     for kind, size in ready.items():
         yield Figure(f"  {kind}", size, "MB", beside, empty.get(kind, 0.0))
 

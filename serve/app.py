@@ -16,7 +16,19 @@ from fastapi import FastAPI
 from engine.catalog.compile import compile_bytes
 from serve import api
 from serve.gateway import Gateway, GatewayConfig
-from serve.http import Header, Receive, Request, Response, Scope, Send, cors_headers, preflight, read_request, replay, respond
+from serve.http import (
+    Header,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    cors_headers,
+    preflight,
+    read_request,
+    replay,
+    respond,
+)
 from serve.problems import problem
 from serve.routes import decide, ingest
 

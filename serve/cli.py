@@ -1,4 +1,5 @@
-"""The command `segue`: one file per command in `serve/commands`; here they get their names and their errors one line."""
+"""The command `segue`: one file per command in `serve/commands`; here they get their names and their errors one
+line."""
 
 from __future__ import annotations
 

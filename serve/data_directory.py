@@ -1,10 +1,8 @@
 """The directory that an engine keeps everything in: its lock, its secrets, its shards.
 
-    LOCK          held by the engine that runs here; a dead engine holds nothing
-    engine.json   format, number of shards, kind of clock: fixed at the first start
-    id.key        the workspace's secret for ids and tokens, mode 0600
-    keys.json     the hashes of the keys that clients present, mode 0600
-    shard-NNN/    one store a shard
+LOCK          held by the engine that runs here; a dead engine holds nothing engine.json   format, number of shards,
+kind of clock: fixed at the first start id.key        the workspace's secret for ids and tokens, mode 0600 keys.json
+the hashes of the keys that clients present, mode 0600 shard-NNN/    one store a shard
 """
 
 from __future__ import annotations
@@ -27,7 +25,8 @@ class DataDirectory:
     """A data directory that this process holds the lock of."""
 
     def __init__(self, settings: Settings) -> None:
-        """Make or open it. UsageError where it cannot be written, another engine runs here, or it was made otherwise."""
+        """Make or open it. UsageError where it cannot be written, another engine runs here, or it was made
+        otherwise."""
         self.path = settings.data
         self._lock = _lock(self.path)
         try:

@@ -28,7 +28,8 @@ _OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store 
 
 
 def serve_flags() -> dict[str, str]:
-    """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick drain).
+    """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick
+    drain).
 
     HAProxy's metrics and stats ports listen on all interfaces whatever is said, so they are at least free ones.
     Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another.
@@ -110,7 +111,11 @@ class EngineProcess:
 
         options: dict[str, Any] = {"namespace": "segue", "logging_level": logging.ERROR, "log_to_driver": False}
         if self.settings.address:
-            missing = [name for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED") if not os.environ.get(name)]
+            missing = [
+                name
+                for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
+                if not os.environ.get(name)
+            ]
             if missing:
                 raise UsageError(f"the cluster and this process need {' and '.join(missing)} set to 1", "--address")
             context = ray.init(address=self.settings.address, **options)

@@ -1,4 +1,5 @@
-"""What every route works with: who calls, the catalog, the clock, and the way to the profiles. One per ingress replica."""
+"""What every route works with: who calls, the catalog, the clock, and the way to the profiles. One per ingress
+replica."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Gateway:
         self._dispatcher = FrameClient(config.dispatcher)
 
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
-        """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a browser)."""
+        """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a
+        browser)."""
         in_body = None
         if body is not None and not any(name in (b"authorization", b"x-api-key") for name, _ in headers):
             in_body = write_key_of(body)

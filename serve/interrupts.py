@@ -14,7 +14,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen() -> None:
-    """From now on both signals raise KeyboardInterrupt in the main thread. Ray sets handlers of its own: call it after."""
+    """From now on both signals raise KeyboardInterrupt in the main thread. Ray sets handlers of its own: call it
+    after."""
     for number in _ENDING:
         signal.signal(number, _interrupt)
 

@@ -1,8 +1,9 @@
-"""Streams event files into a running engine over HTTP, in order of time, and moves its clock where that is a replay clock.
+"""Streams event files into a running engine over HTTP, in order of time, and moves its clock where that is a replay
+clock.
 
-What was read is imported before the clock passes it: the watermark is always 1 ms before the first line that was not sent.
-Everything carries its message id, so a replay that was interrupted can simply be run again: what is there counts as
-repeated and changes nothing.
+What was read is imported before the clock passes it: the watermark is always 1 ms before the first line that was not
+sent. Everything carries its message id, so a replay that was interrupted can simply be run again: what is there counts
+as repeated and changes nothing.
 """
 
 from __future__ import annotations
@@ -88,14 +89,16 @@ class Replayer:
         self._began_s = time.monotonic()
 
     def run(self, paths: Sequence[Path], *, drain: bool, progress: Progress) -> Totals:
-        """Send all lines; with `drain`, let pending timers fire at the end. `progress` gets lines done and the time reached."""
+        """Send all lines; with `drain`, let pending timers fire at the end. `progress` gets lines done and the time
+        reached."""
         before = self._client.get("/v1/status")["events"]
         totals, last_ms = Totals(), 0
         for lot, next_ms in event_files.chunks(event_files.read(paths), _LINES):
             for body, lines in _bodies(lot, totals):
                 answer = self._client.post("/v1/import", body)
                 totals.rejected += [
-                    f"{lines[bad['index']].where}: {bad['field']}: {bad['message']}" for bad in answer.get("rejected", ())
+                    f"{lines[bad['index']].where}: {bad['field']}: {bad['message']}"
+                    for bad in answer.get("rejected", ())
                 ]
             totals.lines += len(lot)
             last_ms = lot[-1].at_ms

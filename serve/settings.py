@@ -1,4 +1,5 @@
-"""What the process needs, read once from flags and `SEGUE_*` and checked at once; no other module reads the environment."""
+"""What the process needs, read once from flags and `SEGUE_*` and checked at once; no other module reads the
+environment."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ def mails_of_stopped_runs(people: list[Person], mailbox: Mailbox) -> int:
     late = 0
     for person in people:
         stopped = {
-            (row["journey"], row["at"]) for row in person.entries if row["kind"] == "stop" and row.get("outcome") == "stopped"
+            (row["journey"], row["at"])
+            for row in person.entries
+            if row["kind"] == "stop" and row.get("outcome") == "stopped"
         }
         ids = {mail.send_id for mail in mailbox.of(person.address)}
         for row in person.entries:

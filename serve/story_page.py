@@ -103,14 +103,16 @@ def the_proof(console: Console, found: list[Conversion], late: int, people: int,
         for row in one.stops:
             console.print(f"  stopped    {row['journey']} [dim]({row['reason']})")
         for row in one.withdrawn:
-            console.print(f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})")
+            console.print(
+                f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})"
+            )
         mails = mailbox.of(one.address)
         console.print(f"  mailbox    {one.promotional_mails} of what was withdrawn, {len(mails)} other mails in all")
     steps = sum(len(one.withdrawn) for one in found)
     console.print()
     console.print(
-        f"Among {people:,} customers: {len(found):,} purchases ended journeys, {steps:,} steps and messages were withdrawn, "
-        f"and [bold]{late}[/] of these are in the mailbox."
+        f"Among {people:,} customers: {len(found):,} purchases ended journeys, {steps:,} steps and messages were "
+        f"withdrawn, and [bold]{late}[/] of these are in the mailbox."
     )
 
 
@@ -134,7 +136,9 @@ def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     outcome, reason = row.get("outcome", ""), row.get("reason", "")
-    style = {"withdrawn": "yellow", "held": "yellow", "stopped": "yellow", "sent": "green", "absorbed": "cyan"}.get(outcome, "")
+    style = {"withdrawn": "yellow", "held": "yellow", "stopped": "yellow", "sent": "green", "absorbed": "cyan"}.get(
+        outcome, ""
+    )
     why = " ".join(part for part in (outcome, f"({reason})" if reason else "") if part)
     what = escape(row["summary"])
     plain = f"[dim]{what}" if row["kind"] == "event" else f"{row['kind']}: {what}"

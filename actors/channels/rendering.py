@@ -54,7 +54,8 @@ class Renderer:
         return Rendered(_one_line(line), html, plain_text(html))
 
     def render_plain(self, content: Mapping[str, Any], values: Mapping[str, Any]) -> Rendered:
-        """A message without a template of its own (a text, a push): each string of `content` is rendered, a line each."""
+        """A message without a template of its own (a text, a push): each string of `content` is rendered, a line
+        each."""
         try:
             lines = [
                 _bounded(self._subject(source), values, HTML_BYTES_MAX)

@@ -55,7 +55,8 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Propensity:
-    """How likely the action is to be taken: a constant, or a trait that carries a batch score (`default` without it)."""
+    """How likely the action is to be taken: a constant, or a trait that carries a batch score (`default` without
+    it)."""
 
     constant: float | None
     trait: str | None
@@ -125,12 +126,9 @@ StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 class Step:
     """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
 
-    send:     action, channel, on_held (continue | exit | wait)
-    wait:     for_ms, reset_on
-    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
-    branch:   arms ((condition, target), …) tried in order, else `target`
-    jump:     target
-    exit:     reason
+    send:     action, channel, on_held (continue | exit | wait) wait:     for_ms, reset_on wait_for: event, for_ms (the
+    time-out), on_event and on_timeout (targets) branch:   arms ((condition, target), …) tried in order, else `target`
+    jump:     target exit:     reason
     """
 
     id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
@@ -189,9 +187,8 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    id_key: bytes = (
-        b""  # the workspace's secret that keys every id and draw; given by the shell, never part of the version
-    )
+    # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
+    id_key: bytes = b""
 
     def of_version(self, version: str) -> Catalog:
         """This catalog, or the older one that a run names; this one where the older is gone."""

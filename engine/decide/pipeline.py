@@ -1,7 +1,8 @@
 """The gates that every candidate passes, in one order for all channels: displays and sends are decided here alike.
 
-validity → fit of channel and placement → consent and purpose → eligibility → suppression → frequency caps → arbitration.
-Each candidate ends in exactly one outcome, with the reason of the first gate that removed it (mission N7, B4).
+validity → fit of channel and placement → consent and purpose → eligibility → suppression → frequency caps →
+arbitration. Each candidate ends in exactly one outcome, with the reason of the first gate that removed it (mission N7,
+B4).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine import identifiers, seeds
 from engine.catalog.compiled import Catalog
-from engine.inputs import AnyInput, Absorb, Claim, ConsentChange, Decide, Event
+from engine.inputs import Absorb, AnyInput, Claim, ConsentChange, Decide, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 

@@ -4,10 +4,11 @@
     survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
 
-The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, and tells
-the former owner. Profiles that absorb one another at once would wait for ever: of two, the one with the smaller id stays.
-In a longer ring each is on its way to the next; there a hand-over goes on past all whose ids are greater than its
-origin's, so that one alone, the smallest id's, comes back to where it started: that one stays (Chang and Roberts, 1979).
+The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, and
+tells the former owner. Profiles that absorb one another at once would wait for ever: of two, the one with the smaller
+id stays. In a longer ring each is on its way to the next; there a hand-over goes on past all whose ids are greater
+than its origin's, so that one alone, the smallest id's, comes back to where it started: that one stays (Chang and
+Roberts, 1979).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
 
 
 def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> None:
-    """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its owner."""
+    """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its
+    owner."""
     profile = turn.profile
     if isinstance(asked, Absorb) and asked.to != tombstone.to:
         turn.tell(tombstone.to, Released(origin=profile.id))

@@ -1,7 +1,7 @@
 """Walks runs through their journeys. A wait is a stored timer; the next step is looked up when the timer fires.
 
-Within a turn all runs are advanced until each is parked, ended, or at a send. The sends that have come up are arbitrated
-together (tier, score, id), each passes the same gates as any decision, and the walk goes on.
+Within a turn all runs are advanced until each is parked, ended, or at a send. The sends that have come up are
+arbitrated together (tier, score, id), each passes the same gates as any decision, and the walk goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Stop conditions: an event that ends runs before anything else of its turn happens (mission J4, B3).
 
-A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase that
-arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase is not
-touched. What the ended run had decided and not handed over is withdrawn, and so is the send step that it was parked at.
+A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase
+that arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase
+is not touched. What the ended run had decided and not handed over is withdrawn, and so is the send step that it was
+parked at.
 """
 
 from __future__ import annotations

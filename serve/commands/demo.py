@@ -34,7 +34,9 @@ _WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
 
 
 def demo(
-    files: Annotated[list[Path] | None, typer.Argument(help="Your own event files; the shop world without any.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Your own event files; the shop world without any.")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the engine running until Ctrl-C.")] = False,
 ) -> None:

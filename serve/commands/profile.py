@@ -50,9 +50,12 @@ def _print_state(console: Console, known: dict[str, Any]) -> None:
             f"{row['purpose']} by {row['channel']}: {'granted' if row['granted'] else 'withdrawn'} {row['at'][:10]}"
             for row in known["consent"]
         ],
-        "caps": [f"{row['cap']}: {row['left']} of {row['limit']} left" for row in known["caps"] if row["left"] < row["limit"]],
+        "caps": [
+            f"{row['cap']}: {row['left']} of {row['limit']} left" for row in known["caps"] if row["left"] < row["limit"]
+        ],
         "journeys": [
-            f"{row['journey']} {row['state']}" + (f" by {row['endedBy']}" if row["endedBy"] else f", step {row['step']}")
+            f"{row['journey']} {row['state']}"
+            + (f" by {row['endedBy']}" if row["endedBy"] else f", step {row['step']}")
             for row in known["journeys"]
         ],
         "timers": [f"{row['journey']} at {row['at']}" for row in known["timers"]],

@@ -23,7 +23,8 @@ def replay(
     rate: Annotated[str, typer.Option("--rate", help="Events a second, or max.")] = "max",
     drain: Annotated[bool, typer.Option("--drain", help="At the end, let all pending timers fire.")] = False,
 ) -> None:
-    """Stream event files into a running engine (SEGUE_SERVER_KEY is its key). Can be run again after an interruption."""
+    """Stream event files into a running engine (SEGUE_SERVER_KEY is its key). Can be run again after an
+    interruption."""
     key = os.environ.get("SEGUE_SERVER_KEY")
     if not key:
         raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")

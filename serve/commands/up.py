@@ -17,7 +17,9 @@ def up(
     config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Where everything is kept.")] = None,
     port: Annotated[int, typer.Option("--port", help="Where HTTP is answered.")] = 8000,
-    shards: Annotated[int | None, typer.Option("--shards", help="Fixed at the first start; one per core, at least 2.")] = None,
+    shards: Annotated[
+        int | None, typer.Option("--shards", help="Fixed at the first start; one per core, at least 2.")
+    ] = None,
     address: Annotated[str, typer.Option("--address", help="A Ray cluster to join.")] = "",
     clock: Annotated[str, typer.Option("--clock", help="wall, or replay: it moves only by POST /v1/clock.")] = "wall",
 ) -> None:

@@ -11,7 +11,9 @@ from engine.errors import UsageError
 from serve.settings import DATA
 
 
-def verify(data: Annotated[Path, typer.Option("--data", help="The data directory of a stopped engine.")] = DATA) -> None:
+def verify(
+    data: Annotated[Path, typer.Option("--data", help="The data directory of a stopped engine.")] = DATA,
+) -> None:
     """Check audit chains, references and counts of a stopped engine; exit 1 and say where if something is broken."""
     from actors import verify as check  # opens RocksDB, which the other commands need not wait for
 

@@ -13,9 +13,14 @@ from serve.segment_format import Parsed, Rejection, parse_body
 
 KIND_OF_PATH = {
     **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
-    **{"/v1/t": "track", "/v1/i": "identify", "/v1/p": "page"},
-    **{"/v1/s": "screen", "/v1/g": "group", "/v1/a": "alias"},
-    **{"/v1/batch": None, "/v1/b": None},
+    "/v1/t": "track",
+    "/v1/i": "identify",
+    "/v1/p": "page",
+    "/v1/s": "screen",
+    "/v1/g": "group",
+    "/v1/a": "alias",
+    "/v1/batch": None,
+    "/v1/b": None,
 }
 
 _OK = ok({"success": True})
@@ -41,7 +46,8 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
 
 
 async def import_history(gateway: Gateway, request: Request) -> Response:
-    """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it happens now."""
+    """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
+    happens now."""
     principal = gateway.server(request.headers)
     parsed = parse_body(
         request.body,

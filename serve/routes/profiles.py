@@ -62,5 +62,3 @@ async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
 async def profile(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """The whole profile."""
     return await gateway.router.read(home, "profile")
-
-

@@ -1,14 +1,16 @@
 """Real history, whole: the engine must come to the numbers that stand beside the data (`facts.json` there).
 
-The files belong to nobody who could give them on, so they lie beside the checkout; without them these tests are skipped.
+The files belong to nobody who could give them on, so they lie beside the checkout; without them these tests are
+skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
+import gc
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,16 @@ CHANNELS = ["web", "email", "push", "paid_social"]
 CAPS = [(1, 7), (2, 7), (1, 14), (2, 14), (1, 21), (2, 21)]
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real histories are not at {DATA}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_garbage_collection() -> Iterator[None]:
+    """Half a million live objects, and no cycles among them: looking for some would take a quarter of the time."""
+    gc.disable()
+    yield
+    loyalty_events.cache_clear()
+    clickstream.cache_clear()
+    gc.enable()
 
 
 def events_of(path: Path) -> list[Event]:
@@ -76,7 +88,9 @@ def loyalty(limit: int, days: int) -> Catalog:
             "purpose": "marketing",
             "channels": offer["channels"],
             "value": offer["reward"],
-            "variants": [{"id": "a"} | {channel: {"content": {"title": offer["name"]}} for channel in offer["channels"]}],
+            "variants": [
+                {"id": "a"} | {channel: {"content": {"title": offer["name"]}} for channel in offer["channels"]}
+            ],
         }
         files[f"journeys/{name}.yaml"] = {
             "id": f"send_{name}",

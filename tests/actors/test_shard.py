@@ -301,6 +301,41 @@ def test_an_outcome_that_meets_a_profile_on_its_way_follows_it(outcome: str):
     assert ada.outcomes(final) == [("call", "")] and ada.profile.sends == []
 
 
+# -- rings
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_ring_of_profiles_that_absorb_one_another_becomes_one_and_nothing_is_lost(shards: int):
+    world = World(shards=shards)
+    names = ["ada", "bob", "eve", "joe"]
+    ring = {name: world.customer(name) for name in names}
+    ring["ada"].consents("marketing", "email", True)
+    ring["bob"].identifies(email=ADA)
+    for name, person in ring.items():
+        person.does("Product Added", cart_id=name)
+    world.settle()
+    for name, following in zip(names, names[1:] + names[:1], strict=True):
+        world.engine.stage([ring[name].event("Aliased", kind="alias", previous_id=following)])
+    for wait_ms in range(0, 60_000, 5_000):  # while all of them are on their way
+        world.engine.stage([person.event("Page Viewed", at_ms=world.now_ms + wait_ms) for person in ring.values()])
+    world.drain()
+    assert len({person.id for person in ring.values()}) == 1
+    survivor = ring["ada"].profile
+    assert [event.name for event in survivor.history].count("Page Viewed") == 48
+    assert not survivor.moving_to and not survivor.absorbing and len(survivor.ledger) == 3
+    assert ring["ada"].sends == ["cart_reminder"] * 4
+    assert dead(world) == [] and not any(windows.shard.messages for windows in world.engine.windows)
+
+
+def test_two_addresses_that_claim_each_other_become_one():
+    world = World(shards=2)
+    mail, phone = ("email", ADA), ("phone", "+4915112345678")
+    named = [world.customer().event("Page Viewed", identifiers=pair) for pair in ((mail, phone), (phone, mail))]
+    world.engine.stage(named)
+    world.drain()
+    assert [windows.shard.profiles for windows in world.engine.windows] in ([1, 0], [0, 1])
+
+
 # -- the audit chain
 
 

@@ -90,6 +90,20 @@ def test_a_delayed_hand_over_cannot_let_a_later_message_slip_under_the_limit():
     assert len(world.mailbox) == 2
 
 
+def test_what_surely_did_not_leave_stands_in_nobodys_way():
+    world = World(catalog((1, "3m")))
+    ada = world.customer("ada")
+    world.provider_says = "retry"
+    ada.does("Product Added", cart_id="first")
+    world.advance(190_000)  # its last attempt was a minute ago, the next one comes in another
+    world.provider_says = "sent"
+    second = ada.does("Product Added", cart_id="second")
+    world.advance(WINDOW_MS)
+    assert [message["event"] for message in world.mailbox] == [second.properties]
+    world.advance(minutes=3)
+    assert len(world.mailbox) == 1 and ada.outcomes("withdrawn") == [("call", "cap.cap0")]
+
+
 @pytest.mark.parametrize(
     ("outcome", "sent_after"),
     [("refused", 1), ("unknown", 0)],

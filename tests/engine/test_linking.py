@@ -1,4 +1,5 @@
-"""Linking: an anonymous visitor who identifies brings everything along, and meets the user's stops and opt-outs first."""
+"""Linking: an anonymous visitor who identifies brings everything along, and meets the user's stops and opt-outs
+first."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def test_what_the_visitor_does_later_reaches_the_user(world: World):
     visitor.does("Order Completed")
     world.settle()
     names = [event.name for event in ada.profile.history]
-    assert sorted(names) == sorted(["Identified", "Identified", "Product Viewed", "Page Viewed", "Product Added", "Order Completed"])
+    assert sorted(names) == sorted(
+        ["Identified", "Identified", "Product Viewed", "Page Viewed", "Product Added", "Order Completed"]
+    )
 
 
 def test_a_repeat_of_what_the_visitor_sent_is_still_a_repeat_after_the_absorb(world: World):

@@ -35,9 +35,7 @@ def test_five_hundred_reminders_that_fall_due_1_ms_after_the_purchase_stay(shard
     world = World(shards=shards)
     people = [world.customer(f"p{n}@example.com", consents=YES) for n in range(500)]
     world.engine.stage([person.event("Product Added", cart_id="c") for person in people])
-    world.engine.stage(
-        [person.event("Order Completed", at_ms=world.now_ms + HOUR - 1) for person in people]
-    )
+    world.engine.stage([person.event("Order Completed", at_ms=world.now_ms + HOUR - 1) for person in people])
     world.advance(days=1)
     assert world.mailbox == []
     for person in people:

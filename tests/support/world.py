@@ -1,6 +1,8 @@
-"""A small world to tell scenarios in: the real engine, in process, on a replay clock, with a provider that keeps its mail.
+"""A small world to tell scenarios in: the real engine, in process, on a replay clock, with a provider that keeps its
+mail.
 
-Time is what `advance` says. Nothing of ours is mocked: these are the shards, windows and conductor that run in production.
+Time is what `advance` says. Nothing of ours is mocked: these are the shards, windows and conductor that run in
+production.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def cart_journey(**changes: Any) -> dict[str, Any]:
 
 
 def document(**files: Any) -> dict[str, Any]:
-    """A small catalog as plain data; `files` by name without the ending (`policies={…}`), lists for actions and journeys."""
+    """A small catalog as plain data; `files` by name without the ending (`policies={…}`), lists for actions and
+    journeys."""
     made = dict(_SMALL)
     for name, content in files.items():
         if name in ("actions", "journeys"):
