@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from actors import keys
-from actors.placement import shard_of
+from actors.courier import Courier
 from actors.readings import read
 from actors.shard import Parked, Shard
 from actors.windows import Message, Outcome, Span, Windows
-from actors.wire import FrameClient, FrameServer, Reply
+from actors.wire import FrameServer, Reply
 from engine.errors import Moved, NotReady, SegueError
 from engine.inputs import AnyInput, Event, Settle
 from engine.profile import Profile
@@ -26,7 +26,6 @@ from engine.profile import Profile
 GROUP_MAX = 256
 _TIMERS_IN_A_GROUP = 200
 _PULL_S = 1.0
-_MESSAGE_RETRY_S = 0.05
 _IDLE_S = 0.5
 _SYNCED_LATER = frozenset(("run", "peek"))  # a move of the replay clock is synced once, by the `rest` at its end
 
@@ -69,14 +68,12 @@ class ShardServer:
         self.shard = shard
         self._windows = windows
         self._server = FrameServer(path, self._receive)
-        self._peers = [FrameClient(peer) for peer in peers]
+        self._courier = Courier(shard, peers, self._wake)
         self._queue: deque[tuple[str, bytes, Reply]] = deque()
         self._work = asyncio.Event()
         self._parked: defaultdict[str, list[tuple[str, bytes, Any]]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[tuple[_Ingest, int, str]]] = defaultdict(list)
         self._pulls: deque[tuple[float, str, int, Reply]] = deque()
-        self._travelling: set[bytes] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def serve(self) -> None:
@@ -85,8 +82,7 @@ class ShardServer:
         while not self._closing:
             await self._wait_for_work()
             await self._one_group()
-        for task in self._tasks:
-            task.cancel()
+        self._courier.close()
         await self._server.close()
         self.shard.close()
 
@@ -96,6 +92,9 @@ class ShardServer:
         self._work.set()
 
     # -- the loop
+
+    def _wake(self) -> None:
+        self._work.set()
 
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
         self._queue.append((op, payload, reply))
@@ -144,7 +143,7 @@ class ShardServer:
         for finish in finishes:
             finish()
         if self._windows is None:
-            self._carry_messages()
+            self._courier.carry()
 
     def _handle(self, op: str, payload: bytes, reply: Any, finishes: list[Finish]) -> None:
         try:
@@ -271,33 +270,3 @@ class ShardServer:
             found = [message for entry in ready if (message := self.shard.authorise(entry, dispatcher)) is not None]
             answer = _encode(found)
             finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]
-
-    def _carry_messages(self) -> None:
-        waiting: defaultdict[int, list[tuple[bytes, Message]]] = defaultdict(list)
-        for key, (to, told) in sorted(self.shard.messages.items()):
-            if key not in self._travelling:
-                sender, seq = key[:15].hex(), int.from_bytes(key[15:])
-                waiting[self._lane(to)].append((key, Message(sender, seq, to, told)))
-        for lane, messages in waiting.items():
-            self._travelling.update(key for key, _ in messages)
-            task = asyncio.create_task(self._carry(lane, messages))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def _lane(self, profile: str) -> int:
-        return shard_of(profile, len(self._peers))
-
-    async def _carry(self, lane: int, messages: list[tuple[bytes, Message]]) -> None:
-        """Bring messages to a shard (this one too) until it has them durably; what it cannot take yet waits here."""
-        try:
-            answer = await self._peers[lane].call("deliver", _encode([message for _, message in messages]))
-            arrived = set(map(tuple, msgspec.msgpack.decode(answer)))
-        except SegueError:
-            arrived = set()
-        for key, message in messages:
-            if (message.sender, message.seq) in arrived:
-                self.shard.message_done(key)
-        if len(arrived) < len(messages):
-            await asyncio.sleep(_MESSAGE_RETRY_S)
-        self._travelling.difference_update(key for key, _ in messages)
-        self._work.set()
