@@ -78,7 +78,6 @@ class Conductor:
         self._lanes = [_Lane(shard) for shard in shards]
         self._travelling: set[tuple[str, int]] = set()
         self._window = -1
-        self._began = False
         self.now_ms = 0
 
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
@@ -95,10 +94,8 @@ class Conductor:
             return {"now": self.now_ms, "pendingTimers": sum(pending)}
 
     async def _look(self) -> None:
-        """Learn what the shards have: what was staged or told since, and, the first time, what a crash left."""
-        if not self._began:
-            await asyncio.gather(*(lane.shard.disown(self._dispatcher) for lane in self._lanes))
-            self._began = True
+        """Learn what the shards have: what was staged or told since, and what a crash left."""
+        await asyncio.gather(*(lane.shard.disown(self._dispatcher) for lane in self._lanes))
         reports = await asyncio.gather(*(lane.shard.peek() for lane in self._lanes))
         self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
         self._window = max(self._window, self.now_ms // WINDOW_MS, *(report.window for report in reports))

@@ -132,16 +132,11 @@ class Dispatcher:
             reply.fail(error)
 
     async def _lane(self, link: ShardLink) -> None:
-        """One shard's messages, for as long as the engine runs; a shard that comes back is asked what a crash left."""
-        known = False
+        """One shard's messages, for as long as the engine runs."""
         while not self._closing.is_set():
             try:
-                if not known:
-                    await link.disown(self._id)
-                    known = True
                 messages = await link.pull(self._id)
             except SegueError:
-                known = False
                 await asyncio.sleep(_PAUSE_S)
                 continue
             if messages:

@@ -153,6 +153,7 @@ class ShardServer:
                 self._tell(payload, reply, finishes)
             elif op == "outbox":
                 dispatcher, most = msgspec.msgpack.decode(payload)
+                self.shard.disown(dispatcher)
                 deadline = asyncio.get_running_loop().time() + _PULL_S
                 self._pulls.append((deadline, dispatcher, most, reply))
             else:

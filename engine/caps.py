@@ -8,10 +8,13 @@ what has time > now − window.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
 
+_KIND = attrgetter("channel", "tier", "action", "purpose", "category", "group")  # what the match of a cap may name
 _KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state
 
 
@@ -33,7 +36,19 @@ def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: 
 
 def covers(cap: Cap, place: Place) -> bool:
     """Whether a place counts under a cap."""
-    return all(getattr(place, field) in wanted for field, wanted in cap.match.items())
+    for field, wanted in cap.match.items():
+        if getattr(place, field) not in wanted:
+            return False
+    return True
+
+
+def over(catalog: Catalog, place: Place) -> tuple[Cap, ...]:
+    """The caps that count such a place, in the catalog's order; worked out once per catalog and kind of place."""
+    kind = _KIND(place)
+    found = catalog.caps_over.get(kind)
+    if found is None:
+        found = catalog.caps_over[kind] = tuple(cap for cap in catalog.caps if covers(cap, place))
+    return found
 
 
 def is_live(place: Place, now_ms: int) -> bool:
@@ -43,7 +58,7 @@ def is_live(place: Place, now_ms: int) -> bool:
 
 def is_capped(catalog: Catalog, place: Place) -> bool:
     """Whether any cap counts such a place."""
-    return any(covers(cap, place) for cap in catalog.caps)
+    return bool(over(catalog, place))
 
 
 def counted(profile: Profile, cap: Cap, now_ms: int) -> list[Place]:
@@ -52,17 +67,40 @@ def counted(profile: Profile, cap: Cap, now_ms: int) -> list[Place]:
     return [place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)]
 
 
-def full(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
-    """The first cap under which there is no room for `wanted`; None when it fits (an answer, not an error).
+class Count:
+    """Who holds the live places under each cap at one moment, counted in one pass: a decision asks for each of its
+    candidates."""
 
-    A place that `wanted` already holds does not stand in its own way.
-    """
-    for cap in catalog.caps:
-        if covers(cap, wanted):
-            taken = sum(place.ref != wanted.ref for place in counted(profile, cap, now_ms))
-            if taken >= cap.limit:
+    __slots__ = ("_catalog", "_refs")
+
+    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
+        self._catalog = catalog
+        self._refs: dict[str, list[str]] = {cap.id: [] for cap in catalog.caps}
+        for place in profile.places:
+            if is_live(place, now_ms):
+                for cap in over(catalog, place):
+                    if place.at_ms > now_ms - cap.per_ms:
+                        self._refs[cap.id].append(place.ref)
+
+    def full(self, wanted: Place) -> Cap | None:
+        """The first cap under which there is no room for `wanted`; None when it fits (an answer, not an error).
+
+        A place that `wanted` already holds does not stand in its own way.
+        """
+        for cap in over(self._catalog, wanted):
+            refs = self._refs[cap.id]
+            if len(refs) >= cap.limit and len(refs) - refs.count(wanted.ref) >= cap.limit:
                 return cap
-    return None
+        return None
+
+    def add(self, place: Place) -> None:
+        """A place has just been taken."""
+        for cap in over(self._catalog, place):
+            self._refs[cap.id].append(place.ref)
+
+    def taken(self, cap: Cap) -> int:
+        """How many places are taken under a cap."""
+        return len(self._refs[cap.id])
 
 
 def reserve(profile: Profile, place: Place) -> None:
@@ -85,14 +123,11 @@ def release(profile: Profile, ref: str) -> None:
 
 def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
     """The first cap that one more hand-over now would exceed, counted by what has really left or is leaving."""
-    for cap in catalog.caps:
-        if covers(cap, wanted):
-            since = now_ms - cap.per_ms
-            left = sum(
-                place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places
-            )
-            if left >= cap.limit:
-                return cap
+    for cap in over(catalog, wanted):
+        since = now_ms - cap.per_ms
+        left = sum(place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places)
+        if left >= cap.limit:
+            return cap
     return None
 
 

@@ -18,18 +18,22 @@ Windows go by event time: an event counts while its time > now − within.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+# ruff: noqa: SIM110  (conditions are the hot loop of every decision, and there a generator costs more than its test)
 
 if TYPE_CHECKING:
     from engine.catalog.compiled import Catalog
     from engine.profile import Profile
 
 _NOTHING: Mapping[str, Any] = {}
+_FACT = "$action."
 
 
 class View:
-    """What a condition may look at. `memo` keeps the answers of atoms that do not depend on the action."""
+    """What a condition may look at. `memo` keeps the answers of atoms, by what they read of the action."""
 
     __slots__ = ("action", "catalog", "context", "memo", "now_ms", "profile")
 
@@ -39,7 +43,7 @@ class View:
         self.now_ms = now_ms
         self.context = context
         self.action: Mapping[str, Any] = _NOTHING
-        self.memo: dict[int, bool] = {}
+        self.memo: dict[Hashable, bool] = {}
 
 
 Condition = Callable[[View], bool]
@@ -56,8 +60,16 @@ def build(tree: Mapping[str, Any] | None) -> Condition:
     """The predicate of a checked tree; None holds always."""
     if not tree:
         return always
-    ((word, body),) = tree.items()
-    return _BUILDERS[word](body)
+    spelled = repr(tree)
+    condition = _BUILT.get(spelled)
+    if condition is None:
+        ((word, body),) = tree.items()
+        condition = _BUILT[spelled] = _BUILDERS[word](body)
+    return condition
+
+
+# Equal trees are one predicate as long as a catalog holds it, so what many actions ask is answered once per view.
+_BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
 
 
 def build_where(paths: Mapping[str, Any] | None) -> Where:
@@ -67,9 +79,28 @@ def build_where(paths: Mapping[str, Any] | None) -> Where:
     pairs = [(tuple(path.split(".")), build_test(test)) for path, test in paths.items()]
 
     def where(properties: Mapping[str, Any], view: View) -> bool:
-        return all(any(test(value, view) for value in values_at(properties, path)) for path, test in pairs)
+        for path, test in pairs:
+            if not _any_at(properties, path, 0, test, view):
+                return False
+        return True
 
     return where
+
+
+def _any_at(data: Any, path: tuple[str, ...], depth: int, test: Test, view: View) -> bool:
+    """Whether any of `values_at(data, path[depth:])` passes; without a generator, as a window asks it of each event."""
+    if isinstance(data, (list, tuple)):
+        if not data:
+            return test(None, view)
+        for element in data:
+            if _any_at(element, path, depth, test, view):
+                return True
+        return False
+    if depth == len(path):
+        return test(data, view)
+    if isinstance(data, dict) and path[depth] in data:
+        return _any_at(data[path[depth]], path, depth + 1, test, view)
+    return test(None, view)
 
 
 def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
@@ -82,7 +113,7 @@ def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
             yield from values_at(element, path)
     elif not path:
         yield data
-    elif isinstance(data, Mapping) and path[0] in data:
+    elif isinstance(data, dict) and path[0] in data:
         yield from values_at(data[path[0]], path[1:])
     else:
         yield None
@@ -101,8 +132,8 @@ class Absent(Exception):
 
 
 def _operand(operand: Any) -> Callable[[View], Any]:
-    if isinstance(operand, str) and operand.startswith("$action."):
-        fact = operand.removeprefix("$action.")
+    if isinstance(operand, str) and operand.startswith(_FACT):
+        fact = operand.removeprefix(_FACT)
 
         def from_action(view: View) -> Any:
             value = view.action.get(fact)
@@ -169,12 +200,26 @@ OPERATORS = tuple(_OPERATORS)
 
 def _all(trees: list[Mapping[str, Any]]) -> Condition:
     parts = [build(tree) for tree in trees]
-    return lambda view: all(part(view) for part in parts)
+
+    def each(view: View) -> bool:
+        for part in parts:
+            if not part(view):
+                return False
+        return True
+
+    return each
 
 
 def _any(trees: list[Mapping[str, Any]]) -> Condition:
     parts = [build(tree) for tree in trees]
-    return lambda view: any(part(view) for part in parts)
+
+    def some(view: View) -> bool:
+        for part in parts:
+            if part(view):
+                return True
+        return False
+
+    return some
 
 
 def _not(tree: Mapping[str, Any]) -> Condition:
@@ -183,31 +228,45 @@ def _not(tree: Mapping[str, Any]) -> Condition:
 
 
 def _atom(condition: Condition, body: Any) -> Condition:
-    """The answer once per view where it depends on the view alone; false where a fact of the action is absent."""
-    if "$action." not in repr(body):
+    """The answer once per view and per facts of the action that it reads; false where one of them is absent."""
+    facts = _facts_in(body)
+    if not facts:
 
         def remembered(view: View) -> bool:
-            answer = view.memo.get(id(remembered))
+            answer = view.memo.get(remembered)
             if answer is None:
-                answer = view.memo[id(remembered)] = condition(view)
+                answer = view.memo[remembered] = condition(view)
             return answer
 
         return remembered
 
     def by_action(view: View) -> bool:
-        try:
-            return condition(view)
-        except Absent:
-            return False
+        key = (by_action, *[view.action.get(fact) for fact in facts])
+        answer = view.memo.get(key)
+        if answer is None:
+            try:
+                answer = condition(view)
+            except Absent:
+                answer = False
+            view.memo[key] = answer
+        return answer
 
     return by_action
+
+
+def _facts_in(body: Any) -> list[str]:
+    """The facts of the action that the operands of an atom name."""
+    if isinstance(body, str):
+        return [body.removeprefix(_FACT)] if body.startswith(_FACT) else []
+    parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
+    return sorted({fact for part in parts for fact in _facts_in(part)})
 
 
 def _named_value(body: Mapping[str, Any], data: Callable[[View], Any]) -> Condition:
     path = tuple(body["name"].split("."))
     tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
     test = build_test(tests)
-    return _atom(lambda view: any(test(value, view) for value in values_at(data(view), path)), body)
+    return _atom(lambda view: _any_at(data(view), path, 0, test, view), body)
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:

@@ -37,7 +37,8 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
         return "validity.unknown_action"
     send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
-    reason = pipeline.first_gate(turn, view, action, place)
+    count = caps.Count(turn.profile, turn.catalog, turn.now_ms)
+    reason = pipeline.first_gate(turn, view, action, place, count)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once

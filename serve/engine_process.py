@@ -94,8 +94,8 @@ class EngineProcess:
         from actors import cluster
 
         if ray.is_initialized():
-            # while Serve ends its controller, Ray reports that as a fault on stderr
-            with contextlib.redirect_stderr(io.StringIO()):
+            # while Serve ends its controller, Ray prints that as a fault
+            with contextlib.redirect_stdout(io.StringIO()):
                 ray_serve.shutdown()
                 if self._actors:
                     cluster.stop(self._actors)

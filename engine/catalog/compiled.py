@@ -163,7 +163,8 @@ class Journey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version."""
+    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version; `caps_over`
+    is filled by `engine.caps`: the caps that count a kind of place."""
 
     version: str  # 16 hex digits of the document's blake2b
     document: bytes  # canonical msgpack of {file: plain data}, templates included
@@ -187,6 +188,7 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
+    caps_over: dict[tuple[str, ...], tuple[Cap, ...]] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

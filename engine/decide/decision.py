@@ -26,9 +26,10 @@ def decide(turn: Turn, asked: Decide) -> None:
         if asked.placement in action.placements
     ]
     places = {action.id: place for action, place in wanted}
-    candidates = pipeline.choose(turn, turn.view(asked.context), wanted, asked.limit)
+    count = caps.Count(profile, turn.catalog, turn.now_ms)
+    candidates = pipeline.choose(turn, turn.view(asked.context), wanted, asked.limit, count)
     chosen = [candidate for candidate in candidates if candidate.outcome == "chosen"]
-    _note_receipt(turn, asked, decision_id, candidates)
+    _note_receipt(turn, asked, decision_id, candidates, count)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
         "profileId": profile.id,
@@ -64,12 +65,13 @@ def explain(turn: Turn, candidates: list[Candidate]) -> list[dict[str, Any]]:
 def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     """What would become of one action now, on each of its channels and placements. Changes nothing."""
     view = turn.view()
+    count = caps.Count(turn.profile, turn.catalog, turn.now_ms)
     rows = []
     for channel in action.channels:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
             wanted = caps.place_for(action, channel, "", turn.now_ms, placement=placement)
-            reason = pipeline.first_gate(turn, view, action, wanted)
+            reason = pipeline.first_gate(turn, view, action, wanted, count)
             rows.append(
                 {"channel": channel, "placement": placement or None, "wouldGo": reason is None, "reason": reason or ""}
             )
@@ -107,7 +109,7 @@ def _shown(turn: Turn, asked: Decide, candidate: Candidate, place: Place) -> dic
     }
 
 
-def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: list[Candidate]) -> None:
+def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: list[Candidate], count: caps.Count) -> None:
     chosen = [candidate.action.id for candidate in candidates if candidate.outcome == "chosen"]
     turn.note(
         "decision",
@@ -124,8 +126,6 @@ def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: list[
                 [candidate.action.id, candidate.outcome, candidate.reason, candidate.score, *candidate.terms]
                 for candidate in candidates
             ],
-            "caps": [
-                [cap.id, cap.limit, len(caps.counted(turn.profile, cap, turn.now_ms))] for cap in turn.catalog.caps
-            ],
+            "caps": [[cap.id, cap.limit, count.taken(cap)] for cap in turn.catalog.caps],
         },
     )

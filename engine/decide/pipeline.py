@@ -29,7 +29,7 @@ class Candidate:
     terms: tuple[float, float, float]
 
 
-def first_gate(turn: Turn, view: View, action: Action, wanted: Place) -> str | None:
+def first_gate(turn: Turn, view: View, action: Action, wanted: Place, count: caps.Count) -> str | None:
     """The reason of the first gate that removes `action` from `wanted.channel`, None when it may go."""
     if action.valid_from_ms is not None and turn.now_ms < action.valid_from_ms:
         return "validity.not_yet"
@@ -50,7 +50,7 @@ def first_gate(turn: Turn, view: View, action: Action, wanted: Place) -> str | N
     for rule in turn.catalog.suppressions:
         if rule.tier in (None, action.tier) and rule.when(view):
             return f"suppress.{rule.id}"
-    cap = caps.full(turn.profile, turn.catalog, wanted, turn.now_ms)
+    cap = count.full(wanted)
     return f"cap.{cap.id}" if cap else None
 
 
@@ -76,15 +76,18 @@ def rank(action: Action, points: float) -> tuple[int, float, str]:
     return TIER_RANK[action.tier], -points, action.id
 
 
-def choose(turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit: int) -> list[Candidate]:
+def choose(
+    turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit: int, count: caps.Count
+) -> list[Candidate]:
     """Every candidate with its outcome, the chosen ones first, in rank; each of those holds its place afterwards.
 
+    `count` is that of this turn, and is kept up to date.
     Places are taken one by one, in rank: two actions that share a cap with room for one are not both chosen.
     """
     passed: list[tuple[tuple[int, float, str], Candidate, Place]] = []
     dropped: list[Candidate] = []
     for action, place in wanted:
-        reason = first_gate(turn, view, action, place)
+        reason = first_gate(turn, view, action, place, count)
         points, terms = score(turn, action)
         if reason is None:
             passed.append((rank(action, points), Candidate(action, "chosen", "", points, terms), place))
@@ -96,17 +99,18 @@ def choose(turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit
     for _, candidate, place in passed:
         if len(chosen) == limit:
             beaten.append(replace(candidate, outcome="outranked", reason=f"outranked.{chosen[-1].action.id}"))
-        elif (cap := caps.full(turn.profile, turn.catalog, place, turn.now_ms)) is not None:
+        elif (cap := count.full(place)) is not None:
             dropped.append(replace(candidate, outcome="dropped", reason=f"cap.{cap.id}"))
         else:
-            _hold(turn, place)
+            _hold(turn, place, count)
             chosen.append(candidate)
     return chosen + beaten + dropped
 
 
-def _hold(turn: Turn, place: Place) -> None:
+def _hold(turn: Turn, place: Place, count: caps.Count) -> None:
     if caps.find(turn.profile, place.ref) is None and caps.is_capped(turn.catalog, place):
         caps.reserve(turn.profile, place)
+        count.add(place)
 
 
 def variant_of(turn: Turn, action: Action) -> Variant:

@@ -318,7 +318,7 @@ def test_a_ring_of_profiles_that_absorb_one_another_becomes_one_and_nothing_is_l
         world.engine.stage([ring[name].event("Aliased", kind="alias", previous_id=following)])
     for wait_ms in range(0, 60_000, 5_000):  # while all of them are on their way
         world.engine.stage([person.event("Page Viewed", at_ms=world.now_ms + wait_ms) for person in ring.values()])
-    world.drain()
+    world.advance(hours=3)
     assert len({person.id for person in ring.values()}) == 1
     survivor = ring["ada"].profile
     assert [event.name for event in survivor.history].count("Page Viewed") == 48
@@ -332,7 +332,7 @@ def test_two_addresses_that_claim_each_other_become_one():
     mail, phone = ("email", ADA), ("phone", "+4915112345678")
     named = [world.customer().event("Page Viewed", identifiers=pair) for pair in ((mail, phone), (phone, mail))]
     world.engine.stage(named)
-    world.drain()
+    world.advance(hours=3)
     assert [windows.shard.profiles for windows in world.engine.windows] in ([1, 0], [0, 1])
 
 
