@@ -58,9 +58,9 @@ class Outbox:
         return [entry for entry in self._entries.values() if entry.profile == profile]
 
     def ready(self, now_ms: int, most: int | None = None) -> list[Waiting]:
-        """What may be handed over now, in (profile, send) order."""
+        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much."""
         found = [entry for entry in self._entries.values() if not entry.dispatcher and entry.not_before_ms <= now_ms]
-        found.sort(key=lambda entry: (entry.profile, entry.send))
+        found.sort(key=lambda entry: (entry.not_before_ms, entry.profile, entry.send))
         return found[:most]
 
     def next_ms(self) -> int | None:

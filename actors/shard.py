@@ -75,6 +75,7 @@ class Shard:
         self._dirty: set[str] = set()
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
+        self.is_synced = True  # nothing is committed that a power cut could take back
         self._open()
 
     # -- opening and closing
@@ -234,16 +235,19 @@ class Shard:
             self.put_meta("sends", self.sends)
             self.put_meta("profiles", self.profiles)
             self._store.write(self._writes)
+            self.is_synced = False
         if sync:
-            self._store.sync()
+            self.sync()
         self._writes = {}
         self._dirty.clear()
         self._group.clear()
         self._cache.passivate(self._dirty)
 
     def sync(self) -> None:
-        """Make what was committed survive a power cut. May run in a thread of its own."""
-        self._store.sync()
+        """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
+        if not self.is_synced:
+            self._store.sync()
+            self.is_synced = True
 
     # -- reading
 

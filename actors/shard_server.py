@@ -134,7 +134,7 @@ class ShardServer:
             self._unpark(finishes)
         try:
             self.shard.commit(sync=False)
-            if is_durable:
+            if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
                 await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
         except NotReady as error:
             # nothing of the group is acknowledged; what it changed in memory must not be believed either

@@ -36,10 +36,7 @@ def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: 
 
 def covers(cap: Cap, place: Place) -> bool:
     """Whether a place counts under a cap."""
-    for field, wanted in cap.match.items():
-        if getattr(place, field) not in wanted:
-            return False
-    return True
+    return all(getattr(place, field) in wanted for field, wanted in cap.match.items())
 
 
 def over(catalog: Catalog, place: Place) -> tuple[Cap, ...]:

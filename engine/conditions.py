@@ -8,34 +8,34 @@ A tree is plain data, already checked and with durations in milliseconds (`engin
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test}}}
     {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}  {"suppression": id}
 
-A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
-less_than, exists`; several hold together. A path is dotted and starts at the event's properties (or the traits, or the
-context); one that leads through a list matches any element. `$action.x` is a fact of the action under decision; where
-it is absent, the atom that mentions it is false.
+`engine.value_tests` says what a test and a path are. `$action.x` is a fact of the action under decision; where it is
+absent, the atom that mentions it is false.
 
 Windows go by event time: an event counts while its time > now − within.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-# ruff: noqa: SIM110  (conditions are the hot loop of every decision, and there a generator costs more than its test)
+from engine.value_tests import ACTION_FACT, Absent, any_at, build_test, build_where
+
+# ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
 if TYPE_CHECKING:
     from engine.catalog.compiled import Catalog
-    from engine.profile import Profile
+    from engine.profile import Happened, Profile
 
 _NOTHING: Mapping[str, Any] = {}
-_FACT = "$action."
 
 
 class View:
     """What a condition may look at. `memo` keeps the answers of atoms, by what they read of the action."""
 
-    __slots__ = ("action", "catalog", "context", "memo", "now_ms", "profile")
+    __slots__ = ("_by_name", "_unsorted", "action", "catalog", "context", "memo", "now_ms", "profile")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
         self.profile = profile
@@ -44,11 +44,21 @@ class View:
         self.context = context
         self.action: Mapping[str, Any] = _NOTHING
         self.memo: dict[Hashable, bool] = {}
+        self._by_name: dict[str, list[Happened]] = {}
+        self._unsorted = -1  # how many of the oldest events are not in `_by_name` yet; -1 where nobody has asked
+
+    def events(self, name: str, since_ms: float) -> Sequence[Happened]:
+        """The events of that name, newest first: all with time > `since_ms`, perhaps older ones too."""
+        history = self.profile.history
+        left = self._unsorted if self._unsorted >= 0 else len(history)
+        while left and history[left - 1].at_ms > since_ms:
+            left -= 1
+            self._by_name.setdefault(history[left].name, []).append(history[left])
+        self._unsorted = left
+        return self._by_name.get(name, ())
 
 
 Condition = Callable[[View], bool]
-Test = Callable[[Any, View], bool]
-Where = Callable[[Mapping[str, Any], View], bool]
 
 
 def always(view: View) -> bool:
@@ -70,132 +80,6 @@ def build(tree: Mapping[str, Any] | None) -> Condition:
 
 # Equal trees are one predicate as long as a catalog holds it, so what many actions ask is answered once per view.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
-
-
-def build_where(paths: Mapping[str, Any] | None) -> Where:
-    """The predicate on an event's properties that all tests of `paths` hold."""
-    if not paths:
-        return lambda properties, view: True
-    pairs = [(tuple(path.split(".")), build_test(test)) for path, test in paths.items()]
-
-    def where(properties: Mapping[str, Any], view: View) -> bool:
-        for path, test in pairs:
-            if not _any_at(properties, path, 0, test, view):
-                return False
-        return True
-
-    return where
-
-
-def _any_at(data: Any, path: tuple[str, ...], depth: int, test: Test, view: View) -> bool:
-    """Whether any of `values_at(data, path[depth:])` passes; without a generator, as a window asks it of each event."""
-    if isinstance(data, (list, tuple)):
-        if not data:
-            return test(None, view)
-        for element in data:
-            if _any_at(element, path, depth, test, view):
-                return True
-        return False
-    if depth == len(path):
-        return test(data, view)
-    if isinstance(data, dict) and path[depth] in data:
-        return _any_at(data[path[depth]], path, depth + 1, test, view)
-    return test(None, view)
-
-
-def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """Every value that `path` leads to; a list on the way stands for each of its elements. None where there is
-    nothing."""
-    if isinstance(data, list | tuple):
-        if not data:
-            yield None
-        for element in data:
-            yield from values_at(element, path)
-    elif not path:
-        yield data
-    elif isinstance(data, dict) and path[0] in data:
-        yield from values_at(data[path[0]], path[1:])
-    else:
-        yield None
-
-
-def build_test(test: Any) -> Test:
-    """The predicate of one test on one value."""
-    if isinstance(test, Mapping):
-        parts = [_OPERATORS[word](_operand(operand)) for word, operand in test.items()]
-        return parts[0] if len(parts) == 1 else lambda value, view: all(part(value, view) for part in parts)
-    return _is_in(_operand(test)) if isinstance(test, list | tuple) else _is(_operand(test))
-
-
-class Absent(Exception):
-    """A `$action.` fact that the action does not have: the whole atom is false, however it is nested."""
-
-
-def _operand(operand: Any) -> Callable[[View], Any]:
-    if isinstance(operand, str) and operand.startswith(_FACT):
-        fact = operand.removeprefix(_FACT)
-
-        def from_action(view: View) -> Any:
-            value = view.action.get(fact)
-            if value is None:
-                raise Absent
-            return value
-
-        return from_action
-    if isinstance(operand, list | tuple):
-        members = [_operand(member) for member in operand]
-        return lambda view: [member(view) for member in members]
-    return lambda view: operand
-
-
-def _same(value: Any, other: Any) -> bool:
-    # True is 1 in Python, but not in YAML or JSON
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
-
-
-def _is(get: Callable[[View], Any]) -> Test:
-    return lambda value, view: _same(value, get(view))
-
-
-def _is_in(get: Callable[[View], Any]) -> Test:
-    return lambda value, view: any(_same(value, other) for other in get(view))
-
-
-def _negated(make: Callable[[Callable[[View], Any]], Test]) -> Callable[[Callable[[View], Any]], Test]:
-    def build_negated(get: Callable[[View], Any]) -> Test:
-        test = make(get)
-        return lambda value, view: not test(value, view)
-
-    return build_negated
-
-
-def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Callable[[View], Any]], Test]:
-    def build_comparison(get: Callable[[View], Any]) -> Test:
-        def test(value: Any, view: View) -> bool:
-            if value is None or isinstance(value, bool):
-                return False
-            try:
-                return holds(value, get(view))
-            except TypeError:  # a text where the catalog expects a number says nothing, and is no reason to fail a turn
-                return False
-
-        return test
-
-    return build_comparison
-
-
-_OPERATORS: dict[str, Callable[[Callable[[View], Any]], Test]] = {
-    "is": _is,
-    "not": _negated(_is),
-    "in": _is_in,
-    "not_in": _negated(_is_in),
-    "at_least": _compare(lambda value, bound: bool(value >= bound)),
-    "at_most": _compare(lambda value, bound: bool(value <= bound)),
-    "more_than": _compare(lambda value, bound: bool(value > bound)),
-    "less_than": _compare(lambda value, bound: bool(value < bound)),
-    "exists": lambda get: lambda value, view: (value is not None) == get(view),
-}
-OPERATORS = tuple(_OPERATORS)
 
 
 def _all(trees: list[Mapping[str, Any]]) -> Condition:
@@ -257,7 +141,7 @@ def _atom(condition: Condition, body: Any) -> Condition:
 def _facts_in(body: Any) -> list[str]:
     """The facts of the action that the operands of an atom name."""
     if isinstance(body, str):
-        return [body.removeprefix(_FACT)] if body.startswith(_FACT) else []
+        return [body.removeprefix(ACTION_FACT)] if body.startswith(ACTION_FACT) else []
     parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
     return sorted({fact for part in parts for fact in _facts_in(part)})
 
@@ -266,7 +150,7 @@ def _named_value(body: Mapping[str, Any], data: Callable[[View], Any]) -> Condit
     path = tuple(body["name"].split("."))
     tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
     test = build_test(tests)
-    return _atom(lambda view: _any_at(data(view), path, 0, test, view), body)
+    return _atom(lambda view: any_at(data(view), path, 0, test, view), body)
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:
@@ -278,19 +162,19 @@ def _context(body: Mapping[str, Any]) -> Condition:
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
-    name, within = body["name"], body.get("within")
+    name, within = body["name"], body.get("within", inf)
     bounds = body.get("count") or {"at_least": 1}
     least, most = bounds.get("at_least", 0), bounds.get("at_most")
     where = build_where(body.get("where"))
     enough = least if most is None else most + 1
 
     def happened(view: View) -> bool:
-        since = view.now_ms - within if within is not None else None
+        since_ms = view.now_ms - within
         count = 0
-        for event in reversed(view.profile.history):
-            if since is not None and event.at_ms <= since:
+        for event in view.events(name, since_ms):
+            if event.at_ms <= since_ms:
                 break
-            if event.name == name and where(event.properties, view):
+            if where(event.properties, view):
                 count += 1
                 if count >= enough:
                     break

@@ -12,6 +12,7 @@ A document is plain data by file name, as `configs/` has it, templates as text u
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final, Protocol, TypeVar
@@ -57,6 +58,7 @@ class _Identified(Protocol):
 
 
 Part = TypeVar("Part", bound=_Identified)
+Grouped = TypeVar("Grouped")
 FileModel = TypeVar("FileModel", bound=Model)
 
 
@@ -99,6 +101,11 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
     policies = _file(models, "policies.yaml", schema.Policies)
     consent = _file(models, "consent.yaml", schema.Consent)
     space = policies.workspace
+    actions = _by_id(_action(each, space) for _, each in of_kind(models, schema.Action))
+    journeys = _by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey))
+    stops = tuple(
+        compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
+    )
     return Catalog(
         version=version_of(document_bytes),
         document=document_bytes,
@@ -118,15 +125,16 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             for name, each in consent.purposes.items()
         },
         consent_events=frozenset(consent.events),
-        actions=_by_id(_action(each, space) for _, each in of_kind(models, schema.Action)),
-        journeys=_by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey)),
+        actions=actions,
+        shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
+        journeys=journeys,
+        entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
         caps=tuple(_cap(each) for each in policies.caps),
         suppressions=tuple(
             compiled.Suppression(each.id, each.tier, build(tree_of(each.when))) for each in policies.suppress
         ),
-        stops=tuple(
-            compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
-        ),
+        stops=stops,
+        stops_on=_grouped((rule.on.event, rule) for rule in stops),
         segments={
             name: build(tree_of(each))
             for name, each in _file(models, "segments.yaml", schema.Segments).segments.items()
@@ -147,6 +155,14 @@ def _file(models: Models, name: str, kind: type[FileModel]) -> FileModel:
 
 def _by_id(parts: Iterable[Part]) -> dict[str, Part]:
     return {part.id: part for part in sorted(parts, key=lambda part: part.id)}
+
+
+def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, ...]]:
+    """The values by their key, in the order in which they come."""
+    groups: defaultdict[str, list[Grouped]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _channel(channel: schema.Channel) -> compiled.Channel:

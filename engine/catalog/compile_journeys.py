@@ -20,7 +20,8 @@ from pydantic import BaseModel
 from engine.catalog import schema_journeys as written
 from engine.catalog.compiled import Journey, Step, StopRule, Trigger
 from engine.catalog.schema_grammar import tree_of
-from engine.conditions import Condition, build, build_where
+from engine.conditions import Condition, build
+from engine.value_tests import build_where
 
 _END: Final = -1  # stands for `len(steps)` until that is known
 

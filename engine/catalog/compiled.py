@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.conditions import Condition, Where
+from engine.conditions import Condition
+from engine.value_tests import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event by name, with tests on its properties (made by `engine.conditions.build_where`)."""
+    """An event by name, with tests on its properties (made by `engine.value_tests.build_where`)."""
 
     event: str
     where: Where
@@ -179,10 +180,13 @@ class Catalog:
     purposes: Mapping[str, Purpose]
     consent_events: frozenset[str]  # track events that carry consent: {purpose, channel, granted}
     actions: Mapping[str, Action]  # sorted by id
+    shown_at: Mapping[str, tuple[Action, ...]]  # the same by placement
     journeys: Mapping[str, Journey]  # sorted by id
+    entered_by: Mapping[str, tuple[Journey, ...]]  # the same by the event that triggers them
     caps: tuple[Cap, ...]
     suppressions: tuple[Suppression, ...]
     stops: tuple[StopRule, ...]
+    stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     segments: Mapping[str, Condition]
     sources: Mapping[str, str]  # name of a source → its channel
     templates: Mapping[str, str]

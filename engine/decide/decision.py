@@ -20,11 +20,7 @@ def decide(turn: Turn, asked: Decide) -> None:
     """Choose (which reserves a place for each capped action that is returned), note the receipt, answer."""
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
-    wanted = [
-        (action, _place(turn, asked, action, decision_id))
-        for action in turn.catalog.actions.values()
-        if asked.placement in action.placements
-    ]
+    wanted = _wanted(turn, asked, decision_id)
     places = {action.id: place for action, place in wanted}
     count = caps.Count(profile, turn.catalog, turn.now_ms)
     candidates = pipeline.choose(turn, turn.view(asked.context), wanted, asked.limit, count)
@@ -78,19 +74,26 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     return rows
 
 
-def _place(turn: Turn, asked: Decide, action: Action, decision_id: str) -> Place:
-    """The place that this action still holds here (a page reload costs nothing), else a new one."""
+def _wanted(turn: Turn, asked: Decide, decision_id: str) -> list[tuple[Action, Place]]:
+    """The actions of the placement, each with the place that it still holds here (a page reload costs nothing), else a
+    new one."""
+    held: dict[str, Place] = {}
     for place in turn.profile.places:
-        if place.placement == asked.placement and place.action == action.id and place.expires_ms > turn.now_ms:
-            return place
-    return caps.place_for(
-        action,
-        asked.channel,
-        f"{decision_id}.{action.id}",
-        turn.now_ms,
-        placement=asked.placement,
-        expires_ms=turn.now_ms + turn.catalog.reserve_ms,
-    )
+        if place.placement == asked.placement and place.expires_ms > turn.now_ms:
+            held.setdefault(place.action, place)
+    expires_ms = turn.now_ms + turn.catalog.reserve_ms
+    wanted = []
+    for action in turn.catalog.shown_at.get(asked.placement, ()):
+        place = held.get(action.id) or caps.place_for(
+            action,
+            asked.channel,
+            f"{decision_id}.{action.id}",
+            turn.now_ms,
+            placement=asked.placement,
+            expires_ms=expires_ms,
+        )
+        wanted.append((action, place))
+    return wanted
 
 
 def _shown(turn: Turn, asked: Decide, candidate: Candidate, place: Place) -> dict[str, Any]:

@@ -8,7 +8,7 @@ B4).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Variant
@@ -18,8 +18,7 @@ from engine.turn_state import Turn
 from engine.vocabulary import TIER_RANK, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An action and what became of it. `terms` are the factors of the score."""
 
     action: Action
@@ -98,9 +97,9 @@ def choose(
     beaten: list[Candidate] = []
     for _, candidate, place in passed:
         if len(chosen) == limit:
-            beaten.append(replace(candidate, outcome="outranked", reason=f"outranked.{chosen[-1].action.id}"))
+            beaten.append(candidate._replace(outcome="outranked", reason=f"outranked.{chosen[-1].action.id}"))
         elif (cap := count.full(place)) is not None:
-            dropped.append(replace(candidate, outcome="dropped", reason=f"cap.{cap.id}"))
+            dropped.append(candidate._replace(outcome="dropped", reason=f"cap.{cap.id}"))
         else:
             _hold(turn, place, count)
             chosen.append(candidate)

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from engine import caps, sends
 from engine.catalog.compiled import Journey, Step
-from engine.conditions import values_at
 from engine.decide import pipeline
 from engine.profile import Happened, Run
 from engine.turn_state import Turn
+from engine.value_tests import values_at
 from engine.vocabulary import DAY_MS, TIER_RANK
 
 _HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it

@@ -8,19 +8,19 @@ parked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from engine import sends
 from engine.catalog.compiled import Catalog, Step, StopRule
 from engine.profile import Happened, Run
 from engine.turn_state import Turn
 
 
-def rules_for(catalog: Catalog, run: Run) -> Iterable[StopRule]:
-    """The stop rules that a run is under: the global ones of today's catalog and its journey's own."""
+def rules_for(catalog: Catalog, run: Run, event: str) -> list[StopRule]:
+    """The stop rules on an event that a run is under: the global ones of today's catalog and its journey's own."""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
-    yield from (rule for rule in catalog.stops if rule.tier in (None, run.tier))
-    yield from journey.stops if journey else ()
+    rules = [rule for rule in catalog.stops_on.get(event, ()) if rule.tier in (None, run.tier)]
+    if journey is not None:
+        rules += [rule for rule in journey.stops if rule.on.event == event]
+    return rules
 
 
 def apply(turn: Turn, event: Happened) -> None:
@@ -28,8 +28,8 @@ def apply(turn: Turn, event: Happened) -> None:
     view = turn.view()
     for run in _unfinished(turn):
         if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
-            for rule in rules_for(turn.catalog, run):
-                if rule.on.event == event.name and rule.on.where(event.properties, view):
+            for rule in rules_for(turn.catalog, run, event.name):
+                if rule.on.where(event.properties, view):
                     _stop(turn, run, f"stop.{rule.id}", event)
                     break
 
@@ -77,15 +77,12 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
     What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
     view = turn.view()
-    rules = list(rules_for(turn.catalog, run))
-    names = {rule.on.event for rule in rules}
     for event in reversed(turn.profile.history):
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
-        if event.name in names and not _is_trigger(event, run):
-            for rule in rules:
-                if rule.on.event == event.name and rule.on.where(event.properties, view):
-                    return f"stop.{rule.id}", event
+        for rule in rules_for(turn.catalog, run, event.name):
+            if rule.on.where(event.properties, view) and not _is_trigger(event, run):
+                return f"stop.{rule.id}", event
     return None
 
 

@@ -16,9 +16,8 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
         return []
     view = turn.view()
     started = []
-    for journey in turn.catalog.journeys.values():
-        trigger = journey.trigger
-        if trigger.event != event.name or not trigger.where(event.properties, view) or not journey.when(view):
+    for journey in turn.catalog.entered_by.get(event.name, ()):
+        if not journey.trigger.where(event.properties, view) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)
         if _may_enter(turn, journey, key):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
-from engine.conditions import View, build_where
+from engine.conditions import View, build
 from engine.profile import ConsentRecord, Happened, Profile, TraitValue
+from engine.value_tests import any_at, build_where, values_at
 from engine.vocabulary import DAY_MS
 
 NOW_MS = 100 * DAY_MS
+EMPTY = compile_document({})
 
 TRAITS = {"country": "AT", "age": 41, "vip": True, "tags": ["new", "gold"], "address": {"city": "Wien"}, "empty": []}
 HISTORY = [  # days ago, name, properties
@@ -162,3 +164,28 @@ _atoms = st.sampled_from([condition for condition, _ in SENTENCES])
 @given(st.lists(_atoms, min_size=1, max_size=4))
 def test_not_all_is_any_not(conditions: list[dict[str, Any]]) -> None:
     assert _holds({"not": {"all": conditions}}) is _holds({"any": [{"not": condition} for condition in conditions]})
+
+
+def test_equal_conditions_are_one_and_still_answer_for_each_action():
+    viewed = _event("Product Viewed", where={"category": "$action.category"})
+    assert build(viewed) is build(dict(viewed))
+    view = View(_customer(), _catalog(viewed), NOW_MS)
+    answers = []
+    for category in ("shoes", "kids", None, "shoes"):
+        view.action = {"category": category} if category else {}
+        answers.append(build(viewed)(view))
+    assert answers == [True, False, False, True]
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(0, 2),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    ),
+    st.lists(st.sampled_from("ab"), max_size=3).map(tuple),
+    st.none() | st.integers(0, 2),
+)
+def test_some_value_at_a_path_passes_when_one_of_them_does(data: Any, path: tuple[str, ...], wanted: int | None):
+    view = View(Profile("p"), EMPTY, NOW_MS)
+    passes = any_at(data, path, 0, lambda value, _: value == wanted, view)
+    assert passes == any(value == wanted for value in values_at(data, path))

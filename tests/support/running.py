@@ -32,6 +32,7 @@ SEGUE = Path(sys.executable).with_name("segue")
 WRITE_KEY, SERVER_KEY = "wk-of-these-tests", "sk-of-these-tests"
 READY_S = 90.0
 STOP_S = 30.0
+LINGER_S = 5.0  # for processes of a tree whose front process has ended
 COMMAND_S = 60.0
 _POLL_S = 0.05
 
@@ -157,8 +158,8 @@ class Engine:
         self.family = _family(self._process)
         return self
 
-    def stop(self) -> tuple[int, float, list[psutil.Process]]:
-        """Ctrl-C. The exit code, the seconds that it took, and what of its processes is still there (and is ended)."""
+    def stop(self) -> tuple[int, float, list[str]]:
+        """Ctrl-C. The exit code, the seconds until all is gone, and what of its processes stays (and is ended)."""
         assert self._process is not None
         self.family = _family(self._process) or self.family
         began_s = time.monotonic()
@@ -166,9 +167,10 @@ class Engine:
             self._process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S)
+        _, staying = psutil.wait_procs(self.family, timeout=LINGER_S)
         took_s = time.monotonic() - began_s
-        _, left = psutil.wait_procs(self.family, timeout=2)
-        _end(left)
+        left = [_name(process) for process in staying]
+        _end(staying)
         return self._process.wait(), took_s, left
 
     def kill(self) -> None:
@@ -180,11 +182,10 @@ class Engine:
         self._process.wait()
 
     def close(self) -> None:
-        """At the end of a test, whatever happened in it: nothing of this engine runs on."""
+        """At the end of a test, whatever happened in it: nothing of this engine runs on. Quick, so not gentle."""
         self.server.close()
         self.web.close()
-        if self._process is not None and self._process.poll() is None:
-            self.stop()
+        self.kill()
         _end(process for process in self.family if process.is_running())
 
     def _is_ready(self) -> bool:
@@ -274,6 +275,13 @@ def _family(process: subprocess.Popen[Any]) -> list[psutil.Process]:
         return [front, *front.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:120]
+    except psutil.NoSuchProcess:
+        return f"{process.pid}, gone by now"
 
 
 def _end(processes: Iterable[psutil.Process]) -> None:

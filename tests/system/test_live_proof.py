@@ -38,7 +38,7 @@ class Past:
     buyers: set[str]
     profiles: dict[str, dict[str, Any]]
     status: dict[str, Any]
-    stopped: tuple[int, float, list[psutil.Process]]
+    stopped: tuple[int, float, list[str]]
     journal: dict[str, list[Any]]  # the inputs of each user's turns, in order
 
 
@@ -70,7 +70,6 @@ def test_whoever_bought_before_the_reminder_was_let_go_has_no_mail_and_everybody
         in_time = bool(bought) and not (let_go and let_go[0] < bought[0])
         overtaken += bool(bought) and not in_time
         assert len(past.mailbox.to(f"{user}@shop.example")) == (0 if in_time else 1), (user, turns)
-    print("DEBUG overtaken", overtaken, "of", len(past.buyers))
     assert len(past.buyers) - overtaken >= PEOPLE // 3, "nobody bought in time"
 
 
