@@ -153,6 +153,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "channel": entry.channel,
         "source": entry.source,
         "journey": entry.journey,
+        "run": entry.run,
         "step": entry.step,
         "action": entry.action,
         "outcome": entry.outcome,

@@ -25,7 +25,7 @@ class Conversion:
     bought: Row
     stops: list[Row]
     withdrawn: list[Row]
-    promotional_mails: int  # of the withdrawn runs, in the mailbox, from that turn on
+    late_mails: int  # of the stopped runs in the mailbox, decided or withdrawn in that turn or later
 
     @property
     def across(self) -> bool:
@@ -77,34 +77,27 @@ def conversions(people: list[Person], mailbox: Mailbox) -> list[Conversion]:
 
 
 def _conversions_of(person: Person, mailbox: Mailbox) -> list[Conversion]:
-    found = []
+    found: list[Conversion] = []
     for stop in [row for row in person.entries if row["kind"] == "stop" and row.get("reason") == "stop.purchase"]:
         same_turn = [row for row in person.entries if row["at"] == stop["at"]]
         bought = next((row for row in person.entries if row.get("messageId") == stop.get("messageId")), None)
-        withdrawn = [row for row in same_turn if row["kind"] == "send" and row.get("outcome") == "withdrawn"]
         if bought is None or bought["kind"] != "event" or any(known.bought is bought for known in found):
             continue
         stops = [row for row in same_turn if row["kind"] == "stop"]
-        sends = {row["detail"].get("send") for row in withdrawn if "detail" in row}
-        mails = [mail for mail in mailbox.of(person.address) if mail.send_id in sends]
-        found.append(Conversion(person.user, person.address, bought, stops, withdrawn, len(mails)))
+        withdrawn = [row for row in same_turn if row["kind"] == "send" and row.get("outcome") == "withdrawn"]
+        late = _mails_after(person, {row.get("run") for row in stops}, stop["at"], mailbox)
+        found.append(Conversion(person.user, person.address, bought, stops, withdrawn, late))
     return found
 
 
-def mails_of_stopped_runs(people: list[Person], mailbox: Mailbox) -> int:
-    """How many mails the mailbox holds that a run sent after it was stopped. The promise is that there is none."""
-    late = 0
-    for person in people:
-        stopped = {
-            (row["journey"], row["at"])
-            for row in person.entries
-            if row["kind"] == "stop" and row.get("outcome") == "stopped"
-        }
-        ids = {mail.send_id for mail in mailbox.of(person.address)}
-        for row in person.entries:
-            is_mail = row["kind"] == "send" and row.get("outcome") == "withdrawn"
-            late += is_mail and row.get("detail", {}).get("send") in ids and (row["journey"], row["at"]) in stopped
-    return late
+def _mails_after(person: Person, runs: set[str | None], at: str, mailbox: Mailbox) -> int:
+    """How many mails of some runs are in the mailbox that were decided or withdrawn at `at` or later."""
+    sends = {
+        row.get("detail", {}).get("send")
+        for row in person.entries
+        if row["kind"] == "send" and row.get("run") in runs and row["at"] >= at and row.get("outcome") != "sent"
+    }
+    return sum(mail.send_id in sends for mail in mailbox.of(person.address))
 
 
 def telling_decision(client: EngineClient, users: Iterable[str], placement: str) -> Row | None:

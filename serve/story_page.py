@@ -89,7 +89,7 @@ def decision_table(console: Console, who: str, placement: str, decision: dict[st
     console.print(table)
 
 
-def the_proof(console: Console, found: list[Conversion], late: int, people: int, mailbox: Mailbox) -> None:
+def the_proof(console: Console, found: list[Conversion], people: int, mailbox: Mailbox) -> None:
     """Who bought, where and when; what was withdrawn in that same turn; what the mailbox holds."""
     heading(console, "The proof")
     console.print("Who converts is out of the e-mail journey before the next message could leave.")
@@ -107,12 +107,12 @@ def the_proof(console: Console, found: list[Conversion], late: int, people: int,
                 f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})"
             )
         mails = mailbox.of(one.address)
-        console.print(f"  mailbox    {one.promotional_mails} of what was withdrawn, {len(mails)} other mails in all")
-    steps = sum(len(one.withdrawn) for one in found)
+        console.print(f"  mailbox    {one.late_mails} of the stopped journeys from then on, {len(mails)} mails in all")
+    steps, late = sum(len(one.withdrawn) for one in found), sum(one.late_mails for one in found)
     console.print()
     console.print(
         f"Among {people:,} customers: {len(found):,} purchases ended journeys, {steps:,} steps and messages were "
-        f"withdrawn, and [bold]{late}[/] of these are in the mailbox."
+        f"withdrawn, and the mailbox holds [bold]{late}[/] mails that a stopped journey sent from then on."
     )
 
 

@@ -62,8 +62,7 @@ def _tell(console: Console, client: EngineClient, mailbox: Mailbox, files: list[
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
     story_page.one_decision(console, story.telling_decision(client, users[:_DECISIONS], _PLACEMENT))
-    found = story.conversions(people, mailbox)
-    story_page.the_proof(console, found, story.mails_of_stopped_runs(people, mailbox), len(people), mailbox)
+    story_page.the_proof(console, story.conversions(people, mailbox), len(people), mailbox)
 
 
 def _some_users(files: list[Path]) -> list[str]:
