@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from actors.dispatcher import Dispatcher
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.store import RocksStore
+from actors.vault import FileVault
 from actors.windows import Windows
 from engine.catalog.compile import compile_bytes
 from engine.errors import SegueError
@@ -41,6 +42,9 @@ class Plan:
     catalog: bytes  # the document; compiled where it is needed
     id_key: bytes
     stores: tuple[str, ...]
+    vault: str  # the folder of the key files
+    vault_base: int  # shard n makes its keys in file `vault_base` + n
+    engine_key: bytes = field(repr=False)
     sockets: str  # a short runtime directory of mode 0700
     is_replay: bool
     public_url: str
@@ -136,7 +140,8 @@ class ProfileShard:
         plan, number = self._plan, self._number
         catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
         clock = ReplayClock() if plan.is_replay else WallClock()
-        shard = Shard(number, RocksStore(Path(plan.stores[number])), catalog, clock)
+        vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number)
+        shard = Shard(number, RocksStore(Path(plan.stores[number])), catalog, clock, vault=vault)
         windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
         sockets = plan.shard_sockets()
         return ShardServer(shard, sockets[number], sockets, windows=windows)

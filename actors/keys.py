@@ -21,6 +21,8 @@ FAMILIES = (
     "messages",
     "staged",
     "dead",
+    "keyring",
+    "snapshots",
 )
 
 
@@ -69,8 +71,13 @@ def message_key(sender: str, seq: int) -> bytes:
     return profile_key(sender) + seq.to_bytes(4)
 
 
+def journal_key(profile: str, number: int) -> bytes:
+    """Sorts by profile, then by the order in which its shard took its inputs; of a snapshot too."""
+    return profile_key(profile) + number.to_bytes(8)
+
+
 def number_key(number: int) -> bytes:
-    """A position in the journal, the dead letters or the staged inputs."""
+    """A position in the dead letters."""
     return number.to_bytes(8)
 
 

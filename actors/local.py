@@ -14,6 +14,7 @@ from actors.conductor import Conductor
 from actors.placement import shard_of
 from actors.shard import Observer, Shard
 from actors.store import MemoryStore, Store
+from actors.vault import Vault
 from actors.windows import Outcome, Report, Span, Windows
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
@@ -59,13 +60,15 @@ class LocalEngine:
         stores: list[Store] | None = None,
         observer: Observer | None = None,
         provider: Provider | None = None,
+        vaults: list[Vault] | None = None,
     ) -> None:
         self.catalog = catalog
         self._provider = provider or (lambda message: "sent")
         self.windows = []
         for number, store in enumerate(stores or [MemoryStore() for _ in range(shards)]):
             clock = ReplayClock()
-            self.windows.append(Windows(Shard(number, store, catalog, clock, observer=observer), clock))
+            vault = vaults[number] if vaults else None
+            self.windows.append(Windows(Shard(number, store, catalog, clock, vault=vault, observer=observer), clock))
         lanes = [LocalShard(windows) for windows in self.windows]
         epoch = max(windows.shard.epoch for windows in self.windows)  # what a former one was handing over is unknown
         self.conductor = Conductor(lanes, self.number_of, self._hand_over, f"{DISPATCHER}.{epoch}")

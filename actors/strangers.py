@@ -6,10 +6,11 @@ had none, and the sealed entries of the receipt.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from actors import keys
-from actors.store import Store
 from engine import codec, once
 
 _TIME_BYTES = 8
@@ -23,10 +24,10 @@ def record(
     return key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes]))
 
 
-def expired(store: Store, now_ms: int) -> list[tuple[str, bytes]]:
+def expired(records: Iterable[tuple[bytes, bytes]], now_ms: int) -> list[tuple[str, bytes]]:
     """What can be deleted, as (family, key): receipts older than a day, and the request ids that go with them."""
     found = []
-    for key, value in store.scan("strangers"):
+    for key, value in records:
         if int.from_bytes(key[:_TIME_BYTES]) > now_ms - once.REQUEST_KEPT_MS:
             break
         seen_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))

@@ -10,19 +10,22 @@ from pathlib import Path
 import msgspec
 
 from actors import keys
-from actors.store import RocksStore, Store
+from actors.batch import Batch
+from actors.store import RocksStore
+from actors.vault import Vault
 from engine import audit, codec
 from engine.errors import Corrupt
 from engine.profile import Profile, Tombstone
 
 
-def verify(paths: Sequence[Path]) -> tuple[list[str], dict[str, int]]:
+def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
     """Every fault as `shard: record: message`, and how much was looked at. UsageError while an engine runs there."""
     faults: list[str] = []
     seen = dict.fromkeys(("profiles", "tombstones", "audit entries", "timers", "sends", "journal records"), 0)
-    stores = [RocksStore(path) for path in paths]
+    stores: list[Batch] = []
     try:
-        everybody = {keys.profile_of(key) for store in stores for key, _ in store.scan("state")}
+        stores += [Batch(RocksStore(path), vault) for path in paths]
+        everybody = {keys.profile_of(key) for store in stores for key, _ in store.committed("state")}
         for path, store in zip(paths, stores, strict=True):
             faults += [f"{path.name}: {fault}" for fault in _of_shard(store, everybody, seen)]
     finally:
@@ -31,15 +34,15 @@ def verify(paths: Sequence[Path]) -> tuple[list[str], dict[str, int]]:
     return faults, seen
 
 
-def _of_shard(store: Store, everybody: set[str], seen: dict[str, int]) -> Iterator[str]:
+def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterator[str]:
     timers: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
-    for key, _ in store.scan("timers"):
+    for key, _ in store.committed("timers"):
         due_ms, profile, run, generation = keys.timer_parts(key)
         timers[profile].add((due_ms, run, generation))
     outbox: dict[str, set[str]] = defaultdict(set)
-    for key, _ in store.scan("outbox"):
+    for key, _ in store.committed("outbox"):
         outbox[keys.profile_of(key)].add(key[keys.PROFILE_BYTES :].hex())
-    for key, raw in store.scan("state"):
+    for key, raw in store.committed("state"):
         name = keys.profile_of(key)
         try:
             record = codec.decode_record(raw, name)
@@ -58,7 +61,7 @@ def _of_shard(store: Store, everybody: set[str], seen: dict[str, int]) -> Iterat
 
 
 def _of_profile(
-    store: Store, profile: Profile, timers: set[tuple[int, str, int]], outbox: set[str], seen: dict[str, int]
+    store: Batch, profile: Profile, timers: set[tuple[int, str, int]], outbox: set[str], seen: dict[str, int]
 ) -> Iterator[str]:
     if not profile.moving_to:
         pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
@@ -70,7 +73,7 @@ def _of_profile(
         seen["timers"] += len(timers)
         seen["sends"] += len(outbox)
     chains: dict[bytes, list[bytes]] = defaultdict(list)
-    for key, value in store.scan("audit", keys.profile_key(profile.id)):
+    for key, value in store.committed("audit", keys.profile_key(profile.id)):
         chains[key[keys.PROFILE_BYTES : keys.PROFILE_BYTES + 4]].append(value)
         seen["audit entries"] += 1
     for origin, records in chains.items():
@@ -81,19 +84,14 @@ def _of_profile(
     head = audit.open_entry(own[-1])[0] if own else b""
     if len(own) != profile.audit_seq or head != profile.audit_head:
         yield f"{profile.id}: its audit chain does not end where the profile says"
-    for _, value in store.scan("history", keys.profile_key(profile.id)):
+    for _, value in store.committed("history", keys.profile_key(profile.id)):
         codec.decode_happened(value)
 
 
-def _of_journal(store: Store, seen: dict[str, int]) -> Iterator[str]:
-    expected: int | None = None
-    for key, value in store.scan("journal"):
-        number = int.from_bytes(key)
-        if expected is not None and number < expected:
-            yield f"journal: record {number} is out of order"
-        expected = number + 1
+def _of_journal(store: Batch, seen: dict[str, int]) -> Iterator[str]:
+    for key, value in store.committed("journal"):
         try:
-            codec.decode_input(msgspec.msgpack.decode(codec.unseal(value, "journal"))[3])
+            codec.decode_input(msgspec.msgpack.decode(codec.unseal(value, "journal"))[2])
         except (Corrupt, msgspec.MsgspecError) as error:
-            yield f"journal: record {number} cannot be read: {error}"
+            yield f"{keys.profile_of(key)}: journal record {key[keys.PROFILE_BYTES :].hex()} cannot be read: {error}"
         seen["journal records"] += 1

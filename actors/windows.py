@@ -100,7 +100,7 @@ class Windows:
             self._number += 1
             key = keys.staged_key(max(0, at_ms), self._number)
             packed = msgspec.msgpack.encode([profile, codec.encode_input(told)])
-            self.shard.put("staged", key, codec.seal(packed))
+            self.shard.batch.put("staged", key, codec.seal(packed), profile)
             self._staged.append(_Staged(key, profile, told))
         waiting = self._staged[self._position :]
         waiting.sort(key=lambda item: item.key)
@@ -207,7 +207,7 @@ class Windows:
     def _tell_staged(self, staged: _Staged) -> None:
         waiting = self._parked.get(staged.profile)
         if waiting is None and self.shard.tell_or_forward(staged.profile, staged.told):
-            self.shard.put("staged", staged.key, None)
+            self.shard.batch.put("staged", staged.key, None)
         else:
             self._parked.setdefault(staged.profile, []).append(staged)
 
@@ -216,7 +216,7 @@ class Windows:
         for profile in self.shard.unparked:
             waiting = self._parked.pop(profile, [])
             while waiting and self.shard.tell_or_forward(profile, waiting[0].told):
-                self.shard.put("staged", waiting.pop(0).key, None)
+                self.shard.batch.put("staged", waiting.pop(0).key, None)
             if waiting:  # it is on its way again
                 self._parked[profile] = waiting
         self.shard.unparked.clear()

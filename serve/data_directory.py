@@ -1,8 +1,9 @@
 """The directory that an engine keeps everything in: its lock, its secrets, its shards.
 
-LOCK          held by the engine that runs here; a dead engine holds nothing engine.json   format, number of shards,
-kind of clock: fixed at the first start id.key        the workspace's secret for ids and tokens, mode 0600 keys.json
-the hashes of the keys that clients present, mode 0600 shard-NNN/    one store a shard
+`LOCK` is held by the engine that runs here; a dead engine holds nothing. `engine.json` has the format, the number of
+shards and the kind of clock, fixed at the first start. `id.key` is the workspace's secret for ids and tokens,
+`engine.key` wraps the keys of profiles, which are in `vault/`; `keys.json` has the hashes of the keys that clients
+present; all of them have mode 0600. `shard-NNN/` is one store a shard.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from engine.errors import UsageError
 from engine.seeds import FIXED_KEY
 from serve.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 
 
 class DataDirectory:
@@ -32,6 +33,7 @@ class DataDirectory:
         try:
             self._check(settings)
             self.id_key = self._read_id_key(settings)
+            self.engine_key = engine_key_of(self.path, settings.engine_key)
         except BaseException:
             self.release()
             raise
@@ -40,17 +42,24 @@ class DataDirectory:
         """Where a shard keeps its store."""
         return self.path / f"shard-{number:03d}"
 
+    @property
+    def vault_path(self) -> Path:
+        """The folder of the key files."""
+        return self.path / "vault"
+
     def release(self) -> None:
         """Let another engine have it."""
         self._lock.close()
 
     def _check(self, settings: Settings) -> None:
         wanted: dict[str, Any] = {"format": FORMAT, "shards": settings.shards, "clock": settings.clock}
+        self.vault_base = 0
         path = self.path / "engine.json"
         if not path.exists():
-            path.write_text(json.dumps(wanted))
+            path.write_text(json.dumps(wanted | {"vault_base": 0}))
             return
         made = json.loads(path.read_text())
+        self.vault_base = made.get("vault_base", 0)
         flags = {"format": "--data", "shards": "--shards", "clock": "--clock"}
         for name, value in wanted.items():
             if made.get(name) != value:
@@ -64,11 +73,31 @@ class DataDirectory:
             return raw
         if settings.clock == "replay":
             return FIXED_KEY
-        path = self.path / "id.key"
-        if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
-        return bytes.fromhex(path.read_text())
+        return _secret(self.path / "id.key")
+
+
+def engine_key_of(path: Path, given: str | None) -> bytes:
+    """The 32 bytes that wrap the keys of profiles: `SEGUE_ENGINE_KEY` (64 hex digits), else the directory's own,
+    made where there is none."""
+    if given is None:
+        return _secret(path / "engine.key")
+    try:
+        key = bytes.fromhex(given)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise UsageError("must be 64 hex digits", "SEGUE_ENGINE_KEY")
+    return key
+
+
+def _secret(path: Path) -> bytes:
+    """A file of 64 hex digits that only we may read, made where it is missing."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+    return bytes.fromhex(path.read_text())
 
 
 def _lock(path: Path) -> IO[str]:

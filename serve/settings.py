@@ -34,6 +34,7 @@ class Settings:
     write_key: str | None
     server_key: str | None
     id_key: str | None
+    engine_key: str | None
 
     @property
     def url(self) -> str:
@@ -73,4 +74,5 @@ def read(
         write_key=environment.get("SEGUE_WRITE_KEY"),
         server_key=environment.get("SEGUE_SERVER_KEY"),
         id_key=environment.get("SEGUE_ID_KEY"),
+        engine_key=environment.get("SEGUE_ENGINE_KEY"),
     )

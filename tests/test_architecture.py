@@ -40,7 +40,7 @@ MAY_IMPORT_OF_OURS = {
 LINES_MAX = 300
 # Modules that are longer, rounded up to a multiple of 20. A number here may only fall, and no module may join the list.
 LONGER = {
-    "actors/shard.py": 480,
+    "actors/shard.py": 400,
     "actors/wire.py": 340,
     "engine/catalog/schema_grammar.py": 320,
     "serve/segment_format.py": 380,

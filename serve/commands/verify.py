@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.errors import UsageError
+from serve.data_directory import engine_key_of
 from serve.settings import DATA
 
 
@@ -16,11 +18,13 @@ def verify(
 ) -> None:
     """Check audit chains, references and counts of a stopped engine; exit 1 and say where if something is broken."""
     from actors import verify as check  # opens RocksDB, which the other commands need not wait for
+    from actors.vault import FileVault
 
     paths = sorted(data.glob("shard-*"))
     if not paths:
         raise UsageError(f"{data} is no data directory", "--data")
-    faults, seen = check.verify(paths)
+    engine_key = engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY"))
+    faults, seen = check.verify(paths, FileVault(data / "vault", engine_key))
     for fault in faults:
         typer.echo(fault, err=True)
     counted = ", ".join(f"{count:,} {what}" for what, count in seen.items())

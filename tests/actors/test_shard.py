@@ -198,7 +198,7 @@ def test_reopening_a_store_finds_every_timer_outbox_entry_and_message(tmp_path: 
     assert (len(one.timers), len(one.outbox), len(one.messages)) == (2, 1, 1)
     pending = one.timers.next_ms(), one.outbox.ready(world.now_ms), one.messages
     state = everything(world)
-    one._store.close()  # no last commit: what was not committed is lost, and nothing else
+    one.batch.close()  # no last commit: what was not committed is lost, and nothing else
 
     again = World(world.catalog, stores=[RocksStore(tmp_path / "shard")])
     other = again.engine.windows[0].shard

@@ -13,6 +13,7 @@ from typing import Any
 
 from actors.local import LocalEngine
 from actors.store import Store
+from actors.vault import Vault
 from engine import audit
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
@@ -108,12 +109,17 @@ class World:
     """An engine with a clock that the test moves."""
 
     def __init__(
-        self, plain: dict[str, Any] | Catalog = CART, *, shards: int = 1, stores: list[Store] | None = None
+        self,
+        plain: dict[str, Any] | Catalog = CART,
+        *,
+        shards: int = 1,
+        stores: list[Store] | None = None,
+        vaults: list[Vault] | None = None,
     ) -> None:
         self.catalog = plain if isinstance(plain, Catalog) else compiled(plain)
         self.mailbox: list[dict[str, Any]] = []
         self.provider_says = "sent"
-        self.engine = LocalEngine(self.catalog, shards=shards, stores=stores, provider=self._take)
+        self.engine = LocalEngine(self.catalog, shards=shards, stores=stores, vaults=vaults, provider=self._take)
         self.now_ms = START_MS
         self._messages = 0
         self.advance(0)

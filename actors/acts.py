@@ -1,0 +1,122 @@
+"""What a turn asked for, put into its shard's batch and indices. Nothing of it is durable before the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors import keys
+from actors.outbox import Waiting
+from engine import codec, effects
+from engine.inputs import HandOver
+from engine.profile import Profile, Tombstone
+from engine.vocabulary import FINAL_STATES
+
+if TYPE_CHECKING:
+    from actors.shard import Shard
+
+
+def act(shard: Shard, profile: Profile, asked: list[effects.Effect]) -> dict[str, Any] | None:
+    """Write a turn's effects; returns the answer to its caller."""
+    answer = None
+    for effect in asked:
+        if isinstance(effect, effects.Answer):
+            answer = effect.value
+        else:
+            _ACTS[type(effect)](shard, profile, effect)
+    return answer
+
+
+def _remember(shard: Shard, profile: Profile, effect: effects.Remember) -> None:
+    event = effect.event
+    key = keys.history_key(profile.id, event.at_ms, event.seq)
+    shard.batch.put("history", key, codec.encode_happened(event), profile.id)
+
+
+def _note(shard: Shard, profile: Profile, effect: effects.Note) -> None:
+    shard.batch.put("audit", keys.audit_key(profile.id, effect.seq), effect.sealed, profile.id)
+    if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
+        shard.sends[effect.entry.outcome] += 1
+
+
+def _set_timer(shard: Shard, profile: Profile, effect: effects.SetTimer) -> None:
+    key = keys.timer_key(effect.due_ms, profile.id, effect.run, effect.generation)
+    shard.batch.put("timers", key, b"")
+    shard.timers.add(key)
+
+
+def _drop_timer(shard: Shard, profile: Profile, effect: effects.DropTimer) -> None:
+    key = keys.timer_key(effect.due_ms, profile.id, effect.run, effect.generation)
+    shard.batch.put("timers", key, None)
+    shard.timers.discard(key)
+
+
+def _enqueue(shard: Shard, profile: Profile, effect: effects.Enqueue) -> None:
+    entry = Waiting(profile.id, effect.send, effect.not_before_ms, effect.handing_over)
+    shard.batch.put("outbox", entry.key, entry.record)
+    shard.outbox.put(entry)
+
+
+def _dequeue(shard: Shard, profile: Profile, effect: effects.Dequeue) -> None:
+    drop_from_outbox(shard, profile.id, effect.send)
+
+
+def drop_from_outbox(shard: Shard, profile_id: str, send: str) -> None:
+    """A send is settled, or waits elsewhere."""
+    shard.batch.put("outbox", keys.outbox_key(profile_id, send), None)
+    shard.outbox.drop(profile_id, send)
+
+
+def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
+    key = keys.message_key(profile.id, effect.seq)
+    packed = msgspec.msgpack.encode([effect.to, codec.encode_input(effect.message)])
+    shard.batch.put("messages", key, codec.seal(packed), profile.id)
+    shard.messages[key] = (effect.to, effect.message)
+
+
+def _surrender(shard: Shard, profile: Profile, effect: effects.Surrender) -> None:
+    for entry in shard.outbox.of_profile(profile.id):
+        drop_from_outbox(shard, profile.id, entry.send)
+    hand_over = HandOver(
+        origin=profile.id,
+        state=codec.encode_record(profile),
+        history=tuple(shard.records("history", profile.id)),
+        audit=tuple(shard.records("audit", profile.id)),
+        seen=tuple(shard.records("seen", profile.id)),
+    )
+    _tell(shard, profile, effects.Tell(effect.to, effect.seq, hand_over))
+
+
+def _take_in(shard: Shard, profile: Profile, effect: effects.TakeIn) -> None:
+    prefix = keys.profile_key(profile.id)
+    for family, rows in (("history", effect.history), ("audit", effect.audit), ("seen", effect.seen)):
+        for key, value in rows:
+            shard.batch.put(family, prefix + key, value, profile.id)
+
+
+def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
+    buried = shard.cache.get(profile.id)
+    shard.profiles -= isinstance(buried, Profile) and not buried.is_blank
+    prefix = keys.profile_key(profile.id)
+    for family in ("history", "audit"):
+        for key, _ in shard.records(family, profile.id):
+            shard.batch.put(family, prefix + key, None)
+    tombstone = Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq)
+    shard.cache.put(profile.id, tombstone, 100)
+    shard.unparked.append(profile.id)
+
+
+_ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
+    effects.Remember: _remember,
+    effects.Note: _note,
+    effects.SetTimer: _set_timer,
+    effects.DropTimer: _drop_timer,
+    effects.Enqueue: _enqueue,
+    effects.Dequeue: _dequeue,
+    effects.Tell: _tell,
+    effects.Surrender: _surrender,
+    effects.TakeIn: _take_in,
+    effects.Bury: _bury,
+}

@@ -1,0 +1,116 @@
+"""What a group of turns has written and not committed, over the store: reads see it, one atomic write makes it durable.
+
+What belongs to a person is written locked, under the key of that person's profile; the first such record gives a
+profile its key. Inside the shard every record is plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors import keys
+from actors.store import Store
+from actors.vault import Vault
+
+_PLACES_KEPT = 100_000
+
+
+class Batch:
+    """One per shard. Nothing reaches the store before `commit`."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._writes: dict[tuple[str, bytes], bytes | None] = {}
+        self._owners: dict[tuple[str, bytes], str] = {}
+        self._places: dict[str, bytes] = {}
+        self._new_places: dict[tuple[str, bytes], bytes] = {}
+        self.is_synced = True  # nothing is committed that a power cut could take back
+
+    def __bool__(self) -> bool:
+        return bool(self._writes)
+
+    def put(self, family: str, key: bytes, record: bytes | None, owner: str = "") -> None:
+        """Write a plain record, or delete it; one that says something about `owner` is locked under its key."""
+        self._writes[family, key] = record
+        if owner:
+            self._owners[family, key] = owner
+        else:
+            self._owners.pop((family, key), None)
+
+    def get(self, family: str, key: bytes) -> bytes | None:
+        """A plain record."""
+        if (family, key) in self._writes:
+            return self._writes[family, key]
+        found = self._store.get(family, key)
+        return None if found is None else self._vault.unlock(found)
+
+    def rows(self, family: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """All plain records under a prefix, in order."""
+        found = {key: self._vault.unlock(record) for key, record in self._store.scan(family, prefix)}
+        for (where, key), record in self._writes.items():
+            if where == family and key.startswith(prefix):
+                if record is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = record
+        return [(key, found[key]) for key in sorted(found)]
+
+    def committed(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The same without what is not committed, one after the other."""
+        for key, record in self._store.scan(family, prefix):
+            yield key, self._vault.unlock(record)
+
+    def take_back(self, family: str, key: bytes) -> bytes | None:
+        """Undo a write of this group; returns what was to be written."""
+        self._owners.pop((family, key), None)
+        return self._writes.pop((family, key), None)
+
+    def disown(self, family: str, key: bytes) -> None:
+        """Write a record of this group plain after all."""
+        self._owners.pop((family, key), None)
+
+    def key_of(self, profile: str) -> bytes:
+        """The place of a profile's key; empty where it has none."""
+        known = self._places.get(profile)
+        if known is None:
+            known = self._store.get("keyring", keys.profile_key(profile)) or b""
+            self._remember(profile, known)
+        return known
+
+    def commit(self) -> None:
+        """Write everything in one batch. NotReady where the disk takes no more; then nothing of it is written."""
+        if not self._writes:
+            return
+        locked = {where: self._locked(where, record) for where, record in self._writes.items()}
+        self._store.write(locked | self._new_places)
+        self._writes, self._owners, self._new_places = {}, {}, {}
+        self.is_synced = False
+
+    def sync(self) -> None:
+        """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
+        if not self.is_synced:
+            self._store.sync()
+            self.is_synced = True
+
+    def close(self) -> None:
+        """Release the store."""
+        self._store.close()
+
+    def _locked(self, where: tuple[str, bytes], record: bytes | None) -> bytes | None:
+        owner = self._owners.get(where)
+        if record is None or owner is None:
+            return record
+        place = self.key_of(owner)
+        if not place:
+            place = self._vault.new_key()
+            if not place:
+                return record  # this vault has no keys
+            self._new_places["keyring", keys.profile_key(owner)] = place
+            self._remember(owner, place)
+        return self._vault.lock(place, record)
+
+    def _remember(self, profile: str, place: bytes) -> None:
+        if len(self._places) >= _PLACES_KEPT:
+            self._places.clear()
+        self._places[profile] = place
