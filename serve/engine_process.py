@@ -17,6 +17,7 @@ import httpx
 
 from actors import catalog_files
 from engine.errors import SegueError, UsageError
+from serve import front_door
 from serve.auth import KeyRing
 from serve.data_directory import DataDirectory
 from serve.gateway import GatewayConfig
@@ -29,9 +30,8 @@ _OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store 
 
 def serve_flags() -> dict[str, str]:
     """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick
-    drain).
+    drain, quick discovery of a dead HAProxy: it takes three looks, and Serve would look every ten seconds).
 
-    HAProxy's metrics and stats ports listen on all interfaces whatever is said, so they are at least free ones.
     Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another.
     """
     return {
@@ -39,6 +39,7 @@ def serve_flags() -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
@@ -111,6 +112,7 @@ class EngineProcess:
     def _start_ray(self) -> None:
         if not self.settings.address:
             os.environ.update(serve_flags())
+            os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets)))
         import ray
 
         options: dict[str, Any] = {"namespace": "segue", "logging_level": logging.ERROR, "log_to_driver": False}

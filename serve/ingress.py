@@ -11,6 +11,7 @@ from serve.gateway import GatewayConfig
 
 REPLICAS = 1
 _ONGOING_MAX = 1_000
+_LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 
 def application(config: GatewayConfig) -> Any:
@@ -21,6 +22,7 @@ def application(config: GatewayConfig) -> Any:
         num_replicas=REPLICAS,
         max_ongoing_requests=_ONGOING_MAX,
         ray_actor_options={"num_cpus": 0},
+        health_check_period_s=_LOOK_S,
         graceful_shutdown_timeout_s=5,
         graceful_shutdown_wait_loop_s=0.5,
     )

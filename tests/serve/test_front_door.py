@@ -1,0 +1,68 @@
+"""HAProxy's configuration as Segue corrects it, and the binary that does it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from serve import front_door
+
+WRITTEN = """\
+frontend prometheus
+    bind :9101
+frontend http_frontend
+    bind 127.0.0.1:8000
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found."
+listen stats
+  bind *:8404
+    errorfile 503 {folder}/500.http
+"""
+
+
+@pytest.fixture
+def template() -> str:
+    """What the Ray that is installed makes its configuration from."""
+    (folder,) = find_spec("ray").submodule_search_locations
+    return (Path(folder) / "serve/_private/haproxy_templates.py").read_text("utf-8")
+
+
+def test_who_comes_while_no_replica_is_known_is_told_to_ask_again():
+    corrected = front_door.corrected(WRITTEN)
+    assert "status 404" not in corrected
+    (answer,) = [line for line in corrected.splitlines() if "http-request return" in line]
+    assert answer.startswith(
+        "    http-request return status 503 content-type application/problem+json hdr Retry-After 1"
+    )
+    assert '\\"code\\":\\"not_ready\\"' in answer
+
+
+def test_the_metrics_and_the_stats_listen_on_loopback_and_the_door_where_it_was_told_to():
+    binds = [line.strip() for line in front_door.corrected(WRITTEN).splitlines() if "bind" in line]
+    assert binds == ["bind 127.0.0.1:9101", "bind 127.0.0.1:8000", "bind 127.0.0.1:8404"]
+
+
+def test_the_template_of_the_ray_that_is_installed_has_what_is_corrected(template: str):
+    filled = template.replace("{{ config.metrics_port }}", "9101").replace("{{ config.stats_port }}", "8404")
+    corrected = front_door.corrected(filled)
+    assert filled.count("status 404") == 1 and "status 404" not in corrected
+    assert corrected.count("bind 127.0.0.1:") == 2
+    assert "errorfile 503 {{ config.error_file_path }}" in template
+
+
+def test_the_binary_corrects_the_file_and_is_haproxy(tmp_path: Path):
+    config, error_file = tmp_path / "haproxy.cfg", tmp_path / "500.http"
+    config.write_text(WRITTEN.format(folder=tmp_path), "utf-8")
+    error_file.write_text("HTTP/1.1 500 Internal Server Error\r\n\r\n", "utf-8")
+    binary = front_door.write_binary(tmp_path)
+    environment = os.environ | {front_door.BINARY: str(binary)}
+    run = subprocess.run([binary, "-f", config, "-vv"], capture_output=True, text=True, env=environment, timeout=30)
+    assert run.stdout.startswith("HAProxy version"), run.stderr
+    assert config.read_text("utf-8") == front_door.corrected(WRITTEN.format(folder=tmp_path))
+    head, _, body = error_file.read_bytes().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 1" in head
+    assert b"Content-Length: %d" % len(body) in head
