@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.setup-done
 
-.PHONY: help setup demo test lint bench load clean
+.PHONY: help setup demo test lint bench load chaos clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -40,6 +40,9 @@ bench: $(READY) ## measure, print the table, write bench.json
 
 load: $(READY) ## play Locust users for 20 s against an engine of its own
 	@$(BIN)/python -m loadtest.run
+
+chaos: $(READY) ## kill -9 under load, then balance the books; SECONDS=60 SEED=7 as you like
+	@$(BIN)/python -m loadtest.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove .venv and everything that tools leave behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json *.egg-info
