@@ -29,8 +29,8 @@ class ReplayShard(Protocol):
         """Put the clock; returns the number of pending timers."""
         ...
 
-    async def disown(self, dispatcher: str) -> int:
-        """Give up what another dispatcher was handing over."""
+    async def enlist(self, dispatcher: str) -> int:
+        """Take over: what another dispatcher was handing over is given up. Raises Fenced where a newer one is known."""
         ...
 
     async def peek(self) -> Report:
@@ -74,28 +74,44 @@ class Conductor:
         self._shard_of = shard_of
         self._hand_over = hand_over
         self._dispatcher = dispatcher
+        self._tries = 0
         self._lock = asyncio.Lock()
         self._lanes = [_Lane(shard) for shard in shards]
         self._travelling: set[tuple[str, int]] = set()
         self._window = -1
         self.now_ms = 0
 
+    @property
+    def _name(self) -> str:
+        """Under which name sends are authorised: a new one after a move that failed, so that what it left is given
+        up."""
+        return f"{self._dispatcher}.{self._tries}"
+
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
         """Move the clock to `watermark_ms`, or on until nothing is pending; returns `now` (ms) and `pendingTimers`."""
         async with self._lock:
-            await self._look()
-            until_ms = _FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
-            await self._march(until_ms)
-            reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
-            self.now_ms = max(self.now_ms, watermark_ms, reached_ms)
-            pending = await asyncio.gather(*(lane.shard.rest(self.now_ms, lane.arrived) for lane in self._lanes))
-            for lane in self._lanes:
-                lane.arrived = []
-            return {"now": self.now_ms, "pendingTimers": sum(pending)}
+            try:
+                return await self._advance(watermark_ms, drain)
+            except Exception:  # a shard died half-way: what was on its way there is learnt anew from the shards
+                self._tries += 1
+                self._lanes = [_Lane(lane.shard) for lane in self._lanes]
+                self._travelling = set()
+                raise
+
+    async def _advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
+        await self._look()
+        until_ms = _FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
+        await self._march(until_ms)
+        reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
+        self.now_ms = max(self.now_ms, watermark_ms, reached_ms)
+        pending = await asyncio.gather(*(lane.shard.rest(self.now_ms, lane.arrived) for lane in self._lanes))
+        for lane in self._lanes:
+            lane.arrived = []
+        return {"now": self.now_ms, "pendingTimers": sum(pending)}
 
     async def _look(self) -> None:
         """Learn what the shards have: what was staged or told since, and what a crash left."""
-        await asyncio.gather(*(lane.shard.disown(self._dispatcher) for lane in self._lanes))
+        await asyncio.gather(*(lane.shard.enlist(self._name) for lane in self._lanes))
         reports = await asyncio.gather(*(lane.shard.peek() for lane in self._lanes))
         self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
         self._window = max(self._window, self.now_ms // WINDOW_MS, *(report.window for report in reports))
@@ -122,7 +138,7 @@ class Conductor:
         """Run one shard's span, and carry on what arose."""
         taken, said = lane.messages.pop(first, []), lane.outcomes.pop(first, [])
         arrived, lane.arrived = lane.arrived, []
-        report = await lane.shard.run(Span(first, ahead, until_ms, self._dispatcher, taken, said, arrived))
+        report = await lane.shard.run(Span(first, ahead, until_ms, self._name, taken, said, arrived))
         self._window = max(self._window, report.window)
         lane.next_window = report.next_window
         for sender, seq in report.arrived:

@@ -1,7 +1,8 @@
 """Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
 
 authorise turn → durable `handing_over` → provider → settle turn (design §4a). A hand-over that runs past its deadline,
-or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. On a replay clock the conductor
+or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. A dispatcher enlists with each
+shard under an epoch of its own; the shards refuse one that was replaced, and it ends. On a replay clock the conductor
 decides when: the dispatcher then only hands over what a window brought, and answers the calls that move the clock.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,11 +21,12 @@ from actors.channels import open_adapters
 from actors.channels.adapter import Message
 from actors.channels.rendering import Renderer
 from actors.conductor import Conductor
+from actors.fence import epoch_of
 from actors.placement import shard_of
 from actors.windows import Outcome, Report, Span
 from actors.wire import FrameClient, FrameServer, Reply
 from engine.catalog.compiled import Catalog
-from engine.errors import NotReady, Refused, SegueError, Unavailable, Unknown
+from engine.errors import Fenced, NotReady, Refused, SegueError, TryAgain, Unavailable, Unknown
 
 _PULL_MOST = 64
 _HAND_OVER_S = 30.0
@@ -44,6 +46,17 @@ class ShardLink:
 
     def __init__(self, path: str) -> None:
         self._client = FrameClient(path)
+        self._dispatcher = ""
+        self._pulls = 0
+
+    async def known(self) -> str:
+        """The name of the dispatcher that the shard listens to."""
+        return str(_decode(await self._client.call("dispatcher", b"")))
+
+    async def enlist(self, dispatcher: str) -> int:
+        """Be the one that the shard listens to; what an older one was handing over is given up."""
+        self._dispatcher = dispatcher
+        return int(_decode(await self._client.call("enlist", _encode(dispatcher))))
 
     async def run(self, span: Span) -> Report:
         """Run a span of windows."""
@@ -57,25 +70,25 @@ class ShardLink:
         """What is pending."""
         return _report.decode(await self._ask("peek", None))
 
-    async def disown(self, dispatcher: str) -> int:
-        """Give up what another dispatcher was handing over."""
-        return int(_decode(await self._ask("disown", dispatcher)))
+    async def pull(self) -> list[dict[str, Any]]:
+        """Messages that are authorised and durably `handing_over`; waits a moment where there are none.
 
-    async def pull(self, dispatcher: str) -> list[dict[str, Any]]:
-        """Messages that are authorised and durably `handing_over`; waits a moment where there are none."""
-        found: list[dict[str, Any]] = _decode(await self._ask("outbox", (dispatcher, _PULL_MOST)))
+        A pull that fails keeps its number: what the shard gave to it then surely went to nobody, and is given again.
+        """
+        found: list[dict[str, Any]] = _decode(await self._ask("outbox", (self._pulls, _PULL_MOST)))
+        self._pulls += 1
         return found
 
     async def settle(self, outcomes: list[Outcome]) -> None:
         """Say what providers said, again until the shard has it."""
         while outcomes:
-            with contextlib.suppress(NotReady):
+            with contextlib.suppress(TryAgain):
                 outcomes = _outcomes.decode(await self._ask("settle", outcomes))
             if outcomes:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _ask(self, op: str, what: Any) -> bytes:
-        return await self._client.call(op, _encode(what))
+        return await self._client.call(op, _encode((self._dispatcher, _encode(what))))
 
 
 class Dispatcher:
@@ -91,25 +104,28 @@ class Dispatcher:
         is_replay: bool,
         environ: Mapping[str, str],
     ) -> None:
-        self._id = uuid.uuid4().hex
         self._adapters = open_adapters(catalog.channels, environ)
         self._renderer = Renderer(catalog.templates)
         self._links = [ShardLink(shard) for shard in shards]
         self._public_url = public_url
         self._server = FrameServer(path, self._receive)
         self._is_replay = is_replay
-        self._conductor = Conductor(
-            self._links, lambda profile: shard_of(profile, len(shards)), self._hand_over_all, self._id
-        )
+        self._conductor: Conductor | None = None
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Pull, hand over and settle until closed."""
+        """Pull, hand over and settle until closed. Raises Fenced when a newer dispatcher has taken over."""
         await self._server.start()
-        lanes = [] if self._is_replay else [asyncio.create_task(self._lane(link)) for link in self._links]
+        name = await self._take_name()
+        if self._is_replay:
+            owner = lambda profile: shard_of(profile, len(self._links))  # noqa: E731
+            self._conductor = Conductor(self._links, owner, self._hand_over_all, name)
+        else:
+            for link in self._links:
+                self._begin(self._lane(link, name))
         await self._closing.wait()
-        await asyncio.gather(*lanes, *self._tasks)
+        await asyncio.gather(*self._tasks)
         await asyncio.gather(*(adapter.close() for adapter in self._adapters.values()))
         await self._server.close()
 
@@ -117,26 +133,56 @@ class Dispatcher:
         """Pull nothing more."""
         self._closing.set()
 
+    async def _take_name(self) -> str:
+        """An epoch above all that the shards know. One that is down now may know a higher one: then it refuses us."""
+        known: list[str] = []
+        while not known and not self._closing.is_set():
+            answers = await asyncio.gather(*(link.known() for link in self._links), return_exceptions=True)
+            known = [answer for answer in answers if isinstance(answer, str)]
+            if not known:
+                await asyncio.sleep(_PAUSE_S)
+        return f"{1 + max(map(epoch_of, known), default=0)}.{uuid.uuid4().hex[:8]}"
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What fails here has been replaced: `serve` then ends with its error."""
+        if task.exception() is None:
+            self._tasks.discard(task)
+        else:
+            self._closing.set()
+
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
         if op != "advance" or not self._is_replay:
-            reply.fail(SegueError(f"{op} needs a replay clock"))
-            return
-        task = asyncio.create_task(self._advance(payload, reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            raise SegueError(f"{op} needs a replay clock")
+        if self._conductor is None:
+            raise NotReady("no shard answers yet")
+        self._begin(self._advance(self._conductor, payload, reply))
 
-    async def _advance(self, payload: bytes, reply: Reply) -> None:
+    async def _advance(self, conductor: Conductor, payload: bytes, reply: Reply) -> None:
         watermark_ms, drain = _decode(payload)
         try:
-            reply.send(_encode(await self._conductor.advance(watermark_ms, drain=drain)))
+            reply.send(_encode(await conductor.advance(watermark_ms, drain=drain)))
+        except Fenced:
+            reply.fail(NotReady("another dispatcher has taken over"))
+            raise
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 
-    async def _lane(self, link: ShardLink) -> None:
+    async def _lane(self, link: ShardLink, name: str) -> None:
         """One shard's messages, for as long as the engine runs."""
+        is_enlisted = False
         while not self._closing.is_set():
             try:
-                messages = await link.pull(self._id)
+                if not is_enlisted:
+                    await link.enlist(name)
+                    is_enlisted = True
+                messages = await link.pull()
+            except Fenced:
+                raise
             except SegueError:
                 await asyncio.sleep(_PAUSE_S)
                 continue

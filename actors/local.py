@@ -44,7 +44,7 @@ class LocalShard:
         """What is pending."""
         return self.windows.peek()
 
-    async def disown(self, dispatcher: str) -> int:
+    async def enlist(self, dispatcher: str) -> int:
         """Give up what another dispatcher was handing over."""
         return self.windows.shard.disown(dispatcher)
 

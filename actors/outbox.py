@@ -57,9 +57,17 @@ class Outbox:
         """All entries of one profile."""
         return [entry for entry in self._entries.values() if entry.profile == profile]
 
-    def ready(self, now_ms: int, most: int | None = None) -> list[Waiting]:
-        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much."""
-        found = [entry for entry in self._entries.values() if not entry.dispatcher and entry.not_before_ms <= now_ms]
+    def ready(self, now_ms: int, most: int | None = None, pull: str = "") -> list[Waiting]:
+        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much.
+
+        `pull` is the name of the dispatcher's pull: what an earlier try of the same one was given was lost on the way,
+        so it was not handed over.
+        """
+        found = [
+            entry
+            for entry in self._entries.values()
+            if entry.dispatcher in ("", pull) and entry.not_before_ms <= now_ms
+        ]
         found.sort(key=lambda entry: (entry.not_before_ms, entry.profile, entry.send))
         return found[:most]
 
@@ -69,7 +77,12 @@ class Outbox:
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
         """What another dispatcher was handing over: nobody knows whether it left."""
+        own = dispatcher + "."  # followed by the number of the pull
         return sorted(
-            (entry for entry in self._entries.values() if entry.dispatcher not in ("", dispatcher)),
+            (
+                entry
+                for entry in self._entries.values()
+                if entry.dispatcher not in ("", dispatcher) and not entry.dispatcher.startswith(own)
+            ),
             key=lambda entry: (entry.profile, entry.send),
         )

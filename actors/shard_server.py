@@ -15,6 +15,7 @@ import msgspec
 
 from actors import keys
 from actors.courier import Courier
+from actors.fence import Fence
 from actors.readings import read
 from actors.shard import Parked, Shard
 from actors.windows import Message, Outcome, Span, Windows
@@ -28,9 +29,11 @@ _TIMERS_IN_A_GROUP = 200
 _PULL_S = 1.0
 _IDLE_S = 0.5
 _SYNCED_LATER = frozenset(("run", "peek"))  # a move of the replay clock is synced once, by the `rest` at its end
+_OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refused to all but the newest dispatcher
 
 _encode = msgspec.msgpack.Encoder().encode
 _events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
+_from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
 _told = msgspec.msgpack.Decoder(tuple[str, AnyInput])
 _staged = msgspec.msgpack.Decoder(list[tuple[str, AnyInput, int]])
 _messages = msgspec.msgpack.Decoder(list[Message])
@@ -67,6 +70,7 @@ class ShardServer:
     def __init__(self, shard: Shard, path: str, peers: Sequence[str], *, windows: Windows | None = None) -> None:
         self.shard = shard
         self._windows = windows
+        self._fence = Fence(shard)
         self._server = FrameServer(path, self._receive)
         self._courier = Courier(shard, peers, self._wake)
         self._queue: deque[tuple[str, bytes, Reply]] = deque()
@@ -147,15 +151,18 @@ class ShardServer:
 
     def _handle(self, op: str, payload: bytes, reply: Any, finishes: list[Finish]) -> None:
         try:
+            if op in _OF_DISPATCHER:
+                dispatcher, payload = _from_dispatcher.decode(payload)
+                self._fence.check(dispatcher)
             if op == "ingest":
                 self._ingest(_Ingest(reply, 0), _events.decode(payload), finishes)
             elif op == "tell":
                 self._tell(payload, reply, finishes)
             elif op == "outbox":
-                dispatcher, most = msgspec.msgpack.decode(payload)
-                self.shard.disown(dispatcher)
+                pull, most = msgspec.msgpack.decode(payload)
+                self.shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
                 deadline = asyncio.get_running_loop().time() + _PULL_S
-                self._pulls.append((deadline, dispatcher, most, reply))
+                self._pulls.append((deadline, f"{dispatcher}.{pull}", most, reply))
             else:
                 answer = _encode(self._simple(op, payload))
                 finishes.append(lambda: reply.send(answer))
@@ -173,8 +180,10 @@ class ShardServer:
             return [
                 (m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)
             ]
-        if op == "disown":
-            return shard.disown(msgspec.msgpack.decode(payload))
+        if op == "dispatcher":
+            return self._fence.dispatcher
+        if op == "enlist":
+            return self._fence.enlist(msgspec.msgpack.decode(payload))
         if windows is None:
             raise SegueError(f"{op} needs a replay clock")
         if op == "stage":
@@ -263,11 +272,11 @@ class ShardServer:
     def _answer_pulls(self, finishes: list[Finish]) -> None:
         now_s = asyncio.get_running_loop().time()
         while self._pulls:
-            deadline, dispatcher, most, reply = self._pulls[0]
-            ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most)
+            deadline, pull, most, reply = self._pulls[0]
+            ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most, pull)
             if not ready and now_s < deadline:
                 return
             self._pulls.popleft()
-            found = [message for entry in ready if (message := self.shard.authorise(entry, dispatcher)) is not None]
+            found = [message for entry in ready if (message := self.shard.authorise(entry, pull)) is not None]
             answer = _encode(found)
             finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]
