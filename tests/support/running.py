@@ -296,7 +296,7 @@ def _end(processes: Iterable[psutil.Process]) -> None:
 class Mailbox:
     """A real SMTP server on a free port; all mail that it was given, in order of arrival.
 
-    Mail to an address in `stalling` is kept like the rest, but its sender never hears so.
+    Mail to an address in `stalling` is kept like the rest, but its sender does not hear so for as long as it is there.
     """
 
     def __init__(self) -> None:
@@ -312,7 +312,8 @@ class Mailbox:
         self.mails.append(mail)
         if self.stalling.intersection(envelope.rcpt_tos):
             self.stalled.append(mail)
-            await asyncio.sleep(3600)
+            while self.stalling.intersection(envelope.rcpt_tos):
+                await asyncio.sleep(_POLL_S)
         return "250 kept"
 
     def to(self, address: str) -> list[EmailMessage]:
