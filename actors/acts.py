@@ -29,10 +29,9 @@ def act(shard: Shard, profile: Profile, asked: list[effects.Effect]) -> dict[str
     return answer
 
 
-def _remember(shard: Shard, profile: Profile, effect: effects.Remember) -> None:
-    event = effect.event
-    key = keys.history_key(profile.id, event.at_ms, event.seq)
-    shard.batch.put("history", key, codec.encode_happened(event), profile.id)
+def _page(shard: Shard, profile: Profile, effect: effects.Page) -> None:
+    key = keys.page_key(profile.id, effect.number)
+    shard.batch.put("history", key, codec.encode_page(effect.events), profile.id)
 
 
 def _note(shard: Shard, profile: Profile, effect: effects.Note) -> None:
@@ -109,7 +108,7 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
 
 
 _ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
-    effects.Remember: _remember,
+    effects.Page: _page,
     effects.Note: _note,
     effects.SetTimer: _set_timer,
     effects.DropTimer: _drop_timer,

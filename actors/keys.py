@@ -41,9 +41,9 @@ def origin_of(profile: str) -> bytes:
     return bytes.fromhex(profile[4:12])
 
 
-def history_key(profile: str, at_ms: int, seq: int) -> bytes:
-    """Sorts by (event time, arrival)."""
-    return profile_key(profile) + at_ms.to_bytes(8) + seq.to_bytes(4) + origin_of(profile)
+def page_key(profile: str, number: int) -> bytes:
+    """A page of the history: sorts by whose past it is, then by when it left the state."""
+    return profile_key(profile) + origin_of(profile) + number.to_bytes(4)
 
 
 def audit_key(profile: str, seq: int) -> bytes:

@@ -23,13 +23,13 @@ from actors.outbox import Outbox, Waiting
 from actors.store import Store
 from actors.timer_index import TimerIndex
 from actors.vault import PlainVault, Vault
-from engine import codec, effects, once
+from engine import codec, effects, history, once
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, Moved, Overloaded
 from engine.identity import merge
 from engine.inputs import Absorb, AnyInput, Authorise, Claim, Decide, Event, HandedOver, Settle, TimersDue
-from engine.profile import Profile, Tombstone, history_order
+from engine.profile import Happened, Profile, Tombstone
 from engine.turn import handle, handle_tombstone
 from engine.vocabulary import FINAL_STATES
 
@@ -230,8 +230,8 @@ class Shard:
             encoded = codec.encode_record(record)
             owner = profile_id if isinstance(record, Profile) else ""
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
-            history = 150 * len(record.history) if isinstance(record, Profile) else 0
-            self.cache.resize(profile_id, 10 * len(encoded) + history)
+            events = 150 * len(record.history) if isinstance(record, Profile) else 0
+            self.cache.resize(profile_id, 10 * len(encoded) + events)
         if self.batch:
             self.put_meta("journal_seq", self._journal_seq)
             self.put_meta("counts", self.counts)
@@ -269,6 +269,10 @@ class Shard:
         rows = self.batch.rows(family, keys.profile_key(profile_id))
         return [(key[keys.PROFILE_BYTES :], record) for key, record in rows]
 
+    def older(self, profile_id: str) -> list[Happened]:
+        """The events of a profile that are not recent."""
+        return [event for _, page in self.records("history", profile_id) for event in codec.decode_page(page)]
+
     def all_profiles(self) -> list[str]:
         """The ids of all that has a record here."""
         return [keys.profile_of(key) for key, _ in self.batch.committed("state")]
@@ -284,9 +288,10 @@ class Shard:
         if raw is None:
             return None
         record = codec.decode_record(raw, f"state/{profile_id}")
-        if isinstance(record, Profile):
-            rows = self.batch.committed("history", keys.profile_key(profile_id))
-            record.history = sorted((codec.decode_happened(value) for _, value in rows), key=history_order)
+        wanted = history.tallies_of(self.catalog).name
+        if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
+            pages = self.batch.committed("history", keys.profile_key(profile_id))
+            history.tally_anew(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
         return record
 
     def _seen(self, profile: Profile, seen_key: bytes, told: AnyInput) -> Done | None:

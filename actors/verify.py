@@ -85,7 +85,7 @@ def _of_profile(
     if len(own) != profile.audit_seq or head != profile.audit_head:
         yield f"{profile.id}: its audit chain does not end where the profile says"
     for _, value in store.committed("history", keys.profile_key(profile.id)):
-        codec.decode_happened(value)
+        codec.decode_page(value)
 
 
 def _of_journal(store: Batch, seen: dict[str, int]) -> Iterator[str]:

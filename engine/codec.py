@@ -13,15 +13,15 @@ from engine.errors import Corrupt
 from engine.inputs import AnyInput
 from engine.profile import Happened, Profile, Tombstone
 
-VERSION = 1
+VERSION = 2  # 1 kept every event in a record of its own
 _PLAIN = 0
 _PROFILE, _TOMBSTONE = b"P", b"T"
 _HEAD = bytes([VERSION, _PLAIN])
 
 encoder = msgspec.msgpack.Encoder(order="deterministic")
-_profile = msgspec.msgpack.Decoder(Profile)
+_profile = msgspec.msgpack.Decoder(tuple[Profile, list[Happened]])
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
-_happened = msgspec.msgpack.Decoder(Happened)
+_page = msgspec.msgpack.Decoder(list[Happened])
 _input: msgspec.msgpack.Decoder[AnyInput] = msgspec.msgpack.Decoder(AnyInput)
 
 
@@ -43,13 +43,14 @@ def unseal(record: bytes, where: str = "record") -> bytes:
 
 
 def canonical(record: Profile | Tombstone) -> bytes:
-    """The plaintext that equality is judged by (design §4a)."""
-    kind = _PROFILE if isinstance(record, Profile) else _TOMBSTONE
-    return kind + encoder.encode(record)
+    """The plaintext that equality is judged by (design §4a): a profile with its recent events, or a tombstone."""
+    if isinstance(record, Profile):
+        return _PROFILE + encoder.encode((record, record.history))
+    return _TOMBSTONE + encoder.encode(record)
 
 
 def encode_record(record: Profile | Tombstone) -> bytes:
-    """A profile or what stands in its place, without its history."""
+    """A profile with its recent events, or what stands in its place."""
     return seal(canonical(record))
 
 
@@ -57,19 +58,26 @@ def decode_record(record: bytes, where: str = "state") -> Profile | Tombstone:
     """The opposite of `encode_record`; Corrupt where it cannot be read."""
     plain = unseal(record, where)
     try:
-        return _profile.decode(plain[1:]) if plain[:1] == _PROFILE else _tombstone.decode(plain[1:])
+        if plain[:1] != _PROFILE:
+            return _tombstone.decode(plain[1:])
+        profile, recent = _profile.decode(plain[1:])
     except msgspec.MsgspecError as error:
         raise Corrupt(str(error), where) from error
+    profile.history = recent
+    return profile
 
 
-def encode_happened(event: Happened) -> bytes:
-    """One event of the history."""
-    return seal(encoder.encode(event))
+def encode_page(events: list[Happened]) -> bytes:
+    """A page of the history."""
+    return seal(encoder.encode(events))
 
 
-def decode_happened(record: bytes) -> Happened:
-    """The opposite of `encode_happened`."""
-    return _happened.decode(unseal(record, "history"))
+def decode_page(record: bytes) -> list[Happened]:
+    """The opposite of `encode_page`."""
+    try:
+        return _page.decode(unseal(record, "history"))
+    except msgspec.MsgspecError as error:
+        raise Corrupt(str(error), "history") from error
 
 
 def encode_input(told: AnyInput) -> bytes:

@@ -11,17 +11,21 @@ A tree is plain data, already checked and with durations in milliseconds (`engin
 `engine.value_tests` says what a test and a path are. `$action.x` is a fact of the action under decision; where it is
 absent, the atom that mentions it is false.
 
-Windows go by event time: an event counts while its time > now − within.
+Windows go by event time: an event counts while its time > now − within. What is not recent any more counts by its
+tally (`engine.history`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from math import inf
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from engine.value_tests import ACTION_FACT, Absent, any_at, build_test, build_where
+from engine.value_tests import ACTION_FACT, Absent, Where, any_at, build_test, build_where
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
@@ -61,6 +65,35 @@ class View:
 Condition = Callable[[View], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class EventAtom:
+    """What a condition asks of one kind of event: `keep` is how many matches decide it, `facts` the facts of the
+    action that `where` reads. Two atoms with one digest ask the same of an event."""
+
+    name: str
+    where: Where
+    facts: tuple[str, ...]
+    keep: int
+    digest: str
+
+    def key(self, action: Mapping[str, Any]) -> str:
+        """What names its tally for an action."""
+        return self.digest + repr([action.get(fact) for fact in self.facts]) if self.facts else self.digest
+
+
+_ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
+
+
+def atoms_of(condition: Condition) -> frozenset[EventAtom]:
+    """The event atoms that a condition is made of."""
+    return _ATOMS.get(condition, frozenset())
+
+
+def _made_of(condition: Condition, parts: Sequence[Condition]) -> Condition:
+    _ATOMS[condition] = frozenset[EventAtom]().union(*map(atoms_of, parts))
+    return condition
+
+
 def always(view: View) -> bool:
     """The condition that is not there."""
     return True
@@ -91,7 +124,7 @@ def _all(trees: list[Mapping[str, Any]]) -> Condition:
                 return False
         return True
 
-    return each
+    return _made_of(each, parts)
 
 
 def _any(trees: list[Mapping[str, Any]]) -> Condition:
@@ -103,12 +136,12 @@ def _any(trees: list[Mapping[str, Any]]) -> Condition:
                 return True
         return False
 
-    return some
+    return _made_of(some, parts)
 
 
 def _not(tree: Mapping[str, Any]) -> Condition:
     part = build(tree)
-    return lambda view: not part(view)
+    return _made_of(lambda view: not part(view), [part])
 
 
 def _atom(condition: Condition, body: Any) -> Condition:
@@ -167,6 +200,8 @@ def _event(body: Mapping[str, Any]) -> Condition:
     least, most = bounds.get("at_least", 0), bounds.get("at_most")
     where = build_where(body.get("where"))
     enough = least if most is None else most + 1
+    digest = blake2b(repr((name, body.get("where"))).encode(), digest_size=6).hexdigest()
+    atom = EventAtom(name, where, tuple(_facts_in(body)), enough, digest)
 
     def happened(view: View) -> bool:
         since_ms = view.now_ms - within
@@ -178,9 +213,14 @@ def _event(body: Mapping[str, Any]) -> Condition:
                 count += 1
                 if count >= enough:
                     break
+        if count < enough and view.profile.spilled:
+            times = view.profile.tallies.get(atom.key(view.action), ())
+            count += len(times) - bisect_right(times, since_ms)
         return count >= least and (most is None or count <= most)
 
-    return _atom(happened, body)
+    condition = _atom(happened, body)
+    _ATOMS[condition] = frozenset((atom,))
+    return condition
 
 
 def _segment(segment: str) -> Condition:

@@ -12,10 +12,11 @@ from engine.profile import Happened
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
-    """A new event in the history."""
+class Page:
+    """The oldest recent events leave the state, as the profile's page `number`."""
 
-    event: Happened
+    number: int
+    events: list[Happened]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +109,4 @@ class Answer:
     value: dict[str, Any]
 
 
-Effect = Remember | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | TakeIn | Answer
+Effect = Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | TakeIn | Answer

@@ -101,7 +101,8 @@ class Absorb(Input, frozen=True, kw_only=True, tag="absorb"):
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
     """A message to the survivor: all that the profile `origin` was. Empty `state` when only a pointer moved.
 
-    `state` is the encoded profile; `history`, `audit` and `seen` are the raw records that stand beside it.
+    `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
+    with its key less the profile's id.
     """
 
     origin: str

@@ -1,6 +1,6 @@
 """The state that one profile actor owns. Only a turn changes it; only `engine.codec` turns it into bytes.
 
-`history` (what happened, by event time) is kept beside the encoded state: it grows, the state stays small.
+`history` holds the recent events, by event time; older ones are in pages beside the state (`engine.history`).
 """
 
 from __future__ import annotations
@@ -160,10 +160,15 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     ledger: list[Absorbed] = []
     locale: str = ""
     timezone: str = ""
+    pages: int = 0  # how many pages of its own history have left
+    spilled: int = 0  # how many events are in pages, absorbed ones included
+    tallies: dict[str, list[int]] = {}
+    tallied: str = ""  # what stands for the set of tallies that these are
 
     @property
     def history(self) -> list[Happened]:
-        """What happened, in order of (event time, arrival); not part of the encoded state."""
+        """What happened lately, in order of (event time, arrival). A struct cannot hold it as a field, or every
+        reading of another field would have to decode it."""
         found: list[Happened] = self.__dict__.setdefault("history", [])
         return found
 

@@ -12,7 +12,7 @@ from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
 from engine.decide import decision
 from engine.errors import NotFound
-from engine.profile import Happened, Profile, Run
+from engine.profile import Happened, Profile, Run, history_order
 from engine.turn_state import Turn
 
 TIMELINE_MAX = 10_000
@@ -79,12 +79,14 @@ def consent(known: Profile) -> list[dict[str, Any]]:
     ]
 
 
-def timeline(known: Profile, entries: Iterable[Entry], limit: int) -> dict[str, Any]:
-    """Events and everything that was decided about them in one list, oldest first; `limit` keeps the newest.
+def timeline(known: Profile, older: Iterable[Happened], entries: Iterable[Entry], limit: int) -> dict[str, Any]:
+    """Events and everything that was decided about them in one list, oldest first; `limit` keeps the newest. `older`
+    are the events that are not recent.
 
     An event stands at its own time. Within one instant events come first, because they are what the rest answers to.
     """
-    rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(known.history)]
+    events = sorted([*older, *known.history], key=history_order)
+    rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(events)]
     rows += [(entry.at_ms, 1, number, _entry(entry)) for number, entry in enumerate(entries)]
     rows.sort(key=lambda row: row[:3])
     return {"profileId": known.id, "entries": [row[3] for row in rows[-limit:]], "next": None}

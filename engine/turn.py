@@ -9,7 +9,7 @@ purchase ends what it ends before anything of the same turn could be sent.
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, sends
+from engine import caps, codec, consent, history, sends
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -62,13 +62,14 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case HandOver() if profile.moving_to:
             merge.pass_on(turn, told)
         case HandOver():
-            merge.take_in(turn, told, [codec.decode_happened(record) for _, record in told.history])
+            merge.take_in(turn, told, [event for _, record in told.history for event in codec.decode_page(record)])
         case Absorb() | Claim():
             merge.surrender(turn, told)
         case HandedOver():
             merge.bury(turn, told)
         case Released():
             merge.release(turn, told)
+    history.spill(turn)
     caps.forget_old(profile, turn.now_ms)
     triggers.forget_ended(turn)
     return turn.effects

@@ -8,7 +8,7 @@ from typing import Any
 from engine import audit, seeds
 from engine.catalog.compiled import Catalog
 from engine.conditions import View
-from engine.effects import Answer, DropTimer, Effect, Note, Remember, SetTimer, Tell
+from engine.effects import Answer, DropTimer, Effect, Note, SetTimer, Tell
 from engine.inputs import AnyInput
 from engine.profile import Happened, Profile, Run
 
@@ -41,13 +41,12 @@ class Turn:
         self.effects.append(Note(profile.audit_seq, entry, sealed))
 
     def remember(self, event: Happened) -> None:
-        """Put an event into the history, where (event time, arrival) says."""
+        """Put an event into the recent history, where (event time, arrival) says."""
         history = self.profile.history
         place = len(history)
         while place and history[place - 1].at_ms > event.at_ms:
             place -= 1
         history.insert(place, event)
-        self.effects.append(Remember(event))
 
     def set_timer(self, run: Run, due_ms: int, step: str, cause: str) -> None:
         """Park a run until `due_ms` under a new generation; a timer that it had is dropped for the same cause."""

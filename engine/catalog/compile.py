@@ -135,6 +135,9 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         ),
         stops=stops,
         stops_on=_grouped((rule.on.event, rule) for rule in stops),
+        stop_names=frozenset(
+            rule.on.event for rules in (stops, *(journey.stops for journey in journeys.values())) for rule in rules
+        ),
         segments={
             name: build(tree_of(each))
             for name, each in _file(models, "segments.yaml", schema.Segments).segments.items()

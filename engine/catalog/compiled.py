@@ -187,12 +187,14 @@ class Catalog:
     suppressions: tuple[Suppression, ...]
     stops: tuple[StopRule, ...]
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
+    stop_names: frozenset[str]  # every event that a global stop or a journey's own is on
     segments: Mapping[str, Condition]
     sources: Mapping[str, str]  # name of a source → its channel
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
     caps_over: dict[tuple[str, ...], tuple[Cap, ...]] = field(default_factory=dict)
+    tallies: dict[int, Any] = field(default_factory=dict)  # filled by `engine.history`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

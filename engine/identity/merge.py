@@ -13,7 +13,7 @@ Roberts, 1979).
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, sends
+from engine import caps, codec, consent, history, sends
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
@@ -79,8 +79,8 @@ def pass_on(turn: Turn, told: HandOver) -> None:
     _wake(turn, profile)
 
 
-def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
-    """Merge what another profile was into this one. `arriving` is its history, decoded."""
+def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
+    """Merge what another profile was into this one. `older` is what of its history is not recent."""
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
@@ -92,9 +92,12 @@ def take_in(turn: Turn, told: HandOver, arriving: list[Happened]) -> None:
     assert isinstance(other, Profile), "only a profile is handed over"
     turn.effects.append(TakeIn(told.history, told.audit, told.seen))
     _join_facts(profile, other)
-    profile.history = sorted([*profile.history, *arriving], key=history_order)
-    runs = _join_runs(turn, other, arriving)
-    _note_merge(turn, told.origin, other, arriving)
+    profile.history = sorted([*profile.history, *other.history], key=history_order)
+    if older and not profile.spilled:
+        profile.tallied = history.tallies_of(turn.catalog).name
+    history.add(profile, turn.catalog, older)
+    runs = _join_runs(turn, other)
+    _note_merge(turn, told.origin, other)
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
@@ -124,7 +127,7 @@ def _join_facts(profile: Profile, other: Profile) -> None:
     profile.created_ms = min(profile.created_ms, other.created_ms)
 
 
-def _join_runs(turn: Turn, other: Profile, arriving: list[Happened]) -> list[Run]:
+def _join_runs(turn: Turn, other: Profile) -> list[Run]:
     """The runs and open sends come along with their timers; a second run of one key gives way to the first."""
     profile = turn.profile
     profile.runs.extend(other.runs)
@@ -168,16 +171,17 @@ def _withdraw_excess(turn: Turn) -> None:
             caps.release(turn.profile, place.ref)
 
 
-def _note_merge(turn: Turn, origin: str, other: Profile, arriving: list[Happened]) -> None:
+def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
+    events = len(other.history) + other.spilled
     names = [(link.namespace, link.value) for link in other.identifiers]
-    turn.profile.ledger.append(Absorbed(origin, turn.now_ms, names, len(arriving), len(other.runs)))
+    turn.profile.ledger.append(Absorbed(origin, turn.now_ms, names, events, len(other.runs)))
     turn.note(
         "merge",
         f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
         outcome="absorbed",
         detail={
             "origin": origin,
-            "events": len(arriving),
+            "events": events,
             "runs": len(other.runs),
             "audit": [other.audit_seq, other.audit_head],
         },

@@ -25,6 +25,7 @@ from engine.profile import Profile, Run
 START_MS = 1_772_409_600_000  # 2026-03-02, a Monday
 ID_KEY = b"a key for tests, 32 bytes long!!"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+YES_TO_MAIL = ("marketing:email",)
 
 _SMALL: dict[str, Any] = {
     "channels.yaml": {

@@ -1,0 +1,142 @@
+"""What happened to a customer, bounded: the newest events stay with the state, older ones leave in pages.
+
+Conditions must not read a lifetime. So when a page leaves, each event atom that a catalog asks for keeps the times of
+the newest matches that it may still need (a tally): an atom that wants three matches needs no more than three times,
+whatever its window. What stands in a tally is in no recent event, so a count is the sum of both.
+
+An event that may still stop a run stays recent: one that a stop is on, not older than the lateness window or than the
+oldest open run. Of those, the newest are kept; stops need no more than the newest that matches.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from engine.catalog.compiled import Catalog
+from engine.conditions import Condition, EventAtom, View, atoms_of
+from engine.effects import Page
+from engine.profile import Happened, Profile
+from engine.turn_state import Turn
+from engine.value_tests import Where
+
+RECENT_MAX = 64
+PAGE_EVENTS = 32
+STOPS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The newest `keep` times at which an event passed `where`, for the action facts that `where` reads."""
+
+    key: str
+    where: Where
+    facts: Mapping[str, Any]
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """All that a catalog, and the older ones that runs still name, may ask of what is not recent. `name` stands for
+    the whole: a profile that was tallied under another name must be tallied anew."""
+
+    name: str
+    by_event: Mapping[str, tuple[Tally, ...]]
+
+
+def tallies_of(catalog: Catalog) -> Tallies:
+    """The tallies of a catalog; worked out once, and again when an older catalog has joined its archive."""
+    known = catalog.tallies.get(len(catalog.archive))
+    if known is None:
+        known = catalog.tallies[len(catalog.archive)] = _tallies(catalog)
+    return known
+
+
+def spill(turn: Turn) -> None:
+    """At the end of a turn: let a page of the oldest events go where there are too many."""
+    profile = turn.profile
+    if len(profile.history) <= RECENT_MAX:
+        return
+    needed = _may_still_stop(turn)
+    free = [event for event in profile.history if id(event) not in needed]
+    if len(free) <= RECENT_MAX:
+        return
+    page = free[:PAGE_EVENTS]
+    leaving = {id(event) for event in page}
+    profile.history = [event for event in profile.history if id(event) not in leaving]
+    wanted = tallies_of(turn.catalog)
+    if not profile.spilled:
+        profile.tallied = wanted.name
+    assert profile.tallied == wanted.name, "who activates a profile tallies it anew for another catalog"
+    add(profile, turn.catalog, page)
+    profile.pages += 1
+    turn.effects.append(Page(profile.pages, page))
+
+
+def tally_anew(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
+    """Tally all events that are not recent: after an absorb, or under another catalog."""
+    profile.tallies, profile.spilled, profile.tallied = {}, 0, tallies_of(catalog).name
+    add(profile, catalog, older)
+
+
+def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None:
+    """Count events that are not recent any more."""
+    by_event = tallies_of(catalog).by_event
+    view = View(profile, catalog, 0)
+    for event in leaving:
+        profile.spilled += 1
+        for tally in by_event.get(event.name, ()):
+            view.action = tally.facts
+            if tally.where(event.properties, view):
+                times = profile.tallies.setdefault(tally.key, [])
+                insort(times, event.at_ms)
+                del times[: -tally.keep]
+
+
+def _may_still_stop(turn: Turn) -> set[int]:
+    """The identities of recent events that must stay; the newest `STOPS_KEPT` of them."""
+    profile, catalog = turn.profile, turn.catalog
+    waiting = {send.run for send in profile.sends}
+    open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
+    since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.trigger_ms for run in open_runs)])
+    names = catalog.stop_names.union(*(catalog.of_version(run.version).stop_names for run in open_runs))
+    stopping = [event for event in profile.history if event.name in names and event.at_ms >= since_ms]
+    return {id(event) for event in stopping[-STOPS_KEPT:]}
+
+
+def _tallies(catalog: Catalog) -> Tallies:
+    found: dict[str, tuple[str, Tally]] = {}
+    for each in (catalog, *catalog.archive.values()):
+        facts = [action.facts for action in each.actions.values()]
+        for atom in _atoms(each):
+            for tally in _of_atom(atom, facts):
+                known = found.get(tally.key)
+                if known is None or known[1].keep < tally.keep:
+                    found[tally.key] = atom.name, tally
+    by_event: defaultdict[str, list[Tally]] = defaultdict(list)
+    for key in sorted(found):
+        by_event[found[key][0]].append(found[key][1])
+    spelled = repr([(key, found[key][1].keep) for key in sorted(found)])
+    name = blake2b(spelled.encode(), digest_size=8).hexdigest()
+    return Tallies(name, {event: tuple(tallies) for event, tallies in by_event.items()})
+
+
+def _of_atom(atom: EventAtom, actions: Iterable[Mapping[str, Any]]) -> Iterator[Tally]:
+    """One tally for each set of facts that some action gives it; an atom about an absent fact is false anyway."""
+    for facts in actions if atom.facts else ({},):
+        if all(facts.get(fact) is not None for fact in atom.facts):
+            yield Tally(atom.key(facts), atom.where, facts, atom.keep)
+
+
+def _atoms(catalog: Catalog) -> set[EventAtom]:
+    conditions: list[Condition] = [action.eligible for action in catalog.actions.values()]
+    conditions += [rule.when for rule in catalog.suppressions]
+    conditions += catalog.segments.values()
+    for journey in catalog.journeys.values():
+        conditions.append(journey.when)
+        conditions += [condition for step in journey.steps for condition, _ in step.arms]
+    return {atom for condition in conditions for atom in atoms_of(condition)}
