@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors import replay
 from actors.shard import Shard
 from engine import audit, codec, reading
 from engine.errors import InvalidInput, Moved, NotFound
@@ -16,6 +17,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return status(shard)
     if what == "dump":
         return dump(shard)
+    if what == "at":
+        return _at(shard, profile_id, int(argument))
     record = shard.record(profile_id)
     if isinstance(record, Tombstone):
         raise Moved(record.to)
@@ -38,6 +41,16 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
             return reading.why_each(profile, shard.catalog, now_ms)
         return reading.why(profile, shard.catalog, now_ms, str(argument))
     raise InvalidInput(f"there is no reading {what}")
+
+
+def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:
+    """The profile as it was: its journal up to then, under the catalog of its last turn by then."""
+    past = replay.replica(shard.batch, profile_id, shard.catalogs, at_ms)
+    if isinstance(past.record, Tombstone):
+        raise Moved(past.record.to)
+    if past.record is None:
+        raise NotFound("nobody was known by this identifier then", "identifier")
+    return reading.profile(past.record, shard.catalogs[past.version], at_ms)
 
 
 def status(shard: Shard) -> dict[str, Any]:

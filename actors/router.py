@@ -80,6 +80,15 @@ class Router:
         """A reading of one profile; NotFound for a stranger."""
         return await self._follow(profile, "read", lambda home: _encode((what, home, argument)))
 
+    async def read_at(self, profile: str, at_ms: int) -> Any:
+        """A profile at a past moment. What has moved since is asked where it was then, so nothing is remembered."""
+        for _ in range(_HOPS_MAX):
+            try:
+                return _decode(await self._ask(self.number_of(profile), "read", _encode(("at", profile, at_ms))))
+            except Moved as moved:
+                profile = moved.to
+        raise NotFound("this profile has moved too often", "identifier")
+
     async def everywhere(self, what: str) -> list[Any]:
         """A reading of every shard."""
         payload = _encode((what, "", None))

@@ -9,22 +9,22 @@ repeated) and set aside.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from actors import keys, strangers
+from actors import keys, replay, strangers
 from actors.activation import Activation, Record
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
 from actors.clock import Clock
 from actors.outbox import Outbox, Waiting
+from actors.retention import Retention
 from actors.store import Store
 from actors.timer_index import TimerIndex
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
-from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, Moved, Overloaded
 from engine.identity import merge
@@ -79,6 +79,7 @@ class Shard:
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
         self._open()
+        self.retention = Retention(self)
 
     # -- opening and closing
 
@@ -93,14 +94,15 @@ class Shard:
         self.profiles: int = self.meta("profiles", 0)
         self.counts |= self.meta("counts", {})
         self.sends |= self.meta("sends", {})
-        for key, value in committed("meta", b"catalog/"):
-            version = key.removeprefix(b"catalog/").decode()
-            if version != self.catalog.version:
-                old = compile_bytes(codec.unseal(value))
-                self.catalog.archive[version] = replace(old, id_key=self.catalog.id_key)
+        replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
         self.commit()
+
+    @property
+    def catalogs(self) -> replay.Catalogs:
+        """Every catalog that turns of this shard may have run under, by version."""
+        return self.catalog.archive | {self.catalog.version: self.catalog}
 
     def meta(self, name: str, default: Any) -> Any:
         """A fact about this shard."""
@@ -356,8 +358,8 @@ class Shard:
 
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
         self._journal_seq += 1
-        packed = msgspec.msgpack.encode([now_ms, self.catalog.version, codec.encode_input(told)])
-        self.batch.put("journal", keys.journal_key(profile_id, self._journal_seq), codec.seal(packed), profile_id)
+        record = replay.pack(now_ms, self.catalog.version, told)
+        self.batch.put("journal", keys.journal_key(profile_id, self._journal_seq), record, profile_id)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: Absorb | Claim) -> Done:
         now_ms = self.clock.now_ms()

@@ -136,6 +136,8 @@ class ShardServer:
                     break
             self._answer_pulls(finishes)
             self._unpark(finishes)
+            if not self._queue:
+                self.shard.retention.work()
         try:
             self.shard.commit(sync=False)
             if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for

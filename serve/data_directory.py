@@ -32,7 +32,7 @@ class DataDirectory:
         self._lock = _lock(self.path)
         try:
             self._check(settings)
-            self.id_key = self._read_id_key(settings)
+            self.id_key = id_key_of(self.path, settings.id_key)
             self.engine_key = engine_key_of(self.path, settings.engine_key)
         except BaseException:
             self.release()
@@ -65,15 +65,18 @@ class DataDirectory:
             if made.get(name) != value:
                 raise UsageError(f"{self.path} was made with {name} {made.get(name)}, not {value}", flags[name])
 
-    def _read_id_key(self, settings: Settings) -> bytes:
-        if settings.id_key is not None:
-            raw = settings.id_key.encode()
-            if not 16 <= len(raw) <= 64:
-                raise UsageError("must have 16 to 64 bytes", "SEGUE_ID_KEY")
-            return raw
-        if settings.clock == "replay":
-            return FIXED_KEY
-        return _secret(self.path / "id.key")
+
+def id_key_of(path: Path, given: str | None) -> bytes:
+    """The workspace's secret for ids: `SEGUE_ID_KEY`, else the directory's own, made where there is none; a fixed one
+    on a replay clock."""
+    if given is not None:
+        raw = given.encode()
+        if not 16 <= len(raw) <= 64:
+            raise UsageError("must have 16 to 64 bytes", "SEGUE_ID_KEY")
+        return raw
+    if json.loads((path / "engine.json").read_text())["clock"] == "replay":
+        return FIXED_KEY
+    return _secret(path / "id.key")
 
 
 def engine_key_of(path: Path, given: str | None) -> bytes:

@@ -114,6 +114,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         currency=space.currency,
         language=space.language,
         lateness_ms=space.lateness,
+        journal_ms=space.journal,
         reserve_ms=space.reserve,
         channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema.Channels).channels),
         placements=_by_id(

@@ -174,6 +174,7 @@ class Catalog:
     currency: str
     language: str
     lateness_ms: int
+    journal_ms: int  # how long inputs are kept one by one
     reserve_ms: int  # how long a decision holds its places (30 min)
     channels: Mapping[str, Channel]
     placements: Mapping[str, Placement]

@@ -106,12 +106,14 @@ class Channels(Model):
 
 
 class Workspace(Model):
-    """`lateness`: an event older than this starts no journey; `reserve`: how long a decision holds its places."""
+    """`lateness`: an event older than this starts no journey; `reserve`: how long a decision holds its places;
+    `journal`: how far back each customer can be replayed."""
 
     zone: str = "UTC"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     language: Annotated[str, Field(min_length=2)] = "en"
     lateness: Span = 48 * 3_600_000
+    journal: Span = 365 * 86_400_000
     reserve: Span = 30 * 60_000
 
 

@@ -20,6 +20,7 @@ from serve.replayer import EngineClient
 def profile(
     reference: Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example email:ada@example.com.")],
     explain: Annotated[bool, typer.Option("--explain", help="What would become of every action now, and why.")] = False,
+    at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
     url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
@@ -30,8 +31,10 @@ def profile(
     path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
     console, client = Console(highlight=False), EngineClient(url, key)
     try:
-        known = client.get(path)
-        _print_state(console, known)
+        if at:
+            _print_state(console, client.get(path, at=at))
+            return
+        _print_state(console, client.get(path))
         story_page.path_of(console, client.get(f"{path}/timeline", limit=200)["entries"])
         if explain:
             _print_why(console, client.get(f"{path}/why")["actions"])

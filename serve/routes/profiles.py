@@ -12,6 +12,7 @@ from engine.errors import InvalidInput
 from engine.identifiers import parse_reference
 from serve.api_types import Profile, Timeline, Why
 from serve.gateway import ServerGateway
+from serve.segment_format import time_ms
 
 _PREFIX = b"/v1/profiles/"
 
@@ -59,6 +60,11 @@ async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
 
 
 @router.get("/{reference:path}", response_model=Profile)
-async def profile(reference: str, home: Home, gateway: ServerGateway) -> Any:
-    """The whole profile."""
+async def profile(reference: str, home: Home, gateway: ServerGateway, at: str | None = None) -> Any:
+    """The whole profile; with `at` (a time), as it was then, as far as the journal goes back."""
+    if at is not None:
+        at_ms = time_ms(at, "at")
+        if at_ms is None or at_ms > await gateway.now_ms():
+            raise InvalidInput("is not in the past", "at")
+        return await gateway.router.read_at(home, at_ms)
     return await gateway.router.read(home, "profile")
