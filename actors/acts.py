@@ -10,7 +10,7 @@ import msgspec
 from actors import keys
 from actors.outbox import Waiting
 from engine import codec, effects
-from engine.inputs import HandOver
+from engine.inputs import IDS_ONLY, HandOver
 from engine.profile import Profile, Tombstone
 from engine.vocabulary import FINAL_STATES
 
@@ -71,7 +71,8 @@ def drop_from_outbox(shard: Shard, profile_id: str, send: str) -> None:
 def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
     key = keys.message_key(profile.id, effect.seq)
     packed = msgspec.msgpack.encode([effect.to, codec.encode_input(effect.message)])
-    shard.batch.put("messages", key, codec.seal(packed), profile.id)
+    owner = "" if isinstance(effect.message, IDS_ONLY) else profile.id
+    shard.batch.put("messages", key, codec.seal(packed), owner)
     shard.messages[key] = (effect.to, effect.message)
 
 
@@ -107,6 +108,19 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
     shard.unparked.append(profile.id)
 
 
+def _forget(shard: Shard, profile: Profile, effect: effects.Forget) -> None:
+    forgotten = shard.cache.get(profile.id)
+    shard.profiles -= isinstance(forgotten, Profile) and not forgotten.is_blank
+    for entry in shard.outbox.of_profile(profile.id):
+        drop_from_outbox(shard, profile.id, entry.send)
+    for family, key in shard.batch.forget(profile.id):
+        if family == "messages":
+            shard.messages.pop(key, None)
+    shard.forgotten.append(profile.id)
+    shard.cache.put(profile.id, Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq), 100)
+    shard.unparked.append(profile.id)
+
+
 _ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
     effects.Page: _page,
     effects.Note: _note,
@@ -118,4 +132,5 @@ _ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
     effects.Surrender: _surrender,
     effects.TakeIn: _take_in,
     effects.Bury: _bury,
+    effects.Forget: _forget,
 }

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 from actors import keys
 from actors.store import Store
-from actors.vault import Vault
+from actors.vault import Vault, place_in
 
 _PLACES_KEPT = 100_000
+_ERASING = b"erasing/"
+_LOCKED_ELSEWHERE = ("messages", "staged", "dead")  # families in which a profile's records stand under other keys
 
 
 class Batch:
@@ -24,6 +26,8 @@ class Batch:
         self._writes: dict[tuple[str, bytes], bytes | None] = {}
         self._owners: dict[tuple[str, bytes], str] = {}
         self._places: dict[str, bytes] = {}
+        self._erasing: list[bytes] = []
+        self._erased: list[bytes] = []
         self._new_places: dict[tuple[str, bytes], bytes] = {}
         self.is_synced = True  # nothing is committed that a power cut could take back
 
@@ -78,10 +82,38 @@ class Batch:
             self._remember(profile, known)
         return known
 
+    def forget(self, owner: str) -> list[tuple[str, bytes]]:
+        """Drop all that belongs to a profile and destroy its key, once that is durable; returns what was dropped."""
+        prefix = keys.profile_key(owner)
+        gone = [where for where, whose in self._owners.items() if whose == owner]
+        gone += [where for where in self._writes if where[0] in keys.OF_PROFILE and where[1].startswith(prefix)]
+        gone += [(family, key) for family in keys.OF_PROFILE for key, _ in self._store.scan(family, prefix)]
+        place = self.key_of(owner)
+        if place:
+            for family in _LOCKED_ELSEWHERE:
+                gone += [(family, key) for key, record in self._store.scan(family) if place_in(record) == place]
+            self._new_places.pop(("keyring", prefix), None)
+            self._places[owner] = b""
+            self.put("keyring", prefix, None)
+            self.put("meta", _ERASING + place, b"")  # found at the next start, should we die before it is done
+            self._erasing.append(place)
+        for family, key in gone:
+            self.put(family, key, None)
+        return gone
+
+    def finish_erasures(self) -> None:
+        """At a start: destroy the keys that a crash has left to be destroyed."""
+        for key, _ in self._store.scan("meta", _ERASING):
+            self._vault.erase(key.removeprefix(_ERASING))
+            self.put("meta", key, None)
+
     def commit(self) -> None:
         """Write everything in one batch. NotReady where the disk takes no more; then nothing of it is written."""
         if not self._writes:
             return
+        for place in self._erased:
+            self._writes["meta", _ERASING + place] = None
+        self._erased = []
         locked = {where: self._locked(where, record) for where, record in self._writes.items()}
         self._store.write(locked | self._new_places)
         self._writes, self._owners, self._new_places = {}, {}, {}
@@ -91,6 +123,9 @@ class Batch:
         """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
         if not self.is_synced:
             self._store.sync()
+            for place in self._erasing:
+                self._vault.erase(place)
+            self._erased, self._erasing = self._erased + self._erasing, []
             self.is_synced = True
 
     def close(self) -> None:

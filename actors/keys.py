@@ -8,6 +8,8 @@ from __future__ import annotations
 
 PROFILE_BYTES = 15
 
+OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots")  # keys that begin with a profile's id
+
 FAMILIES = (
     "meta",
     "journal",

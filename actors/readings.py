@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import replay
+from actors import export, replay
 from actors.shard import Shard
 from engine import audit, codec, reading
 from engine.errors import InvalidInput, Moved, NotFound
+from engine.identity import erasure
 from engine.profile import Profile, Tombstone
 
 
@@ -19,6 +20,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return dump(shard)
     if what == "at":
         return _at(shard, profile_id, int(argument))
+    if what == "forgotten":
+        return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
     if isinstance(record, Tombstone):
         raise Moved(record.to)
@@ -40,7 +43,17 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
         if argument is None:
             return reading.why_each(profile, shard.catalog, now_ms)
         return reading.why(profile, shard.catalog, now_ms, str(argument))
+    if what == "export":
+        return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")
+
+
+def _is_forgotten(shard: Shard, place: str, places: list[str]) -> bool:
+    """Whether an erasure of `places` has done its work at one of them."""
+    record = shard.record(place)
+    if isinstance(record, Tombstone):
+        return erasure.is_erased(place, record) or record.to not in places
+    return record is None or record.moving_to not in places
 
 
 def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:

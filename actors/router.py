@@ -89,6 +89,10 @@ class Router:
                 profile = moved.to
         raise NotFound("this profile has moved too often", "identifier")
 
+    async def read_at_place(self, place: str, what: str, argument: Any) -> Any:
+        """A reading of a place itself, wherever its profile lives."""
+        return _decode(await self._ask(self.number_of(place), "read", _encode((what, place, argument))))
+
     async def everywhere(self, what: str) -> list[Any]:
         """A reading of every shard."""
         payload = _encode((what, "", None))

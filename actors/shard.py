@@ -27,8 +27,20 @@ from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, Moved, Overloaded
-from engine.identity import merge
-from engine.inputs import Absorb, AnyInput, Authorise, Claim, Decide, Event, HandedOver, Settle, TimersDue
+from engine.identity import erasure, merge
+from engine.inputs import (
+    IDS_ONLY,
+    Absorb,
+    AnyInput,
+    Authorise,
+    Claim,
+    Decide,
+    Erase,
+    Event,
+    HandedOver,
+    Settle,
+    TimersDue,
+)
 from engine.profile import Happened, Profile, Tombstone
 from engine.turn import handle, handle_tombstone
 from engine.vocabulary import FINAL_STATES
@@ -78,6 +90,7 @@ class Shard:
         self._dirty: set[str] = set()
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
+        self.forgotten: list[str] = []  # for whoever keeps inputs beside the store
         self._open()
         self.retention = Retention(self)
 
@@ -95,6 +108,7 @@ class Shard:
         self.counts |= self.meta("counts", {})
         self.sends |= self.meta("sends", {})
         replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
+        self.batch.finish_erasures()
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
         self.commit()
@@ -129,12 +143,12 @@ class Shard:
         """
         record = self.record(profile_id)
         if isinstance(record, Tombstone):
-            if isinstance(told, Absorb | Claim):
-                return self._at_tombstone(profile_id, record, told)
-            raise Moved(record.to)
+            return self._at_tombstone(profile_id, record, told)
+        if isinstance(told, Erase) and not erasure.is_meant(record, told):
+            return Done("accepted")
         profile = record or Profile(profile_id)
         is_moving = bool(profile.moving_to)
-        if is_moving and not isinstance(told, HandedOver) and not merge.goes_on(profile, told):
+        if merge.must_wait(profile, told):
             raise Parked(100)
         seen_key = once.key_of(told)
         if seen_key is not None:
@@ -323,14 +337,7 @@ class Shard:
         self._dirty.discard(profile.id)
         self._group.pop(profile.id, None)
         self.cache.drop(profile.id)
-        take_back = self.batch.take_back
-        take_back("journal", keys.journal_key(profile.id, self._journal_seq))
-        notes = [take_back("audit", keys.audit_key(profile.id, seq + 1)) for seq in range(profile.audit_seq)]
-        if seen_key is not None:  # nobody who could be erased: it stays readable without a key
-            self.batch.disown("seen", keys.profile_key(profile.id) + seen_key)
-        self._journal_seq += 1
-        key, value = strangers.record(profile.id, profile.clock_ms, self._journal_seq, seen_key, notes)
-        self.batch.put("strangers", key, value)
+        strangers.leave_receipt(self.batch, profile, self._journal_seq, seen_key)
 
     def forget_strangers(self, now_ms: int) -> None:
         """Drop the receipts and request ids of strangers that are older than a day."""
@@ -359,13 +366,16 @@ class Shard:
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
         self._journal_seq += 1
         record = replay.pack(now_ms, self.catalog.version, told)
-        self.batch.put("journal", keys.journal_key(profile_id, self._journal_seq), record, profile_id)
+        owner = "" if isinstance(told, IDS_ONLY) else profile_id
+        self.batch.put("journal", keys.journal_key(profile_id, self._journal_seq), record, owner)
 
-    def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: Absorb | Claim) -> Done:
+    def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
-        self._journal(profile_id, told, now_ms)
-        value = self._act(stand_in, handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms))
+        asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
+        if isinstance(told, Absorb | Claim) and not erasure.is_erased(profile_id, tombstone):
+            self._journal(profile_id, told, now_ms)
+        value = self._act(stand_in, asked)
         current = self.cache.get(profile_id)
         assert isinstance(current, Tombstone)
         current.message_seq = stand_in.message_seq

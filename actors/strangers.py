@@ -11,17 +11,22 @@ from collections.abc import Iterable
 import msgspec
 
 from actors import keys
+from actors.batch import Batch
 from engine import codec, once
+from engine.profile import Profile
 
 _TIME_BYTES = 8
 
 
-def record(
-    profile: str, at_ms: int, number: int, seen_key: bytes | None, notes: list[bytes | None]
-) -> tuple[bytes, bytes]:
-    """The key and the record of one decision."""
-    key = at_ms.to_bytes(_TIME_BYTES) + keys.profile_key(profile) + number.to_bytes(6)
-    return key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes]))
+def leave_receipt(batch: Batch, profile: Profile, number: int, seen_key: bytes | None) -> None:
+    """Turn the first turn of somebody who stays a stranger, journal record `number`, into a receipt. It stays plain:
+    it names nobody, and so nobody could ask for its erasure."""
+    batch.take_back("journal", keys.journal_key(profile.id, number))
+    notes = [batch.take_back("audit", keys.audit_key(profile.id, seq + 1)) for seq in range(profile.audit_seq)]
+    if seen_key is not None:
+        batch.disown("seen", keys.profile_key(profile.id) + seen_key)
+    key = profile.clock_ms.to_bytes(_TIME_BYTES) + keys.profile_key(profile.id) + number.to_bytes(6)
+    batch.put("strangers", key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes])))
 
 
 def expired(records: Iterable[tuple[bytes, bytes]], now_ms: int) -> list[tuple[str, bytes]]:

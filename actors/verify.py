@@ -15,6 +15,7 @@ from actors.store import RocksStore
 from actors.vault import Vault
 from engine import audit, codec
 from engine.errors import Corrupt
+from engine.identity import erasure
 from engine.profile import Profile, Tombstone
 
 
@@ -48,7 +49,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
             record = codec.decode_record(raw, name)
             if isinstance(record, Tombstone):
                 seen["tombstones"] += 1
-                if record.to not in everybody:
+                if record.to not in everybody and not erasure.is_erased(name, record):
                     yield f"{name}: points to {record.to}, who is not there"
             else:
                 seen["profiles"] += 1

@@ -108,12 +108,14 @@ class Windows:
 
     def peek(self) -> Report:
         """What is pending, without running anything."""
+        self._drop_forgotten()
         window = max(self._open, self.clock.now_ms() // WINDOW_MS)
         return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())
 
     def run(self, span: Span) -> Report:
         """Run a span; stops after the first window in which something arose that another one must take."""
         self._settle_messages(span.arrived)
+        self._drop_forgotten()
         report = Report(span.first, None)
         self._enter(span.first, span, report)
         self._run_until(min(span.until_ms, _end(span.first)))
@@ -180,6 +182,7 @@ class Windows:
         for message in sorted(span.messages, key=lambda message: (message.sender, message.seq)):
             if self.shard.deliver(message.to, message.told, message.sender, message.seq):
                 report.arrived.append((message.sender, message.seq))
+        self._drop_forgotten()
         self._forward_parked()
         for said in sorted(span.outcomes, key=lambda said: (said.profile, said.send)):
             settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
@@ -210,6 +213,16 @@ class Windows:
             self.shard.batch.put("staged", staged.key, None)
         else:
             self._parked.setdefault(staged.profile, []).append(staged)
+
+    def _drop_forgotten(self) -> None:
+        """What waited for a person who was erased meanwhile is erased too; the store has dropped it already."""
+        gone = set(self.shard.forgotten)
+        self.shard.forgotten.clear()
+        if gone:
+            waiting = self._staged[self._position :]
+            self._staged, self._position = [item for item in waiting if item.profile not in gone], 0
+            for profile in gone:
+                self._parked.pop(profile, None)
 
     def _forward_parked(self) -> None:
         """What waited for a profile that has become a tombstone follows it, in order; or finds that it stays."""

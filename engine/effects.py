@@ -94,6 +94,13 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Destroy the key of this place and all that was locked under it; leave a pointer to `to`."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakeIn:
     """Store the raw records of an absorbed profile under this one."""
 
@@ -109,4 +116,4 @@ class Answer:
     value: dict[str, Any]
 
 
-Effect = Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | TakeIn | Answer
+Effect = Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | Forget | TakeIn | Answer

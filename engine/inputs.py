@@ -130,6 +130,13 @@ class Claim(Input, frozen=True, kw_only=True, tag="claim"):
     to: str
 
 
+class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
+    """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
+    person's own profile is asked."""
+
+    places: tuple[str, ...] = ()
+
+
 AnyInput = (
     Event
     | TimersDue
@@ -143,4 +150,7 @@ AnyInput = (
     | HandedOver
     | Released
     | Claim
+    | Erase
 )
+
+IDS_ONLY = (Absorb, HandedOver, Released, Claim, Erase)  # these say nothing of a person that could be read

@@ -35,6 +35,13 @@ def profile_id(key: bytes, namespace: str, value: str, epoch: int = 0) -> str:
     return f"{slot:04x}{digest[2:].hex()}{epoch:02x}"
 
 
+def next_epoch(profile: str) -> str:
+    """The id that the same place has after an erasure."""
+    epoch = int(profile[-2:], 16) + 1
+    assert epoch <= 255, "a place was erased 255 times"
+    return f"{profile[:-2]}{epoch:02x}"
+
+
 def slot_of(profile: str) -> int:
     """The slot, 0 to 4,095, that a profile id carries."""
     return int(profile[:4], 16)

@@ -13,7 +13,8 @@ from engine import caps, codec, consent, history, sends
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
-from engine.identity import claims, merge
+from engine.errors import Moved
+from engine.identity import claims, erasure, merge
 from engine.inputs import (
     Absorb,
     AnyInput,
@@ -21,6 +22,7 @@ from engine.inputs import (
     Claim,
     ConsentChange,
     Decide,
+    Erase,
     Event,
     Exposure,
     HandedOver,
@@ -67,6 +69,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             merge.surrender(turn, told)
         case HandedOver():
             merge.bury(turn, told)
+        case Erase():
+            erasure.erase(turn, told)
         case Released():
             merge.release(turn, told)
     history.spill(turn)
@@ -76,12 +80,23 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
 
 
 def handle_tombstone(
-    stand_in: Profile, tombstone: Tombstone, told: Absorb | Claim, catalog: Catalog, now_ms: int
+    stand_in: Profile, tombstone: Tombstone, told: AnyInput, catalog: Catalog, now_ms: int
 ) -> list[Effect]:
-    """A later absorb or claim of a place whose profile lives elsewhere. `stand_in` carries the place's id and
-    sequence."""
+    """What a place whose profile lives elsewhere does by itself. `stand_in` carries the place's id and sequence.
+
+    Raises Moved for all that belongs to the profile.
+    """
     turn = Turn(stand_in, catalog, now_ms)
-    merge.point_elsewhere(turn, tombstone, told)
+    erased = erasure.is_erased(stand_in.id, tombstone)
+    match told:
+        case Erase() if told.places:
+            erasure.at_tombstone(turn, tombstone, told)
+        case Absorb() | Claim() | HandOver() if erased:
+            erasure.at_tombstone(turn, tombstone, told)
+        case Absorb() | Claim():
+            merge.point_elsewhere(turn, tombstone, told)
+        case _:
+            raise Moved(tombstone.to)
     return turn.effects
 
 

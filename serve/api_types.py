@@ -49,6 +49,13 @@ class ClockAnswer(BaseModel):
     pendingTimers: int
 
 
+class Erased(BaseModel):
+    """A person who is not known any more."""
+
+    profileId: str
+    erased: bool
+
+
 class Profile(BaseModel):
     """A customer."""
 

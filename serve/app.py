@@ -105,7 +105,8 @@ class App:
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
             status, headers, body = problem(error)
             if status == 500:
-                log.exception("request_failed path=%s", scope["path"])
+                # the rest of a path may name a person
+                log.exception("request_failed path=%s", "/".join(scope["path"].split("/")[:3]))
             response = Response(status, body, tuple(headers))
         await respond(send, response, extra)
 

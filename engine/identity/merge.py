@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from engine import caps, codec, consent, history, sends
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
-from engine.inputs import Absorb, Claim, HandedOver, HandOver, Released
+from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
 from engine.profile import Absorbed, Happened, Profile, Run, Tombstone, history_order
 from engine.turn_state import Turn
@@ -62,6 +62,15 @@ def release(turn: Turn, told: Released) -> None:
     held = turn.profile.held
     if told.origin in held:
         held.remove(told.origin)
+
+
+def must_wait(profile: Profile, told: object) -> bool:
+    """Whether an input cannot be taken while this profile is on its way to another one."""
+    if not profile.moving_to or isinstance(told, HandedOver):
+        return False
+    if isinstance(told, Erase):
+        return profile.moving_to not in told.places
+    return not goes_on(profile, told)
 
 
 def goes_on(profile: Profile, told: object) -> bool:

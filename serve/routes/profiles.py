@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from actors.export import FAMILIES
 from engine import reading
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, NotReady
 from engine.identifiers import parse_reference
-from serve.api_types import Profile, Timeline, Why
+from engine.inputs import Erase
+from serve.api_types import Erased, Profile, Timeline, Why
 from serve.gateway import ServerGateway
 from serve.segment_format import time_ms
 
+_ERASED_S = 20.0
+_PAUSE_S = 0.02
 _PREFIX = b"/v1/profiles/"
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
@@ -51,6 +56,40 @@ async def timeline(
 async def why(reference: str, home: Home, gateway: ServerGateway, action: str | None = None) -> Any:
     """Why this action (every action, where none is named) would or would not go now: the first gate on each way."""
     return await gateway.router.read(home, "why", action)
+
+
+@router.get("/{reference:path}/export")
+async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
+    """Everything that is held on this person, as it is kept: state, events, audit and every input of the journal."""
+    known = await gateway.router.read(home, "profile")
+    held: dict[str, list[Any]] = {}
+    for family in FAMILIES:
+        rows, after = held.setdefault(family, []), b""
+        while True:
+            part = await gateway.router.read(home, "export", (family, after))
+            rows += part["rows"]
+            after = part["next"]
+            if after is None:
+                break
+    return {
+        "profileId": known["profileId"],
+        "exportedAt": reading.iso(await gateway.now_ms()),
+        "profile": known,
+        **held,
+    }
+
+
+@router.delete("/{reference:path}", response_model=Erased)
+async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
+    """Erase this person: answered when nothing can be read any more, in no file and in no backup."""
+    told = await gateway.router.tell(home, Erase())
+    deadline = asyncio.get_running_loop().time() + _ERASED_S
+    for place in told["places"]:
+        while not await gateway.router.read_at_place(place, "forgotten", told["places"]):
+            if asyncio.get_running_loop().time() > deadline:
+                raise NotReady("the erasure goes on, and is not done everywhere yet")
+            await asyncio.sleep(_PAUSE_S)
+    return {"profileId": told["profileId"], "erased": True}
 
 
 @router.get("/{reference:path}/consent")

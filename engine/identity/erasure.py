@@ -1,0 +1,69 @@
+"""Erasing a person: everything goes, in one turn here, and by durable messages wherever something of them lies.
+
+The profile's place, and every place that pointed to it, is left as a pointer to the same place one epoch later, where
+nobody is. So whoever comes with the same identifier is somebody new. What was absorbed lies locked under the keys of
+its old places; each of them is told to forget too. Data that is on its way to an erased person is erased with them.
+"""
+
+from __future__ import annotations
+
+from engine import seeds, sends
+from engine.effects import Forget
+from engine.errors import NotFound, NotReady
+from engine.inputs import Absorb, Claim, Erase, HandOver, Settle
+from engine.profile import Profile, Tombstone
+from engine.turn_state import Turn
+
+
+def is_erased(place: str, tombstone: Tombstone) -> bool:
+    """Whether nobody has lived here since an erasure."""
+    return tombstone.to == seeds.next_epoch(place)
+
+
+def is_meant(profile: Profile | None, told: Erase) -> bool:
+    """Whether an erasure that comes to a living profile, or to nobody, is for them. NotFound where somebody asks for a
+    stranger, NotReady where what is on its way to this person has to arrive first."""
+    if profile is None:
+        if told.places:
+            return False
+        raise NotFound("nobody is known by this identifier", "identifier")
+    if not told.places and profile.absorbing:
+        raise NotReady("this person is being linked to another profile, try again")
+    return concerns(profile, told)
+
+
+def concerns(profile: Profile, told: Erase) -> bool:
+    """Whether a living profile is meant: by whoever asks directly, or because it is on its way to an erased one."""
+    return not told.places or profile.moving_to in told.places
+
+
+def erase(turn: Turn, told: Erase) -> None:
+    """Forget this profile, and tell all places that point here."""
+    profile = turn.profile
+    if not concerns(profile, told):
+        return
+    for run in profile.runs:
+        turn.drop_timer_of_moved(run)
+    for send in list(profile.sends):
+        if send.state == "decided":
+            sends.withdraw(turn, send, "erased")
+        else:
+            sends.settle(turn, Settle(send_id=send.id, outcome="unknown", detail="erased"))
+    places = (profile.id, *profile.held)
+    for place in profile.held:
+        turn.tell(place, Erase(places=places))
+    turn.effects.append(Forget(seeds.next_epoch(profile.id)))
+    turn.answer({"profileId": profile.id, "places": list(places)})
+
+
+def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Absorb | Claim | HandOver) -> None:
+    """What an erasure, or something that meets an erased place, does to a pointer."""
+    place = turn.profile.id
+    if isinstance(told, Erase):
+        turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))
+    elif isinstance(told, HandOver):
+        turn.tell(told.origin, Erase(places=(place,)))
+    elif told.to != tombstone.to:
+        turn.tell(tombstone.to, told)
+    if isinstance(told, Absorb):
+        turn.tell(told.to, HandOver(origin=place))
