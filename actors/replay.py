@@ -49,6 +49,11 @@ def pack(now_ms: int, version: str, told: AnyInput) -> bytes:
     return codec.seal(msgspec.msgpack.encode([now_ms, version, codec.encode_input(told)]))
 
 
+def pack_snapshot(now_ms: int, version: str, state: bytes) -> bytes:
+    """The record of a snapshot: the state after the turn at `now_ms`; empty where nobody was known."""
+    return codec.seal(msgspec.msgpack.encode([now_ms, version, state]))
+
+
 @dataclass(slots=True)
 class Replica:
     """What a profile comes to. `history` and `audit` hold the records that its turns have written beside the state, by
@@ -161,8 +166,8 @@ def compact(batch: Batch, profile: str, catalogs: Catalogs, before_ms: int) -> i
     if former:
         batch.put("snapshots", keys.journal_key(profile, former), None)
     state = b"" if begun.record is None else codec.encode_record(begun.record)
-    packed = msgspec.msgpack.encode([begun.now_ms, begun.version, state])
-    batch.put("snapshots", keys.journal_key(profile, begun.number), codec.seal(packed), profile)
+    snapshot = pack_snapshot(begun.now_ms, begun.version, state)
+    batch.put("snapshots", keys.journal_key(profile, begun.number), snapshot, profile)
     return len(replaced)
 
 

@@ -12,7 +12,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    BlockBasedOptions,
+    BottommostLevelCompaction,
+    Cache,
+    CompactOptions,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
 
 from actors.keys import FAMILIES, PROFILE_BYTES
 from engine.errors import Corrupt, NotReady, UsageError
@@ -40,6 +50,10 @@ class Store(Protocol):
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""
+        ...
+
+    def compact(self) -> None:
+        """Rewrite every file: what was overwritten or deleted leaves the disk."""
         ...
 
     def close(self) -> None:
@@ -95,6 +109,14 @@ class RocksStore:
         except Exception as error:
             raise NotReady(f"the disk takes no more: {error}") from error
 
+    def compact(self) -> None:
+        """Rewrite every file; the log begins anew too, once all that it holds stands in a file."""
+        every_level = CompactOptions()
+        every_level.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        for family in self._families.values():
+            family.flush(True)
+            family.compact_range(None, None, every_level)
+
     def close(self) -> None:
         """Release the store and its lock."""
         self._handles, self._families = {}, {}
@@ -137,6 +159,9 @@ class MemoryStore:
                     del self._families[family][key[:PROFILE_BYTES]]
 
     def sync(self) -> None:
+        """Nothing to do."""
+
+    def compact(self) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from engine.seeds import FIXED_KEY
 from serve.settings import Settings
 
 FORMAT = 2
+UPGRADED = (1,)  # formats that the next start rewrites
 
 
 class DataDirectory:
@@ -42,6 +43,14 @@ class DataDirectory:
         """Where a shard keeps its store."""
         return self.path / f"shard-{number:03d}"
 
+    def upgraded(self) -> None:
+        """All stores are in the present format now."""
+        path = self.path / "engine.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(json.loads(path.read_text()) | {"format": FORMAT, "vault_base": self.vault_base}))
+        fresh.replace(path)
+        self.is_old = False
+
     @property
     def vault_path(self) -> Path:
         """The folder of the key files."""
@@ -54,12 +63,16 @@ class DataDirectory:
     def _check(self, settings: Settings) -> None:
         wanted: dict[str, Any] = {"format": FORMAT, "shards": settings.shards, "clock": settings.clock}
         self.vault_base = 0
+        self.is_old = False
         path = self.path / "engine.json"
         if not path.exists():
             path.write_text(json.dumps(wanted | {"vault_base": 0}))
             return
         made = json.loads(path.read_text())
         self.vault_base = made.get("vault_base", 0)
+        self.is_old = made.get("format") in UPGRADED
+        if self.is_old:
+            made["format"] = FORMAT
         flags = {"format": "--data", "shards": "--shards", "clock": "--clock"}
         for name, value in wanted.items():
             if made.get(name) != value:

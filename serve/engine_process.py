@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ class EngineProcess:
 
     def start(self) -> None:
         """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
+        if self.data.is_old:
+            self._upgrade()
         self._start_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
@@ -108,6 +111,23 @@ class EngineProcess:
                 ray.shutdown()
         shutil.rmtree(self._sockets, ignore_errors=True)
         self.data.release()
+
+    def _upgrade(self) -> None:
+        """Rewrite stores of an older format, one after the other."""
+        from actors.store import RocksStore  # opens RocksDB, which only an old directory needs here
+        from actors.upgrade import upgrade
+        from actors.vault import FileVault
+
+        catalog = replace(self.catalog, id_key=self.data.id_key)
+        for number in range(self.settings.shards):
+            store = RocksStore(self.data.shard_path(number))
+            vault = FileVault(self.data.vault_path, self.data.engine_key, self.data.vault_base + number)
+            try:
+                upgrade(store, vault, catalog)
+            finally:
+                store.close()
+                vault.close()
+        self.data.upgraded()
 
     def _start_ray(self) -> None:
         if not self.settings.address:
