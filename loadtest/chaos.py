@@ -51,6 +51,8 @@ class Plan:
     events_per_s: float = 150.0
     shards: int = 3
     bag: Sequence[str] = BAG
+    rounds_max: int = 10_000
+    load_s: tuple[float, float] = (0.5, 3.0)
     puts_mail_off: bool = True
 
 
@@ -102,7 +104,7 @@ class Run:
         self._mailbox = Mailbox(refusing, puts_off=plan.puts_mail_off)
         config = write_catalog(folder / "configs")
         self._engine = ChaosEngine(folder, config, self._keys, self._mailbox.port, plan.shards)
-        self._killer = Killer(self._engine, Random(random.getrandbits(64)), self._arrivals, plan.bag)
+        self._killer = Killer(self._engine, Random(random.getrandbits(64)), self._arrivals, plan.bag, plan.load_s)
         self._file = (folder / "ledger.jsonl").open("w", encoding="utf-8")
         self._ledger, self._traffic, self._found = Ledger(self._file), Traffic(), Found()
         self._random = random
@@ -121,7 +123,7 @@ class Run:
             self._mailbox.close()
             self._file.close()
         imbalances += self._killer.faults
-        if not imbalances:
+        if self._found.status:  # else the run broke off, and says why
             imbalances += balance(self._ledger, self._found)
         if killed:
             imbalances.append(f"the engine did not stop cleanly; {killed} of its processes were killed")
@@ -134,10 +136,11 @@ class Run:
         until_s = time.monotonic() + self._plan.seconds
         pause_s = _CLIENTS * _BATCH_MEAN / self._plan.events_per_s
         clients = [self._client(number) for number in range(_CLIENTS)]
-        playing = [asyncio.create_task(client.play(until_s, pause_s)) for client in clients]
+        is_over = asyncio.Event()
+        playing = [asyncio.create_task(client.play(is_over.is_set, pause_s)) for client in clients]
         try:
-            await asyncio.to_thread(self._killer.run, until_s)
-            await asyncio.sleep(max(0.0, until_s - time.monotonic()))
+            await asyncio.to_thread(self._killer.run, until_s, self._plan.rounds_max)
+            is_over.set()
             await asyncio.wait_for(asyncio.gather(*playing), _SETTLE_S)
             await asyncio.to_thread(self._settle)
             for client in clients:

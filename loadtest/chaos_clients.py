@@ -59,14 +59,14 @@ class Client:
         self._sent: list[list[dict[str, Any]]] = []
         self._asked = 0
 
-    async def play(self, until_s: float, pause_s: float) -> None:
-        """Everybody introduces themselves; then customers do what they do until that moment, and sign in at the end.
+    async def play(self, is_over: Callable[[], bool], pause_s: float) -> None:
+        """Everybody introduces themselves; then customers do what they do until it is over, and sign in at the end.
 
         `pause_s` is the mean time between two batches.
         """
         await self._batch([shopper.introduces_themselves(now_ms()) for shopper in self._shoppers])
-        while time.monotonic() < until_s:
-            await asyncio.sleep(min(self._random.expovariate(1 / pause_s), until_s - time.monotonic()))
+        while not is_over():
+            await asyncio.sleep(self._random.expovariate(1 / pause_s))
             await self._something()
         for shopper in self._shoppers:
             remaining = list(shopper.remaining_visits(now_ms()))

@@ -35,7 +35,6 @@ NAMES: Final[Mapping[str, str]] = {
 }
 BAG: Final = (SHARD, SHARD, SHARD, DISPATCHER, DISPATCHER, DISPATCHER, INGRESS, INGRESS, HAPROXY, HAPROXY, EVERYTHING)
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_LOAD_S: Final = (0.5, 3.0)  # between a recovery and the next kill
 _RECOVERS_S: Final = 60.0
 _LOOK_S: Final = 0.1
 
@@ -116,22 +115,23 @@ class Killer:
     random: Random
     arrivals: Callable[[], int]
     bag: Sequence[str] = BAG
+    load_s: tuple[float, float] = (0.5, 3.0)  # between a recovery and the next kill
     kills: Counter[str] = field(default_factory=Counter)
     recoveries_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults: list[str] = field(default_factory=list)
     rounds: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, until_s: float) -> None:
+    def run(self, until_s: float, rounds_max: int) -> None:
         """Rounds of load, kill and recovery until that moment of the monotonic clock, or until `ended`.
 
         EngineError where a start fails.
         """
         waiting: list[str] = []
-        while not self.faults:
+        while not self.faults and self.rounds < rounds_max:
             if not waiting:
                 waiting = self.random.sample(self.bag, len(self.bag))
-            load_s = self.random.uniform(*_LOAD_S)
+            load_s = self.random.uniform(*self.load_s)
             if time.monotonic() + load_s > until_s or self.ended.wait(load_s):
                 return
             self.round(waiting.pop())
