@@ -129,7 +129,7 @@ class Run:
             imbalances.append(f"the engine did not stop cleanly; {killed} of its processes were killed")
         complaint = self._engine.verify()
         if complaint:
-            imbalances.append(f"segue verify: {complaint}")
+            imbalances.append(f"segue verify --replay: {complaint}")
         return self._report(time.monotonic() - began_s, imbalances)
 
     async def _live(self) -> None:

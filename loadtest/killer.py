@@ -99,8 +99,8 @@ class ChaosEngine:
         return 0 if self._process is None else stop(self._process, self._family)
 
     def verify(self) -> str:
-        """What `segue verify` complains of; empty where it finds nothing."""
-        command = [sys.executable, "-m", "serve", "verify", "--data", str(self.data)]
+        """What `segue verify --replay` complains of; empty where it finds nothing."""
+        command = [sys.executable, "-m", "serve", "verify", "--replay", "--data", str(self.data)]
         done = subprocess.run(
             command, cwd=_ROOT, env=environment({}), capture_output=True, text=True, timeout=120, check=False
         )
