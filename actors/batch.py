@@ -7,6 +7,7 @@ profile its key. Inside the shard every record is plain.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from actors import keys
 from actors.store import Store
@@ -127,6 +128,10 @@ class Batch:
                 self._vault.erase(place)
             self._erased, self._erasing = self._erased + self._erasing, []
             self.is_synced = True
+
+    def checkpoint(self, path: Path) -> None:
+        """Copy what is committed to a new folder."""
+        self._store.checkpoint(path)
 
     def close(self) -> None:
         """Release the store."""

@@ -174,6 +174,7 @@ class DispatcherActor:
             public_url=plan.public_url,
             is_replay=plan.is_replay,
             environ=os.environ,
+            data=Path(plan.vault).parent,
         )
 
 

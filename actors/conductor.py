@@ -87,6 +87,10 @@ class Conductor:
         up."""
         return f"{self._dispatcher}.{self._tries}"
 
+    def at_rest(self) -> asyncio.Lock:
+        """Held by whoever needs the clock to stand still."""
+        return self._lock
+
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
         """Move the clock to `watermark_ms`, or on until nothing is pending; returns `now` (ms) and `pendingTimers`."""
         async with self._lock:

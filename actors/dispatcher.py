@@ -13,10 +13,12 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from actors import backup
 from actors.channels import open_adapters
 from actors.channels.adapter import Message
 from actors.channels.rendering import Renderer
@@ -70,6 +72,10 @@ class ShardLink:
         """What is pending."""
         return _report.decode(await self._ask("peek", None))
 
+    async def barrier(self, op: str, name: str, path: str = "") -> bool:
+        """Lower or lift the barrier of a backup, or copy the store behind it."""
+        return bool(_decode(await self._client.call("barrier", _encode((op, name, path)))))
+
     async def pull(self) -> list[dict[str, Any]]:
         """Messages that are authorised and durably `handing_over`; waits a moment where there are none.
 
@@ -103,7 +109,9 @@ class Dispatcher:
         public_url: str,
         is_replay: bool,
         environ: Mapping[str, str],
+        data: Path | None = None,
     ) -> None:
+        """`data` is the data directory; without one there is nothing to back up."""
         self._adapters = open_adapters(catalog.channels, environ)
         self._renderer = Renderer(catalog.templates)
         self._links = [ShardLink(shard) for shard in shards]
@@ -113,6 +121,8 @@ class Dispatcher:
         self._conductor: Conductor | None = None
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._data = data
+        self._backing_up = asyncio.Lock()
 
     async def serve(self) -> None:
         """Pull, hand over and settle until closed. Raises Fenced when a newer dispatcher has taken over."""
@@ -156,6 +166,9 @@ class Dispatcher:
             self._closing.set()
 
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
+        if op == "backup" and self._data is not None:
+            self._begin(self._back_up(self._data, payload, reply))
+            return
         if op != "advance" or not self._is_replay:
             raise SegueError(f"{op} needs a replay clock")
         if self._conductor is None:
@@ -169,6 +182,17 @@ class Dispatcher:
         except Fenced:
             reply.fail(NotReady("another dispatcher has taken over"))
             raise
+        except Exception as error:  # the outermost loop of this shell
+            reply.fail(error)
+
+    async def _back_up(self, data: Path, payload: bytes, reply: Reply) -> None:
+        """A copy of the whole engine; on a replay clock between two moves of it."""
+        directory, keys = _decode(payload)
+        at_rest = self._conductor.at_rest() if self._conductor is not None else contextlib.nullcontext()
+        try:
+            async with self._backing_up, at_rest:
+                made = await backup.of_running(self._links, backup.order(data, directory, keys))
+            reply.send(_encode(made))
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from actors import keys
+from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.readings import read
@@ -71,6 +72,7 @@ class ShardServer:
         self.shard = shard
         self._windows = windows
         self._fence = Fence(shard)
+        self._barrier = Barrier(shard)
         self._server = FrameServer(path, self._receive)
         self._courier = Courier(shard, peers, self._wake)
         self._queue: deque[tuple[str, bytes, Reply]] = deque()
@@ -179,11 +181,12 @@ class ShardServer:
         if op == "settle":
             return [said for said in _outcomes.decode(payload) if not self._settle(said)]
         if op == "deliver":
-            return [
-                (m.sender, m.seq) for m in _messages.decode(payload) if shard.deliver(m.to, m.told, m.sender, m.seq)
-            ]
+            told = [] if self._barrier.is_down else _messages.decode(payload)
+            return [(m.sender, m.seq) for m in told if shard.deliver(m.to, m.told, m.sender, m.seq)]
         if op == "dispatcher":
             return self._fence.dispatcher
+        if op == "barrier":
+            return self._barrier.ask(*msgspec.msgpack.decode(payload))
         if op == "enlist":
             return self._fence.enlist(msgspec.msgpack.decode(payload))
         if windows is None:

@@ -16,6 +16,7 @@ from rocksdict import (
     BlockBasedOptions,
     BottommostLevelCompaction,
     Cache,
+    Checkpoint,
     CompactOptions,
     DBCompressionType,
     Options,
@@ -44,6 +45,10 @@ class Store(Protocol):
         """All records whose key starts with `prefix`, in order."""
         ...
 
+    def count(self, family: str) -> int:
+        """How many records a family has."""
+        ...
+
     def write(self, writes: Writes) -> None:
         """Apply all of `writes` or nothing; None deletes. NotReady where the disk takes no more."""
         ...
@@ -54,6 +59,10 @@ class Store(Protocol):
 
     def compact(self) -> None:
         """Rewrite every file: what was overwritten or deleted leaves the disk."""
+        ...
+
+    def checkpoint(self, path: Path) -> None:
+        """Copy everything written so far to a new folder, at one instant. NotReady where that cannot be written."""
         ...
 
     def close(self) -> None:
@@ -88,6 +97,10 @@ class RocksStore:
                 return
             yield key, value
 
+    def count(self, family: str) -> int:
+        """How many records a family has."""
+        return sum(1 for _ in self._families[family].keys())  # noqa: SIM118 (it is no dict)
+
     def write(self, writes: Writes) -> None:
         """Apply all of `writes` or nothing."""
         batch = WriteBatch(raw_mode=True)
@@ -116,6 +129,13 @@ class RocksStore:
         for family in self._families.values():
             family.flush(True)
             family.compact_range(None, None, every_level)
+
+    def checkpoint(self, path: Path) -> None:
+        """Copy everything written so far: files as hard links where the file system allows that."""
+        try:
+            Checkpoint(self._db).create_checkpoint(str(path))
+        except Exception as error:
+            raise NotReady(f"no copy can be made at {path}: {error}") from error
 
     def close(self) -> None:
         """Release the store and its lock."""
@@ -147,6 +167,10 @@ class MemoryStore:
             if head.startswith(prefix):
                 yield from sorted(groups[head].items())
 
+    def count(self, family: str) -> int:
+        """How many records a family has."""
+        return sum(map(len, self._families[family].values()))
+
     def write(self, writes: Writes) -> None:
         """Apply all of `writes`."""
         for (family, key), value in writes.items():
@@ -163,6 +187,10 @@ class MemoryStore:
 
     def compact(self) -> None:
         """Nothing to do."""
+
+    def checkpoint(self, path: Path) -> None:
+        """There are no files."""
+        raise NotReady("a store in memory cannot be copied")
 
     def close(self) -> None:
         """Nothing to do."""

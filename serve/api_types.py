@@ -35,6 +35,25 @@ class ConsentReceipt(BaseModel):
     granted: bool
 
 
+class BackupBody(Body):
+    """Where to: directories of the machine that the engine runs on, as absolute paths."""
+
+    directory: str = Field(min_length=1, max_length=TEXT_MAX)
+    keys: str | None = Field(None, min_length=1, max_length=TEXT_MAX)
+
+
+class BackupAnswer(BaseModel):
+    """A backup that is whole."""
+
+    directory: str
+    keys: str
+    at: str
+    shards: int
+    profiles: int
+    files: int
+    bytes: int
+
+
 class ClockBody(Body):
     """Where to put the replay clock; with `drain`, on until nothing is pending."""
 

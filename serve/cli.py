@@ -8,10 +8,12 @@ import sys
 import typer
 
 from engine.errors import CatalogError, SegueError
+from serve.commands.backup import backup
 from serve.commands.bench import bench
 from serve.commands.demo import demo
 from serve.commands.profile import profile
 from serve.commands.replay import replay
+from serve.commands.restore import restore
 from serve.commands.simulate import simulate
 from serve.commands.up import up
 from serve.commands.validate import validate
@@ -24,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, demo, replay, simulate, validate, profile, verify, bench):
+for command in (up, demo, replay, simulate, validate, profile, verify, backup, restore, bench):
     app.command(command.__name__)(command)
 
 

@@ -8,10 +8,12 @@ present; all of them have mode 0600. `shard-NNN/` is one store a shard.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +32,7 @@ class DataDirectory:
         """Make or open it. UsageError where it cannot be written, another engine runs here, or it was made
         otherwise."""
         self.path = settings.data
-        self._lock = _lock(self.path)
+        self._lock = lock(self.path)
         try:
             self._check(settings)
             self.id_key = id_key_of(self.path, settings.id_key)
@@ -106,6 +108,18 @@ def engine_key_of(path: Path, given: str | None) -> bytes:
     return key
 
 
+@contextlib.contextmanager
+def stopped(path: Path) -> Iterator[dict[str, Any]]:
+    """Hold the directory of an engine that does not run; gives its engine.json."""
+    if not (path / "engine.json").exists():
+        raise UsageError(f"{path} is no data directory", "--data")
+    with lock(path):
+        made: dict[str, Any] = json.loads((path / "engine.json").read_text())
+        if made["format"] != FORMAT:
+            raise UsageError(f"{path} was made with format {made['format']}, not {FORMAT}", "--data")
+        yield made
+
+
 def _secret(path: Path) -> bytes:
     """A file of 64 hex digits that only we may read, made where it is missing."""
     if not path.exists():
@@ -116,7 +130,8 @@ def _secret(path: Path) -> bytes:
     return bytes.fromhex(path.read_text())
 
 
-def _lock(path: Path) -> IO[str]:
+def lock(path: Path) -> IO[str]:
+    """Hold the directory until the file is closed; UsageError where somebody else does, or it cannot be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         file = (path / "LOCK").open("a+")

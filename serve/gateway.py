@@ -82,6 +82,12 @@ class Gateway:
         moved: dict[str, int] = msgspec.msgpack.decode(answer)
         return moved
 
+    async def back_up(self, directory: str, keys: str | None) -> dict[str, Any]:
+        """Copy the whole engine into a directory of its machine, and its keys into another."""
+        answer = await self._dispatcher.call("backup", msgspec.msgpack.encode((directory, keys)))
+        made: dict[str, Any] = msgspec.msgpack.decode(answer)
+        return made
+
     def identifiers(self, named: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         """Canonical (namespace, value) pairs; InvalidInput names the one that cannot be used."""
         pairs = tuple((namespace, canonical(namespace, value)) for namespace, value in named.items())

@@ -1,0 +1,152 @@
+"""A copy of an engine's stores, all at one instant (`actors.barrier`), with a manifest; its keys go apart
+(`actors.key_copies`).
+
+The copy grows in a folder beside its own and gets its name when it is whole, so what is there is whole. The store's
+files are hard links where the file system allows that, so a backup takes no room until the engine has written anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from actors import key_copies, manifest
+from actors.clock import WallClock
+from actors.manifest import Manifest
+from actors.placement import slots_of
+from actors.store import RocksStore
+from engine import reading
+from engine.errors import InvalidInput, NotReady
+
+_PART = ".part"
+
+
+class BackedUp(Protocol):
+    """A shard as a backup asks it."""
+
+    async def barrier(self, op: str, name: str, path: str = "") -> bool:
+        """`Barrier.ask`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to copy, and where to."""
+
+    data: Path
+    directory: Path
+    keys: Path
+
+    @property
+    def part(self) -> Path:
+        """Where the copy grows."""
+        return self.directory.with_name(self.directory.name + _PART)
+
+    def store(self, shard: int) -> Path:
+        """Where a shard's copy goes."""
+        return self.part / f"shard-{shard:03d}"
+
+
+def order(data: Path, directory: str | Path, keys: str | Path | None = None) -> Order:
+    """A backup that can be made; InvalidInput says which folder cannot be used. `keys` is `directory` + `.keys` where
+    it is not given."""
+    directory = Path(directory)
+    keys = Path(keys) if keys else directory.with_name(directory.name + ".keys")
+    for field, folder in (("directory", directory), ("keys", keys)):
+        if not folder.is_absolute():
+            raise InvalidInput("must begin with /", field)
+        if folder.resolve().is_relative_to(data.resolve()):
+            raise InvalidInput("lies in the data directory", field)
+    if keys.resolve().is_relative_to(directory.resolve()):
+        raise InvalidInput("keys must lie apart from what they open", "keys")
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InvalidInput(f"{directory} is there already, and not empty", "directory")
+    key_copies.check(data, keys)
+    return Order(data, directory, keys)
+
+
+async def of_running(shards: Sequence[BackedUp], wanted: Order) -> dict[str, Any]:
+    """Copy an engine that goes on meanwhile. NotReady where a shard was lost on the way; then nothing is left."""
+    name = uuid.uuid4().hex
+    _begin(wanted)
+    try:
+        try:
+            await asyncio.gather(*(shard.barrier("lower", name) for shard in shards))
+            copies = [shard.barrier("copy", name, str(wanted.store(number))) for number, shard in enumerate(shards)]
+            were_down = await asyncio.gather(*copies)
+        finally:
+            lifted = await asyncio.gather(*(shard.barrier("lift", name) for shard in shards), return_exceptions=True)
+        if not all(were_down) or any(was_down is not True for was_down in lifted):
+            raise NotReady("a shard was started anew during the backup")
+        return await asyncio.to_thread(_finish, wanted, len(shards))
+    except BaseException:
+        shutil.rmtree(wanted.part, ignore_errors=True)
+        raise
+
+
+def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
+    """Copy an engine that does not run; the caller holds its data directory."""
+    _begin(wanted)
+    try:
+        for number in range(shards):
+            store = RocksStore(wanted.data / f"shard-{number:03d}")
+            try:
+                store.checkpoint(wanted.store(number))
+            finally:
+                store.close()
+        return _finish(wanted, shards)
+    except BaseException:
+        shutil.rmtree(wanted.part, ignore_errors=True)
+        raise
+
+
+def _begin(wanted: Order) -> None:
+    """An empty folder to grow in; what a backup that was killed left in it is thrown away."""
+    left = [path for path in wanted.part.glob("*") if not path.name.startswith(("shard-", manifest.NAME))]
+    if left:
+        raise InvalidInput(f"{left[0]} is in the way", "directory")
+    try:
+        shutil.rmtree(wanted.part, ignore_errors=True)
+        wanted.part.mkdir(parents=True)
+    except OSError as error:
+        raise InvalidInput(f"{wanted.part} cannot be written: {error.strerror}", "directory") from error
+
+
+def _finish(wanted: Order, shards: int) -> dict[str, Any]:
+    """Count and digest the copies, bring the keys, and give the whole its name."""
+    counted = []
+    for number in range(shards):
+        store = RocksStore(wanted.store(number))  # so it surely opens, and stands without its write-ahead log
+        try:
+            counted.append(manifest.shard_copy(store, number, slots_of(number, shards)))
+        finally:
+            store.close()
+    made = Manifest(
+        at=reading.iso(WallClock().now_ms()),
+        version=version("segue"),
+        engine=json.loads((wanted.data / "engine.json").read_text()),
+        shards=counted,
+        files=manifest.files_below(wanted.part),
+    )
+    manifest.write(made, wanted.part)
+    key_copies.renew(wanted.data, wanted.keys)  # after the stores: every key that they name is in it
+    if wanted.directory.exists():
+        wanted.directory.rmdir()
+    wanted.part.rename(wanted.directory)
+    manifest.sync_folder(wanted.directory.parent)
+    return {
+        "directory": str(wanted.directory),
+        "keys": str(wanted.keys),
+        "at": made.at,
+        "shards": len(counted),
+        "profiles": sum(shard.profiles for shard in counted),
+        "files": len(made.files),
+        "bytes": sum(file.size_bytes for file in made.files.values()),
+    }

@@ -1,0 +1,107 @@
+"""A data directory from a backup of the stores and the newest copy of the keys; refused as a whole where a file is
+not as it was written.
+
+It grows beside its place and gets its name when it is whole and checked.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors import key_copies, manifest
+from actors.manifest import Manifest
+from actors.placement import slots_of
+from actors.store import RocksStore
+from actors.vault import FileVault
+from actors.verify import verify
+from engine.errors import Corrupt, NotReady, UsageError
+
+_PART = ".restoring"
+
+EngineKey = Callable[[Path], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back. `faults` is empty for a data directory that stands, else nothing was left behind."""
+
+    manifest: Manifest
+    faults: list[str]
+    seen: dict[str, int]
+
+
+def check(directory: Path) -> tuple[Manifest, list[str]]:
+    """The manifest of a backup, and every file that is not as it was written. Corrupt where it has none."""
+    found = manifest.read(directory)
+    return found, list(manifest.faults_of(found, directory))
+
+
+def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> Restored:
+    """Make `data`, which must not be there or be empty. `engine_key` gives the key of a data directory.
+
+    UsageError says what cannot be used, Corrupt that there is no manifest.
+    """
+    if data.exists() and (not data.is_dir() or any(data.iterdir())):
+        raise UsageError(f"{data} is there already, and not empty", "--data")
+    if not keys.is_dir():
+        raise UsageError(f"there are no keys in {keys}", "--keys")
+    found, faults = check(directory)
+    if faults:
+        return Restored(found, faults, {})
+    part = data.with_name(data.name + _PART)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        _copy(found, directory, part)
+        key_copies.bring(keys, part)
+        faults, seen = _faults_of(found, part, engine_key)
+        if not faults:
+            if data.exists():
+                data.rmdir()
+            part.rename(data)
+            manifest.sync_folder(data.parent)
+    except OSError as error:
+        raise NotReady(f"{part} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Restored(found, faults, seen)
+
+
+def _copy(found: Manifest, directory: Path, part: Path) -> None:
+    part.mkdir(mode=0o700, parents=True)
+    for name in found.files:
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(directory / name, part / name)
+    # new keys go to new files: the engine that was backed up may have gone on with the old ones
+    engine = found.engine | {"vault_base": found.engine.get("vault_base", 0) + len(found.shards)}
+    (part / "engine.json").write_text(json.dumps(engine))
+    manifest.files_below(part)  # makes them durable
+
+
+def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list[str], dict[str, int]]:
+    """What differs from the manifest, and what `segue verify` says."""
+    paths = [part / f"shard-{shard.shard:03d}" for shard in found.shards]
+    faults = []
+    for shard, path in zip(found.shards, paths, strict=True):
+        faults += _uncounted(shard, path, len(paths))
+    vault = FileVault(part / "vault", engine_key(part))
+    try:
+        broken, seen = verify(paths, vault)
+    except Corrupt as error:
+        broken, seen = [str(error)], {}
+    finally:
+        vault.close()
+    return faults + broken, seen
+
+
+def _uncounted(wanted: manifest.ShardCopy, path: Path, shards: int) -> Iterator[str]:
+    store = RocksStore(path)
+    try:
+        there = manifest.shard_copy(store, wanted.shard, slots_of(wanted.shard, shards))
+    finally:
+        store.close()
+    if there != wanted:
+        yield f"{path.name}: holds {there} and not {wanted}"

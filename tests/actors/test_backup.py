@@ -1,0 +1,388 @@
+"""A backup is one instant of all shards, and what comes back from it is whole or nothing (Invariants 1 and 3).
+
+Real shards on real stores behind real sockets; messages between profiles are carried while the copies are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support.world import CART, START_MS, compiled
+
+from actors import backup, key_copies, restore
+from actors.barrier import Barrier
+from actors.clock import WallClock
+from actors.dispatcher import ShardLink
+from actors.placement import shard_of, slots_of
+from actors.router import Router
+from actors.shard import Shard
+from actors.shard_server import ShardServer
+from actors.store import RocksStore
+from actors.vault import FileVault
+from actors.verify import verify
+from engine.errors import Corrupt, InvalidInput, NotReady, UsageError
+from engine.identity import claims
+from engine.inputs import Event
+from engine.profile import Profile, Tombstone
+
+SHARDS = 2
+ENGINE_KEY = bytes(range(32))
+CATALOG = compiled(CART)
+
+_encode = msgspec.msgpack.encode
+
+
+class Running:
+    """The shards of a data directory, served in this process."""
+
+    def __init__(self, data: Path, sockets: Path) -> None:
+        self.data = data
+        paths = [str(sockets / f"shard-{number}") for number in range(SHARDS)]
+        self.shards = [_shard(data, number) for number in range(SHARDS)]
+        self.servers = [ShardServer(shard, path, paths) for shard, path in zip(self.shards, paths, strict=True)]
+        self.links = [ShardLink(path) for path in paths]
+        self.router = Router(paths)
+
+    async def tell(self, *events: Event) -> list[str]:
+        """Returns when all of it is durable."""
+        return await self.router.ingest([(_home(event), event) for event in events])
+
+    async def back_up(self, name: str) -> tuple[Path, Path]:
+        """A whole backup and its keys."""
+        directory = self.data.with_name(name)
+        made = await backup.of_running(self.links, backup.order(self.data, directory))
+        return directory, Path(made["keys"])
+
+    def record(self, event: Event) -> Any:
+        """What stands at the place of whoever an event names."""
+        return self.shards[shard_of(_home(event), SHARDS)].record(_home(event))
+
+    def seen(self, event: Event) -> Counter[str]:
+        """How often each event is in somebody's history."""
+        record = self.record(event)
+        return Counter(each.message_id for each in record.history) if isinstance(record, Profile) else Counter()
+
+
+@contextlib.asynccontextmanager
+async def running(data: Path) -> AsyncIterator[Running]:
+    """Served for as long as the body runs."""
+    sockets = Path(tempfile.mkdtemp(prefix="segue-", dir="/tmp"))
+    _found(data)
+    engine = Running(data, sockets)
+    tasks = [asyncio.create_task(server.serve()) for server in engine.servers]
+    try:
+        await until(lambda: all((sockets / f"shard-{number}").exists() for number in range(SHARDS)))
+        yield engine
+    finally:
+        for server in engine.servers:
+            server.close()
+        await asyncio.gather(*tasks)
+        shutil.rmtree(sockets)
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.005)
+
+
+def run(story: Callable[[Path], Coroutine[Any, Any, None]], folder: Path) -> None:
+    """Tell a story."""
+    asyncio.run(story(folder))
+
+
+def _found(data: Path) -> None:
+    """What `segue up` makes at the first start."""
+    if not data.exists():
+        data.mkdir()
+        engine = {"format": 2, "shards": SHARDS, "clock": "wall", "vault_base": 0}
+        (data / "engine.json").write_text(json.dumps(engine))
+        (data / "engine.key").write_text(ENGINE_KEY.hex())
+        (data / "id.key").write_text("00" * 32)
+
+
+def _shard(data: Path, number: int) -> Shard:
+    base = json.loads((data / "engine.json").read_text())["vault_base"]
+    vault = FileVault(data / "vault", ENGINE_KEY, base + number)
+    return Shard(number, RocksStore(data / f"shard-{number:03d}"), CATALOG, WallClock(), vault=vault)
+
+
+def _event(message: str, *, user: str = "", anonymous: str = "", name: str = "Product Viewed") -> Event:
+    fields = {"kind": "track", "at_ms": START_MS, "received_at_ms": START_MS, "source": "test", "channel": "web"}
+    return Event(name=name, message_id=message, user_id=user, anonymous_id=anonymous, **fields)
+
+
+def _home(event: Event) -> str:
+    found = claims.home(CATALOG, event)
+    assert found is not None
+    return found
+
+
+def _on_shard(number: int, **fields: Any) -> str:
+    """A name that lives on a shard."""
+    (field,) = fields
+    names = (f"{fields[field]}{count}" for count in itertools.count())
+    return next(name for name in names if shard_of(_home(_event("?", **{field: name})), SHARDS) == number)
+
+
+def _restored(directory: Path, keys: Path, data: Path) -> Path:
+    done = restore.restore(directory, keys, data, lambda part: bytes.fromhex((part / "engine.key").read_text()))
+    assert done.faults == []
+    return data
+
+
+# -- one instant
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the sender is copied first", "the receiver is copied first"])
+def test_no_message_between_profiles_crosses_the_copies(tmp_path: Path, first: int):
+    """Invariant 1: whoever is copied first, the other has not gone on without it."""
+    user, anonymous = _on_shard(0, user="u"), _on_shard(1, anonymous="a")
+    visit, login = _event("visit", anonymous=anonymous), _event("login", user=user, anonymous=anonymous)
+
+    async def story(folder: Path) -> None:
+        async with running(folder / "data") as engine:
+            await engine.tell(visit)
+            assert all([await link.barrier("lower", "b") for link in engine.links])
+            assert await engine.links[first].barrier("copy", "b", str(folder / f"shard-{first:03d}"))
+            telling = asyncio.create_task(engine.tell(login))
+            await until(lambda: bool(engine.shards[0].messages))
+            ((key, (to, told)), *_) = engine.shards[0].messages.items()
+            sender, sequence = key[:15].hex(), int.from_bytes(key[15:])
+            taken = await engine.links[1]._client.call("deliver", _encode([(sender, sequence, to, told)]))
+            assert msgspec.msgpack.decode(taken) == []
+            second = 1 - first
+            assert await engine.links[second].barrier("copy", "b", str(folder / f"shard-{second:03d}"))
+            assert all([await link.barrier("lift", "b") for link in engine.links])
+            assert await telling == ["accepted"]
+        for number in range(SHARDS):
+            shutil.rmtree(folder / "data" / f"shard-{number:03d}")
+            (folder / f"shard-{number:03d}").rename(folder / "data" / f"shard-{number:03d}")
+        async with running(folder / "data") as engine:
+            await engine.tell(login)
+            assert isinstance(engine.record(visit), Tombstone)
+            assert engine.seen(login) == {"visit": 1, "login": 1}
+            assert not any(shard.messages for shard in engine.shards)
+
+    run(story, tmp_path)
+
+
+def test_what_was_acknowledged_before_a_backup_under_load_is_in_it_once(tmp_path: Path):
+    """Invariants 1 and 3, while visitors sign in all the time."""
+
+    async def story(folder: Path) -> None:
+        acknowledged: list[Event] = []
+        numbers = itertools.count()
+
+        async def shop(engine: Running) -> None:
+            while True:
+                number = next(numbers)
+                person = {"user": f"u{number % 40}", "anonymous": f"a{number % 120}" if number % 3 == 0 else ""}
+                events = [
+                    _event(f"v{number}", anonymous=f"a{number % 120}"),
+                    _event(f"m{number}", **person, name="Product Added" if number % 5 == 0 else "Product Viewed"),
+                ]
+                assert set(await engine.tell(*events)) == {"accepted"}
+                acknowledged.extend(events)
+
+        backups = []
+        async with running(folder / "data") as engine:
+            shoppers = [asyncio.create_task(shop(engine)) for _ in range(4)]
+            for number in range(3):
+                before = len(acknowledged)
+                await until(lambda before=before: len(acknowledged) > before + 150)
+                promised = list(acknowledged)
+                backups.append((await engine.back_up(f"backup-{number}"), promised))
+            for task in shoppers:
+                task.cancel()
+            await asyncio.gather(*shoppers, return_exceptions=True)
+        assert len(acknowledged) > len(backups[-1][1]), "nothing happened meanwhile"
+        for (directory, keys), promised in backups:
+            data = _restored(directory, keys, folder / f"{directory.name}-restored")
+            await _goes_on_with(data, promised)
+            gc.collect()  # what was not read to its end holds a store open
+            faults, _ = verify(sorted(data.glob("shard-*")), FileVault(data / "vault", ENGINE_KEY))
+            assert faults == []
+
+    run(story, tmp_path)
+
+
+async def _goes_on_with(data: Path, promised: list[Event]) -> None:
+    """A restored engine comes to rest and has each of these events once."""
+    async with running(data) as engine:
+        assert [shard.epoch for shard in engine.shards] == [2, 2]
+        await until(lambda: not any(shard.messages for shard in engine.shards))
+        assert set(await engine.tell(*promised)) == {"repeated"}
+        there = Counter(
+            event.message_id
+            for shard in engine.shards
+            for profile in shard.all_profiles()
+            if isinstance(record := shard.record(profile), Profile)
+            for event in [*shard.older(profile), *record.history]
+        )
+    assert {event.message_id for event in promised if there[event.message_id] != 1} == set()
+
+
+def test_a_shard_that_starts_anew_on_the_way_spoils_the_backup(tmp_path: Path):
+    """Its barrier was up for a moment: what it took in then may be in no copy of its sender."""
+
+    class Restarted(ShardLink):
+        async def barrier(self, op: str, name: str, path: str = "") -> bool:
+            was_down = await super().barrier(op, name, path)
+            if op == "copy":
+                engine.servers[1]._barrier = Barrier(engine.shards[1])  # as a new process would have it
+            return was_down
+
+    async def story(folder: Path) -> None:
+        nonlocal engine
+        async with running(folder / "data") as engine:
+            await engine.tell(_event("m", user="u"))
+            engine.links[1] = Restarted(engine.links[1]._client.path)
+            with pytest.raises(NotReady, match="anew"):
+                await engine.back_up("backup")
+            engine.links[1] = ShardLink(engine.links[1]._client.path)
+            await engine.back_up("backup")
+
+    engine: Running
+    run(story, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "backup.keys", "data"]
+
+
+# -- refused
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A backup and its keys; copy it before you break it."""
+    folder = tmp_path_factory.mktemp("whole")
+    made: list[tuple[Path, Path]] = []
+
+    async def story(folder: Path) -> None:
+        async with running(folder / "data") as engine:
+            people = [_event(f"m{number}", user=f"u{number}", name="Product Added") for number in range(50)]
+            await engine.tell(*people)
+            made.append(await engine.back_up("backup"))
+
+    run(story, folder)
+    return made[0]
+
+
+def _broken(whole: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
+    directory, keys = folder / "broken", folder / "broken.keys"
+    shutil.copytree(whole[0], directory)
+    shutil.copytree(whole[1], keys)
+    return directory, keys
+
+
+def _of_kind(directory: Path, pattern: str) -> Path:
+    return max(directory.glob(pattern), key=lambda path: path.stat().st_size)
+
+
+@pytest.mark.parametrize("pattern", ["shard-000/*.sst", "shard-001/MANIFEST-*", "shard-000/CURRENT"])
+@pytest.mark.parametrize("harm", ["truncated", "changed", "missing"])
+def test_a_file_that_is_not_as_it_was_written_is_named_and_nothing_is_left(
+    whole: tuple[Path, Path], tmp_path: Path, pattern: str, harm: str
+):
+    directory, keys = _broken(whole, tmp_path)
+    path = _of_kind(directory, pattern)
+    raw = path.read_bytes()
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(raw[:-1] if harm == "truncated" else bytes([raw[0] ^ 1]) + raw[1:])
+    done = restore.restore(directory, keys, tmp_path / "new", lambda part: ENGINE_KEY)
+    assert [str(path) in fault for fault in done.faults] == [True]
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_a_manifest_that_is_not_as_it_was_written_is_refused(whole: tuple[Path, Path], tmp_path: Path):
+    directory, keys = _broken(whole, tmp_path)
+    path = directory / "manifest.json"
+    text = path.read_text()
+    for broken in (text[:-2], text.replace('"epoch": 1', '"epoch": 7', 1)):
+        assert broken != text
+        path.write_text(broken)
+        with pytest.raises(Corrupt, match=r"manifest\.json"):
+            restore.restore(directory, keys, tmp_path / "new", lambda part: ENGINE_KEY)
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_another_key_restores_nothing(whole: tuple[Path, Path], tmp_path: Path):
+    directory, keys = whole
+    done = restore.restore(directory, keys, tmp_path / "new", lambda part: bytes(32))
+    assert done.faults
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_a_directory_with_something_in_it_is_neither_written_nor_restored_to(whole: tuple[Path, Path], tmp_path: Path):
+    directory, keys = whole
+    data = tmp_path / "data"
+    _found(data)
+    with pytest.raises(UsageError, match="not empty"):
+        restore.restore(directory, keys, data, lambda part: ENGINE_KEY)
+    with pytest.raises(InvalidInput, match="not empty"):
+        backup.order(data, directory, tmp_path / "keys")
+    for where in (data / "backup", Path("backup")):
+        with pytest.raises(InvalidInput):
+            backup.order(data, where, tmp_path / "keys")
+
+
+# -- keys
+
+
+def test_keys_go_apart_and_the_newest_copy_replaces_the_older(whole: tuple[Path, Path], tmp_path: Path):
+    """Invariant 10: an erasure reaches every backup whose keys lie in the same folder."""
+    directory, keys = whole
+    assert not [path for path in directory.rglob("*") if "key" in path.name]
+    data = _restored(directory, keys, tmp_path / "data")
+    copies = tmp_path / "keys"
+    key_copies.renew(data, copies)
+    old = copies / "vault" / "keys-00000"
+    place = bytes(6)
+    inode = old.open("rb")
+    wrapped = old.read_bytes()[:48]
+    assert any(wrapped)
+    FileVault(data / "vault", ENGINE_KEY).erase(place)
+    key_copies.renew(data, copies)
+    assert old.read_bytes()[:48] == bytes(48)
+    assert old.stat().st_mode & 0o777 == 0o600
+    with inode:
+        assert wrapped not in inode.read(), "the older copy is overwritten, not only unlinked"
+
+
+def test_the_keys_of_another_engine_are_not_overwritten(whole: tuple[Path, Path], tmp_path: Path):
+    _, keys = _broken(whole, tmp_path)
+    data = tmp_path / "data"
+    _found(data)
+    with pytest.raises(InvalidInput, match="not in"):  # the same engine, but an older state of it
+        backup.order(data, tmp_path / "backup", keys)
+    (data / "id.key").write_text("11" * 32)
+    with pytest.raises(InvalidInput, match="another engine"):
+        backup.order(data, tmp_path / "backup", keys)
+
+
+def test_a_restored_engine_makes_its_keys_in_new_files(whole: tuple[Path, Path], tmp_path: Path):
+    """The engine that was backed up may have gone on: a slot of both would be wrapped with one nonce twice."""
+    data = _restored(*whole, tmp_path / "data")
+    for number in range(SHARDS):
+        _shard(data, number).close()
+    assert json.loads((data / "engine.json").read_text())["vault_base"] == SHARDS
+
+
+def test_slots_are_those_that_the_placement_says():
+    for shards in (1, 2, 3, 7, 256):
+        owners = [number for number in range(shards) for _ in slots_of(number, shards)]
+        assert owners == [shard_of(f"{slot:04x}" + "00" * 13, shards) for slot in range(4096)]
