@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--seconds is from 1 to {SECONDS_MAX}, so that all of it ends within ten minutes")
     seed = secrets.randbelow(1_000_000) if asked.seed is None else asked.seed
     folder = Path(tempfile.mkdtemp(prefix="segue-chaos-"))
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # the engine must not outlive this
     print(f"Chaos for {asked.seconds:g} s with seed {seed}", flush=True)
     try:
         report = Run(Plan(seconds=asked.seconds, seed=seed), folder).run()
