@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +19,13 @@ from typing import Any, Protocol
 import ray
 import uvloop
 
+from actors import pids
 from actors.clock import ReplayClock, WallClock
 from actors.dispatcher import Dispatcher
 from actors.shard import Shard
 from actors.shard_server import ShardServer
-from actors.store import RocksStore
+from actors.shard_shell import ShardShell
+from actors.store import inspect, open_when_free
 from actors.vault import FileVault
 from actors.windows import Windows
 from engine.catalog.compile import compile_bytes
@@ -31,6 +34,7 @@ from engine.errors import SegueError
 NAMESPACE = "segue"
 _START_S = 60.0
 _STOP_S = 20.0
+_AGAIN_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +85,21 @@ class Host:
         self._fault: BaseException | None = None
         self._closing = False
 
+    def take_over(self, start: Callable[[], int], socket: str) -> None:
+        """Start at once where Ray made this process in the place of another one, which is ended first if it hangs.
+
+        A start that fails ends the process, so that Ray tries again: an actor that fails to be made is given up.
+        """
+        if not ray.get_runtime_context().was_current_actor_reconstructed:
+            return
+        try:
+            pids.end(socket)
+            start()
+        except BaseException:
+            log.exception("restart_failed socket=%s", socket)
+            time.sleep(_AGAIN_S)
+            os._exit(1)
+
     def start(self, make: Any) -> None:
         """Make the shell in its thread and begin to serve; raises what making it raised."""
         threading.Thread(target=self._run, args=(make,), name="shell", daemon=True).start()
@@ -124,11 +143,15 @@ class ProfileShard:
 
     def __init__(self, plan: Plan, number: int) -> None:
         self._plan, self._number, self._host = plan, number, Host()
-        if ray.get_runtime_context().was_current_actor_reconstructed:  # Ray started this process in a dead one's place
-            self.start()
+        self._host.take_over(self.start, plan.shard_sockets()[number])
+
+    def inspect(self) -> None:
+        """Look for damage in the store; Corrupt names the file."""
+        inspect(Path(self._plan.stores[self._number]))
 
     def start(self) -> int:
         """Open the store and listen; returns the process id."""
+        pids.record(self._plan.shard_sockets()[self._number])
         self._host.start(self._make)
         return os.getpid()
 
@@ -136,15 +159,24 @@ class ProfileShard:
         """Finish the group at hand and close the store."""
         self._host.stop()
 
-    def _make(self) -> ShardServer:
+    def _make(self) -> ShardShell:
         plan, number = self._plan, self._number
         catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
-        clock = ReplayClock() if plan.is_replay else WallClock()
         vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number)
-        shard = Shard(number, RocksStore(Path(plan.stores[number])), catalog, clock, vault=vault)
-        windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
         sockets = plan.shard_sockets()
-        return ShardServer(shard, sockets[number], sockets, windows=windows)
+
+        def open_shard() -> ShardServer:
+            clock = ReplayClock() if plan.is_replay else WallClock()
+            store = open_when_free(Path(plan.stores[number]))
+            try:
+                shard = Shard(number, store, catalog, clock, vault=vault)
+                windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
+            except BaseException:
+                store.close()
+                raise
+            return ShardServer(shard, sockets[number], sockets, windows=windows)
+
+        return ShardShell(open_shard)
 
 
 class DispatcherActor:
@@ -152,11 +184,11 @@ class DispatcherActor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._host = plan, Host()
-        if ray.get_runtime_context().was_current_actor_reconstructed:
-            self.start()
+        self._host.take_over(self.start, plan.dispatcher_socket())
 
     def start(self) -> int:
         """Begin to pull; returns the process id."""
+        pids.record(self._plan.dispatcher_socket())
         self._host.start(self._make)
         return os.getpid()
 
@@ -185,6 +217,7 @@ def start(plan: Plan) -> list[Any]:
     shards = [
         shard.options(name=f"shard-{number}", **options).remote(plan, number) for number in range(len(plan.stores))
     ]
+    _await([actor.inspect.remote() for actor in shards])  # all, before any of them changes anything
     _await([actor.start.remote() for actor in shards])
     dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **options).remote(plan)
     _await([dispatcher.start.remote()])

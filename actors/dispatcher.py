@@ -166,6 +166,9 @@ class Dispatcher:
             self._closing.set()
 
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
+        if op == "ping":
+            reply.send(b"")
+            return
         if op == "backup" and self._data is not None:
             self._begin(self._back_up(self._data, payload, reply))
             return

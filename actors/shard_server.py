@@ -70,6 +70,7 @@ class ShardServer:
 
     def __init__(self, shard: Shard, path: str, peers: Sequence[str], *, windows: Windows | None = None) -> None:
         self.shard = shard
+        self.path = path
         self._windows = windows
         self._fence = Fence(shard)
         self._barrier = Barrier(shard)
@@ -80,17 +81,22 @@ class ShardServer:
         self._parked: defaultdict[str, list[tuple[str, bytes, Any]]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[tuple[_Ingest, int, str]]] = defaultdict(list)
         self._pulls: deque[tuple[float, str, int, Reply]] = deque()
+        self._pings: list[Reply] = []
         self._closing = False
 
     async def serve(self) -> None:
-        """Listen and work until `close`."""
+        """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
+        is acknowledged, and this shard in memory is not to be believed."""
         await self._server.start()
-        while not self._closing:
-            await self._wait_for_work()
-            await self._one_group()
-        self._courier.close()
-        await self._server.close()
-        self.shard.close()
+        try:
+            while not self._closing:
+                await self._wait_for_work()
+                await self._one_group()
+            self.shard.commit()
+        finally:
+            self._courier.close()
+            await self._server.close()
+            self.shard.batch.close()
 
     def close(self) -> None:
         """Finish the group at hand, then stop."""
@@ -103,11 +109,14 @@ class ShardServer:
         self._work.set()
 
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
-        self._queue.append((op, payload, reply))
+        if op == "ping":  # a sign of life: answered when a group is done, however much waits
+            self._pings.append(reply)
+        else:
+            self._queue.append((op, payload, reply))
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._queue:
+        if self._queue or self._pings:
             await asyncio.sleep(0)
             return
         self._work.clear()
@@ -140,16 +149,14 @@ class ShardServer:
             self._unpark(finishes)
             if not self._queue:
                 self.shard.retention.work()
-        try:
-            self.shard.commit(sync=False)
-            if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
-                await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
-        except NotReady as error:
-            # nothing of the group is acknowledged; what it changed in memory must not be believed either
-            raise SystemExit(f"shard {self.shard.number}: {error}") from error
+        self.shard.commit(sync=False)
+        if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
+            await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
         self._release_absorbed()
         for finish in finishes:
             finish()
+        while self._pings:
+            self._pings.pop().send(b"")
         if self._windows is None:
             self._courier.carry()
 
@@ -170,6 +177,8 @@ class ShardServer:
             else:
                 answer = _encode(self._simple(op, payload))
                 finishes.append(lambda: reply.send(answer))
+        except NotReady:  # a commit inside the request failed: the whole group with it
+            raise
         except Exception as error:  # the outermost loop of this shell: one bad request must not harm its group
             fault = error
             finishes.append(lambda: reply.fail(fault))
@@ -278,6 +287,10 @@ class ShardServer:
         now_s = asyncio.get_running_loop().time()
         while self._pulls:
             deadline, pull, most, reply = self._pulls[0]
+            if not reply.is_heard:  # nothing must be given to a dispatcher that has died
+                self._pulls.popleft()
+                reply.fail(NotReady("the connection was lost"))
+                continue
             ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most, pull)
             if not ready and now_s < deadline:
                 return

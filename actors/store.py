@@ -7,31 +7,43 @@ The only importer of rocksdict.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
 from rocksdict import (
+    AccessType,
     BlockBasedOptions,
     BottommostLevelCompaction,
     Cache,
     Checkpoint,
     CompactOptions,
     DBCompressionType,
+    DBRecoveryMode,
     Options,
     Rdict,
     WriteBatch,
     WriteOptions,
 )
 
+from actors.damage import InUse, damage, newest_log, opening_error
 from actors.keys import FAMILIES, PROFILE_BYTES
-from engine.errors import Corrupt, NotReady, UsageError
+from actors.synced_mark import SyncedMark
+from engine.errors import Corrupt, NotReady
 
 Writes = Mapping[tuple[str, bytes], bytes | None]
 
 _CACHE_BYTES = 64 << 20
 _MEMTABLE_BYTES = 32 << 20
+
+INSPECTED_ROWS_MAX = 1_000_000  # about two seconds
+_READ_AT_OPENING = ("meta", "timers", "outbox", "messages")
+
+log = logging.getLogger(__name__)
 
 
 class Store(Protocol):
@@ -77,9 +89,13 @@ class RocksStore:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._db = Rdict(str(path), _options(), column_families={name: _family_options() for name in FAMILIES})
+            self._db: Rdict | None = Rdict(
+                str(path), _options(), column_families={name: _family_options() for name in FAMILIES}
+            )
         except Exception as error:  # rocksdict raises plain Exception for everything
-            raise _opening_error(path, error) from error
+            raise opening_error(path, error) from error
+        self._mark = SyncedMark(path)
+        self._mark.check(self._db.latest_sequence_number(), newest_log(path))
         self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
         self._unsynced = WriteOptions()
@@ -87,15 +103,15 @@ class RocksStore:
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """One record, None where there is none."""
-        found: bytes | None = self._families[family].get(key)
+        try:
+            found: bytes | None = self._families[family].get(key)
+        except Exception as error:
+            raise damage(self.path, error) from error
         return found
 
     def scan(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All records whose key starts with `prefix`, in order."""
-        for key, value in self._families[family].items(from_key=prefix):
-            if not key.startswith(prefix):
-                return
-            yield key, value
+        return _rows(self.path, self._families[family], prefix)
 
     def count(self, family: str) -> int:
         """How many records a family has."""
@@ -118,9 +134,11 @@ class RocksStore:
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""
         try:
+            sequence = self._db.latest_sequence_number()
             self._db.flush_wal(True)
         except Exception as error:
             raise NotReady(f"the disk takes no more: {error}") from error
+        self._mark.put(sequence)
 
     def compact(self) -> None:
         """Rewrite every file; the log begins anew too, once all that it holds stands in a file."""
@@ -138,9 +156,55 @@ class RocksStore:
             raise NotReady(f"no copy can be made at {path}: {error}") from error
 
     def close(self) -> None:
-        """Release the store and its lock."""
-        self._handles, self._families = {}, {}
-        self._db.close()
+        """Release the store and its lock, on a full disk too: what was synced is in the log."""
+        self._handles.clear()  # the same objects that a write that failed may hold: the lock goes with the last of them
+        self._families.clear()
+        database, self._db = self._db, None
+        if database is not None:
+            self._mark.close()
+            try:
+                database.close()
+            except Exception as error:
+                log.warning("store_closed_unflushed path=%s reason=%s", self.path, error)
+
+
+def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX) -> None:
+    """Look for damage without changing anything: Corrupt names the file.
+
+    All files that opening needs are read, and the records of small families and as many others as `rows_max` allows.
+    """
+    if not path.is_dir() or not any(path.iterdir()):
+        return  # there is no store yet
+    if not (path / "CURRENT").exists():  # RocksDB would make a new store here
+        raise Corrupt("is missing", str(path / "CURRENT"))
+    try:
+        options = _options()
+        families = {name: _family_options() for name in Rdict.list_cf(str(path), options)}
+        database = Rdict(str(path), options, column_families=families, access_type=AccessType.read_only())
+    except Exception as error:
+        raise opening_error(path, error) from error
+    try:
+        mark = SyncedMark(path)
+        mark.check(database.latest_sequence_number(), newest_log(path))
+        mark.close()
+        rows = chain.from_iterable(
+            _rows(path, database.get_column_family(name))
+            for name in sorted(families, key=_READ_AT_OPENING.__contains__, reverse=True)
+        )
+        for _ in islice(rows, rows_max):
+            pass
+    finally:
+        database.close()
+
+
+def open_when_free(path: Path, tries: int = 300) -> RocksStore:
+    """Open a store whose last process may not have ended quite yet; InUse where it does not end."""
+    for _ in range(tries - 1):
+        try:
+            return RocksStore(path)
+        except InUse:
+            time.sleep(0.1)
+    return RocksStore(path)
 
 
 class MemoryStore:
@@ -202,6 +266,8 @@ def _options() -> Options:
     options.create_missing_column_families(True)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(3)
+    # A torn last record is what a kill leaves and was not acknowledged; anything else that is broken is damage.
+    options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_max_total_wal_size(256 << 20)  # bounds what a restart must read again
     return options
 
@@ -218,10 +284,17 @@ def _family_options() -> Options:
     return options
 
 
-def _opening_error(path: Path, error: Exception) -> Exception:
-    text = str(error)
-    if "LOCK" in text or "lock hold" in text:
-        return UsageError(f"another engine has {path} open")
-    if "Permission denied" in text or isinstance(error, OSError):
-        return UsageError(f"{path} cannot be written: {text}")
-    return Corrupt(f"cannot be opened: {text}", str(path))
+def _rows(path: Path, family: Rdict, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    """rocksdict's own `items` ends silently where a block is broken; an iterator says so when it is asked."""
+    rows = family.iter()
+    rows.seek(prefix)
+    while rows.valid():
+        key = rows.key()
+        if not key.startswith(prefix):
+            return
+        yield key, rows.value()
+        rows.next()
+    try:
+        rows.status()
+    except Exception as error:
+        raise damage(path, error) from error

@@ -10,6 +10,7 @@ encrypted. So it can be copied verbatim from store to store. NIST SP 800-38D bou
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -144,7 +145,8 @@ class FileVault:
         made = [self._wrap.encrypt(_wrap_nonce(number, slot), os.urandom(KEY_BYTES), None) for slot in slots]
         file = self._file(number)
         try:
-            os.pwrite(file, b"".join(made), self._made * SLOT_BYTES)
+            if os.pwrite(file, b"".join(made), self._made * SLOT_BYTES) < BLOCK_SLOTS * SLOT_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(file)
         except OSError as error:
             raise NotReady(f"the disk takes no more: {error.strerror}") from error

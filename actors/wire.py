@@ -145,6 +145,11 @@ class Reply:
         self._server: FrameServer | None = server
         self._connection, self._id, self._bytes = connection, request_id, size
 
+    @property
+    def is_heard(self) -> bool:
+        """The asker is still connected."""
+        return self._connection.is_open
+
     def send(self, payload: bytes) -> None:
         if len(payload) > PAYLOAD_BYTES_MAX:
             self.fail(TooLarge(f"an answer of {len(payload)} bytes, a frame holds {PAYLOAD_BYTES_MAX}"))

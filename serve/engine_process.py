@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
 import os
-import shutil
 import tempfile
+import threading
 import time
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,10 +18,11 @@ from typing import Any
 import httpx
 
 from actors import catalog_files
+from actors.watchdog import Watchdog
 from engine.errors import SegueError, UsageError
-from serve import front_door
+from serve import front_door, orphans
 from serve.auth import KeyRing
-from serve.data_directory import DataDirectory
+from serve.data_directory import DataDirectory, lock
 from serve.gateway import GatewayConfig
 from serve.ports import check_free, free_port
 from serve.settings import Settings
@@ -29,11 +31,12 @@ _READY_S = 60.0
 _OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store carries nothing of ours
 
 
-def serve_flags() -> dict[str, str]:
+def serve_flags(folder: str = "/tmp/haproxy-serve") -> dict[str, str]:
     """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick
     drain, quick discovery of a dead HAProxy: it takes three looks, and Serve would look every ten seconds).
 
-    Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another.
+    Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another. So they
+    would with one HAProxy configuration between them, which lies in `folder`.
     """
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
@@ -44,6 +47,10 @@ def serve_flags() -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": folder,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # Ray would let its workers, that is all of us, give way to everything else
@@ -57,6 +64,7 @@ class EngineProcess:
         """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
         self.settings = settings
         self.catalog = catalog_files.load(settings.config)
+        self.orphans = _end_orphans(settings.data)
         check_free(settings.host, settings.port, "--port")
         self.data = DataDirectory(settings)
         try:
@@ -90,6 +98,7 @@ class EngineProcess:
             public_url=self.settings.public_url,
         )
         self._actors = cluster.start(plan)
+        self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
         self._start_ingress(plan)
         self._wait_until_ready()
 
@@ -109,16 +118,18 @@ class EngineProcess:
                     for actor in self._actors:
                         ray.kill(actor)
                 ray.shutdown()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        orphans.forget(self.data.path, self._sockets)
         self.data.release()
 
     def _upgrade(self) -> None:
         """Rewrite stores of an older format, one after the other."""
-        from actors.store import RocksStore  # opens RocksDB, which only an old directory needs here
+        from actors.store import RocksStore, inspect  # opens RocksDB, which only an old directory needs here
         from actors.upgrade import upgrade
         from actors.vault import FileVault
 
         catalog = replace(self.catalog, id_key=self.data.id_key)
+        for number in range(self.settings.shards):
+            inspect(self.data.shard_path(number))
         for number in range(self.settings.shards):
             store = RocksStore(self.data.shard_path(number))
             vault = FileVault(self.data.vault_path, self.data.engine_key, self.data.vault_base + number)
@@ -129,9 +140,15 @@ class EngineProcess:
                 vault.close()
         self.data.upgraded()
 
+    def _watch(self, sockets: list[str]) -> None:
+        """Have shards and dispatcher watched for as long as this process lives."""
+        watchdog = Watchdog(sockets)
+        threading.Thread(target=lambda: asyncio.run(watchdog.watch()), name="watchdog", daemon=True).start()
+
     def _start_ray(self) -> None:
         if not self.settings.address:
-            os.environ.update(serve_flags())
+            marks = orphans.mark(self.data.path, self._sockets, self.settings.port)
+            os.environ.update(serve_flags(self._sockets) | marks)
             os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets)))
         import ray
 
@@ -186,3 +203,11 @@ class EngineProcess:
                 pass
             time.sleep(0.1)
         raise SegueError("the engine did not become ready in time")
+
+
+def _end_orphans(data: Path) -> int:
+    """End what an engine whose front process was killed has left here, an HAProxy on the port among it."""
+    if not (data / orphans.RUN_FILE).exists():
+        return 0
+    with lock(data):  # held by the front process of an engine that lives
+        return orphans.end(data)

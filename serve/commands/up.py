@@ -45,5 +45,7 @@ def announce(console: Console, engine: EngineProcess) -> None:
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
     console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
+    if engine.orphans:
+        console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for kind, key in engine.made_keys.items():
         console.print(f"{kind} key:".ljust(16) + key + "  (shown only now)")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter
 
 from engine import reading
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, NotReady
 from serve.api_types import ClockAnswer, ClockBody, Status
 from serve.gateway import AnyGateway, ServerGateway
 from serve.segment_format import time_ms
+
+_READY_S = 3.0
 
 router = APIRouter(tags=["operation"])
 
 
 @router.get("/readyz")
 async def ready(gateway: AnyGateway) -> dict[str, Any]:
-    """All shards answer; 503 else."""
-    shards = await gateway.router.everywhere("status")
+    """All shards answer, and soon; 503 else."""
+    try:
+        shards = await asyncio.wait_for(gateway.router.everywhere("status"), _READY_S)
+    except TimeoutError:
+        raise NotReady("a shard does not answer") from None
     return {"status": "ready", "shards": len(shards), "catalogVersion": gateway.catalog.version}
 
 

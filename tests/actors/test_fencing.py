@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from support.running import Mailbox, eventually, eventually_equal
-from support.world import ID_KEY, Customer, World, action, cart_journey, compiled, document
+from support.serving import ServedShard
+from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.clock import WallClock
 from actors.fence import Fence
 from actors.shard import Shard
-from actors.shard_server import ShardServer
 from actors.store import MemoryStore, RocksStore
-from actors.wire import FrameClient
 from engine.errors import Fenced
-from engine.identity import claims
 
 ADA = "ada@shop.example"
 MAIL = {"id": "email", "provider": "smtp", "address": "email", "host": "127.0.0.1", "port": 1, "timeout_s": 60}
@@ -48,72 +42,28 @@ asyncio.run(shell.serve())
 """
 
 
-class Running:
+class Running(ServedShard):
     """A shard that serves in a thread of this process, and dispatchers in processes of their own."""
 
     def __init__(self, folder: Path, mailbox: Mailbox) -> None:
-        self.catalog = compiled(PLAIN)
-        self.sockets = Path(tempfile.mkdtemp(prefix="segue-", dir="/tmp"))
         self.dispatchers: list[subprocess.Popen[bytes]] = []
         self._mailbox, self._document = mailbox, folder / "catalog"
+        super().__init__(compiled(PLAIN), lambda: RocksStore(folder / "store"))
         self._document.write_bytes(self.catalog.document)
-        self.shard = Shard(0, RocksStore(folder / "store"), self.catalog, WallClock())
-        self._loop = asyncio.new_event_loop()
-        path = str(self.sockets / "shard-0")
-        self._thread = threading.Thread(target=self._serve, args=(path,))
-        self._thread.start()
-        eventually(Path(path).exists)
-
-    def _serve(self, path: str) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = ShardServer(self.shard, path, [path])
-        self._loop.run_until_complete(self._server.serve())
 
     def dispatcher(self) -> subprocess.Popen[bytes]:
         """One more, in the place of the one before."""
-        arguments = [
-            self._document,
-            ID_KEY.hex(),
-            self.sockets / "shard-0",
-            self.sockets / f"d-{len(self.dispatchers)}",
-        ]
+        own = f"{self.path}-d{len(self.dispatchers)}"
         environment = os.environ | {"SEGUE_SMTP_PORT": str(self._mailbox.port)}
-        command = [sys.executable, "-c", DISPATCHER, *map(str, arguments)]
+        command = [sys.executable, "-c", DISPATCHER, str(self._document), ID_KEY.hex(), self.path, own]
         self.dispatchers.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
         return self.dispatchers[-1]
-
-    def call(self, op: str, payload: Any) -> Any:
-        """One request to the shard, as anybody may make it."""
-
-        async def ask() -> bytes:
-            return await FrameClient(self.sockets / "shard-0").call(op, msgspec.msgpack.encode(payload))
-
-        return msgspec.msgpack.decode(asyncio.run(ask()))
-
-    def customer(self, name: str) -> Customer:
-        """Somebody whose events happen now."""
-        world = World(self.catalog)
-        world.now_ms = WallClock().now_ms()
-        return Customer(world, name, "")
-
-    def tell(self, event: Any) -> str:
-        """An event, durable on return; the profile that it belongs to."""
-        profile = claims.home(self.catalog, event)
-        assert profile is not None
-        assert self.call("ingest", [(profile, event)]) == ["accepted"]
-        return profile
-
-    def outcomes(self, profile: str) -> list[tuple[str, str]]:
-        """(outcome, reason) of all that was written down about sends."""
-        rows = self.call("read", ("timeline", profile, 100))
-        return [(row["outcome"], row.get("reason", "")) for row in rows["entries"] if row["kind"] == "send"]
 
     def close(self) -> None:
         for process in self.dispatchers:
             process.kill()
             process.wait()
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._thread.join(10)
+        super().close()
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""Which process serves a socket: a small file beside it, so that whoever must end a process that hangs finds it.
+
+The file holds the process id and when the process started, because numbers of processes are used anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+_SAME_START_S = 2.0  # the clock may be set while the process lives
+
+
+def record(socket: str) -> None:
+    """This process serves `socket` from now on."""
+    process = psutil.Process(os.getpid())
+    Path(f"{socket}.pid").write_text(f"{process.pid} {process.create_time()}")
+
+
+def serving(socket: str) -> psutil.Process | None:
+    """The process that serves `socket`, or hangs; None where it has ended."""
+    try:
+        pid, started_s = Path(f"{socket}.pid").read_text().split()
+        process = psutil.Process(int(pid))
+        is_same = abs(process.create_time() - float(started_s)) < _SAME_START_S
+        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None
+
+
+def end(socket: str) -> bool:
+    """SIGKILL for the process that serves `socket`, if there is one other than this; returns when it has ended."""
+    process = serving(socket)
+    if process is None or process.pid == os.getpid():
+        return False
+    try:
+        process.kill()
+        process.wait(timeout=10)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        pass
+    return True

@@ -1,0 +1,76 @@
+"""What an engine whose front process was killed has left running: Ray's processes, and an HAProxy that holds the port.
+
+A running engine is known by its runtime folder, a name that is never used twice. It stands in `run.json` of the data
+directory and in the environment or the command line of every process that the engine started. So the next start on that
+directory finds its own orphans, and no other engine's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from engine.errors import Corrupt, UsageError
+
+MARK = "SEGUE_RUN"  # in the environment of all that the engine starts
+_ROUNDS = 20  # a process that is being started while its parent is ended shows in the next round
+
+RUN_FILE = "run.json"
+
+
+def mark(data: Path, folder: str, port: int) -> dict[str, str]:
+    """Write down that an engine runs here; returns the environment that its processes must have.
+
+    A process that sets its own title would overwrite its environment, unless it is told not to.
+    """
+    new = data / f"{RUN_FILE}.new"
+    new.write_text(json.dumps({"folder": folder, "front": os.getpid(), "port": port}))
+    new.replace(data / RUN_FILE)
+    return {MARK: folder, "SPT_NOENV": "1"}
+
+
+def forget(data: Path, folder: str) -> None:
+    """All of it has ended."""
+    (data / RUN_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(data: Path) -> int:
+    """SIGKILL for all that a killed engine has left, whose data directory the caller holds; returns how many ended."""
+    try:
+        folder = json.loads((data / RUN_FILE).read_text())["folder"]
+    except FileNotFoundError:
+        return 0
+    except (ValueError, KeyError, TypeError):
+        reason = "cannot be read; end what may still run of this engine, and delete this file"
+        raise Corrupt(reason, str(data / RUN_FILE)) from None
+    ended: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = [process for process in psutil.process_iter() if _is_of(process, folder)]
+        if not found:
+            forget(data, folder)
+            return len(ended)
+        for process in found:
+            ended.add(process.pid)
+            _kill(process)
+        psutil.wait_procs(found, timeout=2)
+    raise UsageError(f"process {found[0].pid} of an engine that was killed does not end", "--data")
+
+
+def _is_of(process: psutil.Process, folder: str) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get(MARK) == folder or any(folder in part for part in process.cmdline())
+    except (psutil.Error, OSError):  # it has just ended, or it is somebody else's
+        return False
+
+
+def _kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.kill()

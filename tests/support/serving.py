@@ -1,0 +1,99 @@
+"""A shard behind its socket, served in a thread of the test's process, on the wall clock."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.clock import WallClock
+from actors.shard import Shard
+from actors.shard_server import ShardServer
+from actors.shard_shell import ShardShell
+from actors.store import Store
+from actors.wire import FrameClient
+from engine.catalog.compiled import Catalog
+from engine.identity import claims
+from support.running import eventually
+from support.world import Customer, World
+
+
+class ServedShard:
+    """As the cluster serves it, one process earlier. `make_store` is asked again whenever the shard opens again."""
+
+    def __init__(self, catalog: Catalog, make_store: Callable[[], Store]) -> None:
+        self.catalog = catalog
+        self._make_store = make_store
+        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp")
+        self.path = f"{self._sockets}/shard-0"
+        self.shards: list[Shard] = []
+        self._shell = ShardShell(self._make)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        eventually(Path(self.path).exists)
+
+    def _serve(self) -> None:
+        try:
+            self._loop.run_until_complete(self._shell.serve())
+        finally:  # whatever ended it, nobody waits for an answer from now on
+            self._loop.run_until_complete(asyncio.sleep(0))
+            Path(self.path).unlink(missing_ok=True)
+
+    def _make(self) -> ShardServer:
+        store = self._make_store()
+        try:
+            self.shards.append(Shard(0, store, self.catalog, WallClock()))
+        except BaseException:
+            store.close()
+            raise
+        return ShardServer(self.shards[-1], self.path, [self.path])
+
+    def customer(self, name: str) -> Customer:
+        """Somebody whose events happen now."""
+        world = World(self.catalog)
+        world.now_ms = WallClock().now_ms()
+        return Customer(world, name, "")
+
+    def call(self, op: str, payload: Any) -> Any:
+        """One request, as anybody may make it; raises what the shard raised."""
+
+        async def ask() -> bytes:
+            return await FrameClient(self.path).call(op, msgspec.msgpack.encode(payload))
+
+        return msgspec.msgpack.decode(asyncio.run(ask()))
+
+    def ingest(self, *events: Any) -> list[str]:
+        """What became of each event; durable on return."""
+        found: list[str] = self.call("ingest", [(self.home(event), event) for event in events])
+        return found
+
+    def tell(self, event: Any) -> str:
+        """An event that is accepted; the profile that it belongs to."""
+        assert self.ingest(event) == ["accepted"]
+        return self.home(event)
+
+    def home(self, event: Any) -> str:
+        """The profile that an event belongs to."""
+        profile = claims.home(self.catalog, event)
+        assert profile is not None
+        return profile
+
+    def outcomes(self, profile: str) -> list[tuple[str, str]]:
+        """(outcome, reason) of all that was written down about sends."""
+        rows = self.call("read", ("timeline", profile, 100))
+        return [(row["outcome"], row.get("reason", "")) for row in rows["entries"] if row["kind"] == "send"]
+
+    def close(self) -> None:
+        """End the thread and release the store."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._shell.close)
+            self._thread.join(10)
+            self._loop.close()
+        shutil.rmtree(self._sockets, ignore_errors=True)
