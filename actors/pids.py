@@ -38,6 +38,6 @@ def end(socket: str) -> bool:
     try:
         process.kill()
         process.wait(timeout=10)
-    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+    except (psutil.Error, OSError):  # it has just ended
         pass
     return True

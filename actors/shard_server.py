@@ -287,7 +287,7 @@ class ShardServer:
         now_s = asyncio.get_running_loop().time()
         while self._pulls:
             deadline, pull, most, reply = self._pulls[0]
-            if not reply.is_heard:  # nothing must be given to a dispatcher that has died
+            if not reply.connection.is_open:  # nothing must be given to a dispatcher that has died
                 self._pulls.popleft()
                 reply.fail(NotReady("the connection was lost"))
                 continue

@@ -139,16 +139,11 @@ class _Connection(asyncio.Protocol):
 class Reply:
     """The one answer to one request, given now or later, from the server's own loop. A second answer is ignored."""
 
-    __slots__ = ("_bytes", "_connection", "_id", "_server")
+    __slots__ = ("_bytes", "_id", "_server", "connection")
 
     def __init__(self, server: FrameServer, connection: _Connection, request_id: int, size: int) -> None:
         self._server: FrameServer | None = server
-        self._connection, self._id, self._bytes = connection, request_id, size
-
-    @property
-    def is_heard(self) -> bool:
-        """The asker is still connected."""
-        return self._connection.is_open
+        self.connection, self._id, self._bytes = connection, request_id, size
 
     def send(self, payload: bytes) -> None:
         if len(payload) > PAYLOAD_BYTES_MAX:
@@ -169,7 +164,7 @@ class Reply:
         self._server.in_flight -= 1
         self._server.bytes_in_flight -= self._bytes
         self._server = None
-        self._connection.put(frame)
+        self.connection.put(frame)
 
 
 Handler = Callable[[str, bytes, Reply], None]
@@ -179,6 +174,11 @@ class _ServerConnection(_Connection):
     def __init__(self, server: FrameServer) -> None:
         super().__init__(server.connections)
         self._server = server
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        if self._server.is_closed:  # it came while the server was closing: nobody would answer
+            self.close()
 
     def on_frame(self, body: memoryview) -> None:
         self._server.accept(self, *_decode_request(body))
@@ -209,7 +209,7 @@ class FrameServer:
     ) -> None:
         self.path = _checked_path(path)
         self.connections: set[_Connection] = set()
-        self.in_flight = self.bytes_in_flight = 0
+        self.in_flight, self.bytes_in_flight, self.is_closed = 0, 0, False
         self._handler = handler
         self._max_in_flight, self._max_bytes_in_flight = max_in_flight, max_bytes_in_flight
         self._server: asyncio.AbstractServer | None = None
@@ -221,6 +221,7 @@ class FrameServer:
 
     async def close(self) -> None:
         """Stop listening and hang up on everyone; callers with requests in flight see `NotReady`."""
+        self.is_closed = True
         if self._server is not None:
             self._server.close()
             for connection in tuple(self.connections):

@@ -58,7 +58,8 @@ def end(data: Path) -> int:
         for process in found:
             ended.add(process.pid)
             _kill(process)
-        psutil.wait_procs(found, timeout=2)
+        with contextlib.suppress(OSError):  # psutil does not expect that one ends while it begins to wait
+            psutil.wait_procs(found, timeout=2)
     raise UsageError(f"process {found[0].pid} of an engine that was killed does not end", "--data")
 
 

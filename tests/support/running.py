@@ -290,7 +290,8 @@ def _end(processes: Iterable[psutil.Process]) -> None:
     for process in listed:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(listed, timeout=10)
+    with contextlib.suppress(FileNotFoundError):  # psutil does not expect that one ends while it begins to wait
+        psutil.wait_procs(listed, timeout=10)
 
 
 class Mailbox:

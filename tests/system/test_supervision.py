@@ -47,7 +47,7 @@ def _readyz(engine: Engine) -> int:
 
 def _lasting(family: list[psutil.Process]) -> list[psutil.Process]:
     """Those that run as long as their engine does: Ray starts and ends others as it likes."""
-    names = ("gcs_server", "/raylet ", "ProfileShard", "DispatcherActor", "ServeReplica", "/haproxy ")
+    names = ("gcs_server", "/raylet ", "ProfileShard", "DispatcherActor", "ServeReplica")
     running = [process for process in family if process.is_running()]
     return [process for process in running if any(name in " ".join(process.cmdline()) for name in names)]
 
