@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from actors.placement import shard_of
-from actors.wire import FrameClient
+from actors.wire import OVERLOADED_RETRY_MS, FrameClient
 from engine.errors import Moved, NotFound, NotReady, Overloaded
 from engine.inputs import AnyInput, Event
 
@@ -42,8 +42,9 @@ class Router:
         """Tell (profile, event) pairs; the status of each: `accepted`, `repeated`, `failed` or `rejected:` and why.
 
         Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one
-        is full.
+        is full, then after all of it has been tried: what was taken is a repeat when the caller tells it again.
         """
+        is_shed = False
         results = [""] * len(events)
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
         for hop in range(_HOPS_MAX + _ATTEMPTS):
@@ -64,13 +65,16 @@ class Router:
                     elif kind == "busy":
                         waiting.append((index, profile, event))
                     else:
+                        is_shed |= kind == "shed"
                         results[index] = status
             if not waiting:
+                if is_shed:
+                    raise Overloaded(OVERLOADED_RETRY_MS)
                 return results
             if hop >= _HOPS_MAX:
                 await asyncio.sleep(_PAUSE_S)
             waiting.sort(key=lambda item: item[0])
-        raise Overloaded(1000)
+        raise Overloaded(OVERLOADED_RETRY_MS)
 
     async def tell(self, profile: str, told: AnyInput) -> Any:
         """One input that has an answer of its own (a decision, a consent change, an exposure)."""

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from actors import keys, replay, strangers
-from actors.activation import Activation, Record
+from actors.activation import Activation, Record, bytes_in_memory
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
 from actors.clock import Clock
@@ -246,8 +246,7 @@ class Shard:
             encoded = codec.encode_record(record)
             owner = profile_id if isinstance(record, Profile) else ""
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
-            events = 150 * len(record.history) if isinstance(record, Profile) else 0
-            self.cache.resize(profile_id, 10 * len(encoded) + events)
+            self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch:
             self.put_meta("journal_seq", self._journal_seq)
             self.put_meta("counts", self.counts)
@@ -259,6 +258,10 @@ class Shard:
         self._dirty.clear()
         self._group.clear()
         self.cache.passivate(self._dirty)
+
+    def passivate_idle(self) -> bool:
+        """Drop some of what nothing reached since the last sweep; True at the end of a sweep."""
+        return self.cache.sweep(self._dirty)
 
     @property
     def is_synced(self) -> bool:
@@ -273,12 +276,7 @@ class Shard:
 
     def record(self, profile_id: str) -> Record | None:
         """The profile, or what stands in its place; None for a stranger."""
-        found = self.cache.get(profile_id)
-        if found is None:
-            found = self._load(profile_id)
-            if found is not None:
-                self.cache.put(profile_id, found)
-        return found
+        return self.cache.get(profile_id) or self._load(profile_id)
 
     def records(self, family: str, profile_id: str) -> list[tuple[bytes, bytes]]:
         """What stands beside a profile's state, what is not committed yet included. Keys without the profile's id."""
@@ -304,6 +302,7 @@ class Shard:
         if raw is None:
             return None
         record = codec.decode_record(raw, f"state/{profile_id}")
+        self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         wanted = history.tallies_of(self.catalog).name
         if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
             pages = self.batch.committed("history", keys.profile_key(profile_id))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,52 +17,29 @@ from actors import keys
 from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
+from actors.intake import Finish, Intake, Mail
 from actors.readings import read
 from actors.shard import Parked, Shard
 from actors.windows import Message, Outcome, Span, Windows
 from actors.wire import FrameServer, Reply
-from engine.errors import Moved, NotReady, SegueError
-from engine.inputs import AnyInput, Event, Settle
+from engine.errors import NotReady, SegueError
+from engine.inputs import AnyInput, Settle
 from engine.profile import Profile
 
-GROUP_MAX = 256
 _TIMERS_IN_A_GROUP = 200
 _PULL_S = 1.0
 _IDLE_S = 0.5
+_PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
 _SYNCED_LATER = frozenset(("run", "peek"))  # a move of the replay clock is synced once, by the `rest` at its end
 _OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refused to all but the newest dispatcher
 
 _encode = msgspec.msgpack.Encoder().encode
-_events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
 _from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
-_told = msgspec.msgpack.Decoder(tuple[str, AnyInput])
 _staged = msgspec.msgpack.Decoder(list[tuple[str, AnyInput, int]])
 _messages = msgspec.msgpack.Decoder(list[Message])
 _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 _span = msgspec.msgpack.Decoder(Span)
 _rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
-
-Finish = Callable[[], None]
-
-
-class _Ingest:
-    """A frame of events: answered when each has its outcome and every absorb that it started is durable on both
-    sides."""
-
-    __slots__ = ("open", "reply", "results")
-
-    def __init__(self, reply: Reply, size: int) -> None:
-        self.reply = reply
-        self.results = [""] * size
-        self.open = size
-
-    def settle(self, index: int, result: str) -> None:
-        self.results[index] = result
-        self.open -= 1
-
-    def finish(self) -> None:
-        if self.open == 0:
-            self.reply.send(_encode(self.results))
 
 
 class ShardServer:
@@ -76,12 +53,13 @@ class ShardServer:
         self._barrier = Barrier(shard)
         self._server = FrameServer(path, self._receive)
         self._courier = Courier(shard, peers, self._wake)
-        self._queue: deque[tuple[str, bytes, Reply]] = deque()
+        self._intake = Intake(shard, self._server, lambda profile: len(self._parked.get(profile, ())))
         self._work = asyncio.Event()
-        self._parked: defaultdict[str, list[tuple[str, bytes, Any]]] = defaultdict(list)
-        self._absorbing: defaultdict[str, list[tuple[_Ingest, int, str]]] = defaultdict(list)
+        self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
+        self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
         self._pulls: deque[tuple[float, str, int, Reply]] = deque()
         self._pings: list[Reply] = []
+        self._sweep_s = 0.0  # by the loop's clock
         self._closing = False
 
     async def serve(self) -> None:
@@ -112,11 +90,11 @@ class ShardServer:
         if op == "ping":  # a sign of life: answered when a group is done, however much waits
             self._pings.append(reply)
         else:
-            self._queue.append((op, payload, reply))
+            self._intake.receive(op, payload, reply)
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._queue or self._pings:
+        if self._intake or self._pings:
             await asyncio.sleep(0)
             return
         self._work.clear()
@@ -134,20 +112,22 @@ class ShardServer:
             return
 
     async def _one_group(self) -> None:
-        """Everything that waits, up to a bound: turns, one commit, then the answers and what follows from them."""
+        """What waits, up to a bound: turns, one commit, then the answers and what follows from them."""
         finishes: list[Finish] = []
-        is_durable = self._windows is None
-        for _ in range(min(len(self._queue), GROUP_MAX)):
-            op, payload, reply = self._queue.popleft()
+        mail = self._intake.mail()
+        is_durable = self._windows is None or bool(mail)
+        for op, payload, reply in self._intake.calls():
             is_durable |= op not in _SYNCED_LATER
             self._handle(op, payload, reply, finishes)
+        for waiting in mail:
+            self._turn(waiting, finishes)
         if self._windows is None:
             for _ in range(_TIMERS_IN_A_GROUP):
                 if not self.shard.fire_timers(self.shard.clock.now_ms()):
                     break
             self._answer_pulls(finishes)
             self._unpark(finishes)
-            if not self._queue:
+            if not self._intake:
                 self.shard.retention.work()
         self.shard.commit(sync=False)
         if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
@@ -159,17 +139,19 @@ class ShardServer:
             self._pings.pop().send(b"")
         if self._windows is None:
             self._courier.carry()
+        self._passivate_idle()
 
-    def _handle(self, op: str, payload: bytes, reply: Any, finishes: list[Finish]) -> None:
+    def _passivate_idle(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._sweep_s and self.shard.passivate_idle():
+            self._sweep_s = now_s + _PASSIVATE_S
+
+    def _handle(self, op: str, payload: bytes, reply: Reply, finishes: list[Finish]) -> None:
         try:
             if op in _OF_DISPATCHER:
                 dispatcher, payload = _from_dispatcher.decode(payload)
                 self._fence.check(dispatcher)
-            if op == "ingest":
-                self._ingest(_Ingest(reply, 0), _events.decode(payload), finishes)
-            elif op == "tell":
-                self._tell(payload, reply, finishes)
-            elif op == "outbox":
+            if op == "outbox":
                 pull, most = msgspec.msgpack.decode(payload)
                 self.shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
                 deadline = asyncio.get_running_loop().time() + _PULL_S
@@ -218,56 +200,29 @@ class ShardServer:
 
     # -- turns that somebody waits for
 
-    def _ingest(self, frame: _Ingest, events: list[tuple[str, Event]], finishes: list[Finish]) -> None:
-        frame.results, frame.open = [""] * len(events), len(events)
-        for index, (profile, event) in enumerate(events):
-            self._ingest_one(frame, index, profile, event)
-        finishes.append(frame.finish)
-
-    def _ingest_one(self, frame: _Ingest, index: int, profile: str, event: Event) -> None:
+    def _turn(self, mail: Mail, finishes: list[Finish]) -> None:
+        profile = mail.profile
         try:
-            status = self.shard.tell(profile, event).status
-        except Moved as moved:
-            frame.settle(index, f"moved:{moved.to}")
-        except Parked:
-            if self._windows is not None:
-                frame.settle(index, "busy")
+            finish = mail.done(self.shard.tell(profile, mail.told))
+        except Parked as error:
+            if self._windows is None:
+                self._parked[profile].append(mail)
             else:
-                self._parked[profile].append(("ingest", b"", (frame, index, event)))
-        except SegueError as error:
-            frame.settle(index, f"rejected:{error}")
+                finishes.append(mail.failed(error))
+        except NotReady:  # as above
+            raise
+        except Exception as error:  # the outermost loop of this shell, as above
+            finishes.append(mail.failed(error))
         else:
-            record = self.shard.record(profile)
-            if self._windows is None and isinstance(record, Profile) and record.absorbing:
-                self._absorbing[profile].append((frame, index, status))
-            else:
-                frame.settle(index, status)
-
-    def _tell(self, payload: bytes, reply: Reply, finishes: list[Finish]) -> None:
-        profile, told = _told.decode(payload)
-        try:
-            done = self.shard.tell(profile, told)
-        except Parked:
-            if self._windows is not None:
-                raise
-            self._parked[profile].append(("tell", payload, reply))
-            return
-        if done.status == "failed":
-            raise SegueError("this could not be handled; it was set aside")
-        answer = _encode(done.value)
-        finishes.append(lambda: reply.send(answer))
+            record = self.shard.record(profile) if mail.is_event and self._windows is None else None
+            is_held = isinstance(record, Profile) and record.absorbing
+            (self._absorbing[profile] if is_held else finishes).append(finish)
 
     def _unpark(self, finishes: list[Finish]) -> None:
         """What waited for a profile to become a tombstone is told now: its callers learn where it moved."""
         while self.shard.unparked:
-            profile = self.shard.unparked.pop()
-            for op, payload, whom in self._parked.pop(profile, []):
-                if op == "ingest":
-                    frame, index, event = whom
-                    self._ingest_one(frame, index, profile, event)
-                    finishes.append(frame.finish)
-                else:
-                    self._handle(op, payload, whom, finishes)
+            for mail in self._parked.pop(self.shard.unparked.pop(), []):
+                self._turn(mail, finishes)
 
     def _release_absorbed(self) -> None:
         """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes."""
@@ -277,9 +232,8 @@ class ShardServer:
         for profile in list(self._absorbing):
             record = self.shard.record(profile)
             if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
-                for frame, index, status in self._absorbing.pop(profile):
-                    frame.settle(index, status)
-                    frame.finish()
+                for finish in self._absorbing.pop(profile):
+                    finish()
 
     # -- what leaves the shard
 

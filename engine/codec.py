@@ -31,6 +31,11 @@ def seal(plain: bytes) -> bytes:
     return _HEAD + packed
 
 
+def plain_bytes(record: bytes) -> int:
+    """How long a sealed record is when it is unpacked; LZ4's block says so in front."""
+    return int.from_bytes(record[2:6], "little")
+
+
 def unseal(record: bytes, where: str = "record") -> bytes:
     """What a record holds; Corrupt where it cannot be read."""
     if record[:2] != _HEAD:

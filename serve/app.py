@@ -14,7 +14,10 @@ from urllib.parse import quote
 from fastapi import FastAPI
 
 from engine.catalog.compile import compile_bytes
+from engine.errors import Overloaded
+from engine.shedding import events_kept
 from serve import api
+from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, Admission, Line, may_name
 from serve.gateway import Gateway, GatewayConfig
 from serve.http import (
     Header,
@@ -24,6 +27,7 @@ from serve.http import (
     Scope,
     Send,
     cors_headers,
+    declared_size,
     preflight,
     read_request,
     replay,
@@ -31,6 +35,7 @@ from serve.http import (
 )
 from serve.problems import problem
 from serve.routes import decide, ingest
+from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
@@ -49,6 +54,7 @@ HOT: dict[tuple[str, str], Route] = {
     ("POST", "/v1/import"): ingest.import_history,
     ("GET", "/healthz"): alive,
 }
+_BATCHES = frozenset((*ingest.KIND_OF_PATH, "/v1/import"))
 _FROM_PAGES = frozenset((*ingest.KIND_OF_PATH, "/v1/decide", "/v1/exposures"))
 
 log = logging.getLogger(__name__)
@@ -60,6 +66,7 @@ class App:
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
         self._opened: tuple[Gateway, FastAPI] | None = None
+        self._admission = Admission()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the lifespan of the replica."""
@@ -96,12 +103,16 @@ class App:
             extra = cors_headers(self._config.origins, origin)
         gateway, others = self.open()
         try:
-            request = await read_request(scope, receive)
             route = HOT.get((scope["method"], scope["path"]))
-            if route is None:
-                await others(_for_others(scope), replay(request), send)
-                return
-            response = await route(gateway, request)
+            if route is alive:
+                response = await alive(gateway, Request(scope["path"], [], b""))
+            else:
+                with self._admission.enter(self._line(scope), declared_size(scope["headers"])) as place:
+                    request = await read_request(scope, receive, place.grow)
+                    if route is None:
+                        await others(_for_others(scope), replay(request), send)
+                        return
+                    response = await route(gateway, self._looked_into(gateway, request))
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
             status, headers, body = problem(error)
             if status == 500:
@@ -109,6 +120,22 @@ class App:
                 log.exception("request_failed path=%s", "/".join(scope["path"].split("/")[:3]))
             response = Response(status, body, tuple(headers))
         await respond(send, response, extra)
+
+    def _line(self, scope: Scope) -> Line:
+        """Up to where a request like this may fill the house."""
+        if scope["path"] in _BATCHES:
+            return LOOKED_INTO
+        return SHEDDABLE if scope["path"] == "/v1/decide" else NEVER_SHED
+
+    def _looked_into(self, gateway: Gateway, request: Request) -> Request:
+        """Over the line of what may be shed, batches go on for what they hold besides; Overloaded where that is
+        nothing."""
+        if request.path in _BATCHES and self._admission.is_over(SHEDDABLE):
+            kept = events_kept(gateway.catalog)
+            if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
+                raise Overloaded
+            request.is_looked_into = True
+        return request
 
 
 def _for_others(scope: Scope) -> Scope:

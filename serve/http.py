@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ class Request:
     path: str
     headers: list[Header]
     body: bytes
+    is_looked_into: bool = False  # the house is full for what may be shed; this is here for what it may hold besides
 
     def header(self, name: bytes) -> bytes:
         """The first header of that lower-case name, empty where there is none."""
@@ -51,8 +52,17 @@ def ok(value: Any) -> Response:
     return Response(200, _encode(value))
 
 
-async def read_request(scope: Scope, receive: Receive) -> Request:
-    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked."""
+def declared_size(headers: Iterable[Header]) -> int:
+    """How many bytes of body a request says it has; 0 where it does not say."""
+    said = next((value for name, value in headers if name == b"content-length"), b"")
+    return int(said) if said.isdigit() else 0
+
+
+async def read_request(scope: Scope, receive: Receive, grow: Callable[[int], None]) -> Request:
+    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked.
+
+    `grow` is told how many bytes it takes, and may raise.
+    """
     chunks, size = [], 0
     while True:
         message = await receive()
@@ -62,12 +72,14 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         size += len(chunk)
         if size > BODY_BYTES_MAX:
             raise _too_large()
+        grow(size)
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
     request = Request(scope["path"], list(scope["headers"]), b"".join(chunks))
     if request.header(b"content-encoding").strip().lower() == b"gzip":
         request.body = _unpack(request.body)
+        grow(size + len(request.body))
     return request
 
 

@@ -10,7 +10,7 @@ from serve.app import App
 from serve.gateway import GatewayConfig
 
 REPLICAS = 1
-_ONGOING_MAX = 1_000
+_ONGOING_MAX = 4_096  # all that HAProxy lets in: none waits in Serve, our own door (`serve/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 

@@ -28,6 +28,7 @@ FUTURE_MS_MAX: Final = 5 * 60_000
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
+NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _YEAR_10000_MS: Final = 253_402_300_800_000

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, Overloaded
 from engine.identity import claims
 from engine.inputs import Event
+from engine.shedding import is_sheddable
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
 from serve.segment_format import Parsed, Rejection, parse_body
@@ -39,6 +40,7 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     pairs, rejected = _homes(gateway, parsed)
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
+    _shed(gateway, request, pairs)
     for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
         if status.startswith("rejected:"):
             rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
@@ -58,6 +60,7 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
         imported=True,
     )
     pairs, rejected = _homes(gateway, parsed)
+    _shed(gateway, request, pairs)
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
@@ -75,6 +78,12 @@ def _homes(gateway: Gateway, parsed: Parsed) -> tuple[list[tuple[int, tuple[str,
         else:
             pairs.append((index, (home, event)))
     return pairs, rejected
+
+
+def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:
+    """Refuse what came in only for what it might hold, and holds nothing that is never shed."""
+    if request.is_looked_into and all(is_sheddable(gateway.catalog, event) for _, (_, event) in pairs):
+        raise Overloaded
 
 
 def _answer(gateway: Gateway, rejected: list[Rejection]) -> Response:

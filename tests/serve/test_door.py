@@ -1,0 +1,108 @@
+"""The application before a real shard, without Ray: what a crowded replica turns away, and what it lets in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from support.world import CART, ID_KEY, compiled
+
+from actors.clock import WallClock
+from actors.shard import Shard
+from actors.shard_server import ShardServer
+from actors.store import MemoryStore
+from serve import app
+from serve.admission import Line
+from serve.app import App
+from serve.auth import KeyRing
+from serve.gateway import GatewayConfig
+
+WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
+FULL = Line(0, 0)
+
+
+@asynccontextmanager
+async def door(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    catalog, path = compiled(CART), str(folder / "shard")
+    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path])
+    serving = asyncio.create_task(server.serve())
+    while not (folder / "shard").exists():
+        await asyncio.sleep(0)
+    keys, _ = KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
+    config = GatewayConfig(catalog.document, ID_KEY, (path,), str(folder / "none"), keys, False, ("*",), "0")
+    headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
+    transport = httpx.ASGITransport(app=App(config))
+    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
+        yield client
+    server.close()
+    await serving
+
+
+def tell(story) -> None:
+    asyncio.run(asyncio.wait_for(story, 20))
+
+
+def track(name: str) -> dict[str, str]:
+    return {"type": "track", "userId": "ada", "event": name}
+
+
+def test_a_crowded_replica_turns_away_only_what_may_be_shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app, "SHEDDABLE", FULL)
+
+    async def story():
+        async with door(tmp_path) as client:
+            decide = {"placement": "home_hero", "userId": "ada"}
+            for path, body in (
+                ("/v1/track", track("Product Viewed")),
+                ("/v1/batch", {"batch": [track("Product Viewed")]}),
+                ("/v1/batch", {"batch": [track('Order "Completed"')]}),  # only parsing can tell
+                ("/v1/import", {"batch": [track("Product Viewed")]}),
+                ("/v1/decide", decide),
+            ):
+                answer = await client.post(path, json=body)
+                assert (answer.status_code, answer.headers["retry-after"]) == (429, "1"), path
+                assert answer.json()["code"] == "overloaded"
+                assert path == "/v1/import" or answer.headers["access-control-allow-origin"] == "*"
+            consent = {"identifiers": {"user_id": "ada"}, "purpose": "marketing", "channel": "email", "granted": False}
+            consent |= {"at": "2026-03-01T00:00:00Z", "source": "test"}
+            for path, body in (
+                ("/v1/track", track("Order Completed")),
+                ("/v1/batch", {"batch": [track("Product Viewed"), track("Consent Updated")]}),
+                ("/v1/consent", consent),
+            ):
+                assert (await client.post(path, json=body)).status_code == 200, path
+            for path in ("/healthz", "/readyz", "/v1/status", "/v1/profiles/user_id:ada"):
+                assert (await client.get(path)).status_code == 200, path
+
+    tell(story())
+
+
+def test_a_full_replica_still_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("SHEDDABLE", "LOOKED_INTO", "NEVER_SHED"):
+        monkeypatch.setattr(app, name, FULL)
+
+    async def story():
+        async with door(tmp_path) as client:
+            assert (await client.get("/healthz")).status_code == 200
+            refused = await client.post("/v1/track", json=track("Order Completed"))
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+
+    tell(story())
+
+
+def test_places_are_given_back_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("SHEDDABLE", "LOOKED_INTO", "NEVER_SHED"):
+        monkeypatch.setattr(app, name, Line(1, 1 << 20))
+
+    async def story():
+        async with door(tmp_path) as client:
+            for _ in range(3):
+                assert (await client.post("/v1/batch", content=b"{")).status_code == 400
+                assert (await client.get("/v1/profiles/user_id:nobody")).status_code == 404
+                assert (await client.post("/v1/track", json=track("Product Viewed"))).status_code == 200
+
+    tell(story())
