@@ -6,6 +6,7 @@ profile its key. Inside the shard every record is plain.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,13 @@ class Batch:
         """The same without what is not committed, one after the other."""
         for key, record in self._store.scan(family, prefix):
             yield key, self._vault.unlock(record)
+
+    def keys_from(self, family: str, start: bytes) -> Iterator[bytes]:
+        """All keys from `start` on, in order, what is not committed included."""
+        written = {key: record for (where, key), record in self._writes.items() if where == family and key >= start}
+        added = sorted(key for key, record in written.items() if record is not None)
+        stored = (key for key, _ in self._store.scan(family, b"", start) if key not in written)
+        return heapq.merge(added, stored)
 
     def take_back(self, family: str, key: bytes) -> bytes | None:
         """Undo a write of this group; returns what was to be written."""

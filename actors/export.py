@@ -36,31 +36,31 @@ def _state(key: bytes, record: bytes) -> list[Any]:
     profile = codec.decode_record(record)
     assert isinstance(profile, Profile), "a tombstone is not exported"
     names = type(profile).__struct_fields__
-    return [{name: _plain(getattr(profile, name)) for name in names} | {"history": _plain(profile.history)}]
+    return [{name: plain(getattr(profile, name)) for name in names} | {"history": plain(profile.history)}]
 
 
 def _history(key: bytes, record: bytes) -> list[Any]:
-    return [_plain(event) for event in codec.decode_page(record)]
+    return [plain(event) for event in codec.decode_page(record)]
 
 
 def _audit(key: bytes, record: bytes) -> list[Any]:
     entry = audit.open_entry(record)[1]
-    return [{"at": reading.iso(entry.at_ms)} | _plain(entry)]
+    return [{"at": reading.iso(entry.at_ms)} | plain(entry)]
 
 
 def _journal(key: bytes, record: bytes) -> list[Any]:
     entry = replay.Entry.read(key, record)
-    return [{"at": reading.iso(entry.now_ms), "catalogVersion": entry.version, "input": _plain(entry.told)}]
+    return [{"at": reading.iso(entry.now_ms), "catalogVersion": entry.version, "input": plain(entry.told)}]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON's kinds; a record of ours by the names of its fields, bytes in base64."""
     if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in type(value).__struct_fields__}
+        return {name: plain(getattr(value, name)) for name in type(value).__struct_fields__}
     if isinstance(value, dict):
-        return {str(name): _plain(member) for name, member in value.items()}
+        return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(member) for member in value]
+        return [plain(member) for member in value]
     return msgspec.to_builtins(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 import msgspec
@@ -37,52 +38,66 @@ class Waiting:
 
 
 class Outbox:
-    """The entries of one shard, in memory; the store has them all."""
+    """The entries of one shard, in memory; the store has them all. What waits is a heap by (time, profile, send), in
+    which an entry that has changed since is skipped."""
 
     def __init__(self, entries: list[Waiting]) -> None:
-        self._entries = {(entry.profile, entry.send): entry for entry in entries}
+        self._entries: dict[tuple[str, str], Waiting] = {}
+        self._of: dict[str, set[str]] = {}
+        self._waiting: list[tuple[int, str, str]] = []
+        self._handed: dict[tuple[str, str], Waiting] = {}
+        for entry in entries:
+            self.put(entry)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def put(self, entry: Waiting) -> None:
         """A new entry, or a new state of one."""
-        self._entries[entry.profile, entry.send] = entry
+        name = entry.profile, entry.send
+        self._entries[name] = entry
+        self._of.setdefault(entry.profile, set()).add(entry.send)
+        if entry.dispatcher:
+            self._handed[name] = entry
+        else:
+            self._handed.pop(name, None)
+            heapq.heappush(self._waiting, (entry.not_before_ms, *name))
 
     def drop(self, profile: str, send: str) -> None:
         """An entry that is settled."""
-        self._entries.pop((profile, send), None)
+        if self._entries.pop((profile, send), None) is not None:
+            self._handed.pop((profile, send), None)
+            self._of[profile].discard(send)
+            if not self._of[profile]:
+                del self._of[profile]
 
     def of_profile(self, profile: str) -> list[Waiting]:
         """All entries of one profile."""
-        return [entry for entry in self._entries.values() if entry.profile == profile]
+        return [self._entries[profile, send] for send in sorted(self._of.get(profile, ()))]
 
-    def ready(self, now_ms: int, most: int | None = None, pull: str = "") -> list[Waiting]:
-        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much.
-
-        `pull` is the name of the dispatcher's pull: what an earlier try of the same one was given was lost on the way,
-        so it was not handed over.
-        """
-        found = [
-            entry
-            for entry in self._entries.values()
-            if entry.dispatcher in ("", pull) and entry.not_before_ms <= now_ms
-        ]
-        found.sort(key=lambda entry: (entry.not_before_ms, entry.profile, entry.send))
-        return found[:most]
+    def ready(self, now_ms: int, most: int | None = None) -> list[Waiting]:
+        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much."""
+        found: dict[tuple[str, str], Waiting] = {}
+        while len(found) != most and (first_ms := self.next_ms()) is not None and first_ms <= now_ms:
+            _, *name = heapq.heappop(self._waiting)
+            found[name[0], name[1]] = self._entries[name[0], name[1]]  # once, also where it was put twice
+        for entry in found.values():  # until their turns have changed them, they wait
+            heapq.heappush(self._waiting, (entry.not_before_ms, entry.profile, entry.send))
+        return list(found.values())
 
     def next_ms(self) -> int | None:
         """When the next entry may be handed over."""
-        return min((entry.not_before_ms for entry in self._entries.values() if not entry.dispatcher), default=None)
+        while self._waiting and not self._is_current(*self._waiting[0]):
+            heapq.heappop(self._waiting)
+        return self._waiting[0][0] if self._waiting else None
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
         """What another dispatcher was handing over: nobody knows whether it left."""
-        own = dispatcher + "."  # followed by the number of the pull
         return sorted(
-            (
-                entry
-                for entry in self._entries.values()
-                if entry.dispatcher not in ("", dispatcher) and not entry.dispatcher.startswith(own)
-            ),
+            (entry for entry in self._handed.values() if entry.dispatcher != dispatcher),
             key=lambda entry: (entry.profile, entry.send),
         )
+
+    def _is_current(self, not_before_ms: int, profile: str, send: str) -> bool:
+        entry = self._entries.get((profile, send))
+        return entry is not None and not entry.dispatcher and entry.not_before_ms == not_before_ms

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors import export, replay
+from actors.dead_letters import DeadLetter
 from actors.shard import Shard
 from engine import audit, codec, reading
 from engine.errors import InvalidInput, Moved, NotFound
@@ -20,6 +21,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return dump(shard)
     if what == "at":
         return _at(shard, profile_id, int(argument))
+    if what == "dead":
+        return [_letter(shard, letter) for letter in shard.dead.all()]
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -46,6 +49,18 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")
+
+
+def _letter(shard: Shard, letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": f"{shard.number}-{letter.number}",
+        "at": letter.at_ms,
+        "profileId": letter.profile,
+        "kind": type(letter.told).__name__,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "input": export.plain(letter.told),
+    }
 
 
 def _is_forgotten(shard: Shard, place: str, places: list[str]) -> bool:

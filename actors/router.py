@@ -97,6 +97,15 @@ class Router:
         """A reading of a place itself, wherever its profile lives."""
         return _decode(await self._ask(self.number_of(place), "read", _encode((what, place, argument))))
 
+    async def at_shard(self, number: int, argument: Any, op: str) -> Any:
+        """Something that one shard does by itself."""
+        return _decode(await self._ask(number, op, _encode(argument)))
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return len(self._shards)
+
     async def everywhere(self, what: str) -> list[Any]:
         """A reading of every shard."""
         payload = _encode((what, "", None))

@@ -19,6 +19,7 @@ from actors.activation import Activation, Record, bytes_in_memory
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
 from actors.clock import Clock
+from actors.dead_letters import DeadLetters
 from actors.outbox import Outbox, Waiting
 from actors.retention import Retention
 from actors.store import Store
@@ -98,12 +99,15 @@ class Shard:
 
     def _open(self) -> None:
         committed = self.batch.committed
-        self.timers = TimerIndex([key for key, _ in committed("timers")])
+        pending = self.meta("timers", None)
+        if pending is None:
+            pending = sum(1 for _ in committed("timers"))
+        self.timers = TimerIndex(lambda start: self.batch.keys_from("timers", start), pending)
         self.outbox = Outbox([Waiting.read(key, value) for key, value in committed("outbox")])
         self.messages = {key: _message(value) for key, value in committed("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self._journal_seq: int = self.meta("journal_seq", 0)
-        self._dead_seq: int = self.meta("dead_seq", 0)
+        self.dead = DeadLetters(self.batch, self.meta("dead_seq", 0))
         self.profiles: int = self.meta("profiles", 0)
         self.counts |= self.meta("counts", {})
         self.sends |= self.meta("sends", {})
@@ -166,7 +170,7 @@ class Shard:
             raise
         except Exception as error:
             self._undo(profile_id)
-            self._set_aside(profile_id, told, f"{type(error).__name__}: {error}")
+            self.dead.put(profile_id, told, f"{type(error).__name__}: {error}", now_ms)
             self._remember_seen(profile_id, seen_key, now_ms, _FAILED)
             return Done("failed")
         self._group.setdefault(profile_id, []).append((told, now_ms))
@@ -198,7 +202,7 @@ class Shard:
         except Parked:
             return False
         except InvalidInput as error:
-            self._set_aside(to, told, str(error))
+            self.dead.put(to, told, str(error), self.clock.now_ms())
         except Moved as moved:
             tombstone = self.record(to)
             assert isinstance(tombstone, Tombstone)
@@ -252,6 +256,8 @@ class Shard:
             self.put_meta("counts", self.counts)
             self.put_meta("sends", self.sends)
             self.put_meta("profiles", self.profiles)
+            self.put_meta("timers", len(self.timers))
+            self.put_meta("dead_seq", self.dead.last)
             self.batch.commit()
         if sync:
             self.sync()
@@ -355,12 +361,6 @@ class Shard:
             for told, now_ms in earlier:
                 handle(profile, told, self.catalog, now_ms)
         self.cache.put(profile_id, profile)
-
-    def _set_aside(self, profile_id: str, told: AnyInput, reason: str) -> None:
-        self._dead_seq += 1
-        self.put_meta("dead_seq", self._dead_seq)
-        packed = msgspec.msgpack.encode([profile_id, reason, self.clock.now_ms(), codec.encode_input(told)])
-        self.batch.put("dead", keys.number_key(self._dead_seq), codec.seal(packed), profile_id)
 
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
         self._journal_seq += 1

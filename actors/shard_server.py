@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys
+from actors import dead_letters, keys
 from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
@@ -174,6 +174,11 @@ class ShardServer:
         if op == "deliver":
             told = [] if self._barrier.is_down else _messages.decode(payload)
             return [(m.sender, m.seq) for m in told if shard.deliver(m.to, m.told, m.sender, m.seq)]
+        if op == "retry":
+            return {"status": dead_letters.retry(shard, msgspec.msgpack.decode(payload))}
+        if op == "discard":
+            shard.dead.take(msgspec.msgpack.decode(payload))
+            return {"status": "discarded"}
         if op == "dispatcher":
             return self._fence.dispatcher
         if op == "barrier":

@@ -53,8 +53,8 @@ class Store(Protocol):
         """One record, None where there is none."""
         ...
 
-    def scan(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All records whose key starts with `prefix`, in order."""
+    def scan(self, family: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All records whose key starts with `prefix` and is not before `start`, in order."""
         ...
 
     def count(self, family: str) -> int:
@@ -109,9 +109,9 @@ class RocksStore:
             raise damage(self.path, error) from error
         return found
 
-    def scan(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All records whose key starts with `prefix`, in order."""
-        return _rows(self.path, self._families[family], prefix)
+    def scan(self, family: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All records whose key starts with `prefix` and is not before `start`, in order."""
+        return _rows(self.path, self._families[family], prefix, start)
 
     def count(self, family: str) -> int:
         """How many records a family has."""
@@ -220,16 +220,16 @@ class MemoryStore:
         group = self._families[family].get(key[:PROFILE_BYTES])
         return group.get(key) if group else None
 
-    def scan(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All records whose key starts with `prefix`, in order."""
+    def scan(self, family: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All records whose key starts with `prefix` and is not before `start`, in order."""
         groups = self._families[family]
         if len(prefix) >= PROFILE_BYTES:
             found = groups.get(prefix[:PROFILE_BYTES], {})
-            yield from sorted((key, value) for key, value in found.items() if key.startswith(prefix))
+            yield from sorted((key, value) for key, value in found.items() if key.startswith(prefix) and key >= start)
             return
-        for head in sorted(groups):
+        for head in sorted(head for head in groups if head >= start[:PROFILE_BYTES]):
             if head.startswith(prefix):
-                yield from sorted(groups[head].items())
+                yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
 
     def count(self, family: str) -> int:
         """How many records a family has."""
@@ -284,10 +284,10 @@ def _family_options() -> Options:
     return options
 
 
-def _rows(path: Path, family: Rdict, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+def _rows(path: Path, family: Rdict, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
     """rocksdict's own `items` ends silently where a block is broken; an iterator says so when it is asked."""
     rows = family.iter()
-    rows.seek(prefix)
+    rows.seek(max(prefix, start))
     while rows.valid():
         key = rows.key()
         if not key.startswith(prefix):

@@ -1,37 +1,61 @@
-"""Pending timers of a shard by due time. The store has them all; this is what is looked at."""
+"""Pending timers of a shard by due time. The store has them all; only those up to a horizon are in memory.
+
+Everything that is due at or before the horizon is here. What is set beyond it only reaches the store, and is read in a
+chunk when all that is nearer has fired. So a million pending timers take no more memory than a few thousand.
+"""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 from actors import keys
 
+CHUNK = 5_000
+_HELD_MAX = 4 * CHUNK
+
+Read = Callable[[bytes], Iterator[bytes]]
+
 
 class TimerIndex:
-    """A heap of timer keys. A timer that was dropped stays in the heap until its time and is skipped then."""
+    """`read` gives the pending keys from a key on, in order, those of the group at hand included; `count` is how many
+    there are in all. A timer that was dropped stays in the heap until its time and is skipped then."""
 
-    def __init__(self, pending: list[bytes]) -> None:
-        self._heap = pending
-        heapq.heapify(self._heap)
-        self._pending = set(pending)
+    def __init__(self, read: Read, count: int) -> None:
+        self._read = read
+        self._count = count
+        self._heap: list[bytes] = []
+        self._pending: set[bytes] = set()
+        self._horizon_ms = -1
+        self._held_max = _HELD_MAX
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return self._count
 
     def add(self, key: bytes) -> None:
-        """A new timer."""
-        self._pending.add(key)
-        heapq.heappush(self._heap, key)
+        """A new timer, which is in the group's batch already."""
+        self._count += 1
+        if _due_ms(key) <= self._horizon_ms:
+            self._pending.add(key)
+            heapq.heappush(self._heap, key)
+            if len(self._pending) > self._held_max:
+                self._draw_in()
 
     def discard(self, key: bytes) -> None:
         """A timer that is not pending any more."""
+        self._count -= 1
         self._pending.discard(key)
 
     def next_ms(self) -> int | None:
         """When the next timer is due."""
-        while self._heap and self._heap[0] not in self._pending:
-            heapq.heappop(self._heap)
-        return int.from_bytes(self._heap[0][:8]) if self._heap else None
+        while True:
+            while self._heap and self._heap[0] not in self._pending:
+                heapq.heappop(self._heap)
+            if self._heap:
+                return _due_ms(self._heap[0])
+            if not self._count or not self._reach_out():
+                return None
 
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
         """The earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's timers of
@@ -49,6 +73,32 @@ class TimerIndex:
         while self._heap and self._heap[0].startswith(prefix):
             key = heapq.heappop(self._heap)
             if key in self._pending:
-                self._pending.discard(key)
+                self.discard(key)
                 stale.append(key)
         return stale
+
+    def _reach_out(self) -> bool:
+        """Move the horizon past the next chunk; all timers of one instant come together. False where none is left."""
+        ahead = self._read((self._horizon_ms + 1).to_bytes(8))
+        chunk = [key for _, key in zip(range(CHUNK), ahead, strict=False)]
+        if not chunk:
+            return False
+        last_ms = _due_ms(chunk[-1])
+        if len(chunk) == CHUNK:
+            chunk += takewhile(lambda key: _due_ms(key) == last_ms, ahead)
+        self._heap = chunk  # in order, and so a heap
+        self._pending = set(chunk)
+        self._horizon_ms = last_ms
+        return True
+
+    def _draw_in(self) -> None:
+        """Too much lies before the horizon by now: leave the later part to the store, but no instant in two parts."""
+        nearest = sorted(self._pending)
+        horizon_ms = _due_ms(nearest[CHUNK])
+        self._heap = list(takewhile(lambda key: _due_ms(key) <= horizon_ms, nearest))
+        self._pending, self._horizon_ms = set(self._heap), horizon_ms
+        self._held_max = max(_HELD_MAX, 2 * len(self._heap))  # many at one instant are not sorted at each new one
+
+
+def _due_ms(key: bytes) -> int:
+    return int.from_bytes(key[:8])

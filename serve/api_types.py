@@ -68,6 +68,18 @@ class ClockAnswer(BaseModel):
     pendingTimers: int
 
 
+class DeadLetters(BaseModel):
+    """Inputs that were set aside, the newest first."""
+
+    deadLetters: list[dict[str, Any]]
+
+
+class DeadLetterOutcome(BaseModel):
+    """`accepted`, `failed` (it stays), `waiting` (it stays: its profile is on its way to another one), `discarded`."""
+
+    status: str
+
+
 class Erased(BaseModel):
     """A person who is not known any more."""
 

@@ -10,6 +10,7 @@ import typer
 from engine.errors import CatalogError, SegueError
 from serve.commands.backup import backup
 from serve.commands.bench import bench
+from serve.commands.dead_letters import dead_letters
 from serve.commands.demo import demo
 from serve.commands.profile import profile
 from serve.commands.replay import replay
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("dead-letters")(dead_letters)
 for command in (up, demo, replay, simulate, validate, profile, verify, backup, restore, bench):
     app.command(command.__name__)(command)
 

@@ -46,6 +46,10 @@ class EngineClient:
         """The same for a call with a body; waits and asks again while the engine is busy."""
         return self._ask("POST", path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """The same for something that is to go."""
+        return self._ask("DELETE", path)
+
     def close(self) -> None:
         """Hang up."""
         self._http.close()

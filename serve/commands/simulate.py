@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -22,7 +21,7 @@ from actors import catalog_files, event_files
 from actors.event_files import Line
 from actors.local import LocalEngine
 from actors.windows import WINDOW_MS
-from engine import codec, seeds
+from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.identity import claims
@@ -80,9 +79,8 @@ def run(
     asyncio.run(_feed(engine, files, past, drain=drain))
     shards_of = [windows.shard for windows in engine.windows]
     for shard in shards_of:
-        for _, record in shard.scan("dead"):
-            profile, reason, *_ = msgspec.msgpack.decode(codec.unseal(record, "dead"))
-            past.problems.append((f"profile {profile}", f"a turn failed and was set aside: {reason}"))
+        for letter in reversed(shard.dead.all()):
+            past.problems.append((f"profile {letter.profile}", f"a turn failed and was set aside: {letter.reason}"))
     accepted = sum(shard.counts["accepted"] for shard in shards_of)
     past.summary = past.tally.summary(accepted, sum(shard.profiles for shard in shards_of))
     return past

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
 
-from actors import keys, shard
+from actors import dead_letters, keys, shard
 from actors.clock import ReplayClock
 from actors.shard import Shard
 from actors.store import MemoryStore, RocksStore, Store
 from actors.windows import WINDOW_MS
 from engine import audit, codec
+from engine.errors import NotFound
 from engine.inputs import Authorise, Event
 from engine.profile import Profile
 from engine.turn import handle
@@ -53,9 +54,7 @@ def dead(world: World) -> list[tuple[str, str, Any]]:
     """(profile, reason, input) of what was set aside."""
     found = []
     for windows in world.engine.windows:
-        for _, record in windows.shard.scan("dead"):
-            profile, reason, _, raw = msgspec.msgpack.decode(codec.unseal(record, "dead"))
-            found.append((profile, reason, codec.decode_input(raw)))
+        found += [(letter.profile, letter.reason, letter.told) for letter in reversed(windows.shard.dead.all())]
     return found
 
 
@@ -120,6 +119,26 @@ def test_a_stranger_whose_first_turn_fails_leaves_nobody_behind():
     nobody.does("Good")
     assert [event.name for event in nobody.profile.history] == ["Good"]
     assert world.engine.windows[0].shard.profiles == 1
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_dead_letter_that_fails_again_stays_with_one_attempt_more(monkeypatch: pytest.MonkeyPatch):
+    world = World()
+    ada = world.customer(ADA, consents=YES)
+    ada.does("Bad", cart_id="c")
+    one = world.engine.shard(ada.id)
+    assert dead_letters.retry(one, 1) == "failed"
+    (letter,) = one.dead.all()
+    assert (letter.attempts, letter.reason) == (2, "AssertionError: this cannot be")
+    with pytest.raises(NotFound, match="no dead letter 1"):
+        dead_letters.retry(one, 1)
+    monkeypatch.setattr(shard, "handle", handle)  # the fault is mended
+    assert dead_letters.retry(one, letter.number) == "accepted"
+    one.commit()
+    assert one.dead.all() == [] and ada.profile.history[-1].name == "Bad"
+    before = everything(world)
+    ada.tell(letter.told)
+    assert everything(world) == before, "once it has counted, it is a repeat"
 
 
 def test_a_send_whose_authorisation_fails_is_set_aside_once_and_the_drain_ends(monkeypatch: pytest.MonkeyPatch):

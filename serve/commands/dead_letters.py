@@ -1,0 +1,52 @@
+"""`segue dead-letters`: inputs of a running engine that were set aside."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from engine.errors import UsageError
+from serve.replayer import EngineClient
+
+_PATH = "/v1/dead-letters"
+
+
+def dead_letters(
+    retry: Annotated[str, typer.Option("--retry", metavar="ID", help="Tell this one again; `all` for each.")] = "",
+    discard: Annotated[str, typer.Option("--discard", metavar="ID", help="Throw this one away.")] = "",
+    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+) -> None:
+    """List what was set aside with its reason, tell it again, or throw it away (SEGUE_SERVER_KEY)."""
+    key = os.environ.get("SEGUE_SERVER_KEY")
+    if not key:
+        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
+    if retry and discard:
+        raise UsageError("cannot be used with --discard", "--retry")
+    console, client = Console(highlight=False), EngineClient(url, key)
+    try:
+        if discard:
+            client.delete(f"{_PATH}/{discard}")
+            console.print(f"{discard}: discarded")
+            return
+        letters = client.get(_PATH, limit=1_000)["deadLetters"]
+        if retry:
+            for name in [letter["id"] for letter in letters] if retry == "all" else [retry]:
+                console.print(f"{name}: {client.post(f'{_PATH}/{name}/retry', {})['status']}")
+            return
+        console.print(_table(letters) if letters else "no dead letters")
+    finally:
+        client.close()
+
+
+def _table(letters: list[dict[str, object]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("id", "at", "profile", "kind", "attempts", "reason"):
+        table.add_column(column)
+    for letter in letters:
+        table.add_row(*(escape(str(letter[name])) for name in ("id", "at", "profileId", "kind", "attempts", "reason")))
+    return table

@@ -1,0 +1,41 @@
+"""Inputs that were set aside: look at them, tell them again, throw them away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from engine import reading
+from engine.errors import InvalidInput
+from serve.api_types import DeadLetterOutcome, DeadLetters
+from serve.gateway import ServerGateway
+
+router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
+
+
+@router.get("", response_model=DeadLetters)
+async def listed(gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> Any:
+    """The newest ones of each shard, each with its input and its reason."""
+    found = [row for rows in await gateway.router.everywhere("dead") for row in rows]
+    found.sort(key=lambda row: (-row["at"], row["id"]))
+    return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
+
+
+@router.post("/{letter}/retry", response_model=DeadLetterOutcome)
+async def retry(letter: str, gateway: ServerGateway) -> Any:
+    """Tell it again, now. One that fails again stays, under a new id, with one attempt more."""
+    return await gateway.router.at_shard(*_parts(letter, gateway), "retry")
+
+
+@router.delete("/{letter}", response_model=DeadLetterOutcome)
+async def discard(letter: str, gateway: ServerGateway) -> Any:
+    """Throw it away for good."""
+    return await gateway.router.at_shard(*_parts(letter, gateway), "discard")
+
+
+def _parts(letter: str, gateway: ServerGateway) -> tuple[int, int]:
+    shard, _, number = letter.partition("-")
+    if not (shard.isdecimal() and number.isdecimal() and int(shard) < gateway.router.shards):
+        raise InvalidInput("is not the id of a dead letter", "id")
+    return int(shard), int(number)

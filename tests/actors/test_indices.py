@@ -1,0 +1,146 @@
+"""The timer index and the outbox say what a plain sorted list would say, and hold no more in memory than they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from actors import keys, timer_index
+from actors.batch import Batch
+from actors.outbox import Outbox, Waiting
+from actors.store import MemoryStore
+from actors.timer_index import TimerIndex
+from actors.vault import PlainVault
+
+PROFILES = [f"{number:04x}" + "ab" * 12 + "00" for number in range(4)]
+RUN = "cd" * 12
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timer_index, "CHUNK", 4)
+    monkeypatch.setattr(timer_index, "_HELD_MAX", 8)
+
+
+class Timers(RuleBasedStateMachine):
+    """Timers are set, dropped and fired, and the batch is committed or not; beside it a plain set of keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch = Batch(MemoryStore(), PlainVault())
+        self.index = TimerIndex(lambda start: self.batch.keys_from("timers", start), 0)
+        self.wanted: set[bytes] = set()
+        self.generation = 0
+
+    @rule(due_ms=st.integers(0, 30), profile=st.sampled_from(PROFILES))
+    def set_one(self, due_ms: int, profile: str) -> None:
+        self.generation += 1
+        key = keys.timer_key(due_ms, profile, RUN, self.generation)
+        self.batch.put("timers", key, b"")
+        self.index.add(key)
+        self.wanted.add(key)
+
+    @precondition(lambda self: self.wanted)
+    @rule(data=st.data())
+    def drop_one(self, data: Any) -> None:
+        key = data.draw(st.sampled_from(sorted(self.wanted)))
+        self.batch.put("timers", key, None)
+        self.index.discard(key)
+        self.wanted.discard(key)
+
+    @rule(now_ms=st.integers(0, 30))
+    def fire_one(self, now_ms: int) -> None:
+        due = self.index.pop_due(now_ms)
+        first = min(self.wanted, default=None)
+        if first is None or keys.timer_parts(first)[0] > now_ms:
+            assert due is None
+            return
+        assert due == keys.timer_parts(first)[:2]
+        mine = sorted(key for key in self.wanted if keys.timer_parts(key)[:2] == due)
+        assert self.index.forget(*due) == mine
+        for key in mine:
+            self.batch.put("timers", key, None)
+            self.wanted.discard(key)
+
+    @rule()
+    def commit(self) -> None:
+        self.batch.commit()
+
+    @rule()
+    def restart(self) -> None:
+        self.batch.commit()
+        self.index = TimerIndex(lambda start: self.batch.keys_from("timers", start), len(self.wanted))
+
+    @invariant()
+    def agrees(self) -> None:
+        assert len(self.index) == len(self.wanted)
+        assert self.index.next_ms() == min((keys.timer_parts(key)[0] for key in self.wanted), default=None)
+
+
+TestTimers = Timers.TestCase
+TestTimers.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+
+
+def test_far_timers_are_not_in_memory():
+    stored = [keys.timer_key(due_ms, PROFILES[0], RUN, 1) for due_ms in range(1_000)]
+
+    def read(start: bytes) -> Iterator[bytes]:
+        return (key for key in stored if key >= start)
+
+    index = TimerIndex(read, len(stored))
+    assert index.next_ms() == 0 and len(index) == 1_000
+    assert len(index._heap) == 4
+    for due_ms in (0, 0, 0, 0, 1, 1, 1, 2, 2, 500):
+        index.add(keys.timer_key(due_ms, PROFILES[1], RUN, len(index)))
+    assert len(index._heap) <= 8
+
+
+class Outboxes(RuleBasedStateMachine):
+    """Entries wait, are handed over, come back and settle; beside it a plain dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox([])
+        self.wanted: dict[tuple[str, str], Waiting] = {}
+
+    @rule(
+        profile=st.sampled_from(PROFILES),
+        send=st.sampled_from(["aa", "bb", "cc"]),
+        at_ms=st.integers(0, 9),
+        dispatcher=st.sampled_from(["", "", "one", "two"]),
+    )
+    def put(self, profile: str, send: str, at_ms: int, dispatcher: str) -> None:
+        entry = Waiting(profile, send, at_ms, dispatcher)
+        self.outbox.put(entry)
+        self.wanted[profile, send] = entry
+
+    @rule(profile=st.sampled_from(PROFILES), send=st.sampled_from(["aa", "bb", "cc"]))
+    def drop(self, profile: str, send: str) -> None:
+        self.outbox.drop(profile, send)
+        self.wanted.pop((profile, send), None)
+
+    @invariant()
+    def agrees(self) -> None:
+        def order(entry: Waiting) -> tuple[int, str, str]:
+            return entry.not_before_ms, entry.profile, entry.send
+
+        entries = self.wanted.values()
+        waiting = sorted((entry for entry in entries if not entry.dispatcher), key=order)
+        assert len(self.outbox) == len(self.wanted)
+        for now_ms, most in ((4, None), (9, 2), (9, None)):
+            assert self.outbox.ready(now_ms, most) == [e for e in waiting if e.not_before_ms <= now_ms][:most]
+        assert self.outbox.next_ms() == (waiting[0].not_before_ms if waiting else None)
+        others = [entry for entry in entries if entry.dispatcher not in ("", "one")]
+        assert self.outbox.orphans("one") == sorted(others, key=lambda entry: (entry.profile, entry.send))
+        for profile in PROFILES:
+            mine = sorted((entry for entry in entries if entry.profile == profile), key=lambda entry: entry.send)
+            assert self.outbox.of_profile(profile) == mine
+
+
+TestOutboxes = Outboxes.TestCase
+TestOutboxes.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
