@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.errors import UsageError
+from engine.errors import Corrupt, UsageError
 from engine.seeds import FIXED_KEY
 from serve.settings import Settings
 
@@ -36,6 +38,7 @@ class DataDirectory:
         try:
             self._check(settings)
             self.id_key = id_key_of(self.path, settings.id_key)
+            self._check_id_key()
             self.engine_key = engine_key_of(self.path, settings.engine_key)
         except BaseException:
             self.release()
@@ -47,10 +50,7 @@ class DataDirectory:
 
     def upgraded(self) -> None:
         """All stores are in the present format now."""
-        path = self.path / "engine.json"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(json.loads(path.read_text()) | {"format": FORMAT, "vault_base": self.vault_base}))
-        fresh.replace(path)
+        self._add_facts({"format": FORMAT, "vault_base": self.vault_base})
         self.is_old = False
 
     @property
@@ -70,7 +70,7 @@ class DataDirectory:
         if not path.exists():
             path.write_text(json.dumps(wanted | {"vault_base": 0}))
             return
-        made = json.loads(path.read_text())
+        made = _facts(path)
         self.vault_base = made.get("vault_base", 0)
         self.is_old = made.get("format") in UPGRADED
         if self.is_old:
@@ -79,6 +79,37 @@ class DataDirectory:
         for name, value in wanted.items():
             if made.get(name) != value:
                 raise UsageError(f"{self.path} was made with {name} {made.get(name)}, not {value}", flags[name])
+
+    def _check_id_key(self) -> None:
+        """Another id key would make new customers of all: Corrupt where it is not the one of the first start."""
+        check = hashlib.blake2b(self.id_key, digest_size=8).hexdigest()
+        known = _facts(self.path / "engine.json").get("id_key_check")
+        if known is None:
+            self._add_facts({"id_key_check": check})
+        elif known != check:
+            reason = "or SEGUE_ID_KEY is not the id key that this data was made with"
+            raise Corrupt(reason, str(self.path / "id.key"))
+
+    def _add_facts(self, more: dict[str, Any]) -> None:
+        path = self.path / "engine.json"
+        fresh = path.with_suffix(".new")
+        with fresh.open("w") as file:
+            file.write(json.dumps(_facts(path) | more))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What engine.json says; Corrupt where it cannot be read."""
+    try:
+        made = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        made = None
+    known = isinstance(made, dict) and {"format", "shards", "clock"} <= set(made)
+    if not known or not isinstance(made.get("vault_base", 0), int):
+        raise Corrupt("is damaged", str(path))
+    return dict(made)
 
 
 def id_key_of(path: Path, given: str | None) -> bytes:
@@ -89,16 +120,16 @@ def id_key_of(path: Path, given: str | None) -> bytes:
         if not 16 <= len(raw) <= 64:
             raise UsageError("must have 16 to 64 bytes", "SEGUE_ID_KEY")
         return raw
-    if json.loads((path / "engine.json").read_text())["clock"] == "replay":
+    if _facts(path / "engine.json")["clock"] == "replay":
         return FIXED_KEY
-    return _secret(path / "id.key")
+    return _secret(path / "id.key", needed_by="shard-*")
 
 
 def engine_key_of(path: Path, given: str | None) -> bytes:
     """The 32 bytes that wrap the keys of profiles: `SEGUE_ENGINE_KEY` (64 hex digits), else the directory's own,
     made where there is none."""
     if given is None:
-        return _secret(path / "engine.key")
+        return _secret(path / "engine.key", needed_by="vault/keys-*")
     try:
         key = bytes.fromhex(given)
     except ValueError:
@@ -120,14 +151,19 @@ def stopped(path: Path) -> Iterator[dict[str, Any]]:
         yield made
 
 
-def _secret(path: Path) -> bytes:
-    """A file of 64 hex digits that only we may read, made where it is missing."""
+def _secret(path: Path, *, needed_by: str) -> bytes:
+    """A file of 64 hex digits that only we may read; made where nothing was written under another one yet."""
     if not path.exists():
+        if any(path.parent.glob(needed_by)):
+            raise Corrupt(f"is missing, and {needed_by} cannot be read without it", str(path))
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())
-    return bytes.fromhex(path.read_text())
+    text = path.read_bytes()
+    if re.fullmatch(rb"[0-9a-f]{64}\s*", text) is None:
+        raise Corrupt("is damaged: it should be 64 hex digits", str(path))
+    return bytes.fromhex(text.decode())
 
 
 def lock(path: Path) -> IO[str]:
