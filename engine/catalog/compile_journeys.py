@@ -86,7 +86,8 @@ def _single(step: written.Step, step_id: str, index: int) -> Step:
         case written.SendStep(send=send):
             return Step(step_id, "send", action=send.action, channel=send.channel, on_held=send.on_held)
         case written.WaitStep(wait=wait):
-            return Step(step_id, "wait", for_ms=wait.for_, reset_on=frozenset(wait.reset_on))
+            resets = frozenset(wait.reset_on)
+            return Step(step_id, "wait", for_ms=wait.for_, reset_on=resets, **_late(wait.late))
         case written.WaitForStep(wait_for=wait):
             go_to = {"continue": index + 1, "exit": _END}
             return Step(
@@ -96,11 +97,18 @@ def _single(step: written.Step, step_id: str, index: int) -> Step:
                 event=compile_trigger(wait.event, wait.where),
                 on_event=go_to[wait.on_event],
                 on_timeout=go_to[wait.on_timeout],
+                **_late(wait.late),
             )
         case written.ExitStep(exit=ending):
             return Step(step_id, "exit", reason=ending.reason)
         case _:
             raise AssertionError(f"no instruction for {type(step).__name__}")
+
+
+def _late(rule: written.Late) -> dict[str, Any]:
+    if isinstance(rule, written.DropIfLate):
+        return {"late": "drop", "late_ms": rule.drop_if_late}
+    return {"late": rule}
 
 
 def _lay_out_branch(branch: written.BranchStep, path: str, program: list[Step]) -> None:

@@ -145,6 +145,8 @@ class Step:
     arms: tuple[tuple[Condition, int], ...] = ()
     target: int = 0
     reason: str = ""
+    late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
+    late_ms: int = 0  # how late it may still fire, for `drop`
 
 
 @dataclass(frozen=True, slots=True)

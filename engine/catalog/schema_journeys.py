@@ -49,9 +49,18 @@ class Send(Model):
     on_held: Literal["continue", "exit", "wait"] = "continue"
 
 
+class DropIfLate(Model):
+    drop_if_late: Span
+
+
+# What becomes of a timer that could not fire in time, because the engine was down.
+Late = Literal["fire", "coalesce"] | DropIfLate
+
+
 class Wait(Model):
     for_: Span = Field(alias="for")
     reset_on: EventNames = []
+    late: Late = "fire"
 
 
 class WaitFor(Model):
@@ -60,6 +69,7 @@ class WaitFor(Model):
     timeout: Span
     on_event: Literal["continue", "exit"] = "continue"
     on_timeout: Literal["continue", "exit"] = "continue"
+    late: Late = "fire"
 
 
 class Exit(Model):

@@ -14,8 +14,9 @@ from engine.decide import pipeline
 from engine.profile import Happened, Run
 from engine.turn_state import Turn
 from engine.value_tests import values_at
-from engine.vocabulary import DAY_MS, TIER_RANK
+from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
 
+_IN_TIME_MS = MINUTE_MS  # a busy moment is no downtime
 _HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
 _STEPS_MAX = 1_000  # jumps only go forward, so this is never met; a broken catalog must not hang a shard
 
@@ -46,10 +47,39 @@ def resume_due(turn: Turn, at_ms: int) -> None:
     due.sort(key=lambda run: (run.id, run.position))
     for run in due:
         step = step_id(turn, run)
+        too_late = _too_late(turn, run, turn.now_ms - at_ms)
+        if too_late is not None:
+            turn.drop_timer(run, step, "cancelled")
+            finish(turn, run, "exited", too_late)
+            continue
         turn.drop_timer(run, step, "fired")
         turn.note("timer", f"{run.journey} goes on", journey=run.journey, run=run.id, step=step, outcome="fired")
         _leave(turn, run, timed_out=True)
     walk(turn, due)
+
+
+def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
+    """The reason for which a run ends whose timer could not fire in time; None where it goes on."""
+    journey = program(turn, run)
+    if journey is None or run.position >= len(journey.steps):
+        return None
+    step = journey.steps[run.position]
+    if step.late == "drop" and late_ms > step.late_ms:
+        return "timer.late"
+    if step.late == "coalesce" and late_ms > _IN_TIME_MS and _newer_is_overdue(turn, run):
+        return "timer.coalesced"
+    return None
+
+
+def _newer_is_overdue(turn: Turn, run: Run) -> bool:
+    """Of one journey's timers that are overdue together, the newest stands for all."""
+    return any(
+        other.journey == run.journey
+        and other.state == "active"
+        and 0 < other.due_ms <= turn.now_ms
+        and (other.due_ms, other.id) > (run.due_ms, run.id)
+        for other in turn.profile.runs
+    )
 
 
 def react(turn: Turn, event: Happened) -> list[Run]:
