@@ -21,6 +21,7 @@ from engine.errors import SegueError
 
 _BATCH_MAX = 500
 _RETRY_S = 0.05
+_RETRY_S_MAX = 2.0
 
 _encode = msgspec.msgpack.Encoder().encode
 _arrived = msgspec.msgpack.Decoder(list[tuple[str, int]])
@@ -34,6 +35,7 @@ class Courier:
         self._peers = [FrameClient(peer) for peer in peers]
         self._arrived = arrived
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._pause_s: dict[int, float] = {}
 
     def carry(self) -> None:
         """Set out with what waits, to every shard that nobody is on the way to."""
@@ -59,7 +61,11 @@ class Courier:
             arrived = []
         for sender, sequence in arrived:
             self._shard.message_done(keys.message_key(sender, sequence))
+        if arrived:  # the others wait for a turn over there, and not for a shard to come back
+            self._pause_s.pop(lane, None)
         if len(arrived) < len(messages):
-            await asyncio.sleep(_RETRY_S)
+            pause_s = self._pause_s.get(lane, _RETRY_S)
+            self._pause_s[lane] = min(2 * pause_s, _RETRY_S_MAX)
+            await asyncio.sleep(pause_s)
         del self._under_way[lane]
         self._arrived()
