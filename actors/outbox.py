@@ -75,8 +75,15 @@ class Outbox:
         """All entries of one profile."""
         return [self._entries[profile, send] for send in sorted(self._of.get(profile, ()))]
 
-    def ready(self, now_ms: int, most: int | None = None) -> list[Waiting]:
-        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much."""
+    def ready(self, now_ms: int, most: int | None = None, pull: str = "") -> list[Waiting]:
+        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much.
+
+        `pull` is the name of the dispatcher's pull: what an earlier try of the same one was given was lost on the way,
+        so it was not handed over.
+        """
+        lost = [entry for entry in self._handed.values() if entry.dispatcher == pull]
+        if lost:
+            return lost[:most]
         found: dict[tuple[str, str], Waiting] = {}
         while len(found) != most and (first_ms := self.next_ms()) is not None and first_ms <= now_ms:
             _, *name = heapq.heappop(self._waiting)
@@ -93,8 +100,9 @@ class Outbox:
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
         """What another dispatcher was handing over: nobody knows whether it left."""
+        own = dispatcher + "."  # followed by the number of the pull
         return sorted(
-            (entry for entry in self._handed.values() if entry.dispatcher != dispatcher),
+            (e for e in self._handed.values() if e.dispatcher != dispatcher and not e.dispatcher.startswith(own)),
             key=lambda entry: (entry.profile, entry.send),
         )
 
