@@ -22,6 +22,7 @@ from actors.clock import WallClock
 from actors.manifest import Manifest
 from actors.placement import slots_of
 from actors.store import RocksStore
+from actors.store_folders import shard_path, sync_folder
 from engine import reading
 from engine.errors import InvalidInput, NotReady
 
@@ -51,7 +52,7 @@ class Order:
 
     def store(self, shard: int) -> Path:
         """Where a shard's copy goes."""
-        return self.part / f"shard-{shard:03d}"
+        return shard_path(self.part, shard)
 
 
 def order(data: Path, directory: str | Path, keys: str | Path | None = None) -> Order:
@@ -96,7 +97,7 @@ def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
     _begin(wanted)
     try:
         for number in range(shards):
-            store = RocksStore(wanted.data / f"shard-{number:03d}")
+            store = RocksStore(shard_path(wanted.data, number))
             try:
                 store.checkpoint(wanted.store(number))
             finally:
@@ -140,7 +141,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
     if wanted.directory.exists():
         wanted.directory.rmdir()
     wanted.part.rename(wanted.directory)
-    manifest.sync_folder(wanted.directory.parent)
+    sync_folder(wanted.directory.parent)
     return {
         "directory": str(wanted.directory),
         "keys": str(wanted.keys),

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.manifest import sync_folder
+from actors.store_folders import sync_folder
 from engine.errors import InvalidInput, NotReady
 
 _OF_THE_ENGINE = ("engine.key", "id.key")

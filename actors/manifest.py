@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.store import Store
+from actors.store_folders import sync_folder
 from engine import codec
 from engine.errors import Corrupt
 
@@ -128,15 +129,6 @@ def faults_of(manifest: Manifest, folder: Path) -> Iterator[str]:
             yield f"{path}: has {path.stat().st_size} bytes, not {wanted.size_bytes}"
         elif digest_of(path) != wanted.digest:
             yield f"{path}: is not as it was written"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _own_digest(manifest: Manifest) -> str:

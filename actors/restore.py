@@ -16,6 +16,7 @@ from actors import key_copies, manifest
 from actors.manifest import Manifest
 from actors.placement import slots_of
 from actors.store import RocksStore
+from actors.store_folders import shard_path, sync_folder
 from actors.vault import FileVault
 from actors.verify import verify
 from engine.errors import Corrupt, NotReady, UsageError
@@ -62,7 +63,7 @@ def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> R
             if data.exists():
                 data.rmdir()
             part.rename(data)
-            manifest.sync_folder(data.parent)
+            sync_folder(data.parent)
     except OSError as error:
         raise NotReady(f"{part} cannot be written: {error.strerror}") from error
     finally:
@@ -83,7 +84,7 @@ def _copy(found: Manifest, directory: Path, part: Path) -> None:
 
 def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list[str], dict[str, int]]:
     """What differs from the manifest, and what `segue verify` says."""
-    paths = [part / f"shard-{shard.shard:03d}" for shard in found.shards]
+    paths = [shard_path(part, shard.shard) for shard in found.shards]
     faults = []
     for shard, path in zip(found.shards, paths, strict=True):
         faults += _uncounted(shard, path, len(paths))

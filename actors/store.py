@@ -113,6 +113,14 @@ class RocksStore:
         """All records whose key starts with `prefix` and is not before `start`, in order."""
         return _rows(self.path, self._families[family], prefix, start)
 
+    def scan_from(self, family: str, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All records from a key on, that of the key itself first where there is one."""
+        yield from self._families[family].items(from_key=key)
+
+    def about(self, family: str) -> int:
+        """How many records a family has, roughly and at once."""
+        return int(self._families[family].property_int_value("rocksdb.estimate-num-keys") or 0)
+
     def count(self, family: str) -> int:
         """How many records a family has."""
         return sum(1 for _ in self._families[family].keys())  # noqa: SIM118 (it is no dict)

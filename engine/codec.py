@@ -59,6 +59,11 @@ def encode_record(record: Profile | Tombstone) -> bytes:
     return seal(canonical(record))
 
 
+def is_profile(record: bytes, where: str = "state") -> bool:
+    """Whether a record holds a profile and not a tombstone."""
+    return unseal(record, where)[:1] == _PROFILE
+
+
 def decode_record(record: bytes, where: str = "state") -> Profile | Tombstone:
     """The opposite of `encode_record`; Corrupt where it cannot be read."""
     plain = unseal(record, where)

@@ -14,6 +14,7 @@ from serve.commands.dead_letters import dead_letters
 from serve.commands.demo import demo
 from serve.commands.profile import profile
 from serve.commands.replay import replay
+from serve.commands.reshard import reshard
 from serve.commands.restore import restore
 from serve.commands.simulate import simulate
 from serve.commands.up import up
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dead-letters")(dead_letters)
-for command in (up, demo, replay, simulate, validate, profile, verify, backup, restore, bench):
+for command in (up, demo, replay, simulate, validate, profile, verify, backup, restore, reshard, bench):
     app.command(command.__name__)(command)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from actors import store_folders
 from engine.errors import Corrupt, UsageError
 from engine.seeds import FIXED_KEY
 from serve.settings import Settings
@@ -46,7 +47,7 @@ class DataDirectory:
 
     def shard_path(self, number: int) -> Path:
         """Where a shard keeps its store."""
-        return self.path / f"shard-{number:03d}"
+        return store_folders.shard_path(self.path, number)
 
     def upgraded(self) -> None:
         """All stores are in the present format now."""
@@ -70,6 +71,8 @@ class DataDirectory:
         if not path.exists():
             path.write_text(json.dumps(wanted | {"vault_base": 0}))
             return
+        made = _facts(path)  # names a file that is damaged
+        store_folders.finish_switch(self.path)
         made = _facts(path)
         self.vault_base = made.get("vault_base", 0)
         self.is_old = made.get("format") in UPGRADED
@@ -145,7 +148,9 @@ def stopped(path: Path) -> Iterator[dict[str, Any]]:
     if not (path / "engine.json").exists():
         raise UsageError(f"{path} is no data directory", "--data")
     with lock(path):
-        made: dict[str, Any] = json.loads((path / "engine.json").read_text())
+        _facts(path / "engine.json")
+        store_folders.finish_switch(path)
+        made = _facts(path / "engine.json")
         if made["format"] != FORMAT:
             raise UsageError(f"{path} was made with format {made['format']}, not {FORMAT}", "--data")
         yield made

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from actors import store_folders
 from engine.errors import UsageError
 from serve.data_directory import engine_key_of, id_key_of
 from serve.settings import DATA
@@ -25,6 +26,7 @@ def verify(
     paths = sorted(data.glob("shard-*"))
     if not paths:
         raise UsageError(f"{data} is no data directory", "--data")
+    store_folders.check_settled(data)
     engine_key = engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY"))
     vault = FileVault(data / "vault", engine_key)
     faults, seen = check.verify(paths, vault)

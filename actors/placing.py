@@ -1,0 +1,119 @@
+"""Whose each record is, and what becomes of it when profiles move to another number of shards.
+
+Records are copied as they are: a locked one says itself which key opens it. Only what a shard numbers by itself gets a
+new number, which keeps the order within the old shard and is nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from actors import keys
+from actors.fence import epoch_of
+from actors.manifest import meta
+from actors.placement import shard_of
+from actors.store import Store
+from actors.vault import Vault
+from engine import codec
+from engine.errors import NotFound, SegueError
+
+_AFTER_TIME = ("timers", "strangers")  # the profile stands behind 8 bytes of time
+_INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
+_NUMBER_BYTES = 8
+_CATALOG = b"catalog/"
+_ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
+_SUMMED = ("counts", "sends")
+_HIGHEST = ("epoch", "journal_seq", "clock")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard")
+
+MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
+
+
+class Mover:
+    """From `former` shards to `shards`."""
+
+    def __init__(self, former: int, shards: int, vault: Vault) -> None:
+        self._former, self._shards, self._vault = former, shards, vault
+
+    def place(self, source: int, family: str, key: bytes, record: bytes) -> tuple[int, bytes]:
+        """The shard that a record of `source` belongs to now, and its key there."""
+        if family in _INSIDE:
+            number = int.from_bytes(key[-_NUMBER_BYTES:])
+            renumbered = (number * self._former + source).to_bytes(_NUMBER_BYTES)
+            return self._owner(source, record), key[:-_NUMBER_BYTES] + renumbered
+        start = _NUMBER_BYTES if family in _AFTER_TIME else 0
+        return shard_of(keys.profile_of(key[start:]), self._shards), key
+
+    def _owner(self, source: int, record: bytes) -> int:
+        try:
+            profile, *_ = msgspec.msgpack.decode(codec.unseal(self._vault.unlock(record)))
+        except NotFound:  # erased: nobody can read whose it was, and nobody needs it
+            return source * self._shards // self._former
+        return shard_of(profile, self._shards)
+
+    def facts(self, sources: Sequence[Store], targets: Sequence[Store]) -> list[dict[bytes, bytes]]:
+        """What the new shards know of themselves, as records of `meta`. Raises SegueError for a fact that is not known
+        here: it must not be lost."""
+        shared: dict[str, Any] = {}
+        for name in _names(sources):
+            values = [value for store in sources if (value := meta(store, name, None)) is not None]
+            if name in _HIGHEST:
+                shared[name] = max(values)
+            elif name == "dispatcher":
+                shared[name] = max(values, key=epoch_of)
+            elif name not in (*_SUMMED, *_COUNTED_ANEW):
+                if any(value != values[0] for value in values):
+                    raise SegueError(f"what {name} should be with another number of shards is not known")
+                shared[name] = values[0]
+        numbers = [meta(store, "dead_seq", 0) for store in sources]
+        shared["dead_seq"] = max(number * self._former + source for source, number in enumerate(numbers))
+        sums = {name: _sum(sources, name) for name in _SUMMED}
+        catalogs, erasing = (
+            {key: value for store in sources for key, value in store.scan("meta", prefix)}
+            for prefix in (_CATALOG, _ERASING)
+        )
+        found = []
+        for number, store in enumerate(targets):
+            own = shared | {"profiles": self._profiles(store)} | (sums if number == 0 else {})
+            packed = {name.encode(): codec.seal(msgspec.msgpack.encode(value)) for name, value in own.items()}
+            found.append(catalogs | (erasing if number == 0 else {}) | packed)
+        return found
+
+    def _profiles(self, store: Store) -> int:
+        count = 0
+        for _, record in store.scan("state"):
+            try:
+                count += codec.is_profile(self._vault.unlock(record))
+            except NotFound:
+                continue
+        return count
+
+
+def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
+    """How many records of a family there are, and a digest of them all that does not depend on where each one is."""
+    count = total = 0
+    numbered = family in _INSIDE
+    for store in stores:
+        for key, record in store.scan(family):
+            known = key[:-_NUMBER_BYTES] if numbered else key
+            hashed = blake2b(len(known).to_bytes(2) + known + record, digest_size=16).digest()
+            total = (total + int.from_bytes(hashed)) % (1 << 128)
+            count += 1
+    return count, total
+
+
+def _names(sources: Sequence[Store]) -> list[str]:
+    known = (_CATALOG, _ERASING)
+    return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
+
+
+def _sum(sources: Sequence[Store], name: str) -> dict[str, int]:
+    total = Counter[str]()
+    for store in sources:
+        total.update(meta(store, name, {}))
+    return dict(total)
