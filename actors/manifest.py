@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors.store import Store
+from actors.store import RocksStore, Store
 from actors.store_folders import sync_folder
 from engine import codec
 from engine.errors import Corrupt
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct):
     digest: str = ""  # of all the above
 
 
-def shard_copy(store: Store, shard: int, slots: range) -> ShardCopy:
+def shard_copy(store: RocksStore, shard: int, slots: range) -> ShardCopy:
     """What a store holds."""
     return ShardCopy(
         shard,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors import key_copies, manifest
+from actors.forgetting import forget_erased
 from actors.manifest import Manifest
 from actors.placement import slots_of
 from actors.store import RocksStore
@@ -88,14 +89,25 @@ def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list
     faults = []
     for shard, path in zip(found.shards, paths, strict=True):
         faults += _uncounted(shard, path, len(paths))
+    if faults:
+        return faults, {}
     vault = FileVault(part / "vault", engine_key(part))
     try:
-        broken, seen = verify(paths, vault)
+        for path in paths:
+            _forget_erased(path, vault)
+        return verify(paths, vault)
     except Corrupt as error:
-        broken, seen = [str(error)], {}
+        return [str(error)], {}
     finally:
         vault.close()
-    return faults + broken, seen
+
+
+def _forget_erased(path: Path, vault: FileVault) -> None:
+    store = RocksStore(path)
+    try:
+        forget_erased(store, vault)
+    finally:
+        store.close()
 
 
 def _uncounted(wanted: manifest.ShardCopy, path: Path, shards: int) -> Iterator[str]:

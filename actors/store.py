@@ -57,10 +57,6 @@ class Store(Protocol):
         """All records whose key starts with `prefix` and is not before `start`, in order."""
         ...
 
-    def count(self, family: str) -> int:
-        """How many records a family has."""
-        ...
-
     def write(self, writes: Writes) -> None:
         """Apply all of `writes` or nothing; None deletes. NotReady where the disk takes no more."""
         ...
@@ -238,10 +234,6 @@ class MemoryStore:
         for head in sorted(head for head in groups if head >= start[:PROFILE_BYTES]):
             if head.startswith(prefix):
                 yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
-
-    def count(self, family: str) -> int:
-        """How many records a family has."""
-        return sum(map(len, self._families[family].values()))
 
     def write(self, writes: Writes) -> None:
         """Apply all of `writes`."""

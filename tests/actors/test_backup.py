@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.world import CART, START_MS, compiled
+from support.world import CART, compiled
 
 from actors import backup, key_copies, restore
 from actors.barrier import Barrier
@@ -32,6 +32,7 @@ from actors.shard_server import ShardServer
 from actors.store import RocksStore
 from actors.vault import FileVault
 from actors.verify import verify
+from engine import seeds
 from engine.errors import Corrupt, InvalidInput, NotReady, UsageError
 from engine.identity import claims
 from engine.inputs import Event
@@ -121,7 +122,8 @@ def _shard(data: Path, number: int) -> Shard:
 
 
 def _event(message: str, *, user: str = "", anonymous: str = "", name: str = "Product Viewed") -> Event:
-    fields = {"kind": "track", "at_ms": START_MS, "received_at_ms": START_MS, "source": "test", "channel": "web"}
+    now_ms = WallClock().now_ms()
+    fields = {"kind": "track", "at_ms": now_ms, "received_at_ms": now_ms, "source": "test", "channel": "web"}
     return Event(name=name, message_id=message, user_id=user, anonymous_id=anonymous, **fields)
 
 
@@ -361,6 +363,30 @@ def test_keys_go_apart_and_the_newest_copy_replaces_the_older(whole: tuple[Path,
     assert old.stat().st_mode & 0o777 == 0o600
     with inode:
         assert wrapped not in inode.read(), "the older copy is overwritten, not only unlinked"
+
+
+def test_whoever_was_erased_since_is_gone_from_what_is_restored(whole: tuple[Path, Path], tmp_path: Path):
+    """Invariant 10: an old backup with the newest keys comes back without them, and they can come as somebody new."""
+    directory, keys = _broken(whole, tmp_path)
+    event = _event("m7", user="u7", name="Product Added")
+    shard = shard_of(_home(event), SHARDS)
+    first = _restored(directory, keys, tmp_path / "first")
+    store = RocksStore(first / f"shard-{shard:03d}")
+    place = store.get("keyring", bytes.fromhex(_home(event)))
+    store.close()
+    assert place is not None
+    FileVault(keys / "vault", ENGINE_KEY).erase(place)
+
+    async def story(folder: Path) -> None:
+        async with running(_restored(directory, keys, folder / "second")) as engine:
+            assert engine.record(event).to == seeds.next_epoch(_home(event))
+            assert sum(shard.profiles for shard in engine.shards) == 49
+            assert sum(len(shard.timers) for shard in engine.shards) == 49
+            assert await engine.tell(event) == ["accepted"]
+            assert isinstance(engine.shards[shard].record(seeds.next_epoch(_home(event))), Profile)
+            assert await engine.tell(_event("m8", user="u8", name="Product Added")) == ["repeated"]
+
+    run(story, tmp_path)
 
 
 def test_the_keys_of_another_engine_are_not_overwritten(whole: tuple[Path, Path], tmp_path: Path):

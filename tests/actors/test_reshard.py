@@ -244,7 +244,7 @@ def _killing_at(step: int) -> Any:
 def test_a_write_can_fail_and_nothing_is_lost(data: Path, tmp_path: Path):
     """Whether it goes on then, or is asked for yet another number of shards."""
     wanted = _digests(data)
-    for writes in itertools.count(step=6):
+    for writes in itertools.count(step=10):
         copy = tmp_path / f"copy-{writes}"
         shutil.copytree(data, copy)
         Faulty.left = writes
@@ -252,7 +252,7 @@ def test_a_write_can_fail_and_nothing_is_lost(data: Path, tmp_path: Path):
             resharded(copy, 3, open=Faulty)
         except NotReady:
             assert _digests(copy) == wanted, "the old stores count"
-            resharded(copy, 3 + writes // 6 % 2)
+            resharded(copy, 3 + writes // 10 % 2)
         else:
             break
         assert _digests(copy) == wanted
