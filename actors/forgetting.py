@@ -39,6 +39,7 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
             batch.put("timers", key, None)
     left = meta(store, "profiles", 0) - profiles
     batch.put("meta", b"profiles", codec.seal(codec.encoder.encode(left)))
+    batch.put("meta", b"timers", None)  # counted at the next start
     batch.commit()
     batch.sync()
     return profiles

@@ -29,7 +29,7 @@ _CATALOG = b"catalog/"
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers")
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
 

@@ -76,7 +76,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for windows in world.engine.windows:
         for number in range(PEOPLE):
             if world.engine.shard(person(world, number).id) is windows.shard:
-                windows.shard._set_aside(person(world, number).id, _change(number), "a fault of ours")
+                windows.shard.dead.put(person(world, number).id, _change(number), "a fault of ours", START_MS)
     person(world, 0).does("Product Viewed", sku="last")
     world.engine.stage([Customer(world, "late", "a-late").event("Identified", kind="identify")])
     for windows in world.engine.windows:
