@@ -121,6 +121,11 @@ class RocksStore:
         """How many records a family has."""
         return sum(1 for _ in self._families[family].keys())  # noqa: SIM118 (it is no dict)
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk by family, of the table files alone: `compact` first, so that everything is in one."""
+        live = "rocksdb.live-sst-files-size"
+        return {name: family.property_int_value(live) or 0 for name, family in self._families.items()}
+
     def write(self, writes: Writes) -> None:
         """Apply all of `writes` or nothing."""
         batch = WriteBatch(raw_mode=True)

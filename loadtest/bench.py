@@ -1,4 +1,4 @@
-"""The five figures of the benchmark, each beside a baseline of the same run, as a table and as JSON.
+"""The figures of the benchmark, each beside a baseline of the same run, as a table and as JSON.
 
 A figure alone says little on a machine that others use too: read the ratios. Every load goes to this machine, and
 whatever was started is stopped, also after an error or Ctrl-C.
@@ -18,7 +18,8 @@ from typing import Any
 
 from rich.table import Table
 
-from loadtest import bench_catalog, bench_engine, bench_http
+from loadtest import bench_catalog, bench_engine, bench_http, bench_profiles
+from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load, Wrk
 from loadtest.bench_processes import Running, running
 from loadtest.run import EngineError
@@ -33,24 +34,6 @@ _ENGINE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One measurement with what it is compared with; `target` is what design §8 asks for, empty where it does not."""
-
-    name: str
-    value: float
-    unit: str
-    baseline: str
-    baseline_value: float
-    baseline_unit: str = ""  # empty: the same
-    target: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """The figure by its baseline; None where that is zero."""
-        return self.value / self.baseline_value if self.baseline_value else None
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All figures of a run; `missing` says what could not be measured and why."""
 
@@ -58,8 +41,9 @@ class Report:
     missing: tuple[str, ...] = ()
 
 
-def measure(say: Say, ray_flags: Mapping[str, str]) -> Report:
-    """Run everything, about a minute; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it."""
+def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) -> Report:
+    """Run everything, some three minutes; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it. With
+    `is_full` a million profiles and timers instead of a tenth."""
     say("decide, engine only")
     figures = list(engine_figures())
     missing = () if Wrk.is_there() else (bench_http.WRK_MISSING,)
@@ -67,6 +51,8 @@ def measure(say: Say, ray_flags: Mapping[str, str]) -> Report:
     place = "/var/tmp" if Path("/var/tmp").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=place) as name:
         folder = Path(name)
+        count = bench_profiles.COUNT_FULL if is_full else bench_profiles.COUNT
+        figures += bench_profiles.measure(say, folder, count=count)
         say("an empty Ray Serve, for comparison")
         with running(["{port}"], folder, ray_flags, module="loadtest.baseline") as empty:
             empty_mb = empty.memory_mb()

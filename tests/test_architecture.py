@@ -116,6 +116,7 @@ def test_only_the_cluster_and_the_edge_know_ray():
         "serve/ingress.py",
         "serve/engine_process.py",
         "loadtest/baseline.py",
+        "loadtest/bench_peers.py",
         *modules("serve/commands"),
     }
     assert importers_of("ray") <= edge

@@ -11,7 +11,8 @@ from rich.console import Console
 from actors import catalog_files
 from engine.catalog.compile import compile_document
 from loadtest import bench, bench_catalog, bench_http, world
-from loadtest.bench import Figure, Report
+from loadtest.bench import Report
+from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load
 from loadtest.bench_processes import environment, kind_of
 from loadtest.run import EngineError

@@ -1,0 +1,23 @@
+"""What a benchmark says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measurement with what it is compared with; `target` is what design §8 asks for, empty where it does not."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str
+    baseline_value: float
+    baseline_unit: str = ""  # empty: the same
+    target: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The figure by its baseline; None where that is zero."""
+        return self.value / self.baseline_value if self.baseline_value else None
