@@ -36,10 +36,10 @@ from actors.synced_mark import SyncedMark
 from engine.errors import Corrupt, NotReady
 
 Writes = Mapping[tuple[str, bytes], bytes | None]
+_Groups = defaultdict[bytes, dict[bytes, bytes]]
 
 _CACHE_BYTES = 64 << 20
 _MEMTABLE_BYTES = 32 << 20
-
 INSPECTED_ROWS_MAX = 1_000_000  # about two seconds
 _READ_AT_OPENING = ("meta", "timers", "outbox", "messages")
 
@@ -85,9 +85,8 @@ class RocksStore:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._db: Rdict | None = Rdict(
-                str(path), _options(), column_families={name: _family_options() for name in FAMILIES}
-            )
+            families = {name: _family_options() for name in FAMILIES}
+            self._db: Rdict | None = Rdict(str(path), _options(), column_families=families)
         except Exception as error:  # rocksdict raises plain Exception for everything
             raise opening_error(path, error) from error
         self._mark = SyncedMark(path)
@@ -123,8 +122,8 @@ class RocksStore:
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk by family, of the table files alone: `compact` first, so that everything is in one."""
-        live = "rocksdb.live-sst-files-size"
-        return {name: family.property_int_value(live) or 0 for name, family in self._families.items()}
+        of = "rocksdb.live-sst-files-size"
+        return {name: rows.property_int_value(of) or 0 for name, rows in self._families.items()}
 
     def write(self, writes: Writes) -> None:
         """Apply all of `writes` or nothing."""
@@ -196,10 +195,8 @@ def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX) -> None:
         mark = SyncedMark(path)
         mark.check(database.latest_sequence_number(), newest_log(path))
         mark.close()
-        rows = chain.from_iterable(
-            _rows(path, database.get_column_family(name))
-            for name in sorted(families, key=_READ_AT_OPENING.__contains__, reverse=True)
-        )
+        ordered = sorted(families, key=_READ_AT_OPENING.__contains__, reverse=True)
+        rows = chain.from_iterable(_rows(path, database.get_column_family(name)) for name in ordered)
         for _ in islice(rows, rows_max):
             pass
     finally:
@@ -220,9 +217,7 @@ class MemoryStore:
     """The same port over dictionaries. Records are grouped by profile, so a scan of one profile touches no other."""
 
     def __init__(self) -> None:
-        self._families: dict[str, defaultdict[bytes, dict[bytes, bytes]]] = {
-            name: defaultdict(dict) for name in FAMILIES
-        }
+        self._families: dict[str, _Groups] = {name: defaultdict(dict) for name in FAMILIES}
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """One record, None where there is none."""

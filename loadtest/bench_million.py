@@ -56,6 +56,7 @@ def timers(home: Home, count: int) -> None:
             due_ms = bench_catalog.START_MS + number * 31_536
             key = keys.timer_key(due_ms, bench_runtime.name_of(number), f"{number:024x}", 1)
             home.shard.batch.put("timers", key, codec.seal(b""))
+            home.shard.timers.add(key)
         home.shard.commit()
 
 
