@@ -36,6 +36,10 @@ class BackedUp(Protocol):
         """`Barrier.ask`."""
         ...
 
+    async def pins(self) -> list[str]:
+        """The profiles that have processes and stores of their own."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -80,6 +84,9 @@ async def of_running(shards: Sequence[BackedUp], wanted: Order) -> dict[str, Any
     try:
         try:
             await asyncio.gather(*(shard.barrier("lower", name) for shard in shards))
+            _refuse_pins(
+                [profile for pins in await asyncio.gather(*(each.pins() for each in shards)) for profile in pins]
+            )
             copies = [shard.barrier("copy", name, str(wanted.store(number))) for number, shard in enumerate(shards)]
             were_down = await asyncio.gather(*copies)
         finally:
@@ -94,6 +101,7 @@ async def of_running(shards: Sequence[BackedUp], wanted: Order) -> dict[str, Any
 
 def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
     """Copy an engine that does not run; the caller holds its data directory."""
+    _refuse_pins([path.name.removeprefix("pin-") for path in wanted.data.glob("pin-*")])
     _begin(wanted)
     try:
         for number in range(shards):
@@ -106,6 +114,12 @@ def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
     except BaseException:
         shutil.rmtree(wanted.part, ignore_errors=True)
         raise
+
+
+def _refuse_pins(profiles: list[str]) -> None:
+    """A backup holds the stores of shards. Whether one is whole can be said only where nobody lives beside them."""
+    if profiles:
+        raise InvalidInput(f"{len(profiles)} profiles are pinned; unpin {', '.join(sorted(profiles))} first", "pins")
 
 
 def _begin(wanted: Order) -> None:

@@ -74,6 +74,14 @@ class Batch:
         stored = (key for key, _ in self._store.scan(family, b"", start) if key not in written)
         return heapq.merge(added, stored)
 
+    def raw(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Committed records as they stand in the store, locked or not: a copy of one is good in any store."""
+        return self._store.scan(family, prefix)
+
+    def let_go(self, profile: str) -> None:
+        """Remember nothing of a profile's key: it may be another one when the profile comes back."""
+        self._places.pop(profile, None)
+
     def take_back(self, family: str, key: bytes) -> bytes | None:
         """Undo a write of this group; returns what was to be written."""
         self._owners.pop((family, key), None)

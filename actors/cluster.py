@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
+import shutil
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import ray
-import uvloop
 
 from actors import pids
 from actors.clock import ReplayClock, WallClock
 from actors.dispatcher import Dispatcher
+from actors.host import START_S, STOP_S, Host
+from actors.plan import Plan as Plan
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.shard_shell import ShardShell
@@ -29,113 +29,15 @@ from actors.store import inspect, open_when_free
 from actors.vault import FileVault
 from actors.windows import Windows
 from engine.catalog.compile import compile_bytes
-from engine.errors import SegueError
 
 NAMESPACE = "segue"
-_START_S = 60.0
-_STOP_S = 20.0
+_POLL_S = 0.05
 _AGAIN_S = 1.0
+_TRIES = 30
+_OPTIONS = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
+PINNED = -1  # the number of a shard that is for one profile
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What every actor of one engine must know."""
-
-    catalog: bytes  # the document; compiled where it is needed
-    id_key: bytes
-    stores: tuple[str, ...]
-    vault: str  # the folder of the key files
-    vault_base: int  # shard n makes its keys in file `vault_base` + n
-    engine_key: bytes = field(repr=False)
-    sockets: str  # a short runtime directory of mode 0700
-    is_replay: bool
-    public_url: str
-
-    def shard_sockets(self) -> list[str]:
-        """Where each shard listens."""
-        return [f"{self.sockets}/shard-{number}" for number in range(len(self.stores))]
-
-    def dispatcher_socket(self) -> str:
-        """Where the dispatcher listens (for moves of the replay clock)."""
-        return f"{self.sockets}/dispatcher"
-
-
-class Shell(Protocol):
-    """What an actor runs."""
-
-    async def serve(self) -> None:
-        """Work until closed."""
-        ...
-
-    def close(self) -> None:
-        """Stop soon; called on the shell's own loop."""
-        ...
-
-
-class Host:
-    """Runs a shell on an event loop in a thread, and the process dies with it."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._shell: Shell | None = None
-        self._started = threading.Event()
-        self._stopped = threading.Event()
-        self._fault: BaseException | None = None
-        self._closing = False
-
-    def take_over(self, start: Callable[[], int], socket: str) -> None:
-        """Start at once where Ray made this process in the place of another one, which is ended first if it hangs.
-
-        A start that fails ends the process, so that Ray tries again: an actor that fails to be made is given up.
-        """
-        if not ray.get_runtime_context().was_current_actor_reconstructed:
-            return
-        try:
-            pids.end(socket)
-            start()
-        except BaseException:
-            log.exception("restart_failed socket=%s", socket)
-            time.sleep(_AGAIN_S)
-            os._exit(1)
-
-    def start(self, make: Any) -> None:
-        """Make the shell in its thread and begin to serve; raises what making it raised."""
-        threading.Thread(target=self._run, args=(make,), name="shell", daemon=True).start()
-        if not self._started.wait(_START_S):
-            raise SegueError("the shell did not start in time")
-        if self._fault is not None:
-            raise self._fault
-
-    def stop(self) -> None:
-        """Let the shell finish what it has in hand."""
-        self._closing = True
-        if self._loop is not None and self._shell is not None:
-            self._loop.call_soon_threadsafe(self._shell.close)
-        self._stopped.wait(_STOP_S)
-
-    def _run(self, make: Any) -> None:
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(self._serve(make))
-        except BaseException as error:
-            if not self._started.is_set():
-                self._fault = error
-                self._started.set()
-                return
-            log.exception("shell_died")
-            os._exit(1)
-        self._stopped.set()
-        if not self._closing:
-            os._exit(1)
-
-    async def _serve(self, make: Any) -> None:
-        self._loop = asyncio.get_running_loop()
-        shell = self._shell = make()
-        serving: Coroutine[Any, Any, None] = shell.serve()
-        self._loop.call_soon(self._started.set)
-        await serving
 
 
 class ProfileShard:
@@ -143,7 +45,9 @@ class ProfileShard:
 
     def __init__(self, plan: Plan, number: int) -> None:
         self._plan, self._number, self._host = plan, number, Host()
-        self._host.take_over(self.start, plan.shard_sockets()[number])
+        self._pins = RayPins(plan)
+        self._shard: Shard | None = None
+        self._host.take_over(self.start, plan.shard_sockets()[number], is_again=_is_again())
 
     def inspect(self) -> None:
         """Look for damage in the store; Corrupt names the file."""
@@ -153,10 +57,16 @@ class ProfileShard:
         """Open the store and listen; returns the process id."""
         pids.record(self._plan.shard_sockets()[self._number])
         self._host.start(self._make)
+        assert self._shard is not None
+        for profile in self._shard.residence.pinned():
+            self._pins.start_now(profile)
         return os.getpid()
 
     def stop(self) -> None:
-        """Finish the group at hand and close the store."""
+        """Finish the group at hand and close the store; first those of its pinned profiles."""
+        assert self._shard is not None
+        for profile in self._shard.residence.pinned():
+            self._pins.end_now(profile)
         self._host.stop()
 
     def _make(self) -> ShardShell:
@@ -174,9 +84,103 @@ class ProfileShard:
             except BaseException:
                 store.close()
                 raise
-            return ShardServer(shard, sockets[number], sockets, windows=windows)
+            self._shard = shard
+            pins = None if plan.is_replay else self._pins
+            return ShardServer(shard, sockets[number], sockets, windows=windows, pins=pins)
 
         return ShardShell(open_shard)
+
+
+class PinnedProfile:
+    """One profile as a Ray actor, with a store of its own. It outlives the process of its home shard, which ends it."""
+
+    def __init__(self, plan: Plan, profile: str) -> None:
+        self._plan, self._profile, self._host = plan, profile, Host()
+        self._host.take_over(self.start, plan.pin_socket(profile), is_again=_is_again())
+
+    def start(self) -> str:
+        """Open the store and listen, unless that is so already; returns the folder of its engine's sockets."""
+        if not self._host.is_started:
+            pids.record(self._plan.pin_socket(self._profile))
+            self._host.start(self._make)
+        return self._plan.sockets
+
+    def stop(self) -> None:
+        """Finish the group at hand and close the store."""
+        self._host.stop()
+
+    def _make(self) -> ShardShell:
+        plan, profile = self._plan, self._profile
+        catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
+        vault = FileVault(Path(plan.vault), plan.engine_key)  # a profile brings its key along
+
+        def open_shard() -> ShardServer:
+            store = open_when_free(plan.pin_store(profile))
+            try:
+                shard = Shard(PINNED, store, catalog, WallClock(), vault=vault, own=profile)
+            except BaseException:
+                store.close()
+                raise
+            return ShardServer(shard, plan.pin_socket(profile), plan.shard_sockets())
+
+        return ShardShell(open_shard)
+
+
+class RayPins:
+    """Starts and ends the processes of pinned profiles; each shows as `pinned-…` on the dashboard."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    async def start(self, profile: str) -> None:
+        """Returns when it listens; does nothing where it does so already."""
+        await asyncio.get_running_loop().run_in_executor(None, self.start_now, profile)
+
+    async def end(self, profile: str) -> None:
+        """End it, and remove its store."""
+        await asyncio.get_running_loop().run_in_executor(None, self._remove, profile)
+
+    def start_now(self, profile: str) -> None:
+        """The same, for who can wait. One that was left by an engine that was killed knows other sockets."""
+        if self._started(profile) != self._plan.sockets:
+            self.end_now(profile)
+            self._started(profile)
+
+    def end_now(self, profile: str) -> None:
+        """End it at the end of what it has in hand, if it runs; returns when its name is free."""
+        try:
+            actor = ray.get_actor(_name(profile), NAMESPACE)
+            ray.wait([actor.stop.remote()], timeout=STOP_S)
+            ray.kill(actor)
+        except ValueError:
+            return
+        for _ in range(int(STOP_S / _POLL_S)):
+            try:
+                ray.get_actor(_name(profile), NAMESPACE)
+            except ValueError:
+                return
+            time.sleep(_POLL_S)
+
+    def _remove(self, profile: str) -> None:
+        self.end_now(profile)
+        shutil.rmtree(self._plan.pin_store(profile), ignore_errors=True)
+        for name in (self._plan.pin_socket(profile), f"{self._plan.pin_socket(profile)}.pid"):
+            Path(name).unlink(missing_ok=True)
+
+    def _started(self, profile: str) -> str:
+        options = {**_OPTIONS, "name": _name(profile), "lifetime": "detached", "get_if_exists": True}
+        actor = ray.remote(PinnedProfile).options(**options).remote(self._plan, profile)
+        for attempt in range(_TRIES):
+            try:
+                sockets: str = ray.get(actor.start.remote(), timeout=START_S)
+                return sockets
+            except ray.exceptions.RayTaskError as error:
+                raise (error.cause or error) from None
+            except ray.exceptions.RayActorError:  # it died a moment ago, and Ray is starting it again
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(_AGAIN_S)
+        raise AssertionError("the last try returns or raises")
 
 
 class DispatcherActor:
@@ -184,7 +188,7 @@ class DispatcherActor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._host = plan, Host()
-        self._host.take_over(self.start, plan.dispatcher_socket())
+        self._host.take_over(self.start, plan.dispatcher_socket(), is_again=_is_again())
 
     def start(self) -> int:
         """Begin to pull; returns the process id."""
@@ -212,14 +216,13 @@ class DispatcherActor:
 
 def start(plan: Plan) -> list[Any]:
     """Start all actors of an engine, shards first; returns their handles. Raises what the first that failed raised."""
-    options = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
     shard = ray.remote(ProfileShard)
     shards = [
-        shard.options(name=f"shard-{number}", **options).remote(plan, number) for number in range(len(plan.stores))
+        shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
     ]
     _await([actor.inspect.remote() for actor in shards])  # all, before any of them changes anything
     _await([actor.start.remote() for actor in shards])
-    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **options).remote(plan)
+    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan)
     _await([dispatcher.start.remote()])
     return [*shards, dispatcher]
 
@@ -228,11 +231,21 @@ def stop(actors: list[Any]) -> None:
     """Stop the dispatcher first, then the shards, each at the end of what it has in hand."""
     for group in ([actors[-1]], actors[:-1]):
         ready = [actor.stop.remote() for actor in group]
-        ray.wait(ready, num_returns=len(ready), timeout=_STOP_S)
+        ray.wait(ready, num_returns=len(ready), timeout=STOP_S)
+
+
+def _is_again() -> bool:
+    """Whether Ray made this process in the place of one that has ended."""
+    return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+
+
+def _name(profile: str) -> str:
+    """Of the actor of a pinned profile: what the operator reads on the dashboard and in `/v1/status`."""
+    return f"pinned-{profile}"
 
 
 def _await(calls: list[Any]) -> None:
     try:
-        ray.get(calls, timeout=_START_S)
+        ray.get(calls, timeout=START_S)
     except ray.exceptions.RayTaskError as error:
         raise (error.cause or error) from None

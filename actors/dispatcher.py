@@ -24,77 +24,22 @@ from actors.channels.adapter import Message
 from actors.channels.rendering import Renderer
 from actors.conductor import Conductor
 from actors.fence import epoch_of
-from actors.placement import shard_of
-from actors.windows import Outcome, Report, Span
-from actors.wire import FrameClient, FrameServer, Reply
+from actors.placement import pinned, shard_of, socket_of
+from actors.shard_link import ShardLink
+from actors.windows import Outcome
+from actors.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
-from engine.errors import Fenced, NotReady, Refused, SegueError, TryAgain, Unavailable, Unknown
+from engine.errors import Fenced, NotReady, Refused, SegueError, Unavailable, Unknown
 
-_PULL_MOST = 64
 _HAND_OVER_S = 30.0
 _GRACE_S = 5.0  # the adapter's own deadline comes first: only it knows whether anything may have left
 _PAUSE_S = 0.2
+_FIND_S = 0.5
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-_report = msgspec.msgpack.Decoder(Report)
-_outcomes = msgspec.msgpack.Decoder(list[Outcome])
 
 log = logging.getLogger(__name__)
-
-
-class ShardLink:
-    """A shard behind its socket, as the dispatcher and the conductor ask it."""
-
-    def __init__(self, path: str) -> None:
-        self._client = FrameClient(path)
-        self._dispatcher = ""
-        self._pulls = 0
-
-    async def known(self) -> str:
-        """The name of the dispatcher that the shard listens to."""
-        return str(_decode(await self._client.call("dispatcher", b"")))
-
-    async def enlist(self, dispatcher: str) -> int:
-        """Be the one that the shard listens to; what an older one was handing over is given up."""
-        self._dispatcher = dispatcher
-        return int(_decode(await self._client.call("enlist", _encode(dispatcher))))
-
-    async def run(self, span: Span) -> Report:
-        """Run a span of windows."""
-        return _report.decode(await self._ask("run", span))
-
-    async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """Put the replay clock."""
-        return int(_decode(await self._ask("rest", (now_ms, arrived))))
-
-    async def peek(self) -> Report:
-        """What is pending."""
-        return _report.decode(await self._ask("peek", None))
-
-    async def barrier(self, op: str, name: str, path: str = "") -> bool:
-        """Lower or lift the barrier of a backup, or copy the store behind it."""
-        return bool(_decode(await self._client.call("barrier", _encode((op, name, path)))))
-
-    async def pull(self) -> list[dict[str, Any]]:
-        """Messages that are authorised and durably `handing_over`; waits a moment where there are none.
-
-        A pull that fails keeps its number: what the shard gave to it then surely went to nobody, and is given again.
-        """
-        found: list[dict[str, Any]] = _decode(await self._ask("outbox", (self._pulls, _PULL_MOST)))
-        self._pulls += 1
-        return found
-
-    async def settle(self, outcomes: list[Outcome]) -> None:
-        """Say what providers said, again until the shard has it."""
-        while outcomes:
-            with contextlib.suppress(TryAgain):
-                outcomes = _outcomes.decode(await self._ask("settle", outcomes))
-            if outcomes:
-                await asyncio.sleep(_PAUSE_S)
-
-    async def _ask(self, op: str, what: Any) -> bytes:
-        return await self._client.call(op, _encode((self._dispatcher, _encode(what))))
 
 
 class Dispatcher:
@@ -115,6 +60,7 @@ class Dispatcher:
         self._adapters = open_adapters(catalog.channels, environ)
         self._renderer = Renderer(catalog.templates)
         self._links = [ShardLink(shard) for shard in shards]
+        self._sockets = list(shards)
         self._public_url = public_url
         self._server = FrameServer(path, self._receive)
         self._is_replay = is_replay
@@ -134,6 +80,7 @@ class Dispatcher:
         else:
             for link in self._links:
                 self._begin(self._lane(link, name))
+                self._begin(self._find_pins(link, name))
         await self._closing.wait()
         await asyncio.gather(*self._tasks)
         await asyncio.gather(*(adapter.close() for adapter in self._adapters.values()))
@@ -199,22 +146,44 @@ class Dispatcher:
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 
-    async def _lane(self, link: ShardLink, name: str) -> None:
-        """One shard's messages, for as long as the engine runs."""
+    async def _lane(self, link: ShardLink, name: str, home: ShardLink | None = None) -> None:
+        """One shard's messages, for as long as the engine runs; of a pinned profile, until `_find_pins` ends it.
+
+        What its messages came to is told to a pinned profile's home, which knows where it lives by then.
+        """
         is_enlisted = False
-        while not self._closing.is_set():
+        while not self._closing.is_set() and not link.is_over:
             try:
                 if not is_enlisted:
                     await link.enlist(name)
                     is_enlisted = True
                 messages = await link.pull()
             except Fenced:
-                raise
+                if home is None or not is_enlisted:
+                    raise
+                is_enlisted = False  # a new process of this profile, which has heard of nobody yet
+                continue
             except SegueError:
                 await asyncio.sleep(_PAUSE_S)
                 continue
             if messages:
-                await link.settle(await self._hand_over_all(messages))
+                await (home or link).settle(await self._hand_over_all(messages))
+
+    async def _find_pins(self, home: ShardLink, name: str) -> None:
+        """A lane for each pinned profile of a shard, soon after it has got a process of its own."""
+        lanes: dict[str, ShardLink] = {}
+        while not self._closing.is_set():
+            with contextlib.suppress(SegueError):
+                current = await home.pins()
+                for profile in set(lanes) - set(current):
+                    lanes.pop(profile).end()
+                for profile in set(current) - set(lanes):
+                    lanes[profile] = ShardLink(socket_of(pinned(profile), self._sockets))
+                    self._begin(self._lane(lanes[profile], name, home))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _FIND_S)
+        for link in lanes.values():
+            link.end()
 
     async def _hand_over_all(self, messages: list[dict[str, Any]]) -> list[Outcome]:
         return list(await asyncio.gather(*(self._hand_over(message) for message in messages)))

@@ -7,8 +7,12 @@ listens to, and refuses every other with `Fenced`. Of two that took the same epo
 
 from __future__ import annotations
 
-from actors.shard import Shard
+from typing import TYPE_CHECKING
+
 from engine.errors import Fenced
+
+if TYPE_CHECKING:
+    from actors.shard import Shard
 
 
 def epoch_of(dispatcher: str) -> int:
@@ -21,12 +25,22 @@ def name_of(dispatcher: str) -> str:
     return ".".join(dispatcher.split(".")[:2])
 
 
+def newest(*dispatchers: str) -> str:
+    """The one with the highest epoch; the first of several."""
+    return max(dispatchers, key=epoch_of)
+
+
 class Fence:
     """One per shard."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self.dispatcher: str = shard.meta("dispatcher", "")
+
+    @property
+    def dispatcher(self) -> str:
+        """The one that is listened to; a profile that comes from another shard may bring a newer one along."""
+        known: str = self._shard.meta("dispatcher", "")
+        return known
 
     def enlist(self, dispatcher: str) -> int:
         """Listen to this one from now on; what an older one was handing over is `unknown`. Returns how many.
@@ -37,7 +51,6 @@ class Fence:
         if name != self.dispatcher:
             if epoch_of(name) <= epoch_of(self.dispatcher):
                 raise self._fenced()
-            self.dispatcher = name
             self._shard.put_meta("dispatcher", name)
         return self._shard.disown(dispatcher)
 

@@ -1,6 +1,14 @@
-"""Who lives where: a slot belongs to one shard, in equal ranges, for as long as the engine runs."""
+"""Who lives where: a slot belongs to one shard, in equal ranges, for as long as the engine runs; a pinned profile lives
+in a process of its own.
+
+A profile's id never changes. Where it lives is told by an address: its id, or, for a pinned one, its id with the first
+hex digit 1, which is always 0 in an id because slots have 12 bits.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from engine.seeds import SLOTS, slot_of
 
@@ -13,3 +21,30 @@ def shard_of(profile: str, shards: int) -> int:
 def slots_of(shard: int, shards: int) -> range:
     """The slots that a shard owns."""
     return range(-(-shard * SLOTS // shards), -(-(shard + 1) * SLOTS // shards))
+
+
+def pinned(profile: str) -> str:
+    """The address of a profile in a process of its own."""
+    return "1" + profile[1:]
+
+
+def is_pinned(address: str) -> bool:
+    """Whether an address is that of a process of its own."""
+    return address.startswith("1")
+
+
+def profile_at(address: str) -> str:
+    """The id of the profile that lives at an address."""
+    return "0" + address[1:]
+
+
+def pin_socket(sockets: str, profile: str) -> str:
+    """Where the process of a pinned profile listens, in the folder of all sockets."""
+    return f"{sockets}/pin-{profile_at(profile)}"
+
+
+def socket_of(address: str, shards: Sequence[str]) -> str:
+    """Where an address is asked, given the sockets of all shards."""
+    if is_pinned(address):
+        return pin_socket(str(PurePosixPath(shards[0]).parent), address)
+    return shards[shard_of(address, len(shards))]

@@ -17,8 +17,11 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     """One reading as plain data. Raises Moved, NotFound for a stranger, InvalidInput for an unknown reading."""
     if what == "status":
         return status(shard)
+    if what == "pins":
+        return sorted(shard.residence.pins)
     if what == "dump":
         return dump(shard)
+    shard.residence.check_reading(profile_id)
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
@@ -90,6 +93,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "catalogVersion": shard.catalog.version,
         "events": dict(shard.counts),
         "sends": dict(shard.sends) | {"waiting": len(shard.outbox)},
+        "pinned": shard.residence.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
         "now": shard.clock.now_ms(),

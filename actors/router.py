@@ -7,18 +7,19 @@ dialled again and the same inputs, with the same ids, are asked once more, so no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from actors.placement import shard_of
+from actors.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.wire import OVERLOADED_RETRY_MS, FrameClient
-from engine.errors import Moved, NotFound, NotReady, Overloaded
+from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
 from engine.inputs import AnyInput, Event
 
 _HOPS_MAX = 8
-_ATTEMPTS = 20
+_ATTEMPTS = 40
 _PAUSE_S = 0.1
 _MOVED_KEPT = 100_000
 
@@ -31,12 +32,9 @@ class Router:
     """The way from a profile's id to its shard."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self._shards = [FrameClient(path) for path in paths]
+        self._paths = list(paths)
+        self._clients: dict[str, FrameClient] = {}
         self._moved: dict[str, str] = {}
-
-    def number_of(self, profile: str) -> int:
-        """The number of the shard that owns a profile's slot."""
-        return shard_of(profile, len(self._shards))
 
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[str]:
         """Tell (profile, event) pairs; the status of each: `accepted`, `repeated`, `failed` or `rejected:` and why.
@@ -48,16 +46,13 @@ class Router:
         results = [""] * len(events)
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
         for hop in range(_HOPS_MAX + _ATTEMPTS):
-            lanes: list[list[tuple[int, str, Event]]] = [[] for _ in self._shards]
+            lanes: defaultdict[str, list[tuple[int, str, Event]]] = defaultdict(list)
             for item in waiting:
-                lanes[self.number_of(item[1])].append(item)
-            numbers = [number for number, lane in enumerate(lanes) if lane]
-            answers = await asyncio.gather(
-                *(self._ask(number, "ingest", _encode([pair[1:] for pair in lanes[number]])) for number in numbers)
-            )
+                lanes[self._path_of(item[1])].append(item)
+            answers = await asyncio.gather(*(self._ingest_at(lane) for lane in lanes.values()))
             waiting = []
-            for number, answer in zip(numbers, answers, strict=True):
-                for (index, profile, event), status in zip(lanes[number], _results.decode(answer), strict=True):
+            for lane, statuses in zip(lanes.values(), answers, strict=True):
+                for (index, profile, event), status in zip(lane, statuses, strict=True):
                     kind, _, where = status.partition(":")
                     if kind == "moved":
                         self._learn(profile, where)
@@ -78,65 +73,112 @@ class Router:
 
     async def tell(self, profile: str, told: AnyInput) -> Any:
         """One input that has an answer of its own (a decision, a consent change, an exposure)."""
-        return await self._follow(profile, "tell", lambda home: _encode((home, told)))
+        return await self._follow(profile, "tell", lambda home: (home, told))
 
     async def read(self, profile: str, what: str, argument: Any = None) -> Any:
         """A reading of one profile; NotFound for a stranger."""
-        return await self._follow(profile, "read", lambda home: _encode((what, home, argument)))
+        return await self._follow(profile, "read", lambda home: (what, home, argument))
 
     async def read_at(self, profile: str, at_ms: int) -> Any:
         """A profile at a past moment. What has moved since is asked where it was then, so nothing is remembered."""
         for _ in range(_HOPS_MAX):
             try:
-                return _decode(await self._ask(self.number_of(profile), "read", _encode(("at", profile, at_ms))))
+                return _decode(await self._ask(profile, "read", ("at", profile_at(profile), at_ms)))
             except Moved as moved:
                 profile = moved.to
         raise NotFound("this profile has moved too often", "identifier")
 
     async def read_at_place(self, place: str, what: str, argument: Any) -> Any:
         """A reading of a place itself, wherever its profile lives."""
-        return _decode(await self._ask(self.number_of(place), "read", _encode((what, place, argument))))
-
-    async def at_shard(self, number: int, argument: Any, op: str) -> Any:
-        """Something that one shard does by itself."""
-        return _decode(await self._ask(number, op, _encode(argument)))
-
-    @property
-    def shards(self) -> int:
-        """How many there are."""
-        return len(self._shards)
-
-    async def everywhere(self, what: str) -> list[Any]:
-        """A reading of every shard."""
-        payload = _encode((what, "", None))
-        answers = await asyncio.gather(*(shard.call("read", payload) for shard in self._shards))
-        return [_decode(answer) for answer in answers]
-
-    async def stage(self, events: Sequence[tuple[str, Event]]) -> None:
-        """Keep events durably until the replay clock reaches them."""
-        lanes: list[list[tuple[str, Event, int]]] = [[] for _ in self._shards]
-        for profile, event in events:
-            lanes[self.number_of(profile)].append((profile, event, event.at_ms))
-        await asyncio.gather(*(self._ask(number, "stage", _encode(lane)) for number, lane in enumerate(lanes) if lane))
-
-    async def _follow(self, profile: str, op: str, payload: Any) -> Any:
         for _ in range(_HOPS_MAX):
-            home = self._home(profile)
             try:
-                return _decode(await self._ask(self.number_of(home), op, payload(home)))
+                return _decode(await self._ask(place, "read", (what, profile_at(place), argument)))
+            except Away as away:
+                place = away.to
+        raise NotReady("this profile is between two places")
+
+    async def resettle(self, profile: str, how: str) -> Any:
+        """`pin` or `unpin` a profile: its home sees to it, wherever it lives now. True where that changed something."""
+        for _ in range(_HOPS_MAX):
+            home = profile_at(self._home(profile))
+            try:
+                return _decode(await self._ask(home, how, home))
             except Moved as moved:
                 self._learn(home, moved.to)
         raise NotFound("this profile has moved too often", "identifier")
 
-    async def _ask(self, number: int, op: str, payload: bytes) -> bytes:
+    async def at_shard(self, number: int, argument: Any, op: str) -> Any:
+        """Something that one shard does by itself."""
+        return _decode(await self._call(self._paths[number], op, _encode(argument)))
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return len(self._paths)
+
+    async def everywhere(self, what: str) -> list[Any]:
+        """A reading of every shard, those of pinned profiles last."""
+        shards = await self._read_all(self._paths, what)
+        status = shards if what == "status" else await self._read_all(self._paths, "status")
+        pins = [socket_of(pinned(profile), self._paths) for shard in status for profile in shard["pinned"]]
+        return shards + await self._read_all(pins, what)
+
+    async def _read_all(self, paths: Sequence[str], what: str) -> list[Any]:
+        payload = _encode((what, "", None))
+        return [
+            _decode(found) for found in await asyncio.gather(*(self._call(path, "read", payload) for path in paths))
+        ]
+
+    async def stage(self, events: Sequence[tuple[str, Event]]) -> None:
+        """Keep events durably until the replay clock reaches them."""
+        lanes: list[list[tuple[str, Event, int]]] = [[] for _ in self._paths]
+        for profile, event in events:
+            lanes[shard_of(profile, len(self._paths))].append((profile, event, event.at_ms))
+        await asyncio.gather(*(self._ask(lane[0][0], "stage", lane) for lane in lanes if lane))
+
+    async def _follow(self, profile: str, op: str, what: Callable[[str], Any]) -> Any:
+        for hop in range(_HOPS_MAX + _ATTEMPTS):
+            home = self._home(profile)
+            try:
+                return _decode(await self._ask(home, op, what(profile_at(home))))
+            except Moved as moved:
+                self._learn(home, moved.to)
+                if hop >= _HOPS_MAX:
+                    if not isinstance(moved, Away):
+                        raise NotFound("this profile has moved too often", "identifier") from None
+                    await asyncio.sleep(_PAUSE_S)  # its process is being started again
+        raise NotReady("the process of this profile does not answer")
+
+    async def _ingest_at(self, lane: list[tuple[int, str, Event]]) -> list[str]:
+        try:
+            told = [(profile_at(address), event) for _, address, event in lane]
+            return _results.decode(await self._ask(lane[0][1], "ingest", told))
+        except Away as away:
+            return [f"moved:{away.to}"] * len(lane)
+
+    async def _ask(self, address: str, op: str, what: Any) -> bytes:
+        """Ask where an address is served. Raises Away where the process of a pinned profile does not answer: it may
+        have none any more, and its home knows."""
+        path, payload = self._path_of(address), _encode(what)
         for attempt in range(_ATTEMPTS):
             try:
-                return await self._shards[number].call(op, payload)
+                return await self._call(path, op, payload)
             except NotReady:
+                if is_pinned(address):
+                    raise Away(profile_at(address)) from None
                 if attempt == _ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(_PAUSE_S)
-        raise NotReady(f"shard {number} does not answer")
+        raise NotReady(f"{path} does not answer")
+
+    async def _call(self, path: str, op: str, payload: bytes) -> bytes:
+        client = self._clients.get(path)
+        if client is None:
+            client = self._clients[path] = FrameClient(path)
+        return await client.call(op, payload)
+
+    def _path_of(self, address: str) -> str:
+        return socket_of(address, self._paths)
 
     def _home(self, profile: str) -> str:
         for _ in range(_HOPS_MAX):

@@ -21,13 +21,15 @@ from actors.batch import Batch
 from actors.clock import Clock
 from actors.dead_letters import DeadLetters
 from actors.outbox import Outbox, Waiting
+from actors.residence import Parked as Parked
+from actors.residence import Residence
 from actors.retention import Retention
 from actors.store import Store
 from actors.timer_index import TimerIndex
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import InvalidInput, Moved, Overloaded
+from engine.errors import Away, InvalidInput, Moved
 from engine.identity import erasure, merge
 from engine.inputs import (
     IDS_ONLY,
@@ -52,12 +54,6 @@ _CACHE_BYTES = 256 << 20
 _FAILED = {"failed": True}
 
 
-class Parked(Overloaded):
-    """The profile is being absorbed; ask again when it has become a tombstone."""
-
-    code = "parked"
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
     """What became of an input: `status` is `accepted`, `repeated`, `failed` (set aside) or `forwarded`."""
@@ -77,6 +73,7 @@ class Shard:
         clock: Clock,
         *,
         vault: Vault | None = None,
+        own: str = "",
         observer: Observer | None = None,
         cache_bytes: int = _CACHE_BYTES,
     ) -> None:
@@ -93,6 +90,7 @@ class Shard:
         self.unparked: list[str] = []
         self.forgotten: list[str] = []  # for whoever keeps inputs beside the store
         self._open()
+        self.residence = Residence(self, own)
         self.retention = Retention(self)
 
     # -- opening and closing
@@ -106,7 +104,7 @@ class Shard:
         self.outbox = Outbox([Waiting.read(key, value) for key, value in committed("outbox")])
         self.messages = {key: _message(value) for key, value in committed("messages")}
         self.epoch = self.meta("epoch", 0) + 1
-        self._journal_seq: int = self.meta("journal_seq", 0)
+        self.journal_seq: int = self.meta("journal_seq", 0)
         self.dead = DeadLetters(self.batch, self.meta("dead_seq", 0))
         self.profiles: int = self.meta("profiles", 0)
         self.counts |= self.meta("counts", {})
@@ -145,7 +143,7 @@ class Shard:
         cannot be used. Any other failure is a fault of ours: the turn is undone, the input set aside, the shard goes
         on.
         """
-        record = self.record(profile_id)
+        record = self.residence.lives(profile_id)
         if isinstance(record, Tombstone):
             return self._at_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
@@ -199,7 +197,7 @@ class Shard:
         way."""
         try:
             self.tell(to, told)
-        except Parked:
+        except (Parked, Away):
             return False
         except InvalidInput as error:
             self.dead.put(to, told, str(error), self.clock.now_ms())
@@ -252,7 +250,7 @@ class Shard:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch:
-            self.put_meta("journal_seq", self._journal_seq)
+            self.put_meta("journal_seq", self.journal_seq)
             self.put_meta("counts", self.counts)
             self.put_meta("sends", self.sends)
             self.put_meta("profiles", self.profiles)
@@ -342,7 +340,7 @@ class Shard:
         self._dirty.discard(profile.id)
         self._group.pop(profile.id, None)
         self.cache.drop(profile.id)
-        strangers.leave_receipt(self.batch, profile, self._journal_seq, seen_key)
+        strangers.leave_receipt(self.batch, profile, self.journal_seq, seen_key)
 
     def forget_strangers(self, now_ms: int) -> None:
         """Drop the receipts and request ids of strangers that are older than a day."""
@@ -363,10 +361,10 @@ class Shard:
         self.cache.put(profile_id, profile)
 
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
-        self._journal_seq += 1
+        self.journal_seq += 1
         record = replay.pack(now_ms, self.catalog.version, told)
         owner = "" if isinstance(told, IDS_ONLY) else profile_id
-        self.batch.put("journal", keys.journal_key(profile_id, self._journal_seq), record, owner)
+        self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         now_ms = self.clock.now_ms()

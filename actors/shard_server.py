@@ -18,12 +18,14 @@ from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.intake import Finish, Intake, Mail
+from actors.passing import Passing
 from actors.readings import read
+from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
-from actors.windows import Message, Outcome, Span, Windows
+from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
 from engine.errors import NotReady, SegueError
-from engine.inputs import AnyInput, Settle
+from engine.inputs import AnyInput
 from engine.profile import Profile
 
 _TIMERS_IN_A_GROUP = 200
@@ -36,8 +38,6 @@ _OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refus
 _encode = msgspec.msgpack.Encoder().encode
 _from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
 _staged = msgspec.msgpack.Decoder(list[tuple[str, AnyInput, int]])
-_messages = msgspec.msgpack.Decoder(list[Message])
-_outcomes = msgspec.msgpack.Decoder(list[Outcome])
 _span = msgspec.msgpack.Decoder(Span)
 _rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
 
@@ -45,7 +45,15 @@ _rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
 class ShardServer:
     """Serves one shard until it is closed. All of it runs on one event loop; only the sync of a commit leaves it."""
 
-    def __init__(self, shard: Shard, path: str, peers: Sequence[str], *, windows: Windows | None = None) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        path: str,
+        peers: Sequence[str],
+        *,
+        windows: Windows | None = None,
+        pins: Pins | None = None,
+    ) -> None:
         self.shard = shard
         self.path = path
         self._windows = windows
@@ -54,6 +62,8 @@ class ShardServer:
         self._server = FrameServer(path, self._receive)
         self._courier = Courier(shard, peers, self._wake)
         self._intake = Intake(shard, self._server, lambda profile: len(self._parked.get(profile, ())))
+        self._passing = Passing(shard, peers)
+        self._removals = Removals(shard, peers, self._wake, pins, self._barrier)
         self._work = asyncio.Event()
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
@@ -66,12 +76,15 @@ class ShardServer:
         """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
         is acknowledged, and this shard in memory is not to be believed."""
         await self._server.start()
+        self._removals.resume()
         try:
             while not self._closing:
                 await self._wait_for_work()
                 await self._one_group()
             self.shard.commit()
         finally:
+            self._removals.close()
+            self._passing.close()
             self._courier.close()
             await self._server.close()
             self.shard.batch.close()
@@ -126,6 +139,7 @@ class ShardServer:
                 if not self.shard.fire_timers(self.shard.clock.now_ms()):
                     break
             self._answer_pulls(finishes)
+            self._removals.work(finishes)
             self._unpark(finishes)
             if not self._intake:
                 self.shard.retention.work()
@@ -156,7 +170,11 @@ class ShardServer:
                 self.shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
                 deadline = asyncio.get_running_loop().time() + _PULL_S
                 self._pulls.append((deadline, f"{dispatcher}.{pull}", most, reply))
-            else:
+            elif op == "deliver" and not self._barrier.is_down:
+                self._passing.deliver(payload, reply, finishes)
+            elif op == "settle":
+                self._passing.settle(dispatcher, payload, reply, finishes)
+            elif not self._removals.handle(op, payload, reply, finishes):
                 answer = _encode(self._simple(op, payload))
                 finishes.append(lambda: reply.send(answer))
         except NotReady:  # a commit inside the request failed: the whole group with it
@@ -169,11 +187,8 @@ class ShardServer:
         shard, windows = self.shard, self._windows
         if op == "read":
             return read(shard, *msgspec.msgpack.decode(payload))
-        if op == "settle":
-            return [said for said in _outcomes.decode(payload) if not self._settle(said)]
         if op == "deliver":
-            told = [] if self._barrier.is_down else _messages.decode(payload)
-            return [(m.sender, m.seq) for m in told if shard.deliver(m.to, m.told, m.sender, m.seq)]
+            return []  # a barrier is down
         if op == "retry":
             return {"status": dead_letters.retry(shard, msgspec.msgpack.decode(payload))}
         if op == "discard":
@@ -197,11 +212,6 @@ class ShardServer:
         if op == "peek":
             return windows.peek()
         raise SegueError(f"a shard does not know {op}")
-
-    def _settle(self, said: Outcome) -> bool:
-        """False while the send's profile is on its way to another one."""
-        settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
-        return self.shard.tell_or_forward(said.profile, settle)
 
     # -- turns that somebody waits for
 

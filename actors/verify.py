@@ -64,7 +64,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
 def _of_profile(
     store: Batch, profile: Profile, timers: set[tuple[int, str, int]], outbox: set[str], seen: dict[str, int]
 ) -> Iterator[str]:
-    if not profile.moving_to:
+    if not profile.moving_to and store.get("meta", b"away/" + profile.id.encode()) is None:
         pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
         if pending != timers:
             yield f"{profile.id}: {len(pending ^ timers)} timers differ between its runs and the timer index"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
@@ -33,7 +34,19 @@ class Watchdog:
 
     async def watch(self) -> None:
         """For as long as the engine runs."""
-        await asyncio.gather(*(self._watch(socket) for socket in self._sockets))
+        folders = {str(Path(socket).parent) for socket in self._sockets}
+        await asyncio.gather(*map(self._watch, self._sockets), *map(self._watch_pins, folders))
+
+    async def _watch_pins(self, sockets: str) -> None:
+        """The processes of pinned profiles come and go."""
+        watched: dict[str, asyncio.Task[None]] = {}
+        while True:
+            serving = {str(file.with_suffix("")) for file in Path(sockets).glob("pin-*.pid")}
+            for socket in serving - set(watched):
+                watched[socket] = asyncio.create_task(self._watch(socket))
+            for socket in set(watched) - serving:
+                watched.pop(socket).cancel()
+            await asyncio.sleep(_PAUSE_S)
 
     async def _watch(self, socket: str) -> None:
         client, silent_s = FrameClient(socket), 0.0

@@ -5,7 +5,7 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 │  ├─ Unauthorised, Forbidden, NotFound, TooLarge
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2
-├─ TryAgain       Overloaded(retry_after_ms), Moved(to), NotReady
+├─ TryAgain       Overloaded(retry_after_ms), Moved(to), Away(to), NotReady
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
@@ -110,6 +110,12 @@ class Moved(TryAgain):
         Exception.__init__(self, to)
         self.to = to
         self.message, self.field = f"the profile is now {to}", ""
+
+
+class Away(Moved):
+    """The profile lives in another process under the same id; `to` is its address."""
+
+    code = "away"
 
 
 class ProviderError(SegueError):

@@ -121,6 +121,14 @@ class Why(BaseModel):
     catalogVersion: str
 
 
+class Pinned(BaseModel):
+    """Whether a profile has a process of its own now, and whether that is new."""
+
+    profileId: str
+    pinned: bool
+    changed: bool
+
+
 class Status(BaseModel):
     """The numbers of the engine."""
 

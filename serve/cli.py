@@ -12,6 +12,7 @@ from serve.commands.backup import backup
 from serve.commands.bench import bench
 from serve.commands.dead_letters import dead_letters
 from serve.commands.demo import demo
+from serve.commands.pin import pin, unpin
 from serve.commands.profile import profile
 from serve.commands.replay import replay
 from serve.commands.reshard import reshard
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dead-letters")(dead_letters)
-for command in (up, demo, replay, simulate, validate, profile, verify, backup, restore, reshard, bench):
+for command in (up, demo, replay, simulate, validate, profile, pin, unpin, verify, backup, restore, reshard, bench):
     app.command(command.__name__)(command)
 
 

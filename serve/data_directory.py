@@ -3,7 +3,8 @@
 `LOCK` is held by the engine that runs here; a dead engine holds nothing. `engine.json` has the format, the number of
 shards and the kind of clock, fixed at the first start. `id.key` is the workspace's secret for ids and tokens,
 `engine.key` wraps the keys of profiles, which are in `vault/`; `keys.json` has the hashes of the keys that clients
-present; all of them have mode 0600. `shard-NNN/` is one store a shard.
+present; all of them have mode 0600. `shard-NNN/` is one store a shard, `pin-ID/` one of a
+pinned profile.
 """
 
 from __future__ import annotations

@@ -40,11 +40,11 @@ class EngineClient:
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """A reading; SegueError with the engine's own words where it says no."""
-        return self._ask("GET", path, params=query)
+        return self.ask("GET", path, params=query)
 
     def post(self, path: str, body: dict[str, Any] | bytes) -> dict[str, Any]:
         """The same for a call with a body; waits and asks again while the engine is busy."""
-        return self._ask("POST", path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
+        return self.ask("POST", path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
 
     def delete(self, path: str) -> dict[str, Any]:
         """The same for something that is to go."""
@@ -54,7 +54,8 @@ class EngineClient:
         """Hang up."""
         self._http.close()
 
-    def _ask(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+    def ask(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        """Any call."""
         for _ in range(_RETRIES):
             try:
                 answer = self._http.request(method, path, **how)

@@ -23,7 +23,7 @@ def verify(
     from actors.vault import FileVault
     from actors.verify_replay import verify_replay
 
-    paths = sorted(data.glob("shard-*"))
+    paths = [*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))]
     if not paths:
         raise UsageError(f"{data} is no data directory", "--data")
     store_folders.check_settled(data)

@@ -19,13 +19,19 @@ _READY_S = 3.0
 router = APIRouter(tags=["operation"])
 
 
+def is_pin(shard: dict[str, Any]) -> bool:
+    """Whether numbers are those of a pinned profile's process."""
+    return int(shard["shard"]) < 0
+
+
 @router.get("/readyz")
 async def ready(gateway: AnyGateway) -> dict[str, Any]:
-    """All shards answer, and soon; 503 else."""
+    """All shards answer, and soon, and so do the processes of pinned profiles; 503 else."""
     try:
-        shards = await asyncio.wait_for(gateway.router.everywhere("status"), _READY_S)
+        status = await asyncio.wait_for(gateway.router.everywhere("status"), _READY_S)
     except TimeoutError:
         raise NotReady("a shard does not answer") from None
+    shards = [shard for shard in status if not is_pin(shard)]
     return {"status": "ready", "shards": len(shards), "catalogVersion": gateway.catalog.version}
 
 
@@ -33,6 +39,7 @@ async def ready(gateway: AnyGateway) -> dict[str, Any]:
 async def status(gateway: ServerGateway) -> Any:
     """The numbers of the whole engine."""
     shards = await gateway.router.everywhere("status")
+    own = [shard for shard in shards if not is_pin(shard)]
     events, sends = Counter[str](), Counter[str]()
     for shard in shards:
         events.update(shard["events"])
@@ -43,7 +50,8 @@ async def status(gateway: ServerGateway) -> Any:
         "catalogVersion": gateway.catalog.version,
         "clock": "replay" if gateway.config.is_replay else "wall",
         "now": reading.iso(max(shard["now"] for shard in shards)),
-        "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in shards],
+        "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in own],
+        "pinned": sorted(profile for shard in shards for profile in shard["pinned"]),
         "events": dict(events),
         "sends": dict(sends),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},

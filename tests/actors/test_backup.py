@@ -24,10 +24,10 @@ from support.world import CART, compiled
 from actors import backup, key_copies, restore
 from actors.barrier import Barrier
 from actors.clock import WallClock
-from actors.dispatcher import ShardLink
 from actors.placement import shard_of, slots_of
 from actors.router import Router
 from actors.shard import Shard
+from actors.shard_link import ShardLink
 from actors.shard_server import ShardServer
 from actors.store import RocksStore
 from actors.vault import FileVault
