@@ -26,6 +26,11 @@ def reshard(
 
     if not 1 <= shards <= SHARDS_MAX:
         raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
+    pins = sorted(path.name.removeprefix("pin-") for path in data.glob("pin-*"))
+    if pins:  # their home knows them by its own store, which would be another one
+        raise UsageError(
+            f"{len(pins)} profiles are pinned; start the engine and unpin {', '.join(pins)} first", "--data"
+        )
     console = Console(highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with stopped(data) as made, Progress(*columns, console=console) as bar:
