@@ -4,7 +4,7 @@ somewhere."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,17 +21,23 @@ from engine.profile import Profile, Tombstone
 
 def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
     """Every fault as `shard: record: message`, and how much was looked at. UsageError while an engine runs there."""
+    stores: dict[str, Batch] = {}
+    try:
+        for path in paths:
+            stores[path.name] = Batch(RocksStore(path), vault)
+        return check(stores)
+    finally:
+        for store in stores.values():
+            store.close()
+
+
+def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
+    """The same for stores that are open, by name."""
     faults: list[str] = []
     seen = dict.fromkeys(("profiles", "tombstones", "audit entries", "timers", "sends", "journal records"), 0)
-    stores: list[Batch] = []
-    try:
-        stores += [Batch(RocksStore(path), vault) for path in paths]
-        everybody = {keys.profile_of(key) for store in stores for key, _ in store.committed("state")}
-        for path, store in zip(paths, stores, strict=True):
-            faults += [f"{path.name}: {fault}" for fault in _of_shard(store, everybody, seen)]
-    finally:
-        for store in stores:
-            store.close()
+    everybody = {keys.profile_of(key) for store in stores.values() for key, _ in store.committed("state")}
+    for name, store in stores.items():
+        faults += [f"{name}: {fault}" for fault in _of_shard(store, everybody, seen)]
     return faults, seen
 
 
