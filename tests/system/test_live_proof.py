@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import msgspec
 import psutil
 import pytest
 from support.running import WRITE_KEY, Engine, Mailbox, eventually, write_catalog
 
+from actors import keys, replay
+from actors.batch import Batch
 from actors.store import RocksStore
-from engine import codec
+from actors.vault import FileVault
 from engine.inputs import Authorise, Event, TimersDue
+from serve.data_directory import engine_key_of
 
 PEOPLE = 240
 WAIT_S = 3.0  # of the shop's cart journey
@@ -150,11 +152,11 @@ def _event(name: str, user: str) -> dict[str, Any]:
 def _journal(engine: Engine) -> dict[str, list[Any]]:
     turns: dict[str, list[Any]] = {}
     users: dict[str, str] = {}
+    vault = FileVault(engine.data / "vault", engine_key_of(engine.data, None))
     for shard in range(engine.shards):
-        store = RocksStore(engine.data / f"shard-{shard:03d}")
-        for _, record in store.scan("journal"):
-            profile, _, _, packed = msgspec.msgpack.decode(codec.unseal(record, "journal"))
-            told = codec.decode_input(packed)
+        store = Batch(RocksStore(engine.data / f"shard-{shard:03d}"), vault)
+        for key, record in store.committed("journal"):
+            profile, told = keys.profile_of(key), replay.Entry.read(key, record).told
             turns.setdefault(profile, []).append(told)
             if isinstance(told, Event) and told.user_id:
                 users[profile] = told.user_id
