@@ -32,7 +32,7 @@ _TIMERS_IN_A_GROUP = 200
 _PULL_S = 1.0
 _IDLE_S = 0.5
 _PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
-_SYNCED_LATER = frozenset(("run", "peek"))  # a move of the replay clock is synced once, by the `rest` at its end
+_SYNCED_LATER = frozenset(("run", "peek"))  # a `run` syncs by itself what must be, the `rest` at its end all of it
 _OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refused to all but the newest dispatcher
 
 _encode = msgspec.msgpack.Encoder().encode

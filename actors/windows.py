@@ -129,7 +129,9 @@ class Windows:
             self._run_until(min(span.until_ms, _end(following)))
         report.messages = self.pending_messages()
         report.next_window = self.next_window(report.window)
-        # no mail leaves, and no sender forgets a message, on the word of what a power cut could take back
+        self.shard.put_meta("clock", self.clock.now_ms())  # after a crash it goes on here, not at the last rest
+        # no mail leaves, and no sender forgets a message, on the word of what a power cut could take back; a message of
+        # a turn that is taken back is no harm: the turn comes again, and its message arrives once
         self.shard.commit(sync=bool(report.hand_overs or report.arrived))
         return report
 

@@ -98,20 +98,15 @@ class Crashing:
 
     def tell(self, steps: Sequence[Step], fuse: Fuse, kept: Kept) -> None:
         """The whole story; where the power fails, start again and repeat what was not acknowledged."""
-        opening: Step = lambda here: here.open(fuse)  # noqa: E731
-        waiting: list[Step] = [opening, *steps]
+        waiting: list[Step] = [lambda here: here.open(fuse), *steps]
         while waiting:
+            step = waiting.pop(0)
             try:
-                waiting[0](self)
-                del waiting[0]
+                step(self)
             except PowerCut:
-                if waiting[0] is opening:  # the restart opens it, with power
-                    del waiting[0]
                 self.crashes += 1
-                self._restart(kept)
-
-    def _restart(self, kept: Kept) -> None:
-        self.open(Fuse(), kept)
+                self.open(Fuse(), kept)
+                waiting = waiting if len(waiting) == len(steps) else [step, *waiting]
 
     def _provider(self, message: dict[str, Any]) -> str:
         said = self._says(message)
@@ -159,6 +154,15 @@ class Crashing:
                 found.append((profile, reason, type(codec.decode_input(raw)).__name__))
         return sorted(found)
 
+    def differences(self, other: Crashing) -> list[str]:
+        """Where what was promised differs, by profile and fact."""
+        mine, theirs = self.promised(), other.promised()
+        return [
+            f"{name}: {mine.get(name)} is not {theirs.get(name)}"
+            for name in sorted({*mine, *theirs})
+            if mine.get(name) != theirs.get(name)
+        ]
+
     def faults(self) -> list[str]:
         """What `segue verify` would say, and what ought not to be pending any more."""
         stores = {f"shard-{number}": Batch(store, PlainVault()) for number, store in enumerate(self.stores)}
@@ -170,7 +174,10 @@ class Crashing:
 
     def promised(self) -> dict[str, Any]:
         """All that must be the same whatever happened, but for the outcomes of sends."""
-        return {name: _facts(profile) for name, profile in self.profiles().items()} | {"dead": self.dead()}
+        facts: dict[str, Any] = {"dead": self.dead()}
+        for name, profile in self.profiles().items():
+            facts |= {f"{name} {fact}": value for fact, value in _facts(profile).items()}
+        return facts
 
 
 def _facts(profile: Profile) -> dict[str, Any]:
