@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from loadtest.run import EngineError, family_of, free_port, stop, wait_until_ready
+from loadtest.run import EngineError, family_of, stop, wait_until_ready
+from serve.ports import free_port
 
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aiosmtpd.controller import Controller
 
 from loadtest.ledger import Mail
-from loadtest.run import free_port
+from serve.ports import free_port
 
 _SLOW_S: Final = 0.8
 _ONE_IN_IS_SLOW: Final = 40

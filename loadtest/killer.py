@@ -23,7 +23,8 @@ import httpx
 import psutil
 
 from loadtest.bench_processes import environment, kind_of
-from loadtest.run import family_of, free_port, stop, wait_until_ready
+from loadtest.run import family_of, stop, wait_until_ready
+from serve.ports import free_port
 
 SHARD, DISPATCHER, INGRESS, HAPROXY, EVERYTHING = "shards", "dispatcher", "ingress", "haproxy", "everything"
 NAMES: Final[Mapping[str, str]] = {

@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+from serve.ports import free_port
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOCUST = ("--headless", "--only-summary", "-u", "20", "-r", "10", "-t", "20s")
@@ -126,14 +127,6 @@ def family_of(pid: int) -> set[psutil.Process]:
         return {root, *root.children(recursive=True)}
     except psutil.NoSuchProcess:
         return set()
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
-from engine.errors import UsageError
+from engine.errors import SegueError, UsageError
+
+# A port that anything else may get for itself could be taken in the seconds until HAProxy binds it. Ray's workers have
+# theirs up to 19999, Serve's replicas from 30000, outgoing connections on Linux from 32768.
+_OURS = range(20_000, 30_000)
+_TRIES = 200
 
 
 def free_port() -> int:
-    """A TCP port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody has now, and that nobody gets without asking for it."""
+    for port in random.sample(_OURS, _TRIES):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise SegueError(f"no port from {_OURS[0]} to {_OURS[-1]} is free")
 
 
 def check_free(host: str, port: int, flag: str) -> None:

@@ -14,6 +14,7 @@ from actors.channels.rendering import HTML_BYTES_MAX, Renderer, plain_text
 from actors.channels.sandbox import SandboxAdapter
 from actors.channels.smtp import SmtpAdapter, build
 from engine.errors import Refused, Unavailable, Unknown, UsageError
+from serve.ports import free_port
 
 MESSAGE = Message(
     send_id="5eed",
@@ -72,12 +73,6 @@ def port(mailbox):
     controller.start()
     yield port
     controller.stop(no_assert=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def deliver(port, *messages):

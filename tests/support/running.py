@@ -11,7 +11,6 @@ import email
 import email.policy
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,8 @@ from urllib.parse import quote
 import httpx
 import psutil
 from aiosmtpd.controller import Controller
+
+from serve.ports import free_port
 
 T = TypeVar("T")
 
@@ -63,14 +64,6 @@ def eventually_equal(read: Callable[[], T], wanted: T, deadline_s: float = 15.0)
         return True
 
     eventually(check, deadline_s)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def write_catalog(directory: Path, files: Mapping[str, str]) -> Path:
