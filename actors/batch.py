@@ -7,12 +7,15 @@ profile its key. Inside the shard every record is plain.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import msgspec
 
 from actors import keys
 from actors.store import Store
 from actors.vault import Vault, place_in
+from engine import codec
 
 _PLACES_KEPT = 100_000
 _ERASING = b"erasing/"
@@ -31,6 +34,7 @@ class Batch:
         self._erasing: list[bytes] = []
         self._erased: list[bytes] = []
         self._new_places: dict[tuple[str, bytes], bytes] = {}
+        self._facts: dict[str, bytes] = {}
         self.is_synced = True  # nothing is committed that a power cut could take back
 
     def __bool__(self) -> bool:
@@ -43,6 +47,14 @@ class Batch:
             self._owners[family, key] = owner
         else:
             self._owners.pop((family, key), None)
+
+    def put_changed(self, facts: Mapping[str, object]) -> None:
+        """Those facts about the shard that are not what was last put here: most groups change one or two of them."""
+        for name, fact in facts.items():
+            packed = msgspec.msgpack.encode(fact)
+            if self._facts.get(name) != packed:
+                self._facts[name] = packed
+                self.put("meta", name.encode(), codec.seal(packed))
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """A plain record."""
@@ -131,8 +143,12 @@ class Batch:
         for place in self._erased:
             self._writes["meta", _ERASING + place] = None
         self._erased = []
-        locked = {where: self._locked(where, record) for where, record in self._writes.items()}
-        self._store.write(locked | self._new_places)
+        written = dict(self._writes)
+        for where, owner in self._owners.items():
+            record = written[where]
+            if record is not None and (place := self._place_for(owner)):
+                written[where] = self._vault.lock(place, record)
+        self._store.write(written | self._new_places)
         self._writes, self._owners, self._new_places = {}, {}, {}
         self.is_synced = False
 
@@ -153,18 +169,13 @@ class Batch:
         """Release the store."""
         self._store.close()
 
-    def _locked(self, where: tuple[str, bytes], record: bytes | None) -> bytes | None:
-        owner = self._owners.get(where)
-        if record is None or owner is None:
-            return record
+    def _place_for(self, owner: str) -> bytes:
+        """Where a profile's key stands, made for its first record; empty in a vault that has no keys."""
         place = self.key_of(owner)
-        if not place:
-            place = self._vault.new_key()
-            if not place:
-                return record  # this vault has no keys
+        if not place and (place := self._vault.new_key()):
             self._new_places["keyring", keys.profile_key(owner)] = place
             self._remember(owner, place)
-        return self._vault.lock(place, record)
+        return place
 
     def _remember(self, profile: str, place: bytes) -> None:
         if len(self._places) >= _PLACES_KEPT:

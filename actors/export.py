@@ -36,7 +36,7 @@ def _state(key: bytes, record: bytes) -> list[Any]:
     profile = codec.decode_record(record)
     assert isinstance(profile, Profile), "a tombstone is not exported"
     names = type(profile).__struct_fields__
-    return [{name: plain(getattr(profile, name)) for name in names} | {"history": plain(profile.history)}]
+    return [{name: plain(getattr(profile, name)) for name in names} | {"history": plain(profile.history.events)}]
 
 
 def _history(key: bytes, record: bytes) -> list[Any]:

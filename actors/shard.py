@@ -44,7 +44,8 @@ from engine.inputs import (
     Settle,
     TimersDue,
 )
-from engine.profile import Happened, Profile, Tombstone
+from engine.profile import Profile, Tombstone
+from engine.recent import Happened
 from engine.turn import handle, handle_tombstone
 from engine.vocabulary import FINAL_STATES
 
@@ -250,12 +251,9 @@ class Shard:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch:
-            self.put_meta("journal_seq", self.journal_seq)
-            self.put_meta("counts", self.counts)
-            self.put_meta("sends", self.sends)
-            self.put_meta("profiles", self.profiles)
-            self.put_meta("timers", len(self.timers))
-            self.put_meta("dead_seq", self.dead.last)
+            facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
+            facts |= {"profiles": self.profiles, "timers": len(self.timers), "dead_seq": self.dead.last}
+            self.batch.put_changed(facts)
             self.batch.commit()
         if sync:
             self.sync()

@@ -22,7 +22,8 @@ from engine.catalog.compiled import Catalog
 from engine.effects import Page
 from engine.errors import Corrupt
 from engine.inputs import IDS_ONLY, AnyInput, HandOver
-from engine.profile import Happened, Profile, Tombstone, history_order
+from engine.profile import Profile, Tombstone
+from engine.recent import Happened, history_order
 from engine.turn_state import Turn
 
 FORMAT = 2

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from engine.codec import encoder, seal, unseal
+from engine.codec import seal, unseal
+from engine.recent import encoder
 
 DIGEST_BYTES = 16
 

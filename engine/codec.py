@@ -11,15 +11,15 @@ import msgspec
 
 from engine.errors import Corrupt
 from engine.inputs import AnyInput
-from engine.profile import Happened, Profile, Tombstone
+from engine.profile import Profile, Tombstone
+from engine.recent import Happened, Recent, encoder
 
 VERSION = 2  # 1 kept every event in a record of its own
 _PLAIN = 0
 _PROFILE, _TOMBSTONE = b"P", b"T"
 _HEAD = bytes([VERSION, _PLAIN])
 
-encoder = msgspec.msgpack.Encoder(order="deterministic")
-_profile = msgspec.msgpack.Decoder(tuple[Profile, list[Happened]])
+_profile = msgspec.msgpack.Decoder(tuple[Profile, list[msgspec.Raw]])
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
 _page = msgspec.msgpack.Decoder(list[Happened])
 _input: msgspec.msgpack.Decoder[AnyInput] = msgspec.msgpack.Decoder(AnyInput)
@@ -50,7 +50,7 @@ def unseal(record: bytes, where: str = "record") -> bytes:
 def canonical(record: Profile | Tombstone) -> bytes:
     """The plaintext that equality is judged by (design §4a): a profile with its recent events, or a tombstone."""
     if isinstance(record, Profile):
-        return _PROFILE + encoder.encode((record, record.history))
+        return _PROFILE + encoder.encode((record, record.history.packed))
     return _TOMBSTONE + encoder.encode(record)
 
 
@@ -73,7 +73,7 @@ def decode_record(record: bytes, where: str = "state") -> Profile | Tombstone:
         profile, recent = _profile.decode(plain[1:])
     except msgspec.MsgspecError as error:
         raise Corrupt(str(error), where) from error
-    profile.history = recent
+    profile.history = Recent(packed=recent)
     return profile
 
 

@@ -31,7 +31,8 @@ from engine.value_tests import ACTION_FACT, Absent, Where, any_at, build_test, b
 
 if TYPE_CHECKING:
     from engine.catalog.compiled import Catalog
-    from engine.profile import Happened, Profile
+    from engine.profile import Profile
+    from engine.recent import Happened
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -53,7 +54,7 @@ class View:
 
     def events(self, name: str, since_ms: float) -> Sequence[Happened]:
         """The events of that name, newest first: all with time > `since_ms`, perhaps older ones too."""
-        history = self.profile.history
+        history = self.profile.history.events
         left = self._unsorted if self._unsorted >= 0 else len(history)
         while left and history[left - 1].at_ms > since_ms:
             left -= 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.audit import Entry
 from engine.inputs import AnyInput
-from engine.profile import Happened
+from engine.recent import Happened
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from typing import Any
 from engine.catalog.compiled import Catalog
 from engine.conditions import Condition, EventAtom, View, atoms_of
 from engine.effects import Page
-from engine.profile import Happened, Profile
+from engine.profile import Profile
+from engine.recent import Happened
 from engine.turn_state import Turn
 from engine.value_tests import Where
 
@@ -62,12 +63,12 @@ def spill(turn: Turn) -> None:
     if len(profile.history) <= RECENT_MAX:
         return
     needed = _may_still_stop(turn)
-    free = [event for event in profile.history if id(event) not in needed]
+    events = profile.history.events
+    free = [place for place, event in enumerate(events) if id(event) not in needed]
     if len(free) <= RECENT_MAX:
         return
-    page = free[:PAGE_EVENTS]
-    leaving = {id(event) for event in page}
-    profile.history = [event for event in profile.history if id(event) not in leaving]
+    page = [events[place] for place in free[:PAGE_EVENTS]]
+    profile.history.drop(set(free[:PAGE_EVENTS]))
     wanted = tallies_of(turn.catalog)
     if not profile.spilled:
         profile.tallied = wanted.name
@@ -104,7 +105,7 @@ def _may_still_stop(turn: Turn) -> set[int]:
     open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
     since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.trigger_ms for run in open_runs)])
     names = catalog.stop_names.union(*(catalog.of_version(run.version).stop_names for run in open_runs))
-    stopping = [event for event in profile.history if event.name in names and event.at_ms >= since_ms]
+    stopping = [event for event in profile.history.events if event.name in names and event.at_ms >= since_ms]
     return {id(event) for event in stopping[-STOPS_KEPT:]}
 
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-
-class Part(msgspec.Struct, array_like=True):
-    """A piece of the state; written as an array, so its fields may only be added at the end, with a default."""
+from engine.recent import Happened, Part, Recent
 
 
 class TraitValue(Part):
@@ -108,7 +107,7 @@ class Send(Part):
     dispatcher: str = ""
     attempts: int = 0
     next_ms: int = 0
-    trigger: dict[str, Any] = {}
+    trigger: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
 
 
 class Absorbed(Part):
@@ -119,23 +118,6 @@ class Absorbed(Part):
     identifiers: list[tuple[str, str]]
     events: int
     runs: int
-
-
-class Happened(Part):
-    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to."""
-
-    at_ms: int
-    seq: int
-    name: str
-    properties: dict[str, Any]
-    message_id: str = ""
-    channel: str = ""
-    source: str = ""
-
-
-def history_order(event: Happened) -> tuple[int, int, str, str]:
-    """(event time, arrival); after an absorb two pasts may share both, and then ids and names decide."""
-    return event.at_ms, event.seq, event.message_id, event.name
 
 
 class Profile(msgspec.Struct, array_like=True, dict=True):
@@ -166,15 +148,17 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     tallied: str = ""  # what stands for the set of tallies that these are
 
     @property
-    def history(self) -> list[Happened]:
+    def history(self) -> Recent:
         """What happened lately, in order of (event time, arrival). A struct cannot hold it as a field, or every
         reading of another field would have to decode it."""
-        found: list[Happened] = self.__dict__.setdefault("history", [])
+        found: Recent | None = self.__dict__.get("history")
+        if found is None:
+            found = self.__dict__["history"] = Recent()
         return found
 
     @history.setter
-    def history(self, events: list[Happened]) -> None:
-        self.__dict__["history"] = events
+    def history(self, events: Iterable[Happened]) -> None:
+        self.__dict__["history"] = events if isinstance(events, Recent) else Recent(events)
 
     @property
     def trait_values(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
 from engine.decide import decision
 from engine.errors import NotFound
-from engine.profile import Happened, Profile, Run, history_order
+from engine.profile import Profile, Run
+from engine.recent import Happened, history_order
 from engine.turn_state import Turn
 
 TIMELINE_MAX = 10_000

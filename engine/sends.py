@@ -17,13 +17,13 @@ from typing import Any
 
 from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Step
-from engine.codec import encoder
 from engine.conditions import View
 from engine.consent import ConsentToken
 from engine.decide import pipeline
 from engine.effects import Dequeue, Enqueue
 from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
+from engine.recent import encoder
 from engine.turn_state import Turn
 
 MAX_ATTEMPTS = 6

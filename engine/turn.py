@@ -32,7 +32,8 @@ from engine.inputs import (
     TimersDue,
 )
 from engine.journeys import interpreter, stops, triggers
-from engine.profile import Happened, Profile, Tombstone, TraitValue
+from engine.profile import Profile, Tombstone, TraitValue
+from engine.recent import Happened
 from engine.turn_state import Turn
 
 

@@ -10,7 +10,8 @@ from engine.catalog.compiled import Catalog
 from engine.conditions import View
 from engine.effects import Answer, DropTimer, Effect, Note, SetTimer, Tell
 from engine.inputs import AnyInput
-from engine.profile import Happened, Profile, Run
+from engine.profile import Profile, Run
+from engine.recent import Happened
 
 
 class Turn:
@@ -42,11 +43,7 @@ class Turn:
 
     def remember(self, event: Happened) -> None:
         """Put an event into the recent history, where (event time, arrival) says."""
-        history = self.profile.history
-        place = len(history)
-        while place and history[place - 1].at_ms > event.at_ms:
-            place -= 1
-        history.insert(place, event)
+        self.profile.history.add(event)
 
     def set_timer(self, run: Run, due_ms: int, step: str, cause: str) -> None:
         """Park a run until `due_ms` under a new generation; a timer that it had is dropped for the same cause."""

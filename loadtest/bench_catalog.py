@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from engine.identifiers import canonical
-from engine.profile import ConsentRecord, Happened, Link, Place, Profile, TraitValue
+from engine.profile import ConsentRecord, Link, Place, Profile, TraitValue
+from engine.recent import Happened
 from engine.seeds import profile_id
 from loadtest.shop import PRODUCTS
 from loadtest.world import START_MS

@@ -6,11 +6,11 @@ from typing import Any
 
 from engine import caps, seeds
 from engine.catalog.compiled import Action
-from engine.codec import encoder
 from engine.decide import pipeline
 from engine.decide.pipeline import Candidate
 from engine.inputs import Decide
 from engine.profile import Place
+from engine.recent import encoder
 from engine.turn_state import Turn
 
 LIMIT_MAX = 20

@@ -17,7 +17,8 @@ from engine import caps, codec, consent, history, sends
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
-from engine.profile import Absorbed, Happened, Profile, Run, Tombstone, history_order
+from engine.profile import Absorbed, Profile, Run, Tombstone
+from engine.recent import Happened, history_order
 from engine.turn_state import Turn
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from engine import caps, sends
 from engine.catalog.compiled import Journey, Step
 from engine.decide import pipeline
-from engine.profile import Happened, Run
+from engine.profile import Run
+from engine.recent import Happened
 from engine.turn_state import Turn
 from engine.value_tests import values_at
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK

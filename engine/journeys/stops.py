@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from engine import sends
 from engine.catalog.compiled import Catalog, Step, StopRule
-from engine.profile import Happened, Run
+from engine.profile import Run
+from engine.recent import Happened
 from engine.turn_state import Turn
 
 
@@ -77,7 +78,7 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
     What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
     view = turn.view()
-    for event in reversed(turn.profile.history):
+    for event in reversed(turn.profile.history.events):
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
         for rule in rules_for(turn.catalog, run, event.name):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
-from engine.profile import Happened, Run
+from engine.profile import Run
+from engine.recent import Happened
 from engine.turn_state import Turn
 
 _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask

@@ -61,14 +61,16 @@ def test_over_its_bound_the_least_recently_used_leave_wherever_the_mark_is():
     assert there(cache) == {"ada"}
 
 
+@pytest.mark.parametrize("is_read", [False, True])
 @pytest.mark.parametrize(("events", "properties"), [(1, 0), (10, 3), (20, 10), (100, 3)])
-def test_the_estimate_is_near_what_a_profile_takes(events: int, properties: int):
+def test_the_estimate_is_near_what_a_profile_takes(events: int, properties: int, is_read: bool):
     made = [_encoded(number, events, properties) for number in range(100)]
     gc.collect()
     tracemalloc.start()
     cache = Activation(1 << 30)
     for number, encoded in enumerate(made):
         record = codec.decode_record(encoded)
+        assert isinstance(record, Profile) and (not is_read or record.history.events)
         cache.put(f"{number:030}", record, bytes_in_memory(record, encoded))
     del record
     gc.collect()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.conditions import View, build
-from engine.profile import ConsentRecord, Happened, Profile, TraitValue
+from engine.profile import ConsentRecord, Profile, TraitValue
+from engine.recent import Happened
 from engine.value_tests import any_at, build_where, values_at
 from engine.vocabulary import DAY_MS
 

@@ -13,7 +13,8 @@ from engine import codec, history
 from engine.catalog.compiled import Catalog
 from engine.conditions import View
 from engine.effects import Page
-from engine.profile import Happened, Profile
+from engine.profile import Profile
+from engine.recent import Happened
 from engine.turn_state import Turn
 
 NAMES, CATEGORIES = ("Seen", "Bought"), ("bags", "shoes")
