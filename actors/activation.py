@@ -15,7 +15,7 @@ from engine.profile import Profile, Tombstone
 Record = Profile | Tombstone
 
 _NEW_BYTES = 2_000
-# Measured by tracemalloc, profiles with 1 to 64 recent events. Near, rather too much: the names of properties are shared
+# Measured by tracemalloc, profiles with 1 to 64 recent events. Near, rather too much: names of properties are shared
 # in memory. An event that was read is there twice, packed and as an object.
 _RECORD_BYTES = 1_300  # an empty profile and its entries here
 _TIMES_PLAIN = 4.7
