@@ -11,9 +11,10 @@ from typing import Any
 
 from actors.clock import ReplayClock
 from actors.conductor import Conductor
+from actors.memory_store import MemoryStore
 from actors.placement import shard_of
 from actors.shard import Observer, Shard
-from actors.store import MemoryStore, Store
+from actors.store import Store
 from actors.vault import Vault
 from actors.windows import Outcome, Report, Span, Windows
 from engine.catalog.compiled import Catalog

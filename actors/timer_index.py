@@ -1,7 +1,8 @@
 """Pending timers of a shard by due time. The store has them all; only those up to a horizon are in memory.
 
 Everything that is due at or before the horizon is here. What is set beyond it only reaches the store, and is read in a
-chunk when all that is nearer has fired. So a million pending timers take no more memory than a few thousand.
+chunk when all that is nearer has fired. So a million pending timers take no more memory than a few thousand. The count
+is for those who ask; whether there is more to read does not hang on it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from actors import keys
 
 CHUNK = 5_000
 _HELD_MAX = 4 * CHUNK
+_ENDLESS_MS = 1 << 63  # after every key: there is none beyond it
 
 Read = Callable[[bytes], Iterator[bytes]]
 
@@ -54,7 +56,7 @@ class TimerIndex:
                 heapq.heappop(self._heap)
             if self._heap:
                 return _due_ms(self._heap[0])
-            if not self._count or not self._reach_out():
+            if not self._reach_out():
                 return None
 
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
@@ -79,17 +81,17 @@ class TimerIndex:
 
     def _reach_out(self) -> bool:
         """Move the horizon past the next chunk; all timers of one instant come together. False where none is left."""
+        if self._horizon_ms == _ENDLESS_MS:
+            return False
         ahead = self._read((self._horizon_ms + 1).to_bytes(8))
         chunk = [key for _, key in zip(range(CHUNK), ahead, strict=False)]
-        if not chunk:
-            return False
-        last_ms = _due_ms(chunk[-1])
+        self._horizon_ms = _ENDLESS_MS
         if len(chunk) == CHUNK:
+            self._horizon_ms = last_ms = _due_ms(chunk[-1])
             chunk += takewhile(lambda key: _due_ms(key) == last_ms, ahead)
         self._heap = chunk  # in order, and so a heap
         self._pending = set(chunk)
-        self._horizon_ms = last_ms
-        return True
+        return bool(chunk)
 
     def _draw_in(self) -> None:
         """Too much lies before the horizon by now: leave the later part to the store, but no instant in two parts."""

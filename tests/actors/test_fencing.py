@@ -17,8 +17,9 @@ from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.clock import WallClock
 from actors.fence import Fence
+from actors.memory_store import MemoryStore
 from actors.shard import Shard
-from actors.store import MemoryStore, RocksStore
+from actors.store import RocksStore
 from engine.errors import Fenced
 
 ADA = "ada@shop.example"

@@ -14,7 +14,8 @@ from support.running import eventually
 from support.serving import ServedShard
 from support.world import CART, compiled
 
-from actors.store import MemoryStore, RocksStore, Writes
+from actors.memory_store import MemoryStore
+from actors.store import RocksStore, Writes
 from actors.vault import PlainVault
 from actors.verify import verify
 from engine import audit

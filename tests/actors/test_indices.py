@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from actors import keys, timer_index
 from actors.batch import Batch
+from actors.memory_store import MemoryStore
 from actors.outbox import Outbox, Waiting
-from actors.store import MemoryStore
 from actors.timer_index import TimerIndex
 from actors.vault import PlainVault
 
@@ -98,6 +98,15 @@ def test_far_timers_are_not_in_memory():
     for due_ms in (0, 0, 0, 0, 1, 1, 1, 2, 2, 500):
         index.add(keys.timer_key(due_ms, PROFILES[1], RUN, len(index)))
     assert len(index._heap) <= 8
+
+
+def test_a_count_that_is_wrong_hides_no_timer():
+    stored = [keys.timer_key(due_ms, PROFILES[0], RUN, 1) for due_ms in range(10)]
+    index = TimerIndex(lambda start: (key for key in stored if key >= start), 0)
+    for due_ms in range(10):
+        assert index.pop_due(20) == (due_ms, PROFILES[0])
+        index.forget(due_ms, PROFILES[0])
+    assert index.next_ms() is None
 
 
 class Outboxes(RuleBasedStateMachine):

@@ -18,10 +18,10 @@ from support.world import ID_KEY, action, compiled, document
 from actors import intake
 from actors.clock import WallClock
 from actors.mailbox import OF_ONE_MAX, PROFILE_MAX, Mailboxes
+from actors.memory_store import MemoryStore
 from actors.router import Router
 from actors.shard import Shard
 from actors.shard_server import ShardServer
-from actors.store import MemoryStore
 from engine.errors import Overloaded
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.seeds import profile_id

@@ -18,12 +18,13 @@ import pytest
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.clock import WallClock
+from actors.memory_store import MemoryStore
 from actors.placement import pin_socket, shard_of
 from actors.router import Router
 from actors.shard import Shard
 from actors.shard_link import ShardLink
 from actors.shard_server import ShardServer
-from actors.store import MemoryStore, Store
+from actors.store import Store
 from actors.windows import Outcome
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain

@@ -8,8 +8,8 @@ import pytest
 from support.world import DAY, HOUR, YES_TO_MAIL, World, action, cart_journey, document
 
 from actors import keys, replay
+from actors.memory_store import MemoryStore
 from actors.readings import read
-from actors.store import MemoryStore
 from actors.verify_replay import differences
 from engine import codec
 from engine.errors import NotFound

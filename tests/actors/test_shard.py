@@ -12,8 +12,9 @@ from support.world import DAY, HOUR, Customer, World, action, cart_journey, docu
 
 from actors import dead_letters, keys, shard
 from actors.clock import ReplayClock
+from actors.memory_store import MemoryStore
 from actors.shard import Shard
-from actors.store import MemoryStore, RocksStore, Store
+from actors.store import RocksStore, Store
 from actors.windows import WINDOW_MS
 from engine import audit, codec
 from engine.errors import NotFound

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.batch import Batch
-from actors.store import MemoryStore
+from actors.memory_store import MemoryStore
 from actors.vault import BLOCK_SLOTS, SLOT_BYTES, FileVault, place_in
 from engine import codec
 from engine.errors import Corrupt, NotFound, UsageError

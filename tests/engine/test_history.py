@@ -103,7 +103,7 @@ def test_a_condition_keeps_its_answer_under_a_new_catalog_after_a_restart():
         loyal = {"event": {"name": "Seen", "count": {"at_least": least}}}
         return document(actions=[action("offer", channels=["web"], placements=["home_hero"], eligible=loyal)])
 
-    from actors.store import MemoryStore
+    from actors.memory_store import MemoryStore
 
     stores: list[Any] = [MemoryStore()]
     world = World(files(10), stores=stores)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.world import DAY, HOUR, World, action, cart_journey, compiled, document
 
-from actors.store import MemoryStore
+from actors.memory_store import MemoryStore
 
 TEXT = {"send": {"action": "text", "channel": "sms"}}
 STOP = {"id": "purchase", "on": "Order Completed", "tier": "promotional"}

@@ -12,9 +12,9 @@ import pytest
 from support.world import CART, ID_KEY, compiled
 
 from actors.clock import WallClock
+from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.shard_server import ShardServer
-from actors.store import MemoryStore
 from serve import app
 from serve.admission import Line
 from serve.app import App

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.store import MemoryStore, Writes
+from actors.memory_store import MemoryStore
+from actors.store import Writes
 
 
 class PowerCut(BaseException):

@@ -19,11 +19,11 @@ from support.running import write_catalog
 
 from actors import catalog_files
 from actors.clock import WallClock
+from actors.memory_store import MemoryStore
 from actors.placement import shard_of
 from actors.router import Router
 from actors.shard import Shard
 from actors.shard_server import ShardServer
-from actors.store import MemoryStore
 from actors.windows import Message
 from actors.wire import FrameClient, FrameServer, Reply
 from engine import seeds
