@@ -53,19 +53,21 @@ def _drop_timer(shard: Shard, profile: Profile, effect: effects.DropTimer) -> No
 
 
 def _enqueue(shard: Shard, profile: Profile, effect: effects.Enqueue) -> None:
-    entry = Waiting(profile.id, effect.send, effect.not_before_ms, effect.handing_over)
+    if effect.was_ms is not None:
+        drop_from_outbox(shard, profile.id, effect.send, effect.was_ms)
+    entry = Waiting(profile.id, effect.send, effect.at_ms, effect.dispatcher)
     shard.batch.put("outbox", entry.key, entry.record)
     shard.outbox.put(entry)
 
 
 def _dequeue(shard: Shard, profile: Profile, effect: effects.Dequeue) -> None:
-    drop_from_outbox(shard, profile.id, effect.send)
+    drop_from_outbox(shard, profile.id, effect.send, effect.was_ms)
 
 
-def drop_from_outbox(shard: Shard, profile_id: str, send: str) -> None:
-    """A send is settled, or waits elsewhere."""
-    shard.batch.put("outbox", keys.outbox_key(profile_id, send), None)
-    shard.outbox.drop(profile_id, send)
+def drop_from_outbox(shard: Shard, profile_id: str, send: str, at_ms: int) -> None:
+    """A send is settled, or waits elsewhere or at another time."""
+    shard.batch.put("outbox", keys.outbox_key(at_ms, profile_id, send), None)
+    shard.outbox.drop(profile_id, send, at_ms)
 
 
 def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
@@ -77,8 +79,8 @@ def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
 
 
 def _surrender(shard: Shard, profile: Profile, effect: effects.Surrender) -> None:
-    for entry in shard.outbox.of_profile(profile.id):
-        drop_from_outbox(shard, profile.id, entry.send)
+    for send in profile.sends:
+        drop_from_outbox(shard, profile.id, send.id, send.waits_ms)
     hand_over = HandOver(
         origin=profile.id,
         state=codec.encode_record(profile),
@@ -111,8 +113,8 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
 def _forget(shard: Shard, profile: Profile, effect: effects.Forget) -> None:
     forgotten = shard.cache.get(profile.id)
     shard.profiles -= isinstance(forgotten, Profile) and not forgotten.is_blank
-    for entry in shard.outbox.of_profile(profile.id):
-        drop_from_outbox(shard, profile.id, entry.send)
+    for send in profile.sends:
+        drop_from_outbox(shard, profile.id, send.id, send.waits_ms)
     for family, key in shard.batch.forget(profile.id):
         if family == "messages":
             shard.messages.pop(key, None)

@@ -27,19 +27,18 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
     batch, profiles = Batch(store, vault), 0
     for profile, place in erased.items():
         batch.forget(profile)
-        for key, _ in store.scan("outbox", keys.profile_key(profile)):
-            batch.put("outbox", key, None)
         state = store.get("state", keys.profile_key(profile))
         if state is not None and place_in(state) == place:
             profiles += 1
             tombstone = Tombstone(seeds.next_epoch(profile), WallClock().now_ms())
             batch.put("state", keys.profile_key(profile), codec.encode_record(tombstone))
-    for key, _ in store.scan("timers"):
-        if keys.profile_of(key[_TIME_BYTES:]) in erased:
-            batch.put("timers", key, None)
+    for family in ("timers", "outbox"):
+        for key, _ in store.scan(family):
+            if keys.profile_of(key[_TIME_BYTES:]) in erased:
+                batch.put(family, key, None)
+        batch.put("meta", family.encode(), None)  # counted at the next start
     left = meta(store, "profiles", 0) - profiles
     batch.put("meta", b"profiles", codec.seal(codec.encoder.encode(left)))
-    batch.put("meta", b"timers", None)  # counted at the next start
     batch.commit()
     batch.sync()
     return profiles

@@ -63,9 +63,14 @@ def timer_parts(key: bytes) -> tuple[int, str, str, int]:
     return int.from_bytes(key[:8]), key[8:23].hex(), key[23:-4].hex(), int.from_bytes(key[-4:])
 
 
-def outbox_key(profile: str, send: str) -> bytes:
-    """One entry a send."""
-    return profile_key(profile) + bytes.fromhex(send)
+def outbox_key(at_ms: int, profile: str, send: str) -> bytes:
+    """Sorts by next attempt, then profile; what a dispatcher has in its hands stands at time 0."""
+    return at_ms.to_bytes(8) + profile_key(profile) + bytes.fromhex(send)
+
+
+def outbox_parts(key: bytes) -> tuple[int, str, str]:
+    """The time, profile and send of an outbox key."""
+    return int.from_bytes(key[:8]), key[8:23].hex(), key[23:].hex()
 
 
 def message_key(sender: str, seq: int) -> bytes:

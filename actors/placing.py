@@ -22,14 +22,14 @@ from actors.vault import Vault
 from engine import codec
 from engine.errors import NotFound, SegueError
 
-_AFTER_TIME = ("timers", "strangers")  # the profile stands behind 8 bytes of time
+_AFTER_TIME = ("timers", "outbox", "strangers")  # the profile stands behind 8 bytes of time
 _INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
 _NUMBER_BYTES = 8
 _CATALOG = b"catalog/"
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
 

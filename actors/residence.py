@@ -67,8 +67,6 @@ class Residence:
         for key, record in shard.batch.committed("meta", _AWAY):
             self._away[key.removeprefix(_AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
         self.pins = {key.removeprefix(_PIN).decode() for key, _ in shard.batch.committed("meta", _PIN)}
-        for profile in self.leaving():
-            self._silence(profile)
         if own and own not in self._away and shard.record(own) is None:
             self._mark(own, own, is_there=True)  # not arrived yet
             shard.commit()
@@ -143,10 +141,12 @@ class Residence:
         if isinstance(record, Profile) and not shard.batch.key_of(profile):
             shard.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)  # makes its key
         self._mark(profile, to, is_there=False)
-        self._silence(profile)
-        for key in _timers(record):  # the state tells them to the new place
+        for key in _timers(record):  # the state tells them, and what waits to be sent, to the new place
             shard.batch.put("timers", key, None)
             shard.timers.discard(key)
+        for entry in _outbox(record):
+            shard.batch.put("outbox", entry.key, None)
+            shard.outbox.drop(profile, entry.send, entry.at_ms)
         return True
 
     def chunks(self, profile: str) -> Iterator[list[Row]]:
@@ -239,24 +239,28 @@ class Residence:
         shard.batch.let_go(profile)
         shard.cache.drop(profile)
         self._away.pop(profile, None)
-        for key, value in shard.batch.committed("outbox", keys.profile_key(profile)):
-            shard.outbox.put(Waiting.read(key, value))
+        for entry in _outbox(shard.record(profile)):
+            shard.outbox.put(entry)
         replay.fill_archive(shard.catalog.archive, shard.batch, shard.catalog.id_key, shard.catalog.version)
 
     def _mark(self, profile: str, to: str, *, is_there: bool) -> None:
         self._away[profile] = to, is_there
         self._shard.put_meta(f"away/{profile}", (to, is_there))
 
-    def _silence(self, profile: str) -> None:
-        """Its sends may not come up here any more."""
-        shard = self._shard
-        for entry in shard.outbox.of_profile(profile):
-            shard.outbox.drop(profile, entry.send)
-
     def _rows(self, profile: str, families: tuple[str, ...]) -> Iterator[Row]:
         for family in families:
+            if family == "outbox":
+                yield from ((family, entry.key, entry.record) for entry in _outbox(self._shard.record(profile)))
+                continue
             for key, record in self._shard.batch.raw(family, keys.profile_key(profile)):
                 yield family, key, record
+
+
+def _outbox(record: Record | None) -> list[Waiting]:
+    """A profile's entries in the outbox."""
+    if not isinstance(record, Profile):
+        return []
+    return [Waiting(record.id, send.id, send.waits_ms, send.dispatcher) for send in record.sends]
 
 
 def _timers(record: Record | None) -> list[bytes]:

@@ -20,12 +20,12 @@ from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
 from actors.clock import Clock
 from actors.dead_letters import DeadLetters
-from actors.outbox import Outbox, Waiting
+from actors.due_index import DueIndex, Read
+from actors.outbox import HANDED_OVER, Outbox, Waiting
 from actors.residence import Parked as Parked
 from actors.residence import Residence
 from actors.retention import Retention
 from actors.store import Store
-from actors.timer_index import TimerIndex
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
@@ -98,11 +98,9 @@ class Shard:
 
     def _open(self) -> None:
         committed = self.batch.committed
-        pending = self.meta("timers", None)
-        if pending is None:
-            pending = sum(1 for _ in committed("timers"))
-        self.timers = TimerIndex(lambda start: self.batch.keys_from("timers", start), pending)
-        self.outbox = Outbox([Waiting.read(key, value) for key, value in committed("outbox")])
+        self.timers = DueIndex(*self._pending("timers"))
+        handed = [Waiting.read(key, value) for key, value in committed("outbox", HANDED_OVER)]
+        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed)
         self.messages = {key: _message(value) for key, value in committed("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self.journal_seq: int = self.meta("journal_seq", 0)
@@ -115,6 +113,13 @@ class Shard:
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
         self.commit()
+
+    def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
+        """What an index over a family's keys is made of: how to read them, and how many there are."""
+        count = self.meta(family, None)
+        if count is None:
+            count = sum(1 for _ in self.batch.raw(family, b"")) - less
+        return lambda start: self.batch.keys_from(family, start), count
 
     @property
     def catalogs(self) -> replay.Catalogs:
@@ -236,7 +241,7 @@ class Shard:
         except (Parked, Moved):
             return None
         if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
-            drop_from_outbox(self, entry.profile, entry.send)
+            drop_from_outbox(self, entry.profile, entry.send, entry.at_ms)
         if done.value is None or not done.value["authorised"]:
             return None
         return {**done.value["message"], "profile": entry.profile}
@@ -252,8 +257,8 @@ class Shard:
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
-            facts |= {"profiles": self.profiles, "timers": len(self.timers), "dead_seq": self.dead.last}
-            self.batch.put_changed(facts)
+            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
+            self.batch.put_changed(facts | {"outbox": self.outbox.waiting})
             self.batch.commit()
         if sync:
             self.sync()

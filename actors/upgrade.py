@@ -15,6 +15,7 @@ import msgspec
 
 from actors import keys, replay
 from actors.batch import Batch
+from actors.outbox import Waiting
 from actors.store import Store
 from actors.vault import Vault
 from engine import codec, history
@@ -28,7 +29,6 @@ from engine.turn_state import Turn
 
 FORMAT = 2
 _HEAD = b"\x01\x00"
-_AS_IT_IS = ("meta", "outbox")  # nothing of a person: only the schema version rises
 
 _profile = msgspec.msgpack.Decoder(Profile)
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
@@ -98,9 +98,14 @@ def _packed(profile: Profile, events: list[bytes], catalog: Catalog) -> tuple[Pr
 
 
 def _others(batch: Batch, store: Store, catalog: Catalog) -> None:
-    for family in _AS_IT_IS:
-        for key, record in _old(store.scan(family)):
-            batch.put(family, key, codec.seal(_plain(record)))
+    for key, record in _old(store.scan("meta")):  # nothing of a person: only the schema version rises
+        batch.put("meta", key, codec.seal(_plain(record)))
+    for key, record in _old(store.scan("outbox")):
+        at_ms, dispatcher = msgspec.msgpack.decode(_plain(record))
+        send = key[keys.PROFILE_BYTES :].hex()
+        entry = Waiting(keys.profile_of(key), send, 0 if dispatcher else at_ms, dispatcher)
+        batch.put("outbox", key, None)
+        batch.put("outbox", entry.key, entry.record)
     for key, record in _old(store.scan("seen")):  # of strangers
         batch.put("seen", key, codec.seal(_plain(record)))
     for key, record in _old(store.scan("strangers")):

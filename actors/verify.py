@@ -46,9 +46,10 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     for key, _ in store.committed("timers"):
         due_ms, profile, run, generation = keys.timer_parts(key)
         timers[profile].add((due_ms, run, generation))
-    outbox: dict[str, set[str]] = defaultdict(set)
+    outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for key, _ in store.committed("outbox"):
-        outbox[keys.profile_of(key)].add(key[keys.PROFILE_BYTES :].hex())
+        at_ms, profile, send = keys.outbox_parts(key)
+        outbox[profile].add((at_ms, send))
     for key, raw in store.committed("state"):
         name = keys.profile_of(key)
         try:
@@ -68,13 +69,17 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
 
 
 def _of_profile(
-    store: Batch, profile: Profile, timers: set[tuple[int, str, int]], outbox: set[str], seen: dict[str, int]
+    store: Batch,
+    profile: Profile,
+    timers: set[tuple[int, str, int]],
+    outbox: set[tuple[int, str]],
+    seen: dict[str, int],
 ) -> Iterator[str]:
     if not profile.moving_to and store.get("meta", b"away/" + profile.id.encode()) is None:
         pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
         if pending != timers:
             yield f"{profile.id}: {len(pending ^ timers)} timers differ between its runs and the timer index"
-        sends = {send.id for send in profile.sends}
+        sends = {(send.waits_ms, send.id) for send in profile.sends}
         if sends != outbox:
             yield f"{profile.id}: {len(sends ^ outbox)} sends differ between the profile and the outbox"
         seen["timers"] += len(timers)

@@ -54,19 +54,22 @@ class DropTimer:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """A send waits for the dispatcher, not before `not_before_ms`; `handing_over` is the dispatcher that has it."""
+    """A send stands in the outbox at `at_ms`, where it waits for a dispatcher or one has it; `was_ms` is where it stood
+    before (as `Send.waits_ms` says; None: nowhere)."""
 
     send: str
-    not_before_ms: int
-    handing_over: str = ""
+    at_ms: int
+    dispatcher: str = ""
+    was_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dequeue:
-    """A send has its final outcome."""
+    """A send has its final outcome and leaves the outbox, where it stood at `was_ms`."""
 
     send: str
     outcome: str
+    was_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,13 @@ class Send(Part):
     state: str = "decided"  # decided | handing_over
     dispatcher: str = ""
     attempts: int = 0
-    next_ms: int = 0
+    next_ms: int = 0  # of another attempt
     trigger: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+
+    @property
+    def waits_ms(self) -> int:
+        """From when on it may be handed over; 0 while a dispatcher has it. Its place in the outbox."""
+        return 0 if self.dispatcher else self.next_ms or self.decided_ms
 
 
 class Absorbed(Part):

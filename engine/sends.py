@@ -49,7 +49,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     send = build(turn, token, action, run, step, send_id)
     caps.reserve(turn.profile, place)
     turn.profile.sends.append(send)
-    turn.effects.append(Enqueue(send.id, turn.now_ms))
+    turn.effects.append(Enqueue(send.id, send.waits_ms))
     points, terms = pipeline.score(turn, action)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
@@ -102,9 +102,9 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
-    place.left_ms = turn.now_ms
+    place.left_ms, was_ms = turn.now_ms, send.waits_ms
     send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
-    turn.effects.append(Enqueue(send.id, turn.now_ms, handing_over=asked.dispatcher))
+    turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": _message(turn, send)})
 
 
@@ -160,16 +160,16 @@ def _objection(turn: Turn, send: Send) -> str | None:
 def _put_back(turn: Turn, send: Send, detail: str) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
-    place.left_ms = 0
+    place.left_ms, was_ms = 0, send.waits_ms
     send.state, send.dispatcher = "decided", ""
     send.next_ms = turn.now_ms + _FIRST_RETRY_MS * 2 ** (send.attempts - 1)
-    turn.effects.append(Enqueue(send.id, send.next_ms))
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     _note(turn, send, "retry", detail)
 
 
 def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:
     turn.profile.sends.remove(send)
-    turn.effects.append(Dequeue(send.id, outcome))
+    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms))
     _note(turn, send, outcome, reason)
 
 

@@ -155,7 +155,7 @@ def _wake(turn: Turn, arrived: Profile) -> None:
             step = interpreter.step_id(turn, run)
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
-        turn.effects.append(Enqueue(send.id, send.next_ms or send.decided_ms, handing_over=send.dispatcher))
+        turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:

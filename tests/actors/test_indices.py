@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors import keys, timer_index
+from actors import due_index, keys
 from actors.batch import Batch
+from actors.due_index import DueIndex
 from actors.memory_store import MemoryStore
-from actors.outbox import Outbox, Waiting
-from actors.timer_index import TimerIndex
+from actors.outbox import HANDED_OVER, Outbox, Waiting
 from actors.vault import PlainVault
 
 PROFILES = [f"{number:04x}" + "ab" * 12 + "00" for number in range(4)]
@@ -23,8 +23,8 @@ RUN = "cd" * 12
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timer_index, "CHUNK", 4)
-    monkeypatch.setattr(timer_index, "_HELD_MAX", 8)
+    monkeypatch.setattr(due_index, "CHUNK", 4)
+    monkeypatch.setattr(due_index, "_HELD_MAX", 8)
 
 
 class Timers(RuleBasedStateMachine):
@@ -33,7 +33,7 @@ class Timers(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.batch = Batch(MemoryStore(), PlainVault())
-        self.index = TimerIndex(lambda start: self.batch.keys_from("timers", start), 0)
+        self.index = DueIndex(lambda start: self.batch.keys_from("timers", start), 0)
         self.wanted: set[bytes] = set()
         self.generation = 0
 
@@ -74,7 +74,7 @@ class Timers(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.batch.commit()
-        self.index = TimerIndex(lambda start: self.batch.keys_from("timers", start), len(self.wanted))
+        self.index = DueIndex(lambda start: self.batch.keys_from("timers", start), len(self.wanted))
 
     @invariant()
     def agrees(self) -> None:
@@ -92,7 +92,7 @@ def test_far_timers_are_not_in_memory():
     def read(start: bytes) -> Iterator[bytes]:
         return (key for key in stored if key >= start)
 
-    index = TimerIndex(read, len(stored))
+    index = DueIndex(read, len(stored))
     assert index.next_ms() == 0 and len(index) == 1_000
     assert len(index._heap) == 4
     for due_ms in (0, 0, 0, 0, 1, 1, 1, 2, 2, 500):
@@ -102,7 +102,7 @@ def test_far_timers_are_not_in_memory():
 
 def test_a_count_that_is_wrong_hides_no_timer():
     stored = [keys.timer_key(due_ms, PROFILES[0], RUN, 1) for due_ms in range(10)]
-    index = TimerIndex(lambda start: (key for key in stored if key >= start), 0)
+    index = DueIndex(lambda start: (key for key in stored if key >= start), 0)
     for due_ms in range(10):
         assert index.pop_due(20) == (due_ms, PROFILES[0])
         index.forget(due_ms, PROFILES[0])
@@ -110,45 +110,60 @@ def test_a_count_that_is_wrong_hides_no_timer():
 
 
 class Outboxes(RuleBasedStateMachine):
-    """Entries wait, are handed over, come back and settle; beside it a plain dictionary."""
+    """Entries wait, are handed over, come back and settle, and the batch is committed or not; beside it a plain
+    dictionary."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.outbox = Outbox([])
+        self.batch = Batch(MemoryStore(), PlainVault())
         self.wanted: dict[tuple[str, str], Waiting] = {}
+        self.open()
+
+    @rule()
+    def open(self) -> None:
+        """As after a restart."""
+        self.batch.commit()
+        handed = [Waiting.read(*row) for row in self.batch.committed("outbox", HANDED_OVER)]
+        waiting = sum(not entry.dispatcher for entry in self.wanted.values())
+        self.outbox = Outbox(lambda start: self.batch.keys_from("outbox", start), waiting, handed)
+
+    @rule()
+    def commit(self) -> None:
+        self.batch.commit()
 
     @rule(
         profile=st.sampled_from(PROFILES),
-        send=st.sampled_from(["aa", "bb", "cc"]),
-        at_ms=st.integers(0, 9),
+        send=st.sampled_from(["aa" * 12, "bb" * 12, "cc" * 12]),
+        at_ms=st.integers(1, 9),
         dispatcher=st.sampled_from(["", "", "one", "two"]),
     )
     def put(self, profile: str, send: str, at_ms: int, dispatcher: str) -> None:
-        entry = Waiting(profile, send, at_ms, dispatcher)
+        self.drop(profile, send)
+        entry = Waiting(profile, send, 0 if dispatcher else at_ms, dispatcher)
+        self.batch.put("outbox", entry.key, entry.record)
         self.outbox.put(entry)
         self.wanted[profile, send] = entry
 
-    @rule(profile=st.sampled_from(PROFILES), send=st.sampled_from(["aa", "bb", "cc"]))
+    @rule(profile=st.sampled_from(PROFILES), send=st.sampled_from(["aa" * 12, "bb" * 12, "cc" * 12]))
     def drop(self, profile: str, send: str) -> None:
-        self.outbox.drop(profile, send)
-        self.wanted.pop((profile, send), None)
+        known = self.wanted.pop((profile, send), None)
+        if known is not None:
+            self.batch.put("outbox", known.key, None)
+            self.outbox.drop(profile, send, known.at_ms)
 
     @invariant()
     def agrees(self) -> None:
         def order(entry: Waiting) -> tuple[int, str, str]:
-            return entry.not_before_ms, entry.profile, entry.send
+            return entry.at_ms, entry.profile, entry.send
 
         entries = self.wanted.values()
         waiting = sorted((entry for entry in entries if not entry.dispatcher), key=order)
-        assert len(self.outbox) == len(self.wanted)
+        assert (len(self.outbox), self.outbox.waiting) == (len(self.wanted), len(waiting))
         for now_ms, most in ((4, None), (9, 2), (9, None)):
-            assert self.outbox.ready(now_ms, most) == [e for e in waiting if e.not_before_ms <= now_ms][:most]
-        assert self.outbox.next_ms() == (waiting[0].not_before_ms if waiting else None)
+            assert self.outbox.ready(now_ms, most) == [e for e in waiting if e.at_ms <= now_ms][:most]
+        assert self.outbox.next_ms() == (waiting[0].at_ms if waiting else None)
         others = [entry for entry in entries if entry.dispatcher not in ("", "one")]
         assert self.outbox.orphans("one") == sorted(others, key=lambda entry: (entry.profile, entry.send))
-        for profile in PROFILES:
-            mine = sorted((entry for entry in entries if entry.profile == profile), key=lambda entry: entry.send)
-            assert self.outbox.of_profile(profile) == mine
 
 
 TestOutboxes = Outboxes.TestCase

@@ -285,7 +285,7 @@ def test_what_another_dispatcher_was_handing_over_is_unknown_keeps_its_place_and
     stores: list[Store] = [MemoryStore()]
     handing_over(stores)
     (one,) = (Shard(0, stores[0], World(CAPPED).catalog, ReplayClock(DAY)),)
-    (entry,) = one.outbox._entries.values()
+    (entry,) = one.outbox.orphans("another")
     assert one.disown(entry.dispatcher) == 0, "its own dispatcher still has it"
     assert one.disown("another") == 1
     assert len(one.outbox) == 0 and one.sends["unknown"] == 1

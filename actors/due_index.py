@@ -1,8 +1,9 @@
-"""Pending timers of a shard by due time. The store has them all; only those up to a horizon are in memory.
+"""What a shard has to do at a time: its timers, and the sends that wait. The store has all their keys, which begin with
+the time; only those up to a horizon are in memory.
 
-Everything that is due at or before the horizon is here. What is set beyond it only reaches the store, and is read in a
-chunk when all that is nearer has fired. So a million pending timers take no more memory than a few thousand. The count
-is for those who ask; whether there is more to read does not hang on it.
+Everything that is due at or before the horizon is here. What comes beyond it only reaches the store, and is read in a
+chunk when all that is nearer is done. So a million pending timers take no more memory than a few thousand. The count is
+for those who ask; whether there is more to read does not hang on it.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ _ENDLESS_MS = 1 << 63  # after every key: there is none beyond it
 Read = Callable[[bytes], Iterator[bytes]]
 
 
-class TimerIndex:
+class DueIndex:
     """`read` gives the pending keys from a key on, in order, those of the group at hand included; `count` is how many
-    there are in all. A timer that was dropped stays in the heap until its time and is skipped then."""
+    there are in all, and none before `since_ms` belongs here. A key that was dropped stays in the heap until its time
+    and is skipped then."""
 
-    def __init__(self, read: Read, count: int) -> None:
+    def __init__(self, read: Read, count: int, since_ms: int = 0) -> None:
         self._read = read
         self._count = count
         self._heap: list[bytes] = []
         self._pending: set[bytes] = set()
-        self._horizon_ms = -1
+        self._horizon_ms = since_ms - 1
         self._held_max = _HELD_MAX
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, key: bytes) -> None:
-        """A new timer, which is in the group's batch already."""
+        """A new key, which is in the group's batch already."""
         self._count += 1
         if _due_ms(key) <= self._horizon_ms:
             self._pending.add(key)
@@ -45,12 +47,12 @@ class TimerIndex:
                 self._draw_in()
 
     def discard(self, key: bytes) -> None:
-        """A timer that is not pending any more."""
+        """A key that is not pending any more."""
         self._count -= 1
         self._pending.discard(key)
 
     def next_ms(self) -> int | None:
-        """When the next timer is due."""
+        """When the next one is due."""
         while True:
             while self._heap and self._heap[0] not in self._pending:
                 heapq.heappop(self._heap)
@@ -59,9 +61,20 @@ class TimerIndex:
             if not self._reach_out():
                 return None
 
+    def due(self, now_ms: int, most: int | None = None) -> list[bytes]:
+        """The earliest keys that are due at `now_ms`; they stay pending."""
+        found: list[bytes] = []
+        while len(found) != most and (first_ms := self.next_ms()) is not None and first_ms <= now_ms:
+            key = heapq.heappop(self._heap)
+            if not found or key != found[-1]:  # one that was dropped and came back is in the heap twice
+                found.append(key)
+        for key in found:
+            heapq.heappush(self._heap, key)
+        return found
+
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
-        """The earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's timers of
-        that time."""
+        """Of timers: the earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's
+        timers of that time."""
         due_ms = self.next_ms()
         if due_ms is None or due_ms > now_ms:
             return None
@@ -80,7 +93,7 @@ class TimerIndex:
         return stale
 
     def _reach_out(self) -> bool:
-        """Move the horizon past the next chunk; all timers of one instant come together. False where none is left."""
+        """Move the horizon past the next chunk; all keys of one instant come together. False where none is left."""
         if self._horizon_ms == _ENDLESS_MS:
             return False
         ahead = self._read((self._horizon_ms + 1).to_bytes(8))
@@ -90,7 +103,7 @@ class TimerIndex:
             self._horizon_ms = last_ms = _due_ms(chunk[-1])
             chunk += takewhile(lambda key: _due_ms(key) == last_ms, ahead)
         self._heap = chunk  # in order, and so a heap
-        self._pending = set(chunk)
+        self._pending.update(chunk)  # what `due` looks at is not in the heap meanwhile
         return bool(chunk)
 
     def _draw_in(self) -> None:
