@@ -88,7 +88,7 @@ def running(
     finally:
         killed = stop(process, family)
     if killed:
-        raise EngineError(f"{module} did not stop cleanly; {killed} of its processes were killed")
+        raise EngineError(f"{module} did not stop cleanly; killed: {killed}")
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

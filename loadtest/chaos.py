@@ -127,7 +127,7 @@ class Run:
         if self._found.status:  # else the run broke off, and says why
             imbalances += balance(self._ledger, self._found)
         if killed:
-            imbalances.append(f"the engine did not stop cleanly; {killed} of its processes were killed")
+            imbalances.append(f"the engine did not stop cleanly; killed: {killed}")
         complaint = self._engine.verify()
         if complaint:
             imbalances.append(f"segue verify --replay: {complaint}")

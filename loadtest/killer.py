@@ -95,9 +95,9 @@ class ChaosEngine:
         except httpx.HTTPError:
             return False
 
-    def stop(self) -> int:
-        """As Ctrl-C would; how many of its processes did not end by themselves and were killed."""
-        return 0 if self._process is None else stop(self._process, self._family)
+    def stop(self) -> str:
+        """As Ctrl-C would; names those of its processes that did not end by themselves and were killed."""
+        return "" if self._process is None else stop(self._process, self._family)
 
     def verify(self) -> str:
         """What `segue verify --replay` complains of; empty where it finds nothing."""

@@ -26,6 +26,7 @@ _LOCUST = ("--headless", "--only-summary", "-u", "20", "-r", "10", "-t", "20s")
 _READY_S = 90
 _LOCUST_S = 120
 _STOP_S = 45
+_NAME_CHARS = 80
 _LOG_LINES = 20
 
 
@@ -76,7 +77,7 @@ def running_engine(folder: Path, environment: Mapping[str, str]) -> Iterator[str
     finally:
         killed = stop(process, family)
     if killed:
-        raise EngineError(f"the engine did not stop cleanly within {_STOP_S} s; {killed} of its processes were killed")
+        raise EngineError(f"the engine did not stop cleanly within {_STOP_S} s; killed: {killed}")
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, family: set[psutil.Process]) -> None:
@@ -104,20 +105,23 @@ def play(url: str, environment: Mapping[str, str]) -> int:
         raise EngineError(f"Locust did not end within {_LOCUST_S} s") from None
 
 
-def stop(process: subprocess.Popen[bytes], family: set[psutil.Process]) -> int:
-    """Ask as Ctrl-C would, wait, then kill what is left of this engine and nothing else; how many had to be killed."""
+def stop(process: subprocess.Popen[bytes], family: set[psutil.Process]) -> str:
+    """Ask as Ctrl-C would, wait, then kill what is left of this engine and nothing else; names what had to be killed,
+    empty where nothing had to."""
     family |= family_of(process.pid)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_S)
     _, left = psutil.wait_procs(family, timeout=3)
+    names = []
     for survivor in left:
         with contextlib.suppress(psutil.NoSuchProcess):  # psutil compares start times: a number used anew is safe
+            names.append(" ".join(survivor.cmdline())[:_NAME_CHARS] or survivor.name())
             survivor.kill()
     process.wait()
     psutil.wait_procs(left, timeout=5)
-    return len(left)
+    return ", ".join(names)
 
 
 def family_of(pid: int) -> set[psutil.Process]:

@@ -96,6 +96,11 @@ class Crashing:
         stores: list[Store] = list(self.stores)
         self.engine = LocalEngine(self.catalog, stores=stores, provider=self._provider)
 
+    def arm(self, fuse: Fuse) -> None:
+        """The power fails when this fuse blows."""
+        for store in self.stores:
+            store.fuse = fuse
+
     def tell(self, steps: Sequence[Step], fuse: Fuse, kept: Kept) -> None:
         """The whole story; where the power fails, start again and repeat what was not acknowledged."""
         waiting: list[Step] = [lambda here: here.open(fuse), *steps]
@@ -165,12 +170,16 @@ class Crashing:
 
     def faults(self) -> list[str]:
         """What `segue verify` would say, and what ought not to be pending any more."""
-        stores = {f"shard-{number}": Batch(store, PlainVault()) for number, store in enumerate(self.stores)}
-        faults, _ = verify.check(stores)
+        faults = self.broken()
         for windows in self.engine.windows:
             faults += [f"message {key.hex()} is still under way" for key in windows.shard.messages]
             faults += [f"staged {key.hex()} has never been told" for key, _ in windows.shard.scan("staged")]
         return faults
+
+    def broken(self) -> list[str]:
+        """What `segue verify` would say."""
+        stores = {f"shard-{number}": Batch(store, PlainVault()) for number, store in enumerate(self.stores)}
+        return verify.check(stores)[0]
 
     def promised(self) -> dict[str, Any]:
         """All that must be the same whatever happened, but for the outcomes of sends."""
