@@ -1,6 +1,8 @@
-"""Inputs that could not be handled: set aside with their reason, to be looked at, told again, or thrown away.
+"""What could not be handled: set aside with its reason, to be looked at, told again, or thrown away (Invariant 11).
 
-A letter is locked under the key of the profile that it is for, so it goes with an erasure.
+There are inputs whose turn failed, and items of batches that are no event. A letter is locked under the key of the
+profile that it is for, so it goes with an erasure. An item that names nobody who is known here has a key of the shard's
+own, and is gone after a month.
 """
 
 from __future__ import annotations
@@ -12,14 +14,19 @@ import msgspec
 
 from actors import keys
 from actors.batch import Batch
-from engine import codec, once
-from engine.errors import NotFound
-from engine.inputs import AnyInput
+from engine import codec, once, seeds
+from engine.errors import InvalidInput, NotFound
+from engine.inputs import AnyInput, Rejected
+from engine.profile import Profile
+from engine.vocabulary import DAY_MS
 
 if TYPE_CHECKING:
     from actors.shard import Shard
 
 LISTED_MAX = 1_000
+REJECTED_MAX = 10_000  # of one shard: a client that sends nothing else must not fill the disk
+REJECTED_KEPT_MS = 30 * DAY_MS
+_TRIMMED_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +48,56 @@ class DeadLetters:
         self._batch = batch
         self.last = last  # the number of the newest one ever
 
-    def put(self, profile: str, told: AnyInput, reason: str, at_ms: int, attempts: int = 1) -> None:
-        """Set an input aside."""
+    def put(self, profile: str, told: AnyInput, reason: str, at_ms: int, *, attempts: int = 1, owner: str = "") -> None:
+        """Set an input aside, locked under the key of `owner` where that is not the profile itself."""
         self.last += 1
         packed = msgspec.msgpack.encode([profile, reason, at_ms, codec.encode_input(told), attempts])
-        self._batch.put("dead", keys.number_key(self.last), codec.seal(packed), profile)
+        self._batch.put("dead", keys.number_key(self.last), codec.seal(packed), owner or profile)
+        if isinstance(told, Rejected) and self.last % _TRIMMED_EVERY == 0:
+            self._trim(at_ms)
 
     def all(self) -> list[DeadLetter]:
         """The newest ones, newest first, at most `LISTED_MAX`."""
         return [_read(key, record) for key, record in reversed(self._batch.rows("dead", b""))][:LISTED_MAX]
 
-    def take(self, number: int) -> DeadLetter:
-        """Remove one; NotFound where there is none."""
+    def get(self, number: int) -> DeadLetter:
+        """One of them; NotFound where there is none."""
         key = keys.number_key(number)
         record = self._batch.get("dead", key)
         if record is None:
             raise NotFound(f"there is no dead letter {number}", "id")
-        self._batch.put("dead", key, None)
         return _read(key, record)
+
+    def take(self, number: int) -> DeadLetter:
+        """Remove one; NotFound where there is none."""
+        letter = self.get(number)
+        self._batch.put("dead", keys.number_key(number), None)
+        return letter
+
+    def _trim(self, now_ms: int) -> None:
+        """Let rejected items go that are too old or too many; what failed by our fault stays."""
+        rejected = [
+            letter
+            for key, record in reversed(self._batch.rows("dead", b""))
+            if isinstance((letter := _read(key, record)).told, Rejected)
+        ]
+        for place, letter in enumerate(rejected):
+            if place >= REJECTED_MAX or letter.at_ms < now_ms - REJECTED_KEPT_MS:
+                self._batch.put("dead", keys.number_key(letter.number), None)
+
+
+def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
+    """Keep a rejected item. Only somebody who lives here has a key here; for all others stands one of the shard's."""
+    lives_here = not shard.residence.is_away(profile) and isinstance(shard.record(profile), Profile)
+    owner = profile if lives_here else seeds.profile_id(shard.catalog.id_key, "rejected", "")
+    shard.dead.put(profile, told, reason, shard.clock.now_ms(), owner=owner)
 
 
 def retry(shard: Shard, number: int) -> str:
     """Tell a dead letter again; `accepted`, `failed` (set aside anew), or `waiting` where its profile is on its way.
     NotFound where there is none."""
+    if isinstance(shard.dead.get(number).told, Rejected):
+        raise InvalidInput("is no event, so no profile can be told it", "id")
     letter, newest = shard.dead.take(number), shard.dead.last
     seen_key = once.key_of(letter.told)
     if seen_key is not None:  # it was remembered as seen when it failed
@@ -72,7 +106,7 @@ def retry(shard: Shard, number: int) -> str:
     failed = shard.dead.last > newest
     if waits or failed:
         reason = shard.dead.take(shard.dead.last).reason if failed else letter.reason
-        shard.dead.put(letter.profile, letter.told, reason, shard.clock.now_ms(), letter.attempts + 1)
+        shard.dead.put(letter.profile, letter.told, reason, shard.clock.now_ms(), attempts=letter.attempts + 1)
     return "failed" if failed else "waiting" if waits else "accepted"
 
 

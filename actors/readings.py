@@ -25,7 +25,7 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
-        return [_letter(shard, letter) for letter in shard.dead.all()]
+        return [letter(shard, each) for each in shard.dead.all()]
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -54,15 +54,16 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     raise InvalidInput(f"there is no reading {what}")
 
 
-def _letter(shard: Shard, letter: DeadLetter) -> dict[str, Any]:
+def letter(shard: Shard, found: DeadLetter) -> dict[str, Any]:
+    """A dead letter as plain data."""
     return {
-        "id": f"{shard.number}-{letter.number}",
-        "at": letter.at_ms,
-        "profileId": letter.profile,
-        "kind": type(letter.told).__name__,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "input": export.plain(letter.told),
+        "id": f"{shard.number}-{found.number}",
+        "at": found.at_ms,
+        "profileId": found.profile,
+        "kind": type(found.told).__name__,
+        "reason": found.reason,
+        "attempts": found.attempts,
+        "input": export.plain(found.told),
     }
 
 

@@ -16,7 +16,7 @@ import msgspec
 from actors.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.wire import OVERLOADED_RETRY_MS, FrameClient
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
-from engine.inputs import AnyInput, Event
+from engine.inputs import AnyInput, Event, Rejected
 
 _HOPS_MAX = 8
 _ATTEMPTS = 40
@@ -110,6 +110,13 @@ class Router:
     async def at_shard(self, number: int, argument: Any, op: str) -> Any:
         """Something that one shard does by itself."""
         return _decode(await self._call(self._paths[number], op, _encode(argument)))
+
+    async def set_aside(self, items: Sequence[tuple[str, Rejected, str]]) -> None:
+        """Keep rejected items, each with its reason, at the shard that their profile would be at."""
+        lanes: list[list[tuple[str, Rejected, str]]] = [[] for _ in self._paths]
+        for item in items:
+            lanes[shard_of(item[0], len(self._paths))].append(item)
+        await asyncio.gather(*(self._ask(lane[0][0], "set_aside", lane) for lane in lanes if lane))
 
     @property
     def shards(self) -> int:

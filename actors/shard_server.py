@@ -19,13 +19,13 @@ from actors.courier import Courier
 from actors.fence import Fence
 from actors.intake import Finish, Intake, Mail
 from actors.passing import Passing
-from actors.readings import read
+from actors.readings import letter, read
 from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
 from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
 from engine.errors import NotReady, SegueError
-from engine.inputs import AnyInput
+from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
 
 _TIMERS_IN_A_GROUP = 200
@@ -37,6 +37,7 @@ _OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refus
 
 _encode = msgspec.msgpack.Encoder().encode
 _from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
+_rejected = msgspec.msgpack.Decoder(list[tuple[str, Rejected, str]])
 _staged = msgspec.msgpack.Decoder(list[tuple[str, AnyInput, int]])
 _span = msgspec.msgpack.Decoder(Span)
 _rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
@@ -191,6 +192,12 @@ class ShardServer:
             return []  # a barrier is down
         if op == "retry":
             return {"status": dead_letters.retry(shard, msgspec.msgpack.decode(payload))}
+        if op == "letter":
+            return letter(shard, shard.dead.get(msgspec.msgpack.decode(payload)))
+        if op == "set_aside":
+            for profile, told, reason in _rejected.decode(payload):
+                dead_letters.set_aside(shard, profile, told, reason)
+            return None
         if op == "discard":
             shard.dead.take(msgspec.msgpack.decode(payload))
             return {"status": "discarded"}

@@ -137,6 +137,18 @@ class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     places: tuple[str, ...] = ()
 
 
+class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
+    """An item of a batch that is no event: `text` is what came, cut where it is too long. Nobody is told this; it is
+    only kept."""
+
+    text: str
+    field: str = ""
+    source: str = ""
+    channel: str = ""
+    received_at_ms: int = 0
+    is_cut: bool = False
+
+
 AnyInput = (
     Event
     | TimersDue
@@ -151,6 +163,7 @@ AnyInput = (
     | Released
     | Claim
     | Erase
+    | Rejected
 )
 
 IDS_ONLY = (Absorb, HandedOver, Released, Claim, Erase)  # these say nothing of a person that could be read

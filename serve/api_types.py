@@ -74,6 +74,12 @@ class DeadLetters(BaseModel):
     deadLetters: list[dict[str, Any]]
 
 
+class Correction(BaseModel):
+    """What a rejected item should have been."""
+
+    event: dict[str, Any] | None = None
+
+
 class DeadLetterOutcome(BaseModel):
     """`accepted`, `failed` (it stays), `waiting` (it stays: its profile is on its way to another one), `discarded`."""
 

@@ -90,11 +90,12 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The good events, the index in the batch of each, and the others with their reasons."""
+    """The good events, the index in the batch of each, the others with their reasons, and all items as they came."""
 
     events: list[Event] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    items: list[msgspec.Raw] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def parse_body(
     arrival = _Arrival(source, channel, received_at_ms, imported)
     if path_kind is None:
         return _parse_batch(raw, arrival)
-    return Parsed([_parse_event(raw, path_kind, arrival)], [0])
+    return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
 
 
 def write_key_of(raw: bytes) -> str | None:
@@ -136,7 +137,7 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
     arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
-    parsed = Parsed()
+    parsed = Parsed(items=sent.batch)
     for index, item in enumerate(sent.batch):
         try:
             parsed.events.append(_parse_event(item, None, arrival))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +20,9 @@ _PATH = "/v1/dead-letters"
 
 def dead_letters(
     retry: Annotated[str, typer.Option("--retry", metavar="ID", help="Tell this one again; `all` for each.")] = "",
+    event: Annotated[
+        Path | None, typer.Option("--event", metavar="FILE", help="What a rejected item should have been, as JSON.")
+    ] = None,
     discard: Annotated[str, typer.Option("--discard", metavar="ID", help="Throw this one away.")] = "",
     url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
 ) -> None:
@@ -27,6 +32,9 @@ def dead_letters(
         raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     if retry and discard:
         raise UsageError("cannot be used with --discard", "--retry")
+    if event and retry in ("", "all"):
+        raise UsageError("needs --retry with the id of one letter", "--event")
+    correction = {} if event is None else {"event": _read(event)}
     console, client = Console(highlight=False), EngineClient(url, key)
     try:
         if discard:
@@ -36,11 +44,20 @@ def dead_letters(
         letters = client.get(_PATH, limit=1_000)["deadLetters"]
         if retry:
             for name in [letter["id"] for letter in letters] if retry == "all" else [retry]:
-                console.print(f"{name}: {client.post(f'{_PATH}/{name}/retry', {})['status']}")
+                console.print(f"{name}: {client.post(f'{_PATH}/{name}/retry', correction)['status']}")
             return
         console.print(_table(letters) if letters else "no dead letters")
     finally:
         client.close()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "--event") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UsageError(f"{file} holds no JSON object: {error}", "--event") from None
 
 
 def _table(letters: list[dict[str, object]]) -> Table:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 
 from engine import reading
 from engine.errors import InvalidInput
-from serve.api_types import DeadLetterOutcome, DeadLetters
+from serve import rejected
+from serve.api_types import Correction, DeadLetterOutcome, DeadLetters
 from serve.gateway import ServerGateway
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
@@ -23,9 +24,20 @@ async def listed(gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_
 
 
 @router.post("/{letter}/retry", response_model=DeadLetterOutcome)
-async def retry(letter: str, gateway: ServerGateway) -> Any:
-    """Tell it again, now. One that fails again stays, under a new id, with one attempt more."""
-    return await gateway.router.at_shard(*_parts(letter, gateway), "retry")
+async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
+    """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
+
+    A rejected item is taken as it came, or as `event` corrects it; InvalidInput where that is no event either.
+    """
+    place, event = _parts(letter, gateway), correction.event if correction else None
+    found = await gateway.router.at_shard(*place, "letter")
+    if found["kind"] != "Rejected":
+        if event is not None:
+            raise InvalidInput("only a rejected item can be corrected", "event")
+        return await gateway.router.at_shard(*place, "retry")
+    await rejected.take(gateway, found["input"], event)
+    await gateway.router.at_shard(*place, "discard")
+    return {"status": "accepted"}
 
 
 @router.delete("/{letter}", response_model=DeadLetterOutcome)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import InvalidInput, Overloaded
-from engine.identity import claims
 from engine.inputs import Event
 from engine.shedding import is_sheddable
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
+from serve.rejected import homes, letters
 from serve.segment_format import Parsed, Rejection, parse_body
 
 KIND_OF_PATH = {
@@ -29,55 +29,43 @@ _OK = ok({"success": True})
 
 async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
-    principal = gateway.principal(request.headers, request.body)
+    principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
     parsed = parse_body(
         request.body,
         KIND_OF_PATH[request.path],
         source=principal.source,
         channel=gateway.catalog.sources.get(principal.source, ""),
-        received_at_ms=await gateway.now_ms(),
+        received_at_ms=now_ms,
     )
-    pairs, rejected = _homes(gateway, parsed)
+    pairs, rejected = homes(gateway, parsed)
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
     for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
         if status.startswith("rejected:"):
             rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
-    return _answer(gateway, rejected)
+    return await _answer(gateway, parsed, rejected, principal.source, now_ms)
 
 
 async def import_history(gateway: Gateway, request: Request) -> Response:
     """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
     happens now."""
-    principal = gateway.server(request.headers)
+    principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
     parsed = parse_body(
         request.body,
         None,
         source=principal.source,
         channel=gateway.catalog.sources.get(principal.source, ""),
-        received_at_ms=await gateway.now_ms(),
+        received_at_ms=now_ms,
         imported=True,
     )
-    pairs, rejected = _homes(gateway, parsed)
+    pairs, rejected = homes(gateway, parsed)
     _shed(gateway, request, pairs)
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
         await gateway.router.ingest([pair for _, pair in pairs])
-    return _answer(gateway, rejected)
-
-
-def _homes(gateway: Gateway, parsed: Parsed) -> tuple[list[tuple[int, tuple[str, Event]]], list[Rejection]]:
-    """Which profile each event is for; one that names nobody that can be known is rejected."""
-    pairs, rejected = [], list(parsed.rejected)
-    for index, event in zip(parsed.indexes, parsed.events, strict=True):
-        home = claims.home(gateway.catalog, event)
-        if home is None:
-            rejected.append(Rejection(index, "userId", "names nobody that can be known"))
-        else:
-            pairs.append((index, (home, event)))
-    return pairs, rejected
+    return await _answer(gateway, parsed, rejected, principal.source, now_ms)
 
 
 def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:
@@ -86,11 +74,15 @@ def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, 
         raise Overloaded
 
 
-def _answer(gateway: Gateway, rejected: list[Rejection]) -> Response:
+async def _answer(
+    gateway: Gateway, parsed: Parsed, rejected: list[Rejection], source: str, received_at_ms: int
+) -> Response:
+    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer."""
     if not rejected:
         return _OK
     gateway.rejected += len(rejected)
     rejected.sort(key=lambda item: item.index)
+    await gateway.router.set_aside(letters(gateway, parsed, rejected, source, received_at_ms))
     named: list[dict[str, Any]] = [
         {"index": item.index, "field": item.field, "message": item.message} for item in rejected
     ]

@@ -174,7 +174,7 @@ HISTORY = st.lists(st.tuples(WHO, WHAT, PAUSE), min_size=1, max_size=14)
 
 @settings(max_examples=150, deadline=None)
 @given(HISTORY, st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(2, 5))
-def test_any_history_comes_to_the_same(history: list[tuple[Any, Any, int]], sizes: list[int], shards: int):
+def test_invariant_9_any_history_comes_to_the_same(history: list[tuple[Any, Any, int]], sizes: list[int], shards: int):
     events, at_ms = [], START_MS
     for number, (who, what, pause_ms) in enumerate(history):
         at_ms += pause_ms

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from support.world import HOUR, YES_TO_MAIL, Customer, World, action, cart_journey, document
 
+from actors import dead_letters
 from actors.store import RocksStore
 from actors.vault import FileVault
 from actors.verify_replay import differences
 from engine import codec
 from engine.errors import Moved, NotFound, NotReady
-from engine.inputs import Erase, Event
+from engine.inputs import Erase, Event, Rejected
 from engine.profile import Profile
 from engine.seeds import profile_id
 
@@ -118,6 +119,21 @@ def test_invariant_10_erased_is_erased(world: World, tmp_path: Path):
                     unreadable += 1
         store.close()
         assert unreadable or number != world.engine.number_of(old_id)
+
+
+def test_a_rejected_item_about_somebody_goes_with_them_and_any_other_is_not_plain_on_disk(world: World, tmp_path: Path):
+    ada = lives(world)
+    stranger = place_of(world, "user_id", "nobody-yet")
+    for name, text in ((ada.id, f"{SECRET} has no time"), (stranger, "a stranger's secret")):
+        shard = world.engine.shard(name)
+        dead_letters.set_aside(shard, name, Rejected(text=text), "is no time")
+        shard.commit()
+    kept = [letter for each in world.engine.windows for letter in each.shard.dead.all()]
+    assert sorted(letter.told.text for letter in kept) == [f"{SECRET} has no time", "a stranger's secret"]  # type: ignore[union-attr]
+    erase(world, ada)
+    (left,) = (letter for each in world.engine.windows for letter in each.shard.dead.all())
+    assert left.profile == stranger
+    assert raw_files(tmp_path, "a stranger's secret", SECRET) == []
 
 
 def test_others_stay_and_nothing_more_is_sent_to_the_erased(world: World):

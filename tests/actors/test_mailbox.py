@@ -30,7 +30,9 @@ from engine.seeds import profile_id
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=60), st.integers(1, 7), st.integers(1, 4), st.data())
-def test_a_profiles_inputs_leave_once_and_in_the_order_in_which_they_came(arrivals, group_max, of_one_max, data):
+def test_invariant_2_a_profiles_inputs_leave_once_and_in_the_order_in_which_they_came(
+    arrivals, group_max, of_one_max, data
+):
     mailboxes: Mailboxes[tuple[str, int]] = Mailboxes(group_max=group_max, of_one_max=of_one_max)
     left: defaultdict[str, list[int]] = defaultdict(list)
 

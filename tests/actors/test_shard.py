@@ -17,8 +17,8 @@ from actors.shard import Shard
 from actors.store import RocksStore, Store
 from actors.windows import WINDOW_MS
 from engine import audit, codec
-from engine.errors import NotFound
-from engine.inputs import Authorise, Event
+from engine.errors import InvalidInput, NotFound
+from engine.inputs import Authorise, Event, Rejected
 from engine.profile import Profile
 from engine.turn import handle
 
@@ -142,6 +142,26 @@ def test_a_dead_letter_that_fails_again_stays_with_one_attempt_more(monkeypatch:
     assert everything(world) == before, "once it has counted, it is a repeat"
 
 
+def test_rejected_items_are_kept_in_bounds_and_what_failed_by_our_fault_is_not_counted_among_them(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(dead_letters, "REJECTED_MAX", 3)
+    monkeypatch.setattr(dead_letters, "_TRIMMED_EVERY", 1)
+    world = World()
+    one, ada = world.engine.windows[0].shard, world.customer(ADA).id
+    one.dead.put(ada, Event(kind="track", name="Bad", at_ms=1, received_at_ms=1), "our fault", 1)
+    for number in range(6):
+        dead_letters.set_aside(one, ada, Rejected(text=str(number)), "is no event")
+    assert [letter.reason for letter in one.dead.all()] == ["is no event"] * 3 + ["our fault"]
+    assert [letter.told.text for letter in one.dead.all()[:3]] == ["5", "4", "3"]  # type: ignore[union-attr]
+    with pytest.raises(InvalidInput, match="is no event"):
+        dead_letters.retry(one, one.dead.last)
+    assert len(one.dead.all()) == 4
+    world.advance(days=31)
+    dead_letters.set_aside(one, ada, Rejected(text="new"), "is no event")
+    assert [letter.reason for letter in one.dead.all()] == ["is no event", "our fault"]
+
+
 def test_a_send_whose_authorisation_fails_is_set_aside_once_and_the_drain_ends(monkeypatch: pytest.MonkeyPatch):
     def broken(profile: Any, told: Any, catalog: Any, now_ms: int) -> Any:
         if isinstance(told, Authorise):
@@ -157,7 +177,7 @@ def test_a_send_whose_authorisation_fails_is_set_aside_once_and_the_drain_ends(m
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_repeats_change_nothing(shards: int):
+def test_invariant_3_repeats_change_nothing(shards: int):
     world = World(shards=shards)
     ada = world.customer(ADA, consents=YES)
     visitor = world.customer(anonymous="laptop")

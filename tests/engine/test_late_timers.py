@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.faulty_store import FaultyStore, Fuse
 from support.world import HOUR, MINUTE, YES_TO_MAIL, Customer, World, action, cart_journey, document
 
 from actors.clock import ReplayClock
+from actors.local import LocalEngine
 from actors.shard import Shard
 from engine.errors import CatalogError
 from engine.profile import Profile
@@ -46,6 +50,35 @@ def _sleep_until(shard: Shard, at_ms: int) -> None:
     """Nobody fires anything meanwhile."""
     assert isinstance(shard.clock, ReplayClock)
     shard.clock.move_to(at_ms)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    carts=st.lists(st.integers(0, 40), min_size=1, max_size=6),
+    moments=st.lists(st.tuples(st.integers(1, 90), st.booleans()), min_size=1, max_size=8),
+)
+def test_invariant_7_a_timer_fires_once_never_early_and_after_a_recovery(
+    carts: list[int], moments: list[tuple[int, bool]]
+):
+    """Minutes at which carts are filled, steps of the clock in minutes, and whether everything dies after each."""
+    stores: list[Any] = [FaultyStore()]
+    world = World(waiting("fire"), stores=stores)
+    start_ms = world.now_ms
+    ada = world.customer("ada@example.com", consents=YES_TO_MAIL)
+    world.engine.stage(
+        ada.event("Product Added", at_ms=start_ms + minute * MINUTE, cart_id=str(number))
+        for number, minute in enumerate(carts)
+    )
+    world.engine.windows[0].shard.commit()
+    for minutes, dies in [*moments, (180, False)]:
+        world.advance(minutes=minutes)
+        if dies:
+            stores = [stores[0].survivor(Fuse(), kept=0)]
+            world.engine = LocalEngine(world.catalog, stores=stores)
+    fired = [(entry.at_ms, entry.run) for entry in ada.timeline if entry.kind == "timer" and entry.outcome == "fired"]
+    assert len({run for _, run in fired}) == len(fired), "one fired twice"
+    due = sorted(start_ms + minute * MINUTE + HOUR for minute in carts)
+    assert sorted(at_ms for at_ms, _ in fired) == due, "the last step of the clock is longer than any wait"
 
 
 DONE, LATE, COALESCED = ("completed", "end"), ("exited", "timer.late"), ("exited", "timer.coalesced")

@@ -237,6 +237,11 @@ class Engine:
         entries: list[dict[str, Any]] = self.read(profile_path(namespace, value) + "/timeline?limit=10000")["entries"]
         return entries
 
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What was set aside, the newest first."""
+        letters: list[dict[str, Any]] = self.read("/v1/dead-letters?limit=1000")["deadLetters"]
+        return letters
+
     def sends(self, user: str) -> list[tuple[str, str]]:
         """(outcome, reason) of all that was to be sent to a user; open ones are `decided`, sent ones need no reason."""
         last = {

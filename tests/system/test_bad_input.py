@@ -128,7 +128,7 @@ def test_bad_input_is_named(
     assert _plain(shop, "POST", "/v1/track", WEB, json.dumps(GOOD).encode()).status_code == 200
 
 
-def test_the_good_part_of_a_batch_is_kept_and_the_bad_part_is_named(shop: Engine):
+def test_invariant_11_the_good_part_of_a_batch_is_kept_and_the_bad_part_is_named_and_set_aside(shop: Engine):
     def event(name: str, **more: Any) -> dict[str, Any]:
         return {"type": "track", "userId": "half-good", "event": name, "messageId": f"half-{name}"} | more
 
@@ -149,6 +149,17 @@ def test_the_good_part_of_a_batch_is_kept_and_the_bad_part_is_named(shop: Engine
     assert all(item["message"] for item in answer.json()["rejected"])
     assert [entry["summary"] for entry in shop.timeline("user_id", "half-good")] == ["first", "last"]
     assert shop.status()["events"]["rejected"] == rejected + 5
+    letters = [row for row in shop.dead_letters() if row["kind"] == "Rejected"][:5]
+    kept = {row["input"]["text"][:60]: (row["input"]["field"], row["reason"]) for row in letters}
+    assert sorted(kept.values()) == sorted((item["field"], item["message"]) for item in answer.json()["rejected"])
+    assert {row["input"]["is_cut"] for row in letters if "large" in row["input"]["text"][:100]} == {True}
+    (timeless,) = (row for row in letters if "timeless" in row["input"]["text"])
+    retry = f"/v1/dead-letters/{timeless['id']}/retry"
+    refused = shop.server.post(retry)
+    assert (refused.status_code, refused.json()["field"]) == (400, "event.timestamp")
+    assert shop.server.post(retry, json={"event": event("timeless")}).json() == {"status": "accepted"}
+    assert [entry["summary"] for entry in shop.timeline("user_id", "half-good")] == ["first", "last", "timeless"]
+    assert shop.server.post(retry).status_code == 404
 
 
 def test_a_batch_of_which_every_item_is_bad_is_answered_with_all_of_them(shop: Engine):

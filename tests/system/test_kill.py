@@ -54,7 +54,7 @@ def test_each_part_was_killed_under_load_and_came_back(report: Report):
     assert report.traffic.refusals, "no client noticed anything, so nothing was killed under load"
 
 
-def test_the_books_balance(report: Report):
+def test_invariant_1_what_was_acknowledged_is_there_after_kill_9_and_the_books_balance(report: Report):
     assert report.imbalances == []
 
 

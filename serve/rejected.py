@@ -1,0 +1,86 @@
+"""Items of a batch that are no event: kept as dead letters with their reason, and taken once they are corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from engine.errors import InvalidInput
+from engine.identifiers import canonical
+from engine.identity import claims
+from engine.inputs import Event, Rejected
+from engine.seeds import profile_id
+from serve.gateway import Gateway
+from serve.segment_format import EVENT_BYTES_MAX, Parsed, Rejection, parse_body
+
+_NAMES = (("user_id", "userId"), ("anonymous_id", "anonymousId"))
+_any = msgspec.json.Decoder()
+
+
+def letters(
+    gateway: Gateway, parsed: Parsed, rejected: Iterable[Rejection], source: str, received_at_ms: int
+) -> list[tuple[str, Rejected, str]]:
+    """Each rejected item with the profile that it seems to be for, and why it was not taken."""
+    channel = gateway.catalog.sources.get(source, "")
+    found = []
+    for item in rejected:
+        raw = bytes(parsed.items[item.index])
+        text = raw[:EVENT_BYTES_MAX].decode("utf-8", "replace")
+        is_cut = len(raw) > EVENT_BYTES_MAX
+        told = Rejected(
+            text=text, field=item.field, source=source, channel=channel, received_at_ms=received_at_ms, is_cut=is_cut
+        )
+        found.append((_home(gateway, raw), told, item.message))
+    return found
+
+
+async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | None) -> None:
+    """Take an item as it came, or as it is corrected, at the time at which it came; InvalidInput where it is no event
+    still."""
+    if event is None and item["is_cut"]:
+        raise InvalidInput(f"was longer than {EVENT_BYTES_MAX} bytes and is not kept whole: correct it", "event")
+    text = item["text"].encode() if event is None else msgspec.json.encode(event)
+    parsed = parse_body(
+        b'{"batch":[' + text + b"]}",
+        None,
+        source=item["source"],
+        channel=item["channel"],
+        received_at_ms=item["received_at_ms"],
+    )
+    pairs, rejections = homes(gateway, parsed)
+    if not rejections:
+        (status,) = await gateway.router.ingest([pair for _, pair in pairs])
+        if not status.startswith("rejected:"):
+            return
+        rejections = [Rejection(0, "", status.removeprefix("rejected:"))]
+    raise InvalidInput(rejections[0].message, f"event.{rejections[0].field}".rstrip("."))
+
+
+def homes(gateway: Gateway, parsed: Parsed) -> tuple[list[tuple[int, tuple[str, Event]]], list[Rejection]]:
+    """Which profile each event is for; one that names nobody that can be known is rejected."""
+    pairs, rejected = [], list(parsed.rejected)
+    for index, event in zip(parsed.indexes, parsed.events, strict=True):
+        home = claims.home(gateway.catalog, event)
+        if home is None:
+            rejected.append(Rejection(index, "userId", "names nobody that can be known"))
+        else:
+            pairs.append((index, (home, event)))
+    return pairs, rejected
+
+
+def _home(gateway: Gateway, raw: bytes) -> str:
+    """Who an item is about, as far as can be told: it must be found when this person is erased."""
+    try:
+        item = _any.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        item = None
+    for namespace, name in _NAMES:
+        value = item.get(name) if isinstance(item, dict) else None
+        try:
+            if isinstance(value, str | int) and value:
+                return profile_id(gateway.catalog.id_key, namespace, canonical(namespace, value))
+        except InvalidInput:
+            continue
+    return profile_id(gateway.catalog.id_key, "rejected", "")
