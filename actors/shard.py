@@ -137,7 +137,7 @@ class Shard:
 
     def close(self) -> None:
         """Commit what is left and release the store."""
-        self.commit()
+        self.commit(final=True)
         self.batch.close()
 
     # -- turns
@@ -246,8 +246,9 @@ class Shard:
             return None
         return {**done.value["message"], "profile": entry.profile}
 
-    def commit(self, *, sync: bool = True) -> None:
-        """Write everything since the last commit in one batch; with `sync`, survive a power cut too."""
+    def commit(self, *, sync: bool = True, final: bool = False) -> None:
+        """Write everything since the last commit in one batch; with `sync`, survive a power cut too. What only repeats
+        alone have changed (a count) waits for another write, or for the `final` one."""
         for profile_id in self._dirty:
             record = self.cache.get(profile_id)
             assert record is not None, "what was changed is in memory"
@@ -255,10 +256,10 @@ class Shard:
             owner = profile_id if isinstance(record, Profile) else ""
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
-        if self.batch:
+        if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
-            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
-            self.batch.put_changed(facts | {"outbox": self.outbox.waiting})
+            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last}
+            self.batch.put_changed(facts | {"timers": len(self.timers), "outbox": self.outbox.waiting})
             self.batch.commit()
         if sync:
             self.sync()
@@ -302,7 +303,7 @@ class Shard:
         """All committed records of a family."""
         return list(self.batch.committed(family))
 
-    # -- the inside of a turn
+    # -- inside a turn
 
     def _load(self, profile_id: str) -> Record | None:
         raw = self.batch.get("state", keys.profile_key(profile_id))
@@ -375,8 +376,7 @@ class Shard:
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
         if isinstance(told, Absorb | Claim) and not erasure.is_erased(profile_id, tombstone):
             self._journal(profile_id, told, now_ms)
-        value = self._act(stand_in, asked)
-        current = self.cache.get(profile_id)
+        value, current = self._act(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)
         current.message_seq = stand_in.message_seq
         return Done("accepted", value)

@@ -82,7 +82,7 @@ class ShardServer:
             while not self._closing:
                 await self._wait_for_work()
                 await self._one_group()
-            self.shard.commit()
+            self.shard.commit(final=True)
         finally:
             self._removals.close()
             self._passing.close()

@@ -44,6 +44,7 @@ def serve_flags(folder: str = "/tmp/haproxy-serve") -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",  # on a busy machine five seconds are too few to start in
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
@@ -109,6 +110,7 @@ class EngineProcess:
 
         from actors import cluster
 
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
         if ray.is_initialized():
             # while Serve ends its controller, Ray prints that as a fault
             with contextlib.redirect_stdout(io.StringIO()):
@@ -118,6 +120,7 @@ class EngineProcess:
                     for actor in self._actors:
                         ray.kill(actor)
                 ray.shutdown()
+        orphans.end(self.data.path)  # an HAProxy that still waits for its last connections, say
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
 

@@ -2,20 +2,27 @@
 
 Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
 reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. It also
-binds the metrics and stats ports on all interfaces; here they listen on loopback.
+binds the metrics and stats ports on all interfaces; here they listen on loopback. And where Serve gives up the actor
+that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the ports, so the next one never comes up;
+here the next one ends it first.
 
 Started by path in an interpreter of its own for each HAProxy, so it imports the standard library alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import signal
 import sys
+import time
 from pathlib import Path
 
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
+
+_ROUNDS, _ROUND_S = 50, 0.05
 
 _BODY = (
     '{"type":"about:blank","title":"Service Unavailable","status":503,"code":"not_ready",'
@@ -47,10 +54,32 @@ def write_binary(folder: Path) -> Path:
     return path
 
 
+def end_former(config: Path) -> None:
+    """SIGKILL for an HAProxy that runs with this very file; nobody else's has that name."""
+    for _ in range(_ROUNDS):
+        found = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _runs_with(entry, config)]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_ROUND_S)
+
+
+def _runs_with(process: Path, config: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        return int(process.name) != os.getpid() and str(config).encode() in words
+    except OSError:  # it has just ended
+        return False
+
+
 def main(arguments: list[str]) -> None:
     """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments."""
     if "-f" in arguments:
         path = Path(arguments[arguments.index("-f") + 1])
+        if "-sf" not in arguments:  # it takes over from nobody
+            end_former(path)
         config = path.read_text("utf-8")
         path.write_text(corrected(config), "utf-8")
         for error_file in _ERROR_FILE_PATH.findall(config):

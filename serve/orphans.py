@@ -41,7 +41,7 @@ def forget(data: Path, folder: str) -> None:
 
 
 def end(data: Path) -> int:
-    """SIGKILL for all that a killed engine has left, whose data directory the caller holds; returns how many ended."""
+    """SIGKILL for all that an engine has left, whose data directory the caller holds; returns how many ended."""
     try:
         folder = json.loads((data / RUN_FILE).read_text())["folder"]
     except FileNotFoundError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,6 +54,21 @@ def test_the_template_of_the_ray_that_is_installed_has_what_is_corrected(templat
     assert filled.count("status 404") == 1 and "status 404" not in corrected
     assert corrected.count("bind 127.0.0.1:") == 2
     assert "errorfile 503 {{ config.error_file_path }}" in template
+
+
+def test_a_former_haproxy_with_the_same_file_is_ended_and_no_other(tmp_path: Path):
+    former = [
+        subprocess.Popen([sys.executable, "-c", "input()", "-db", "-f", tmp_path / name], stdin=subprocess.PIPE)
+        for name in ("ours.cfg", "theirs.cfg")
+    ]
+    try:
+        front_door.end_former(tmp_path / "ours.cfg")
+        assert former[0].wait(10) == -signal.SIGKILL
+        assert former[1].poll() is None
+    finally:
+        for process in former:
+            process.kill()
+            process.communicate()
 
 
 def test_the_binary_corrects_the_file_and_is_haproxy(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,27 @@ def test_a_process_that_hangs_is_killed_and_replaced(engine: Engine, who: str):
     engine.identify(user, email=f"{user}@shop.example")
     engine.track("Letter Wanted", {"number": 1}, userId=user)
     eventually_equal(lambda: engine.sends(user), [("sent", "")], 60)
+
+
+def test_after_a_kill_of_the_front_process_the_next_start_ends_its_own_orphans_and_no_others(
+    engine: Engine, shop: Engine
+):
+    _sent_until_taken(engine, [_event(number) for number in range(200)])
+    others, own = _lasting(shop.family), psutil.Process(engine.family[0].pid).children(recursive=True)
+    assert len(others) >= 7
+    os.kill(engine.family[0].pid, signal.SIGKILL)
+    engine._process.wait()  # type: ignore[union-attr]
+    assert any(process.is_running() for process in own)
+    with socket.socket() as probe, pytest.raises(OSError):
+        probe.bind(("127.0.0.1", engine.port))  # its HAProxy lives on
+    engine.start()  # what answers first may still be the orphans
+    eventually(
+        lambda: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in own), 60
+    )
+    eventually_equal(lambda: _readyz(engine), 200, 90)
+    assert all(process.is_running() for process in others)
+    assert _readyz(shop) == 200
+    assert _ids(engine) == sorted(f"s-{number}" for number in range(200))
+    code, _, left = engine.stop()
+    assert (code, left) == (0, [])
+    assert not (engine.data / "run.json").exists()
