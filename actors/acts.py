@@ -105,7 +105,8 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
     for family in ("history", "audit"):
         for key, _ in shard.records(family, profile.id):
             shard.batch.put(family, prefix + key, None)
-    tombstone = Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq)
+    place = effect.to, shard.clock.now_ms(), profile.message_seq
+    tombstone = buried.pointed(*place) if isinstance(buried, Tombstone) else Tombstone(*place)
     shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)
 

@@ -105,7 +105,9 @@ class Replica:
                 self.history |= dict(effect.history)
                 self.audit |= dict(effect.audit)
             elif isinstance(effect, effects.Bury):
-                self.record = Tombstone(effect.to, now_ms, profile.message_seq)
+                place = effect.to, now_ms, profile.message_seq
+                was = self.record
+                self.record = was.pointed(*place) if isinstance(was, Tombstone) else Tombstone(*place)
                 self.history, self.audit = {}, {}
 
 

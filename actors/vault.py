@@ -87,7 +87,7 @@ class FileVault:
         self._wrap = AESGCM(engine_key)
         self._files: dict[int, int] = {}
         self._ciphers: OrderedDict[bytes, AESGCM] = OrderedDict()
-        self._nonces = b""
+        self._nonces: list[bytes] = []
         self._next = self._made = 0
         if number is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,8 +114,9 @@ class FileVault:
     def lock(self, place: bytes, record: bytes) -> bytes:
         """A plain record under a key."""
         if not self._nonces:
-            self._nonces = os.urandom(_NONCE_BYTES * _NONCES_AT_ONCE)
-        nonce, self._nonces = self._nonces[:_NONCE_BYTES], self._nonces[_NONCE_BYTES:]
+            fresh = os.urandom(_NONCE_BYTES * _NONCES_AT_ONCE)
+            self._nonces = [fresh[start : start + _NONCE_BYTES] for start in range(0, len(fresh), _NONCE_BYTES)]
+        nonce = self._nonces.pop()
         return _LOCKED + place + nonce + self._cipher(place).encrypt(nonce, record, None)
 
     def unlock(self, record: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The bytes of a profile, an entry, an input: canonical and versioned.
 
-A record is one byte of schema version, one of key id (0: plain), then LZ4 of msgpack with sorted keys, so that equal
-profiles are equal bytes on any shard.
+A record is one byte of schema version, one that says how the rest is kept (0: LZ4, 2: as it is, for what is short; 1 is
+the vault's), then msgpack with sorted keys, so that equal profiles are equal bytes on any shard.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from engine.profile import Profile, Tombstone
 from engine.recent import Happened, Recent, encoder
 
 VERSION = 2  # 1 kept every event in a record of its own
-_PLAIN = 0
+_PLAIN, _SHORT = 0, 2
 _PROFILE, _TOMBSTONE = b"P", b"T"
 _HEAD = bytes([VERSION, _PLAIN])
+_SHORT_HEAD = bytes([VERSION, _SHORT])
+_SHORT_BYTES = 200  # LZ4 makes less than a tenth of so little
 
 _profile = msgspec.msgpack.Decoder(tuple[Profile, list[msgspec.Raw]])
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
@@ -27,17 +29,21 @@ _input: msgspec.msgpack.Decoder[AnyInput] = msgspec.msgpack.Decoder(AnyInput)
 
 def seal(plain: bytes) -> bytes:
     """A record that holds `plain`."""
+    if len(plain) <= _SHORT_BYTES:
+        return _SHORT_HEAD + plain
     packed: bytes = lz4.block.compress(plain)
     return _HEAD + packed
 
 
 def plain_bytes(record: bytes) -> int:
     """How long a sealed record is when it is unpacked; LZ4's block says so in front."""
-    return int.from_bytes(record[2:6], "little")
+    return len(record) - 2 if record[1] == _SHORT else int.from_bytes(record[2:6], "little")
 
 
 def unseal(record: bytes, where: str = "record") -> bytes:
     """What a record holds; Corrupt where it cannot be read."""
+    if record[:2] == _SHORT_HEAD:
+        return record[2:]
     if record[:2] != _HEAD:
         raise Corrupt(f"schema version or key of {record[:2].hex()} is not known", where)
     try:

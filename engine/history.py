@@ -25,9 +25,10 @@ from engine.recent import Happened
 from engine.turn_state import Turn
 from engine.value_tests import Where
 
-RECENT_MAX = 64
-PAGE_EVENTS = 32
+RECENT_MAX = 24
+PAGE_EVENTS = 12
 STOPS_KEPT = 64
+_LOOK_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,15 @@ def tallies_of(catalog: Catalog) -> Tallies:
     return known
 
 
+def bound(turn: Turn) -> None:
+    """At the end of a turn: see to it that not too much is recent. Now and then is enough, and what may still stop a
+    run would be looked for after every event."""
+    if len(turn.profile.history) % _LOOK_EVERY == 0:
+        spill(turn)
+
+
 def spill(turn: Turn) -> None:
-    """At the end of a turn: let a page of the oldest events go where there are too many."""
+    """Let a page of the oldest events go where there are too many."""
     profile = turn.profile
     if len(profile.history) <= RECENT_MAX:
         return

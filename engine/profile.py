@@ -182,8 +182,17 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
 
 
 class Tombstone(msgspec.Struct, array_like=True):
-    """What stands in the place of an absorbed profile, or of an identifier that points elsewhere."""
+    """What stands in the place of an absorbed profile, or of an identifier that points elsewhere.
+
+    `heir` took over what the profile held, where the pointer has moved on since: what becomes of a send that was on its
+    way then is for the heir.
+    """
 
     to: str
     at_ms: int
     message_seq: int = 0
+    heir: str = ""
+
+    def pointed(self, to: str, at_ms: int, message_seq: int) -> Tombstone:
+        """The same place when its pointer moves."""
+        return Tombstone(to, at_ms, message_seq, self.heir or self.to)

@@ -6,7 +6,7 @@ the state's bytes take it as it is. In memory a packed event is a third of an un
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import msgspec
@@ -69,6 +69,13 @@ class Recent(Sequence[Happened]):
             self._events = _happened.decode(encoder.encode(self._packed))
         return self._events
 
+    def newest(self) -> Iterator[Happened]:
+        """All of them, the newest first; only those that are asked for are unpacked."""
+        if self._events is not None:
+            yield from reversed(self._events)
+        else:
+            yield from map(_one.decode, reversed(self._packed))
+
     @property
     def packed(self) -> list[msgspec.Raw]:
         """Their packed forms."""
@@ -107,6 +114,7 @@ class _Time(Part):
     at_ms: int
 
 
+_one = msgspec.msgpack.Decoder(Happened)
 _happened = msgspec.msgpack.Decoder(list[Happened])
 _time = msgspec.msgpack.Decoder(_Time)
 

@@ -74,7 +74,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             erasure.erase(turn, told)
         case Released():
             merge.release(turn, told)
-    history.spill(turn)
+    history.bound(turn)
     caps.forget_old(profile, turn.now_ms)
     triggers.forget_ended(turn)
     return turn.effects
@@ -96,6 +96,8 @@ def handle_tombstone(
             erasure.at_tombstone(turn, tombstone, told)
         case Absorb() | Claim():
             merge.point_elsewhere(turn, tombstone, told)
+        case Settle():
+            raise Moved(tombstone.heir or tombstone.to)
         case _:
             raise Moved(tombstone.to)
     return turn.effects

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.table import Table
 
-from loadtest import bench_catalog, bench_engine, bench_http, bench_profiles
+from loadtest import bench_catalog, bench_engine, bench_http, bench_overload, bench_profiles
 from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load, Wrk
 from loadtest.bench_processes import Running, running
@@ -31,6 +31,7 @@ _CONNECTIONS = (1, 32)
 _INGEST_CONNECTIONS = 8
 _SECONDS = {1: 2, 8: 3, 32: 3}
 _ENGINE_S = 1.5
+_OVERLOAD_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Report:
 
 
 def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) -> Report:
-    """Run everything, some three minutes; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it. With
-    `is_full` a million profiles and timers instead of a tenth."""
+    """Run everything, some four minutes; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it. With
+    `is_full` a million profiles and timers instead of a tenth, and a whole minute of overload."""
     say("decide, engine only")
     figures = list(engine_figures())
     missing = () if Wrk.is_there() else (bench_http.WRK_MISSING,)
@@ -64,6 +65,9 @@ def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) ->
             ready_mb = engine.memory_mb()
             if not missing:
                 figures += http_figures(say, engine, keys, folder)
+                seconds = bench_overload.SECONDS if is_full else _OVERLOAD_S
+                say(f"ten times the load for {seconds} s")
+                figures += bench_overload.measure(engine, Wrk(engine.url, keys, folder), keys, seconds=seconds)
             figures.append(Figure("start-up to ready", engine.ready_s, "s", "empty Ray Serve", empty.ready_s))
             figures += memory_figures(ready_mb, {} if missing else engine.memory_mb(), empty_mb)
     return Report(tuple(figures), missing)

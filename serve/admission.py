@@ -8,6 +8,7 @@ only whether the process lives is never counted.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -27,24 +28,43 @@ class Line:
     bytes_max: int
 
 
-SHEDDABLE = Line(512, 16 << 20)
-LOOKED_INTO = Line(768, 24 << 20)
+# 3 MB are some hundred batches of a hundred events, about a second of work for two cores. More would wait longer and be
+# done no sooner.
+SHEDDABLE = Line(512, 3 << 20)
+LOOKED_INTO = Line(768, 4 << 20)
 NEVER_SHED = Line(1_024, 32 << 20)
+
+_REFUSE_AFTER_S = 1.0
+_REFUSED_HELD_MAX = 4_096
 
 
 class Admission:
-    """One per replica. A request that is alone is let in whatever its size."""
+    """One per replica."""
 
     def __init__(self) -> None:
         self.requests = self.bytes = 0
+        self._refused = 0
+
+    async def hold_refused(self) -> None:
+        """Let a refused batch wait for its answer, unless many do: a client that comes back at once, over and over,
+        would cost as much as one that is let in."""
+        if self._refused < _REFUSED_HELD_MAX:
+            self._refused += 1
+            try:
+                await asyncio.sleep(_REFUSE_AFTER_S)
+            finally:
+                self._refused -= 1
 
     def is_over(self, line: Line) -> bool:
         """Whether those inside are more than a line allows."""
         return self.requests > line.requests_max or (self.requests > 1 and self.bytes > line.bytes_max)
 
     def enter(self, line: Line, size: int) -> Place:
-        """A place for a request whose body has `size` bytes, as far as is known; Overloaded where there is none."""
-        if self.requests >= line.requests_max or (self.requests > 0 and self.bytes + size > line.bytes_max):
+        """A place for a request whose body has `size` bytes, as far as is known; Overloaded where there is none.
+
+        While there is any room the next one gets in, whatever its size, or large ones would never find enough.
+        """
+        if self.requests >= line.requests_max or (self.requests > 0 and self.bytes >= line.bytes_max):
             raise Overloaded(_RETRY_MS)
         return Place(self, line, size)
 
@@ -64,7 +84,7 @@ class Place:
         more, inside = size - self._size, self._admission
         if more <= 0:
             return
-        if inside.requests > 1 and inside.bytes + more > self._line.bytes_max:
+        if inside.requests > 1 and inside.bytes >= self._line.bytes_max:
             raise Overloaded(_RETRY_MS)
         inside.bytes += more
         self._size = size

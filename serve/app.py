@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 
+from actors.host import settle_garbage
 from engine.catalog.compile import compile_bytes
 from engine.errors import Overloaded
 from engine.shedding import events_kept
@@ -39,6 +40,7 @@ from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
+_YOUNG = 5_000  # a connection is a cycle, and may hold a body
 _ALIVE = Response(200, b'{"status":"alive"}')
 
 
@@ -81,6 +83,7 @@ class App:
             catalog = replace(compile_bytes(self._config.catalog), id_key=self._config.id_key)
             gateway = Gateway(self._config, catalog)
             self._opened = gateway, api.build(gateway)
+            settle_garbage(_YOUNG)
         return self._opened
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -119,6 +122,8 @@ class App:
                 # the rest of a path may name a person
                 log.exception("request_failed path=%s", "/".join(scope["path"].split("/")[:3]))
             response = Response(status, body, tuple(headers))
+            if isinstance(error, Overloaded) and scope["path"] in _BATCHES:
+                await self._admission.hold_refused()
         await respond(send, response, extra)
 
     def _line(self, scope: Scope) -> Line:

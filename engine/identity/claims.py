@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine import identifiers, seeds
 from engine.catalog.compiled import Catalog
-from engine.inputs import Absorb, AnyInput, Claim, ConsentChange, Decide, Event
+from engine.inputs import Absorb, Claim, ConsentChange, Decide, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 
@@ -42,13 +42,13 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
         if _is_blocked(turn.catalog, namespace, value):
             continue
         _link(turn, namespace, value, at_ms)
-        message = Absorb(to=turn.profile.id) if namespace in _PREFERRED else Claim(to=turn.profile.id)
-        _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), message)
+        kind = Absorb if namespace in _PREFERRED else Claim
+        _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), kind)
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id:
         # Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left
         for namespace in _PREFERRED:
             place = seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id)
-            _reach(turn, place, Absorb(to=turn.profile.id))
+            _reach(turn, place, Absorb)
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -58,14 +58,14 @@ def introduce(turn: Turn, asked: Decide) -> None:
             _link(turn, namespace, value, turn.now_ms)
 
 
-def _reach(turn: Turn, place: str, message: AnyInput) -> None:
+def _reach(turn: Turn, place: str, kind: type[Absorb | Claim]) -> None:
     profile = turn.profile
     if place == profile.id or place in profile.held:
         return
     profile.held.append(place)
-    if isinstance(message, Absorb):
+    if kind is Absorb:
         profile.absorbing.append(place)
-    turn.tell(place, message)
+    turn.tell(place, kind(to=profile.id))
 
 
 def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> None:

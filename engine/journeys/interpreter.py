@@ -87,8 +87,10 @@ def react(turn: Turn, event: Happened) -> list[Run]:
     """Resets and `wait_for`: what a new event does to the runs that are parked. Returns those that go on."""
     moving = []
     for run in turn.profile.runs:
+        if run.state != "active" or not run.due_ms:
+            continue
         journey = program(turn, run)
-        if run.state != "active" or not run.due_ms or journey is None:
+        if journey is None:
             continue
         step = journey.steps[run.position]
         if step.kind == "wait" and event.name in step.reset_on and _same_key(journey, run, event):

@@ -13,11 +13,12 @@ _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and f
 
 def enter(turn: Turn, event: Happened) -> list[Run]:
     """Start a run of every journey that `event` triggers; an event older than the lateness window starts none."""
-    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+    journeys = turn.catalog.entered_by.get(event.name)
+    if not journeys or event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         return []
     view = turn.view()
     started = []
-    for journey in turn.catalog.entered_by.get(event.name, ()):
+    for journey in journeys:
         if not journey.trigger.where(event.properties, view) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)

@@ -17,9 +17,11 @@ from serve.engine_process import serve_flags
 
 def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
-    is_full: Annotated[bool, typer.Option("--full", help="A million profiles and timers, not a tenth.")] = False,
+    is_full: Annotated[
+        bool, typer.Option("--full", help="A million profiles and timers, a minute of overload.")
+    ] = False,
 ) -> None:
-    """Measure decide, profiles, ingest, start-up and memory, some three minutes; stops the engine that it starts."""
+    """Measure decide, profiles, ingest, start-up and memory, some four minutes; stops the engine that it starts."""
     if json_file is not None:
         _check_writable(json_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too

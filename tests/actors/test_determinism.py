@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.world import HOUR, ID_KEY, START_MS, action, cart_journey, compiled, document
 
@@ -172,6 +172,16 @@ PAUSE = st.sampled_from([0, 1, 9_999, 10_000, 10_001, 25_000, HOUR - 1, HOUR, HO
 HISTORY = st.lists(st.tuples(WHO, WHAT, PAUSE), min_size=1, max_size=14)
 
 
+FILLED = {"name": "Product Added", "properties": {"cart_id": "c"}}
+LAPTOP = {"anonymous_id": "laptop"}
+
+
+# What became of a mail went to the last of three that had used one laptop, and the mail had been taken over by another.
+@example(
+    [(LAPTOP, FILLED, 0), ({"user_id": "ada", **LAPTOP}, FILLED, 10_000), ({"user_id": "bob", **LAPTOP}, FILLED, 0)],
+    [1],
+    2,
+)
 @settings(max_examples=150, deadline=None)
 @given(HISTORY, st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(2, 5))
 def test_invariant_9_any_history_comes_to_the_same(history: list[tuple[Any, Any, int]], sizes: list[int], shards: int):
