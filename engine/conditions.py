@@ -40,7 +40,7 @@ _NOTHING: Mapping[str, Any] = {}
 class View:
     """What a condition may look at. `memo` keeps the answers of atoms, by what they read of the action."""
 
-    __slots__ = ("_by_name", "_unsorted", "action", "catalog", "context", "memo", "now_ms", "profile")
+    __slots__ = ("_by_name", "_traits", "_unsorted", "action", "catalog", "context", "memo", "now_ms", "profile")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
         self.profile = profile
@@ -49,8 +49,16 @@ class View:
         self.context = context
         self.action: Mapping[str, Any] = _NOTHING
         self.memo: dict[Hashable, bool] = {}
+        self._traits: Mapping[str, Any] | None = None
         self._by_name: dict[str, list[Happened]] = {}
         self._unsorted = -1  # how many of the oldest events are not in `_by_name` yet; -1 where nobody has asked
+
+    @property
+    def traits(self) -> Mapping[str, Any]:
+        """The profile's traits without their times."""
+        if self._traits is None:
+            self._traits = self.profile.trait_values
+        return self._traits
 
     def events(self, name: str, since_ms: float) -> Sequence[Happened]:
         """The events of that name, newest first: all with time > `since_ms`, perhaps older ones too."""
@@ -188,7 +196,7 @@ def _named_value(body: Mapping[str, Any], data: Callable[[View], Any]) -> Condit
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:
-    return _named_value(body, lambda view: view.profile.trait_values)
+    return _named_value(body, lambda view: view.traits)
 
 
 def _context(body: Mapping[str, Any]) -> Condition:

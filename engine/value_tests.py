@@ -26,15 +26,34 @@ def build_where(paths: Mapping[str, Any] | None) -> Where:
     """The predicate on an event's properties that all tests of `paths` hold."""
     if not paths:
         return lambda properties, view: True
-    pairs = [(tuple(path.split(".")), build_test(test)) for path, test in paths.items()]
+    tests = [_build_at(tuple(path.split(".")), test) for path, test in paths.items()]
+    if len(tests) == 1:
+        return tests[0]
 
     def where(properties: Mapping[str, Any], view: View) -> bool:
-        for path, test in pairs:
-            if not any_at(properties, path, 0, test, view):
+        for test in tests:
+            if not test(properties, view):
                 return False
         return True
 
     return where
+
+
+def _build_at(path: tuple[str, ...], test: Any) -> Where:
+    """One test of one path. Most are one name that must be one text; a window asks that of each of its events."""
+    built = build_test(test)
+    if len(path) > 1:
+        return lambda properties, view: any_at(properties, path, 0, built, view)
+    (name,) = path
+    is_text = isinstance(test, str) and not test.startswith(ACTION_FACT)
+
+    def at_name(properties: Mapping[str, Any], view: View) -> bool:
+        value = properties.get(name)
+        if value.__class__ is list or value.__class__ is tuple:
+            return any_at(value, path, 1, built, view)
+        return bool(value == test) if is_text else built(value, view)
+
+    return at_name
 
 
 def any_at(data: Any, path: tuple[str, ...], depth: int, test: Test, view: View) -> bool:

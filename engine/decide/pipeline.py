@@ -41,7 +41,7 @@ def first_gate(turn: Turn, view: View, action: Action, wanted: Place, count: cap
         return "fit.placement"
     if channel.address and turn.profile.address(channel.address) is None:
         return f"fit.no_{channel.address}"
-    if not consent.is_granted(turn.profile, turn.catalog, action.purpose, wanted.channel):
+    if not _is_granted(turn, view, action.purpose, wanted.channel):
         return f"consent.{action.purpose}.{wanted.channel}"
     view.action = action.facts
     if not action.eligible(view):
@@ -51,6 +51,14 @@ def first_gate(turn: Turn, view: View, action: Action, wanted: Place, count: cap
             return f"suppress.{rule.id}"
     cap = count.full(wanted)
     return f"cap.{cap.id}" if cap else None
+
+
+def _is_granted(turn: Turn, view: View, purpose: str, channel: str) -> bool:
+    key = ("consent", purpose, channel)
+    answer = view.memo.get(key)
+    if answer is None:
+        answer = view.memo[key] = consent.is_granted(turn.profile, turn.catalog, purpose, channel)
+    return answer
 
 
 def score(turn: Turn, action: Action) -> tuple[float, tuple[float, float, float]]:
