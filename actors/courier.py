@@ -1,7 +1,8 @@
 """Carries messages between profiles from the shard that sent them to those that they are for, on the wall clock.
 
 A message stays with its sender until its receiver has it durably. One batch at a time is on its way to each shard, so
-what one profile tells another arrives in order; what cannot be taken yet is brought again.
+what one profile tells another arrives in order; what cannot be taken yet is brought again. A batch is bounded by number
+and bytes, because a hand-over carries a whole past; one message alone may be as large as a frame.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from actors.shard import Shard
 from actors.windows import Message
 from actors.wire import FrameClient
 from engine.errors import SegueError
+from engine.inputs import AnyInput, HandOver
 
 _BATCH_MAX = 500
+_BATCH_BYTES_MAX = 2 << 20
 _RETRY_S = 0.05
 _RETRY_S_MAX = 2.0
 
@@ -40,9 +43,11 @@ class Courier:
     def carry(self) -> None:
         """Set out with what waits, to every shard that nobody is on the way to."""
         waiting: defaultdict[int, list[Message]] = defaultdict(list)
+        room: defaultdict[int, int] = defaultdict(lambda: _BATCH_BYTES_MAX)
         for key, (to, told) in sorted(self._shard.messages.items()):
             lane = shard_of(to, len(self._peers))
-            if lane not in self._under_way and len(waiting[lane]) < _BATCH_MAX:
+            if lane not in self._under_way and len(waiting[lane]) < _BATCH_MAX and room[lane] > 0:
+                room[lane] -= _about_bytes(told)
                 sequence = int.from_bytes(key[keys.PROFILE_BYTES :])
                 waiting[lane].append(Message(keys.profile_of(key), sequence, to, told))
         for lane, messages in waiting.items():
@@ -69,3 +74,10 @@ class Courier:
             await asyncio.sleep(pause_s)
         del self._under_way[lane]
         self._arrived()
+
+
+def _about_bytes(told: AnyInput) -> int:
+    if not isinstance(told, HandOver):
+        return 0
+    rows = (*told.history, *told.audit, *told.seen)
+    return len(told.state) + sum(len(key) + len(record) for key, record in rows)

@@ -21,7 +21,7 @@ import msgspec
 from engine.errors import NotReady, Overloaded, SegueError, TooLarge, UsageError
 
 VERSION: Final = 1
-FRAME_BYTES_MAX: Final = 8 << 20
+FRAME_BYTES_MAX: Final = 32 << 20  # a hand-over carries a whole past: some 300,000 events
 PAYLOAD_BYTES_MAX: Final = FRAME_BYTES_MAX - 256  # leaves room for the id, the op and msgpack's heads
 PATH_BYTES_MAX: Final = 100  # the kernel takes 107 (ray.md)
 BACKOFF_S_FIRST: Final = 0.02
