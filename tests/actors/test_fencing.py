@@ -1,4 +1,4 @@
-"""A dispatcher that was replaced and wakes up late starts no send and settles none (Invariant 4): real processes."""
+"""Whoever was replaced and wakes up late changes nothing, a dispatcher or a shard (Invariants 2, 4): real processes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from support.serving import ServedShard
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.clock import WallClock
+from actors.damage import InUse
 from actors.fence import Fence
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
-from actors.store import RocksStore
+from actors.store import RocksStore, open_when_free
 from engine.errors import Fenced
 
 ADA = "ada@shop.example"
@@ -40,6 +41,21 @@ from engine.catalog.compile import compile_bytes
 catalog = replace(compile_bytes(Path(sys.argv[1]).read_bytes()), id_key=bytes.fromhex(sys.argv[2]))
 shell = Dispatcher(catalog, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
 asyncio.run(shell.serve())
+"""
+
+
+SHARD = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from actors.clock import WallClock
+from actors.shard import Shard
+from actors.store import RocksStore
+from engine.catalog.compile import compile_bytes
+catalog = replace(compile_bytes(Path(sys.argv[1]).read_bytes()), id_key=bytes.fromhex(sys.argv[2]))
+shard = Shard(0, RocksStore(Path(sys.argv[3])), catalog, WallClock())
+print(shard.epoch, flush=True)
+sys.stdin.readline()
 """
 
 
@@ -144,3 +160,21 @@ def test_a_shard_refuses_all_but_the_newest_dispatcher_and_remembers_it_through_
     again.enlist("4.bb")
     with pytest.raises(Fenced):
         again.check("3.aa")
+
+
+def test_while_an_old_shard_lives_however_still_it_is_no_new_one_writes_and_the_next_has_a_new_epoch(tmp_path: Path):
+    catalog, document = compiled(PLAIN), tmp_path / "catalog"
+    document.write_bytes(catalog.document)
+    command = [sys.executable, "-c", SHARD, str(document), ID_KEY.hex(), str(tmp_path / "store")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as old:
+        try:
+            assert old.stdout is not None
+            epoch = int(old.stdout.readline())
+            old.send_signal(signal.SIGSTOP)
+            with pytest.raises(InUse):
+                RocksStore(tmp_path / "store")
+        finally:
+            old.kill()
+    store = open_when_free(tmp_path / "store")
+    assert Shard(0, store, catalog, WallClock()).epoch == epoch + 1
+    store.close()
