@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic_core import ValidationError
 
-from engine.catalog import money, zones
+from engine.catalog import money, sensitive, zones
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
 from engine.catalog.problems import Loc, Problem, of_validation
@@ -188,6 +188,10 @@ def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:
     return []
 
 
+def _sensitive(document: Document, models: Models) -> Iterator[Problem]:
+    yield from sensitive.problems(document)
+
+
 def _placements(document: Document, models: Models) -> Iterator[Problem]:
     known = by_id(document, "placements.yaml", "placements")
     for file, action in of_kind(models, Action):
@@ -251,6 +255,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _workspace,
     _action_facts,
     _no_circles,
+    _sensitive,
     _placements,
     _journeys,
 )

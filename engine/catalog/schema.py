@@ -61,10 +61,12 @@ class Purpose(Model):
 
 
 class Consent(Model):
-    """consent.yaml. `events` are track events that carry `{purpose, channel, granted}`."""
+    """consent.yaml. `events` are track events that carry `{purpose, channel, granted}`; `sensitive` are traits by which
+    nothing may be decided."""
 
     purposes: dict[Id, Purpose] = {}
     events: EventNames = []
+    sensitive: list[Path] = []
 
 
 class Channel(Model):

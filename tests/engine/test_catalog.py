@@ -204,6 +204,35 @@ def test_a_template_that_cannot_be_rendered_is_named_with_its_line(text: str, pr
     assert _problems(document) == [f"templates/offer.html:{problem}"]
 
 
+@pytest.mark.parametrize(
+    ("sensitive", "file", "loc", "value", "problem"),
+    [
+        ("faith", OFFER, ("eligible",), {"not": {"trait": {"name": "faith", "is": "x"}}}, "eligible.not.trait.name"),
+        ("health", OFFER, ("eligible",), {"trait": {"name": "health.pregnant"}}, "eligible.trait.name"),
+        ("origin.parents", CART, ("when",), {"trait": {"name": "origin"}}, "when.trait.name"),
+        ("staff", "segments.yaml", ("segments", "staff", "trait", "is"), False, "segments.staff.trait.name"),
+        ("score", OFFER, ("propensity",), {"trait": "score"}, "propensity.trait"),
+    ],
+)
+def test_nothing_may_be_decided_by_what_is_sensitive(
+    sensitive: str, file: str, loc: tuple[str, ...], value: Any, problem: str
+) -> None:
+    document = _changed(file, loc, value)
+    compile_document(document)
+    document["consent.yaml"]["sensitive"] = [sensitive]
+    said = f"{sensitive!r} is sensitive (consent.yaml): nothing may be decided by it"
+    assert _problems(document) == [f"{file}: {problem}: {said}"]
+
+
+def test_a_trait_that_only_begins_alike_is_not_sensitive() -> None:
+    document = _changed(OFFER, ("eligible",), {"trait": {"name": "healthy_food"}})
+    document["consent.yaml"]["sensitive"] = ["health", "staff.id.number"]
+    assert _problems(document) == [
+        "segments.yaml: segments.staff.trait.name: 'staff.id.number' is sensitive (consent.yaml): "
+        "nothing may be decided by it"
+    ]
+
+
 def test_every_problem_is_reported_at_once() -> None:
     document = _changed("policies.yaml", ("caps", 0, "limit"), 0)
     document["policies.yaml"]["suppress"].append({"id": "angry", "when": {"segment": "nobody"}})
