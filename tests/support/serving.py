@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
 from actors.clock import WallClock
 from actors.shard import Shard
@@ -34,7 +35,7 @@ class ServedShard:
         self.path = f"{self._sockets}/shard-0"
         self.shards: list[Shard] = []
         self._shell = ShardShell(self._make)
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()  # as in the cluster: asyncio's own may leave a caller hanging at a restart
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         eventually(Path(self.path).exists)
