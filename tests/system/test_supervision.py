@@ -38,6 +38,14 @@ def _pid(engine: Engine, who: str) -> int:
     return int(Path(folder, f"{who}.pid").read_text().split()[0])
 
 
+def _is_gone(pid: int) -> bool:
+    """True once its sockets are closed: it may still stand there as a zombie."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _readyz(engine: Engine) -> int:
     try:
         return httpx.get(f"{engine.url}/readyz", trust_env=False, timeout=10).status_code
@@ -96,6 +104,7 @@ def test_a_killed_shard_comes_back_with_its_data_under_a_new_epoch(engine: Engin
 def test_a_killed_dispatcher_comes_back_and_sends_what_waits(engine: Engine, mailbox: Mailbox):
     killed = _pid(engine, "dispatcher")
     os.kill(killed, signal.SIGKILL)
+    eventually(lambda: _is_gone(killed))  # what is given to one that is still dying is rightly `unknown`
     engine.identify("letters", email="letters@shop.example")
     for number in range(3):
         engine.track("Letter Wanted", {"number": number}, userId="letters")
