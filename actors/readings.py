@@ -44,7 +44,7 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
         return {"profileId": profile.id, "consent": reading.consent(profile)}
     if what == "timeline":
         entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
-        return reading.timeline(profile, shard.older(profile.id), entries, int(argument))
+        return reading.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)
     if what == "why":
         if argument is None:
             return reading.why_each(profile, shard.catalog, now_ms)

@@ -3,16 +3,18 @@
 There is one list of places per profile; a cap is a view of it, so after an absorb, or under a new catalog, the counts
 are right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the
 time at which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts
-what has time > now − window.
+what has time > now − window; that of a calendar cap is the day, week or month of the customer's own zone.
 """
 
 from __future__ import annotations
 
 from operator import attrgetter
 
+from engine.catalog import zones
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
+from engine.vocabulary import MINUTE_MS
 
 _KIND = attrgetter("channel", "tier", "action", "purpose", "category", "group")  # what the match of a cap may name
 _KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state
@@ -58,9 +60,20 @@ def is_capped(catalog: Catalog, place: Place) -> bool:
     return bool(over(catalog, place))
 
 
-def counted(profile: Profile, cap: Cap, now_ms: int) -> list[Place]:
+def opens_ms(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> int:
+    """Where the cap's window begins: what has a later time counts."""
+    if not cap.calendar:
+        return now_ms - cap.per_ms
+    return zones.start_of_period_ms(now_ms // MINUTE_MS, _zone(profile, catalog), cap.calendar) - 1
+
+
+def _zone(profile: Profile, catalog: Catalog) -> str:
+    return profile.timezone if profile.timezone in zones.names() else catalog.zone
+
+
+def counted(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> list[Place]:
     """The live places in the cap's window, in the order in which they were taken."""
-    since = now_ms - cap.per_ms
+    since = opens_ms(profile, catalog, cap, now_ms)
     return [place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)]
 
 
@@ -68,36 +81,31 @@ class Count:
     """Who holds the live places under each cap at one moment, counted in one pass: a decision asks for each of its
     candidates."""
 
-    __slots__ = ("_catalog", "_refs")
+    __slots__ = ("_catalog", "refs")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
         self._catalog = catalog
-        self._refs: dict[str, list[str]] = {cap.id: [] for cap in catalog.caps}
+        self.refs: dict[str, list[str]] = {cap.id: [] for cap in catalog.caps}
+        opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps}
         for place in profile.places:
             if is_live(place, now_ms):
                 for cap in over(catalog, place):
-                    if place.at_ms > now_ms - cap.per_ms:
-                        self._refs[cap.id].append(place.ref)
+                    if place.at_ms > opens[cap.id]:
+                        self.refs[cap.id].append(place.ref)
 
-    def full(self, wanted: Place) -> Cap | None:
-        """The first cap under which there is no room for `wanted`; None when it fits (an answer, not an error).
-
-        A place that `wanted` already holds does not stand in its own way.
-        """
-        for cap in over(self._catalog, wanted):
-            refs = self._refs[cap.id]
-            if len(refs) >= cap.limit and len(refs) - refs.count(wanted.ref) >= cap.limit:
-                return cap
-        return None
+    def is_full(self, cap: Cap, but_for: str = "") -> bool:
+        """Whether a cap has no room; the place `but_for` does not stand in its own way."""
+        refs = self.refs[cap.id]
+        return len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit
 
     def add(self, place: Place) -> None:
         """A place has just been taken."""
         for cap in over(self._catalog, place):
-            self._refs[cap.id].append(place.ref)
+            self.refs[cap.id].append(place.ref)
 
     def taken(self, cap: Cap) -> int:
         """How many places are taken under a cap."""
-        return len(self._refs[cap.id])
+        return len(self.refs[cap.id])
 
 
 def reserve(profile: Profile, place: Place) -> None:
@@ -121,27 +129,34 @@ def release(profile: Profile, ref: str) -> None:
 def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
     """The first cap that one more hand-over now would exceed, counted by what has really left or is leaving."""
     for cap in over(catalog, wanted):
-        since = now_ms - cap.per_ms
+        since = opens_ms(profile, catalog, cap, now_ms)
         left = sum(place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places)
         if left >= cap.limit:
             return cap
     return None
 
 
-def frees_at(profile: Profile, cap: Cap, now_ms: int) -> int:
+def frees_at(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> int:
     """When the cap has room again, if nothing else takes it: places leave the window, reservations expire."""
     ends = []
-    for place in counted(profile, cap, now_ms):
-        leaves = place.at_ms + cap.per_ms
+    for place in counted(profile, catalog, cap, now_ms):
+        leaves = leaves_ms(profile, catalog, cap, place.at_ms)
         ends.append(leaves if place.left_ms or not place.expires_ms else min(leaves, place.expires_ms))
     return sorted(ends)[max(0, len(ends) - cap.limit)] if ends else now_ms
+
+
+def leaves_ms(profile: Profile, catalog: Catalog, cap: Cap, at_ms: int) -> int:
+    """When a place that was taken at `at_ms` leaves the cap's window."""
+    if not cap.calendar:
+        return at_ms + cap.per_ms
+    return zones.end_of_period_ms(at_ms // MINUTE_MS, _zone(profile, catalog), cap.calendar)
 
 
 def excess(turn: Turn) -> list[tuple[Place, Cap]]:
     """After an absorb: the newest reservations above a limit, which must be withdrawn. Committed places stay."""
     found: dict[str, tuple[Place, Cap]] = {}
     for cap in turn.catalog.caps:
-        places = [place for place in counted(turn.profile, cap, turn.now_ms) if place.ref not in found]
+        places = [place for place in counted(turn.profile, turn.catalog, cap, turn.now_ms) if place.ref not in found]
         too_many = len(places) - cap.limit
         reserved = [place for place in places if not place.left_ms]
         reserved.sort(key=lambda place: (-place.at_ms, place.ref))

@@ -1,74 +1,65 @@
 """One grammar for eligibility, triggers, branches, stops and segments: a checked tree becomes a predicate over a
 `View`.
 
-A tree is plain data, already checked and with durations in milliseconds (`engine.catalog` makes it):
+A tree is plain data, already checked, with durations in milliseconds (`engine.catalog` makes it) and with the facts of
+an action in it (`engine.binding`):
 
     {"all": [tree…]}  {"any": [tree…]}  {"not": tree}
     {"trait": {"name": path, <test>…}}         {"context": {"name": path, <test>…}}
-    {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test}}}
-    {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}  {"suppression": id}
+    {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
+               "undone_by"?: {"name", "where"?}}}
+    {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}
 
-`engine.value_tests` says what a test and a path are. `$action.x` is a fact of the action under decision; where it is
-absent, the atom that mentions it is false.
-
-Windows go by event time: an event counts while its time > now − within. What is not recent any more counts by its
-tally (`engine.history`).
+`engine.value_tests` says what a test and a path are. Windows go by event time: an event counts while its time > now −
+within, and while its time > that of the newest event that undoes it (a refund takes back every purchase before it).
+What is not recent any more counts by its tally (`engine.history`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from engine.value_tests import ACTION_FACT, Absent, Where, any_at, build_test, build_where
+from engine.value_tests import Where, any_at, build_test, build_where
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
 if TYPE_CHECKING:
     from engine.catalog.compiled import Catalog
     from engine.profile import Profile
-    from engine.recent import Happened
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 class View:
-    """What a condition may look at. `memo` keeps the answers of atoms, by what they read of the action."""
+    """What a condition may look at. `memo` keeps the answers of atoms."""
 
-    __slots__ = ("_by_name", "_traits", "_unsorted", "action", "catalog", "context", "memo", "now_ms", "profile")
+    __slots__ = ("_times", "catalog", "context", "memo", "now_ms", "profile")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
         self.profile = profile
         self.catalog = catalog
         self.now_ms = now_ms
         self.context = context
-        self.action: Mapping[str, Any] = _NOTHING
-        self.memo: dict[Hashable, bool] = {}
-        self._traits: Mapping[str, Any] | None = None
-        self._by_name: dict[str, list[Happened]] = {}
-        self._unsorted = -1  # how many of the oldest events are not in `_by_name` yet; -1 where nobody has asked
+        self.memo: dict[Condition, bool] = {}
+        self._times: dict[str, list[int]] = {}
 
-    @property
-    def traits(self) -> Mapping[str, Any]:
-        """The profile's traits without their times."""
-        if self._traits is None:
-            self._traits = self.profile.trait_values
-        return self._traits
-
-    def events(self, name: str, since_ms: float) -> Sequence[Happened]:
-        """The events of that name, newest first: all with time > `since_ms`, perhaps older ones too."""
-        history = self.profile.history.events
-        left = self._unsorted if self._unsorted >= 0 else len(history)
-        while left and history[left - 1].at_ms > since_ms:
-            left -= 1
-            self._by_name.setdefault(history[left].name, []).append(history[left])
-        self._unsorted = left
-        return self._by_name.get(name, ())
+    def times(self, atom: EventAtom) -> list[int]:
+        """When the recent events happened that an atom is about, newest first."""
+        times = self._times.get(atom.digest)
+        if times is None:
+            history = self.profile.history
+            if atom.text_at is not None:
+                times = history.by_text(atom.name, atom.text_at).get(atom.text, [])
+            else:
+                times = [event.at_ms for event in history.named(atom.name) if atom.where(event.properties)]
+            self._times[atom.digest] = times
+        return times
 
 
 Condition = Callable[[View], bool]
@@ -76,18 +67,23 @@ Condition = Callable[[View], bool]
 
 @dataclass(frozen=True, slots=True)
 class EventAtom:
-    """What a condition asks of one kind of event: `keep` is how many matches decide it, `facts` the facts of the
-    action that `where` reads. Two atoms with one digest ask the same of an event."""
+    """What a condition asks of one kind of event: `keep` is how many matches decide it. Two atoms with one digest ask
+    the same of an event. Where all it asks is one text, that is `text` at `text_at`."""
 
     name: str
     where: Where
-    facts: tuple[str, ...]
     keep: int
     digest: str
+    text_at: str | None
+    text: str
 
-    def key(self, action: Mapping[str, Any]) -> str:
-        """What names its tally for an action."""
-        return self.digest + repr([action.get(fact) for fact in self.facts]) if self.facts else self.digest
+    @classmethod
+    def of(cls, name: str, where: Mapping[str, Any] | None, keep: int) -> EventAtom:
+        """The atom that asks `where` of the events of a name."""
+        digest = blake2b(repr((name, where)).encode(), digest_size=6).hexdigest()
+        ((path, test),) = where.items() if where and len(where) == 1 else ((None, None),)
+        text_at, text = (path, test) if isinstance(test, str) else (None, "")
+        return cls(name, build_where(where), keep, digest, text_at, text)
 
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
@@ -153,101 +149,91 @@ def _not(tree: Mapping[str, Any]) -> Condition:
     return _made_of(lambda view: not part(view), [part])
 
 
-def _atom(condition: Condition, body: Any) -> Condition:
-    """The answer once per view and per facts of the action that it reads; false where one of them is absent."""
-    facts = _facts_in(body)
-    if not facts:
+def _atom(condition: Condition) -> Condition:
+    """The answer once per view."""
 
-        def remembered(view: View) -> bool:
-            answer = view.memo.get(remembered)
-            if answer is None:
-                answer = view.memo[remembered] = condition(view)
-            return answer
-
-        return remembered
-
-    def by_action(view: View) -> bool:
-        key = (by_action, *[view.action.get(fact) for fact in facts])
-        answer = view.memo.get(key)
+    def remembered(view: View) -> bool:
+        answer = view.memo.get(remembered)
         if answer is None:
-            try:
-                answer = condition(view)
-            except Absent:
-                answer = False
-            view.memo[key] = answer
+            answer = view.memo[remembered] = condition(view)
         return answer
 
-    return by_action
+    return remembered
 
 
-def _facts_in(body: Any) -> list[str]:
-    """The facts of the action that the operands of an atom name."""
-    if isinstance(body, str):
-        return [body.removeprefix(ACTION_FACT)] if body.startswith(ACTION_FACT) else []
-    parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
-    return sorted({fact for part in parts for fact in _facts_in(part)})
-
-
-def _named_value(body: Mapping[str, Any], data: Callable[[View], Any]) -> Condition:
-    path = tuple(body["name"].split("."))
+def _tests_of(body: Mapping[str, Any]) -> Callable[[Any], bool]:
     tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
-    test = build_test(tests)
-    return _atom(lambda view: any_at(data(view), path, 0, test, view), body)
+    return build_test(tests)
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:
-    return _named_value(body, lambda view: view.traits)
+    name, *path = body["name"].split(".")
+    below, test = tuple(path), _tests_of(body)
+
+    def of_trait(view: View) -> bool:
+        trait = view.profile.traits.get(name)
+        value = None if trait is None else trait.value
+        return any_at(value, below, 0, test) if below or value.__class__ is list else test(value)
+
+    return _atom(of_trait)
 
 
 def _context(body: Mapping[str, Any]) -> Condition:
-    return _named_value(body, lambda view: view.context)
+    path, test = tuple(body["name"].split(".")), _tests_of(body)
+    return _atom(lambda view: any_at(view.context, path, 0, test))
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
-    name, within = body["name"], body.get("within", inf)
+    within = body.get("within", inf)
     bounds = body.get("count") or {"at_least": 1}
     least, most = bounds.get("at_least", 0), bounds.get("at_most")
-    where = build_where(body.get("where"))
     enough = least if most is None else most + 1
-    digest = blake2b(repr((name, body.get("where"))).encode(), digest_size=6).hexdigest()
-    atom = EventAtom(name, where, tuple(_facts_in(body)), enough, digest)
+    atom = EventAtom.of(body["name"], body.get("where"), enough)
+    undo = body.get("undone_by")
+    undoing = EventAtom.of(undo["name"], undo.get("where"), 1) if undo else None
 
     def happened(view: View) -> bool:
         since_ms = view.now_ms - within
-        count = 0
-        for event in view.events(name, since_ms):
-            if event.at_ms <= since_ms:
-                break
-            if where(event.properties, view):
-                count += 1
-                if count >= enough:
-                    break
-        if count < enough and view.profile.spilled:
-            times = view.profile.tallies.get(atom.key(view.action), ())
-            count += len(times) - bisect_right(times, since_ms)
+        if undoing is not None:
+            since_ms = max(since_ms, _newest_ms(view, undoing))
+        times = view.times(atom)
+        if len(times) >= enough and times[enough - 1] > since_ms:
+            return most is None
+        count = _how_many(times, since_ms)
+        if view.profile.spilled:
+            older = view.profile.tallies.get(atom.digest, ())
+            count += len(older) - bisect_right(older, since_ms)
         return count >= least and (most is None or count <= most)
 
-    condition = _atom(happened, body)
-    _ATOMS[condition] = frozenset((atom,))
+    condition = _atom(happened)
+    _ATOMS[condition] = frozenset((atom,) if undoing is None else (atom, undoing))
     return condition
 
 
+def _how_many(times: Sequence[int], since_ms: float) -> int:
+    """How many of `times`, newest first, are later."""
+    count = 0
+    for at_ms in times:
+        if at_ms <= since_ms:
+            break
+        count += 1
+    return count
+
+
+def _newest_ms(view: View, atom: EventAtom) -> float:
+    recent, older = view.times(atom), view.profile.tallies.get(atom.digest, ())
+    return max(recent[0] if recent else -inf, older[-1] if older else -inf)
+
+
 def _segment(segment: str) -> Condition:
-    return _atom(lambda view: view.catalog.segments[segment](view), segment)
+    return _atom(lambda view: view.catalog.segments[segment](view))
 
 
 def _consent(body: Mapping[str, Any]) -> Condition:
     from engine import consent  # consent reads the catalog, whose conditions are built here
 
     purpose, channel, wanted = body["purpose"], body["channel"], body.get("granted", True)
-    return _atom(lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel) == wanted, body)
-
-
-def _suppression(rule_id: str) -> Condition:
-    def suppressed(view: View) -> bool:
-        return any(rule.when(view) for rule in view.catalog.suppressions if rule.id == rule_id)
-
-    return suppressed
+    return _atom(lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel) == wanted)
 
 
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {
@@ -259,5 +245,4 @@ _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "event": _event,
     "segment": _segment,
     "consent": _consent,
-    "suppression": _suppression,
 }

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
-from engine.catalog.compiled import Catalog
-from engine.conditions import Condition, EventAtom, View, atoms_of
+from engine.catalog.compiled import Action, Catalog
+from engine.conditions import Condition, EventAtom, atoms_of
 from engine.effects import Page
 from engine.profile import Profile
 from engine.recent import Happened
@@ -33,11 +32,10 @@ _LOOK_EVERY = 4
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The newest `keep` times at which an event passed `where`, for the action facts that `where` reads."""
+    """The newest `keep` times at which an event passed `where`."""
 
     key: str
     where: Where
-    facts: Mapping[str, Any]
     keep: int
 
 
@@ -95,12 +93,10 @@ def tally_anew(profile: Profile, catalog: Catalog, older: Iterable[Happened]) ->
 def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None:
     """Count events that are not recent any more."""
     by_event = tallies_of(catalog).by_event
-    view = View(profile, catalog, 0)
     for event in leaving:
         profile.spilled += 1
         for tally in by_event.get(event.name, ()):
-            view.action = tally.facts
-            if tally.where(event.properties, view):
+            if tally.where(event.properties):
                 times = profile.tallies.setdefault(tally.key, [])
                 insort(times, event.at_ms)
                 del times[: -tally.keep]
@@ -119,13 +115,13 @@ def _may_still_stop(turn: Turn) -> set[int]:
 
 def _tallies(catalog: Catalog) -> Tallies:
     found: dict[str, tuple[str, Tally]] = {}
-    for each in (catalog, *catalog.archive.values()):
-        facts = [action.facts for action in each.actions.values()]
-        for atom in _atoms(each):
-            for tally in _of_atom(atom, facts):
-                known = found.get(tally.key)
-                if known is None or known[1].keep < tally.keep:
-                    found[tally.key] = atom.name, tally
+    catalogs = (catalog, *catalog.archive.values())
+    actions = {id(action): action for each in catalogs for action in each.actions.values()}
+    for each in catalogs:
+        for atom in _atoms(each, actions.values()):
+            known = found.get(atom.digest)
+            if known is None or known[1].keep < atom.keep:
+                found[atom.digest] = atom.name, Tally(atom.digest, atom.where, atom.keep)
     by_event: defaultdict[str, list[Tally]] = defaultdict(list)
     for key in sorted(found):
         by_event[found[key][0]].append(found[key][1])
@@ -134,15 +130,10 @@ def _tallies(catalog: Catalog) -> Tallies:
     return Tallies(name, {event: tuple(tallies) for event, tallies in by_event.items()})
 
 
-def _of_atom(atom: EventAtom, actions: Iterable[Mapping[str, Any]]) -> Iterator[Tally]:
-    """One tally for each set of facts that some action gives it; an atom about an absent fact is false anyway."""
-    for facts in actions if atom.facts else ({},):
-        if all(facts.get(fact) is not None for fact in atom.facts):
-            yield Tally(atom.key(facts), atom.where, facts, atom.keep)
-
-
-def _atoms(catalog: Catalog) -> set[EventAtom]:
-    conditions: list[Condition] = [action.eligible for action in catalog.actions.values()]
+def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
+    """What a catalog asks of the past; its suppressions also ask it about actions of other versions."""
+    conditions: list[Condition] = [part for action in catalog.actions.values() for part in action.eligible]
+    conditions += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]
     conditions += [rule.when for rule in catalog.suppressions]
     conditions += catalog.segments.values()
     for journey in catalog.journeys.values():

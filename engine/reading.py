@@ -10,7 +10,7 @@ from engine import caps
 from engine.audit import Entry
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
-from engine.decide import decision
+from engine.decide import decision, receipt
 from engine.errors import NotFound
 from engine.profile import Profile, Run
 from engine.recent import Happened, history_order
@@ -42,7 +42,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
         "consent": consent(known),
-        "caps": [_cap(known, cap, now_ms) for cap in catalog.caps],
+        "caps": [_cap(known, catalog, cap, now_ms) for cap in catalog.caps],
         "journeys": [_run(catalog, run) for run in known.runs],
         "timers": [
             {"at": iso(run.due_ms), "journey": run.journey, "step": _step(catalog, run)}
@@ -80,15 +80,17 @@ def consent(known: Profile) -> list[dict[str, Any]]:
     ]
 
 
-def timeline(known: Profile, older: Iterable[Happened], entries: Iterable[Entry], limit: int) -> dict[str, Any]:
+def timeline(
+    known: Profile, older: Iterable[Happened], entries: Iterable[Entry], limit: int, catalogs: Mapping[str, Catalog]
+) -> dict[str, Any]:
     """Events and everything that was decided about them in one list, oldest first; `limit` keeps the newest. `older`
-    are the events that are not recent.
+    are the events that are not recent, `catalogs` those by which something was decided, by version.
 
     An event stands at its own time. Within one instant events come first, because they are what the rest answers to.
     """
     events = sorted([*older, *known.history], key=history_order)
     rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(events)]
-    rows += [(entry.at_ms, 1, number, _entry(entry)) for number, entry in enumerate(entries)]
+    rows += [(entry.at_ms, 1, number, _entry(entry, catalogs)) for number, entry in enumerate(entries)]
     rows.sort(key=lambda row: row[:3])
     return {"profileId": known.id, "entries": [row[3] for row in rows[-limit:]], "next": None}
 
@@ -112,8 +114,8 @@ def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 
-def _cap(known: Profile, cap: Cap, now_ms: int) -> dict[str, Any]:
-    places = caps.counted(known, cap, now_ms)
+def _cap(known: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> dict[str, Any]:
+    places = caps.counted(known, catalog, cap, now_ms)
     used = sum(bool(place.left_ms) for place in places)
     return {
         "cap": cap.id,
@@ -121,7 +123,7 @@ def _cap(known: Profile, cap: Cap, now_ms: int) -> dict[str, Any]:
         "used": used,
         "reserved": len(places) - used,
         "left": max(0, cap.limit - len(places)),
-        "resetsAt": iso(min(place.at_ms for place in places) + cap.per_ms) if places else None,
+        "resetsAt": iso(caps.leaves_ms(known, catalog, cap, min(place.at_ms for place in places))) if places else None,
     }
 
 
@@ -149,7 +151,10 @@ def _event(event: Happened) -> dict[str, Any]:
     return row | {name: value for name, value in optional.items() if value}
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry, catalogs: Mapping[str, Catalog]) -> dict[str, Any]:
+    detail = entry.detail
+    if "receipt" in detail and entry.kind == "decision":
+        detail = receipt.shown(receipt.read(detail["receipt"]), catalogs.get(entry.version), entry.channel)
     row: dict[str, Any] = {"at": iso(entry.at_ms), "kind": entry.kind, "summary": entry.summary}
     optional: Mapping[str, Any] = {
         "messageId": entry.message_id,
@@ -161,7 +166,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "action": entry.action,
         "outcome": entry.outcome,
         "reason": entry.reason,
-        "detail": {name: _plain(value) for name, value in entry.detail.items()},
+        "detail": {name: _plain(value) for name, value in detail.items()},
     }
     return row | {name: value for name, value in optional.items() if value}
 

@@ -11,6 +11,8 @@ from typing import Any, overload
 
 import msgspec
 
+from engine.value_tests import values_at
+
 encoder = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -39,13 +41,15 @@ class Recent(Sequence[Happened]):
     """Recent events in their order. They stay packed until somebody reads them, and keep their packed form then, so a
     turn that only adds one neither unpacks nor packs the others."""
 
-    __slots__ = ("_events", "_packed", "packed_bytes")
+    __slots__ = ("_by_name", "_by_text", "_events", "_packed", "packed_bytes")
 
     def __init__(self, events: Iterable[Happened] = (), packed: list[msgspec.Raw] | None = None) -> None:
         """Of `events`, or of what `packed` gave earlier."""
         self._events = [*events] if packed is None else None
         self._packed = [_pack(event) for event in self._events] if self._events is not None else packed or []
         self.packed_bytes = sum(map(len, self._packed))
+        self._by_name: dict[str, list[Happened]] | None = None
+        self._by_text: dict[tuple[str, str], dict[str, list[int]]] = {}
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -76,6 +80,26 @@ class Recent(Sequence[Happened]):
         else:
             yield from map(_one.decode, reversed(self._packed))
 
+    def named(self, name: str) -> list[Happened]:
+        """The events of a name, newest first."""
+        if self._by_name is None:
+            self._by_name = {}
+            for event in reversed(self.events):
+                self._by_name.setdefault(event.name, []).append(event)
+        return self._by_name.get(name, [])
+
+    def by_text(self, name: str, path: str) -> dict[str, list[int]]:
+        """When events of a name happened, newest first, by each text that they have at a path. Many conditions ask for
+        one of these texts each."""
+        found = self._by_text.get((name, path))
+        if found is None:
+            found = self._by_text[name, path] = {}
+            steps = tuple(path.split("."))
+            for event in self.named(name):
+                for text in {value for value in values_at(event.properties, steps) if value.__class__ is str}:
+                    found.setdefault(text, []).append(event.at_ms)
+        return found
+
     @property
     def packed(self) -> list[msgspec.Raw]:
         """Their packed forms."""
@@ -96,6 +120,7 @@ class Recent(Sequence[Happened]):
         self.packed_bytes += len(packed)
         if self._events is not None:
             self._events.insert(place, event)
+            self._forget_indices()
 
     def drop(self, places: Collection[int]) -> None:
         """Let the events at these places go."""
@@ -103,6 +128,10 @@ class Recent(Sequence[Happened]):
         self.packed_bytes = sum(map(len, self._packed))
         if self._events is not None:
             self._events = [event for place, event in enumerate(self._events) if place not in places]
+            self._forget_indices()
+
+    def _forget_indices(self) -> None:
+        self._by_name, self._by_text = None, {}
 
     def _at_ms(self, place: int) -> int:
         return self._events[place].at_ms if self._events is not None else _time.decode(self._packed[place]).at_ms

@@ -19,7 +19,7 @@ from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import pipeline
+from engine.decide import pipeline, plan
 from engine.effects import Dequeue, Enqueue
 from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
@@ -37,8 +37,9 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
         return "validity.unknown_action"
     send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
-    count = caps.Count(turn.profile, turn.catalog, turn.now_ms)
-    reason = pipeline.first_gate(turn, view, action, place, count)
+    wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
+    verdict, alive = pipeline.judge(turn, view, wanted, {})
+    reason = None if alive else verdict.dropped[0][0]
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once
@@ -50,7 +51,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     caps.reserve(turn.profile, place)
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
-    points, terms = pipeline.score(turn, action)
+    points, terms = pipeline.score(turn.profile, action)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
     return None
@@ -149,10 +150,9 @@ def _objection(turn: Turn, send: Send) -> str | None:
     if consent.token(turn, send.purpose, send.channel) is None:
         return f"consent.{send.purpose}.{send.channel}"
     view = turn.view()
-    view.action = action.facts
-    for rule in turn.catalog.suppressions:
-        if rule.tier in (None, action.tier) and rule.when(view):
-            return f"suppress.{rule.id}"
+    for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
+        if any(condition(view) for condition, _ in asked):
+            return f"suppress.{rule}"
     cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
     return f"cap.{cap.id}" if cap else None
 

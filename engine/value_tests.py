@@ -2,37 +2,33 @@
 
 A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
 less_than, exists`; several hold together. A path is dotted and starts at the event's properties (or the traits, or the
-context); one that leads through a list matches any element. `$action.x` as an operand is a fact of the action under
-decision; where that is absent, `Absent` is raised.
+context); one that leads through a list matches any element. Facts of an action (`$action.x`) stand in it already
+(`engine.binding`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
-if TYPE_CHECKING:
-    from engine.conditions import View
-
-Test = Callable[[Any, "View"], bool]
-Where = Callable[[Mapping[str, Any], "View"], bool]
-
-ACTION_FACT = "$action."
+Test = Callable[[Any], bool]
+Where = Callable[[Mapping[str, Any]], bool]
 
 
 def build_where(paths: Mapping[str, Any] | None) -> Where:
     """The predicate on an event's properties that all tests of `paths` hold."""
     if not paths:
-        return lambda properties, view: True
+        return lambda properties: True
     tests = [_build_at(tuple(path.split(".")), test) for path, test in paths.items()]
     if len(tests) == 1:
         return tests[0]
 
-    def where(properties: Mapping[str, Any], view: View) -> bool:
+    def where(properties: Mapping[str, Any]) -> bool:
         for test in tests:
-            if not test(properties, view):
+            if not test(properties):
                 return False
         return True
 
@@ -40,36 +36,33 @@ def build_where(paths: Mapping[str, Any] | None) -> Where:
 
 
 def _build_at(path: tuple[str, ...], test: Any) -> Where:
-    """One test of one path. Most are one name that must be one text; a window asks that of each of its events."""
+    """One test of one path. Most are one name; a window asks that of each of its events."""
     built = build_test(test)
     if len(path) > 1:
-        return lambda properties, view: any_at(properties, path, 0, built, view)
+        return lambda properties: any_at(properties, path, 0, built)
     (name,) = path
-    is_text = isinstance(test, str) and not test.startswith(ACTION_FACT)
 
-    def at_name(properties: Mapping[str, Any], view: View) -> bool:
+    def at_name(properties: Mapping[str, Any]) -> bool:
         value = properties.get(name)
-        if value.__class__ is list or value.__class__ is tuple:
-            return any_at(value, path, 1, built, view)
-        return bool(value == test) if is_text else built(value, view)
+        return any_at(value, path, 1, built) if value.__class__ is list else built(value)
 
     return at_name
 
 
-def any_at(data: Any, path: tuple[str, ...], depth: int, test: Test, view: View) -> bool:
+def any_at(data: Any, path: tuple[str, ...], depth: int, test: Test) -> bool:
     """Whether any of `values_at(data, path[depth:])` passes; without a generator, as a window asks it of each event."""
     if isinstance(data, (list, tuple)):
         if not data:
-            return test(None, view)
+            return test(None)
         for element in data:
-            if any_at(element, path, depth, test, view):
+            if any_at(element, path, depth, test):
                 return True
         return False
     if depth == len(path):
-        return test(data, view)
+        return test(data)
     if isinstance(data, dict) and path[depth] in data:
-        return any_at(data[path[depth]], path, depth + 1, test, view)
-    return test(None, view)
+        return any_at(data[path[depth]], path, depth + 1, test)
+    return test(None)
 
 
 def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
@@ -91,30 +84,9 @@ def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
 def build_test(test: Any) -> Test:
     """The predicate of one test on one value."""
     if isinstance(test, Mapping):
-        parts = [_OPERATORS[word](_operand(operand)) for word, operand in test.items()]
-        return parts[0] if len(parts) == 1 else lambda value, view: all(part(value, view) for part in parts)
-    return _is_in(_operand(test)) if isinstance(test, list | tuple) else _is(_operand(test))
-
-
-class Absent(Exception):
-    """A `$action.` fact that the action does not have: the whole atom is false, however it is nested."""
-
-
-def _operand(operand: Any) -> Callable[[View], Any]:
-    if isinstance(operand, str) and operand.startswith(ACTION_FACT):
-        fact = operand.removeprefix(ACTION_FACT)
-
-        def from_action(view: View) -> Any:
-            value = view.action.get(fact)
-            if value is None:
-                raise Absent
-            return value
-
-        return from_action
-    if isinstance(operand, list | tuple):
-        members = [_operand(member) for member in operand]
-        return lambda view: [member(view) for member in members]
-    return lambda view: operand
+        parts = [_OPERATORS[word](operand) for word, operand in test.items()]
+        return parts[0] if len(parts) == 1 else lambda value: all(part(value) for part in parts)
+    return _is_in(test) if isinstance(test, list | tuple) else _is(test)
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -122,29 +94,34 @@ def _same(value: Any, other: Any) -> bool:
     return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
-def _is(get: Callable[[View], Any]) -> Test:
-    return lambda value, view: _same(value, get(view))
+def _is(operand: Any) -> Test:
+    if isinstance(operand, str):
+        return lambda value: bool(value == operand)
+    return lambda value: _same(value, operand)
 
 
-def _is_in(get: Callable[[View], Any]) -> Test:
-    return lambda value, view: any(_same(value, other) for other in get(view))
+def _is_in(operands: Sequence[Any]) -> Test:
+    if all(isinstance(operand, str) for operand in operands):
+        texts = frozenset(operands)
+        return lambda value: value.__class__ is str and value in texts
+    return lambda value: any(_same(value, other) for other in operands)
 
 
-def _negated(make: Callable[[Callable[[View], Any]], Test]) -> Callable[[Callable[[View], Any]], Test]:
-    def build_negated(get: Callable[[View], Any]) -> Test:
-        test = make(get)
-        return lambda value, view: not test(value, view)
+def _negated(make: Callable[[Any], Test]) -> Callable[[Any], Test]:
+    def build_negated(operand: Any) -> Test:
+        test = make(operand)
+        return lambda value: not test(value)
 
     return build_negated
 
 
-def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Callable[[View], Any]], Test]:
-    def build_comparison(get: Callable[[View], Any]) -> Test:
-        def test(value: Any, view: View) -> bool:
-            if value is None or isinstance(value, bool):
+def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
+    def build_comparison(bound: Any) -> Test:
+        def test(value: Any) -> bool:
+            if value is None or value.__class__ is bool:
                 return False
             try:
-                return holds(value, get(view))
+                return bool(holds(value, bound))
             except TypeError:  # a text where the catalog expects a number says nothing, and is no reason to fail a turn
                 return False
 
@@ -153,14 +130,14 @@ def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Callable[[View], An
     return build_comparison
 
 
-_OPERATORS: dict[str, Callable[[Callable[[View], Any]], Test]] = {
+_OPERATORS: dict[str, Callable[[Any], Test]] = {
     "is": _is,
     "not": _negated(_is),
     "in": _is_in,
     "not_in": _negated(_is_in),
-    "at_least": _compare(lambda value, bound: bool(value >= bound)),
-    "at_most": _compare(lambda value, bound: bool(value <= bound)),
-    "more_than": _compare(lambda value, bound: bool(value > bound)),
-    "less_than": _compare(lambda value, bound: bool(value < bound)),
-    "exists": lambda get: lambda value, view: (value is not None) == get(view),
+    "at_least": _compare(operator.ge),
+    "at_most": _compare(operator.le),
+    "more_than": _compare(operator.gt),
+    "less_than": _compare(operator.lt),
+    "exists": lambda wanted: lambda value: (value is not None) == wanted,
 }

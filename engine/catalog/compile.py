@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from engine.binding import Tree, bind, conjuncts, inline
 from engine.catalog import compiled, money, schema, schema_journeys, zones
 from engine.catalog.check import Models, examine, of_kind
 from engine.catalog.compile_journeys import compile_journey, compile_trigger
@@ -101,7 +102,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
     policies = _file(models, "policies.yaml", schema.Policies)
     consent = _file(models, "consent.yaml", schema.Consent)
     space = policies.workspace
-    actions = _by_id(_action(each, space) for _, each in of_kind(models, schema.Action))
+    asked = {rule.id: tree_of(rule.when) or {} for rule in policies.suppress}
+    actions = _by_id(_action(each, space, asked) for _, each in of_kind(models, schema.Action))
     journeys = _by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey))
     stops = tuple(
         compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
@@ -131,9 +133,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
         caps=tuple(_cap(each) for each in policies.caps),
-        suppressions=tuple(
-            compiled.Suppression(each.id, each.tier, build(tree_of(each.when))) for each in policies.suppress
-        ),
+        suppressions=tuple(_suppression(each, asked) for each in policies.suppress),
         stops=stops,
         stops_on=_grouped((rule.on.event, rule) for rule in stops),
         stop_names=frozenset(
@@ -176,12 +176,22 @@ def _channel(channel: schema.Channel) -> compiled.Channel:
 
 def _cap(cap: schema.Cap) -> compiled.Cap:
     match = {key: frozenset(values) for key, values in cap.match.model_dump(exclude_none=True).items()}
-    return compiled.Cap(cap.id, cap.limit, cap.per, match)
+    if isinstance(cap.per, str):
+        return compiled.Cap(cap.id, cap.limit, 0, cap.per, match)
+    return compiled.Cap(cap.id, cap.limit, cap.per, None, match)
 
 
-def _action(action: schema.Action, space: schema.Workspace) -> compiled.Action:
+def _suppression(rule: schema.Suppression, asked: Mapping[str, Tree]) -> compiled.Suppression:
+    tree = inline(asked[rule.id], asked)
+    assert tree is not None, "the schema wants a condition"
+    return compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})))
+
+
+def _action(action: schema.Action, space: schema.Workspace, asked: Mapping[str, Tree]) -> compiled.Action:
     value_minor = money.minor_units(action.value, space.currency)
     assert value_minor is not None, "check.py refuses more decimals than the currency has"
+    facts = _facts(action)
+    eligible = conjuncts(bind(inline(tree_of(action.eligible), asked), facts))
     return compiled.Action(
         id=action.id,
         tier=action.tier,
@@ -194,9 +204,9 @@ def _action(action: schema.Action, space: schema.Workspace) -> compiled.Action:
         propensity=compiled.Propensity(action.propensity.constant, action.propensity.trait, action.propensity.default),
         valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
         valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
-        eligible=build(tree_of(action.eligible)),
+        eligible=tuple(dict.fromkeys(map(build, eligible))),
         variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
-        facts=_facts(action),
+        facts=facts,
     )
 
 

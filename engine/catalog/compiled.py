@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.conditions import Condition
+from engine.binding import bind
+from engine.conditions import Condition, build
 from engine.value_tests import Where
 
 
@@ -66,7 +67,7 @@ class Propensity:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a decision can choose. `facts` is what `$action.…` reads."""
+    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads."""
 
     id: str
     tier: str
@@ -79,28 +80,36 @@ class Action:
     propensity: Propensity
     valid_from_ms: int | None
     valid_until_ms: int | None  # exclusive
-    eligible: Condition
+    eligible: tuple[Condition, ...]
     variants: tuple[Variant, ...]
     facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `limit` matching places with time > now − `per_ms`. An absent field of `match` matches everything."""
+    """At most `limit` matching places with time > now − `per_ms`, or in the day, week (from Monday) or month of the
+    customer's zone that now is in. An absent field of `match` matches everything."""
 
     id: str
     limit: int
     per_ms: int
+    calendar: Literal["day", "week", "month"] | None
     match: Mapping[str, frozenset[str]]  # keys: channel, tier, action, purpose, category, group
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Holds every action of `tier` (None: any) while `when` is true for it."""
+    """Holds every action of `tier` (None: any) while what `tree` asks of the customer, with the facts of the action in
+    it, is true. `when` is what it asks where there is no action."""
 
     id: str
     tier: str | None
+    tree: Mapping[str, Any]
     when: Condition
+
+    def of(self, action: Action) -> Condition | None:
+        """What it asks about an action; None where it is not about that one."""
+        return build(bind(self.tree, action.facts)) if self.tier in (None, action.tier) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +176,7 @@ class Journey:
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version; `caps_over`
-    is filled by `engine.caps`: the caps that count a kind of place."""
+    (the caps that count a kind of place), `plans` and `tallies` are worked out when they are first asked for."""
 
     version: str  # 16 hex digits of the document's blake2b
     document: bytes  # canonical msgpack of {file: plain data}, templates included
@@ -196,8 +205,9 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    caps_over: dict[tuple[str, ...], tuple[Cap, ...]] = field(default_factory=dict)
-    tallies: dict[int, Any] = field(default_factory=dict)  # filled by `engine.history`
+    caps_over: dict[tuple[str, ...], tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`
+    plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.plan`
+    tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.history`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from engine.catalog.schema_grammar import (
     ActionRef,
+    CapSpan,
     ChannelRef,
     Condition,
     EventNames,
@@ -26,7 +27,6 @@ from engine.catalog.schema_grammar import (
     Some,
     Span,
     cap_limit,
-    cap_window,
     listed,
     no_such_model,
 )
@@ -135,13 +135,20 @@ class CapMatch(Model):
 
 
 class Cap(Model):
-    """At most `limit` matching messages and displays in any window of length `per`."""
+    """At most `limit` matching messages and displays in any window of length `per`, or in each calendar day, week or
+    month of the customer's zone."""
 
     id: Id
     limit: Annotated[int, AfterValidator(cap_limit)]
-    per: Annotated[Span, AfterValidator(cap_window)]
-    window: Literal["rolling"] = "rolling"
+    per: CapSpan
+    window: Literal["rolling", "calendar"] = "rolling"
     match: CapMatch = CapMatch()
+
+    @model_validator(mode="after")
+    def _is_of_its_window(self) -> Cap:
+        if (self.window == "calendar") != isinstance(self.per, str):
+            raise ValueError("a rolling window is per 7d, a calendar window per day, week or month")
+        return self
 
 
 class Suppression(Model):

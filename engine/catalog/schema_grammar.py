@@ -93,8 +93,11 @@ def cap_limit(value: int) -> int:
     return value
 
 
-def cap_window(duration_ms: int) -> int:
+def _cap_span(value: Any) -> Any:
     """Within what a profile remembers of its messages."""
+    if value in ("day", "week", "month"):
+        return value
+    duration_ms = _not_zero(_milliseconds(value))
     if duration_ms > _CAP_WINDOW_MS_MAX:
         raise ValueError("a cap looks back at most 366d")
     return duration_ms
@@ -111,6 +114,8 @@ Path = Annotated[str, AfterValidator(_path)]
 _DurationText = Annotated[str, Field(pattern=_DURATION)]
 Duration = Annotated[int, PlainValidator(_milliseconds, json_schema_input_type=_DurationText)]
 Span = Annotated[Duration, AfterValidator(_not_zero)]
+Calendar = Literal["day", "week", "month"]
+CapSpan = Annotated[int | Calendar, PlainValidator(_cap_span, json_schema_input_type=_DurationText | Calendar)]
 LocalDate = Annotated[date, PlainValidator(_date, json_schema_input_type=date)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 EventNames = Annotated[list[EventName], BeforeValidator(listed, json_schema_input_type=EventName | list[EventName])]
@@ -226,6 +231,13 @@ class Count(Model):
         return self
 
 
+class Undoing(Model):
+    """An event that takes back what happened before it (a refund takes back the purchases)."""
+
+    name: EventName
+    where: Where | None = None
+
+
 class Happened(Model):
     """Events of a name in the customer's history, in the window that ends now."""
 
@@ -233,6 +245,7 @@ class Happened(Model):
     count: Count | None = None
     within: Span | None = None
     where: Where | None = None
+    undone_by: Undoing | None = None
 
 
 class ConsentState(Model):

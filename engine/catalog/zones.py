@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import metadata, resources
@@ -28,3 +29,24 @@ def start_of_day_ms(day: date, zone_name: str, *, plus_days: int = 0) -> int:
     """The instant at which a day begins there, as UTC epoch milliseconds."""
     day += timedelta(days=plus_days)
     return int(datetime(day.year, day.month, day.day, tzinfo=zone(zone_name)).timestamp() * 1000)
+
+
+@lru_cache(maxsize=4_096)
+def start_of_period_ms(now_minute: int, zone_name: str, period: str) -> int:
+    """When the day, week (from Monday) or month began there that a minute since the epoch lies in."""
+    day = datetime.fromtimestamp(now_minute * 60, zone(zone_name)).date()
+    return start_of_day_ms(_first_day(day, period), zone_name)
+
+
+@lru_cache(maxsize=4_096)
+def end_of_period_ms(now_minute: int, zone_name: str, period: str) -> int:
+    """When the next one begins."""
+    first = _first_day(datetime.fromtimestamp(now_minute * 60, zone(zone_name)).date(), period)
+    days = {"day": 1, "week": 7, "month": calendar.monthrange(first.year, first.month)[1]}
+    return start_of_day_ms(first, zone_name, plus_days=days[period])
+
+
+def _first_day(day: date, period: str) -> date:
+    if period == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday() if period == "week" else 0)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import caps, seeds
+from engine import seeds
 from engine.catalog.compiled import Action
-from engine.decide import pipeline
-from engine.decide.pipeline import Candidate
+from engine.decide import pipeline, plan, receipt
+from engine.decide.pipeline import Verdict
 from engine.inputs import Decide
-from engine.profile import Place
+from engine.profile import Place, Profile
 from engine.recent import encoder
 from engine.turn_state import Turn
+from engine.vocabulary import TIER_RANK
 
 LIMIT_MAX = 20
 
@@ -20,84 +21,72 @@ def decide(turn: Turn, asked: Decide) -> None:
     """Choose (which reserves a place for each capped action that is returned), note the receipt, answer."""
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
-    wanted = _wanted(turn, asked, decision_id)
-    places = {action.id: place for action, place in wanted}
-    count = caps.Count(profile, turn.catalog, turn.now_ms)
-    candidates = pipeline.choose(turn, turn.view(asked.context), wanted, asked.limit, count)
-    chosen = [candidate for candidate in candidates if candidate.outcome == "chosen"]
-    _note_receipt(turn, asked, decision_id, candidates, count)
+    wanted = plan.of_placement(turn.catalog, asked.channel, asked.placement)
+    held = _held(turn, wanted)
+    verdict, alive = pipeline.judge(turn, turn.view(asked.context), wanted, held)
+    pipeline.arbitrate(turn, verdict, alive, held, asked.limit, decision_id)
+    _note_receipt(turn, asked, decision_id, verdict)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
         "profileId": profile.id,
         "catalogVersion": turn.catalog.version,
-        "actions": [_shown(turn, asked, candidate, places[candidate.action.id]) for candidate in chosen],
+        "actions": [_shown(turn, asked, wanted.actions[i], points, place) for i, points, place in verdict.chosen],
     }
     if asked.explain:
-        answer["explanation"] = {"candidates": explain(turn, candidates)}
+        answer["explanation"] = {"candidates": explain(profile, verdict)}
     turn.answer(answer)
 
 
-def explain(turn: Turn, candidates: list[Candidate]) -> list[dict[str, Any]]:
-    """Every action of the catalog with what became of it; those that do not belong to the placement come last."""
-    judged = {candidate.action.id for candidate in candidates}
-    rows = [
-        {
-            "actionId": candidate.action.id,
-            "outcome": candidate.outcome,
-            "reason": candidate.reason,
-            "score": candidate.score,
-            "terms": dict(zip(("propensity", "value", "weight"), candidate.terms, strict=True)),
-        }
-        for candidate in candidates
-    ]
-    for action in turn.catalog.actions.values():
-        if action.id not in judged:
+def explain(profile: Profile, verdict: Verdict) -> list[dict[str, Any]]:
+    """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
+    dropped; those that do not belong to the placement come last."""
+    rows = []
+    for i, outcome, reason in verdict.outcomes():
+        action = verdict.plan.actions[i]
+        points, terms = pipeline.score(profile, action)
+        rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
+    first = len(verdict.chosen)
+    beaten = slice(first, first + verdict.beaten.bit_count())
+    rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
+    for action in verdict.plan.catalog.actions.values():
+        if action.id not in verdict.plan.index:
             rows.append(
                 {"actionId": action.id, "outcome": "dropped", "reason": "fit.placement", "score": 0.0, "terms": {}}
             )
     return rows
 
 
+def _rank(wanted: plan.Plan, row: dict[str, Any]) -> tuple[int, float, int]:
+    i = wanted.index[row["actionId"]]
+    return TIER_RANK[wanted.actions[i].tier], -row["score"], i
+
+
 def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     """What would become of one action now, on each of its channels and placements. Changes nothing."""
     view = turn.view()
-    count = caps.Count(turn.profile, turn.catalog, turn.now_ms)
     rows = []
     for channel in action.channels:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
-            wanted = caps.place_for(action, channel, "", turn.now_ms, placement=placement)
-            reason = pipeline.first_gate(turn, view, action, wanted, count)
-            rows.append(
-                {"channel": channel, "placement": placement or None, "wouldGo": reason is None, "reason": reason or ""}
-            )
+            wanted = plan.of_send(turn.catalog, channel, action, turn.catalog.version)
+            verdict, alive = pipeline.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
+            reason = verdict.dropped[0][0] if not alive else ""
+            rows.append({"channel": channel, "placement": placement or None, "wouldGo": bool(alive), "reason": reason})
     return rows
 
 
-def _wanted(turn: Turn, asked: Decide, decision_id: str) -> list[tuple[Action, Place]]:
-    """The actions of the placement, each with the place that it still holds here (a page reload costs nothing), else a
-    new one."""
-    held: dict[str, Place] = {}
+def _held(turn: Turn, wanted: plan.Plan, placement: str = "") -> dict[int, Place]:
+    """The places that candidates still hold here (a page reload costs nothing)."""
+    held: dict[int, Place] = {}
     for place in turn.profile.places:
-        if place.placement == asked.placement and place.expires_ms > turn.now_ms:
-            held.setdefault(place.action, place)
-    expires_ms = turn.now_ms + turn.catalog.reserve_ms
-    wanted = []
-    for action in turn.catalog.shown_at.get(asked.placement, ()):
-        place = held.get(action.id) or caps.place_for(
-            action,
-            asked.channel,
-            f"{decision_id}.{action.id}",
-            turn.now_ms,
-            placement=asked.placement,
-            expires_ms=expires_ms,
-        )
-        wanted.append((action, place))
-    return wanted
+        if place.placement == (placement or wanted.placement) and place.expires_ms > turn.now_ms:
+            i = wanted.index.get(place.action)
+            if i is not None:
+                held.setdefault(i, place)
+    return held
 
 
-def _shown(turn: Turn, asked: Decide, candidate: Candidate, place: Place) -> dict[str, Any]:
-    action = candidate.action
+def _shown(turn: Turn, asked: Decide, action: Action, points: float, place: Place) -> dict[str, Any]:
     variant = pipeline.variant_of(turn, action)
     payload = encoder.encode([turn.profile.id, place.ref, action.id, place.channel, place.placement, place.expires_ms])
     content = variant.content.get(asked.channel, {})
@@ -105,30 +94,28 @@ def _shown(turn: Turn, asked: Decide, candidate: Candidate, place: Place) -> dic
         "actionId": action.id,
         "variant": variant.id,
         "content": content.get("content", content),
-        "score": candidate.score,
+        "score": points,
         "tier": action.tier,
         "expiresAt": place.expires_ms,
         "trackingToken": seeds.sign(turn.catalog.id_key, "exposure", payload),
     }
 
 
-def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: list[Candidate], count: caps.Count) -> None:
-    chosen = [candidate.action.id for candidate in candidates if candidate.outcome == "chosen"]
+def _note_receipt(turn: Turn, asked: Decide, decision_id: str, verdict: Verdict) -> None:
+    chosen = [verdict.plan.actions[i].id for i, _, _ in verdict.chosen]
     turn.note(
         "decision",
         f"{', '.join(chosen) or 'nothing'} for {asked.placement}",
         channel=asked.channel,
         action=chosen[0] if chosen else "",
         outcome="chosen" if chosen else "silence",
-        reason="" if chosen else (candidates[0].reason if candidates else "fit.placement"),
-        detail={
-            "decision": decision_id,
-            "request": asked.request_id,
-            "placement": asked.placement,
-            "candidates": [
-                [candidate.action.id, candidate.outcome, candidate.reason, candidate.score, *candidate.terms]
-                for candidate in candidates
-            ],
-            "caps": [[cap.id, cap.limit, count.taken(cap)] for cap in turn.catalog.caps],
-        },
+        reason="" if chosen else _silence(verdict),
+        detail={"receipt": receipt.write(verdict, decision_id, asked.request_id)},
     )
+
+
+def _silence(verdict: Verdict) -> str:
+    """The reason of the best candidate: what else would have been shown."""
+    if not verdict.dropped:
+        return "fit.placement"
+    return min(verdict.dropped, key=lambda dropped: dropped[1] & -dropped[1])[0]

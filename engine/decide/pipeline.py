@@ -7,115 +7,167 @@ B4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine import caps, consent, seeds
-from engine.catalog.compiled import Action, Variant
+from engine.catalog.compiled import Action, Propensity, Variant
 from engine.conditions import View
-from engine.profile import Place
+from engine.decide.plan import Plan, bits
+from engine.profile import Place, Profile
 from engine.turn_state import Turn
-from engine.vocabulary import TIER_RANK, Outcome
+from engine.vocabulary import Outcome
 
 
-class Candidate(NamedTuple):
-    """An action and what became of it. `terms` are the factors of the score."""
+@dataclass(slots=True)
+class Verdict:
+    """What became of the candidates of a plan: those in `chosen` (the best first, each with its score) go, those in
+    `beaten` came too late, and each mask of `dropped` stands beside its reason."""
 
-    action: Action
-    outcome: Outcome
-    reason: str
-    score: float
-    terms: tuple[float, float, float]
+    plan: Plan
+    count: caps.Count
+    dropped: list[tuple[str, int]] = field(default_factory=list)
+    chosen: list[tuple[int, float, Place]] = field(default_factory=list)
+    beaten: int = 0
+
+    def drop(self, reason: str, mask: int) -> int:
+        """Strike these candidates for a reason; returns the mask of them."""
+        if mask:
+            self.dropped.append((reason, mask))
+        return mask
+
+    def outcomes(self) -> list[tuple[int, Outcome, str]]:
+        """Each candidate with its outcome and its reason: the chosen, then the beaten, then the dropped."""
+        rows: list[tuple[int, Outcome, str]] = [(i, "chosen", "") for i, _, _ in self.chosen]
+        last = self.plan.actions[self.chosen[-1][0]].id if self.chosen else ""
+        rows += [(i, "outranked", f"outranked.{last}") for i in bits(self.beaten)]
+        return rows + [(i, "dropped", reason) for reason, mask in self.dropped for i in bits(mask)]
 
 
-def first_gate(turn: Turn, view: View, action: Action, wanted: Place, count: caps.Count) -> str | None:
-    """The reason of the first gate that removes `action` from `wanted.channel`, None when it may go."""
-    if action.valid_from_ms is not None and turn.now_ms < action.valid_from_ms:
-        return "validity.not_yet"
-    if action.valid_until_ms is not None and turn.now_ms >= action.valid_until_ms:
-        return "validity.over"
-    channel = turn.catalog.channels.get(wanted.channel)
-    if channel is None or wanted.channel not in action.channels:
-        return "fit.channel"
-    if wanted.placement and wanted.placement not in action.placements:
-        return "fit.placement"
+def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tuple[Verdict, int]:
+    """Put every candidate through the gates; returns the verdict so far, and the candidates that may go.
+
+    `held` are the places that candidates hold already: those do not stand in their own way.
+    """
+    verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
+    alive = _valid(turn, verdict, plan.everyone)
+    alive ^= verdict.drop("fit.channel", alive & ~plan.on_channel)
+    alive = _consented(turn, verdict, alive)
+    refused = 0
+    for condition, mask in plan.eligible:
+        if alive & mask and not condition(view):
+            refused |= alive & mask
+            alive &= ~mask
+    verdict.drop("eligibility", refused)
+    for rule, asked in plan.suppressions:
+        for condition, mask in asked:
+            if alive & mask and condition(view):
+                alive ^= verdict.drop(f"suppress.{rule}", alive & mask)
+    return verdict, _capped(verdict, alive, held)
+
+
+def _valid(turn: Turn, verdict: Verdict, alive: int) -> int:
+    for start_ms, end_ms, mask in verdict.plan.validity:
+        if start_ms is not None and turn.now_ms < start_ms:
+            alive ^= verdict.drop("validity.not_yet", alive & mask)
+        elif end_ms is not None and turn.now_ms >= end_ms:
+            alive ^= verdict.drop("validity.over", alive & mask)
+    return alive
+
+
+def _consented(turn: Turn, verdict: Verdict, alive: int) -> int:
+    channel = turn.catalog.channels.get(verdict.plan.channel)
+    if channel is None:
+        return 0
     if channel.address and turn.profile.address(channel.address) is None:
-        return f"fit.no_{channel.address}"
-    if not _is_granted(turn, view, action.purpose, wanted.channel):
-        return f"consent.{action.purpose}.{wanted.channel}"
-    view.action = action.facts
-    if not action.eligible(view):
-        return "eligibility"
-    for rule in turn.catalog.suppressions:
-        if rule.tier in (None, action.tier) and rule.when(view):
-            return f"suppress.{rule.id}"
-    cap = count.full(wanted)
-    return f"cap.{cap.id}" if cap else None
+        alive ^= verdict.drop(f"fit.no_{channel.address}", alive)
+    for purpose, mask in verdict.plan.purposes:
+        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel.id):
+            alive ^= verdict.drop(f"consent.{purpose}.{channel.id}", alive & mask)
+    return alive
 
 
-def _is_granted(turn: Turn, view: View, purpose: str, channel: str) -> bool:
-    key = ("consent", purpose, channel)
-    answer = view.memo.get(key)
-    if answer is None:
-        answer = view.memo[key] = consent.is_granted(turn.profile, turn.catalog, purpose, channel)
-    return answer
+def _capped(verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
+    for cap, mask in verdict.plan.caps:
+        hit = alive & mask
+        if hit and verdict.count.is_full(cap):
+            for i, place in held.items():
+                if not verdict.count.is_full(cap, place.ref):
+                    hit &= ~(1 << i)
+            alive ^= verdict.drop(f"cap.{cap.id}", hit)
+    return alive
 
 
-def score(turn: Turn, action: Action) -> tuple[float, tuple[float, float, float]]:
-    """propensity × value (minor units) × weight, and the three terms."""
-    terms = (propensity(turn, action), float(action.value_minor), action.weight)
-    return terms[0] * terms[1] * terms[2], terms
+def arbitrate(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place], limit: int, ref: str) -> None:
+    """Choose among those who may go, in rank; each chosen one holds its place afterwards.
+
+    Places are taken one by one: two actions that share a cap with room for one are not both chosen.
+    """
+    plan = verdict.plan
+    factors: dict[Propensity, float] = {}
+    expires_ms = turn.now_ms + turn.catalog.reserve_ms
+    while alive and len(verdict.chosen) < limit:
+        i, points = _best(turn.profile, plan, alive, factors)
+        alive ^= 1 << i
+        action = plan.actions[i]
+        place = held.get(i) or caps.place_for(
+            action,
+            plan.channel,
+            f"{ref}.{action.id}",
+            turn.now_ms,
+            placement=plan.placement,
+            expires_ms=expires_ms,
+        )
+        verdict.chosen.append((i, points, place))
+        hold(turn, place, verdict.count)
+        if alive and len(verdict.chosen) < limit:
+            alive = _capped(verdict, alive, held)
+    verdict.beaten = alive
 
 
-def propensity(turn: Turn, action: Action) -> float:
+def _best(profile: Profile, plan: Plan, alive: int, factors: dict[Propensity, float]) -> tuple[int, float]:
+    """The candidate of the first tier that has the highest score, then the lowest bit."""
+    best, points = -1, -1.0
+    for tier, groups in plan.tiers:
+        if not alive & tier:
+            continue
+        for group in groups:
+            mine = alive & group.mask
+            if mine:
+                i = (mine & -mine).bit_length() - 1
+                score = plan.base[i]
+                if group.propensity is not None:
+                    factor = factors.get(group.propensity)
+                    if factor is None:
+                        factor = factors[group.propensity] = propensity(profile, group.action)
+                    score *= factor
+                if score > points or (score == points and i < best):
+                    best, points = i, score
+        break
+    return best, points
+
+
+def score(profile: Profile, action: Action) -> tuple[float, dict[str, float]]:
+    """propensity × value (minor units) × weight, and the terms."""
+    chance = propensity(profile, action)
+    terms = {"propensity": chance, "value": float(action.value_minor), "weight": action.weight}
+    return chance * float(action.value_minor) * action.weight, terms
+
+
+def propensity(profile: Profile, action: Action) -> float:
     """How likely the action is to be taken, 0 to 1: a constant or a batch score that arrived as a trait."""
     model = action.propensity
     if model.trait is None:
         return model.constant if model.constant is not None else model.default
-    trait = turn.profile.traits.get(model.trait)
+    trait = profile.traits.get(model.trait)
     value = trait.value if trait else None
     usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
     return float(value) if usable and value is not None else model.default
 
 
-def rank(action: Action, points: float) -> tuple[int, float, str]:
-    """The order of arbitration: tiers strictly, then the score, then the id as a stable tie-break."""
-    return TIER_RANK[action.tier], -points, action.id
-
-
-def choose(
-    turn: Turn, view: View, wanted: Iterable[tuple[Action, Place]], limit: int, count: caps.Count
-) -> list[Candidate]:
-    """Every candidate with its outcome, the chosen ones first, in rank; each of those holds its place afterwards.
-
-    `count` is that of this turn, and is kept up to date.
-    Places are taken one by one, in rank: two actions that share a cap with room for one are not both chosen.
-    """
-    passed: list[tuple[tuple[int, float, str], Candidate, Place]] = []
-    dropped: list[Candidate] = []
-    for action, place in wanted:
-        reason = first_gate(turn, view, action, place, count)
-        points, terms = score(turn, action)
-        if reason is None:
-            passed.append((rank(action, points), Candidate(action, "chosen", "", points, terms), place))
-        else:
-            dropped.append(Candidate(action, "dropped", reason, points, terms))
-    passed.sort(key=lambda ranked: ranked[0])
-    chosen: list[Candidate] = []
-    beaten: list[Candidate] = []
-    for _, candidate, place in passed:
-        if len(chosen) == limit:
-            beaten.append(candidate._replace(outcome="outranked", reason=f"outranked.{chosen[-1].action.id}"))
-        elif (cap := count.full(place)) is not None:
-            dropped.append(candidate._replace(outcome="dropped", reason=f"cap.{cap.id}"))
-        else:
-            _hold(turn, place, count)
-            chosen.append(candidate)
-    return chosen + beaten + dropped
-
-
-def _hold(turn: Turn, place: Place, count: caps.Count) -> None:
-    if caps.find(turn.profile, place.ref) is None and caps.is_capped(turn.catalog, place):
+def hold(turn: Turn, place: Place, count: caps.Count) -> None:
+    """Take a place where a cap counts it, unless it is held already."""
+    if caps.is_capped(turn.catalog, place) and caps.find(turn.profile, place.ref) is None:
         caps.reserve(turn.profile, place)
         count.add(place)
 

@@ -181,7 +181,7 @@ def _retry_at(turn: Turn, reason: str) -> int:
     gate, _, which = reason.partition(".")
     for cap in turn.catalog.caps:
         if gate == "cap" and cap.id == which:
-            return max(caps.frees_at(turn.profile, cap, turn.now_ms), turn.now_ms + 1)
+            return max(caps.frees_at(turn.profile, turn.catalog, cap, turn.now_ms), turn.now_ms + 1)
     return turn.now_ms + DAY_MS
 
 
@@ -198,7 +198,7 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
 
 
 def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:
-    return step.event is not None and step.event.event == event.name and step.event.where(event.properties, turn.view())
+    return step.event is not None and step.event.event == event.name and step.event.where(event.properties)
 
 
 def _same_key(journey: Journey, run: Run, event: Happened) -> bool:
@@ -214,4 +214,4 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
-    return pipeline.rank(action, pipeline.score(turn, action)[0]), run.id
+    return (TIER_RANK[action.tier], -pipeline.score(turn.profile, action)[0], action.id), run.id

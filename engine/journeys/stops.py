@@ -26,14 +26,14 @@ def rules_for(catalog: Catalog, run: Run, event: str) -> list[StopRule]:
 
 def apply(turn: Turn, event: Happened) -> None:
     """End every run that `event` stops, and withdraw what ended runs had decided and not handed over."""
-    catalog, view = turn.catalog, turn.view()
+    catalog = turn.catalog
     is_stop = event.name in catalog.stop_names
     for run in _unfinished(turn):
         if not is_stop and run.version == catalog.version:
             continue  # most events stop nothing
         if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
             for rule in rules_for(catalog, run, event.name):
-                if rule.on.where(event.properties, view):
+                if rule.on.where(event.properties):
                     _stop(turn, run, f"stop.{rule.id}", event)
                     break
 
@@ -80,12 +80,11 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
 
     What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
-    view = turn.view()
     for event in turn.profile.history.newest():
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
         for rule in rules_for(turn.catalog, run, event.name):
-            if rule.on.where(event.properties, view) and not _is_trigger(event, run):
+            if rule.on.where(event.properties) and not _is_trigger(event, run):
                 return f"stop.{rule.id}", event
     return None
 

@@ -19,7 +19,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
     view = turn.view()
     started = []
     for journey in journeys:
-        if not journey.trigger.where(event.properties, view) or not journey.when(view):
+        if not journey.trigger.where(event.properties) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)
         if _may_enter(turn, journey, key):

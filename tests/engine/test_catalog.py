@@ -83,6 +83,7 @@ NO_STEP = "a step is exactly one of send, wait, wait_for, branch, exit"
 NO_ARM = "an arm of a branch has either when or else: true"
 MIXED = "mixes texts, numbers or truth values"
 DOTS = "a path is names with single dots between them"
+WINDOW = "a rolling window is per 7d, a calendar window per day, week or month"
 LIMIT = "a limit is at least 1: to send nothing at all, end the action's validity instead"
 
 BROKEN = [
@@ -104,7 +105,7 @@ BROKEN = [
     (POLICIES, ("caps", 0, "per"), "0d", "caps.0.per: a duration of zero means nothing here"),
     (POLICIES, ("caps", 0, "per"), "400d", "caps.0.per: a cap looks back at most 366d"),
     (POLICIES, ("caps", 0, "per"), 7, f"caps.0.per: {NO_UNIT}"),
-    (POLICIES, ("caps", 0, "window"), "calendar", "caps.0.window: should be 'rolling'"),
+    (POLICIES, ("caps", 0, "window"), "calendar", f"caps.0: {WINDOW}"),
     (POLICIES, ("workspace", "zone"), "Mars/Olympus", "workspace.zone: no zone called 'Mars/Olympus' is known"),
     (POLICIES, ("workspace", "lateness"), "0s", "workspace.lateness: a duration of zero means nothing here"),
     (CHANNELS, ("channels", 0, "port"), 0, "channels.0.port: should be at least 1"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.world import DAY, MINUTE, World, action, document
 
+from engine.decide import receipt
 from engine.errors import InvalidInput
 
 HERO = {"id": "home_hero", "channel": "web"}
@@ -279,7 +280,8 @@ def test_silence_has_a_receipt_too():
     assert ada.decides()["actions"] == []
     (entry,) = [entry for entry in ada.timeline if entry.kind == "decision"]
     assert (entry.outcome, entry.reason) == ("silence", "eligibility")
-    assert entry.detail["candidates"][0][:3] == ["a", "dropped", "eligibility"]
+    kept = receipt.read(entry.detail["receipt"])
+    assert receipt.outcomes(kept, world.catalog, "web") == [("a", "dropped", "eligibility")]
     assert entry.version == world.catalog.version
 
 

@@ -67,8 +67,7 @@ def _answers(profile: Profile, catalog: Catalog, now_ms: int) -> list[bool]:
     answers = []
     for each in catalog.actions.values():
         view = View(profile, catalog, now_ms)
-        view.action = each.facts
-        answers.append(each.eligible(view))
+        answers.append(all(part(view) for part in each.eligible))
     return answers
 
 

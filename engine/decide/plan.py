@@ -1,0 +1,156 @@
+"""What a decision asks, worked out once per catalog, channel and placement.
+
+Candidates are bits of one integer, bit 0 the best of the first tier by all that is known beforehand. Each question that
+several of them ask is asked once, and its answer strikes all of these bits at a time: a gate costs what its questions
+cost, not what its candidates do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine import caps
+from engine.catalog.compiled import Action, Cap, Catalog, Propensity
+from engine.conditions import Condition
+from engine.vocabulary import TIER_RANK
+
+Key = TypeVar("Key", bound=Hashable)
+Asked = tuple[Condition, int]  # a question, and the candidates that it is about
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Candidates of one tier whose scores differ by their `base` alone, so the lowest bit among them is the best.
+    `propensity` is None where it is a constant and stands in the base."""
+
+    mask: int
+    propensity: Propensity | None
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The questions of one place in a front end, or of one send. `base` is what is known of each score beforehand."""
+
+    catalog: Catalog
+    channel: str
+    placement: str
+    actions: tuple[Action, ...]
+    index: dict[str, int]
+    base: tuple[float, ...]
+    validity: tuple[tuple[int | None, int | None, int], ...]
+    on_channel: int
+    purposes: tuple[tuple[str, int], ...]
+    eligible: tuple[Asked, ...]
+    suppressions: tuple[tuple[str, tuple[Asked, ...]], ...]
+    caps: tuple[tuple[Cap, int], ...]
+    tiers: tuple[tuple[int, tuple[Group, ...]], ...]
+
+    @property
+    def everyone(self) -> int:
+        """The bits of all candidates."""
+        return (1 << len(self.actions)) - 1
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The candidates in a mask, the best first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def of_placement(catalog: Catalog, channel: str, placement: str) -> Plan:
+    """The plan of a placement, for those who ask by `channel`."""
+    key = (channel, placement)
+    plan: Plan | None = catalog.plans.get(key)
+    if plan is None:
+        plan = _make(catalog, channel, placement, catalog.shown_at.get(placement, ()))
+        if channel in catalog.channels:  # what clients make up is not remembered
+            catalog.plans[key] = plan
+    return plan
+
+
+def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> Plan:
+    """The plan of one send; its action may be that of an older catalog, the rules are today's."""
+    key = (channel, "", version, action.id)
+    plan: Plan | None = catalog.plans.get(key)
+    if plan is None:
+        plan = catalog.plans[key] = _make(catalog, channel, "", (action,))
+    return plan
+
+
+def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Action]) -> Plan:
+    base = {action.id: _base(action) for action in wanted}
+    actions = tuple(sorted(wanted, key=lambda action: (TIER_RANK[action.tier], -base[action.id], action.id)))
+    each = list(enumerate(actions))
+    asked = ((rule, [(rule.of(action), 1 << i) for i, action in each]) for rule in catalog.suppressions)
+    places = [caps.place_for(action, channel, "", 0, placement=placement) for action in actions]
+    return Plan(
+        catalog=catalog,
+        channel=channel,
+        placement=placement,
+        actions=actions,
+        index={action.id: i for i, action in each},
+        base=tuple(base[action.id] for action in actions),
+        validity=tuple(
+            (start_ms, end_ms, mask)
+            for (start_ms, end_ms), mask in _masks(
+                ((action.valid_from_ms, action.valid_until_ms), 1 << i) for i, action in each
+            )
+            if (start_ms, end_ms) != (None, None)
+        ),
+        on_channel=sum(1 << i for i, action in each if channel in action.channels and channel in catalog.channels),
+        purposes=tuple(_masks((action.purpose, 1 << i) for i, action in each)),
+        eligible=_by_reach(_masks((part, 1 << i) for i, action in each for part in action.eligible)),
+        suppressions=tuple(
+            (rule.id, _by_reach(_masks((part, bit) for part, bit in parts if part is not None)))
+            for rule, parts in asked
+        ),
+        caps=tuple(
+            (cap, mask)
+            for cap in catalog.caps
+            if (mask := sum(1 << i for i, place in enumerate(places) if cap in caps.over(catalog, place)))
+        ),
+        tiers=tuple(_tiers(each)),
+    )
+
+
+def _base(action: Action) -> float:
+    """What of a score does not depend on the customer."""
+    constant = action.propensity.constant
+    return (1.0 if constant is None else constant) * float(action.value_minor) * action.weight
+
+
+def _masks(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
+    found: defaultdict[Key, int] = defaultdict(int)
+    for key, bit in pairs:
+        found[key] |= bit
+    return list(found.items())
+
+
+def _by_reach(asked: Iterable[Asked]) -> tuple[Asked, ...]:
+    """Those first that may strike most: what nobody is left for need not be asked."""
+    return tuple(sorted(asked, key=lambda question: -question[1].bit_count()))
+
+
+def _tiers(each: list[tuple[int, Action]]) -> Iterator[tuple[int, tuple[Group, ...]]]:
+    """The groups of each tier, in the order of tiers."""
+    for _, members in _grouped(each, lambda action: TIER_RANK[action.tier]):
+        groups = _grouped(members, lambda action: None if action.propensity.trait is None else action.propensity)
+        yield (
+            sum(1 << i for i, _ in members),
+            tuple(Group(sum(1 << i for i, _ in group), key, group[0][1]) for key, group in groups),
+        )
+
+
+def _grouped(
+    members: list[tuple[int, Action]], key_of: Callable[[Action], Key]
+) -> list[tuple[Key, list[tuple[int, Action]]]]:
+    found: dict[Key, list[tuple[int, Action]]] = {}
+    for member in members:
+        found.setdefault(key_of(member[1]), []).append(member)
+    return list(found.items())

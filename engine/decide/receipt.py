@@ -1,0 +1,118 @@
+"""The receipt of a decision, small enough to keep for every silence.
+
+Which candidate was removed by which gate is what nobody can work out again without the customer's state, so that is
+kept: per candidate the number of its reason, spread over as many planes of bits as the reasons need. Actions, values
+and weights stand in the catalog that the entry names; the terms of a score follow from the state at that turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from engine.catalog.compiled import Catalog
+from engine.decide import plan as plans
+from engine.decide.pipeline import Verdict
+from engine.decide.plan import Plan, bits
+from engine.recent import Part
+from engine.vocabulary import Outcome
+
+
+class Receipt(Part):
+    """What is kept of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
+    numbers of `reasons_of`; `taken` is how many places each cap had taken after the decision."""
+
+    decision: bytes
+    request: str
+    placement: str
+    chosen: list[tuple[int, float]]
+    reasons: list[int]
+    planes: bytes
+    taken: list[int]
+
+
+def reasons_of(catalog: Catalog) -> dict[str, int]:
+    """Every reason for which a candidate of this catalog can be dropped, numbered."""
+    known: dict[str, int] | None = catalog.plans.get(("reasons",))
+    if known is None:
+        known = catalog.plans["reasons",] = {reason: number for number, reason in enumerate(_reasons(catalog))}
+    return known
+
+
+def _reasons(catalog: Catalog) -> Iterable[str]:
+    yield from ("validity.not_yet", "validity.over", "fit.channel", "eligibility")
+    yield from sorted({f"fit.no_{channel.address}" for channel in catalog.channels.values() if channel.address})
+    purposes = sorted({action.purpose for action in catalog.actions.values()})
+    yield from (f"consent.{purpose}.{channel}" for purpose in purposes for channel in sorted(catalog.channels))
+    yield from (f"suppress.{rule.id}" for rule in catalog.suppressions)
+    yield from (f"cap.{cap.id}" for cap in catalog.caps)
+
+
+def write(verdict: Verdict, decision: str, request: str) -> Receipt:
+    """The receipt of a verdict."""
+    plan, numbers = verdict.plan, reasons_of(verdict.plan.catalog)
+    masks: dict[str, int] = {}
+    for reason, mask in verdict.dropped:
+        masks[reason] = masks.get(reason, 0) | mask
+    planes = [0] * len(masks).bit_length()
+    for number, mask in enumerate(masks.values(), 1):
+        for place in bits(number):
+            planes[place] |= mask
+    return Receipt(
+        bytes.fromhex(decision),
+        request,
+        plan.placement,
+        [(i, points) for i, points, _ in verdict.chosen],
+        [numbers[reason] for reason in masks],
+        b"".join(plane.to_bytes(_plane_bytes(plan)) for plane in planes),
+        [verdict.count.taken(cap) for cap in plan.catalog.caps],
+    )
+
+
+def read(kept: Any) -> Receipt:
+    """The receipt of an entry that was read back from its plain form."""
+    return kept if isinstance(kept, Receipt) else msgspec.convert(kept, Receipt)
+
+
+def outcomes(receipt: Receipt, catalog: Catalog, channel: str) -> list[tuple[str, Outcome, str]]:
+    """Each candidate with its outcome and reason, read back with the catalog that the decision was made by."""
+    plan = plans.of_placement(catalog, channel, receipt.placement)
+    names = list(reasons_of(catalog))
+    size = _plane_bytes(plan)
+    planes = [int.from_bytes(receipt.planes[at : at + size]) for at in range(0, len(receipt.planes), size)]
+    chosen = [plan.actions[i].id for i, _ in receipt.chosen]
+    rows: list[tuple[str, Outcome, str]] = [(action, "chosen", "") for action in chosen]
+    dropped: list[tuple[str, Outcome, str]] = []
+    for i, action in enumerate(plan.actions):
+        number = sum((plane >> i & 1) << place for place, plane in enumerate(planes))
+        if number:
+            dropped.append((action.id, "dropped", names[receipt.reasons[number - 1]]))
+        elif action.id not in chosen:
+            rows.append((action.id, "outranked", f"outranked.{chosen[-1]}"))
+    return rows + dropped
+
+
+def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, Any]:
+    """The receipt as people read it; without its catalog, what can be said without it."""
+    told: dict[str, Any] = {
+        "decisionId": receipt.decision.hex(),
+        "requestId": receipt.request,
+        "placement": receipt.placement,
+    }
+    if catalog is None:
+        return told
+    rows = outcomes(receipt, catalog, channel)
+    return told | {
+        "candidates": [{"actionId": action, "outcome": outcome, "reason": reason} for action, outcome, reason in rows],
+        "scores": [points for _, points in receipt.chosen],
+        "caps": [
+            {"cap": cap.id, "limit": cap.limit, "taken": taken}
+            for cap, taken in zip(catalog.caps, receipt.taken, strict=True)
+        ],
+    }
+
+
+def _plane_bytes(plan: Plan) -> int:
+    return (len(plan.actions) + 7) // 8
