@@ -85,27 +85,31 @@ class Count:
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
         self._catalog = catalog
-        self.refs: dict[str, list[str]] = {cap.id: [] for cap in catalog.caps}
+        self.refs: dict[str, list[str]] = {}
+        if not profile.places or not catalog.caps:
+            return
         opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps}
+        earliest = min(opens.values())
         for place in profile.places:
-            if is_live(place, now_ms):
+            at_ms = place.at_ms
+            if at_ms > earliest and is_live(place, now_ms):
                 for cap in over(catalog, place):
-                    if place.at_ms > opens[cap.id]:
-                        self.refs[cap.id].append(place.ref)
+                    if at_ms > opens[cap.id]:
+                        self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:
         """Whether a cap has no room; the place `but_for` does not stand in its own way."""
-        refs = self.refs[cap.id]
+        refs = self.refs.get(cap.id, ())
         return len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit
 
     def add(self, place: Place) -> None:
         """A place has just been taken."""
         for cap in over(self._catalog, place):
-            self.refs[cap.id].append(place.ref)
+            self.refs.setdefault(cap.id, []).append(place.ref)
 
     def taken(self, cap: Cap) -> int:
         """How many places are taken under a cap."""
-        return len(self.refs[cap.id])
+        return len(self.refs.get(cap.id, ()))
 
 
 def reserve(profile: Profile, place: Place) -> None:

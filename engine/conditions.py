@@ -37,28 +37,27 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class View:
-    """What a condition may look at. `memo` keeps the answers of atoms."""
+    """What a condition may look at. `memo` keeps what is asked often and answered slowly."""
 
-    __slots__ = ("_times", "catalog", "context", "memo", "now_ms", "profile")
+    __slots__ = ("catalog", "context", "history", "memo", "now_ms", "profile")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
         self.profile = profile
+        self.history = profile.history
         self.catalog = catalog
         self.now_ms = now_ms
         self.context = context
-        self.memo: dict[Condition, bool] = {}
-        self._times: dict[str, list[int]] = {}
+        self.memo: dict[str, Any] = {}
 
-    def times(self, atom: EventAtom) -> list[int]:
+    def times(self, atom: EventAtom) -> Sequence[int]:
         """When the recent events happened that an atom is about, newest first."""
-        times = self._times.get(atom.digest)
+        if atom.text_at is not None:
+            return self.history.by_text(atom.text_at).get(atom.text, ())
+        times: list[int] | None = self.memo.get(atom.digest)
         if times is None:
-            history = self.profile.history
-            if atom.text_at is not None:
-                times = history.by_text(atom.name, atom.text_at).get(atom.text, [])
-            else:
-                times = [event.at_ms for event in history.named(atom.name) if atom.where(event.properties)]
-            self._times[atom.digest] = times
+            where = atom.where
+            named = self.history.named(atom.name)
+            times = self.memo[atom.digest] = [event.at_ms for event in named if where(event.properties)]
         return times
 
 
@@ -68,21 +67,21 @@ Condition = Callable[[View], bool]
 @dataclass(frozen=True, slots=True)
 class EventAtom:
     """What a condition asks of one kind of event: `keep` is how many matches decide it. Two atoms with one digest ask
-    the same of an event. Where all it asks is one text, that is `text` at `text_at`."""
+    the same of an event. Where all it asks is one text, that is `text` at `text_at` (the event's name and a path)."""
 
     name: str
     where: Where
     keep: int
     digest: str
-    text_at: str | None
+    text_at: tuple[str, str] | None
     text: str
 
     @classmethod
     def of(cls, name: str, where: Mapping[str, Any] | None, keep: int) -> EventAtom:
         """The atom that asks `where` of the events of a name."""
         digest = blake2b(repr((name, where)).encode(), digest_size=6).hexdigest()
-        ((path, test),) = where.items() if where and len(where) == 1 else ((None, None),)
-        text_at, text = (path, test) if isinstance(test, str) else (None, "")
+        ((path, test),) = where.items() if where and len(where) == 1 else (("", None),)
+        text_at, text = ((name, path), test) if isinstance(test, str) else (None, "")
         return cls(name, build_where(where), keep, digest, text_at, text)
 
 
@@ -149,18 +148,6 @@ def _not(tree: Mapping[str, Any]) -> Condition:
     return _made_of(lambda view: not part(view), [part])
 
 
-def _atom(condition: Condition) -> Condition:
-    """The answer once per view."""
-
-    def remembered(view: View) -> bool:
-        answer = view.memo.get(remembered)
-        if answer is None:
-            answer = view.memo[remembered] = condition(view)
-        return answer
-
-    return remembered
-
-
 def _tests_of(body: Mapping[str, Any]) -> Callable[[Any], bool]:
     tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
     return build_test(tests)
@@ -175,12 +162,12 @@ def _trait(body: Mapping[str, Any]) -> Condition:
         value = None if trait is None else trait.value
         return any_at(value, below, 0, test) if below or value.__class__ is list else test(value)
 
-    return _atom(of_trait)
+    return of_trait
 
 
 def _context(body: Mapping[str, Any]) -> Condition:
     path, test = tuple(body["name"].split(".")), _tests_of(body)
-    return _atom(lambda view: any_at(view.context, path, 0, test))
+    return lambda view: any_at(view.context, path, 0, test)
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
@@ -205,9 +192,8 @@ def _event(body: Mapping[str, Any]) -> Condition:
             count += len(older) - bisect_right(older, since_ms)
         return count >= least and (most is None or count <= most)
 
-    condition = _atom(happened)
-    _ATOMS[condition] = frozenset((atom,) if undoing is None else (atom, undoing))
-    return condition
+    _ATOMS[happened] = frozenset((atom,) if undoing is None else (atom, undoing))
+    return happened
 
 
 def _how_many(times: Sequence[int], since_ms: float) -> int:
@@ -226,14 +212,22 @@ def _newest_ms(view: View, atom: EventAtom) -> float:
 
 
 def _segment(segment: str) -> Condition:
-    return _atom(lambda view: view.catalog.segments[segment](view))
+    key = f"segment {segment}"
+
+    def belongs(view: View) -> bool:
+        answer: bool | None = view.memo.get(key)
+        if answer is None:
+            answer = view.memo[key] = view.catalog.segments[segment](view)
+        return answer
+
+    return belongs
 
 
 def _consent(body: Mapping[str, Any]) -> Condition:
     from engine import consent  # consent reads the catalog, whose conditions are built here
 
     purpose, channel, wanted = body["purpose"], body["channel"], body.get("granted", True)
-    return _atom(lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel) == wanted)
+    return lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel) == wanted
 
 
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {

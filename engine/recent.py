@@ -88,12 +88,13 @@ class Recent(Sequence[Happened]):
                 self._by_name.setdefault(event.name, []).append(event)
         return self._by_name.get(name, [])
 
-    def by_text(self, name: str, path: str) -> dict[str, list[int]]:
+    def by_text(self, at: tuple[str, str]) -> dict[str, list[int]]:
         """When events of a name happened, newest first, by each text that they have at a path. Many conditions ask for
         one of these texts each."""
-        found = self._by_text.get((name, path))
+        found = self._by_text.get(at)
         if found is None:
-            found = self._by_text[name, path] = {}
+            name, path = at
+            found = self._by_text[at] = {}
             steps = tuple(path.split("."))
             for event in self.named(name):
                 for text in {value for value in values_at(event.properties, steps) if value.__class__ is str}:

@@ -21,7 +21,8 @@ from loadtest.world import START_MS
 
 ACTIONS = 200
 PLACEMENTS = tuple(f"bench_{number}" for number in range(10))
-EVERYWHERE = "bench_all"  # the one placement that all 200 actions match
+EVERYWHERE = "bench_all"  # the placement of all actions
+CONTEXT = {"page": {"kind": "home"}}  # what a page says of itself
 EVENTS = 100
 ID_KEY = b"a fixed key for the benchmarks"
 
@@ -30,10 +31,10 @@ _COUNTRIES = ("AT", "DE", "FR", "IT")
 _HOUR_MS = 3_600_000
 
 
-def document() -> dict[str, Any]:
-    """The catalog as plain data by file name."""
+def document(count: int = ACTIONS) -> dict[str, Any]:
+    """The catalog as plain data by file name, with so many actions."""
     rng = Random("bench/catalog")
-    actions = {f"actions/{action['id']}.yaml": action for action in _actions(rng)}
+    actions = {f"actions/{action['id']}.yaml": action for action in _actions(rng, count)}
     return _RULES | actions | {f"journeys/{journey['id']}.yaml": journey for journey in _JOURNEYS}
 
 
@@ -61,9 +62,9 @@ def customer() -> Profile:
     return profile
 
 
-def _actions(rng: Random) -> Iterator[dict[str, Any]]:
-    """Twenty actions a placement; each asks three things of the customer, of which many actions ask the same."""
-    for number in range(ACTIONS):
+def _actions(rng: Random, count: int) -> Iterator[dict[str, Any]]:
+    """A tenth of them at each placement; all but the service messages ask ten things of the customer."""
+    for number in range(count):
         name = f"action_{number:03d}"
         category = _CATEGORIES[number % len(_CATEGORIES)]
         tier = "service" if number % 20 == 19 else "lifecycle" if number % 20 > 16 else "promotional"
@@ -72,7 +73,7 @@ def _actions(rng: Random) -> Iterator[dict[str, Any]]:
             "tier": tier,
             "purpose": "service" if tier == "service" else "marketing",
             "channels": ["web"],
-            "placements": [PLACEMENTS[number * len(PLACEMENTS) // ACTIONS], EVERYWHERE],
+            "placements": [PLACEMENTS[number * len(PLACEMENTS) // count], EVERYWHERE],
             "category": category,
             "group": f"group_{number % 5}",
             "value": rng.randrange(50, 900) / 100,
@@ -87,16 +88,23 @@ def _actions(rng: Random) -> Iterator[dict[str, Any]]:
 
 
 def _asked(rng: Random, category: str, tier: str) -> list[dict[str, Any]]:
+    """Ten questions; of those that differ between actions, most are asked by several."""
     if tier == "service":
         return [{"segment": "in_support"}]
-    person = [
-        {"trait": {"name": "country", "in": list(_COUNTRIES[: rng.randrange(1, 5)])}},
-        {"trait": {"name": "lifetime_value", "at_least": rng.choice((0, 100, 500))}},
-        {"not": {"segment": "high_value"}},
+    other = rng.choice(_CATEGORIES)
+    viewed = {"name": "Product Viewed", "count": {"at_least": rng.choice((1, 2, 3))}, "where": {"category": category}}
+    return [
+        {"trait": {"name": "country", "in": list(_COUNTRIES[: rng.randrange(2, 5)])}},
+        {"trait": {"name": "lifetime_value", "at_least": rng.choice((0, 100, 300))}},
+        {"trait": {"name": "tier", "in": ["gold", "silver", "bronze"][: rng.randrange(1, 4)]}},
+        {"any": [{"context": {"name": "page.kind", "in": ["home", "search"]}}, {"segment": "high_value"}]},
+        {"not": {"segment": "staff"}},
+        {"not": {"segment": "in_support"}},
+        {"not": {"event": {"name": "Offer Dismissed", "within": "7d", "where": {"category": category}}}},
+        {"event": viewed | {"within": rng.choice(("1d", "7d", "14d"))}},
+        {"event": {"name": "Order Completed", "count": {"at_most": rng.choice((1, 2, 3))}, "within": "30d"}},
+        {"event": {"name": "Product Added", "count": {"at_most": 4}, "within": "7d", "where": {"category": other}}},
     ]
-    viewed = {"name": "Product Viewed", "within": rng.choice(("1d", "7d", "14d")), "where": {"category": category}}
-    bought = {"name": "Order Completed", "count": {"at_most": 3}, "within": "30d"}
-    return [rng.choice(person), {"not": {"segment": "staff"}}, {"event": rng.choice((viewed, bought))}]
 
 
 def _past(rng: Random, now_ms: int) -> Iterator[Happened]:

@@ -36,10 +36,10 @@ class Turns:
         return cls(statistics.median(taken_ns) / 1000, taken_ns[len(taken_ns) * 99 // 100] / 1000)
 
 
-def decide(placement: str, seconds: float) -> tuple[Turns, Turns]:
+def decide(placement: str, seconds: float, actions: int = bench_catalog.ACTIONS) -> tuple[Turns, Turns]:
     """First decisions at `placement` (each takes a place under the caps), and a loop of 1,000 additions beside them."""
-    catalog = replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
-    asked = Decide(placement=placement, channel="web")
+    catalog = replace(compile_document(bench_catalog.document(actions)), id_key=bench_catalog.ID_KEY)
+    asked = Decide(placement=placement, channel="web", context=bench_catalog.CONTEXT)
     customer = bench_catalog.customer()
     encoded, history = codec.encode_record(customer), customer.history
     turns: list[int] = []
