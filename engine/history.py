@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions import Condition, EventAtom, atoms_of
+from engine.conditions import Condition, EventAtom, atoms_of, build
 from engine.effects import Page
 from engine.profile import Profile
 from engine.recent import Happened
@@ -132,9 +132,9 @@ def _tallies(catalog: Catalog) -> Tallies:
 
 def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
     """What a catalog asks of the past; its suppressions also ask it about actions of other versions."""
-    conditions: list[Condition] = [part for action in catalog.actions.values() for part in action.eligible]
-    conditions += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]
-    conditions += [rule.when for rule in catalog.suppressions]
+    trees = [part for action in catalog.actions.values() for part in action.eligible]
+    trees += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]
+    conditions: list[Condition] = [*map(build, trees), *(rule.when for rule in catalog.suppressions)]
     conditions += catalog.segments.values()
     for journey in catalog.journeys.values():
         conditions.append(journey.when)

@@ -151,7 +151,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
         return f"consent.{send.purpose}.{send.channel}"
     view = turn.view()
     for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
-        if any(condition(view) for condition, _ in asked):
+        if asked.asking and not asked.refusing(view, asked.asking):
             return f"suppress.{rule}"
     cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
     return f"cap.{cap.id}" if cap else None

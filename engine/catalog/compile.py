@@ -204,7 +204,7 @@ def _action(action: schema.Action, space: schema.Workspace, asked: Mapping[str, 
         propensity=compiled.Propensity(action.propensity.constant, action.propensity.trait, action.propensity.default),
         valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
         valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
-        eligible=tuple(dict.fromkeys(map(build, eligible))),
+        eligible=tuple(eligible),
         variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
         facts=facts,
     )

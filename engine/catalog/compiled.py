@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.binding import bind
-from engine.conditions import Condition, build
+from engine.binding import Tree, bind
+from engine.conditions import Condition
 from engine.value_tests import Where
 
 
@@ -80,7 +80,7 @@ class Action:
     propensity: Propensity
     valid_from_ms: int | None
     valid_until_ms: int | None  # exclusive
-    eligible: tuple[Condition, ...]
+    eligible: tuple[Tree, ...]
     variants: tuple[Variant, ...]
     facts: Mapping[str, Any]
 
@@ -104,12 +104,12 @@ class Suppression:
 
     id: str
     tier: str | None
-    tree: Mapping[str, Any]
+    tree: Tree
     when: Condition
 
-    def of(self, action: Action) -> Condition | None:
+    def of(self, action: Action) -> Tree | None:
         """What it asks about an action; None where it is not about that one."""
-        return build(bind(self.tree, action.facts)) if self.tier in (None, action.tier) else None
+        return bind(self.tree, action.facts) if self.tier in (None, action.tier) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,16 +53,11 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
     alive = _valid(turn, verdict, plan.everyone)
     alive ^= verdict.drop("fit.channel", alive & ~plan.on_channel)
     alive = _consented(turn, verdict, alive)
-    refused = 0
-    for condition, mask in plan.eligible:
-        if alive & mask and not condition(view):
-            refused |= alive & mask
-            alive &= ~mask
-    verdict.drop("eligibility", refused)
+    alive ^= verdict.drop("eligibility", plan.eligible.refusing(view, alive))
     for rule, asked in plan.suppressions:
-        for condition, mask in asked:
-            if alive & mask and condition(view):
-                alive ^= verdict.drop(f"suppress.{rule}", alive & mask)
+        held_by = alive & asked.asking
+        if held_by:
+            alive ^= verdict.drop(f"suppress.{rule}", held_by & ~asked.refusing(view, held_by))
     return verdict, _capped(verdict, alive, held)
 
 

@@ -14,11 +14,10 @@ from typing import TypeVar
 
 from engine import caps
 from engine.catalog.compiled import Action, Cap, Catalog, Propensity
-from engine.conditions import Condition
+from engine.decide.questions import Questions
 from engine.vocabulary import TIER_RANK
 
 Key = TypeVar("Key", bound=Hashable)
-Asked = tuple[Condition, int]  # a question, and the candidates that it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,8 @@ class Plan:
     validity: tuple[tuple[int | None, int | None, int], ...]
     on_channel: int
     purposes: tuple[tuple[str, int], ...]
-    eligible: tuple[Asked, ...]
-    suppressions: tuple[tuple[str, tuple[Asked, ...]], ...]
+    eligible: Questions
+    suppressions: tuple[tuple[str, Questions], ...]
     caps: tuple[tuple[Cap, int], ...]
     tiers: tuple[tuple[int, tuple[Group, ...]], ...]
 
@@ -87,7 +86,6 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
     base = {action.id: _base(action) for action in wanted}
     actions = tuple(sorted(wanted, key=lambda action: (TIER_RANK[action.tier], -base[action.id], action.id)))
     each = list(enumerate(actions))
-    asked = ((rule, [(rule.of(action), 1 << i) for i, action in each]) for rule in catalog.suppressions)
     places = [caps.place_for(action, channel, "", 0, placement=placement) for action in actions]
     return Plan(
         catalog=catalog,
@@ -105,10 +103,10 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         ),
         on_channel=sum(1 << i for i, action in each if channel in action.channels and channel in catalog.channels),
         purposes=tuple(_masks((action.purpose, 1 << i) for i, action in each)),
-        eligible=_by_reach(_masks((part, 1 << i) for i, action in each for part in action.eligible)),
+        eligible=Questions.of((part, 1 << i) for i, action in each for part in action.eligible),
         suppressions=tuple(
-            (rule.id, _by_reach(_masks((part, bit) for part, bit in parts if part is not None)))
-            for rule, parts in asked
+            (rule.id, Questions.of((asked, 1 << i) for i, action in each if (asked := rule.of(action)) is not None))
+            for rule in catalog.suppressions
         ),
         caps=tuple(
             (cap, mask)
@@ -130,11 +128,6 @@ def _masks(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
     for key, bit in pairs:
         found[key] |= bit
     return list(found.items())
-
-
-def _by_reach(asked: Iterable[Asked]) -> tuple[Asked, ...]:
-    """Those first that may strike most: what nobody is left for need not be asked."""
-    return tuple(sorted(asked, key=lambda question: -question[1].bit_count()))
 
 
 def _tiers(each: list[tuple[int, Action]]) -> Iterator[tuple[int, tuple[Group, ...]]]:

@@ -60,7 +60,7 @@ def _holds(condition: dict[str, Any], **action: Any) -> bool:
     catalog = _catalog(condition, **action)
     view = View(_customer(), catalog, NOW_MS, {"page": {"kind": "search"}})
     parts = catalog.actions["a"].eligible
-    answers = {all(part(view) for part in parts) for _ in range(2)}  # the second time from the memo
+    answers = {all(build(part)(view) for part in parts) for _ in range(2)}  # the second time from the memo
     assert len(answers) == 1
     return answers.pop()
 

@@ -11,7 +11,7 @@ from support.world import DAY, HOUR, START_MS, YES_TO_MAIL, World, action, cart_
 
 from engine import codec, history
 from engine.catalog.compiled import Catalog
-from engine.conditions import View
+from engine.conditions import View, build
 from engine.effects import Page
 from engine.profile import Profile
 from engine.recent import Happened
@@ -67,7 +67,7 @@ def _answers(profile: Profile, catalog: Catalog, now_ms: int) -> list[bool]:
     answers = []
     for each in catalog.actions.values():
         view = View(profile, catalog, now_ms)
-        answers.append(all(part(view) for part in each.eligible))
+        answers.append(all(build(part)(view) for part in each.eligible))
     return answers
 
 
