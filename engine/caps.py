@@ -8,15 +8,12 @@ what has time > now − window; that of a calendar cap is the day, week or month
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from engine.catalog import zones
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
 
-_KIND = attrgetter("channel", "tier", "action", "purpose", "category", "group")  # what the match of a cap may name
 _KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state
 
 
@@ -43,7 +40,7 @@ def covers(cap: Cap, place: Place) -> bool:
 
 def over(catalog: Catalog, place: Place) -> tuple[Cap, ...]:
     """The caps that count such a place, in the catalog's order; worked out once per catalog and kind of place."""
-    kind = _KIND(place)
+    kind = catalog.cap_kind(place)
     found = catalog.caps_over.get(kind)
     if found is None:
         found = catalog.caps_over[kind] = tuple(cap for cap in catalog.caps if covers(cap, place))
@@ -91,10 +88,9 @@ class Count:
         opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps}
         earliest = min(opens.values())
         for place in profile.places:
-            at_ms = place.at_ms
-            if at_ms > earliest and is_live(place, now_ms):
+            if place.at_ms > earliest and is_live(place, now_ms):
                 for cap in over(catalog, place):
-                    if at_ms > opens[cap.id]:
+                    if place.at_ms > opens[cap.id]:
                         self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:

@@ -49,10 +49,10 @@ class View:
         self.context = context
         self.memo: dict[str, Any] = {}
 
-    def times(self, atom: EventAtom) -> Sequence[int]:
+    def times(self, atom: EventAtom) -> list[int]:
         """When the recent events happened that an atom is about, newest first."""
         if atom.text_at is not None:
-            return self.history.by_text(atom.text_at).get(atom.text, ())
+            return self.history.by_text(atom.text_at).get(atom.text, [])
         times: list[int] | None = self.memo.get(atom.digest)
         if times is None:
             where = atom.where

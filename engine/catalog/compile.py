@@ -15,6 +15,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -133,6 +134,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
         caps=tuple(_cap(each) for each in policies.caps),
+        cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
         suppressions=tuple(_suppression(each, asked) for each in policies.suppress),
         stops=stops,
         stops_on=_grouped((rule.on.event, rule) for rule in stops),

@@ -6,7 +6,7 @@ compiled from, so that a journal can name a version and a restart can compile it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -196,6 +196,7 @@ class Catalog:
     journeys: Mapping[str, Journey]  # sorted by id
     entered_by: Mapping[str, tuple[Journey, ...]]  # the same by the event that triggers them
     caps: tuple[Cap, ...]
+    cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
     stops: tuple[StopRule, ...]
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
@@ -205,7 +206,7 @@ class Catalog:
     templates: Mapping[str, str]
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    caps_over: dict[tuple[str, ...], tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`
+    caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`
     plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.plan`
     tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.history`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.

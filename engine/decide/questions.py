@@ -9,39 +9,54 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from engine.binding import Tree
 from engine.conditions import Condition, EventAtom, View, build
 
+_NOTHING: Mapping[str, list[int]] = {}
+
+
+class _Bound(NamedTuple):
+    """That so many events happened in a window (in milliseconds), or that they did not."""
+
+    n: int
+    window: float
+    happened: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Nth:
-    """What the n-th newest event decides: `struck[k]` are those that get no for an answer where `k` of the windows
-    (in milliseconds, the shortest first) are not longer than the time since then."""
+    """What the n-th newest event decides: `left[k]` are those that get yes for an answer where `k` of the windows (in
+    milliseconds, the shortest first) are not longer than the time since then."""
 
     n: int
     windows: tuple[float, ...]
-    struck: tuple[int, ...]
+    left: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """All questions that count the events of one atom; `asking` are those on whose behalf."""
+    """All questions that count the events of one atom: `asking` are those on whose behalf, `without` those that get yes
+    for an answer where there are no such events."""
 
     atom: EventAtom
     asking: int
+    without: int
     nths: tuple[Nth, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Questions and on whose behalf they are asked: what counts events, and everything else."""
+    """Questions and on whose behalf they are asked: what counts events that have one text each at a place (`by_text`),
+    what counts others, and everything else."""
 
     asking: int
-    simple: tuple[tuple[Condition, int], ...]
+    simple: tuple[tuple[Condition, int, int], ...]  # who asks, and who is left where the answer is no
+    by_text: tuple[tuple[tuple[str, str], tuple[tuple[str, Counting], ...]], ...]
     counting: tuple[Counting, ...]
 
     @classmethod
@@ -49,44 +64,66 @@ class Questions:
         """Those of checked trees with facts in them, each on behalf of the candidates in its mask."""
         asking = 0
         simple: defaultdict[Condition, int] = defaultdict(int)
-        counting: defaultdict[str, dict[tuple[int, float, bool], int]] = defaultdict(lambda: defaultdict(int))
+        wanted: defaultdict[str, defaultdict[_Bound, int]] = defaultdict(lambda: defaultdict(int))
         atoms: dict[str, EventAtom] = {}
         for tree, mask in asked:
             asking |= mask
             counts = list(_counts(tree, happened=True))
             if not counts:
                 simple[build(tree)] |= mask
-            for atom, n, window, happened in counts:
+            for atom, bound in counts:
                 atoms[atom.digest] = atom
-                counting[atom.digest][n, window, happened] |= mask
+                wanted[atom.digest][bound] |= mask
+        counting = [_counting(atoms[digest], bounds, asking) for digest, bounds in wanted.items()]
+        by_text: defaultdict[tuple[str, str], list[tuple[str, Counting]]] = defaultdict(list)
+        for each in counting:
+            if each.atom.text_at is not None:
+                by_text[each.atom.text_at].append((each.atom.text, each))
         return cls(
             asking,
-            tuple(sorted(simple.items(), key=lambda question: -question[1].bit_count())),
-            tuple(_counting(atoms[digest], wanted) for digest, wanted in counting.items()),
+            tuple(
+                (condition, mask, asking & ~mask)
+                for condition, mask in sorted(simple.items(), key=lambda question: -question[1].bit_count())
+            ),
+            tuple((at, tuple(texts)) for at, texts in by_text.items()),
+            tuple(each for each in counting if each.atom.text_at is None),
         )
 
     def refusing(self, view: View, alive: int) -> int:
         """Those of `alive` for whom a question is answered with no."""
-        left = alive & self.asking
-        for condition, mask in self.simple:
+        asking = left = alive & self.asking
+        for condition, mask, others in self.simple:
             if left & mask and not condition(view):
-                left &= ~mask
-        now_ms, older = view.now_ms, view.profile.tallies if view.profile.spilled else None
+                left &= others
+        older = view.profile.tallies if view.profile.spilled else _NOTHING
+        for at, texts in self.by_text:
+            index = view.history.by_text(at)
+            for text, counting in texts:
+                if left & counting.asking:
+                    left = _answered(counting, left, view.now_ms, index.get(text), older)
         for counting in self.counting:
             if left & counting.asking:
-                times = view.times(counting.atom)
-                if older and (spilled := older.get(counting.atom.digest)):
-                    times = sorted((*times, *spilled), reverse=True)
-                known = len(times)
-                for nth in counting.nths:
-                    age = now_ms - times[nth.n - 1] if nth.n <= known else inf
-                    left &= ~nth.struck[bisect_right(nth.windows, age)]
-        return alive & self.asking & ~left
+                left = _answered(counting, left, view.now_ms, view.times(counting.atom), older)
+        return asking ^ left
 
 
-def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, int, float, bool]]:
-    """A question as (events, n, window, whether so many must have happened in it); nothing where it is another
-    kind. Two bounds are two questions, and in a negation they are none of this kind."""
+def _answered(
+    counting: Counting, left: int, now_ms: int, times: list[int] | None, older: Mapping[str, list[int]]
+) -> int:
+    if older and (spilled := older.get(counting.atom.digest)):
+        times = sorted((*(times or ()), *spilled), reverse=True)
+    if not times:
+        return left & counting.without
+    known = len(times)
+    for nth in counting.nths:
+        age = now_ms - times[nth.n - 1] if nth.n <= known else inf
+        left &= nth.left[bisect_right(nth.windows, age)]
+    return left
+
+
+def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, _Bound]]:
+    """A question as bounds on how often events happened; nothing where it is another kind. Two bounds are two
+    questions, and in a negation they are none of this kind."""
     ((word, body),) = tree.items()
     if word == "not":
         yield from _counts(body, happened=not happened)
@@ -97,26 +134,29 @@ def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, int, flo
     if least and most is not None and not happened:
         return
     if least:
-        yield EventAtom.of(body["name"], body.get("where"), least), least, window, happened
+        yield EventAtom.of(body["name"], body.get("where"), least), _Bound(least, window, happened)
     if most is not None:
-        yield EventAtom.of(body["name"], body.get("where"), most + 1), most + 1, window, not happened
+        yield EventAtom.of(body["name"], body.get("where"), most + 1), _Bound(most + 1, window, not happened)
 
 
-def _counting(atom: EventAtom, wanted: dict[tuple[int, float, bool], int]) -> Counting:
-    asking = 0
-    for mask in wanted.values():
+def _counting(atom: EventAtom, bounds: Mapping[_Bound, int], everyone: int) -> Counting:
+    nths = tuple(_nth(n, bounds, everyone) for n in sorted({bound.n for bound in bounds}))
+    asking, without = 0, everyone
+    for mask in bounds.values():
         asking |= mask
-    return Counting(atom, asking, tuple(_nth(n, wanted) for n in sorted({n for n, _, _ in wanted})))
+    for nth in nths:
+        without &= nth.left[-1]
+    return Counting(atom, asking, without, nths)
 
 
-def _nth(n: int, wanted: dict[tuple[int, float, bool], int]) -> Nth:
-    mine = [(window, happened, mask) for (of, window, happened), mask in wanted.items() if of == n]
-    windows = tuple(sorted({window for window, _, _ in mine}))
-    struck = []
+def _nth(n: int, bounds: Mapping[_Bound, int], everyone: int) -> Nth:
+    mine = [(bound, mask) for bound, mask in bounds.items() if bound.n == n]
+    windows = tuple(sorted({bound.window for bound, _ in mine}))
+    left = []
     for k in range(len(windows) + 1):
-        passed = windows[:k]
-        struck.append(0)
-        for window, happened, mask in mine:
-            if (window in passed) == happened:
-                struck[-1] |= mask
-    return Nth(n, windows, tuple(struck))
+        struck = 0
+        for bound, mask in mine:
+            if (bound.window in windows[:k]) == bound.happened:
+                struck |= mask
+        left.append(everyone & ~struck)
+    return Nth(n, windows, tuple(left))
