@@ -85,12 +85,13 @@ class Count:
         self.refs: dict[str, list[str]] = {}
         if not profile.places or not catalog.caps:
             return
-        opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps}
-        earliest = min(opens.values())
+        opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps if cap.calendar}
+        kind_of, known = catalog.cap_kind, catalog.caps_over
         for place in profile.places:
-            if place.at_ms > earliest and is_live(place, now_ms):
-                for cap in over(catalog, place):
-                    if place.at_ms > opens[cap.id]:
+            if place.left_ms or not place.expires_ms or place.expires_ms > now_ms:  # `is_live`, without a call
+                age = now_ms - place.at_ms
+                for cap in known.get(kind_of(place)) or over(catalog, place):
+                    if place.at_ms > opens[cap.id] if cap.calendar else age < cap.per_ms:
                         self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:
