@@ -62,6 +62,26 @@ class Place(Part):
     left_ms: int = 0
 
 
+class Pressure(Part):
+    """How tired a customer was of a category at a moment, 0 to 1."""
+
+    level: float
+    at_ms: int
+
+
+class Promise(Part):
+    """An offer that this customer may rely on until it expires, wherever they ask; `ref` is the place or the send that
+    brought it."""
+
+    subject: str
+    action: str
+    discount: float
+    price_minor: int | None
+    ref: str
+    shown_ms: int
+    expires_ms: int
+
+
 class Run(Part):
     """One customer's way through one journey: a position in the program of catalog `version`.
 
@@ -151,6 +171,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     spilled: int = 0  # how many events are in pages, absorbed ones included
     tallies: dict[str, list[int]] = {}
     tallied: str = ""  # what stands for the set of tallies that these are
+    fatigue: dict[str, Pressure] = {}
+    promises: list[Promise] = []
 
     @property
     def history(self) -> Recent:
@@ -178,7 +200,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     @property
     def is_blank(self) -> bool:
         """Nothing is known: such a profile leaves no record behind."""
-        return not (self.identifiers or self.places or self.runs or self.consent or self.held or self.history)
+        known = (self.identifiers, self.places, self.runs, self.consent, self.held, self.promises, self.fatigue)
+        return not (any(known) or self.history)
 
 
 class Tombstone(msgspec.Struct, array_like=True):

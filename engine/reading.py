@@ -10,7 +10,7 @@ from engine import caps
 from engine.audit import Entry
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
-from engine.decide import decision, receipt
+from engine.decide import decision, fatigue, offers, pipeline, receipt
 from engine.errors import NotFound
 from engine.profile import Profile, Run
 from engine.recent import Happened, history_order
@@ -52,7 +52,18 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "suppressions": [
             {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
         ],
-        "holdouts": [],
+        "holdouts": [rule.id for rule in catalog.holdouts if pipeline.is_held_out(known, catalog, rule)],
+        "promises": [
+            {
+                "subject": promise.subject,
+                "action": promise.action,
+                "discount": promise.discount,
+                "priceMinor": promise.price_minor,
+                "until": iso(promise.expires_ms),
+            }
+            for promise in offers.standing(known, now_ms)
+        ],
+        "fatigue": _fatigue(known, catalog, now_ms),
         "pendingSends": [
             {"send": send.id, "action": send.action, "channel": send.channel, "state": send.state}
             for send in known.sends
@@ -62,6 +73,11 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             for past in known.ledger
         ],
     }
+
+
+def _fatigue(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, float]:
+    rule = catalog.fatigue
+    return {key: round(fatigue.level(known, rule, key, now_ms), 4) for key in sorted(known.fatigue)} if rule else {}
 
 
 def consent(known: Profile) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import pipeline, plan
+from engine.decide import fatigue, offers, pipeline, plan
 from engine.effects import Dequeue, Enqueue
 from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
@@ -39,7 +39,8 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
     verdict, alive = pipeline.judge(turn, view, wanted, {})
-    reason = None if alive else verdict.dropped[0][0]
+    withheld = pipeline.holdout(turn, wanted, 0) if alive else None
+    reason = verdict.dropped[0][0] if not alive else f"holdout.{withheld}" if withheld else None
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once
@@ -51,7 +52,8 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     caps.reserve(turn.profile, place)
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
-    points, terms = pipeline.score(turn.profile, action)
+    offers.promise(turn, action, send.id, turn.now_ms + (action.offer.lasts_ms if action.offer else 0))
+    points, terms = pipeline.score(turn, wanted, 0)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
     return None
@@ -168,6 +170,10 @@ def _put_back(turn: Turn, send: Send, detail: str) -> None:
 
 
 def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+    if outcome == "sent":
+        fatigue.tire(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
+    elif outcome != "unknown":
+        offers.withdraw(turn, send.id)
     turn.profile.sends.remove(send)
     turn.effects.append(Dequeue(send.id, outcome, send.waits_ms))
     _note(turn, send, outcome, reason)

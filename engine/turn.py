@@ -122,7 +122,7 @@ def _on_event(turn: Turn, event: Event) -> None:
 
 def _on_decide(turn: Turn, asked: Decide) -> None:
     decision.decide(turn, asked)
-    if not turn.profile.identifiers and turn.profile.places:
+    if not turn.profile.identifiers and (turn.profile.places or turn.profile.promises):
         claims.introduce(turn, asked)
 
 

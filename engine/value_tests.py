@@ -1,8 +1,9 @@
 """The tests that conditions put to single values: of a trait, of the context, of an event's properties.
 
 A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
-less_than, exists`; several hold together. A path is dotted and starts at the event's properties (or the traits, or the
-context); one that leads through a list matches any element. Facts of an action (`$action.x`) stand in it already
+less_than, exists, some`; several hold together; `some` is tests by path that one element of a list passes together. A
+path is dotted and starts at the event's properties (or the traits, or the context); one that leads through a list
+matches any element. Facts of an action (`$action.x`) stand in it already
 (`engine.binding`).
 """
 
@@ -130,6 +131,10 @@ def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
     return build_comparison
 
 
+def _has(where: Where) -> Test:
+    return lambda value: isinstance(value, dict) and where(value)
+
+
 _OPERATORS: dict[str, Callable[[Any], Test]] = {
     "is": _is,
     "not": _negated(_is),
@@ -140,4 +145,5 @@ _OPERATORS: dict[str, Callable[[Any], Test]] = {
     "more_than": _compare(operator.gt),
     "less_than": _compare(operator.lt),
     "exists": lambda wanted: lambda value: (value is not None) == wanted,
+    "some": lambda paths: _has(build_where(paths)),
 }

@@ -9,7 +9,18 @@ TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional":
 
 # The gates in the order in which they are reported (design §5); a reason is the gate's word, a dot, and which one:
 # `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
-GATES: Final = ("validity", "fit", "consent", "eligibility", "suppress", "cap", "outranked")
+GATES: Final = (
+    "validity",
+    "fit",
+    "consent",
+    "eligibility",
+    "suppress",
+    "cap",
+    "offer",
+    "diversity",
+    "outranked",
+    "holdout",
+)
 
 # A candidate of a decision ends in exactly one of these.
 Outcome = Literal["chosen", "dropped", "outranked"]

@@ -15,9 +15,10 @@ from engine.catalog import money, sensitive, zones
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
 from engine.catalog.problems import Loc, Problem, of_validation
-from engine.catalog.schema import Action, Policies, Segments, model_of
+from engine.catalog.schema import Action, Segments, model_of
 from engine.catalog.schema_grammar import All, Any_, Condition, Model, Not, OfSegment, OfSuppression
 from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
+from engine.catalog.schema_policies import Policies
 
 Models = dict[str, Model]
 Rule = Callable[[Document, Models], Iterator[Problem]]
@@ -72,6 +73,9 @@ def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
         ("policies.yaml", "caps"),
         ("policies.yaml", "suppress"),
         ("policies.yaml", "stops"),
+        ("policies.yaml", "levers"),
+        ("policies.yaml", "holdouts"),
+        ("policies.yaml", "after_purchase"),
     ):
         yield from _unique_in(document, file, key)
 
@@ -104,9 +108,13 @@ def _workspace(document: Document, models: Models) -> Iterator[Problem]:
     if space.zone not in zones.names():
         yield Problem("policies.yaml", ("workspace", "zone"), f"no zone called {space.zone!r} is known")
     for file, action in of_kind(models, Action):
-        if money.minor_units(action.value, space.currency) is None:
-            message = f"{space.currency} has no more than {money.exponent(space.currency)} decimals"
-            yield Problem(file, ("value",), message)
+        amounts: list[tuple[Loc, float]] = [(("value",), action.value)]
+        if action.offer is not None and action.offer.price is not None:
+            amounts.append((("offer", "price"), action.offer.price))
+        for loc, amount in amounts:
+            if money.minor_units(amount, space.currency) is None:
+                message = f"{space.currency} has no more than {money.exponent(space.currency)} decimals"
+                yield Problem(file, loc, message)
 
 
 def _action_facts(document: Document, models: Models) -> Iterator[Problem]:

@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from engine.binding import Tree, bind, conjuncts, inline
-from engine.catalog import compiled, money, schema, schema_journeys, zones
+from engine.catalog import compile_policies, compiled, schema, schema_journeys, schema_policies, zones
 from engine.catalog.check import Models, examine, of_kind
 from engine.catalog.compile_journeys import compile_journey, compile_trigger
+from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
 from engine.catalog.problems import Problem
@@ -32,7 +31,6 @@ from engine.conditions import build
 from engine.errors import CatalogError
 from engine.vocabulary import NAMESPACES
 
-# What broken clients send in place of an identifier, in whatever case.
 _NEVER_ANYONE: Final = (
     "",
     "-",
@@ -100,11 +98,11 @@ def version_of(document_bytes: bytes) -> str:
 
 
 def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
-    policies = _file(models, "policies.yaml", schema.Policies)
+    policies = _file(models, "policies.yaml", schema_policies.Policies)
     consent = _file(models, "consent.yaml", schema.Consent)
     space = policies.workspace
-    asked = {rule.id: tree_of(rule.when) or {} for rule in policies.suppress}
-    actions = _by_id(_action(each, space, asked) for _, each in of_kind(models, schema.Action))
+    rules = Rules(policies)
+    actions = _by_id(rules.action(each) for _, each in of_kind(models, schema.Action))
     journeys = _by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey))
     stops = tuple(
         compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
@@ -121,7 +119,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         reserve_ms=space.reserve,
         channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema.Channels).channels),
         placements=_by_id(
-            compiled.Placement(each.id, each.channel, each.default)
+            compiled.Placement(each.id, each.channel, each.default, each.per_category)
             for each in _file(models, "placements.yaml", schema.Placements).placements
         ),
         purposes={
@@ -133,9 +131,16 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
-        caps=tuple(_cap(each) for each in policies.caps),
+        caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
-        suppressions=tuple(_suppression(each, asked) for each in policies.suppress),
+        suppressions=rules.suppressions(actions.values()),
+        levers=tuple(
+            compiled.Lever(each.id, each.weight, compile_policies.match_of(each.match)) for each in policies.levers
+        ),
+        holdouts=tuple(
+            compiled.Holdout(each.id, each.share, compile_policies.match_of(each.match)) for each in policies.holdouts
+        ),
+        fatigue=compile_policies.fatigue(policies),
         stops=stops,
         stops_on=_grouped((rule.on.event, rule) for rule in stops),
         stop_names=frozenset(
@@ -174,59 +179,6 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
 def _channel(channel: schema.Channel) -> compiled.Channel:
     settings = channel.model_dump(exclude={"id", "provider", "address"}, exclude_none=True)
     return compiled.Channel(channel.id, channel.provider, channel.address or "", settings)
-
-
-def _cap(cap: schema.Cap) -> compiled.Cap:
-    match = {key: frozenset(values) for key, values in cap.match.model_dump(exclude_none=True).items()}
-    if isinstance(cap.per, str):
-        return compiled.Cap(cap.id, cap.limit, 0, cap.per, match)
-    return compiled.Cap(cap.id, cap.limit, cap.per, None, match)
-
-
-def _suppression(rule: schema.Suppression, asked: Mapping[str, Tree]) -> compiled.Suppression:
-    tree = inline(asked[rule.id], asked)
-    assert tree is not None, "the schema wants a condition"
-    return compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})))
-
-
-def _action(action: schema.Action, space: schema.Workspace, asked: Mapping[str, Tree]) -> compiled.Action:
-    value_minor = money.minor_units(action.value, space.currency)
-    assert value_minor is not None, "check.py refuses more decimals than the currency has"
-    facts = _facts(action)
-    eligible = conjuncts(bind(inline(tree_of(action.eligible), asked), facts))
-    return compiled.Action(
-        id=action.id,
-        tier=action.tier,
-        purpose=action.purpose,
-        channels=tuple(action.channels),
-        placements=frozenset(action.placements),
-        category=action.category,
-        value_minor=value_minor,
-        weight=action.weight,
-        propensity=compiled.Propensity(action.propensity.constant, action.propensity.trait, action.propensity.default),
-        valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
-        valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
-        eligible=tuple(eligible),
-        variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
-        facts=facts,
-    )
-
-
-def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
-    return None if day is None else zones.start_of_day_ms(day, zone, plus_days=plus_days)
-
-
-def _facts(action: schema.Action) -> dict[str, Any]:
-    """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
-    facts = {
-        "id": action.id,
-        "tier": action.tier,
-        "purpose": action.purpose,
-        "category": action.category,
-        "group": action.group,
-        "value": action.value,
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _blocked(identity: schema.Identity) -> dict[str, frozenset[str]]:

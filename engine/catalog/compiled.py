@@ -35,6 +35,7 @@ class Placement:
     id: str
     channel: str
     default: Mapping[str, Any]
+    per_category: int | None  # of one category no more at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ class Propensity:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A promise on `subject` (`product sku-1`, `category shoes`): so many percent off, perhaps a price."""
+
+    subject: str
+    discount: float
+    price_minor: int | None
+    lasts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads."""
 
@@ -81,6 +92,8 @@ class Action:
     valid_from_ms: int | None
     valid_until_ms: int | None  # exclusive
     eligible: tuple[Tree, ...]
+    offer: Offer | None
+    full_price: Tree | None  # what must not be so for its offer to be shown
     variants: tuple[Variant, ...]
     facts: Mapping[str, Any]
 
@@ -99,17 +112,51 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Holds every action of `tier` (None: any) while what `tree` asks of the customer, with the facts of the action in
-    it, is true. `when` is what it asks where there is no action."""
+    """Holds every action of `tier` (None: any), or those in `only`, while what `tree` asks of the customer, with the
+    facts of the action in it, is true. `when` is what it asks where there is no action."""
 
     id: str
     tier: str | None
     tree: Tree
     when: Condition
+    only: frozenset[str] | None = None
 
     def of(self, action: Action) -> Tree | None:
         """What it asks about an action; None where it is not about that one."""
-        return bind(self.tree, action.facts) if self.tier in (None, action.tier) else None
+        if self.tier not in (None, action.tier) or not (self.only is None or action.id in self.only):
+            return None
+        return bind(self.tree, action.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """Multiplies the score of what matches, as a cap does."""
+
+    id: str
+    weight: float
+    match: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """A share of the customers, 0 to 1, that gets nothing of what matches."""
+
+    id: str
+    share: float
+    match: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fatigue:
+    """How a customer tires of a category: what is seen or dismissed adds, what is clicked takes away; it halves with
+    every `half_life_ms`, and silences from `silence_at` on."""
+
+    half_life_ms: int
+    seen: float
+    dismissed: float
+    clicked: float
+    silence_at: float | None
+    tiers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +245,9 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
+    levers: tuple[Lever, ...]
+    holdouts: tuple[Holdout, ...]
+    fatigue: Fatigue | None
     stops: tuple[StopRule, ...]
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     stop_names: frozenset[str]  # every event that a global stop or a journey's own is on

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.catalog.schema_grammar import (
-    ActionRef,
-    CapSpan,
     ChannelRef,
     Condition,
     EventNames,
@@ -26,12 +24,11 @@ from engine.catalog.schema_grammar import (
     PurposeRef,
     Some,
     Span,
-    cap_limit,
-    listed,
     no_such_model,
 )
-from engine.catalog.schema_journeys import Journey, JourneyStop
-from engine.vocabulary import Tier
+from engine.catalog.schema_journeys import Journey
+from engine.catalog.schema_policies import Policies
+from engine.vocabulary import DAY_MS, Tier
 
 
 def _blocked_text(value: Any) -> Any:
@@ -107,73 +104,6 @@ class Channels(Model):
     channels: list[Channel] = []
 
 
-class Workspace(Model):
-    """`lateness`: an event older than this starts no journey; `reserve`: how long a decision holds its places;
-    `journal`: how far back each customer can be replayed."""
-
-    zone: str = "UTC"
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    language: Annotated[str, Field(min_length=2)] = "en"
-    lateness: Span = 48 * 3_600_000
-    journal: Span = 365 * 86_400_000
-    reserve: Span = 30 * 60_000
-
-
-_Tiers = Annotated[list[Tier], BeforeValidator(listed, json_schema_input_type=Tier | list[Tier])]
-_Names = BeforeValidator(listed, json_schema_input_type=str | list[str])
-
-
-class CapMatch(Model):
-    """What a cap counts; each key a value or a list of them, an absent one matches everything."""
-
-    channel: Annotated[list[ChannelRef], Some, _Names] | None = None
-    tier: Annotated[_Tiers, Some] | None = None
-    action: Annotated[list[ActionRef], Some, _Names] | None = None
-    purpose: Annotated[list[PurposeRef], Some, _Names] | None = None
-    category: Annotated[list[str], Some, _Names] | None = None
-    group: Annotated[list[str], Some, _Names] | None = None
-
-
-class Cap(Model):
-    """At most `limit` matching messages and displays in any window of length `per`, or in each calendar day, week or
-    month of the customer's zone."""
-
-    id: Id
-    limit: Annotated[int, AfterValidator(cap_limit)]
-    per: CapSpan
-    window: Literal["rolling", "calendar"] = "rolling"
-    match: CapMatch = CapMatch()
-
-    @model_validator(mode="after")
-    def _is_of_its_window(self) -> Cap:
-        if (self.window == "calendar") != isinstance(self.per, str):
-            raise ValueError("a rolling window is per 7d, a calendar window per day, week or month")
-        return self
-
-
-class Suppression(Model):
-    """Holds the actions of `tier` (absent: all) while `when` is true."""
-
-    id: Id
-    tier: Tier | None = None
-    when: Condition
-
-
-class Stop(JourneyStop):
-    """Ends the runs of `tier` (absent: all) when its event happens."""
-
-    tier: Tier | None = None
-
-
-class Policies(Model):
-    """policies.yaml"""
-
-    workspace: Workspace = Workspace()
-    caps: list[Cap] = []
-    suppress: list[Suppression] = []
-    stops: list[Stop] = []
-
-
 class Propensity(Model):
     """Exactly one of a constant, a trait with a batch score (`default` where it is missing), or a trained model."""
 
@@ -211,6 +141,15 @@ class Variant(Model):
     weight: Annotated[float, Field(gt=0)] = 1.0
 
 
+class Offer(Model):
+    """What an action promises on its product, else its category: so many percent off, or a price in the workspace's
+    currency. Once seen it stands for `lasts`, and only a higher discount may replace it."""
+
+    discount: Annotated[float, Field(gt=0, le=100)]
+    price: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    lasts: Span = 7 * DAY_MS
+
+
 class Action(Model):
     """actions/*.yaml, one action a file. `value` is the expected margin in the workspace's currency."""
 
@@ -220,21 +159,30 @@ class Action(Model):
     channels: Annotated[list[ChannelRef], Some]
     placements: list[PlacementRef] = []
     category: str | None = None
+    product: str | None = None
     group: str | None = None
     value: Annotated[float, Field(ge=0, le=1e9)] = 0
     weight: Annotated[float, Field(ge=0)] = 1.0
     propensity: Propensity = Propensity(constant=1.0)
     valid: Validity = Validity()
     eligible: Condition | None = None
+    offer: Offer | None = None
     variants: Annotated[list[Variant], Some] = [Variant(id="default")]
+
+    @model_validator(mode="after")
+    def _offers_something(self) -> Action:
+        if self.offer is not None and self.product is None and self.category is None:
+            raise ValueError("an offer is on the action's product or category, and it has neither")
+        return self
 
 
 class Placement(Model):
-    """`default` is what it shows when no action is chosen."""
+    """`default` is what it shows when no action is chosen; of one category no more than `per_category` at a time."""
 
     id: Id
     channel: ChannelRef
     default: dict[str, Any] = {}
+    per_category: Annotated[int, Field(ge=1)] | None = None
 
 
 class Placements(Model):

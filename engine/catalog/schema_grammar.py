@@ -28,12 +28,11 @@ from pydantic import (
 
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
-ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "group", "value")
+ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", "value")
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 _DURATION: Final = r"^([0-9]{1,9})(s|m|h|d)$"
 _UNIT_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION_MS_MAX: Final = 3_660 * DAY_MS
-_CAP_WINDOW_MS_MAX: Final = 366 * DAY_MS
 
 
 class Model(BaseModel):
@@ -51,7 +50,7 @@ def _identifier(value: str) -> str:
     return value
 
 
-def _milliseconds(value: Any) -> int:
+def milliseconds(value: Any) -> int:
     match = re.fullmatch(_DURATION, value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration is a number and a unit: 30s, 30m, 2h or 7d")
@@ -87,22 +86,6 @@ def listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def cap_limit(value: int) -> int:
-    if value < 1:
-        raise ValueError("a limit is at least 1: to send nothing at all, end the action's validity instead")
-    return value
-
-
-def _cap_span(value: Any) -> Any:
-    """Within what a profile remembers of its messages."""
-    if value in ("day", "week", "month"):
-        return value
-    duration_ms = _not_zero(_milliseconds(value))
-    if duration_ms > _CAP_WINDOW_MS_MAX:
-        raise ValueError("a cap looks back at most 366d")
-    return duration_ms
-
-
 def no_such_model(value: str) -> str:
     raise ValueError(f"no model called {value!r} is known")
 
@@ -111,11 +94,9 @@ Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
 EventName = Annotated[str, Field(min_length=1)]
 Path = Annotated[str, AfterValidator(_path)]
-_DurationText = Annotated[str, Field(pattern=_DURATION)]
-Duration = Annotated[int, PlainValidator(_milliseconds, json_schema_input_type=_DurationText)]
+DurationText = Annotated[str, Field(pattern=_DURATION)]
+Duration = Annotated[int, PlainValidator(milliseconds, json_schema_input_type=DurationText)]
 Span = Annotated[Duration, AfterValidator(_not_zero)]
-Calendar = Literal["day", "week", "month"]
-CapSpan = Annotated[int | Calendar, PlainValidator(_cap_span, json_schema_input_type=_DurationText | Calendar)]
 LocalDate = Annotated[date, PlainValidator(_date, json_schema_input_type=date)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 EventNames = Annotated[list[EventName], BeforeValidator(listed, json_schema_input_type=EventName | list[EventName])]
@@ -187,6 +168,7 @@ class Operators(Model):
     more_than: Bound = None
     less_than: Bound = None
     exists: bool = True
+    some: Annotated[dict[Path, Test], Some] = {}
 
 
 class Tests(Operators):

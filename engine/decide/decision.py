@@ -6,10 +6,10 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-from engine.decide import pipeline, plan, receipt
+from engine.decide import exposures, pipeline, plan, receipt
 from engine.decide.pipeline import Verdict
 from engine.inputs import Decide
-from engine.profile import Place, Profile
+from engine.profile import Place
 from engine.recent import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import TIER_RANK
@@ -33,17 +33,17 @@ def decide(turn: Turn, asked: Decide) -> None:
         "actions": [_shown(turn, asked, wanted.actions[i], points, place) for i, points, place in verdict.chosen],
     }
     if asked.explain:
-        answer["explanation"] = {"candidates": explain(profile, verdict)}
+        answer["explanation"] = {"candidates": explain(turn, verdict)}
     turn.answer(answer)
 
 
-def explain(profile: Profile, verdict: Verdict) -> list[dict[str, Any]]:
+def explain(turn: Turn, verdict: Verdict) -> list[dict[str, Any]]:
     """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
     dropped; those that do not belong to the placement come last."""
     rows = []
     for i, outcome, reason in verdict.outcomes():
         action = verdict.plan.actions[i]
-        points, terms = pipeline.score(profile, action)
+        points, terms = pipeline.score(turn, verdict.plan, i)
         rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
     first = len(verdict.chosen)
     beaten = slice(first, first + verdict.beaten.bit_count())
@@ -70,8 +70,9 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
         for placement in here or [""]:
             wanted = plan.of_send(turn.catalog, channel, action, turn.catalog.version)
             verdict, alive = pipeline.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
-            reason = verdict.dropped[0][0] if not alive else ""
-            rows.append({"channel": channel, "placement": placement or None, "wouldGo": bool(alive), "reason": reason})
+            withheld = pipeline.holdout(turn, wanted, 0) if alive else None
+            reason = verdict.dropped[0][0] if not alive else f"holdout.{withheld}" if withheld else ""
+            rows.append({"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason})
     return rows
 
 
@@ -88,17 +89,28 @@ def _held(turn: Turn, wanted: plan.Plan, placement: str = "") -> dict[int, Place
 
 def _shown(turn: Turn, asked: Decide, action: Action, points: float, place: Place) -> dict[str, Any]:
     variant = pipeline.variant_of(turn, action)
-    payload = encoder.encode([turn.profile.id, place.ref, action.id, place.channel, place.placement, place.expires_ms])
+    payload = [turn.profile.id, place.ref, action.id, place.channel, place.placement, place.expires_ms]
     content = variant.content.get(asked.channel, {})
-    return {
+    shown = {
         "actionId": action.id,
         "variant": variant.id,
         "content": content.get("content", content),
         "score": points,
         "tier": action.tier,
         "expiresAt": place.expires_ms,
-        "trackingToken": seeds.sign(turn.catalog.id_key, "exposure", payload),
     }
+    if action.offer is not None:
+        offer = exposures.OfferShown(
+            action.offer.subject,
+            action.offer.discount,
+            action.offer.price_minor,
+            turn.catalog.currency,
+            turn.now_ms + action.offer.lasts_ms,
+        )
+        payload.append(offer)
+        shown["offer"] = offer.plain()
+    shown["trackingToken"] = seeds.sign(turn.catalog.id_key, "exposure", encoder.encode(payload))
+    return shown
 
 
 def _note_receipt(turn: Turn, asked: Decide, decision_id: str, verdict: Verdict) -> None:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from engine import caps, seeds
 from engine.catalog.compiled import Catalog
+from engine.decide import fatigue, offers
 from engine.errors import InvalidInput
 from engine.inputs import Exposure
 from engine.profile import Place
 from engine.turn_state import Turn
+
+
+class OfferShown(msgspec.Struct, array_like=True, frozen=True):
+    """What was promised with an action. Its price is honoured until `until_ms`, whatever the catalog says by then."""
+
+    subject: str
+    discount: float
+    price_minor: int | None
+    currency: str
+    until_ms: int
+
+    def plain(self) -> dict[str, Any]:
+        """As front ends and tills read it: the price in minor units."""
+        kind, _, name = self.subject.partition(" ")
+        return {
+            kind: name,
+            "discount": self.discount,
+            "priceMinor": self.price_minor,
+            "currency": self.currency,
+            "until": self.until_ms,
+        }
 
 
 class ShownAction(msgspec.Struct, array_like=True, frozen=True):
@@ -21,6 +45,7 @@ class ShownAction(msgspec.Struct, array_like=True, frozen=True):
     channel: str
     placement: str
     expires_ms: int
+    offer: OfferShown | None = None
 
 
 _shown = msgspec.msgpack.Decoder(ShownAction)
@@ -39,15 +64,20 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     place = caps.find(turn.profile, shown.ref)
     in_time = told.at_ms <= shown.expires_ms
     reason = ""
+    action = turn.catalog.actions.get(shown.action)
+    fatigue.tire(turn, action, told.event)
     if told.event == "dismissed":
         if place is not None and not place.left_ms:
             caps.release(turn.profile, shown.ref)
+            offers.withdraw(turn, shown.ref)
     elif not in_time:
         reason = "over_exposure"
     elif place is not None and not place.left_ms:
         place.left_ms = max(told.at_ms, place.at_ms)  # nobody sees what is not shown yet: that clock was wrong
     elif place is None and _is_counted(turn.catalog, shown):
         reason = "over_exposure"
+    if told.event != "dismissed" and in_time:
+        offers.seen(turn, action, shown.ref, told.at_ms)
     turn.note(
         "exposure",
         f"{shown.action} {told.event}",

@@ -1,8 +1,8 @@
 """The gates that every candidate passes, in one order for all channels: displays and sends are decided here alike.
 
-validity → fit of channel and placement → consent and purpose → eligibility → suppression → frequency caps →
-arbitration. Each candidate ends in exactly one outcome, with the reason of the first gate that removed it (mission N7,
-B4).
+validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue → frequency caps →
+offers → arbitration → holdouts. Each candidate ends in exactly one outcome, with the reason of the first gate that
+removed it (mission N7, B4).
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine import caps, consent, seeds
-from engine.catalog.compiled import Action, Propensity, Variant
+from engine.catalog.compiled import Action, Catalog, Holdout, Propensity, Variant
 from engine.conditions import View
-from engine.decide.plan import Plan, bits
+from engine.decide import fatigue, offers
+from engine.decide.plan import Group, Plan, bits
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import Outcome
+
+Factors = dict[tuple[Propensity | None, str | None], float]  # what of a group's scores depends on the customer
 
 
 @dataclass(slots=True)
@@ -58,7 +61,11 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
         held_by = alive & asked.asking
         if held_by:
             alive ^= verdict.drop(f"suppress.{rule}", held_by & ~asked.refusing(view, held_by))
-    return verdict, _capped(verdict, alive, held)
+    alive = _capped(verdict, _tired(turn, verdict, alive), held)
+    if alive & plan.offering:
+        alive ^= verdict.drop("offer.full_price", plan.full_price.refusing(view, alive))
+        alive = _unpromised(turn, verdict, alive)
+    return verdict, alive
 
 
 def _valid(turn: Turn, verdict: Verdict, alive: int) -> int:
@@ -82,6 +89,25 @@ def _consented(turn: Turn, verdict: Verdict, alive: int) -> int:
     return alive
 
 
+def _tired(turn: Turn, verdict: Verdict, alive: int) -> int:
+    rule = turn.catalog.fatigue
+    if rule is not None and rule.silence_at is not None and turn.profile.fatigue:
+        for key, mask in verdict.plan.tiring:
+            if alive & mask and fatigue.level(turn.profile, rule, key, turn.now_ms) >= rule.silence_at:
+                alive ^= verdict.drop("suppress.fatigue", alive & mask)
+    return alive
+
+
+def _unpromised(turn: Turn, verdict: Verdict, alive: int) -> int:
+    """Without the offers that contradict one which the customer has been shown."""
+    offering = alive & verdict.plan.offering
+    if offering and turn.profile.promises:
+        for promise in offers.standing(turn.profile, turn.now_ms):
+            worse = sum(1 << i for i in bits(offering) if offers.is_worse(verdict.plan.actions[i], promise))
+            alive ^= verdict.drop("offer.shown", alive & worse)
+    return alive
+
+
 def _capped(verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
     for cap, mask in verdict.plan.caps:
         hit = alive & mask
@@ -96,14 +122,20 @@ def _capped(verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
 def arbitrate(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place], limit: int, ref: str) -> None:
     """Choose among those who may go, in rank; each chosen one holds its place afterwards.
 
-    Places are taken one by one: two actions that share a cap with room for one are not both chosen.
+    Places are taken one by one: two actions that share a cap with room for one are not both chosen. What a holdout
+    withholds leaves its slot empty: its customers are to see nothing in its place.
     """
     plan = verdict.plan
-    factors: dict[Propensity, float] = {}
-    expires_ms = turn.now_ms + turn.catalog.reserve_ms
-    while alive and len(verdict.chosen) < limit:
-        i, points = _best(turn.profile, plan, alive, factors)
+    factors: Factors = {}
+    slots = limit
+    while alive and slots:
+        slots -= 1
+        i, points = _best(turn, plan, alive, factors)
         alive ^= 1 << i
+        withheld = holdout(turn, plan, i)
+        if withheld is not None:
+            verdict.drop(f"holdout.{withheld}", 1 << i)
+            continue
         action = plan.actions[i]
         place = held.get(i) or caps.place_for(
             action,
@@ -111,16 +143,40 @@ def arbitrate(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place
             f"{ref}.{action.id}",
             turn.now_ms,
             placement=plan.placement,
-            expires_ms=expires_ms,
+            expires_ms=turn.now_ms + turn.catalog.reserve_ms,
         )
         verdict.chosen.append((i, points, place))
         hold(turn, place, verdict.count)
-        if alive and len(verdict.chosen) < limit:
-            alive = _capped(verdict, alive, held)
+        offers.promise(turn, action, place.ref, place.expires_ms)
+        if alive and slots:
+            alive = _crowded(verdict, _unpromised(turn, verdict, _capped(verdict, alive, held)), action)
     verdict.beaten = alive
 
 
-def _best(profile: Profile, plan: Plan, alive: int, factors: dict[Propensity, float]) -> tuple[int, float]:
+def holdout(turn: Turn, plan: Plan, i: int) -> str | None:
+    """The holdout that this customer is in and that is about a candidate; None where there is none."""
+    for rule, mask in plan.holdouts:
+        if mask >> i & 1 and is_held_out(turn.profile, turn.catalog, rule):
+            return rule.id
+    return None
+
+
+def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
+    """Whether a customer belongs to the share that gets nothing: always the same keyed draw."""
+    return seeds.draw(catalog.id_key, "holdout", rule.id, profile.id) < rule.share
+
+
+def _crowded(verdict: Verdict, alive: int, chosen: Action) -> int:
+    """Of one category no more than the placement says, at a time."""
+    plan = verdict.plan
+    if plan.per_category is not None and chosen.category is not None:
+        shown = sum(plan.actions[i].category == chosen.category for i, _, _ in verdict.chosen)
+        if shown >= plan.per_category:
+            alive ^= verdict.drop("diversity.category", alive & plan.categories[chosen.category])
+    return alive
+
+
+def _best(turn: Turn, plan: Plan, alive: int, factors: Factors) -> tuple[int, float]:
     """The candidate of the first tier that has the highest score, then the lowest bit."""
     best, points = -1, -1.0
     for tier, groups in plan.tiers:
@@ -131,10 +187,10 @@ def _best(profile: Profile, plan: Plan, alive: int, factors: dict[Propensity, fl
             if mine:
                 i = (mine & -mine).bit_length() - 1
                 score = plan.base[i]
-                if group.propensity is not None:
-                    factor = factors.get(group.propensity)
+                if group.propensity is not None or group.fatigue is not None:
+                    factor = factors.get((group.propensity, group.fatigue))
                     if factor is None:
-                        factor = factors[group.propensity] = propensity(profile, group.action)
+                        factor = factors[group.propensity, group.fatigue] = _factor(turn, group)
                     score *= factor
                 if score > points or (score == points and i < best):
                     best, points = i, score
@@ -142,11 +198,30 @@ def _best(profile: Profile, plan: Plan, alive: int, factors: dict[Propensity, fl
     return best, points
 
 
-def score(profile: Profile, action: Action) -> tuple[float, dict[str, float]]:
-    """propensity × value (minor units) × weight, and the terms."""
-    chance = propensity(profile, action)
+def _factor(turn: Turn, group: Group) -> float:
+    """What of a group's scores depends on the customer."""
+    chance = 1.0 if group.propensity is None else propensity(turn.profile, group.action)
+    return chance * _freshness(turn, group.fatigue)
+
+
+def _freshness(turn: Turn, key: str | None) -> float:
+    rule = turn.catalog.fatigue
+    return 1.0 if key is None or rule is None else 1.0 - fatigue.level(turn.profile, rule, key, turn.now_ms)
+
+
+def score(turn: Turn, plan: Plan, i: int) -> tuple[float, dict[str, float]]:
+    """propensity × value (minor units) × weight × what levers and freshness make of it, and these terms; the last two
+    are told where the policies have any."""
+    action = plan.actions[i]
+    varies = action.propensity.constant is None
+    chance = propensity(turn.profile, action)
+    fresh = _freshness(turn, fatigue.key_of(turn.catalog.fatigue, action))
     terms = {"propensity": chance, "value": float(action.value_minor), "weight": action.weight}
-    return chance * float(action.value_minor) * action.weight, terms
+    if turn.catalog.levers:
+        terms["lever"] = plan.levers[i]
+    if turn.catalog.fatigue is not None:
+        terms["freshness"] = fresh
+    return plan.base[i] * ((chance if varies else 1.0) * fresh), terms
 
 
 def propensity(profile: Profile, action: Action) -> float:

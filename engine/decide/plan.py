@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import TypeVar
 
 from engine import caps
-from engine.catalog.compiled import Action, Cap, Catalog, Propensity
+from engine.catalog.compiled import Action, Cap, Catalog, Holdout, Propensity
+from engine.decide import fatigue
 from engine.decide.questions import Questions
+from engine.profile import Place
 from engine.vocabulary import TIER_RANK
 
 Key = TypeVar("Key", bound=Hashable)
@@ -23,10 +26,11 @@ Key = TypeVar("Key", bound=Hashable)
 @dataclass(frozen=True, slots=True)
 class Group:
     """Candidates of one tier whose scores differ by their `base` alone, so the lowest bit among them is the best.
-    `propensity` is None where it is a constant and stands in the base."""
+    `propensity` is None where it is a constant and stands in the base; `fatigue` names the level that counts."""
 
     mask: int
     propensity: Propensity | None
+    fatigue: str | None
     action: Action
 
 
@@ -40,12 +44,19 @@ class Plan:
     actions: tuple[Action, ...]
     index: dict[str, int]
     base: tuple[float, ...]
+    levers: tuple[float, ...]
     validity: tuple[tuple[int | None, int | None, int], ...]
     on_channel: int
     purposes: tuple[tuple[str, int], ...]
     eligible: Questions
     suppressions: tuple[tuple[str, Questions], ...]
+    tiring: tuple[tuple[str, int], ...]
     caps: tuple[tuple[Cap, int], ...]
+    offering: int
+    full_price: Questions
+    categories: dict[str, int]
+    per_category: int | None
+    holdouts: tuple[tuple[Holdout, int], ...]
     tiers: tuple[tuple[int, tuple[Group, ...]], ...]
 
     @property
@@ -83,10 +94,14 @@ def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> Pla
 
 
 def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Action]) -> Plan:
-    base = {action.id: _base(action) for action in wanted}
+    wanted = list(wanted)
+    kinds = {action.id: caps.place_for(action, channel, "", 0, placement=placement) for action in wanted}
+    levers = {name: _lever(catalog, kind) for name, kind in kinds.items()}
+    base = {action.id: _base(action) * levers[action.id] for action in wanted}
     actions = tuple(sorted(wanted, key=lambda action: (TIER_RANK[action.tier], -base[action.id], action.id)))
     each = list(enumerate(actions))
-    places = [caps.place_for(action, channel, "", 0, placement=placement) for action in actions]
+    places = [kinds[action.id] for action in actions]
+    here = catalog.placements.get(placement)
     return Plan(
         catalog=catalog,
         channel=channel,
@@ -94,6 +109,7 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         actions=actions,
         index={action.id: i for i, action in each},
         base=tuple(base[action.id] for action in actions),
+        levers=tuple(levers[action.id] for action in actions),
         validity=tuple(
             (start_ms, end_ms, mask)
             for (start_ms, end_ms), mask in _masks(
@@ -113,7 +129,21 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
             for cap in catalog.caps
             if (mask := sum(1 << i for i, place in enumerate(places) if cap in caps.over(catalog, place)))
         ),
-        tiers=tuple(_tiers(each)),
+        tiring=tuple(
+            (key, mask)
+            for key, mask in _masks((fatigue.key_of(catalog.fatigue, action), 1 << i) for i, action in each)
+            if key is not None
+        ),
+        offering=sum(1 << i for i, action in each if action.offer is not None),
+        full_price=Questions.of(({"not": action.full_price}, 1 << i) for i, action in each if action.full_price),
+        categories=dict(_masks((action.category or "", 1 << i) for i, action in each)),
+        per_category=here.per_category if here is not None else None,
+        holdouts=tuple(
+            (rule, mask)
+            for rule in catalog.holdouts
+            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(rule, place)))
+        ),
+        tiers=tuple(_tiers(catalog, each)),
     )
 
 
@@ -123,6 +153,10 @@ def _base(action: Action) -> float:
     return (1.0 if constant is None else constant) * float(action.value_minor) * action.weight
 
 
+def _lever(catalog: Catalog, kind: Place) -> float:
+    return prod(lever.weight for lever in catalog.levers if caps.covers(lever, kind))
+
+
 def _masks(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
     found: defaultdict[Key, int] = defaultdict(int)
     for key, bit in pairs:
@@ -130,14 +164,18 @@ def _masks(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
     return list(found.items())
 
 
-def _tiers(each: list[tuple[int, Action]]) -> Iterator[tuple[int, tuple[Group, ...]]]:
+def _tiers(catalog: Catalog, each: list[tuple[int, Action]]) -> Iterator[tuple[int, tuple[Group, ...]]]:
     """The groups of each tier, in the order of tiers."""
     for _, members in _grouped(each, lambda action: TIER_RANK[action.tier]):
-        groups = _grouped(members, lambda action: None if action.propensity.trait is None else action.propensity)
+        groups = _grouped(members, lambda action: (_varying(action), fatigue.key_of(catalog.fatigue, action)))
         yield (
             sum(1 << i for i, _ in members),
-            tuple(Group(sum(1 << i for i, _ in group), key, group[0][1]) for key, group in groups),
+            tuple(Group(sum(1 << i for i, _ in group), *key, group[0][1]) for key, group in groups),
         )
+
+
+def _varying(action: Action) -> Propensity | None:
+    return None if action.propensity.constant is not None else action.propensity
 
 
 def _grouped(

@@ -48,6 +48,13 @@ def _reasons(catalog: Catalog) -> Iterable[str]:
     yield from (f"consent.{purpose}.{channel}" for purpose in purposes for channel in sorted(catalog.channels))
     yield from (f"suppress.{rule.id}" for rule in catalog.suppressions)
     yield from (f"cap.{cap.id}" for cap in catalog.caps)
+    if catalog.fatigue is not None:
+        yield "suppress.fatigue"
+    if any(action.offer is not None for action in catalog.actions.values()):
+        yield from ("offer.full_price", "offer.shown")
+    if any(placement.per_category is not None for placement in catalog.placements.values()):
+        yield "diversity.category"
+    yield from (f"holdout.{rule.id}" for rule in catalog.holdouts)
 
 
 def write(verdict: Verdict, decision: str, request: str) -> Receipt:

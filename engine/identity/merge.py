@@ -14,6 +14,7 @@ Roberts, 1979).
 from __future__ import annotations
 
 from engine import caps, codec, consent, history, sends
+from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
@@ -102,6 +103,8 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     assert isinstance(other, Profile), "only a profile is handed over"
     turn.effects.append(TakeIn(told.history, told.audit, told.seen))
     _join_facts(profile, other)
+    fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
+    profile.promises = offers.of_both(profile.promises, other.promises)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
     if older and not profile.spilled:
         profile.tallied = history.tallies_of(turn.catalog).name

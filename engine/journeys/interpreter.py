@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from engine import caps, sends
 from engine.catalog.compiled import Journey, Step
-from engine.decide import pipeline
+from engine.decide import pipeline, plan
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -214,4 +214,5 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
-    return (TIER_RANK[action.tier], -pipeline.score(turn.profile, action)[0], action.id), run.id
+    wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
+    return (TIER_RANK[action.tier], -pipeline.score(turn, wanted, 0)[0], action.id), run.id

@@ -156,7 +156,7 @@ BROKEN = [
         ("eligible",),
         {"event": {"name": "E", "where": {"a": "$action.colour"}}},
         "eligible.event.where.a: $action.colour is none of the facts of an action: "
-        "id, tier, purpose, category, group, value",
+        "id, tier, purpose, category, product, group, value",
     ),
     (
         CART,

@@ -14,7 +14,7 @@ from typing import Any
 from actors.local import LocalEngine
 from actors.store import Store
 from actors.vault import Vault
-from engine import audit
+from engine import audit, reading
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
@@ -241,6 +241,11 @@ class Customer:
         found = self.world.engine.shard(self.id).record(self.id)
         assert isinstance(found, Profile), f"nobody knows {self.user or self.anonymous}"
         return found
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The profile as it is read."""
+        return reading.profile(self.profile, self.world.catalog, self.world.now_ms)
 
     @property
     def timeline(self) -> list[Entry]:

@@ -1,0 +1,140 @@
+"""Actions and the rules over all of them, from their checked models to what the engine decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from engine.binding import Tree, bind, conjuncts, inline
+from engine.catalog import compiled, money, schema, schema_policies, zones
+from engine.catalog.schema_grammar import tree_of
+from engine.catalog.schema_policies import AfterPurchase, Policies, Purchases
+from engine.conditions import build
+
+
+class Rules:
+    """What the policies say, ready for the actions that they are about."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._space = policies.workspace
+        self._policies = policies
+        self._asked = {rule.id: tree_of(rule.when) or {} for rule in policies.suppress}
+
+    def action(self, action: schema.Action) -> compiled.Action:
+        """An action with all that the policies add to it."""
+        space, facts = self._space, _facts(action)
+        value_minor = money.minor_units(action.value, space.currency)
+        assert value_minor is not None, "check.py refuses more decimals than the currency has"
+        eligible = conjuncts(bind(inline(tree_of(action.eligible), self._asked), facts))
+        eligible += [
+            _bought(self._policies.purchases, rule) for rule in self._policies.after_purchase if action.id in rule.show
+        ]
+        return compiled.Action(
+            id=action.id,
+            tier=action.tier,
+            purpose=action.purpose,
+            channels=tuple(action.channels),
+            placements=frozenset(action.placements),
+            category=action.category,
+            value_minor=value_minor,
+            weight=action.weight,
+            propensity=compiled.Propensity(
+                action.propensity.constant, action.propensity.trait, action.propensity.default
+            ),
+            valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
+            valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
+            eligible=tuple(eligible),
+            offer=_offer(action, space.currency),
+            full_price=self._full_price(action),
+            variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
+            facts=facts,
+        )
+
+    def suppressions(self, actions: Iterable[compiled.Action]) -> tuple[compiled.Suppression, ...]:
+        """The rules that hold actions back, those after a purchase last."""
+        found = []
+        for rule in self._policies.suppress:
+            tree = inline(self._asked[rule.id], self._asked)
+            assert tree is not None, "the schema wants a condition"
+            found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {}))))
+        for after in self._policies.after_purchase:
+            tree = _bought(self._policies.purchases, after)
+            held = frozenset(each.id for each in actions if _is_about(after, each) and each.id not in after.show)
+            found.append(compiled.Suppression(f"after_{after.id}", None, tree, build(tree), held))
+        return tuple(found)
+
+    def _full_price(self, action: schema.Action) -> Tree | None:
+        within = self._policies.offers.full_price
+        if within is None or action.offer is None:
+            return None
+        purchases = self._policies.purchases
+        path, value = (purchases.product, action.product) if action.product else (purchases.category, action.category)
+        item = {path: value, purchases.discount: {"in": [0, None]}}
+        return _purchase(purchases, {purchases.items: {"some": item}}, within, {f"{purchases.items}.{path}": value})
+
+
+def cap(cap: schema_policies.Cap) -> compiled.Cap:
+    """A cap; a calendar one has no length."""
+    if isinstance(cap.per, str):
+        return compiled.Cap(cap.id, cap.limit, 0, cap.per, match_of(cap.match))
+    return compiled.Cap(cap.id, cap.limit, cap.per, None, match_of(cap.match))
+
+
+def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
+    """What a rule matches, by the fields of a place."""
+    return {key: frozenset(values) for key, values in match.model_dump(exclude_none=True).items()}
+
+
+def fatigue(policies: Policies) -> compiled.Fatigue | None:
+    """How customers tire, None where they do not."""
+    rule = policies.fatigue
+    if rule is None:
+        return None
+    return compiled.Fatigue(
+        rule.half_life, rule.seen, rule.dismissed, rule.clicked, rule.silence_at, frozenset(rule.tiers)
+    )
+
+
+def _bought(purchases: Purchases, rule: AfterPurchase) -> Tree:
+    path, value = (purchases.product, rule.product) if rule.product else (purchases.category, rule.category)
+    where = {f"{purchases.items}.{path}": value}
+    return _purchase(purchases, where, rule.within, where)
+
+
+def _purchase(purchases: Purchases, where: Mapping[str, Any], within: int, refunded: Mapping[str, Any]) -> Tree:
+    event: dict[str, Any] = {"name": purchases.event, "within": within, "where": where}
+    if purchases.undone_by is not None:
+        event["undone_by"] = {"name": purchases.undone_by, "where": refunded}
+    return {"event": event}
+
+
+def _is_about(rule: AfterPurchase, action: compiled.Action) -> bool:
+    return action.facts.get("product") == rule.product if rule.product else action.category == rule.category
+
+
+def _offer(action: schema.Action, currency: str) -> compiled.Offer | None:
+    offer = action.offer
+    if offer is None:
+        return None
+    subject = f"product {action.product}" if action.product is not None else f"category {action.category}"
+    price_minor = None if offer.price is None else money.minor_units(offer.price, currency)
+    return compiled.Offer(subject, offer.discount, price_minor, offer.lasts)
+
+
+def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
+    return None if day is None else zones.start_of_day_ms(day, zone, plus_days=plus_days)
+
+
+def _facts(action: schema.Action) -> dict[str, Any]:
+    """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
+    facts = {
+        "id": action.id,
+        "tier": action.tier,
+        "purpose": action.purpose,
+        "category": action.category,
+        "product": action.product,
+        "group": action.group,
+        "value": action.value,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
