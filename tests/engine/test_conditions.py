@@ -12,6 +12,7 @@ from engine.binding import bind
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.conditions import View, build
+from engine.decide.questions import Questions
 from engine.profile import ConsentRecord, Profile, TraitValue
 from engine.recent import Happened
 from engine.value_tests import any_at, build_where, values_at
@@ -62,6 +63,9 @@ def _holds(condition: dict[str, Any], **action: Any) -> bool:
     parts = catalog.actions["a"].eligible
     answers = {all(build(part)(view) for part in parts) for _ in range(2)}  # the second time from the memo
     assert len(answers) == 1
+    for wanted in (True, False):  # many questions at once come to the same
+        asked = parts if wanted else [{"not": {"all": list(parts)}}] if len(parts) != 1 else [{"not": parts[0]}]
+        assert (not Questions.of((part, 1) for part in asked).refusing(view, 1)) == (wanted in answers)
     return answers.pop()
 
 
@@ -102,6 +106,7 @@ SENTENCES = [
     (_event("Product Viewed", count={"at_most": 2}), False),
     (_event("Cart Cleared", count={"at_most": 0}), True),
     (_event("Product Viewed", count={"at_least": 2, "at_most": 3}), True),
+    (_event("Product Viewed", count={"at_least": 1, "at_most": 2}), False),
     (_event("Product Viewed", count={"at_least": 3}, within="7d"), False),  # just seven days ago is outside
     (_event("Product Viewed", count={"at_least": 2}, within="7d"), True),
     (_event("Product Viewed", where={"category": "shoes", "price": {"at_least": 50}}), True),

@@ -12,6 +12,7 @@ from support.world import DAY, HOUR, START_MS, YES_TO_MAIL, World, action, cart_
 from engine import codec, history
 from engine.catalog.compiled import Catalog
 from engine.conditions import View, build
+from engine.decide.questions import Questions
 from engine.effects import Page
 from engine.profile import Profile
 from engine.recent import Happened
@@ -31,6 +32,8 @@ CONDITIONS = [
     _event("Seen", count={"at_least": 2, "at_most": 40}, within="9d", where={"category": "bags"}),
     _event("Bought", where={"category": "$action.category"}),
     _event("Bought", count={"at_least": 2}, within="3d", where={"category": {"not": "$action.category"}}),
+    _event("Seen", count={"at_least": 20}, within="9d"),
+    _event("Bought", count={"at_most": 15}, within="9d", where={"category": "bags"}),
     {"all": [{"not": _event("Bought", within="1d")}, {"any": [_event("Seen", within="12h"), _event("Bought")]}]},
 ]
 
@@ -68,6 +71,8 @@ def _answers(profile: Profile, catalog: Catalog, now_ms: int) -> list[bool]:
     for each in catalog.actions.values():
         view = View(profile, catalog, now_ms)
         answers.append(all(build(part)(view) for part in each.eligible))
+        together = Questions.of((part, 1) for part in each.eligible)
+        assert answers[-1] == (not together.refusing(view, 1))
     return answers
 
 
