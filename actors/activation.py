@@ -70,6 +70,11 @@ class Activation:
         if self._records.pop(profile, None) is not None:
             self.bytes -= self._sizes.pop(profile)
 
+    def clear(self) -> None:
+        """Forget all records; the store has them."""
+        for profile in list(self._sizes):
+            self.drop(profile)
+
     def passivate(self, busy: Container[str]) -> None:
         """Drop the least recently used records until the rest fits; none that is `busy`."""
         while self.bytes > self._bytes_max and self._sizes:

@@ -5,6 +5,7 @@ Reading goes on after a fault, so that one look at a directory finds every probl
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -65,6 +66,19 @@ def load(directory: Path) -> Catalog:
         located = sorted(map(documents.located, problems), key=lambda problem: (problem.file, problem.line))
         raise CatalogError(tuple(str(problem) for problem in located))
     return compile_document(documents.data)
+
+
+def load_texts(files: Mapping[str, str]) -> Catalog:
+    """The catalog of files that are not on disk yet; raises CatalogError as `load` does."""
+    with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
+        home = Path(folder).resolve()
+        for file, text in files.items():
+            path = (home / file).resolve()
+            if not file or "\0" in file or not path.is_relative_to(home) or path == home:
+                raise CatalogError((f"{file!r}:1: file: no such file belongs to a catalog",))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        return load(home)
 
 
 def read(directory: Path) -> Documents:

@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from actors.shard_shell import ShardShell
 from actors.store import inspect, open_when_free
 from actors.vault import FileVault
 from actors.windows import Windows
-from engine.catalog.compile import compile_bytes
 
 NAMESPACE = "segue"
 _POLL_S = 0.05
@@ -71,7 +69,7 @@ class ProfileShard:
 
     def _make(self) -> ShardShell:
         plan, number = self._plan, self._number
-        catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
+        standing = plan.standing()
         vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number)
         sockets = plan.shard_sockets()
 
@@ -79,14 +77,14 @@ class ProfileShard:
             clock = ReplayClock() if plan.is_replay else WallClock()
             store = open_when_free(Path(plan.stores[number]))
             try:
-                shard = Shard(number, store, catalog, clock, vault=vault)
+                shard = Shard(number, store, standing.read(), clock, vault=vault)
                 windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
             except BaseException:
                 store.close()
                 raise
             self._shard = shard
             pins = None if plan.is_replay else self._pins
-            return ShardServer(shard, sockets[number], sockets, windows=windows, pins=pins)
+            return ShardServer(shard, sockets[number], sockets, windows=windows, pins=pins, standing=standing)
 
         return ShardShell(open_shard)
 
@@ -111,17 +109,17 @@ class PinnedProfile:
 
     def _make(self) -> ShardShell:
         plan, profile = self._plan, self._profile
-        catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
+        standing = plan.standing()
         vault = FileVault(Path(plan.vault), plan.engine_key)  # a profile brings its key along
 
         def open_shard() -> ShardServer:
             store = open_when_free(plan.pin_store(profile))
             try:
-                shard = Shard(PINNED, store, catalog, WallClock(), vault=vault, own=profile)
+                shard = Shard(PINNED, store, standing.read(), WallClock(), vault=vault, own=profile)
             except BaseException:
                 store.close()
                 raise
-            return ShardServer(shard, plan.pin_socket(profile), plan.shard_sockets())
+            return ShardServer(shard, plan.pin_socket(profile), plan.shard_sockets(), standing=standing)
 
         return ShardShell(open_shard)
 
@@ -202,9 +200,8 @@ class DispatcherActor:
 
     def _make(self) -> Dispatcher:
         plan = self._plan
-        catalog = replace(compile_bytes(plan.catalog), id_key=plan.id_key)
         return Dispatcher(
-            catalog,
+            plan.standing(),
             plan.shard_sockets(),
             plan.dispatcher_socket(),
             public_url=plan.public_url,

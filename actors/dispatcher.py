@@ -20,21 +20,23 @@ import msgspec
 
 from actors import backup
 from actors.channels import open_adapters
-from actors.channels.adapter import Message
+from actors.channels.adapter import Adapter, Message
 from actors.channels.rendering import Renderer
 from actors.conductor import Conductor
 from actors.fence import epoch_of
 from actors.placement import pinned, shard_of, socket_of
 from actors.shard_link import ShardLink
+from actors.standing import Standing
 from actors.windows import Outcome
 from actors.wire import FrameServer, Reply
-from engine.catalog.compiled import Catalog
+from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Fenced, NotReady, Refused, SegueError, Unavailable, Unknown
 
 _HAND_OVER_S = 30.0
 _GRACE_S = 5.0  # the adapter's own deadline comes first: only it knows whether anything may have left
 _PAUSE_S = 0.2
 _FIND_S = 0.5
+_VERSIONS_KEPT = 8
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -47,7 +49,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        catalog: Catalog,
+        standing: Standing,
         shards: Sequence[str],
         path: str,
         *,
@@ -57,8 +59,12 @@ class Dispatcher:
         data: Path | None = None,
     ) -> None:
         """`data` is the data directory; without one there is nothing to back up."""
-        self._adapters = open_adapters(catalog.channels, environ)
-        self._renderer = Renderer(catalog.templates)
+        self._standing, self._environ = standing, environ
+        self._renderers: dict[str, Renderer] = {}
+        self._adapters: dict[str, Adapter] = {}
+        self._retired: list[Adapter] = []
+        self._channels: Mapping[str, Channel] = {}
+        self._take(standing.read())
         self._links = [ShardLink(shard) for shard in shards]
         self._sockets = list(shards)
         self._public_url = public_url
@@ -74,6 +80,7 @@ class Dispatcher:
         """Pull, hand over and settle until closed. Raises Fenced when a newer dispatcher has taken over."""
         await self._server.start()
         name = await self._take_name()
+        following = asyncio.create_task(self._standing.follow(self._version, self._take))
         if self._is_replay:
             owner = lambda profile: shard_of(profile, len(self._links))  # noqa: E731
             self._conductor = Conductor(self._links, owner, self._hand_over_all, name)
@@ -82,13 +89,27 @@ class Dispatcher:
                 self._begin(self._lane(link, name))
                 self._begin(self._find_pins(link, name))
         await self._closing.wait()
+        following.cancel()
         await asyncio.gather(*self._tasks)
-        await asyncio.gather(*(adapter.close() for adapter in self._adapters.values()))
+        await asyncio.gather(*(adapter.close() for adapter in (*self._adapters.values(), *self._retired)))
         await self._server.close()
 
     def close(self) -> None:
         """Pull nothing more."""
         self._closing.set()
+
+    def _take(self, catalog: Catalog) -> None:
+        """Render and send by another catalog too. A shard may be a moment behind, so the last ones stay known, and what
+        is under way keeps its adapter."""
+        self._version = catalog.version
+        self._renderers.pop(catalog.version, None)
+        self._renderers[catalog.version] = Renderer(catalog.templates)
+        for version in list(self._renderers)[:-_VERSIONS_KEPT]:
+            del self._renderers[version]
+        if self._channels != catalog.channels:
+            self._channels = catalog.channels
+            self._retired += self._adapters.values()
+            self._adapters = open_adapters(catalog.channels, self._environ)
 
     async def _take_name(self) -> str:
         """An epoch above all that the shards know. One that is down now may know a higher one: then it refuses us."""
@@ -192,6 +213,8 @@ class Dispatcher:
         """One message to its provider; whatever happens has one of the named outcomes."""
         outcome, detail = "unknown", "no answer in time"
         try:
+            if message["version"] not in self._renderers and "template_text" not in message["content"]:
+                self._take(self._standing.read())  # a shard that is a moment ahead
             rendered = self._render(message)
             sending = self._adapters[message["channel"]].send(rendered)
             detail = await asyncio.wait_for(sending, _HAND_OVER_S + _GRACE_S)
@@ -213,9 +236,11 @@ class Dispatcher:
         content, opt_out = message["content"], f"{self._public_url}/u/{message['opt_out']}"
         values = {name: message[name] for name in ("traits", "event", "action", "language")}
         values["unsubscribe_url"] = opt_out
-        template, renderer = content.get("template"), self._renderer
-        if "template_text" in content:  # a version that this dispatcher was not started with
+        template = content.get("template")
+        if "template_text" in content:  # of a version that its shard has left behind
             renderer = Renderer({template: content["template_text"]})
+        else:
+            renderer = self._renderers.get(message["version"]) or self._renderers[self._version]
         if template is not None:
             rendered = renderer.render(template, content["subject"], values)
         else:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.placement import pin_socket
+from actors.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Made by the front process; plain data."""
 
-    catalog: bytes  # the document; compiled where it is needed
+    catalog: str  # the file of the catalog that stands
     id_key: bytes
     stores: tuple[str, ...]
     vault: str  # the folder of the key files
@@ -21,6 +22,10 @@ class Plan:
     sockets: str  # a short runtime directory of mode 0700
     is_replay: bool
     public_url: str
+
+    def standing(self) -> Standing:
+        """The catalog that the engine runs by."""
+        return Standing(self.catalog, self.id_key)
 
     def shard_sockets(self) -> list[str]:
         """Where each shard listens."""

@@ -19,6 +19,9 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return status(shard)
     if what == "pins":
         return sorted(shard.residence.pins)
+    if what == "catalog":
+        found = shard.catalogs.get(str(argument))
+        return None if found is None else found.document
     if what == "dump":
         return dump(shard)
     shard.residence.check_reading(profile_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors import dead_letters, keys
+from actors import dead_letters, keys, succession
 from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
@@ -22,8 +22,10 @@ from actors.passing import Passing
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
+from actors.standing import Standing
 from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
+from engine.catalog.compiled import Catalog
 from engine.errors import NotReady, SegueError
 from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
@@ -54,7 +56,9 @@ class ShardServer:
         *,
         windows: Windows | None = None,
         pins: Pins | None = None,
+        standing: Standing | None = None,
     ) -> None:
+        """Without `standing`, the shard keeps the catalog that it has."""
         self.shard = shard
         self.path = path
         self._windows = windows
@@ -72,18 +76,23 @@ class ShardServer:
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
         self._closing = False
+        self._standing = standing
+        self._next_catalog: Catalog | None = None
 
     async def serve(self) -> None:
         """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
         is acknowledged, and this shard in memory is not to be believed."""
         await self._server.start()
         self._removals.resume()
+        following = self._follow()
         try:
             while not self._closing:
                 await self._wait_for_work()
                 await self._one_group()
             self.shard.commit(final=True)
         finally:
+            if following is not None:
+                following.cancel()
             self._removals.close()
             self._passing.close()
             self._courier.close()
@@ -94,6 +103,16 @@ class ShardServer:
         """Finish the group at hand, then stop."""
         self._closing = True
         self._work.set()
+
+    def _follow(self) -> asyncio.Task[None] | None:
+        if self._standing is None:
+            return None
+
+        def adopt(catalog: Catalog) -> None:
+            self._next_catalog = catalog
+            self._work.set()
+
+        return asyncio.create_task(self._standing.follow(self.shard.catalog.version, adopt))
 
     # -- the loop
 
@@ -128,6 +147,9 @@ class ShardServer:
     async def _one_group(self) -> None:
         """What waits, up to a bound: turns, one commit, then the answers and what follows from them."""
         finishes: list[Finish] = []
+        if self._next_catalog is not None:
+            succession.adopt(self.shard, self._next_catalog)
+            self._next_catalog = None
         mail = self._intake.mail()
         is_durable = self._windows is None or bool(mail)
         for op, payload, reply in self._intake.calls():

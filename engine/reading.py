@@ -170,7 +170,8 @@ def _event(event: Happened) -> dict[str, Any]:
 def _entry(entry: Entry, catalogs: Mapping[str, Catalog]) -> dict[str, Any]:
     detail = entry.detail
     if "receipt" in detail and entry.kind == "decision":
-        detail = receipt.shown(receipt.read(detail["receipt"]), catalogs.get(entry.version), entry.channel)
+        kept = receipt.read(detail["receipt"])
+        detail = {"catalogVersion": entry.version, **receipt.shown(kept, catalogs.get(entry.version), entry.channel)}
     row: dict[str, Any] = {"at": iso(entry.at_ms), "kind": entry.kind, "summary": entry.summary}
     optional: Mapping[str, Any] = {
         "messageId": entry.message_id,

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from engine.errors import InvalidInput, NotFound, SegueError
 from serve.gateway import Gateway
 from serve.problems import problem
-from serve.routes import backup, consent, dead_letters, decide, ingest, operation, pins, profiles
+from serve.routes import backup, catalog, consent, dead_letters, decide, ingest, operation, pins, profiles
 
 _HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
 _SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
@@ -25,7 +25,7 @@ def build(gateway: Gateway) -> FastAPI:
     """The application for everything that is not hot."""
     api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
     api.state.gateway = gateway
-    for module in (backup, consent, dead_letters, operation, pins, profiles):
+    for module in (backup, catalog, consent, dead_letters, operation, pins, profiles):
         api.include_router(module.router)
     for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):  # known here too, or another method would be a 404
         api.add_route(path, _never_asked, ["POST"], include_in_schema=False)

@@ -135,6 +135,28 @@ class Pinned(BaseModel):
     changed: bool
 
 
+class CatalogBody(BaseModel):
+    """The files of a catalog by their names in `configs/`, as YAML texts (templates as they are)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: dict[str, str]
+
+
+class CatalogAnswer(BaseModel):
+    """The version that decides now, and the one before it."""
+
+    catalogVersion: str
+    previous: str
+
+
+class CatalogFiles(BaseModel):
+    """A catalog as plain data by file name."""
+
+    catalogVersion: str
+    files: dict[str, Any]
+
+
 class Status(BaseModel):
     """The numbers of the engine."""
 

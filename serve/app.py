@@ -6,15 +6,14 @@ becomes a problem here and nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from urllib.parse import quote
 
 from fastapi import FastAPI
 
 from actors.host import settle_garbage
-from engine.catalog.compile import compile_bytes
 from engine.errors import Overloaded
 from engine.shedding import events_kept
 from serve import api
@@ -68,6 +67,7 @@ class App:
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
         self._opened: tuple[Gateway, FastAPI] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,9 +80,9 @@ class App:
     def open(self) -> tuple[Gateway, FastAPI]:
         """The gateway of this replica, and the routes that are not hot."""
         if self._opened is None:
-            catalog = replace(compile_bytes(self._config.catalog), id_key=self._config.id_key)
-            gateway = Gateway(self._config, catalog)
+            gateway = Gateway(self._config)
             self._opened = gateway, api.build(gateway)
+            self._following = asyncio.get_running_loop().create_task(gateway.follow())
             settle_garbage(_YOUNG)
         return self._opened
 
@@ -93,6 +93,8 @@ class App:
                 self.open()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._following is not None:
+                    self._following.cancel()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from actors import catalog_files
+from actors.standing import Standing
 from actors.watchdog import Watchdog
 from engine.errors import SegueError, UsageError
 from serve import front_door, orphans
@@ -87,8 +88,10 @@ class EngineProcess:
         self._start_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
+        self.standing = Standing(self.data.path / "catalog", self.data.id_key)
+        self.standing.put(self.catalog.document)
         plan = cluster.Plan(
-            catalog=self.catalog.document,
+            catalog=str(self.data.path / "catalog"),
             id_key=self.data.id_key,
             stores=tuple(str(self.data.shard_path(number)) for number in range(self.settings.shards)),
             vault=str(self.data.vault_path),
@@ -102,6 +105,15 @@ class EngineProcess:
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
         self._start_ingress(plan)
         self._wait_until_ready()
+
+    def take_catalog(self) -> str:
+        """Let the engine run by what the configuration directory holds now; returns its version.
+
+        Raises CatalogError where it has a fault: then nothing changes.
+        """
+        self.catalog = catalog_files.load(self.settings.config)
+        self.standing.put(self.catalog.document)
+        return self.catalog.version
 
     def stop(self) -> None:
         """Drain and stop: first the door, then the dispatcher, then the shards."""
@@ -183,8 +195,7 @@ class EngineProcess:
         from serve.ingress import application
 
         config = GatewayConfig(
-            catalog=plan.catalog,
-            id_key=plan.id_key,
+            standing=plan.standing(),
             shards=tuple(plan.shard_sockets()),
             dispatcher=plan.dispatcher_socket(),
             keys=self.keys,

@@ -3,6 +3,7 @@ replica."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,13 +13,16 @@ from fastapi import Depends, Request
 
 from actors.clock import WallClock
 from actors.router import Router
+from actors.standing import Standing
 from actors.wire import FrameClient
 from engine.catalog.compiled import Catalog
-from engine.errors import Forbidden, InvalidInput
+from engine.errors import Forbidden, InvalidInput, NotReady
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
 from serve.auth import KeyRing, Principal, require_server
 from serve.segment_format import time_ms, write_key_of
+
+_ADOPT_S, _LOOK_S = 15.0, 0.05
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -27,8 +31,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 class GatewayConfig:
     """What a replica is given; plain data."""
 
-    catalog: bytes
-    id_key: bytes
+    standing: Standing
     shards: tuple[str, ...]
     dispatcher: str
     keys: KeyRing
@@ -40,13 +43,35 @@ class GatewayConfig:
 class Gateway:
     """The door's own knowledge. Rules live in the engine."""
 
-    def __init__(self, config: GatewayConfig, catalog: Catalog) -> None:
+    def __init__(self, config: GatewayConfig) -> None:
         self.config = config
-        self.catalog = catalog
+        self.catalog = config.standing.read()
         self.router = Router(config.shards)
         self.rejected = 0
         self._wall = WallClock()
         self._dispatcher = FrameClient(config.dispatcher)
+
+    async def follow(self) -> None:
+        """Know each catalog that takes the place of another, until cancelled."""
+
+        def adopt(catalog: Catalog) -> None:
+            self.catalog = catalog
+
+        await self.config.standing.follow(self.catalog.version, adopt)
+
+    async def put_catalog(self, document: bytes, version: str) -> str:
+        """Let the engine run by another catalog; returns the version of the one before when every shard does.
+
+        NotReady where one does not come to it in time: it will, or it will start with it.
+        """
+        before = self.catalog.version
+        await asyncio.get_running_loop().run_in_executor(None, self.config.standing.put, document)
+        for _ in range(int(_ADOPT_S / _LOOK_S)):
+            told = await self.router.everywhere("status")
+            if {shard["catalogVersion"] for shard in told} == {version} == {self.catalog.version}:
+                return before
+            await asyncio.sleep(_LOOK_S)
+        raise NotReady("the catalog is written, and not every shard has taken it yet")
 
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
         """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a

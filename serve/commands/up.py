@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import watchfiles
 from rich.console import Console
+from rich.markup import escape
 
+from engine.errors import CatalogError, SegueError
 from serve import interrupts
 from serve import settings as process_settings
 from serve.engine_process import EngineProcess
@@ -32,7 +38,8 @@ def up(
         engine.start()
         interrupts.listen()
         announce(console, engine)
-        interrupts.wait()
+        with watching(console, engine):
+            interrupts.wait()
     except KeyboardInterrupt:
         console.print("stopping …")
     finally:
@@ -49,3 +56,30 @@ def announce(console: Console, engine: EngineProcess) -> None:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for kind, key in engine.made_keys.items():
         console.print(f"{kind} key:".ljust(16) + key + "  (shown only now)")
+
+
+@contextmanager
+def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
+    """What changes in the configuration directory takes effect; what has a fault is told, and changes nothing."""
+    over = threading.Event()
+
+    def watch() -> None:
+        for _ in watchfiles.watch(engine.settings.config, stop_event=over, raise_interrupt=False):
+            before = engine.catalog.version
+            try:
+                version = engine.take_catalog()
+            except CatalogError as error:
+                console.print("[bold red]the catalog is not taken:[/] " + escape("\n  ".join(("", *error.problems))))
+            except SegueError as error:
+                console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}")
+            else:
+                if version != before:
+                    console.print(f"catalog:        {version} takes effect")
+
+    thread = threading.Thread(target=watch, name="catalog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=5)

@@ -34,12 +34,10 @@ PLAIN = document(
 )
 DISPATCHER = """
 import asyncio, os, sys
-from dataclasses import replace
-from pathlib import Path
 from actors.dispatcher import Dispatcher
-from engine.catalog.compile import compile_bytes
-catalog = replace(compile_bytes(Path(sys.argv[1]).read_bytes()), id_key=bytes.fromhex(sys.argv[2]))
-shell = Dispatcher(catalog, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
+from actors.standing import Standing
+standing = Standing(sys.argv[1], bytes.fromhex(sys.argv[2]))
+shell = Dispatcher(standing, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
 asyncio.run(shell.serve())
 """
 

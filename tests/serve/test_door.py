@@ -15,6 +15,7 @@ from actors.clock import WallClock
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.shard_server import ShardServer
+from actors.standing import Standing
 from serve import app
 from serve.admission import Line
 from serve.app import App
@@ -33,7 +34,9 @@ async def door(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     while not (folder / "shard").exists():
         await asyncio.sleep(0)
     keys, _ = KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
-    config = GatewayConfig(catalog.document, ID_KEY, (path,), str(folder / "none"), keys, False, ("*",), "0")
+    standing = Standing(folder / "catalog", ID_KEY)
+    standing.put(catalog.document)
+    config = GatewayConfig(standing, (path,), str(folder / "none"), keys, False, ("*",), "0")
     headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
     transport = httpx.ASGITransport(app=App(config))
     async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:

@@ -1,0 +1,66 @@
+"""The catalog that an engine runs by: one file of its data directory, replaced whole.
+
+Every part of the engine follows that file, so a part that starts late, or again, comes to the same catalog as those
+that were there when it changed. Only a document that compiles is ever put there. Each part changes between two groups
+of turns, so every turn is of one catalog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.catalog.compile import compile_bytes
+from engine.catalog.compiled import Catalog
+from engine.errors import NotReady
+
+LOOK_S = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class Standing:
+    """The file, and the workspace's key that its catalogs are used with."""
+
+    def __init__(self, path: str | Path, id_key: bytes) -> None:
+        self._path = Path(path)
+        self._id_key = id_key
+
+    def put(self, document: bytes) -> None:
+        """Let the engine run by this document; durable when this returns. NotReady where the disk takes no more."""
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".catalog-", delete=False) as file:
+                file.write(document)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(self._path)
+        except OSError as error:
+            raise NotReady(f"the catalog cannot be written: {error.strerror}") from None
+
+    def read(self) -> Catalog:
+        """The catalog as it stands."""
+        return replace(compile_bytes(self._path.read_bytes()), id_key=self._id_key)
+
+    async def follow(self, version: str, adopt: Callable[[Catalog], None]) -> None:
+        """Call `adopt` with each catalog that takes the place of `version`, and so on, until cancelled."""
+        mark: tuple[int, int] | None = None
+        while True:
+            try:
+                now = self._mark()
+                if now != mark:
+                    catalog = await asyncio.get_running_loop().run_in_executor(None, self.read)
+                    if catalog.version != version:
+                        adopt(catalog)
+                    mark, version = now, catalog.version
+            except Exception:  # the outermost loop of this shell: what stands goes on standing
+                log.exception("catalog_not_read path=%s", self._path)
+            await asyncio.sleep(LOOK_S)
+
+    def _mark(self) -> tuple[int, int]:
+        found = self._path.stat()
+        return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,45 @@
+"""The catalog of the running engine: what it is, what it was, and another one in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+
+from actors import catalog_files
+from engine.errors import NotFound
+from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles
+from serve.gateway import ServerGateway
+
+router = APIRouter(prefix="/v1/catalog", tags=["operation"])
+
+
+@router.post("", response_model=CatalogAnswer)
+async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
+    """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing.
+
+    It stands until the next one, or until the engine starts again with the directory that it is given then.
+    """
+    made = await asyncio.get_running_loop().run_in_executor(None, catalog_files.load_texts, body.files)
+    return {"catalogVersion": made.version, "previous": await gateway.put_catalog(made.document, made.version)}
+
+
+@router.get("", response_model=CatalogFiles)
+async def standing(gateway: ServerGateway) -> Any:
+    """The catalog that decides now."""
+    return _shown(gateway.catalog.version, gateway.catalog.document)
+
+
+@router.get("/{version}", response_model=CatalogFiles)
+async def older(version: str, gateway: ServerGateway) -> Any:
+    """One by which something was decided once."""
+    document = await gateway.router.at_shard(0, ("catalog", "", version), "read")
+    if document is None:
+        raise NotFound("no decision was made by such a catalog", "version")
+    return _shown(version, document)
+
+
+def _shown(version: str, document: bytes) -> dict[str, Any]:
+    return {"catalogVersion": version, "files": msgspec.msgpack.decode(document)}
