@@ -87,6 +87,9 @@ def read(directory: Path) -> Documents:
     for path in _files(directory, documents):
         file = path.relative_to(directory).as_posix()
         try:
+            if schema.is_beside_models(file):
+                documents.data[file] = _bytes(path)
+                continue
             text = _text(path)
             if file.startswith("templates/"):
                 documents.data[file] = text
@@ -134,7 +137,8 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
         file = path.relative_to(directory).as_posix()
         if path.is_dir():
             continue
-        if schema.model_of(file) or (file.startswith("templates/") and path.suffix in _TEMPLATE_KINDS):
+        is_template = file.startswith("templates/") and path.suffix in _TEMPLATE_KINDS
+        if is_template or schema.model_of(file) or schema.is_beside_models(file):
             yield path
         else:
             documents.problems.append(Problem(file, ("file",), "no such file belongs to a catalog", 1))
@@ -144,6 +148,15 @@ def _is_beside(path: Path) -> bool:
     """Notes, editors' leavings, generated schemas and playbooks (each a catalog of its own)."""
     hidden = any(part.startswith(".") or part.endswith("~") for part in path.parts)
     return hidden or path.parts[0] in _BESIDE or path.suffix == ".md"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise _Fault("is larger than 1 MB", ("file",))
+        return path.read_bytes()
+    except OSError as error:
+        raise _Fault(f"cannot be read: {error.strerror}", ("file",)) from None
 
 
 def _text(path: Path) -> str:

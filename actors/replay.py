@@ -67,8 +67,8 @@ class Replica:
     history: dict[bytes, bytes] = field(default_factory=dict)
     audit: dict[bytes, bytes] = field(default_factory=dict)
 
-    def tell(self, entry: Entry, catalogs: Catalogs) -> None:
-        """Repeat one turn. NotFound where its catalog is gone."""
+    def tell(self, entry: Entry, catalogs: Catalogs) -> list[effects.Effect]:
+        """Repeat one turn; returns what it asked for. NotFound where its catalog is gone."""
         catalog = catalogs.get(entry.version)
         if catalog is None:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
@@ -83,10 +83,12 @@ class Replica:
             profile = was or Profile(self.profile)
             self._tally(profile, catalog)
             self.record = profile
-            self._write(handle(profile, entry.told, catalog, entry.now_ms), profile, entry.now_ms)
+            asked = handle(profile, entry.told, catalog, entry.now_ms)
+            self._write(asked, profile, entry.now_ms)
             if was is None and self.record is profile and profile.is_blank:
                 self.record = None
         self.number, self.now_ms, self.version = entry.number, entry.now_ms, entry.version
+        return asked
 
     def _tally(self, profile: Profile, catalog: Catalog) -> None:
         """Another catalog asks for other tallies, which are made of all pages so far."""

@@ -186,7 +186,7 @@ def _event(body: Mapping[str, Any]) -> Condition:
         times = view.times(atom)
         if len(times) >= enough and times[enough - 1] > since_ms:
             return most is None
-        count = _how_many(times, since_ms)
+        count = how_many(times, since_ms)
         if view.profile.spilled:
             older = view.profile.tallies.get(atom.digest, ())
             count += len(older) - bisect_right(older, since_ms)
@@ -196,7 +196,7 @@ def _event(body: Mapping[str, Any]) -> Condition:
     return happened
 
 
-def _how_many(times: Sequence[int], since_ms: float) -> int:
+def how_many(times: Sequence[int], since_ms: float) -> int:
     """How many of `times`, newest first, are later."""
     count = 0
     for at_ms in times:

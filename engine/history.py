@@ -139,4 +139,6 @@ def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
     for journey in catalog.journeys.values():
         conditions.append(journey.when)
         conditions += [condition for step in journey.steps for condition, _ in step.arms]
-    return {atom for condition in conditions for atom in atoms_of(condition)}
+    found = {atom for condition in conditions for atom in atoms_of(condition)}
+    scorers = [action.propensity.scorer for action in catalog.actions.values()]
+    return found.union(*(scorer.atoms for scorer in scorers if scorer is not None))

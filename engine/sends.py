@@ -53,7 +53,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
     offers.promise(turn, action, send.id, turn.now_ms + (action.offer.lasts_ms if action.offer else 0))
-    points, terms = pipeline.score(turn, wanted, 0)
+    points, terms = pipeline.score(turn, view, wanted, 0)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
     return None

@@ -18,6 +18,7 @@ from serve.commands.replay import replay
 from serve.commands.reshard import reshard
 from serve.commands.restore import restore
 from serve.commands.simulate import simulate
+from serve.commands.train import train
 from serve.commands.up import up
 from serve.commands.validate import validate
 from serve.commands.verify import verify
@@ -30,7 +31,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dead-letters")(dead_letters)
-for command in (up, demo, replay, simulate, validate, profile, pin, unpin, verify, backup, restore, reshard, bench):
+for command in (
+    up,
+    demo,
+    replay,
+    simulate,
+    validate,
+    profile,
+    pin,
+    unpin,
+    verify,
+    backup,
+    restore,
+    reshard,
+    train,
+    bench,
+):
     app.command(command.__name__)(command)
 
 

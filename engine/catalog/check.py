@@ -14,10 +14,12 @@ from pydantic_core import ValidationError
 from engine.catalog import money, sensitive, zones
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
+from engine.catalog.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.problems import Loc, Problem, of_validation
-from engine.catalog.schema import Action, Segments, model_of
+from engine.catalog.schema import Action, Segments, is_beside_models, model_of
 from engine.catalog.schema_grammar import All, Any_, Condition, Model, Not, OfSegment, OfSuppression
 from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
+from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_policies import Policies
 
 Models = dict[str, Model]
@@ -39,6 +41,8 @@ def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, l
         model, data = model_of(file), {} if written is None else written
         if file.startswith("templates/"):
             problems += template_problems(document, file, unread)
+        elif is_beside_models(file):
+            problems += model_file_problems(document, file)
         elif model is None:
             problems.append(Problem(file, ("file",), "no such file belongs to a catalog"))
         else:
@@ -48,6 +52,8 @@ def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, l
                 problems += [of_validation(file, data, details) for details in error.errors(include_url=False)]
     for rule in _RULES:
         problems += rule(document, models)
+    for file, declared in of_kind(models, PropensityModel):
+        problems += onnx_problems(document, file, declared, unread)
     for file, action in of_kind(models, Action):
         problems += content_problems(document, file, action, unread)
     return models, sorted(problems, key=lambda problem: problem.file)
@@ -59,14 +65,15 @@ def of_kind(models: Models, kind: type[AnyModel]) -> list[tuple[str, AnyModel]]:
 
 
 def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
-    for folder in ("actions", "journeys"):
+    for folder in ("actions", "journeys", "models"):
         seen: dict[Any, str] = {}
         for file, data in in_folder(document, folder).items():
             name = str(data.get("id"))
             if name in seen and "id" in data:
                 yield Problem(file, ("id",), f"{name!r} is the id of {seen[name]} already")
             seen.setdefault(name, file)
-            yield from _unique_in(document, file, "variants" if folder == "actions" else "stops")
+            if folder != "models":
+                yield from _unique_in(document, file, "variants" if folder == "actions" else "stops")
     for file, key in (
         ("channels.yaml", "channels"),
         ("placements.yaml", "placements"),

@@ -27,8 +27,10 @@ from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
 from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
+from engine.catalog.schema_models import PropensityModel
 from engine.conditions import build
 from engine.errors import CatalogError
+from engine.propensity.models import build_model
 from engine.vocabulary import NAMESPACES
 
 _NEVER_ANYONE: Final = (
@@ -101,7 +103,13 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
     policies = _file(models, "policies.yaml", schema_policies.Policies)
     consent = _file(models, "consent.yaml", schema.Consent)
     space = policies.workspace
-    rules = Rules(policies)
+    rules = Rules(
+        policies,
+        {
+            each.id: build_model(each.model_dump(by_alias=True, exclude_unset=True), document)
+            for _, each in of_kind(models, PropensityModel)
+        },
+    )
     actions = _by_id(rules.action(each) for _, each in of_kind(models, schema.Action))
     journeys = _by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey))
     stops = tuple(

@@ -11,12 +11,14 @@ from engine.catalog import compiled, money, schema, schema_policies, zones
 from engine.catalog.schema_grammar import tree_of
 from engine.catalog.schema_policies import AfterPurchase, Policies, Purchases
 from engine.conditions import build
+from engine.propensity.models import Made
 
 
 class Rules:
     """What the policies say, ready for the actions that they are about."""
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(self, policies: Policies, models: Mapping[str, Made]) -> None:
+        self._models = models
         self._space = policies.workspace
         self._policies = policies
         self._asked = {rule.id: tree_of(rule.when) or {} for rule in policies.suppress}
@@ -39,9 +41,7 @@ class Rules:
             category=action.category,
             value_minor=value_minor,
             weight=action.weight,
-            propensity=compiled.Propensity(
-                action.propensity.constant, action.propensity.trait, action.propensity.default
-            ),
+            propensity=self._propensity(action.propensity, facts),
             valid_from_ms=_start_ms(action.valid.from_, space.zone, plus_days=0),
             valid_until_ms=_start_ms(action.valid.until, space.zone, plus_days=1),
             eligible=tuple(eligible),
@@ -50,6 +50,10 @@ class Rules:
             variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
             facts=facts,
         )
+
+    def _propensity(self, asked: schema.Propensity, facts: Mapping[str, Any]) -> compiled.Propensity:
+        scorer = None if asked.model is None else self._models[asked.model](facts)
+        return compiled.Propensity(asked.constant, asked.trait, asked.default, scorer)
 
     def suppressions(self, actions: Iterable[compiled.Action]) -> tuple[compiled.Suppression, ...]:
         """The rules that hold actions back, those after a purchase last."""

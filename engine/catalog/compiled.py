@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from engine.binding import Tree, bind
 from engine.conditions import Condition
+from engine.propensity.models import Scorer
 from engine.value_tests import Where
 
 
@@ -58,12 +59,13 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Propensity:
-    """How likely the action is to be taken: a constant, or a trait that carries a batch score (`default` without
-    it)."""
+    """How likely the action is to be taken: a constant, a trait that carries a batch score (`default` without it), or a
+    model's scorer."""
 
     constant: float | None
     trait: str | None
     default: float
+    scorer: Scorer | None = None
 
 
 @dataclass(frozen=True, slots=True)

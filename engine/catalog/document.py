@@ -49,6 +49,7 @@ def names(document: Document, unread: Collection[str]) -> dict[str, Collection[s
     homes: dict[str, tuple[str, Collection[str]]] = {
         "action": ("actions", actions(document)),
         "channel": ("channels.yaml", by_id(document, "channels.yaml", "channels")),
+        "model": ("models", [str(data.get("id")) for data in in_folder(document, "models").values()]),
         "namespace": ("identity.yaml", {*NAMESPACES, *_keys(document, "identity.yaml", "namespaces")}),
         "placement": ("placements.yaml", by_id(document, "placements.yaml", "placements")),
         "purpose": ("consent.yaml", _keys(document, "consent.yaml", "purposes")),

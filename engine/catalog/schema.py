@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.catalog.schema_grammar import (
     ChannelRef,
@@ -17,6 +17,7 @@ from engine.catalog.schema_grammar import (
     Id,
     LocalDate,
     Model,
+    ModelRef,
     NamespaceRef,
     Path,
     PlacementRef,
@@ -24,9 +25,9 @@ from engine.catalog.schema_grammar import (
     PurposeRef,
     Some,
     Span,
-    no_such_model,
 )
 from engine.catalog.schema_journeys import Journey
+from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_policies import Policies
 from engine.vocabulary import DAY_MS, Tier
 
@@ -110,7 +111,7 @@ class Propensity(Model):
     constant: Probability | None = None
     trait: Path | None = None
     default: Probability = 0.0
-    model: Annotated[str, AfterValidator(no_such_model)] | None = None
+    model: ModelRef | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Propensity:
@@ -218,13 +219,18 @@ FILES: Final[dict[str, type[Model]]] = {
     "segments.yaml": Segments,
     "sources.yaml": Sources,
 }
-FOLDERS: Final[dict[str, type[Model]]] = {"actions": Action, "journeys": Journey}
+FOLDERS: Final[dict[str, type[Model]]] = {"actions": Action, "journeys": Journey, "models": PropensityModel}
 
 
 def model_of(file: str) -> type[Model] | None:
     """The model that judges a file of the document, None for a template or an unknown one."""
     folder, _, name = file.rpartition("/")
     return FOLDERS.get(folder) if name.endswith(".yaml") and folder else FILES.get(file)
+
+
+def is_beside_models(file: str) -> bool:
+    """A model in a format of its own, which a file in `models/` names."""
+    return file.startswith("models/") and file.endswith(".onnx")
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:

@@ -86,10 +86,6 @@ def listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def no_such_model(value: str) -> str:
-    raise ValueError(f"no model called {value!r} is known")
-
-
 Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
 EventName = Annotated[str, Field(min_length=1)]
@@ -117,6 +113,7 @@ def _known(kind: str) -> AfterValidator:
 
 ActionRef = Annotated[str, _known("action")]
 ChannelRef = Annotated[str, _known("channel")]
+ModelRef = Annotated[str, _known("model")]
 NamespaceRef = Annotated[str, _known("namespace")]
 PlacementRef = Annotated[str, _known("placement")]
 PurposeRef = Annotated[str, _known("purpose")]

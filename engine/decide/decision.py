@@ -6,6 +6,7 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
+from engine.conditions import View
 from engine.decide import exposures, pipeline, plan, receipt
 from engine.decide.pipeline import Verdict
 from engine.inputs import Decide
@@ -23,8 +24,9 @@ def decide(turn: Turn, asked: Decide) -> None:
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
     wanted = plan.of_placement(turn.catalog, asked.channel, asked.placement)
     held = _held(turn, wanted)
-    verdict, alive = pipeline.judge(turn, turn.view(asked.context), wanted, held)
-    pipeline.arbitrate(turn, verdict, alive, held, asked.limit, decision_id)
+    view = turn.view(asked.context)
+    verdict, alive = pipeline.judge(turn, view, wanted, held)
+    pipeline.arbitrate(turn, view, verdict, alive, held, asked.limit, decision_id)
     _note_receipt(turn, asked, decision_id, verdict)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
@@ -33,17 +35,17 @@ def decide(turn: Turn, asked: Decide) -> None:
         "actions": [_shown(turn, asked, wanted.actions[i], points, place) for i, points, place in verdict.chosen],
     }
     if asked.explain:
-        answer["explanation"] = {"candidates": explain(turn, verdict)}
+        answer["explanation"] = {"candidates": explain(turn, view, verdict)}
     turn.answer(answer)
 
 
-def explain(turn: Turn, verdict: Verdict) -> list[dict[str, Any]]:
+def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
     """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
     dropped; those that do not belong to the placement come last."""
     rows = []
     for i, outcome, reason in verdict.outcomes():
         action = verdict.plan.actions[i]
-        points, terms = pipeline.score(turn, verdict.plan, i)
+        points, terms = pipeline.score(turn, view, verdict.plan, i)
         rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
     first = len(verdict.chosen)
     beaten = slice(first, first + verdict.beaten.bit_count())

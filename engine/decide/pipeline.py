@@ -119,7 +119,9 @@ def _capped(verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
     return alive
 
 
-def arbitrate(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place], limit: int, ref: str) -> None:
+def arbitrate(
+    turn: Turn, view: View, verdict: Verdict, alive: int, held: Mapping[int, Place], limit: int, ref: str
+) -> None:
     """Choose among those who may go, in rank; each chosen one holds its place afterwards.
 
     Places are taken one by one: two actions that share a cap with room for one are not both chosen. What a holdout
@@ -130,7 +132,7 @@ def arbitrate(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place
     slots = limit
     while alive and slots:
         slots -= 1
-        i, points = _best(turn, plan, alive, factors)
+        i, points = _best(turn, view, plan, alive, factors)
         alive ^= 1 << i
         withheld = holdout(turn, plan, i)
         if withheld is not None:
@@ -176,7 +178,7 @@ def _crowded(verdict: Verdict, alive: int, chosen: Action) -> int:
     return alive
 
 
-def _best(turn: Turn, plan: Plan, alive: int, factors: Factors) -> tuple[int, float]:
+def _best(turn: Turn, view: View, plan: Plan, alive: int, factors: Factors) -> tuple[int, float]:
     """The candidate of the first tier that has the highest score, then the lowest bit."""
     best, points = -1, -1.0
     for tier, groups in plan.tiers:
@@ -190,7 +192,7 @@ def _best(turn: Turn, plan: Plan, alive: int, factors: Factors) -> tuple[int, fl
                 if group.propensity is not None or group.fatigue is not None:
                     factor = factors.get((group.propensity, group.fatigue))
                     if factor is None:
-                        factor = factors[group.propensity, group.fatigue] = _factor(turn, group)
+                        factor = factors[group.propensity, group.fatigue] = _factor(turn, view, group)
                     score *= factor
                 if score > points or (score == points and i < best):
                     best, points = i, score
@@ -198,9 +200,9 @@ def _best(turn: Turn, plan: Plan, alive: int, factors: Factors) -> tuple[int, fl
     return best, points
 
 
-def _factor(turn: Turn, group: Group) -> float:
+def _factor(turn: Turn, view: View, group: Group) -> float:
     """What of a group's scores depends on the customer."""
-    chance = 1.0 if group.propensity is None else propensity(turn.profile, group.action)
+    chance = 1.0 if group.propensity is None else propensity(view, group.action)
     return chance * _freshness(turn, group.fatigue)
 
 
@@ -209,12 +211,12 @@ def _freshness(turn: Turn, key: str | None) -> float:
     return 1.0 if key is None or rule is None else 1.0 - fatigue.level(turn.profile, rule, key, turn.now_ms)
 
 
-def score(turn: Turn, plan: Plan, i: int) -> tuple[float, dict[str, float]]:
+def score(turn: Turn, view: View, plan: Plan, i: int) -> tuple[float, dict[str, float]]:
     """propensity × value (minor units) × weight × what levers and freshness make of it, and these terms; the last two
     are told where the policies have any."""
     action = plan.actions[i]
     varies = action.propensity.constant is None
-    chance = propensity(turn.profile, action)
+    chance = propensity(view, action)
     fresh = _freshness(turn, fatigue.key_of(turn.catalog.fatigue, action))
     terms = {"propensity": chance, "value": float(action.value_minor), "weight": action.weight}
     if turn.catalog.levers:
@@ -224,12 +226,15 @@ def score(turn: Turn, plan: Plan, i: int) -> tuple[float, dict[str, float]]:
     return plan.base[i] * ((chance if varies else 1.0) * fresh), terms
 
 
-def propensity(profile: Profile, action: Action) -> float:
-    """How likely the action is to be taken, 0 to 1: a constant or a batch score that arrived as a trait."""
+def propensity(view: View, action: Action) -> float:
+    """How likely the action is to be taken, 0 to 1: a constant, a batch score that arrived as a trait, or a model's
+    answer."""
     model = action.propensity
+    if model.scorer is not None:
+        return model.scorer.chance(view)
     if model.trait is None:
         return model.constant if model.constant is not None else model.default
-    trait = profile.traits.get(model.trait)
+    trait = view.profile.traits.get(model.trait)
     value = trait.value if trait else None
     usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
     return float(value) if usable and value is not None else model.default

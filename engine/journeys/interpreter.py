@@ -215,4 +215,4 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
     wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
-    return (TIER_RANK[action.tier], -pipeline.score(turn, wanted, 0)[0], action.id), run.id
+    return (TIER_RANK[action.tier], -pipeline.score(turn, turn.view(), wanted, 0)[0], action.id), run.id
