@@ -44,7 +44,9 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once
-            turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail={"send": send_id}, **fields)
+            also = [other for other in pipeline.objections(turn, view, wanted) if other != reason]
+            detail = {"send": send_id, "worth": pipeline.worth(view, action), **({"also": also} if also else {})}
+            turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
     token = consent.token(turn, action.purpose, step.channel)
     assert token is not None, "the consent gate lets nothing pass without consent"

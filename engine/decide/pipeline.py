@@ -68,6 +68,31 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
     return verdict, alive
 
 
+def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
+    """Every reason against the first candidate of a plan, not only the one of the first gate. For people who ask what
+    a rule costs; a decision needs no more than the first."""
+    verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
+    _valid(turn, verdict, 1)
+    verdict.drop("fit.channel", 1 & ~plan.on_channel)
+    _consented(turn, verdict, 1)
+    verdict.drop("eligibility", plan.eligible.refusing(view, 1))
+    for rule, asked in plan.suppressions:
+        verdict.drop(f"suppress.{rule}", 1 & asked.asking & ~asked.refusing(view, 1))
+    _tired(turn, verdict, 1)
+    for cap, mask in plan.caps:
+        if mask & 1 and verdict.count.is_full(cap):
+            verdict.drop(f"cap.{cap.id}", 1)
+    verdict.drop("offer.full_price", plan.full_price.refusing(view, 1))
+    _unpromised(turn, verdict, 1)
+    withheld = holdout(turn, plan, 0)
+    return [reason for reason, _ in verdict.dropped] + ([f"holdout.{withheld}"] if withheld else [])
+
+
+def worth(view: View, action: Action) -> float:
+    """What an action is expected to bring, in minor units: propensity × value."""
+    return propensity(view, action) * action.value_minor
+
+
 def _valid(turn: Turn, verdict: Verdict, alive: int) -> int:
     for start_ms, end_ms, mask in verdict.plan.validity:
         if start_ms is not None and turn.now_ms < start_ms:

@@ -43,6 +43,7 @@ def simulate(
     against: Annotated[Path | None, typer.Option("--against", help="A second catalog to compare with.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write what happened under --config as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    silence: Annotated[bool, typer.Option("--silence", help="Also report what was held back, and its cost.")] = False,
     no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave what is pending after the last line.")] = False,
     shards: Annotated[int, typer.Option("--shards", min=1, max=seeds.SLOTS, help="The result is the same.")] = 1,
 ) -> None:
@@ -57,7 +58,7 @@ def simulate(
     if lines_file is not None:
         with lines_file:
             lines_file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in past[0].tally.lines())
-    _print(past, as_json=as_json)
+    _print(past, as_json=as_json, silence=silence)
     _complain(past)
 
 
@@ -159,31 +160,43 @@ def _opened(out: Path | None, files: list[Path]) -> IO[str] | None:
         raise UsageError(f"cannot be written: {error.strerror}", f"--out {out}") from None
 
 
-def _print(past: list[Past], *, as_json: bool) -> None:
+def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
+    mine = past[0]
     if len(past) == 1:
-        _show("What happened", {"count": past[0].summary}, as_json=as_json)
+        if as_json:
+            extra = {"silence": mine.tally.silence()} if silence else {}
+            typer.echo(json.dumps(mine.summary | extra, ensure_ascii=False))
+            return
+        Console().print(summary.table("What happened", ["count"], [mine.summary]))
+        if silence:
+            _report(mine)
         return
-    mine, other = past
+    other = past[1]
     compared = {
         "config": mine.summary,
         "against": other.summary,
         "difference": summary.difference(mine.summary, other.summary),
-        "profiles": summary.movement(mine.tally.sends_of, other.tally.sends_of),
     }
+    moved = summary.movement(mine.tally.sends_of, other.tally.sends_of)
+    held = {"config": mine.tally.silence(), "against": other.tally.silence()}
     if as_json:
-        typer.echo(json.dumps(compared, ensure_ascii=False))
+        typer.echo(json.dumps(compared | {"profiles": moved, "silence": held}, ensure_ascii=False))
         return
-    moved = compared.pop("profiles")
-    _show("Under --config, and how that differs from --against", compared, as_json=False)
+    title = "Under --config, and how that differs from --against"
+    Console().print(summary.table(title, list(compared), list(compared.values())))
     typer.echo(f"{moved['gain']:,} profiles gain sends, {moved['lose']:,} lose sends")
+    for name, one in (("--config", mine), ("--against", other)):
+        typer.echo(f"\nUnder {name}:")
+        _report(one)
 
 
-def _show(title: str, summaries: dict[str, dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        (only,) = summaries.values()
-        typer.echo(json.dumps(only, ensure_ascii=False))
+def _report(past: Past) -> None:
+    """What was held back, by which rule, how often that rule alone, and at what expected cost."""
+    held = past.tally.silence()
+    if held:
+        Console().print(summary.silence_table(held, past.tally.currency))
     else:
-        Console().print(summary.table(title, list(summaries), list(summaries.values())))
+        typer.echo("nothing was held back")
 
 
 def _complain(past: list[Past]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.table import Table
 
 from engine.audit import Entry
+from engine.catalog import money
 from engine.catalog.compiled import Catalog
 from engine.effects import DropTimer, Effect, Note, SetTimer
 from engine.reading import iso
@@ -22,13 +24,41 @@ _SEND_KINDS = {"decided": "decision", "sent": "send", "held": "held", "withdrawn
 _JOURNEY_WORDS = {"entered": "entered", "completed": "completed", "exited": "completed"}
 
 
+@dataclass(slots=True)
+class Silence:
+    """What one rule held back."""
+
+    held: int = 0
+    only: int = 0
+    worth_minor: float = 0.0
+    customers: set[str] = field(default_factory=set)
+
+    def add(self, profile: str, entry: Entry) -> None:
+        """One send that did not go."""
+        self.held += 1
+        self.only += not entry.detail.get("also")
+        self.worth_minor += entry.detail.get("worth", 0.0)
+        self.customers.add(profile)
+
+    def told(self) -> dict[str, Any]:
+        """As the report has it."""
+        return {
+            "held": self.held,
+            "onlyReason": self.only,
+            "customers": len(self.customers),
+            "costMinor": round(self.worth_minor),
+        }
+
+
 class Tally:
     """An observer of turns. Order within a profile is the order of its effects, so shards and batches do not show."""
 
     def __init__(self, catalog: Catalog, *, keep_lines: bool = False) -> None:
+        self.currency = catalog.currency
         self.sends_of: Counter[str] = Counter()  # by profile, as it was then
         self._sends: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
+        self._silence: defaultdict[str, Silence] = defaultdict(Silence)
         self._withdrawn = self._stops = 0
         self._timers = dict.fromkeys(_TIMERS, 0)
         self._journeys = {name: {"entered": 0, "completed": 0, "stopped": 0} for name in catalog.journeys}
@@ -54,6 +84,11 @@ class Tally:
             "timers": dict(self._timers),
             "journeys": self._journeys,
         }
+
+    def silence(self) -> dict[str, dict[str, Any]]:
+        """What was held back, by the rule that did: how often, in how many of these no other rule would have, how many
+        customers, and what it was expected to bring (minor units)."""
+        return {reason: found.told() for reason, found in sorted(self._silence.items())}
 
     def lines(self) -> Iterator[dict[str, str]]:
         """What happened, by (time, profile, sequence)."""
@@ -81,6 +116,7 @@ class Tally:
             self.sends_of[profile] += 1
         elif entry.outcome == "held":
             self._held[entry.reason] += 1
+            self._silence[entry.reason].add(profile, entry)
         elif entry.outcome == "withdrawn":
             self._withdrawn += 1
 
@@ -119,6 +155,18 @@ def movement(mine: Counter[str], other: Counter[str]) -> dict[str, int]:
         "gain": sum(count > other[profile] for profile, count in mine.items()),
         "lose": sum(count > mine[profile] for profile, count in other.items()),
     }
+
+
+def silence_table(silence: Mapping[str, Mapping[str, int]], currency: str) -> Table:
+    """The silence report: the dearest rule first."""
+    made = Table("held back by", "sends", "only reason", "customers", f"expected {currency}", box=None, pad_edge=False)
+    for column in made.columns[1:]:
+        column.justify = "right"
+    scale = 10 ** money.exponent(currency)
+    for reason, told in sorted(silence.items(), key=lambda row: (-row[1]["costMinor"], row[0])):
+        counts = (f"{told[name]:,}" for name in ("held", "onlyReason", "customers"))
+        made.add_row(reason, *counts, f"{told['costMinor'] / scale:,.2f}")
+    return made
 
 
 def table(title: str, columns: list[str], summaries: list[Counts]) -> Table:
