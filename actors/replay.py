@@ -18,7 +18,7 @@ from engine import codec, effects, history
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
-from engine.inputs import Absorb, AnyInput, Claim
+from engine.inputs import Absorb, AnyInput, Claim, HandedOver
 from engine.profile import Profile, Tombstone
 from engine.turn import handle, handle_tombstone
 
@@ -74,7 +74,7 @@ class Replica:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
         was = self.record
         if isinstance(was, Tombstone):
-            assert isinstance(entry.told, Absorb | Claim), "a tombstone takes nothing else"
+            assert isinstance(entry.told, Absorb | Claim | HandedOver), "a tombstone takes nothing else"
             stand_in = Profile(self.profile, message_seq=was.message_seq)
             asked = handle_tombstone(stand_in, was, entry.told, catalog, entry.now_ms)
             was.message_seq = stand_in.message_seq

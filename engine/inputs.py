@@ -99,7 +99,8 @@ class Absorb(Input, frozen=True, kw_only=True, tag="absorb"):
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` was. Empty `state` when only a pointer moved.
+    """A message to the survivor: all that the profile `origin` was. Empty `state` when there was nothing; with `points`
+    the place of `origin` is about to point to whoever takes this in, and waits to be told.
 
     `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
     with its key less the profile's id.
@@ -110,10 +111,12 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     history: tuple[tuple[bytes, bytes], ...] = ()
     audit: tuple[tuple[bytes, bytes], ...] = ()
     seen: tuple[tuple[bytes, bytes], ...] = ()
+    points: bool = False
 
 
 class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
-    """A message back to the absorbed profile: `to` has everything durable, become a tombstone."""
+    """A message back to the absorbed profile: `to` has everything durable, become a tombstone. To a tombstone: point to
+    `to`."""
 
     to: str
 

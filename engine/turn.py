@@ -96,7 +96,10 @@ def handle_tombstone(
             erasure.at_tombstone(turn, tombstone, told)
         case Absorb() | Claim():
             merge.point_elsewhere(turn, tombstone, told)
-        case Settle():
+        case HandedOver():
+            if not erased:
+                merge.repoint(turn, tombstone, told)
+        case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:
             raise Moved(tombstone.to)

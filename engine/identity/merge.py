@@ -4,11 +4,11 @@
     survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
 
-The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, and
-tells the former owner. Profiles that absorb one another at once would wait for ever: of two, the one with the smaller
-id stays. In a longer ring each is on its way to the next; there a hand-over goes on past all whose ids are greater
-than its origin's, so that one alone, the smallest id's, comes back to where it started: that one stays (Chang and
-Roberts, 1979).
+The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, once who
+takes it in has said so, and tells the former owner; a hand-over that is still on its way goes to who took the state.
+Profiles that absorb one another at once would wait for ever: of two, the one with the smaller id stays. In a longer
+ring each is on its way to the next; there a hand-over goes on past all whose ids are greater than its origin's, so that
+one alone, the smallest id's, comes back to where it started: that one stays (Chang and Roberts, 1979).
 """
 
 from __future__ import annotations
@@ -43,11 +43,16 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> 
     """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its
     owner."""
     profile = turn.profile
-    if isinstance(asked, Absorb) and asked.to != tombstone.to:
-        turn.tell(tombstone.to, Released(origin=profile.id))
-        turn.effects.append(Bury(asked.to))
     if isinstance(asked, Absorb):
-        turn.tell(asked.to, HandOver(origin=profile.id))
+        turn.tell(asked.to, HandOver(origin=profile.id, points=asked.to != tombstone.to))
+
+
+def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
+    """Point to who took the pointer in, and lives. Who asked for it may have been absorbed meanwhile: were it pointed
+    to at once, pointers could come to stand in a circle, and what is on its way would go round for ever."""
+    if told.to != tombstone.to:
+        turn.tell(tombstone.to, Released(origin=turn.profile.id))
+        turn.effects.append(Bury(told.to))
 
 
 def bury(turn: Turn, told: HandedOver) -> None:
@@ -98,6 +103,8 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     if told.origin not in profile.held:
         profile.held.append(told.origin)
     if not told.state:
+        if told.points:
+            turn.tell(told.origin, HandedOver(to=profile.id))
         return
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"

@@ -182,6 +182,18 @@ LAPTOP = {"anonymous_id": "laptop"}
     [1],
     2,
 )
+# Three in a ring, and one more absorb that met a tombstone of it: two of them waited for ever, or a hand-over went round.
+@example(
+    [
+        ({"user_id": "eve"}, {"name": "Aliased", "kind": "alias", "previous_id": "bob"}, 0),
+        ({"user_id": "ada", **LAPTOP}, {"name": "Aliased", "kind": "alias", "previous_id": "eve"}, 10_000),
+        ({"user_id": "bob", "anonymous_id": "phone"}, {"name": "Aliased", "kind": "alias", "previous_id": "ada"}, 0),
+        ({"user_id": "ada", **LAPTOP}, {"name": "Page Viewed"}, 10_000),
+        ({"anonymous_id": "phone"}, {"name": "Aliased", "kind": "alias", "previous_id": "ada"}, 0),
+    ],
+    [1],
+    2,
+)
 @settings(max_examples=150, deadline=None)
 @given(HISTORY, st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(2, 5))
 def test_invariant_9_any_history_comes_to_the_same(history: list[tuple[Any, Any, int]], sizes: list[int], shards: int):
