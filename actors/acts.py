@@ -70,6 +70,10 @@ def drop_from_outbox(shard: Shard, profile_id: str, send: str, at_ms: int) -> No
     shard.outbox.drop(profile_id, send, at_ms)
 
 
+def _spend(shard: Shard, profile: Profile, effect: effects.Spend) -> None:
+    shard.purse.spend(effect.budget, effect.count, effect.at_ms)
+
+
 def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
     key = keys.message_key(profile.id, effect.seq)
     packed = msgspec.msgpack.encode([effect.to, codec.encode_input(effect.message)])
@@ -131,6 +135,7 @@ _ACTS: dict[type, Callable[[Shard, Profile, Any], None]] = {
     effects.DropTimer: _drop_timer,
     effects.Enqueue: _enqueue,
     effects.Dequeue: _dequeue,
+    effects.Spend: _spend,
     effects.Tell: _tell,
     effects.Surrender: _surrender,
     effects.TakeIn: _take_in,

@@ -70,6 +70,8 @@ class LocalEngine:
             clock = ReplayClock()
             vault = vaults[number] if vaults else None
             self.windows.append(Windows(Shard(number, store, catalog, clock, vault=vault, observer=observer), clock))
+        for windows in self.windows:
+            windows.shard.purse.bank = self.windows[0].shard.purse
         lanes = [LocalShard(windows) for windows in self.windows]
         epoch = max(windows.shard.epoch for windows in self.windows)  # what a former one was handing over is unknown
         self.conductor = Conductor(lanes, self.number_of, self._hand_over, f"{DISPATCHER}.{epoch}")

@@ -26,6 +26,7 @@ _AFTER_TIME = ("timers", "outbox", "strangers")  # the profile stands behind 8 b
 _INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
 _NUMBER_BYTES = 8
 _CATALOG = b"catalog/"
+_GRANTED, _PURSES = b"granted/", (b"lease/", b"purse")
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock")
@@ -73,15 +74,15 @@ class Mover:
         numbers = [meta(store, "dead_seq", 0) for store in sources]
         shared["dead_seq"] = max(number * self._former + source for source, number in enumerate(numbers))
         sums = {name: _sum(sources, name) for name in _SUMMED}
-        catalogs, erasing = (
+        catalogs, erasing, granted = (
             {key: value for store in sources for key, value in store.scan("meta", prefix)}
-            for prefix in (_CATALOG, _ERASING)
+            for prefix in (_CATALOG, _ERASING, _GRANTED)
         )
         found = []
         for number, store in enumerate(targets):
             own = shared | {"profiles": self._profiles(store)} | (sums if number == 0 else {})
             packed = {name.encode(): codec.seal(msgspec.msgpack.encode(value)) for name, value in own.items()}
-            found.append(catalogs | (erasing if number == 0 else {}) | packed)
+            found.append(catalogs | (erasing | granted if number == 0 else {}) | packed)
         return found
 
     def _profiles(self, store: Store) -> int:
@@ -108,7 +109,7 @@ def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
 
 
 def _names(sources: Sequence[Store]) -> list[str]:
-    known = (_CATALOG, _ERASING)
+    known = (_CATALOG, _ERASING, _GRANTED, *_PURSES)  # what a purse held is not spent: a new one has leases of its own
     return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import export, replay
+from actors import budgets, export, replay
 from actors.dead_letters import DeadLetter
 from actors.shard import Shard
 from engine import audit, codec, reading
@@ -100,6 +100,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "pinned": shard.residence.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
+        "budgets": budgets.reading(shard),
         "now": shard.clock.now_ms(),
     }
 

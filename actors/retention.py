@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from actors import keys, replay
+from actors import keys, replay, strangers
 from engine.vocabulary import DAY_MS
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Retention:
             if now_ms < self._next_round_ms:
                 return 0
             self._next_round_ms = now_ms + DAY_MS
+            strangers.forget(shard.batch, now_ms)
             self._round = _journalled(shard)
         before_ms, replaced = now_ms - shard.catalog.journal_ms, 0
         for _ in range(_PROFILES_AT_ONCE):

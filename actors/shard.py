@@ -18,6 +18,7 @@ from actors import keys, replay, strangers
 from actors.activation import Activation, Record, bytes_in_memory
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
+from actors.budgets import Purse
 from actors.clock import Clock
 from actors.dead_letters import DeadLetters
 from actors.due_index import DueIndex, Read
@@ -93,6 +94,7 @@ class Shard:
         self._open()
         self.residence = Residence(self, own)
         self.retention = Retention(self)
+        self.purse = Purse(self)
 
     # -- opening and closing
 
@@ -165,6 +167,8 @@ class Shard:
                 self.counts["repeated"] += isinstance(told, Event)
                 return repeated
         now_ms = self.clock.now_ms()
+        if self.catalog.budgets and (tokens := self.purse.tokens()):
+            told = msgspec.structs.replace(told, tokens=tokens)
         if record is None:
             self.cache.put(profile_id, profile)
         try:
@@ -345,11 +349,6 @@ class Shard:
         self._group.pop(profile.id, None)
         self.cache.drop(profile.id)
         strangers.leave_receipt(self.batch, profile, self.journal_seq, seen_key)
-
-    def forget_strangers(self, now_ms: int) -> None:
-        """Drop the receipts and request ids of strangers that are older than a day."""
-        for family, key in strangers.expired(self.batch.committed("strangers"), now_ms):
-            self.batch.put(family, key, None)
 
     def _undo(self, profile_id: str) -> None:
         """Back to before the turn: the committed state, and the earlier turns of this group once more."""

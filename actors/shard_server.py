@@ -18,14 +18,14 @@ from actors.barrier import Barrier
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.intake import Finish, Intake, Mail
+from actors.leases import Leases, wanted
 from actors.passing import Passing
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
-from actors.standing import Standing
+from actors.standing import Follower, Standing
 from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
-from engine.catalog.compiled import Catalog
 from engine.errors import NotReady, SegueError
 from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
@@ -68,6 +68,7 @@ class ShardServer:
         self._courier = Courier(shard, peers, self._wake)
         self._intake = Intake(shard, self._server, lambda profile: len(self._parked.get(profile, ())))
         self._passing = Passing(shard, peers)
+        self._leases = Leases(shard, peers[0], self._wake)
         self._removals = Removals(shard, peers, self._wake, pins, self._barrier)
         self._work = asyncio.Event()
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
@@ -76,23 +77,23 @@ class ShardServer:
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
         self._closing = False
-        self._standing = standing
-        self._next_catalog: Catalog | None = None
+        self._follower = Follower(standing, self._wake)
 
     async def serve(self) -> None:
         """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
         is acknowledged, and this shard in memory is not to be believed."""
         await self._server.start()
         self._removals.resume()
-        following = self._follow()
+        self._follower.start(self.shard.catalog.version)
+        await self._leases.first()
         try:
             while not self._closing:
                 await self._wait_for_work()
                 await self._one_group()
             self.shard.commit(final=True)
         finally:
-            if following is not None:
-                following.cancel()
+            self._follower.close()
+            self._leases.close()
             self._removals.close()
             self._passing.close()
             self._courier.close()
@@ -103,16 +104,6 @@ class ShardServer:
         """Finish the group at hand, then stop."""
         self._closing = True
         self._work.set()
-
-    def _follow(self) -> asyncio.Task[None] | None:
-        if self._standing is None:
-            return None
-
-        def adopt(catalog: Catalog) -> None:
-            self._next_catalog = catalog
-            self._work.set()
-
-        return asyncio.create_task(self._standing.follow(self.shard.catalog.version, adopt))
 
     # -- the loop
 
@@ -147,9 +138,9 @@ class ShardServer:
     async def _one_group(self) -> None:
         """What waits, up to a bound: turns, one commit, then the answers and what follows from them."""
         finishes: list[Finish] = []
-        if self._next_catalog is not None:
-            succession.adopt(self.shard, self._next_catalog)
-            self._next_catalog = None
+        if (catalog := self._follower.take()) is not None:
+            succession.adopt(self.shard, catalog)
+        self._leases.work()
         mail = self._intake.mail()
         is_durable = self._windows is None or bool(mail)
         for op, payload, reply in self._intake.calls():
@@ -220,6 +211,8 @@ class ShardServer:
             for profile, told, reason in _rejected.decode(payload):
                 dead_letters.set_aside(shard, profile, told, reason)
             return None
+        if op == "lease":
+            return [shard.purse.grant(each) for each in wanted.decode(payload)]
         if op == "discard":
             shard.dead.take(msgspec.msgpack.decode(payload))
             return {"status": "discarded"}

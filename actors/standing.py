@@ -64,3 +64,31 @@ class Standing:
     def _mark(self) -> tuple[int, int]:
         found = self._path.stat()
         return found.st_ino, found.st_mtime_ns
+
+
+class Follower:
+    """What has come of the file, kept until somebody has a moment to adopt it. Without a file nothing ever comes."""
+
+    def __init__(self, standing: Standing | None, wake: Callable[[], None]) -> None:
+        self._standing, self._wake = standing, wake
+        self._task: asyncio.Task[None] | None = None
+        self._next: Catalog | None = None
+
+    def start(self, version: str) -> None:
+        """Look for what takes the place of `version`."""
+        if self._standing is not None:
+            self._task = asyncio.create_task(self._standing.follow(version, self._arrived))
+
+    def take(self) -> Catalog | None:
+        """The newest catalog that nobody has taken yet."""
+        found, self._next = self._next, None
+        return found
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _arrived(self, catalog: Catalog) -> None:
+        self._next = catalog
+        self._wake()

@@ -6,8 +6,6 @@ had none, and the sealed entries of the receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from actors import keys
@@ -29,14 +27,12 @@ def leave_receipt(batch: Batch, profile: Profile, number: int, seen_key: bytes |
     batch.put("strangers", key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes])))
 
 
-def expired(records: Iterable[tuple[bytes, bytes]], now_ms: int) -> list[tuple[str, bytes]]:
-    """What can be deleted, as (family, key): receipts older than a day, and the request ids that go with them."""
-    found = []
-    for key, value in records:
+def forget(batch: Batch, now_ms: int) -> None:
+    """Drop the receipts that are older than a day, and the request ids that go with them. The caller commits."""
+    for key, value in batch.committed("strangers"):
         if int.from_bytes(key[:_TIME_BYTES]) > now_ms - once.REQUEST_KEPT_MS:
             break
         seen_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))
-        found.append(("strangers", key))
+        batch.put("strangers", key, None)
         if seen_key:
-            found.append(("seen", key[_TIME_BYTES : _TIME_BYTES + keys.PROFILE_BYTES] + seen_key))
-    return found
+            batch.put("seen", key[_TIME_BYTES : _TIME_BYTES + keys.PROFILE_BYTES] + seen_key, None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys
+from actors import keys, strangers
 from actors.clock import ReplayClock
 from actors.shard import Shard
 from engine import codec
@@ -139,7 +139,7 @@ class Windows:
         """Everything due is done: put the clock to `now_ms`, sync; returns the number of pending timers."""
         self._settle_messages(arrived)
         self.clock.move_to(now_ms)
-        self.shard.forget_strangers(now_ms)
+        strangers.forget(self.shard.batch, now_ms)
         self.shard.put_meta("clock", self.clock.now_ms())
         self.shard.commit()
         return len(self.shard.timers)

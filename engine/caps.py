@@ -9,7 +9,7 @@ what has time > now − window; that of a calendar cap is the day, week or month
 from __future__ import annotations
 
 from engine.catalog import zones
-from engine.catalog.compiled import Action, Cap, Catalog, Holdout, Lever
+from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Lever
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
@@ -33,7 +33,7 @@ def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: 
     )
 
 
-def covers(rule: Cap | Lever | Holdout, place: Place) -> bool:
+def covers(rule: Cap | Budget | Lever | Holdout, place: Place) -> bool:
     """Whether a place is of the kind that a rule matches: whether it counts under a cap."""
     return all(getattr(place, field) in wanted for field, wanted in rule.match.items())
 

@@ -73,6 +73,15 @@ class Dequeue:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """Tokens of a budget are spent, or (a negative count) given back, of the period that `at_ms` lies in."""
+
+    budget: str
+    count: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """A durable message to another profile, in order per pair."""
 
@@ -119,4 +128,6 @@ class Answer:
     value: dict[str, Any]
 
 
-Effect = Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Tell | Surrender | Bury | Forget | TakeIn | Answer
+Effect = (
+    Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Spend | Tell | Surrender | Bury | Forget | TakeIn | Answer
+)

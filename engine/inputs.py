@@ -10,7 +10,10 @@ from engine.vocabulary import ExposureEvent
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own."""
+    """The common ancestor; every kind has a tag of its own. `tokens` is what the shard has left of each budget that is
+    scarce there when the turn begins: so the journal can repeat what it allowed."""
+
+    tokens: dict[str, int] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):

@@ -19,7 +19,7 @@ from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import fatigue, offers, pipeline, plan
+from engine.decide import budgets, fatigue, offers, pipeline, plan
 from engine.effects import Dequeue, Enqueue
 from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
@@ -52,6 +52,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     assert token is not None, "the consent gate lets nothing pass without consent"
     send = build(turn, token, action, run, step, send_id)
     caps.reserve(turn.profile, place)
+    budgets.spend(turn, place)
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
     offers.promise(turn, action, send.id, turn.now_ms + (action.offer.lasts_ms if action.offer else 0))
@@ -123,14 +124,14 @@ def settle(turn: Turn, said: Settle) -> None:
         return
     outcome = "failed" if said.outcome == "retry" else said.outcome
     if outcome not in ("sent", "unknown"):
-        caps.release(turn.profile, send.id)
+        _release(turn, send)
     _close(turn, send, outcome, said.detail)
 
 
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """A decided send does not go after all; its place is free again."""
     assert send.state == "decided", "what is being handed over cannot be called back"
-    caps.release(turn.profile, send.id)
+    _release(turn, send)
     _close(turn, send, "withdrawn", reason)
 
 
@@ -169,6 +170,11 @@ def _put_back(turn: Turn, send: Send, detail: str) -> None:
     send.next_ms = turn.now_ms + _FIRST_RETRY_MS * 2 ** (send.attempts - 1)
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     _note(turn, send, "retry", detail)
+
+
+def _release(turn: Turn, send: Send) -> None:
+    budgets.give_back(turn, caps.find(turn.profile, send.id))
+    caps.release(turn.profile, send.id)
 
 
 def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:

@@ -43,7 +43,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where
     the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
-    turn = Turn(profile, catalog, max(now_ms, profile.clock_ms))
+    turn = Turn(profile, catalog, max(now_ms, profile.clock_ms), told.tokens)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
     match told:

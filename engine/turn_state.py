@@ -3,6 +3,8 @@ for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from engine import audit, seeds
@@ -17,13 +19,16 @@ from engine.recent import Happened
 class Turn:
     """What the rules write to. Everything here is undone when the turn fails, because the shell has not acted yet."""
 
-    __slots__ = ("catalog", "effects", "now_ms", "profile")
+    __slots__ = ("catalog", "effects", "now_ms", "profile", "tokens")
 
-    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
+    def __init__(
+        self, profile: Profile, catalog: Catalog, now_ms: int, tokens: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self.profile = profile
         self.catalog = catalog
         self.now_ms = now_ms
         self.effects: list[Effect] = []
+        self.tokens = dict(tokens)
 
     def view(self, context: dict[str, Any] | None = None) -> View:
         """What conditions may look at, as of now. Take a new one after the profile has changed."""

@@ -17,6 +17,7 @@ GATES: Final = (
     "suppress",
     "cap",
     "offer",
+    "budget",
     "diversity",
     "outranked",
     "holdout",

@@ -80,6 +80,7 @@ def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
         ("policies.yaml", "caps"),
         ("policies.yaml", "suppress"),
         ("policies.yaml", "stops"),
+        ("policies.yaml", "budgets"),
         ("policies.yaml", "levers"),
         ("policies.yaml", "holdouts"),
         ("policies.yaml", "after_purchase"),

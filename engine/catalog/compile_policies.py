@@ -85,6 +85,12 @@ def cap(cap: schema_policies.Cap) -> compiled.Cap:
     return compiled.Cap(cap.id, cap.limit, cap.per, None, match_of(cap.match))
 
 
+def budget(rule: schema_policies.Budget) -> compiled.Budget:
+    """A budget; where nothing is said a block is a fiftieth of it."""
+    block = rule.block or max(1, min(10_000, rule.limit // 50))
+    return compiled.Budget(rule.id, rule.limit, rule.per, block, match_of(rule.match))
+
+
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
     """What a rule matches, by the fields of a place."""
     return {key: frozenset(values) for key, values in match.model_dump(exclude_none=True).items()}

@@ -131,6 +131,18 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What matches costs a token, of which there are `limit` for all customers, in each `period` of the workspace's
+    zone or (None) at all; they are leased to shards in blocks."""
+
+    id: str
+    limit: int
+    period: Literal["day", "week", "month"] | None
+    block: int
+    match: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Lever:
     """Multiplies the score of what matches, as a cap does."""
 
@@ -247,6 +259,7 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
+    budgets: tuple[Budget, ...]
     levers: tuple[Lever, ...]
     holdouts: tuple[Holdout, ...]
     fatigue: Fatigue | None

@@ -108,6 +108,17 @@ class Stop(JourneyStop):
     tier: Tier | None = None
 
 
+class Budget(Model):
+    """What all customers together may get of what matches: at most `limit` times, in each calendar day, week or month
+    of the workspace's zone, or at all. Shards hold `block` tokens at a time."""
+
+    id: Id
+    limit: Annotated[int, Field(ge=1)]
+    per: Calendar | None = None
+    block: Annotated[int, Field(ge=1)] | None = None
+    match: Match = Match()
+
+
 class Lever(Model):
     """Multiplies the score of the actions that match."""
 
@@ -179,6 +190,7 @@ class Policies(Model):
     caps: list[Cap] = []
     suppress: list[Suppression] = []
     stops: list[Stop] = []
+    budgets: list[Budget] = []
     levers: list[Lever] = []
     fatigue: Fatigue | None = None
     holdouts: list[Holdout] = []

@@ -8,7 +8,7 @@ import msgspec
 
 from engine import caps, seeds
 from engine.catalog.compiled import Catalog
-from engine.decide import fatigue, offers
+from engine.decide import budgets, fatigue, offers
 from engine.errors import InvalidInput
 from engine.inputs import Exposure
 from engine.profile import Place
@@ -68,6 +68,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     fatigue.tire(turn, action, told.event)
     if told.event == "dismissed":
         if place is not None and not place.left_ms:
+            budgets.give_back(turn, place)
             caps.release(turn.profile, shown.ref)
             offers.withdraw(turn, shown.ref)
     elif not in_time:

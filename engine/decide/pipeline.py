@@ -1,8 +1,8 @@
 """The gates that every candidate passes, in one order for all channels: displays and sends are decided here alike.
 
 validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue → frequency caps →
-offers → arbitration → holdouts. Each candidate ends in exactly one outcome, with the reason of the first gate that
-removed it (mission N7, B4).
+offers → budgets → arbitration → holdouts. Each candidate ends in exactly one outcome, with the reason of the first gate
+that removed it (mission N7, B4).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Catalog, Holdout, Propensity, Variant
 from engine.conditions import View
-from engine.decide import fatigue, offers
+from engine.decide import budgets, fatigue, offers
 from engine.decide.plan import Group, Plan, bits
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
@@ -65,7 +65,7 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
     if alive & plan.offering:
         alive ^= verdict.drop("offer.full_price", plan.full_price.refusing(view, alive))
         alive = _unpromised(turn, verdict, alive)
-    return verdict, alive
+    return verdict, _paid(turn, verdict, alive, held)
 
 
 def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
@@ -84,6 +84,7 @@ def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
             verdict.drop(f"cap.{cap.id}", 1)
     verdict.drop("offer.full_price", plan.full_price.refusing(view, 1))
     _unpromised(turn, verdict, 1)
+    _paid(turn, verdict, 1, {})
     withheld = holdout(turn, plan, 0)
     return [reason for reason, _ in verdict.dropped] + ([f"holdout.{withheld}"] if withheld else [])
 
@@ -133,6 +134,16 @@ def _unpromised(turn: Turn, verdict: Verdict, alive: int) -> int:
     return alive
 
 
+def _paid(turn: Turn, verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
+    """Without those that no budget has a token for; a place that is held is paid for."""
+    if turn.tokens:
+        for budget, mask in verdict.plan.budgets:
+            hit = alive & mask & ~sum(1 << i for i in held)
+            if hit and budgets.is_empty(turn, budget):
+                alive ^= verdict.drop(f"budget.{budget.id}", hit)
+    return alive
+
+
 def _capped(verdict: Verdict, alive: int, held: Mapping[int, Place]) -> int:
     for cap, mask in verdict.plan.caps:
         hit = alive & mask
@@ -176,7 +187,8 @@ def arbitrate(
         hold(turn, place, verdict.count)
         offers.promise(turn, action, place.ref, place.expires_ms)
         if alive and slots:
-            alive = _crowded(verdict, _unpromised(turn, verdict, _capped(verdict, alive, held)), action)
+            alive = _unpromised(turn, verdict, _capped(verdict, alive, held))
+            alive = _crowded(verdict, _paid(turn, verdict, alive, held), action)
     verdict.beaten = alive
 
 
@@ -266,10 +278,12 @@ def propensity(view: View, action: Action) -> float:
 
 
 def hold(turn: Turn, place: Place, count: caps.Count) -> None:
-    """Take a place where a cap counts it, unless it is held already."""
-    if caps.is_capped(turn.catalog, place) and caps.find(turn.profile, place.ref) is None:
+    """Take a place where a cap counts it or a budget pays for it, unless it is held already."""
+    is_counted = caps.is_capped(turn.catalog, place) or budgets.over(turn.catalog, place)
+    if is_counted and caps.find(turn.profile, place.ref) is None:
         caps.reserve(turn.profile, place)
         count.add(place)
+        budgets.spend(turn, place)
 
 
 def variant_of(turn: Turn, action: Action) -> Variant:

@@ -14,7 +14,7 @@ from math import prod
 from typing import TypeVar
 
 from engine import caps
-from engine.catalog.compiled import Action, Cap, Catalog, Holdout, Propensity
+from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Propensity
 from engine.decide import fatigue
 from engine.decide.questions import Questions
 from engine.profile import Place
@@ -54,6 +54,7 @@ class Plan:
     caps: tuple[tuple[Cap, int], ...]
     offering: int
     full_price: Questions
+    budgets: tuple[tuple[Budget, int], ...]
     categories: dict[str, int]
     per_category: int | None
     holdouts: tuple[tuple[Holdout, int], ...]
@@ -136,6 +137,11 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         ),
         offering=sum(1 << i for i, action in each if action.offer is not None),
         full_price=Questions.of(({"not": action.full_price}, 1 << i) for i, action in each if action.full_price),
+        budgets=tuple(
+            (budget, mask)
+            for budget in catalog.budgets
+            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(budget, place)))
+        ),
         categories=dict(_masks((action.category or "", 1 << i) for i, action in each)),
         per_category=here.per_category if here is not None else None,
         holdouts=tuple(

@@ -52,6 +52,7 @@ def _reasons(catalog: Catalog) -> Iterable[str]:
         yield "suppress.fatigue"
     if any(action.offer is not None for action in catalog.actions.values()):
         yield from ("offer.full_price", "offer.shown")
+    yield from (f"budget.{budget.id}" for budget in catalog.budgets)
     if any(placement.per_category is not None for placement in catalog.placements.values()):
         yield "diversity.category"
     yield from (f"holdout.{rule.id}" for rule in catalog.holdouts)

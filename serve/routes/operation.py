@@ -56,6 +56,9 @@ async def status(gateway: ServerGateway) -> Any:
         "sends": dict(sends),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
+        "budgets": {
+            name: {"limit": told["limit"], "granted": told["granted"]} for name, told in own[0]["budgets"].items()
+        },
     }
 
 

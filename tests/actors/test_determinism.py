@@ -182,7 +182,7 @@ LAPTOP = {"anonymous_id": "laptop"}
     [1],
     2,
 )
-# Three in a ring, and one more absorb that met a tombstone of it: two of them waited for ever, or a hand-over went round.
+# Three in a ring, and one more absorb that met a tombstone of it: two waited for ever, or a hand-over went round.
 @example(
     [
         ({"user_id": "eve"}, {"name": "Aliased", "kind": "alias", "previous_id": "bob"}, 0),
