@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.table import Table
 
-from loadtest import bench_catalog, bench_engine, bench_http, bench_overload, bench_profiles
+from loadtest import bench_catalog, bench_engine, bench_http, bench_overload, bench_profiles, bench_rules
 from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load, Wrk
 from loadtest.bench_processes import Running, running
@@ -74,16 +74,29 @@ def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) ->
 
 
 def engine_figures() -> Iterator[Figure]:
-    """Decide as a function call on one core, by CPU time."""
-    for what, placement, target in (
-        ("20 of 200 actions match", bench_catalog.PLACEMENTS[3], "≤ 60 µs"),
-        ("all 200 match", bench_catalog.EVERYWHERE, ""),
+    """Decide as a function call on one core, by CPU time, and the same decisions in two other ways."""
+    many = bench_catalog.ACTIONS
+    for what, placement, actions, targets in (
+        ("20 candidates", bench_catalog.PLACEMENTS[3], many, ("", "")),
+        (f"{many} candidates", bench_catalog.EVERYWHERE, many, ("≤ 60 µs", "≤ 120 µs")),
+        ("1,000 candidates", bench_catalog.EVERYWHERE, 1_000, ("≤ 200 µs", "")),
     ):
-        turns, loop = bench_engine.decide(placement, _ENGINE_S)
+        turns, loop = bench_engine.decide(placement, _ENGINE_S, actions)
         name = f"decide, engine only, {what}"
         base = Figure(name, 0.0, "µs", "loop of 1,000 additions", loop.median_us)
-        yield replace(base, name=f"{name}: median", value=turns.median_us, target=target)
-        yield replace(base, name=f"{name}: p99", value=turns.p99_us)
+        yield replace(base, name=f"{name}: median", value=turns.median_us, target=targets[0])
+        yield replace(base, name=f"{name}: p99", value=turns.p99_us, target=targets[1])
+        if actions == many and placement == bench_catalog.EVERYWHERE:
+            yield from _other_ways(name, turns.median_us)
+    yield Figure("compile a catalog of 1,000 actions", bench_engine.compile_s(1_000), "s", "", 0.0, target="≤ 1 s")
+
+
+def _other_ways(name: str, median_us: float) -> Iterator[Figure]:
+    person = bench_rules.person_of(bench_catalog.customer(), bench_catalog.CONTEXT)
+    for way, measured in (("a loop in Python", bench_rules.loop_us), ("JsonLogic", bench_rules.library_us)):
+        other_us = measured(person, bench_catalog.document(), bench_catalog.EVERYWHERE)
+        if other_us is not None:
+            yield Figure(f"{name}: median, beside {way}", median_us, "µs", f"{way}, eligibility alone", other_us)
 
 
 def http_figures(say: Say, engine: Running, keys: Mapping[str, str], folder: Path) -> Iterator[Figure]:

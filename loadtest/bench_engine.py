@@ -12,6 +12,7 @@ from time import thread_time_ns
 
 from engine import codec
 from engine.catalog.compile import compile_document
+from engine.decide import plan
 from engine.inputs import Decide
 from engine.profile import Profile
 from engine.turn import handle
@@ -56,6 +57,14 @@ def decide(placement: str, seconds: float, actions: int = bench_catalog.ACTIONS)
         loops.append(thread_time_ns() - between)
         turns.append(between - started)
     return Turns.of(turns[_WARM_UP:]), Turns.of(loops[_WARM_UP:])
+
+
+def compile_s(actions: int) -> float:
+    """How long a catalog of so many actions takes from plain data to the first decision, in seconds of CPU."""
+    document = bench_catalog.document(actions)
+    started = thread_time_ns()
+    plan.of_placement(compile_document(document), "web", bench_catalog.EVERYWHERE)
+    return (thread_time_ns() - started) / 1e9
 
 
 def _loop() -> int:

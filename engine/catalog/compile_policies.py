@@ -48,6 +48,7 @@ class Rules:
             offer=_offer(action, space.currency),
             full_price=self._full_price(action),
             variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
+            because=action.because or "",
             facts=facts,
         )
 

@@ -97,6 +97,7 @@ class Action:
     offer: Offer | None
     full_price: Tree | None  # what must not be so for its offer to be shown
     variants: tuple[Variant, ...]
+    because: str  # why a customer sees it, in its own words
     facts: Mapping[str, Any]
 
 

@@ -167,6 +167,7 @@ class Action(Model):
     propensity: Propensity = Propensity(constant=1.0)
     valid: Validity = Validity()
     eligible: Condition | None = None
+    because: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     offer: Offer | None = None
     variants: Annotated[list[Variant], Some] = [Variant(id="default")]
 

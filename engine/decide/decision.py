@@ -7,7 +7,7 @@ from typing import Any
 from engine import seeds
 from engine.catalog.compiled import Action
 from engine.conditions import View
-from engine.decide import exposures, pipeline, plan, receipt
+from engine.decide import exposures, pipeline, plan, receipt, sentence
 from engine.decide.pipeline import Verdict
 from engine.inputs import Decide
 from engine.profile import Place
@@ -48,6 +48,8 @@ def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
         points, terms = pipeline.score(turn, view, verdict.plan, i)
         rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
     first = len(verdict.chosen)
+    for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
+        row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
     beaten = slice(first, first + verdict.beaten.bit_count())
     rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
     for action in verdict.plan.catalog.actions.values():
@@ -74,7 +76,8 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
             verdict, alive = pipeline.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
             withheld = pipeline.holdout(turn, wanted, 0) if alive else None
             reason = verdict.dropped[0][0] if not alive else f"holdout.{withheld}" if withheld else ""
-            rows.append({"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason})
+            told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
+            rows.append(told if reason else told | {"sentence": sentence.because(view, action, channel)})
     return rows
 
 

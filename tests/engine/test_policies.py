@@ -265,3 +265,28 @@ def test_some_element_passes_all_tests_together():
     assert ids(ada.decides()) == []
     ada.does("Order Completed", products=[{"category": "hats", "price": 20}, {"category": "shoes", "price": 40}])
     assert ids(ada.decides()) == ["a"]
+
+
+def test_the_customer_can_be_told_why_in_a_sentence_of_their_own():
+    seen = {
+        "event": {"name": "Product Viewed", "count": {"at_least": 2}, "within": "7d", "where": {"category": "shoes"}}
+    }
+    asked = {"all": [{"trait": {"name": "country", "in": ["AT", "DE"]}}, {"not": VIP}, {"any": [seen, VIP]}]}
+    world = shop(
+        offer("shoes", eligible=asked, purpose="marketing"),
+        offer("own", because="You asked us to remind you.", value=0.5),
+        offer("plain", value=0.1),
+        placement={"per_category": None},
+    )
+    ada = world.customer("ada")
+    ada.identifies(country="AT")
+    for _ in range(2):
+        ada.does("Product Viewed", category="shoes")
+    answer = ada.decides(limit=3, explain=True)
+    said = {row["actionId"]: row.get("sentence") for row in answer["explanation"]["candidates"]}
+    assert said == {
+        "shoes": "You see this because your country is AT and there was “Product Viewed” (category shoes) "
+        "at least 2 times in the last 7 days.",
+        "own": "You asked us to remind you.",
+        "plain": "Everybody may see this here.",
+    }

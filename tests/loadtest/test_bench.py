@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from io import StringIO
 
@@ -10,7 +11,10 @@ from rich.console import Console
 
 from actors import catalog_files
 from engine.catalog.compile import compile_document
-from loadtest import bench, bench_catalog, bench_http, world
+from engine.effects import Answer
+from engine.inputs import Decide
+from engine.turn import handle
+from loadtest import bench, bench_catalog, bench_http, bench_rules, world
 from loadtest.bench import Report
 from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load
@@ -198,3 +202,18 @@ def test_an_engine_of_the_benchmark_is_not_pointed_elsewhere(monkeypatch):
     assert made["SEGUE_WRITE_KEY"] == "k"
     assert "RAY_ADDRESS" not in made
     assert "SEGUE_HOST" not in made
+
+
+def test_the_other_ways_come_to_the_same_choice_as_the_engine(monkeypatch: pytest.MonkeyPatch):
+    chosen: list[str | None] = []
+    monkeypatch.setattr(bench_rules, "_median_us", lambda decide: chosen.append(decide()) or 1.0)
+    person = bench_rules.person_of(bench_catalog.customer(), bench_catalog.CONTEXT)
+    catalog = dataclasses.replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
+    for placement in (*bench_catalog.PLACEMENTS, bench_catalog.EVERYWHERE):
+        asked = Decide(placement=placement, channel="web", context=bench_catalog.CONTEXT)
+        effects = handle(bench_catalog.customer(), asked, catalog, bench_catalog.START_MS)
+        (answer,) = [effect.value for effect in effects if isinstance(effect, Answer)]
+        bench_rules.loop_us(person, bench_catalog.document(), placement)
+        bench_rules.library_us(person, bench_catalog.document(), placement)
+        wanted = answer["actions"][0]["actionId"] if answer["actions"] else None
+        assert chosen[-2:] == [wanted, wanted], placement

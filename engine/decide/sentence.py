@@ -1,0 +1,72 @@
+"""Why a customer sees something, said to the customer: one sentence from what the action asks of them (mission C7).
+
+An action may say it in its own words (`because`); else the sentence names what is true of this customer among the
+conditions. What must not be so is left out, and what is sensitive stands in no condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine import consent
+from engine.binding import Tree
+from engine.catalog.compiled import Action
+from engine.conditions import View, build
+from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
+
+_UNITS = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"))
+
+
+def because(view: View, action: Action, channel: str) -> str:
+    """A sentence for the customer."""
+    if action.because:
+        return action.because
+    reasons = [said for tree in action.eligible for said in _said(view, tree)]
+    basis = consent.basis(view.profile, view.catalog, action.purpose, channel)
+    if basis not in (None, consent.NOT_NEEDED, consent.BY_DEFAULT):
+        reasons.append(f"you agreed to {action.purpose} on {channel}")
+    return f"You see this because {_joined(reasons)}." if reasons else "Everybody may see this here."
+
+
+def _said(view: View, tree: Tree) -> Iterator[str]:
+    ((word, body),) = tree.items()
+    if word in ("all", "any"):
+        for part in body:
+            if build(part)(view):
+                yield from _said(view, part)
+    elif word == "event":
+        yield from _event(body)
+    elif word == "trait" and (trait := view.profile.traits.get(body["name"].split(".")[0])) is not None:
+        value = trait.value
+        known = f" is {value}" if isinstance(value, str | int | float) and not isinstance(value, bool) else " is known"
+        yield f"your {body['name'].replace('_', ' ')}{known}"
+    elif word == "segment":
+        yield f"you belong to “{body}”"
+
+
+def _event(body: Mapping[str, Any]) -> Iterator[str]:
+    least = (body.get("count") or {"at_least": 1}).get("at_least", 0)
+    if not least:
+        return
+    where = ", ".join(
+        f"{path.split('.')[-1]} {test}" for path, test in (body.get("where") or {}).items() if _is_plain(test)
+    )
+    often = "" if least == 1 else f" at least {least} times"
+    within = f" in the last {_span(body['within'])}" if "within" in body else ""
+    yield f"there was “{body['name']}”{f' ({where})' if where else ''}{often}{within}"
+
+
+def _is_plain(test: Any) -> bool:
+    return isinstance(test, str | int | float) and not isinstance(test, bool)
+
+
+def _span(ms: int) -> str:
+    unit_ms, name = next(((unit, name) for unit, name in _UNITS if ms % unit == 0), (1_000, "second"))
+    count = ms // unit_ms
+    return f"{count} {name}s" if count > 1 else name
+
+
+def _joined(reasons: list[str]) -> str:
+    distinct = list(dict.fromkeys(reasons))
+    return distinct[0] if len(distinct) == 1 else f"{', '.join(distinct[:-1])} and {distinct[-1]}"
