@@ -109,3 +109,34 @@ def test_places_are_given_back_whatever_happens(tmp_path: Path, monkeypatch: pyt
                 assert (await client.post("/v1/track", json=track("Product Viewed"))).status_code == 200
 
     tell(story())
+
+
+TOO_MUCH = b'{"userId": "ada", "placement": "home_hero", "context": {"page": "' + b"x" * (10 << 20) + b'"}}'
+DEEP = b'{"userId": "ada", "placement": "home_hero", "context": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}"
+BAD_DECISIONS = [
+    (TOO_MUCH, 413, "body"),
+    (DEEP, 400, "body"),
+    (b'{"userId": "ada", "placement": "home_hero", "context": {"score": NaN}}', 400, "body"),
+    (b'{"userId": "ada", "placement": "home_hero", "context": []}', 400, "context"),
+    (b'{"userId": "ada", "placement": "home_hero", "limit": 0}', 400, "limit"),
+    (b'{"userId": "ada", "placement": "nowhere"}', 400, "placement"),
+    (b'{"userId": "ada", "placement": "home_hero", "channel": "email"}', 400, "channel"),
+    (b'{"userId": "ada", "placement": "home_hero", "context": {"a": "\\ud800"}}', 400, "body"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "field"), BAD_DECISIONS, ids=[str(row[0][:70]) for row in BAD_DECISIONS])
+def test_a_decision_that_cannot_be_asked_is_named_and_nothing_is_taken(
+    tmp_path: Path, body: bytes, status: int, field: str
+):
+    async def story():
+        async with door(tmp_path) as client:
+            answer = await client.post("/v1/decide", content=body)
+            assert answer.status_code == status, answer.text
+            assert answer.json()["field"].startswith(field), answer.text
+            assert (await client.get("/v1/profiles/user_id:ada")).status_code == 404
+            assert (
+                await client.post("/v1/decide", json={"userId": "ada", "placement": "home_hero"})
+            ).status_code == 200
+
+    tell(story())
