@@ -10,7 +10,7 @@ from engine import caps
 from engine.audit import Entry
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
-from engine.decide import decision, fatigue, offers, pipeline, receipt
+from engine.decide import arbitration, decision, fatigue, offers, receipt
 from engine.errors import NotFound
 from engine.profile import Profile, Run
 from engine.recent import Happened, history_order
@@ -52,7 +52,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "suppressions": [
             {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
         ],
-        "holdouts": [rule.id for rule in catalog.holdouts if pipeline.is_held_out(known, catalog, rule)],
+        "holdouts": [rule.id for rule in catalog.holdouts if arbitration.is_held_out(known, catalog, rule)],
         "promises": [
             {
                 "subject": promise.subject,

@@ -19,7 +19,7 @@ from engine import caps, consent, seeds
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import budgets, fatigue, offers, pipeline, plan
+from engine.decide import arbitration, budgets, fatigue, gates, offers, plan
 from engine.effects import Dequeue, Enqueue
 from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
@@ -38,14 +38,13 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
-    verdict, alive = pipeline.judge(turn, view, wanted, {})
-    withheld = pipeline.holdout(turn, wanted, 0) if alive else None
-    reason = verdict.dropped[0][0] if not alive else f"holdout.{withheld}" if withheld else None
+    verdict, alive = gates.judge(turn, view, wanted, {})
+    reason = arbitration.send_reason(turn, view, verdict, alive)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once
-            also = [other for other in pipeline.objections(turn, view, wanted) if other != reason]
-            detail = {"send": send_id, "worth": pipeline.worth(view, action), **({"also": also} if also else {})}
+            also = [other for other in arbitration.objections(turn, view, wanted) if other != reason]
+            detail = {"send": send_id, "worth": arbitration.worth(view, action), **({"also": also} if also else {})}
             turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
     token = consent.token(turn, action.purpose, step.channel)
@@ -56,7 +55,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
     offers.promise(turn, action, send.id, turn.now_ms + (action.offer.lasts_ms if action.offer else 0))
-    points, terms = pipeline.score(turn, view, wanted, 0)
+    points, terms = arbitration.score(turn, view, wanted, 0)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
     return None
@@ -72,7 +71,7 @@ def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step,
         journey=run.journey,
         step=step.id,
         action=action.id,
-        variant=pipeline.variant_of(turn, action).id,
+        variant=arbitration.variant_of(turn, action).id,
         channel=step.channel,
         tier=action.tier,
         purpose=action.purpose,

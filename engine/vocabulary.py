@@ -18,6 +18,7 @@ GATES: Final = (
     "cap",
     "offer",
     "budget",
+    "propensity",
     "diversity",
     "outranked",
     "holdout",

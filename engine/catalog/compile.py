@@ -142,6 +142,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
         suppressions=rules.suppressions(actions.values()),
+        min_propensity=policies.min_propensity,
+        counts_dismissed=policies.on_dismissed == "count",
         budgets=tuple(map(compile_policies.budget, policies.budgets)),
         levers=tuple(
             compiled.Lever(each.id, each.weight, compile_policies.match_of(each.match)) for each in policies.levers

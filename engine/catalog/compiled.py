@@ -260,6 +260,8 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
+    min_propensity: float
+    counts_dismissed: bool  # whether a dismissed display keeps its place under the caps
     budgets: tuple[Budget, ...]
     levers: tuple[Lever, ...]
     holdouts: tuple[Holdout, ...]

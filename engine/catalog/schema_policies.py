@@ -184,7 +184,8 @@ class Offers(Model):
 
 
 class Policies(Model):
-    """policies.yaml"""
+    """policies.yaml. `min_propensity`: what is less likely to be taken is not shown, silence is better; `on_dismissed`:
+    whether what a customer dismisses gives its place under the caps back, or counts as seen."""
 
     workspace: Workspace = Workspace()
     caps: list[Cap] = []
@@ -197,3 +198,5 @@ class Policies(Model):
     purchases: Purchases = Purchases()
     after_purchase: list[AfterPurchase] = []
     offers: Offers = Offers()
+    min_propensity: Probability = 0.0
+    on_dismissed: Literal["release", "count"] = "release"

@@ -7,8 +7,8 @@ from typing import Any
 from engine import seeds
 from engine.catalog.compiled import Action
 from engine.conditions import View
-from engine.decide import exposures, pipeline, plan, receipt, sentence
-from engine.decide.pipeline import Verdict
+from engine.decide import arbitration, exposures, gates, plan, receipt, sentence
+from engine.decide.gates import Verdict
 from engine.inputs import Decide
 from engine.profile import Place
 from engine.recent import encoder
@@ -25,8 +25,8 @@ def decide(turn: Turn, asked: Decide) -> None:
     wanted = plan.of_placement(turn.catalog, asked.channel, asked.placement)
     held = _held(turn, wanted)
     view = turn.view(asked.context)
-    verdict, alive = pipeline.judge(turn, view, wanted, held)
-    pipeline.arbitrate(turn, view, verdict, alive, held, asked.limit, decision_id)
+    verdict, alive = gates.judge(turn, view, wanted, held)
+    arbitration.arbitrate(turn, view, verdict, alive, held, asked.limit, decision_id)
     _note_receipt(turn, asked, decision_id, verdict)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
@@ -45,7 +45,7 @@ def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
     rows = []
     for i, outcome, reason in verdict.outcomes():
         action = verdict.plan.actions[i]
-        points, terms = pipeline.score(turn, view, verdict.plan, i)
+        points, terms = arbitration.score(turn, view, verdict.plan, i)
         rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
     first = len(verdict.chosen)
     for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
@@ -73,9 +73,8 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
             wanted = plan.of_send(turn.catalog, channel, action, turn.catalog.version)
-            verdict, alive = pipeline.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
-            withheld = pipeline.holdout(turn, wanted, 0) if alive else None
-            reason = verdict.dropped[0][0] if not alive else f"holdout.{withheld}" if withheld else ""
+            verdict, alive = gates.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
+            reason = arbitration.send_reason(turn, view, verdict, alive) or ""
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
             rows.append(told if reason else told | {"sentence": sentence.because(view, action, channel)})
     return rows
@@ -93,7 +92,7 @@ def _held(turn: Turn, wanted: plan.Plan, placement: str = "") -> dict[int, Place
 
 
 def _shown(turn: Turn, asked: Decide, action: Action, points: float, place: Place) -> dict[str, Any]:
-    variant = pipeline.variant_of(turn, action)
+    variant = arbitration.variant_of(turn, action)
     payload = [turn.profile.id, place.ref, action.id, place.channel, place.placement, place.expires_ms]
     content = variant.content.get(asked.channel, {})
     shown = {

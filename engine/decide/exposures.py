@@ -66,7 +66,8 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     reason = ""
     action = turn.catalog.actions.get(shown.action)
     fatigue.tire(turn, action, told.event)
-    if told.event == "dismissed":
+    is_dismissed = told.event == "dismissed" and not turn.catalog.counts_dismissed
+    if is_dismissed:
         if place is not None and not place.left_ms:
             budgets.give_back(turn, place)
             caps.release(turn.profile, shown.ref)
@@ -77,7 +78,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
         place.left_ms = max(told.at_ms, place.at_ms)  # nobody sees what is not shown yet: that clock was wrong
     elif place is None and _is_counted(turn.catalog, shown):
         reason = "over_exposure"
-    if told.event != "dismissed" and in_time:
+    if not is_dismissed and in_time:
         offers.seen(turn, action, shown.ref, told.at_ms)
     turn.note(
         "exposure",

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.catalog.compiled import Catalog
 from engine.decide import plan as plans
-from engine.decide.pipeline import Verdict
+from engine.decide.gates import Verdict
 from engine.decide.plan import Plan, bits
 from engine.recent import Part
 from engine.vocabulary import Outcome
@@ -53,6 +53,8 @@ def _reasons(catalog: Catalog) -> Iterable[str]:
     if any(action.offer is not None for action in catalog.actions.values()):
         yield from ("offer.full_price", "offer.shown")
     yield from (f"budget.{budget.id}" for budget in catalog.budgets)
+    if catalog.min_propensity:
+        yield "propensity.low"
     if any(placement.per_category is not None for placement in catalog.placements.values()):
         yield "diversity.category"
     yield from (f"holdout.{rule.id}" for rule in catalog.holdouts)

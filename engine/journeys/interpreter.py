@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from engine import caps, sends
 from engine.catalog.compiled import Journey, Step
-from engine.decide import pipeline, plan
+from engine.decide import arbitration, plan
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -215,4 +215,4 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
     wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
-    return (TIER_RANK[action.tier], -pipeline.score(turn, turn.view(), wanted, 0)[0], action.id), run.id
+    return (TIER_RANK[action.tier], -arbitration.score(turn, turn.view(), wanted, 0)[0], action.id), run.id

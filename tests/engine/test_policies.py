@@ -290,3 +290,27 @@ def test_the_customer_can_be_told_why_in_a_sentence_of_their_own():
         "own": "You asked us to remind you.",
         "plain": "Everybody may see this here.",
     }
+
+
+def test_silence_is_better_than_what_the_customer_would_hardly_take():
+    world = shop(
+        offer("dear", value=99.0, propensity={"constant": 0.01}),
+        offer("score", value=5.0, propensity={"trait": "score", "default": 0.1}),
+        offer("service", tier="lifecycle", propensity={"constant": 0.02}),
+        min_propensity=0.05,
+    )
+    ada = world.customer("ada")
+    answer = ada.decides(explain=True)
+    assert ids(answer) == ["score"] and reasons(answer)["service"] == "propensity.low"
+    ada.identifies(score=0.04)
+    answer = ada.decides(limit=3, explain=True)
+    assert ids(answer) == [] and set(reasons(answer).values()) == {"propensity.low"}
+
+
+def test_a_dismissed_display_counts_as_seen_where_the_policy_says_so():
+    caps = [{"id": "one", "limit": 1, "per": "1d"}]
+    for policy, wanted in (("release", ["a"]), ("count", [])):
+        ada = shop(offer("a"), caps=caps, on_dismissed=policy).customer("ada")
+        ada.sees(ada.decides()["actions"][0], "dismissed")
+        ada.world.advance(minutes=31)
+        assert ids(ada.decides()) == wanted
