@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from engine.errors import InvalidInput, NotFound, SegueError
 from serve.gateway import Gateway
 from serve.problems import problem
-from serve.routes import backup, catalog, consent, dead_letters, decide, ingest, operation, pins, profiles
+from serve.routes import backup, catalog, consent, dead_letters, decide, ingest, ofrep, operation, pins, profiles
 
 _HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
 _SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
@@ -27,7 +27,13 @@ def build(gateway: Gateway) -> FastAPI:
     api.state.gateway = gateway
     for module in (backup, catalog, consent, dead_letters, operation, pins, profiles):
         api.include_router(module.router)
-    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):  # known here too, or another method would be a 404
+    for path in (
+        *ingest.KIND_OF_PATH,
+        "/v1/import",
+        *_HOT_BODIES,
+        ofrep.FLAGS,
+        f"{ofrep.FLAGS}/{{key:path}}",
+    ):  # known here too, or another method would be a 404
         api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
@@ -62,6 +68,23 @@ def _with_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
         }
         document["paths"][path] = {
             "post": {"requestBody": {"required": True, "content": content}, "responses": answers, "tags": ["hot"]}
+        }
+    for path in (ofrep.FLAGS, f"{ofrep.FLAGS}/{{key}}"):
+        schema = {"type": "object", "properties": {"context": {"type": "object"}}}
+        parameters = [{"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}]
+        document["paths"][path] = {
+            "post": {
+                "requestBody": {"content": {"application/json": {"schema": schema}}},
+                "responses": {
+                    "200": {"description": "key, value, variant and reason, or `flags` of these"},
+                    "304": {"description": "nothing has changed"},
+                    "400": {"description": "`errorCode` and `errorDetails`"},
+                    "401": {"description": "no key, or one that is not known"},
+                    "404": {"description": "no such placement"},
+                },
+                "tags": ["OpenFeature"],
+            }
+            | ({"parameters": parameters} if "{" in path else {})
         }
     document["paths"]["/healthz"] = {"get": {"responses": {"200": {"description": "alive"}}, "tags": ["operation"]}}
     return document

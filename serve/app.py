@@ -34,7 +34,7 @@ from serve.http import (
     respond,
 )
 from serve.problems import problem
-from serve.routes import decide, ingest
+from serve.routes import decide, ingest, ofrep
 from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
@@ -100,7 +100,8 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         extra: tuple[Header, ...] = ()
-        if scope["path"] in _FROM_PAGES:
+        is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
+        if is_flag or scope["path"] in _FROM_PAGES:
             origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
             if scope["method"] == "OPTIONS":
                 await respond(send, preflight(self._config.origins, origin))
@@ -109,6 +110,8 @@ class App:
         gateway, others = self.open()
         try:
             route = HOT.get((scope["method"], scope["path"]))
+            if is_flag and scope["method"] == "POST":
+                route = ofrep.evaluate
             if route is alive:
                 response = await alive(gateway, Request(scope["path"], [], b""))
             else:
@@ -132,7 +135,8 @@ class App:
         """Up to where a request like this may fill the house."""
         if scope["path"] in _BATCHES:
             return LOOKED_INTO
-        return SHEDDABLE if scope["path"] == "/v1/decide" else NEVER_SHED
+        is_question = scope["path"] == "/v1/decide" or scope["path"].startswith(ofrep.FLAGS)
+        return SHEDDABLE if is_question else NEVER_SHED
 
     def _looked_into(self, gateway: Gateway, request: Request) -> Request:
         """Over the line of what may be shed, batches go on for what they hold besides; Overloaded where that is

@@ -121,7 +121,7 @@ def preflight(origins: tuple[str, ...], origin: bytes) -> Response:
         (
             *cors_headers(origins, origin),
             (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-retry-count"),
+            (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key, x-retry-count"),
             (b"access-control-max-age", b"7200"),
         ),
     )

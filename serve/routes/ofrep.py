@@ -1,0 +1,115 @@
+"""OpenFeature's remote evaluation (OFREP): a placement read as a flag, its value what is to be shown there.
+
+The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id; the rest of the context is
+what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`. A flag that is read takes its
+place under the caps as any decision does; what becomes of it is told with the `trackingToken` in its metadata.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
+from engine.identity import claims
+from engine.inputs import Decide
+from serve.gateway import Gateway
+from serve.http import Request, Response
+from serve.problems import problem
+from serve.routes.decide import read_json
+
+FLAGS: Final = "/ofrep/v1/evaluate/flags"
+_JSON = (b"content-type", b"application/json")
+_WHO: Final = ("targetingKey", "userId", "anonymousId")
+_CONTEXT_BYTES_MAX: Final = 32 * 1024
+
+
+class EvaluationBody(msgspec.Struct):
+    """The body of an evaluation."""
+
+    context: dict[str, Any] = {}
+
+
+_body = msgspec.json.Decoder(EvaluationBody)
+
+
+async def evaluate(gateway: Gateway, request: Request) -> Response:
+    """One flag, or all of them; errors in the shape that the protocol has for them."""
+    key = unquote(request.path.removeprefix(FLAGS).removeprefix("/"))
+    try:
+        gateway.principal(request.headers)
+        body: EvaluationBody = read_json(_body, request.body or b"{}")
+        return await (_one(gateway, body.context, key) if key else _all(gateway, body.context, request))
+    except SegueError as error:
+        return _refusal(error, key)
+
+
+async def _one(gateway: Gateway, context: dict[str, Any], key: str) -> Response:
+    if key not in gateway.catalog.placements:
+        raise NotFound(f"there is no placement {key}", "key")
+    return Response(200, msgspec.json.encode(await _flag(gateway, context, key)))
+
+
+async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> Response:
+    """The tag stands for what is shown, not for the tokens: an unchanged page keeps those that it has."""
+    flags = await asyncio.gather(*(_flag(gateway, context, key) for key in gateway.catalog.placements))
+    shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
+    tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
+    headers = (_JSON, (b"etag", tag), (b"access-control-expose-headers", b"etag"))
+    if tag in [each.strip() for each in request.header(b"if-none-match").split(b",")]:
+        return Response(304, b"", headers[1:])
+    return Response(200, msgspec.json.encode({"flags": flags}), headers)
+
+
+async def _flag(gateway: Gateway, context: dict[str, Any], key: str) -> dict[str, Any]:
+    asked = _asked(gateway, context, key)
+    home = claims.home(gateway.catalog, asked)
+    if home is None:
+        raise InvalidInput("names nobody that can be known", "targetingKey")
+    answer = await gateway.router.tell(home, asked)
+    metadata = {"decisionId": answer["decisionId"], "catalogVersion": answer["catalogVersion"]}
+    if not answer["actions"]:
+        return {"key": key, "value": {}, "variant": "none", "reason": "DEFAULT", "metadata": metadata}
+    (shown,) = answer["actions"]
+    metadata |= {name: shown[name] for name in ("actionId", "trackingToken")}
+    variant = f"{shown['actionId']}.{shown['variant']}"
+    return {
+        "key": key,
+        "value": shown["content"],
+        "variant": variant,
+        "reason": "TARGETING_MATCH",
+        "metadata": metadata,
+    }
+
+
+def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
+    named = {
+        namespace: context[name]
+        for namespace, name in (("user_id", "userId"), ("anonymous_id", "anonymousId"))
+        if context.get(name) is not None
+    }
+    if not named and context.get("targetingKey"):
+        named = {"user_id": context["targetingKey"]}
+    if not named:
+        raise InvalidInput("says who this is about", "targetingKey")
+    told = {name: value for name, value in context.items() if name not in _WHO}
+    if len(msgspec.json.encode(told)) > _CONTEXT_BYTES_MAX:
+        raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
+    placement = gateway.catalog.placements[key]
+    identifiers = gateway.identifiers(named)
+    return Decide(placement=key, channel=placement.channel, context=told, identifiers=identifiers)
+
+
+def _refusal(error: SegueError, key: str) -> Response:
+    status, headers, body = problem(error)
+    if isinstance(error, Unauthorised | Forbidden | TryAgain | TooLarge) or status == 500:
+        return Response(status, body, tuple(headers))
+    code = {"targetingKey": "TARGETING_KEY_MISSING", "body": "PARSE_ERROR"}.get(error.field, "INVALID_CONTEXT")
+    if isinstance(error, NotFound):
+        code = "FLAG_NOT_FOUND"
+    told = {"errorCode": code, "errorDetails": str(error)} | ({"key": key} if key else {})
+    return Response(status, msgspec.json.encode(told))

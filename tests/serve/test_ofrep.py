@@ -1,0 +1,156 @@
+"""A placement read as a flag: OpenFeature's remote evaluation, by its own client over a real socket, and by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from openfeature.contrib.provider.ofrep import OFREPProvider
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import FlagNotFoundError, OpenFeatureError, TargetingKeyMissingError
+from openfeature.flag_evaluation import Reason
+from support.world import ID_KEY, action, compiled, document
+
+from actors.clock import WallClock
+from actors.memory_store import MemoryStore
+from actors.shard import Shard
+from actors.shard_server import ShardServer
+from actors.standing import Standing
+from serve.app import App
+from serve.auth import KeyRing
+from serve.gateway import GatewayConfig
+
+WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
+WEB = {"channels": ["web"], "placements": ["home_hero"], "purpose": "service"}
+SHOP = document(
+    placements={"placements": [{"id": "home_hero", "channel": "web"}, {"id": "corner", "channel": "web"}]},
+    actions=[
+        action("vip", value=9.0, eligible={"context": {"name": "page", "is": "vip"}}, **WEB),
+        action("plain", **WEB),
+    ],
+    policies={"caps": [{"id": "one", "limit": 1, "per": "1d", "match": {"action": "plain"}}]},
+)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A door with one shard behind it, on a free port."""
+    catalog, path = compiled(SHOP), str(folder / "shard")
+    standing = Standing(folder / "catalog", ID_KEY)
+    standing.put(catalog.document)
+    keys, _ = KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
+    app = App(GatewayConfig(standing, (path,), str(folder / "none"), keys, False, ("*",), "0"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    web = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    shard = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path])
+
+    async def run() -> None:
+        serving = asyncio.create_task(shard.serve())
+        await web.serve(sockets=[listening])
+        shard.close()
+        await serving
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        for _ in range(500):
+            try:
+                if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                threading.Event().wait(0.01)
+        yield url
+    finally:
+        web.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("door")) as served_url:
+        yield served_url
+
+
+def provider(url: str, key: str = WRITE) -> OFREPProvider:
+    made = OFREPProvider(url, headers_factory=lambda: {"Authorization": f"Bearer {key}"})
+    made.session.trust_env = False
+    return made
+
+
+def test_openfeatures_own_client_reads_what_is_to_be_shown(url: str):
+    found = provider(url).resolve_object_details("home_hero", {}, EvaluationContext("ada"))
+    assert (found.value, found.variant, found.reason) == ({"title": "plain"}, "plain.a", Reason.TARGETING_MATCH)
+    assert found.flag_metadata["actionId"] == "plain"
+    exposed = httpx.post(
+        f"{url}/v1/exposures",
+        json={"trackingToken": found.flag_metadata["trackingToken"], "event": "viewed"},
+        headers={"x-api-key": WRITE},
+        trust_env=False,
+    )
+    assert exposed.json()["recorded"] == "viewed"
+    again = provider(url).resolve_object_details("corner", {"a": 1}, EvaluationContext("ada"))
+    assert (again.value, again.variant, again.reason) == ({}, "none", Reason.DEFAULT)
+    vip = provider(url).resolve_object_details("home_hero", {}, EvaluationContext("bob", {"page": "vip"}))
+    assert vip.value == {"title": "vip"}
+
+
+def test_its_errors_are_the_protocols(url: str):
+    with pytest.raises(FlagNotFoundError, match="there is no placement nowhere"):
+        provider(url).resolve_object_details("nowhere", {}, EvaluationContext("ada"))
+    with pytest.raises(TargetingKeyMissingError):
+        provider(url).resolve_object_details("home_hero", {}, EvaluationContext())
+    with pytest.raises(OpenFeatureError, match="unauthorized"):
+        provider(url, "wrong").resolve_object_details("home_hero", {}, EvaluationContext("ada"))
+
+
+def post(url: str, path: str, body: Any, **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes) else None
+    plain = None if content is not None else body
+    return httpx.post(
+        f"{url}{path}", content=content, json=plain, headers={"x-api-key": WRITE, **headers}, trust_env=False
+    )
+
+
+def test_all_flags_at_once_and_not_again_while_nothing_has_changed(url: str):
+    flags = "/ofrep/v1/evaluate/flags"
+    first = post(url, flags, {"context": {"targetingKey": "eve"}}, origin="https://shop.example")
+    assert first.status_code == 200 and first.headers["access-control-allow-origin"] == "*"
+    by_key = {flag["key"]: flag for flag in first.json()["flags"]}
+    assert set(by_key) == {"home_hero", "corner"} and by_key["home_hero"]["variant"] == "plain.a"
+    tag = first.headers["etag"]
+    same = post(url, flags, {"context": {"targetingKey": "eve"}}, **{"if-none-match": tag})
+    assert (same.status_code, same.content) == (304, b"")
+    other = post(url, flags, {"context": {"targetingKey": "eve", "page": "vip"}}, **{"if-none-match": tag})
+    assert other.status_code == 200 and other.headers["etag"] != tag
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/ofrep/v1/evaluate/flags/home_hero", b"{", 400, "PARSE_ERROR"),
+        ("/ofrep/v1/evaluate/flags/home_hero", {"context": []}, 400, "INVALID_CONTEXT"),
+        ("/ofrep/v1/evaluate/flags/home_hero", {"context": {"targetingKey": ""}}, 400, "TARGETING_KEY_MISSING"),
+        ("/ofrep/v1/evaluate/flags/home%2Fhero", {"context": {"targetingKey": "a"}}, 404, "FLAG_NOT_FOUND"),
+        ("/ofrep/v1/evaluate/flags", {"context": {"targetingKey": "a", "x": "y" * 40_000}}, 400, "INVALID_CONTEXT"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(url: str, path: str, body: Any, status: int, code: str):
+    answer = post(url, path, body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (status, code)
+    assert answer.json()["errorDetails"]
+
+
+def test_a_page_may_ask_and_another_method_may_not(url: str):
+    asked = httpx.options(f"{url}/ofrep/v1/evaluate/flags", headers={"origin": "https://shop.example"}, trust_env=False)
+    assert asked.status_code == 204 and "if-none-match" in asked.headers["access-control-allow-headers"]
+    refused = httpx.get(f"{url}/ofrep/v1/evaluate/flags/home_hero", headers={"x-api-key": WRITE}, trust_env=False)
+    assert refused.status_code == 405
