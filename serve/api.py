@@ -27,13 +27,8 @@ def build(gateway: Gateway) -> FastAPI:
     api.state.gateway = gateway
     for module in (backup, catalog, consent, dead_letters, operation, pins, profiles):
         api.include_router(module.router)
-    for path in (
-        *ingest.KIND_OF_PATH,
-        "/v1/import",
-        *_HOT_BODIES,
-        ofrep.FLAGS,
-        f"{ofrep.FLAGS}/{{key:path}}",
-    ):  # known here too, or another method would be a 404
+    hot = (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES, ofrep.FLAGS, f"{ofrep.FLAGS}/{{key:path}}")
+    for path in hot:  # known here too, or another method would be a 404
         api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)

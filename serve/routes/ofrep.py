@@ -1,8 +1,8 @@
 """OpenFeature's remote evaluation (OFREP): a placement read as a flag, its value what is to be shown there.
 
-The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id; the rest of the context is
-what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`. A flag that is read takes its
-place under the caps as any decision does; what becomes of it is told with the `trackingToken` in its metadata.
+The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id; the rest of the context
+is what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`. A flag that is read takes
+its place under the caps as any decision does; what becomes of it is told with the `trackingToken` in its metadata.
 """
 
 from __future__ import annotations
@@ -76,14 +76,8 @@ async def _flag(gateway: Gateway, context: dict[str, Any], key: str) -> dict[str
         return {"key": key, "value": {}, "variant": "none", "reason": "DEFAULT", "metadata": metadata}
     (shown,) = answer["actions"]
     metadata |= {name: shown[name] for name in ("actionId", "trackingToken")}
-    variant = f"{shown['actionId']}.{shown['variant']}"
-    return {
-        "key": key,
-        "value": shown["content"],
-        "variant": variant,
-        "reason": "TARGETING_MATCH",
-        "metadata": metadata,
-    }
+    flag = {"key": key, "value": shown["content"], "variant": f"{shown['actionId']}.{shown['variant']}"}
+    return flag | {"reason": "TARGETING_MATCH", "metadata": metadata}
 
 
 def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:

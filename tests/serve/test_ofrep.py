@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -113,11 +114,8 @@ def test_its_errors_are_the_protocols(url: str):
 
 
 def post(url: str, path: str, body: Any, **headers: str) -> httpx.Response:
-    content = body if isinstance(body, bytes) else None
-    plain = None if content is not None else body
-    return httpx.post(
-        f"{url}{path}", content=content, json=plain, headers={"x-api-key": WRITE, **headers}, trust_env=False
-    )
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{url}{path}", content=content, headers={"x-api-key": WRITE, **headers}, trust_env=False)
 
 
 def test_all_flags_at_once_and_not_again_while_nothing_has_changed(url: str):
