@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
+from uuid import uuid4
 
 from fastapi import FastAPI
 
@@ -32,6 +33,7 @@ from serve.http import (
     read_request,
     replay,
     respond,
+    with_headers,
 )
 from serve.problems import problem
 from serve.routes import decide, ingest, ofrep
@@ -39,6 +41,7 @@ from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
+_REQUEST_ID_MAX = 128
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
 _ALIVE = Response(200, b'{"status":"alive"}')
 
@@ -99,14 +102,15 @@ class App:
                 return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        extra: tuple[Header, ...] = ()
+        request_id = _request_id(scope)
+        extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
         is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
         if is_flag or scope["path"] in _FROM_PAGES:
             origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
             if scope["method"] == "OPTIONS":
                 await respond(send, preflight(self._config.origins, origin))
                 return
-            extra = cors_headers(self._config.origins, origin)
+            extra += cors_headers(self._config.origins, origin)
         gateway, others = self.open()
         try:
             route = HOT.get((scope["method"], scope["path"]))
@@ -118,14 +122,15 @@ class App:
                 with self._admission.enter(self._line(scope), declared_size(scope["headers"])) as place:
                     request = await read_request(scope, receive, place.grow)
                     if route is None:
-                        await others(_for_others(scope), replay(request), send)
+                        await others(_for_others(scope), replay(request), with_headers(send, extra))
                         return
                     response = await route(gateway, self._looked_into(gateway, request))
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
             status, headers, body = problem(error)
             if status == 500:
                 # the rest of a path may name a person
-                log.exception("request_failed path=%s", "/".join(scope["path"].split("/")[:3]))
+                path = "/".join(scope["path"].split("/")[:3])
+                log.exception("request_failed request_id=%s path=%s", request_id.decode("latin-1"), path)
             response = Response(status, body, tuple(headers))
             if isinstance(error, Overloaded) and scope["path"] in _BATCHES:
                 await self._admission.hold_refused()
@@ -147,6 +152,13 @@ class App:
                 raise Overloaded
             request.is_looked_into = True
         return request
+
+
+def _request_id(scope: Scope) -> bytes:
+    """The id by which a client knows its request, else a new one; what could not be a header value is not taken."""
+    given: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    usable = 0 < len(given) <= _REQUEST_ID_MAX and given.isascii() and given.decode().isprintable()
+    return given if usable else uuid4().hex.encode()
 
 
 def _for_others(scope: Scope) -> Scope:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import os
+import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -31,20 +34,25 @@ Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever holds a key; `source` is the key's name, which is the source of its events."""
+    """Whoever holds a key; `source` is the key's name, which is the source of its events. `per_s` is how many requests
+    a second it may send, 0 where any number."""
 
     kind: Kind
     source: str
+    per_s: float = 0.0
 
 
-class _Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a key."""
+
     name: str
     kind: Kind
     sha256: str
+    per_s: float = 0.0
 
 
 class _KeysFile(msgspec.Struct, frozen=True):
-    keys: tuple[_Key, ...]
+    keys: tuple[Key, ...]
     version: Literal[1] = 1
 
 
@@ -52,7 +60,7 @@ class _KeysFile(msgspec.Struct, frozen=True):
 class KeyRing:
     """The known keys, hashed; plain data, so that every ingress replica can be given one."""
 
-    keys: tuple[_Key, ...]
+    keys: tuple[Key, ...]
 
     @classmethod
     def load_or_create(
@@ -71,12 +79,17 @@ class KeyRing:
             if plain is None and name not in known:
                 plain = made[kind] = prefix + secrets.token_urlsafe(32)
             if plain is not None:
-                known[name] = _Key(name, kind, _hashed(plain))
+                known[name] = Key(name, kind, _hashed(plain))
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
         if known != before:
             _write(path, tuple(known.values()))
         return cls(tuple(known.values())), made
+
+    @classmethod
+    def read(cls, path: Path) -> KeyRing:
+        """The keys as they stand in their file."""
+        return cls(_read(path))
 
     def identify(self, headers: Headers, body_key: str | None = None) -> Principal:
         """Who holds the key of this request; `Unauthorised` without one that is known.
@@ -96,8 +109,44 @@ class KeyRing:
         hashed, found = _hashed(plain), None
         for key in self.keys:  # to the end always, so that the time tells nothing
             if hmac.compare_digest(key.sha256, hashed):
-                found = Principal(key.kind, key.name)
+                found = Principal(key.kind, key.name, key.per_s)
         return found
+
+
+def known(path: Path) -> tuple[Key, ...]:
+    """What is kept of the keys."""
+    return _read(path)
+
+
+def create(path: Path, name: str, kind: Kind, per_s: float | None = None) -> str:
+    """A new key, in plain text; only its hash is kept. UsageError for a name that is taken or cannot be one."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+        raise UsageError("a name is made of letters, digits, _ and -, at most 100 of them", "NAME")
+    plain = f"{'wk' if kind == 'write' else 'sk'}_{secrets.token_urlsafe(32)}"
+    with _alone(path):
+        keys = _read(path)
+        if any(key.name == name for key in keys):
+            raise UsageError(f"there is a key called {name} already", "NAME")
+        _write(path, (*keys, Key(name, kind, _hashed(plain), per_s or 0.0)))
+    return plain
+
+
+def revoke(path: Path, name: str) -> None:
+    """A key counts no more. UsageError where there is none of that name."""
+    with _alone(path):
+        keys = _read(path)
+        left = tuple(key for key in keys if key.name != name)
+        if left == keys:
+            raise UsageError(f"there is no key called {name}", "NAME")
+        _write(path, left)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One change at a time."""
+    with path.with_name(path.name + ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def require_server(principal: Principal) -> None:
@@ -143,7 +192,7 @@ def _presented(headers: Headers) -> str:
     raise Unauthorised("only the schemes Basic and Bearer are known")
 
 
-def _read(path: Path) -> tuple[_Key, ...]:
+def _read(path: Path) -> tuple[Key, ...]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_KeysFile).keys
     except FileNotFoundError:
@@ -152,7 +201,7 @@ def _read(path: Path) -> tuple[_Key, ...]:
         raise UsageError(f"the keys file {path} cannot be read: {fault}") from None
 
 
-def _write(path: Path, keys: tuple[_Key, ...]) -> None:
+def _write(path: Path, keys: tuple[Key, ...]) -> None:
     """Replace the file in one step: a crash leaves the old keys or the new ones, never none."""
     fresh = path.with_name(path.name + ".new")
     content = msgspec.json.format(msgspec.json.encode(_KeysFile(keys)), indent=2)

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from engine.errors import CatalogError, SegueError
+from serve.commands import keys
 from serve.commands.backup import backup
 from serve.commands.bench import bench
 from serve.commands.dead_letters import dead_letters
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dead-letters")(dead_letters)
+app.add_typer(keys.app, name="keys")
 for command in (
     up,
     demo,

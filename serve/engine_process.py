@@ -198,7 +198,7 @@ class EngineProcess:
             standing=plan.standing(),
             shards=tuple(plan.shard_sockets()),
             dispatcher=plan.dispatcher_socket(),
-            keys=self.keys,
+            keys=str(self.data.path / "keys.json"),
             is_replay=plan.is_replay,
             origins=self.settings.origins,
             version=version("segue"),

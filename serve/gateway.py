@@ -4,8 +4,10 @@ replica."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -13,16 +15,19 @@ from fastapi import Depends, Request
 
 from actors.clock import WallClock
 from actors.router import Router
-from actors.standing import Standing
+from actors.standing import LOOK_S, Standing
 from actors.wire import FrameClient
 from engine.catalog.compiled import Catalog
-from engine.errors import Forbidden, InvalidInput, NotReady
+from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
 from serve.auth import KeyRing, Principal, require_server
+from serve.rates import Rates
 from serve.segment_format import time_ms, write_key_of
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
+
+log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -34,7 +39,7 @@ class GatewayConfig:
     standing: Standing
     shards: tuple[str, ...]
     dispatcher: str
-    keys: KeyRing
+    keys: str  # the file of the keys
     is_replay: bool
     origins: tuple[str, ...]
     version: str
@@ -47,17 +52,31 @@ class Gateway:
         self.config = config
         self.catalog = config.standing.read()
         self.router = Router(config.shards)
+        self.keys = KeyRing.read(Path(config.keys))
         self.rejected = 0
         self._wall = WallClock()
+        self._rates = Rates(self._wall)
         self._dispatcher = FrameClient(config.dispatcher)
 
     async def follow(self) -> None:
-        """Know each catalog that takes the place of another, until cancelled."""
+        """Know each catalog that takes the place of another, and the keys as they change, until cancelled."""
 
         def adopt(catalog: Catalog) -> None:
             self.catalog = catalog
 
-        await self.config.standing.follow(self.catalog.version, adopt)
+        await asyncio.gather(self.config.standing.follow(self.catalog.version, adopt), self._follow_keys())
+
+    async def _follow_keys(self) -> None:
+        path, mark = Path(self.config.keys), None
+        while True:
+            try:
+                found = path.stat()
+                if (found.st_ino, found.st_mtime_ns) != mark:
+                    self.keys = KeyRing.read(path)
+                    mark = (found.st_ino, found.st_mtime_ns)
+            except (OSError, UsageError):  # what was read last goes on counting
+                log.exception("keys_not_read")
+            await asyncio.sleep(LOOK_S)
 
     async def put_catalog(self, document: bytes, version: str) -> str:
         """Let the engine run by another catalog; returns the version of the one before when every shard does.
@@ -79,7 +98,9 @@ class Gateway:
         in_body = None
         if body is not None and not any(name in (b"authorization", b"x-api-key") for name, _ in headers):
             in_body = write_key_of(body)
-        return self.config.keys.identify(headers, in_body)
+        principal = self.keys.identify(headers, in_body)
+        self._rates.take(principal)
+        return principal
 
     def server(self, headers: Headers) -> Principal:
         """Who calls, and that it may do everything; Forbidden else."""

@@ -102,14 +102,26 @@ async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()
     await send({"type": "http.response.body", "body": response.body})
 
 
+def with_headers(send: Send, extra: tuple[Header, ...]) -> Send:
+    """A `send` that adds headers to the answer of another application."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *extra]}
+        await send(message)
+
+    return sending
+
+
 def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
     """What lets a page of `origin` read the answer; nothing for a page that may not, or for no page at all."""
     if not origin:
         return ()
+    exposed = (b"access-control-expose-headers", b"etag, retry-after, x-request-id")
     if "*" in origins:
-        return ((b"access-control-allow-origin", b"*"),)
+        return ((b"access-control-allow-origin", b"*"), exposed)
     if origin.decode("latin-1") in origins:
-        return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+        return ((b"access-control-allow-origin", origin), exposed, (b"vary", b"origin"))
     return ()
 
 
@@ -121,7 +133,10 @@ def preflight(origins: tuple[str, ...], origin: bytes) -> Response:
         (
             *cors_headers(origins, origin),
             (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key, x-retry-count"),
+            (
+                b"access-control-allow-headers",
+                b"authorization, content-type, if-none-match, x-api-key, x-request-id, x-retry-count",
+            ),
             (b"access-control-max-age", b"7200"),
         ),
     )

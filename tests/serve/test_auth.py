@@ -5,9 +5,14 @@ import pickle
 import stat
 
 import pytest
+from typer.testing import CliRunner
 
-from engine.errors import Forbidden, Unauthorised, UsageError
+from actors.clock import ReplayClock
+from engine.errors import Forbidden, Overloaded, Unauthorised, UsageError
+from serve import auth
 from serve.auth import KeyRing, Principal, require_server
+from serve.cli import app
+from serve.rates import Rates
 
 WEB, SERVER = Principal("write", "web"), Principal("server", "server")
 
@@ -105,3 +110,48 @@ def test_a_keys_file_that_is_broken_or_cannot_be_written_is_said_in_one_line(tmp
         KeyRing.load_or_create(tmp_path / "keys.json")
     with pytest.raises(UsageError, match="cannot be written"):
         KeyRing.load_or_create(tmp_path / "nowhere" / "keys.json")
+
+
+def test_a_key_is_made_listed_and_revoked(tmp_path):
+    path = tmp_path / "keys.json"
+    KeyRing.load_or_create(path, "wk_test", "sk_test")
+    plain = auth.create(path, "app", "write", 5.0)
+    assert plain.startswith("wk_") and plain not in path.read_text()
+    assert KeyRing.read(path).identify({"x-api-key": plain}) == Principal("write", "app", 5.0)
+    assert [(key.name, key.kind, key.per_s) for key in auth.known(path)][-1] == ("app", "write", 5.0)
+    for fault in ("app", "a b", "", "x" * 101):
+        with pytest.raises(UsageError):
+            auth.create(path, fault, "write")
+    auth.revoke(path, "app")
+    with pytest.raises(Unauthorised):
+        KeyRing.read(path).identify({"x-api-key": plain})
+    with pytest.raises(UsageError, match="no key called app"):
+        auth.revoke(path, "app")
+
+
+def test_the_command_shows_a_key_once_and_names_what_is_wrong(tmp_path):
+    KeyRing.load_or_create(tmp_path / "keys.json", "wk_test", "sk_test")
+    run = CliRunner()
+    made = run.invoke(app, ["keys", "create", "app", "--kind", "server", "--data", str(tmp_path)])
+    assert made.exit_code == 0 and made.output.startswith("sk_")
+    listed = run.invoke(app, ["keys", "list", "--data", str(tmp_path)])
+    assert "app" in listed.output and made.output.strip() not in listed.output
+    assert run.invoke(app, ["keys", "revoke", "app", "--data", str(tmp_path)]).exit_code == 0
+    assert isinstance(run.invoke(app, ["keys", "list", "--data", str(tmp_path / "no")]).exception, UsageError)
+
+
+def test_a_key_with_a_rate_is_told_when_to_come_back():
+    clock = ReplayClock()
+    rates = Rates(clock)
+    slow, free = Principal("write", "slow", 2.0), Principal("write", "free")
+    for _ in range(4):
+        rates.take(slow)
+    with pytest.raises(Overloaded) as refused:
+        rates.take(slow)
+    assert refused.value.retry_after_ms == 500
+    for _ in range(100):
+        rates.take(free)
+    clock.move_to(500)
+    rates.take(slow)
+    with pytest.raises(Overloaded):
+        rates.take(slow)

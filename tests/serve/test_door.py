@@ -16,7 +16,7 @@ from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.standing import Standing
-from serve import app
+from serve import app, auth
 from serve.admission import Line
 from serve.app import App
 from serve.auth import KeyRing
@@ -33,10 +33,10 @@ async def door(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     serving = asyncio.create_task(server.serve())
     while not (folder / "shard").exists():
         await asyncio.sleep(0)
-    keys, _ = KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
+    KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
     standing = Standing(folder / "catalog", ID_KEY)
     standing.put(catalog.document)
-    config = GatewayConfig(standing, (path,), str(folder / "none"), keys, False, ("*",), "0")
+    config = GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0")
     headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
     transport = httpx.ASGITransport(app=App(config))
     async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
@@ -138,5 +138,47 @@ def test_a_decision_that_cannot_be_asked_is_named_and_nothing_is_taken(
             assert (
                 await client.post("/v1/decide", json={"userId": "ada", "placement": "home_hero"})
             ).status_code == 200
+
+    tell(story())
+
+
+def test_keys_are_made_and_revoked_while_it_runs_and_a_rate_holds(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            path = tmp_path / "keys.json"
+            plain = auth.create(path, "app", "write", 1.0)
+            for _ in range(200):
+                answer = await client.post("/v1/track", json=track("Seen"), headers={"x-api-key": plain})
+                if answer.status_code == 200:
+                    break
+                await asyncio.sleep(0.02)
+            codes = [
+                (await client.post("/v1/track", json=track("Seen"), headers={"x-api-key": plain})).status_code
+                for _ in range(3)
+            ]
+            assert 429 in codes
+            auth.revoke(path, "app")
+            for _ in range(200):
+                answer = await client.post("/v1/track", json=track("Seen"), headers={"x-api-key": plain})
+                if answer.status_code == 401:
+                    return
+                await asyncio.sleep(0.02)
+            raise AssertionError("a revoked key still counts")
+
+    tell(story())
+
+
+def test_every_answer_has_a_request_id_the_clients_own_where_it_is_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async def story():
+        async with door(tmp_path) as client:
+            for path in ("/healthz", "/readyz", "/v1/profiles/user_id:nobody", "/nowhere"):
+                ids = {(await client.get(path)).headers["x-request-id"] for _ in range(2)}
+                assert len(ids) == 2 and all(len(each) == 32 for each in ids), path
+                own = await client.get(path, headers={"x-request-id": "mine-1"})
+                assert own.headers["x-request-id"] == "mine-1"
+            wrong = await client.get("/healthz", headers={"x-request-id": "x" * 200})
+            assert len(wrong.headers["x-request-id"]) == 32
 
     tell(story())
