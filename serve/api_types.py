@@ -140,7 +140,7 @@ class CatalogBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: dict[str, str]
+    files: dict[str, str] = Field(min_length=1)
 
 
 class CatalogAnswer(BaseModel):

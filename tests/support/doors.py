@@ -1,0 +1,58 @@
+"""The door on a real socket, with one shard behind it, in this process: no Ray, no HAProxy."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from actors.clock import WallClock
+from actors.memory_store import MemoryStore
+from actors.shard import Shard
+from actors.shard_server import ShardServer
+from actors.standing import Standing
+from serve.app import App
+from serve.auth import KeyRing
+from serve.gateway import GatewayConfig
+from support.world import ID_KEY, compiled
+
+
+@contextmanager
+def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iterator[str]:
+    """A door with one shard behind it, on a free port."""
+    catalog, path = compiled(files), str(folder / "shard")
+    standing = Standing(folder / "catalog", ID_KEY)
+    standing.put(catalog.document)
+    KeyRing.load_or_create(folder / "keys.json", write, server)
+    app = App(GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    web = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    shard = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
+
+    async def run() -> None:
+        serving = asyncio.create_task(shard.serve())
+        await web.serve(sockets=[listening])
+        shard.close()
+        await serving
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        for _ in range(500):
+            try:
+                if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                threading.Event().wait(0.01)
+        yield url
+    finally:
+        web.should_exit = True
+        thread.join(20)
