@@ -104,10 +104,6 @@ class Count:
         for cap in over(self._catalog, place):
             self.refs.setdefault(cap.id, []).append(place.ref)
 
-    def taken(self, cap: Cap) -> int:
-        """How many places are taken under a cap."""
-        return len(self.refs.get(cap.id, ()))
-
 
 def reserve(profile: Profile, place: Place) -> None:
     """Take the place; it counts until it is committed or released."""

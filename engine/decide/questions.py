@@ -50,13 +50,23 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
+class ByText:
+    """All that counts events by the text that they have at one place; `without` are those that get yes for an answer to
+    all of it where there are no such events at all."""
+
+    at: tuple[str, str]
+    without: int
+    texts: tuple[tuple[str, Counting], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Questions:
     """Questions and on whose behalf they are asked: what counts events that have one text each at a place (`by_text`),
     what counts others, and everything else."""
 
     asking: int
     simple: tuple[tuple[Condition, int, int], ...]  # who asks, and who is left where the answer is no
-    by_text: tuple[tuple[tuple[str, str], tuple[tuple[str, Counting], ...]], ...]
+    by_text: tuple[ByText, ...]
     counting: tuple[Counting, ...]
 
     @classmethod
@@ -85,7 +95,7 @@ class Questions:
                 (condition, mask, asking & ~mask)
                 for condition, mask in sorted(simple.items(), key=lambda question: -question[1].bit_count())
             ),
-            tuple((at, tuple(texts)) for at, texts in by_text.items()),
+            tuple(_by_text(at, texts, asking) for at, texts in by_text.items()),
             tuple(each for each in counting if each.atom.text_at is None),
         )
 
@@ -96,14 +106,21 @@ class Questions:
             if left & mask and not condition(view):
                 left &= others
         older = view.profile.tallies if view.profile.spilled else _NOTHING
-        for at, texts in self.by_text:
-            index = view.history.by_text(at)
-            for text, counting in texts:
-                if left & counting.asking:
-                    left = _answered(counting, left, view.now_ms, index.get(text), older)
+        now_ms = view.now_ms
+        for group in self.by_text:
+            index = view.history.by_text(group.at)
+            if not index and not older:
+                left &= group.without
+                continue
+            for text, counting in group.texts:
+                times = index.get(text)
+                if times is None and not older:
+                    left &= counting.without
+                elif left & counting.asking:
+                    left = _answered(counting, left, now_ms, times, older)
         for counting in self.counting:
             if left & counting.asking:
-                left = _answered(counting, left, view.now_ms, view.times(counting.atom), older)
+                left = _answered(counting, left, now_ms, view.times(counting.atom), older)
         return asking ^ left
 
 
@@ -137,6 +154,13 @@ def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, _Bound]]
         yield EventAtom.of(body["name"], body.get("where"), least), _Bound(least, window, happened)
     if most is not None:
         yield EventAtom.of(body["name"], body.get("where"), most + 1), _Bound(most + 1, window, not happened)
+
+
+def _by_text(at: tuple[str, str], texts: list[tuple[str, Counting]], everyone: int) -> ByText:
+    without = everyone
+    for _, counting in texts:
+        without &= counting.without
+    return ByText(at, without, tuple(texts))
 
 
 def _counting(atom: EventAtom, bounds: Mapping[_Bound, int], everyone: int) -> Counting:

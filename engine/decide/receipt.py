@@ -22,7 +22,7 @@ from engine.vocabulary import Outcome
 
 class Receipt(Part):
     """What is kept of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
-    numbers of `reasons_of`; `taken` is how many places each cap had taken after the decision."""
+    numbers of `reasons_of`; `taken` is how many places each cap of the plan had taken after the decision."""
 
     decision: bytes
     request: str
@@ -77,7 +77,7 @@ def write(verdict: Verdict, decision: str, request: str) -> Receipt:
         [(i, points) for i, points, _ in verdict.chosen],
         [numbers[reason] for reason in masks],
         b"".join(plane.to_bytes(_plane_bytes(plan)) for plane in planes),
-        [verdict.count.taken(cap) for cap in plan.catalog.caps],
+        [len(verdict.count.refs.get(cap.id, ())) for cap, _ in plan.caps],
     )
 
 
@@ -113,13 +113,13 @@ def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, 
     }
     if catalog is None:
         return told
-    rows = outcomes(receipt, catalog, channel)
+    plan, rows = plans.of_placement(catalog, channel, receipt.placement), outcomes(receipt, catalog, channel)
     return told | {
         "candidates": [{"actionId": action, "outcome": outcome, "reason": reason} for action, outcome, reason in rows],
         "scores": [points for _, points in receipt.chosen],
         "caps": [
             {"cap": cap.id, "limit": cap.limit, "taken": taken}
-            for cap, taken in zip(catalog.caps, receipt.taken, strict=True)
+            for (cap, _), taken in zip(plan.caps, receipt.taken, strict=True)
         ],
     }
 
