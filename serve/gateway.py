@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Gateway:
         self.catalog = config.standing.read()
         self.router = Router(config.shards)
         self.keys = KeyRing.read(Path(config.keys))
-        self.rejected = 0
+        self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0)  # of this replica
         self._wall = WallClock()
         self._rates = Rates(self._wall)
         self._dispatcher = FrameClient(config.dispatcher)

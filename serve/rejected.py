@@ -50,6 +50,10 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         received_at_ms=item["received_at_ms"],
     )
     pairs, rejections = homes(gateway, parsed)
+    for _, (_, told) in pairs:
+        found = gateway.catalog.plan.objection(told.name, told.properties)
+        if found is not None and found.mode == "quarantine":
+            rejections.append(Rejection(0, found.field, f"the tracking plan still objects: {found.message}"))
     if not rejections:
         (status,) = await gateway.router.ingest([pair for _, pair in pairs])
         if not status.startswith("rejected:"):

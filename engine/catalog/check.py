@@ -20,7 +20,9 @@ from engine.catalog.schema import Action, Segments, is_beside_models, model_of
 from engine.catalog.schema_grammar import All, Any_, Condition, Model, Not, OfSegment, OfSuppression
 from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
 from engine.catalog.schema_models import PropensityModel
+from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
+from engine.catalog.tracking import plan_problems
 
 Models = dict[str, Model]
 Rule = Callable[[Document, Models], Iterator[Problem]]
@@ -54,6 +56,8 @@ def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, l
         problems += rule(document, models)
     for file, declared in of_kind(models, PropensityModel):
         problems += onnx_problems(document, file, declared, unread)
+    for _, plan in of_kind(models, TrackingPlan):
+        problems += plan_problems(plan)
     for file, action in of_kind(models, Action):
         problems += content_problems(document, file, action, unread)
     return models, sorted(problems, key=lambda problem: problem.file)

@@ -28,6 +28,8 @@ from engine.catalog.document import Document
 from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
 from engine.catalog.schema_models import PropensityModel
+from engine.catalog.schema_plan import TrackingPlan
+from engine.catalog.tracking import compile_plan
 from engine.conditions import build
 from engine.errors import CatalogError
 from engine.propensity.models import build_model
@@ -165,6 +167,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         templates={
             file.removeprefix("templates/"): text for file, text in document.items() if file.startswith("templates/")
         },
+        plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         blocked_values=_blocked(_file(models, "identity.yaml", schema.Identity)),
     )
 

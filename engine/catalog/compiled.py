@@ -272,6 +272,7 @@ class Catalog:
     segments: Mapping[str, Condition]
     sources: Mapping[str, str]  # name of a source → its channel
     templates: Mapping[str, str]
+    plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
     caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`

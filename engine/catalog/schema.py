@@ -28,6 +28,7 @@ from engine.catalog.schema_grammar import (
 )
 from engine.catalog.schema_journeys import Journey
 from engine.catalog.schema_models import PropensityModel
+from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
 from engine.vocabulary import DAY_MS, Tier
 
@@ -219,6 +220,7 @@ FILES: Final[dict[str, type[Model]]] = {
     "placements.yaml": Placements,
     "segments.yaml": Segments,
     "sources.yaml": Sources,
+    "tracking_plan.yaml": TrackingPlan,
 }
 FOLDERS: Final[dict[str, type[Model]]] = {"actions": Action, "journeys": Journey, "models": PropensityModel}
 

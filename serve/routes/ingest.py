@@ -11,6 +11,7 @@ from serve.gateway import Gateway
 from serve.http import Request, Response, ok
 from serve.rejected import homes, letters
 from serve.segment_format import Parsed, Rejection, parse_body
+from serve.tracking import sifted
 
 KIND_OF_PATH = {
     **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
@@ -41,10 +42,11 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
+    pairs, quarantined = sifted(gateway, pairs)
     for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
         if status.startswith("rejected:"):
             rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
-    return await _answer(gateway, parsed, rejected, principal.source, now_ms)
+    return await _answer(gateway, parsed, rejected, quarantined, principal.source, now_ms)
 
 
 async def import_history(gateway: Gateway, request: Request) -> Response:
@@ -61,11 +63,12 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     )
     pairs, rejected = homes(gateway, parsed)
     _shed(gateway, request, pairs)
+    pairs, quarantined = sifted(gateway, pairs)
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
         await gateway.router.ingest([pair for _, pair in pairs])
-    return await _answer(gateway, parsed, rejected, principal.source, now_ms)
+    return await _answer(gateway, parsed, rejected, quarantined, principal.source, now_ms)
 
 
 def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:
@@ -75,12 +78,20 @@ def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, 
 
 
 async def _answer(
-    gateway: Gateway, parsed: Parsed, rejected: list[Rejection], source: str, received_at_ms: int
+    gateway: Gateway,
+    parsed: Parsed,
+    rejected: list[Rejection],
+    quarantined: list[Rejection],
+    source: str,
+    received_at_ms: int,
 ) -> Response:
-    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer."""
+    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer. What is
+    quarantined is kept too, and is no fault of the client's."""
+    if quarantined:
+        await gateway.router.set_aside(letters(gateway, parsed, quarantined, source, received_at_ms))
     if not rejected:
         return _OK
-    gateway.rejected += len(rejected)
+    gateway.counts["rejected"] += len(rejected)
     rejected.sort(key=lambda item: item.index)
     await gateway.router.set_aside(letters(gateway, parsed, rejected, source, received_at_ms))
     named: list[dict[str, Any]] = [

@@ -44,7 +44,7 @@ async def status(gateway: ServerGateway) -> Any:
     for shard in shards:
         events.update(shard["events"])
         sends.update(shard["sends"])
-    events["rejected"] += gateway.rejected
+    events.update(gateway.counts)
     return {
         "version": gateway.config.version,
         "catalogVersion": gateway.catalog.version,
