@@ -16,7 +16,9 @@ _SAME_START_S = 2.0  # the clock may be set while the process lives
 def record(socket: str) -> None:
     """This process serves `socket` from now on."""
     process = psutil.Process(os.getpid())
-    Path(f"{socket}.pid").write_text(f"{process.pid} {process.create_time()}")
+    fresh = Path(f"{socket}.pid.{process.pid}")  # whoever reads the file finds all of it
+    fresh.write_text(f"{process.pid} {process.create_time()}")
+    fresh.replace(f"{socket}.pid")
 
 
 def serving(socket: str) -> psutil.Process | None:

@@ -143,7 +143,8 @@ def test_starbucks_turn_by_turn(limit: int, days: int):
     catalog = loyalty(limit, days)
     histories: defaultdict[str, list[Event]] = defaultdict(list)
     for event in loyalty_events():
-        histories[event.user_id].append(event)
+        if event.name == "Offer Received":  # nothing else of it sends; the test above takes everything
+            histories[event.user_id].append(event)
     found: Counter[str] = Counter()
     for number, history in enumerate(histories.values()):
         found += sends_of(catalog, history, Profile(f"{number:030x}"))

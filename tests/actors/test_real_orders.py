@@ -22,13 +22,13 @@ from engine.turn import handle
 
 ORDERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "online-retail"
 DAY_MS = 86_400_000
-PRODUCTS, ONE_IN = 60, 4
+PRODUCTS, ONE_IN = 60, 8
 
 pytestmark = pytest.mark.skipif(not ORDERS.is_dir(), reason=f"the real orders are not at {ORDERS}")
 
 
 def lines() -> list[dict[str, Any]]:
-    """Orders and refunds of every fourth known customer, as the file has them."""
+    """Orders and refunds of every eighth known customer, as the file has them."""
     with gzip.open(ORDERS / "events.jsonl.gz", "rt", encoding="utf-8") as file:
         told = [json.loads(line) for line in file]
     return [line for line in told if line["type"] == "track" and int(line.get("userId", 1)) % ONE_IN == 0]
@@ -97,4 +97,4 @@ def test_nobody_is_shown_what_they_bought_in_the_last_30_days_and_kept():
                 wanted = {product for product in watched if kept(past[: number + 1], product, now_ms)}
                 assert held == wanted, (customer, line["messageId"], held ^ wanted)
                 decisions, suppressed = decisions + 1, suppressed + len(held)
-    assert decisions > 5_000 and suppressed > 5_000 and refunds > 500
+    assert decisions > 2_500 and suppressed > 2_500 and refunds > 250

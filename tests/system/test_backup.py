@@ -70,19 +70,20 @@ def test_a_backup_under_load_comes_back_whole(engine: Engine, tmp_path: Path):
     assert {shard["epoch"] for shard in engine.status()["shards"]} == {2}
 
 
-def test_only_a_server_key_may_back_up_and_faults_are_named(engine: Engine, tmp_path: Path):
-    def asked(body: dict[str, Any], client: httpx.Client = engine.server) -> tuple[int, Any]:
+def test_only_a_server_key_may_back_up_and_faults_are_named(shop: Engine, tmp_path: Path):
+    def asked(body: dict[str, Any], client: httpx.Client = shop.server) -> tuple[int, Any]:
         answer = client.post("/v1/backup", json=body)
         return answer.status_code, answer.json().get("field")
 
-    assert asked({"directory": str(tmp_path / "copy")}, engine.web)[0] == 403
+    (tmp_path / "something").touch()  # only an empty directory will do
+    assert asked({"directory": str(tmp_path / "copy")}, shop.web)[0] == 403
     assert asked({"directory": "copy"}) == (400, "directory")
-    assert asked({"directory": str(engine.data / "copy")}) == (400, "directory")
+    assert asked({"directory": str(shop.data / "copy")}) == (400, "directory")
     assert asked({"directory": str(tmp_path)}) == (400, "directory")
     assert asked({"directory": "/proc/copy"}) == (400, "directory")
     assert asked({"directory": str(tmp_path / "copy"), "keys": str(tmp_path / "copy" / "keys")}) == (400, "keys")
     assert not (tmp_path / "copy").exists()
-    busy = run_segue("backup", tmp_path / "copy", "--data", engine.data)
+    busy = run_segue("backup", tmp_path / "copy", "--data", shop.data)
     assert (busy.returncode, "already runs" in busy.stderr) == (2, True)
 
 

@@ -81,23 +81,6 @@ def test_keys_that_cannot_work_are_named_and_not_shown(tmp_path: Path, shop: Eng
         assert named in done.stderr and WRITE_KEY not in done.stderr and SERVER_KEY not in done.stderr
 
 
-def test_a_damaged_store_is_named_and_not_opened(tmp_path: Path, shop_files: dict[str, str]):
-    engine = Engine(tmp_path, config=write_catalog(tmp_path / "configs", shop_files))
-    try:
-        engine.start()
-        engine.batch([{"type": "track", "userId": f"d{number}", "event": "Product Viewed"} for number in range(200)])
-        engine.stop()
-        (table, *_) = sorted((engine.data / "shard-000").glob("*.sst"), key=lambda file: -file.stat().st_size)
-        content = bytearray(table.read_bytes())
-        content[len(content) // 3] ^= 0xFF
-        table.write_bytes(content)
-        said = _refused("up", "--config", engine.config, "--data", engine.data, "--port", free_port())
-        assert str(table) in said and "is damaged" in said
-        assert table.read_bytes() == content, "nothing was changed"
-    finally:
-        engine.close()
-
-
 def _elsewhere(folder: Path) -> tuple[str | Path, ...]:
     return ("--data", folder / "data", "--port", str(free_port()))
 

@@ -17,7 +17,7 @@ from loadtest.chaos import Plan, Report, Run
 from loadtest.killer import DISPATCHER, EVERYTHING, HAPROXY, INGRESS, SHARD
 
 STUCK = "stuck@shop.example"
-BAG = (SHARD, SHARD, DISPATCHER, DISPATCHER, INGRESS, HAPROXY, EVERYTHING)
+BAG = (SHARD, DISPATCHER, INGRESS, HAPROXY, EVERYTHING)
 SHORT = Plan(
     seconds=90, seed=7, customers=60, bag=BAG, rounds_max=len(BAG), load_s=(0.3, 1.0), puts_mail_off=False
 )  # its rounds end it, in half that time

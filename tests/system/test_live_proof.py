@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support.running import WRITE_KEY, Engine, Mailbox, eventually, write_catalog
+from support.running import WRITE_KEY, Engine, Mailbox, eventually, run_segue, write_catalog
 
 from actors import keys, replay
 from actors.batch import Batch
@@ -24,6 +24,7 @@ from actors.store import RocksStore
 from actors.vault import FileVault
 from engine.inputs import Authorise, Event, TimersDue
 from serve.data_directory import engine_key_of
+from serve.ports import free_port
 
 PEOPLE = 240
 WAIT_S = 3.0  # of the shop's cart journey
@@ -118,6 +119,18 @@ def test_after_a_restart_everything_is_as_it_was(past: Past):
 def test_two_engines_on_one_machine_share_no_port(past: Past, shop: Engine):
     assert _listening(past.engine) and _listening(shop)
     assert _listening(past.engine).isdisjoint(_listening(shop))
+
+
+def test_a_damaged_store_is_named_and_not_opened(past: Past):
+    past.engine.stop()
+    tables = sorted(past.engine.data.glob("shard-*/*.sst"), key=lambda file: -file.stat().st_size)
+    content = bytearray(tables[0].read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    tables[0].write_bytes(content)
+    done = run_segue("up", "--config", past.engine.config, "--data", past.engine.data, "--port", str(free_port()))
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1 and str(tables[0]) in done.stderr and "is damaged" in done.stderr
+    assert tables[0].read_bytes() == content, "nothing was changed"
 
 
 def _users() -> list[str]:

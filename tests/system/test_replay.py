@@ -120,7 +120,7 @@ def in_process(config: Path, history: list[dict[str, Any]]) -> Outcome:
     return _in_process(config, history, shards=2)
 
 
-@pytest.mark.parametrize(("shards", "batch", "moves_every"), [(1, 500, 1), (3, 37, 5)])
+@pytest.mark.parametrize(("shards", "batch", "moves_every"), [(3, 37, 5)])
 def test_a_replay_over_http_comes_to_the_same_on_any_shards_and_in_any_batches(
     tmp_path: Path,
     config: Path,
