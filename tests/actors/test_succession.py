@@ -94,7 +94,7 @@ def test_a_catalog_file_is_followed_and_what_is_no_catalog_changes_nothing(tmp_p
         following = asyncio.create_task(standing.follow(one.version, lambda catalog: seen.append(catalog.version)))
         for document_bytes, wanted in ((two.document, 1), (b"no catalog", 1), (three.document, 2)):
             standing.put(document_bytes)
-            for _ in range(60 if document_bytes == b"no catalog" else 400):
+            for _ in range(60 if document_bytes == b"no catalog" else 3_000):
                 await asyncio.sleep(0.01)
                 if len(seen) == wanted and document_bytes != b"no catalog":
                     break

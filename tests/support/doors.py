@@ -46,7 +46,7 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
     thread.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        for _ in range(500):
+        for _ in range(3_000):
             try:
                 if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
                     break
