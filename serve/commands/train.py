@@ -23,7 +23,7 @@ from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader
 from engine.propensity.training import Quality, Shown, fit
 from serve.commands.validate import CONFIG
-from serve.data_directory import engine_key_of, id_key_of
+from serve.data_directory import engine_key_of, id_key_of, stopped
 from serve.settings import DATA
 
 _DAY_MS = 86_400_000
@@ -58,13 +58,12 @@ def _rows(data: Path, catalog: Catalog, read: Any, within_ms: int) -> list[Shown
     from actors import samples  # opens RocksDB, which the other commands need not wait for
     from actors.vault import FileVault
 
-    paths = [*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))]
-    if not paths:
-        raise UsageError(f"{data} is no data directory", "--data")
-    store_folders.check_settled(data)
-    vault = FileVault(data / "vault", engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY")))
-    known = replace(catalog, id_key=id_key_of(data, os.environ.get("SEGUE_ID_KEY")))
-    return list(samples.samples(paths, vault, known, read, within_ms))
+    with stopped(data):
+        store_folders.check_settled(data)
+        vault = FileVault(data / "vault", engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY")))
+        known = replace(catalog, id_key=id_key_of(data, os.environ.get("SEGUE_ID_KEY")))
+        paths = [*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))]
+        return list(samples.samples(paths, vault, known, read, within_ms))
 
 
 def _declared(document: Mapping[str, Any], model: str) -> dict[str, Any]:
