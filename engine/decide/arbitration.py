@@ -73,6 +73,7 @@ def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
     verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
     gates.valid(turn, verdict, 1)
     verdict.drop("fit.channel", 1 & ~plan.on_channel)
+    gates.reached(turn, verdict, 1)
     gates.consented(turn, verdict, 1)
     verdict.drop("eligibility", plan.eligible.refusing(view, 1))
     for rule, asked in plan.suppressions:

@@ -52,7 +52,7 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
     verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
     alive = valid(turn, verdict, plan.everyone)
     alive ^= verdict.drop("fit.channel", alive & ~plan.on_channel)
-    alive = consented(turn, verdict, alive)
+    alive = consented(turn, verdict, reached(turn, verdict, alive))
     alive ^= verdict.drop("eligibility", plan.eligible.refusing(view, alive))
     for rule, asked in plan.suppressions:
         held_by = alive & asked.asking
@@ -74,15 +74,22 @@ def valid(turn: Turn, verdict: Verdict, alive: int) -> int:
     return alive
 
 
-def consented(turn: Turn, verdict: Verdict, alive: int) -> int:
+def reached(turn: Turn, verdict: Verdict, alive: int) -> int:
+    """Without those for whom the customer has no address."""
     channel = turn.catalog.channels.get(verdict.plan.channel)
     if channel is None:
         return 0
     if channel.address and turn.profile.address(channel.address) is None:
         alive ^= verdict.drop(f"fit.no_{channel.address}", alive)
+    return alive
+
+
+def consented(turn: Turn, verdict: Verdict, alive: int) -> int:
+    """Without those for whose purpose this channel may not be used."""
+    channel = verdict.plan.channel
     for purpose, mask in verdict.plan.purposes:
-        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel.id):
-            alive ^= verdict.drop(f"consent.{purpose}.{channel.id}", alive & mask)
+        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel):
+            alive ^= verdict.drop(f"consent.{purpose}.{channel}", alive & mask)
     return alive
 
 

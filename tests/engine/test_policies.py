@@ -314,3 +314,19 @@ def test_a_dismissed_display_counts_as_seen_where_the_policy_says_so():
         ada.sees(ada.decides()["actions"][0], "dismissed")
         ada.world.advance(minutes=31)
         assert ids(ada.decides()) == wanted
+
+
+def test_a_held_send_tells_every_other_reason_against_it_and_what_it_was_worth():
+    journey = {
+        "id": "j",
+        "tier": "promotional",
+        "trigger": {"event": "Go"},
+        "steps": [{"send": {"action": "letter", "channel": "email"}}],
+    }
+    letter = action("letter", value=2.0, propensity={"constant": 0.5}, eligible=VIP)
+    world = World(document(actions=[letter], journeys=[journey]))
+    ada = world.customer("ada")
+    ada.does("Go")
+    (held,) = [entry for entry in ada.timeline if entry.kind == "send"]
+    assert (held.reason, held.detail["also"]) == ("fit.no_email", ["consent.marketing.email", "eligibility"])
+    assert held.detail["worth"] == 100.0
