@@ -36,6 +36,7 @@ def _page(shard: Shard, profile: Profile, effect: effects.Page) -> None:
 
 def _note(shard: Shard, profile: Profile, effect: effects.Note) -> None:
     shard.batch.put("audit", keys.audit_key(profile.id, effect.seq), effect.sealed, profile.id)
+    shard.tally.entry(effect.entry, shard.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         shard.sends[effect.entry.outcome] += 1
 

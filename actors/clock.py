@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+stopwatch = time.perf_counter  # seconds, for how long something took: no rule ever sees it
+
 
 class Clock(Protocol):
     """Where a shell gets `now_ms` (UTC epoch) from."""

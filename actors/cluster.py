@@ -21,6 +21,7 @@ from actors.clock import ReplayClock, WallClock
 from actors.dispatcher import Dispatcher
 from actors.host import START_S, STOP_S, Host
 from actors.plan import Plan as Plan
+from actors.ray_meter import RayMeter
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.shard_shell import ShardShell
@@ -84,8 +85,11 @@ class ProfileShard:
                 raise
             self._shard = shard
             pins = None if plan.is_replay else self._pins
-            return ShardServer(shard, sockets[number], sockets, windows=windows, pins=pins, standing=standing)
+            return ShardServer(
+                shard, sockets[number], sockets, windows=windows, pins=pins, standing=standing, meter=meter
+            )
 
+        meter = RayMeter(f"shard-{number}")
         return ShardShell(open_shard)
 
 
@@ -119,8 +123,10 @@ class PinnedProfile:
             except BaseException:
                 store.close()
                 raise
-            return ShardServer(shard, plan.pin_socket(profile), plan.shard_sockets(), standing=standing)
+            sockets = plan.pin_socket(profile), plan.shard_sockets()
+            return ShardServer(shard, *sockets, standing=standing, meter=meter)
 
+        meter = RayMeter("pinned")
         return ShardShell(open_shard)
 
 
@@ -208,6 +214,7 @@ class DispatcherActor:
             is_replay=plan.is_replay,
             environ=os.environ,
             data=Path(plan.vault).parent,
+            meter=RayMeter("dispatcher"),
         )
 
 
@@ -229,6 +236,12 @@ def stop(actors: list[Any]) -> None:
     for group in ([actors[-1]], actors[:-1]):
         ready = [actor.stop.remote() for actor in group]
         ray.wait(ready, num_returns=len(ready), timeout=STOP_S)
+
+
+def metrics_urls() -> tuple[str, ...]:
+    """Where each node shows its metrics to Prometheus."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    return tuple(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in alive)
 
 
 def _is_again() -> bool:

@@ -22,8 +22,10 @@ from actors import backup
 from actors.channels import open_adapters
 from actors.channels.adapter import Adapter, Message
 from actors.channels.rendering import Renderer
+from actors.clock import stopwatch
 from actors.conductor import Conductor
 from actors.fence import epoch_of
+from actors.meter import HAND_OVER_SECONDS, Meter, NoMeter
 from actors.placement import pinned, shard_of, socket_of
 from actors.shard_link import ShardLink
 from actors.standing import Standing
@@ -57,6 +59,7 @@ class Dispatcher:
         is_replay: bool,
         environ: Mapping[str, str],
         data: Path | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """`data` is the data directory; without one there is nothing to back up."""
         self._standing, self._environ = standing, environ
@@ -75,6 +78,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._data = data
         self._backing_up = asyncio.Lock()
+        self._meter = meter or NoMeter()
 
     async def serve(self) -> None:
         """Pull, hand over and settle until closed. Raises Fenced when a newer dispatcher has taken over."""
@@ -211,7 +215,7 @@ class Dispatcher:
 
     async def _hand_over(self, message: dict[str, Any]) -> Outcome:
         """One message to its provider; whatever happens has one of the named outcomes."""
-        outcome, detail = "unknown", "no answer in time"
+        outcome, detail, began_s = "unknown", "no answer in time", stopwatch()
         try:
             if message["version"] not in self._renderers and "template_text" not in message["content"]:
                 self._take(self._standing.read())  # a shard that is a moment ahead
@@ -230,6 +234,7 @@ class Dispatcher:
         except Exception as error:  # the outermost loop of this shell: a provider's surprise may have sent
             detail = type(error).__name__
             log.exception("hand_over_failed send_id=%s", message["send"])
+        self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
         return Outcome(message["profile"], message["send"], outcome, detail)
 
     def _render(self, message: dict[str, Any]) -> Message:

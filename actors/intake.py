@@ -9,12 +9,13 @@ what was taken is then a repeat and changes nothing, so each attempt takes more 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
+from actors.clock import stopwatch
 from actors.mailbox import Mailboxes
 from actors.shard import Done, Parked, Shard
 from actors.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
@@ -32,7 +33,7 @@ SHED = "shed"
 
 _encode = msgspec.msgpack.Encoder().encode
 _events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
-_told = msgspec.msgpack.Decoder(tuple[str, AnyInput])
+_told = msgspec.msgpack.Decoder(tuple[str, AnyInput, float])
 
 Finish = Callable[[], None]
 Call = tuple[str, bytes, Reply]
@@ -101,13 +102,15 @@ class EventMail:
 
 
 class ToldMail:
-    """An input with an answer of its own."""
+    """An input with an answer of its own; `came_s` is when it arrived, by the stopwatch. Its caller waits `patience_s`,
+    or, where that is 0, as long as it takes."""
 
-    __slots__ = ("profile", "reply", "told")
+    __slots__ = ("came_s", "patience_s", "profile", "reply", "told")
     is_event = False
 
-    def __init__(self, profile: str, told: AnyInput, reply: Reply) -> None:
-        self.profile, self.told, self.reply = profile, told, reply
+    def __init__(self, profile: str, told: AnyInput, reply: Reply, patience_s: float = 0.0) -> None:
+        self.profile, self.told, self.reply, self.patience_s = profile, told, reply, patience_s
+        self.came_s = stopwatch()
 
     def done(self, done: Done) -> Finish:
         """The turn's answer."""
@@ -118,6 +121,15 @@ class ToldMail:
     def failed(self, error: Exception) -> Finish:
         """The error itself."""
         return partial(self.reply.fail, error)
+
+
+def in_time(group: list[Mail]) -> Iterator[Mail]:
+    """Those of a group whose callers still wait when it is their turn."""
+    for mail in group:
+        if isinstance(mail, ToldMail) and 0 < mail.patience_s < stopwatch() - mail.came_s:
+            mail.reply.fail(Overloaded(OVERLOADED_RETRY_MS))
+        else:
+            yield mail
 
 
 class Intake:
@@ -133,15 +145,18 @@ class Intake:
     def __bool__(self) -> bool:
         return bool(self._calls) or len(self._mail) > 0
 
+    def __len__(self) -> int:
+        return len(self._calls) + len(self._mail)
+
     def receive(self, op: str, payload: bytes, reply: Reply) -> None:
         """Take a request in; raises Overloaded where it is shed."""
         if op == "ingest":
             self._receive_events(_events.decode(payload), reply)
         elif op == "tell":
-            profile, told = _told.decode(payload)
+            profile, told, patience_s = _told.decode(payload)
             if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
                 raise Overloaded(OVERLOADED_RETRY_MS)
-            self._mail.put(profile, ToldMail(profile, told, reply))
+            self._mail.put(profile, ToldMail(profile, told, reply, patience_s))
         else:
             if op == "read" and self._reads >= READS_MAX:
                 raise Overloaded(OVERLOADED_RETRY_MS)

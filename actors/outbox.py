@@ -70,6 +70,10 @@ class Outbox:
         else:
             self._handed.pop((profile, send), None)
 
+    def has_handed(self, profile: str) -> bool:
+        """Whether a dispatcher has a send of this profile in its hands."""
+        return any(owner == profile for owner, _ in self._handed)
+
     def ready(self, now_ms: int, most: int | None = None, pull: str = "") -> list[Waiting]:
         """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much.
 

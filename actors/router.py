@@ -71,9 +71,13 @@ class Router:
             waiting.sort(key=lambda item: item[0])
         raise Overloaded(OVERLOADED_RETRY_MS)
 
-    async def tell(self, profile: str, told: AnyInput) -> Any:
-        """One input that has an answer of its own (a decision, a consent change, an exposure)."""
-        return await self._follow(profile, "tell", lambda home: (home, told))
+    async def tell(self, profile: str, told: AnyInput, patience_s: float = 0.0) -> Any:
+        """One input that has an answer of its own (a decision, a consent change, an exposure).
+
+        Its caller has gone after `patience_s`; one that waits for its turn longer has none. 0: it waits as long as
+        it takes.
+        """
+        return await self._follow(profile, "tell", lambda home: (home, told, patience_s))
 
     async def read(self, profile: str, what: str, argument: Any = None) -> Any:
         """A reading of one profile; NotFound for a stranger."""

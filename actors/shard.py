@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys, replay, strangers
+from actors import keys, replay, seen, strangers
 from actors.activation import Activation, Record, bytes_in_memory
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
@@ -27,6 +27,7 @@ from actors.residence import Parked as Parked
 from actors.residence import Residence
 from actors.retention import Retention
 from actors.store import Store
+from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
@@ -84,6 +85,7 @@ class Shard:
         self.clock = clock
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0}
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0)
+        self.tally = Tally()
         self.batch = Batch(store, vault or PlainVault())
         self._observer = observer
         self.cache = Activation(cache_bytes)
@@ -162,10 +164,10 @@ class Shard:
             raise Parked(100)
         seen_key = once.key_of(told)
         if seen_key is not None:
-            repeated = self._seen(profile, seen_key, told)
-            if repeated is not None:
+            first = seen.before(self.batch, profile, seen_key, told, self.clock.now_ms())
+            if first is not None:
                 self.counts["repeated"] += isinstance(told, Event)
-                return repeated
+                return Done("repeated", first.value)
         now_ms = self.clock.now_ms()
         if self.catalog.budgets and (tokens := self.purse.tokens()):
             told = msgspec.structs.replace(told, tokens=tokens)
@@ -179,12 +181,13 @@ class Shard:
         except Exception as error:
             self._undo(profile_id)
             self.dead.put(profile_id, told, f"{type(error).__name__}: {error}", now_ms)
-            self._remember_seen(profile_id, seen_key, now_ms, _FAILED)
+            seen.remember(self.batch, profile_id, seen_key, now_ms, _FAILED)
             return Done("failed")
         self._group.setdefault(profile_id, []).append((told, now_ms))
         self._journal(profile_id, told, now_ms)
         value = self._act(profile, asked)
-        self._remember_seen(profile_id, seen_key, now_ms, value if isinstance(told, Decide) else None)
+        seen.remember(self.batch, profile_id, seen_key, now_ms, value if isinstance(told, Decide) else None)
+        self.tally.turn(told, now_ms)
         self.counts["accepted"] += isinstance(told, Event)
         if record is None:
             self._first_turn(profile, seen_key)
@@ -320,22 +323,6 @@ class Shard:
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             history.tally_anew(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
         return record
-
-    def _seen(self, profile: Profile, seen_key: bytes, told: AnyInput) -> Done | None:
-        raw = self.batch.get("seen", keys.profile_key(profile.id) + seen_key)
-        if raw is None:
-            return None
-        plain = codec.unseal(raw, "seen")
-        now_ms = max(self.clock.now_ms(), profile.clock_ms)
-        if not once.is_remembered(told, int.from_bytes(plain[:8]), now_ms):
-            return None
-        return Done("repeated", msgspec.msgpack.decode(plain[8:]) if len(plain) > 8 else None)
-
-    def _remember_seen(self, profile_id: str, key: bytes | None, now_ms: int, value: dict[str, Any] | None) -> None:
-        if key is not None:
-            packed = b"" if value is None else msgspec.msgpack.encode(value)
-            record, owner = codec.seal(now_ms.to_bytes(8) + packed), profile_id if packed else ""
-            self.batch.put("seen", keys.profile_key(profile_id) + key, record, owner)
 
     def _first_turn(self, profile: Profile, seen_key: bytes | None) -> None:
         """A new profile counts; a stranger for whom nothing was reserved leaves no profile, only a receipt for a

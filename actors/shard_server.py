@@ -15,10 +15,13 @@ import msgspec
 
 from actors import dead_letters, keys, succession
 from actors.barrier import Barrier
+from actors.clock import stopwatch
 from actors.courier import Courier
 from actors.fence import Fence
-from actors.intake import Finish, Intake, Mail
+from actors.gauges import Gauges
+from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
+from actors.meter import Meter, NoMeter
 from actors.passing import Passing
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
@@ -46,7 +49,8 @@ _rest = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, int]]])
 
 
 class ShardServer:
-    """Serves one shard until it is closed. All of it runs on one event loop; only the sync of a commit leaves it."""
+    """Serves one shard until it is closed. All of it runs on one event loop; only the sync of a commit leaves it.
+    Without `standing`, the shard keeps the catalog that it has."""
 
     def __init__(
         self,
@@ -57,10 +61,9 @@ class ShardServer:
         windows: Windows | None = None,
         pins: Pins | None = None,
         standing: Standing | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        """Without `standing`, the shard keeps the catalog that it has."""
-        self.shard = shard
-        self.path = path
+        self.shard, self.path = shard, path
         self._windows = windows
         self._fence = Fence(shard)
         self._barrier = Barrier(shard)
@@ -70,6 +73,7 @@ class ShardServer:
         self._passing = Passing(shard, peers)
         self._leases = Leases(shard, peers[0], self._wake)
         self._removals = Removals(shard, peers, self._wake, pins, self._barrier)
+        self._gauges = Gauges(meter or NoMeter(), shard, lambda: len(self._intake))
         self._work = asyncio.Event()
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
@@ -146,20 +150,24 @@ class ShardServer:
         for op, payload, reply in self._intake.calls():
             is_durable |= op not in _SYNCED_LATER
             self._handle(op, payload, reply, finishes)
-        for waiting in mail:
+        for waiting in in_time(mail):
             self._turn(waiting, finishes)
         if self._windows is None:
             for _ in range(_TIMERS_IN_A_GROUP):
-                if not self.shard.fire_timers(self.shard.clock.now_ms()):
+                now_ms, due_ms = self.shard.clock.now_ms(), self.shard.timers.next_ms()
+                if due_ms is None or not self.shard.fire_timers(now_ms):
                     break
+                self._gauges.fired(now_ms - due_ms)
             self._answer_pulls(finishes)
             self._removals.work(finishes)
             self._unpark(finishes)
             if not self._intake:
                 self.shard.retention.work()
+        turned_s = stopwatch()
         self.shard.commit(sync=False)
         if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
             await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
+        self._gauges.committed(turned_s, is_durable)
         self._release_absorbed()
         for finish in finishes:
             finish()
@@ -238,9 +246,10 @@ class ShardServer:
     # -- turns that somebody waits for
 
     def _turn(self, mail: Mail, finishes: list[Finish]) -> None:
-        profile = mail.profile
+        profile, began_s = mail.profile, stopwatch()
         try:
             finish = mail.done(self.shard.tell(profile, mail.told))
+            self._gauges.turned(mail, began_s)
         except Parked as error:
             if self._windows is None:
                 self._parked[profile].append(mail)

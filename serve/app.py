@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import FastAPI
 
+from actors.clock import stopwatch
 from actors.host import settle_garbage
+from actors.meter import DECIDE_SECONDS, HTTP_SECONDS, Meter, NoMeter
 from engine.errors import Overloaded
 from engine.shedding import events_kept
 from serve import api
@@ -67,11 +70,12 @@ log = logging.getLogger(__name__)
 class App:
     """An ASGI callable that can be sent to a replica: it opens its gateway when the replica starts."""
 
-    def __init__(self, config: GatewayConfig) -> None:
-        self._config = config
+    def __init__(self, config: GatewayConfig, make_meter: Callable[[], Meter] = NoMeter) -> None:
+        self._config, self._make_meter = config, make_meter
         self._opened: tuple[Gateway, FastAPI] | None = None
         self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
+        self._names: set[str] = set()  # the beginnings of paths that there are
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the lifespan of the replica."""
@@ -83,8 +87,12 @@ class App:
     def open(self) -> tuple[Gateway, FastAPI]:
         """The gateway of this replica, and the routes that are not hot."""
         if self._opened is None:
-            gateway = Gateway(self._config)
-            self._opened = gateway, api.build(gateway)
+            gateway = Gateway(self._config, self._make_meter())
+            gateway.in_flight = lambda: self._admission.requests
+            others = api.build(gateway)
+            paths = (*(path for _, path in HOT), *(getattr(route, "path", "") for route in others.routes))
+            self._names = {_name(path.partition("/{")[0]) for path in paths}
+            self._opened = gateway, others
             self._following = asyncio.get_running_loop().create_task(gateway.follow())
             settle_garbage(_YOUNG)
         return self._opened
@@ -102,7 +110,7 @@ class App:
                 return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = _request_id(scope)
+        began_s, request_id = stopwatch(), _request_id(scope)
         extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
         is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
         if is_flag or scope["path"] in _FROM_PAGES:
@@ -122,36 +130,55 @@ class App:
                 with self._admission.enter(self._line(scope), declared_size(scope["headers"])) as place:
                     request = await read_request(scope, receive, place.grow)
                     if route is None:
-                        await others(_for_others(scope), replay(request), with_headers(send, extra))
+                        told = partial(self._measure, gateway, scope["path"], began_s)
+                        await others(_for_others(scope), replay(request), with_headers(send, extra, told))
                         return
                     response = await route(gateway, self._looked_into(gateway, request))
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
             status, headers, body = problem(error)
             if status == 500:
-                # the rest of a path may name a person
-                path = "/".join(scope["path"].split("/")[:3])
-                log.exception("request_failed request_id=%s path=%s", request_id.decode("latin-1"), path)
+                log.exception(
+                    "request_failed request_id=%s path=%s", request_id.decode("latin-1"), _name(scope["path"])
+                )
             response = Response(status, body, tuple(headers))
             if isinstance(error, Overloaded) and scope["path"] in _BATCHES:
                 await self._admission.hold_refused()
         await respond(send, response, extra)
+        self._measure(gateway, scope["path"], began_s, response.status)
+
+    def _measure(self, gateway: Gateway, path: str, began_s: float, status: int) -> None:
+        took_s, name = stopwatch() - began_s, _name(path)
+        if name not in self._names:
+            name = "/u" if name.startswith("/u/") else "other"
+        gateway.meter.observe(HTTP_SECONDS, took_s, name, str(status))
+        if path == "/v1/decide" and status == 200:
+            gateway.meter.observe(DECIDE_SECONDS, took_s, "total")
 
     def _line(self, scope: Scope) -> Line:
         """Up to where a request like this may fill the house."""
-        if scope["path"] in _BATCHES:
-            return LOOKED_INTO
-        is_question = scope["path"] == "/v1/decide" or scope["path"].startswith(ofrep.FLAGS)
-        return SHEDDABLE if is_question else NEVER_SHED
+        return LOOKED_INTO if scope["path"] in _BATCHES or _is_question(scope["path"]) else NEVER_SHED
 
     def _looked_into(self, gateway: Gateway, request: Request) -> Request:
-        """Over the line of what may be shed, batches go on for what they hold besides; Overloaded where that is
-        nothing."""
-        if request.path in _BATCHES and self._admission.is_over(SHEDDABLE):
-            kept = events_kept(gateway.catalog)
-            if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
-                raise Overloaded
-            request.is_looked_into = True
+        """Over the line of what may be shed, batches go on for what they hold besides (Overloaded where that is
+        nothing), and questions for the default of their placement."""
+        if self._admission.is_over(SHEDDABLE):
+            if request.path in _BATCHES:
+                kept = events_kept(gateway.catalog)
+                if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
+                    raise Overloaded
+                request.is_looked_into = True
+            elif _is_question(request.path):
+                request.is_looked_into = True
         return request
+
+
+def _name(path: str) -> str:
+    """What a path is called in metrics: its first two words, for the rest may name a person."""
+    return "/".join(path.split("/")[:3])
+
+
+def _is_question(path: str) -> bool:
+    return path == "/v1/decide" or path.startswith(ofrep.FLAGS)
 
 
 def _request_id(scope: Scope) -> bytes:

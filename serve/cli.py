@@ -11,6 +11,7 @@ from engine.errors import CatalogError, SegueError
 from serve.commands import keys
 from serve.commands.backup import backup
 from serve.commands.bench import bench
+from serve.commands.dashboard import dashboard
 from serve.commands.dead_letters import dead_letters
 from serve.commands.demo import demo
 from serve.commands.pin import pin, unpin
@@ -47,6 +48,7 @@ for command in (
     restore,
     reshard,
     train,
+    dashboard,
     bench,
 ):
     app.command(command.__name__)(command)

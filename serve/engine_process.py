@@ -192,6 +192,7 @@ class EngineProcess:
         from ray import serve as ray_serve
         from ray.serve.config import HTTPOptions
 
+        from actors import cluster
         from serve.ingress import application
 
         config = GatewayConfig(
@@ -202,10 +203,17 @@ class EngineProcess:
             is_replay=plan.is_replay,
             origins=self.settings.origins,
             version=version("segue"),
+            metrics=cluster.metrics_urls(),
+            deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
         )
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
-        ray_serve.run(application(config), name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
+        ray_serve.run(
+            application(config, self.settings.replicas),
+            name="segue",
+            route_prefix="/",
+            logging_config={"log_level": "ERROR"},
+        )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_S

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import msgspec
 from fastapi import Depends, Request
 
 from actors.clock import WallClock
+from actors.meter import EVENTS, HTTP_IN_FLIGHT, Meter
 from actors.router import Router
 from actors.standing import LOOK_S, Standing
 from actors.wire import FrameClient
@@ -27,6 +30,8 @@ from serve.rates import Rates
 from serve.segment_format import time_ms, write_key_of
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
+_METRICS_S = 5.0
+_OURS = re.compile(r"(# (HELP|TYPE) )?ray_segue_")
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +49,19 @@ class GatewayConfig:
     is_replay: bool
     origins: tuple[str, ...]
     version: str
+    metrics: tuple[str, ...] = ()  # where the nodes of Ray show what was measured
+    deadline_s: float = 0.0  # of a decision, past which its placement's default is the answer; 0: none
 
 
 class Gateway:
     """The door's own knowledge. Rules live in the engine."""
 
-    def __init__(self, config: GatewayConfig) -> None:
-        self.config = config
+    def __init__(self, config: GatewayConfig, meter: Meter) -> None:
+        self.config, self.meter = config, meter
         self.catalog = config.standing.read()
         self.router = Router(config.shards)
         self.keys = KeyRing.read(Path(config.keys))
+        self.in_flight: Callable[[], int] = lambda: 0
         self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0)  # of this replica
         self._wall = WallClock()
         self._rates = Rates(self._wall)
@@ -65,7 +73,16 @@ class Gateway:
         def adopt(catalog: Catalog) -> None:
             self.catalog = catalog
 
-        await asyncio.gather(self.config.standing.follow(self.catalog.version, adopt), self._follow_keys())
+        standing = self.config.standing
+        await asyncio.gather(standing.follow(self.catalog.version, adopt), self._follow_keys(), self._count())
+
+    async def _count(self) -> None:
+        """Tell what this door refused or set aside; the shards tell what they took."""
+        while True:
+            for status, count in self.counts.items():
+                self.meter.total(EVENTS, count, status)
+            self.meter.set(HTTP_IN_FLIGHT, self.in_flight())
+            await asyncio.sleep(LOOK_S)
 
     async def _follow_keys(self) -> None:
         path, mark = Path(self.config.keys), None
@@ -134,6 +151,16 @@ class Gateway:
         answer = await self._dispatcher.call("backup", msgspec.msgpack.encode((directory, keys)))
         made: dict[str, Any] = msgspec.msgpack.decode(answer)
         return made
+
+    async def metrics(self) -> str:
+        """What all parts of the engine have measured, as Prometheus reads it; NotReady where Ray does not tell."""
+        async with httpx.AsyncClient(trust_env=False, timeout=_METRICS_S) as client:
+            try:
+                told = await asyncio.gather(*(client.get(url) for url in self.config.metrics))
+            except httpx.HTTPError:
+                raise NotReady("Ray's metrics cannot be read") from None
+        lines = (line for answer in told for line in answer.text.splitlines(keepends=True))
+        return "".join(line for line in lines if _OURS.match(line))
 
     def identifiers(self, named: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         """Canonical (namespace, value) pairs; InvalidInput names the one that cannot be used."""

@@ -28,7 +28,7 @@ class Request:
     path: str
     headers: list[Header]
     body: bytes
-    is_looked_into: bool = False  # the house is full for what may be shed; this is here for what it may hold besides
+    is_looked_into: bool = False  # the house is full for what may be shed; this is here for what can be done even so
 
     def header(self, name: bytes) -> bytes:
         """The first header of that lower-case name, empty where there is none."""
@@ -102,11 +102,12 @@ async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()
     await send({"type": "http.response.body", "body": response.body})
 
 
-def with_headers(send: Send, extra: tuple[Header, ...]) -> Send:
-    """A `send` that adds headers to the answer of another application."""
+def with_headers(send: Send, extra: tuple[Header, ...], told: Callable[[int], None]) -> Send:
+    """A `send` that adds headers to the answer of another application, and tells its status."""
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
+            told(message["status"])
             message = {**message, "headers": [*message["headers"], *extra]}
         await send(message)
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ray import serve as ray_serve
 
+from actors.ray_meter import RayMeter
 from serve.app import App
 from serve.gateway import GatewayConfig
 
-REPLICAS = 1
 _ONGOING_MAX = 4_096  # all that HAProxy lets in: none waits in Serve, our own door (`serve/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 
-def application(config: GatewayConfig) -> Any:
+def application(config: GatewayConfig, replicas: int) -> Any:
     """What `serve.run` takes."""
 
     @ray_serve.deployment(
         name="ingress",
-        num_replicas=REPLICAS,
+        num_replicas=replicas,
         max_ongoing_requests=_ONGOING_MAX,
         ray_actor_options={"num_cpus": 0},
         health_check_period_s=_LOOK_S,
         graceful_shutdown_timeout_s=5,
         graceful_shutdown_wait_loop_s=0.5,
     )
-    @ray_serve.ingress(App(config))
+    @ray_serve.ingress(App(config, partial(RayMeter, "ingress")))
     class Ingress:
         """Nothing of its own: the application answers."""
 

@@ -16,6 +16,7 @@ ClockKind = Literal["wall", "replay"]
 CONFIG = Path(__file__).resolve().parent.parent / "configs"
 DATA = Path("segue-data")
 SHARDS_MAX = 256
+DEADLINE_MS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settings:
     host: str
     public_url: str  # what links in messages begin with
     origins: tuple[str, ...]  # web pages that may call; `*` for all
+    replicas: int  # of the ingress
+    deadline_s: float  # of a decision on the wall clock; 0: none
     write_key: str | None
     server_key: str | None
     id_key: str | None
@@ -71,8 +74,17 @@ def read(
         host=host,
         public_url=environment.get("SEGUE_PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
         origins=tuple(environment.get("SEGUE_ORIGINS", "*").split(",")),
+        replicas=_number(environment, "SEGUE_INGRESS_REPLICAS", 1, range(1, 65)),
+        deadline_s=_number(environment, "SEGUE_DECIDE_DEADLINE_MS", DEADLINE_MS, range(60_001)) / 1000,
         write_key=environment.get("SEGUE_WRITE_KEY"),
         server_key=environment.get("SEGUE_SERVER_KEY"),
         id_key=environment.get("SEGUE_ID_KEY"),
         engine_key=environment.get("SEGUE_ENGINE_KEY"),
     )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, allowed: range) -> int:
+    given = environment.get(name, str(default))
+    if not (given.isascii() and given.isdigit() and int(given) in allowed):
+        raise UsageError(f"must be a whole number from {allowed[0]} to {allowed[-1]}", name)
+    return int(given)

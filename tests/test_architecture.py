@@ -112,6 +112,7 @@ def test_only_the_store_knows_rocksdb():
 def test_only_the_cluster_and_the_edge_know_ray():
     edge = {
         "actors/cluster.py",
+        "actors/ray_meter.py",
         "serve/ingress.py",
         "serve/engine_process.py",
         "loadtest/baseline.py",
@@ -147,7 +148,7 @@ def clock_readings(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
 def test_only_one_module_reads_the_clock(module: str):
-    allowed = {"actors/clock.py": WALL_CLOCKS, "serve/commands": STOP_WATCHES}
+    allowed = {"actors/clock.py": CLOCKS, "serve/commands": STOP_WATCHES}
     allowed |= {"serve/engine_process.py": STOP_WATCHES, "serve/replayer.py": STOP_WATCHES}
     room = "serve/commands" if module.startswith("serve/commands/") else module
     assert clock_readings(module) <= allowed.get(room, set())

@@ -13,6 +13,7 @@ from engine.errors import Forbidden, InvalidInput
 from engine.identity import claims
 from engine.inputs import Decide, Exposure
 from engine.vocabulary import ExposureEvent
+from serve import deciding
 from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
@@ -48,16 +49,19 @@ _exposure = msgspec.json.Decoder(ExposureBody)
 
 
 async def decide(gateway: Gateway, request: Request) -> Response:
-    """Choose what to show now; 200 with an empty list where silence is better."""
+    """Choose what to show now; 200 with an empty list, and what the placement shows by default, where silence is
+    better or no decision came in time."""
     principal = gateway.principal(request.headers)
     body: DecideBody = read_json(_decide, request.body)
     asked = _asked(gateway, principal, body)
     home = claims.home(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "userId")
-    answer = await gateway.router.tell(home, asked)
+    answer = await deciding.decide(gateway, home, asked, is_full=request.is_looked_into)
     for shown in answer["actions"]:
         shown["expiresAt"] = reading.iso(shown["expiresAt"])
+    if not answer["actions"]:
+        answer["default"] = gateway.catalog.placements[asked.placement].default
     return ok(answer)
 
 

@@ -1,7 +1,8 @@
 """OpenFeature's remote evaluation (OFREP): a placement read as a flag, its value what is to be shown there.
 
 The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id; the rest of the context
-is what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`. A flag that is read takes
+is what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`; where no decision comes in
+time, it is what the placement shows by default, variant `default`, the same reason. A flag that is read takes
 its place under the caps as any decision does; what becomes of it is told with the `trackingToken` in its metadata.
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
 from engine.identity import claims
 from engine.inputs import Decide
+from serve import deciding
 from serve.gateway import Gateway
 from serve.http import Request, Response
 from serve.problems import problem
@@ -43,20 +45,20 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
     try:
         gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
-        return await (_one(gateway, body.context, key) if key else _all(gateway, body.context, request))
+        return await (_one(gateway, body.context, request, key) if key else _all(gateway, body.context, request))
     except SegueError as error:
         return _refusal(error, key)
 
 
-async def _one(gateway: Gateway, context: dict[str, Any], key: str) -> Response:
+async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> Response:
     if key not in gateway.catalog.placements:
         raise NotFound(f"there is no placement {key}", "key")
-    return Response(200, msgspec.json.encode(await _flag(gateway, context, key)))
+    return Response(200, msgspec.json.encode(await _flag(gateway, context, request, key)))
 
 
 async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> Response:
     """The tag stands for what is shown, not for the tokens: an unchanged page keeps those that it has."""
-    flags = await asyncio.gather(*(_flag(gateway, context, key) for key in gateway.catalog.placements))
+    flags = await asyncio.gather(*(_flag(gateway, context, request, key) for key in gateway.catalog.placements))
     shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
     tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
     headers = (_JSON, (b"etag", tag))
@@ -65,13 +67,17 @@ async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> R
     return Response(200, msgspec.json.encode({"flags": flags}), headers)
 
 
-async def _flag(gateway: Gateway, context: dict[str, Any], key: str) -> dict[str, Any]:
+async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> dict[str, Any]:
     asked = _asked(gateway, context, key)
     home = claims.home(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "targetingKey")
-    answer = await gateway.router.tell(home, asked)
+    answer = await deciding.decide(gateway, home, asked, is_full=request.is_looked_into)
     metadata = {"decisionId": answer["decisionId"], "catalogVersion": answer["catalogVersion"]}
+    if answer.get("degraded"):
+        default = gateway.catalog.placements[key].default
+        metadata["degraded"] = True
+        return {"key": key, "value": default, "variant": "default", "reason": "DEFAULT", "metadata": metadata}
     if not answer["actions"]:
         return {"key": key, "value": {}, "variant": "none", "reason": "DEFAULT", "metadata": metadata}
     (shown,) = answer["actions"]

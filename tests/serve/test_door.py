@@ -64,7 +64,7 @@ def test_a_crowded_replica_turns_away_only_what_may_be_shed(tmp_path: Path, monk
                 ("/v1/batch", {"batch": [track("Product Viewed")]}),
                 ("/v1/batch", {"batch": [track('Order "Completed"')]}),  # only parsing can tell
                 ("/v1/import", {"batch": [track("Product Viewed")]}),
-                ("/v1/decide", decide),
+                ("/v1/decide", decide),  # of an engine without a deadline
             ):
                 answer = await client.post(path, json=body)
                 assert (answer.status_code, answer.headers["retry-after"]) == (429, "1"), path
