@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from actors import backup
+from actors import backup, logs
 from actors.channels import open_adapters
 from actors.channels.adapter import Adapter, Message
 from actors.channels.rendering import Renderer
@@ -233,7 +233,7 @@ class Dispatcher:
             pass
         except Exception as error:  # the outermost loop of this shell: a provider's surprise may have sent
             detail = type(error).__name__
-            log.exception("hand_over_failed send_id=%s", message["send"])
+            logs.fault(log, "hand_over_failed", error, send_id=message["send"])
         self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
         return Outcome(message["profile"], message["send"], outcome, detail)
 

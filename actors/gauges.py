@@ -24,8 +24,7 @@ class Gauges:
 
     def __init__(self, meter: Meter, shard: Shard, depth: Callable[[], int]) -> None:
         self._meter, self._shard, self._depth = meter, shard, depth
-        self._decided = False
-        self._waited_s = 0.0
+        self._waited_s = self._turned_s = -1.0  # of the slowest decision in the group
         self._turns = 0
         self._late_ms = -1
         self._opted_out: dict[str, float] = {}
@@ -40,9 +39,8 @@ class Gauges:
         if not isinstance(mail, ToldMail):
             return
         if isinstance(mail.told, Decide):
-            self._decided = True
             self._waited_s = max(self._waited_s, began_s - mail.came_s)
-            self._meter.observe(m.DECIDE_SECONDS, stopwatch() - began_s, "turn")
+            self._turned_s = max(self._turned_s, stopwatch() - began_s)
         elif isinstance(mail.told, ConsentChange) and not mail.told.granted:
             self._opted_out.setdefault(mail.profile, mail.came_s)
 
@@ -56,13 +54,12 @@ class Gauges:
         now_s = stopwatch()
         if self._turns and is_synced:
             self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
-            self._meter.observe(m.GROUP_TURNS, self._turns)
-        if self._decided:
+        if self._turned_s >= 0:
             self._meter.observe(m.DECIDE_SECONDS, self._waited_s, "queue")
-            self._meter.observe(m.DECIDE_SECONDS, now_s - began_s, "commit")
+            self._meter.observe(m.DECIDE_SECONDS, self._turned_s, "turn")
         if self._late_ms >= 0:
             self._meter.observe(m.TIMER_LATENESS_SECONDS, self._late_ms / 1000)
-        self._decided, self._waited_s, self._turns, self._late_ms = False, 0.0, 0, -1
+        self._waited_s, self._turned_s, self._turns, self._late_ms = -1.0, -1.0, 0, -1
         if self._opted_out:
             for profile, came_s in self._opted_out.items():
                 self._silencing.setdefault(profile, came_s)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import uvloop
 
-from actors import pids
+from actors import logs, pids
 from engine.errors import SegueError
 
 START_S = 60.0
@@ -67,8 +67,8 @@ class Host:
         try:
             pids.end(socket)
             start()
-        except BaseException:
-            log.exception("restart_failed socket=%s", socket)
+        except BaseException as error:
+            logs.fault(log, "restart_failed", error, socket=socket)
             time.sleep(_AGAIN_S)
             os._exit(1)
 
@@ -101,7 +101,7 @@ class Host:
                 self._fault = error
                 self._started.set()
                 return
-            log.exception("shell_died")
+            logs.fault(log, "shell_died", error)
             os._exit(1)
         self._stopped.set()
         if not self._closing:

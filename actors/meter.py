@@ -11,7 +11,6 @@ from typing import Literal, Protocol
 
 _FAST_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
-_SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,13 @@ DEGRADED = _counter("decisions_degraded", "Decisions answered with the placement
 DECIDE_SECONDS = _histogram(
     "decide_seconds",
     _FAST_S,
-    "A decision by phase: `queue` until its turn and `commit` until it is durable, the slowest of each group; `turn`; "
-    "`total` at the ingress",
+    "A decision in its shard, the slowest of each group, by phase: `queue` until its turn, `turn`; then a commit",
     "phase",
 )
 TURNS = _counter("turns", "Turns, by the kind of input", "kind")
 EVENTS = _counter("events", "Events taken, by what became of them", "status")
 QUEUE_DEPTH = _gauge("queue_depth", "Inputs and calls that wait for their turn in a shard")
-COMMIT_SECONDS = _histogram("commit_seconds", _FAST_S, "One commit with its sync")
-GROUP_TURNS = _histogram("group_turns", _SIZES, "Turns that share one commit")
+COMMIT_SECONDS = _histogram("commit_seconds", _FAST_S, "One commit with its sync, which a group of turns shares")
 TIMER_LATENESS_SECONDS = _histogram("timer_lateness_seconds", _SLOW_S, "How late timers fire, the latest of each group")
 TIMERS_PENDING = _gauge("timers_pending", "Timers that wait for their time")
 SENDS = _counter("sends", "Sends settled, by outcome", "outcome")
@@ -62,7 +59,7 @@ HAND_OVER_SECONDS = _histogram(
     "hand_over_seconds", _SLOW_S, "A message's hand-over to its provider", "channel", "outcome"
 )
 REFUSALS = _counter(
-    "refusals", "Decisions and sends in which a reason (`cap.…`, `consent.…`) held something back", "reason"
+    "refusals", "Decisions and sends in which a reason (`cap.weekly`, say) held something back", "reason"
 )
 OPT_OUT_SECONDS = _histogram(
     "opt_out_seconds", _SLOW_S, "From an opt-out's arrival until nothing that it forbids can leave any more"

@@ -51,5 +51,6 @@ class RayMeter:
         key = (metric.name, *values)
         found = self._tags.get(key)
         if found is None:
-            found = self._tags[key] = {"part": self._part, **dict(zip(metric.tags, values, strict=True))}
+            plain = (value.encode("ascii", "backslashreplace").decode() for value in values)  # Ray takes no other
+            found = self._tags[key] = {"part": self._part, **dict(zip(metric.tags, plain, strict=True))}
         return found

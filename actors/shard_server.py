@@ -166,7 +166,7 @@ class ShardServer:
         turned_s = stopwatch()
         self.shard.commit(sync=False)
         if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
-            await asyncio.get_running_loop().run_in_executor(None, self.shard.sync)
+            self.shard.sync()
         self._gauges.committed(turned_s, is_durable)
         self._release_absorbed()
         for finish in finishes:

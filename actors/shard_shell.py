@@ -13,6 +13,7 @@ import gc
 import logging
 from collections.abc import Callable
 
+from actors import logs
 from actors.shard_server import ShardServer
 from actors.wire import FrameServer, Reply
 from engine.errors import NotReady
@@ -43,7 +44,7 @@ class ShardShell:
         try:
             await self._server.serve()
         except NotReady as error:
-            log.error("commit_failed shard=%s reason=%s", self._path, error)
+            logs.tell(log, logging.ERROR, "commit_failed", shard=self._path, reason=str(error))
             return str(error)
         return ""
 
@@ -66,7 +67,7 @@ class ShardShell:
         while not self._closing.is_set():
             try:
                 self._server = await asyncio.get_running_loop().run_in_executor(None, self._make)
-                log.warning("shard_opened_again shard=%s", self._path)
+                logs.tell(log, logging.WARNING, "shard_opened_again", shard=self._path)
                 break
             except NotReady as error:
                 fault = str(error)

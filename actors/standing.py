@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from actors import logs
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import NotReady
@@ -57,8 +58,8 @@ class Standing:
                     if catalog.version != version:
                         adopt(catalog)
                     mark, version = now, catalog.version
-            except Exception:  # the outermost loop of this shell: what stands goes on standing
-                log.exception("catalog_not_read path=%s", self._path)
+            except Exception as error:  # the outermost loop of this shell: what stands goes on standing
+                logs.fault(log, "catalog_not_read", error, path=str(self._path))
             await asyncio.sleep(LOOK_S)
 
     def _mark(self) -> tuple[int, int]:

@@ -29,6 +29,7 @@ from rocksdict import (
     WriteOptions,
 )
 
+from actors import logs
 from actors.damage import InUse, damage, newest_log, opening_error
 from actors.keys import FAMILIES
 from actors.synced_mark import SyncedMark
@@ -172,7 +173,7 @@ class RocksStore:
             try:
                 database.close()
             except Exception as error:
-                log.warning("store_closed_unflushed path=%s reason=%s", self.path, error)
+                logs.tell(log, logging.WARNING, "store_closed_unflushed", path=str(self.path), reason=str(error))
 
 
 def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from actors import pids
+from actors import logs, pids
 from actors.wire import FrameClient
 from engine.errors import SegueError
 
@@ -59,7 +59,7 @@ class Watchdog:
                 silent_s += self._hung_s
                 is_busy = _processor_s(socket) - used_s > _BUSY_SHARE * self._hung_s
                 if (not is_busy or silent_s >= self._busy_s) and pids.end(socket):
-                    log.error("hung_process_killed socket=%s silent_s=%d", socket, silent_s)
+                    logs.tell(log, logging.ERROR, "hung_process_killed", socket=socket, silent_s=round(silent_s))
             except SegueError:
                 silent_s = 0.0  # nobody listens: it has died, and Ray starts it again
             await asyncio.sleep(_PAUSE_S)

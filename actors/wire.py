@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors import logs
 from engine.errors import NotReady, Overloaded, SegueError, TooLarge, UsageError
 
 VERSION: Final = 1
@@ -154,7 +155,7 @@ class Reply:
     def fail(self, error: BaseException) -> None:
         """Answer with an error. What is not a `SegueError` is ours to look into, and tells the caller nothing."""
         if not isinstance(error, SegueError):
-            log.error("request_failed", exc_info=error)
+            logs.fault(log, "request_failed", error)
             error = SegueError("internal error")
         self._answer(_failed(self._id, error))
 
@@ -184,7 +185,7 @@ class _ServerConnection(_Connection):
         self._server.accept(self, *_decode_request(body))
 
     def broken(self, reason: str) -> None:
-        log.warning("connection_refused reason=%s", reason)
+        logs.tell(log, logging.WARNING, "connection_refused", reason=reason)
         self.put(_failed(_NO_REQUEST, NotReady(f"the connection was refused: {reason}")))
         self.close()
 
@@ -271,15 +272,12 @@ class _ClientConnection(_Connection):
         if ok != isinstance(payload, bytes):
             raise msgspec.DecodeError("an answer that is neither a success nor a failure")
         future = self.pending.get(request_id)
-        if future is None or future.done():
-            return  # its caller gave up
-        if ok:
-            future.set_result(payload)
-        else:
-            future.set_exception(_error(*payload))
+        if future is None or future.done():  # its caller gave up
+            return
+        future.set_result(payload) if ok else future.set_exception(_error(*payload))
 
     def broken(self, reason: str) -> None:
-        log.warning("connection_given_up reason=%s", reason)
+        logs.tell(log, logging.WARNING, "connection_given_up", reason=reason)
         self._last_words = f"the other end cannot be understood: {reason}"
         self.close()
 

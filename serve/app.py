@@ -15,9 +15,10 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
+from actors import logs
 from actors.clock import stopwatch
 from actors.host import settle_garbage
-from actors.meter import DECIDE_SECONDS, HTTP_SECONDS, Meter, NoMeter
+from actors.meter import HTTP_SECONDS, Meter, NoMeter
 from engine.errors import Overloaded
 from engine.shedding import events_kept
 from serve import api
@@ -137,9 +138,8 @@ class App:
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
             status, headers, body = problem(error)
             if status == 500:
-                log.exception(
-                    "request_failed request_id=%s path=%s", request_id.decode("latin-1"), _name(scope["path"])
-                )
+                about = {"request_id": request_id.decode("latin-1"), "path": _name(scope["path"])}
+                logs.fault(log, "request_failed", error, **about)
             response = Response(status, body, tuple(headers))
             if isinstance(error, Overloaded) and scope["path"] in _BATCHES:
                 await self._admission.hold_refused()
@@ -147,12 +147,10 @@ class App:
         self._measure(gateway, scope["path"], began_s, response.status)
 
     def _measure(self, gateway: Gateway, path: str, began_s: float, status: int) -> None:
-        took_s, name = stopwatch() - began_s, _name(path)
+        name = _name(path)
         if name not in self._names:
             name = "/u" if name.startswith("/u/") else "other"
-        gateway.meter.observe(HTTP_SECONDS, took_s, name, str(status))
-        if path == "/v1/decide" and status == 200:
-            gateway.meter.observe(DECIDE_SECONDS, took_s, "total")
+        gateway.meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
 
     def _line(self, scope: Scope) -> Line:
         """Up to where a request like this may fill the house."""

@@ -32,6 +32,11 @@ def _rate(metric: Metric, by: str, where: str = "") -> str:
     return f"sum by ({by}) (rate({exported(metric)}{{{where}}}{_RATE}))"
 
 
+def _count(metric: Metric, by: str) -> str:
+    """How many observations of a histogram a second."""
+    return _rate(metric, by, 'le="+Inf"')
+
+
 def _quantile(of: float, metric: Metric, by: str = "", where: str = "") -> str:
     return f"histogram_quantile({of}, {_rate(metric, ', '.join(('le', *filter(None, [by]))), where)})"
 
@@ -46,7 +51,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Decisions: p50 and p99 at the door",
             "s",
-            _latency(m.DECIDE_SECONDS, where='phase="total"'),
+            _latency(m.HTTP_SECONDS, where='route="/v1/decide"'),
             "Over 50 ms shops see defaults.",
         ),
         Panel("Defaults instead of decisions", "ops", ((_rate(m.DEGRADED, "cause"), "{{cause}}"),)),
@@ -71,7 +76,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
     ),
     "Decisions": (
-        Panel("Phases of a decision: p50 and p99", "s", _latency(m.DECIDE_SECONDS, "phase")),
+        Panel(
+            "Phases of a decision: p50 and p99",
+            "s",
+            (
+                *_latency(m.DECIDE_SECONDS, "phase"),
+                *((expr, f"commit {name}") for expr, name in _latency(m.COMMIT_SECONDS)),
+            ),
+        ),
         Panel("Held back, by reason", "ops", ((f"topk(12, {_rate(m.REFUSALS, 'reason')})", "{{reason}}"),)),
         Panel("Held back by a cap", "ops", ((_rate(m.REFUSALS, "reason", 'reason=~"cap[.].*"'), "{{reason}}"),)),
     ),
@@ -97,7 +109,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Shards": (
         Panel("Turns", "ops", ((_rate(m.TURNS, "kind"), "{{kind}}"),)),
         Panel("A commit: p50 and p99", "s", _latency(m.COMMIT_SECONDS, "part"), "The disk, mostly."),
-        Panel("Turns that share a commit: p50 and p99", "short", _latency(m.GROUP_TURNS, "part")),
+        Panel(
+            "Turns that share a commit",
+            "short",
+            ((f"{_rate(m.TURNS, 'part')} / {_count(m.COMMIT_SECONDS, 'part')}", "{{part}}"),),
+        ),
         Panel(
             "Profiles",
             "short",

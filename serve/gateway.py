@@ -16,6 +16,7 @@ import httpx
 import msgspec
 from fastapi import Depends, Request
 
+from actors import logs
 from actors.clock import WallClock
 from actors.meter import EVENTS, HTTP_IN_FLIGHT, Meter
 from actors.router import Router
@@ -92,8 +93,8 @@ class Gateway:
                 if (found.st_ino, found.st_mtime_ns) != mark:
                     self.keys = KeyRing.read(path)
                     mark = (found.st_ino, found.st_mtime_ns)
-            except (OSError, UsageError):  # what was read last goes on counting
-                log.exception("keys_not_read")
+            except (OSError, UsageError) as error:  # what was read last goes on counting
+                logs.fault(log, "keys_not_read", error)
             await asyncio.sleep(LOOK_S)
 
     async def put_catalog(self, document: bytes, version: str) -> str:

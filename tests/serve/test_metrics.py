@@ -18,6 +18,10 @@ def test_the_shipped_dashboard_is_the_one_that_the_command_prints():
     assert shipped == dashboard(), "renew it: segue dashboard --out docs/grafana/segue.json"
 
 
+def test_a_metric_says_what_it_is_in_letters_that_ray_takes():
+    assert [metric.name for metric in METRICS if not (metric.name + metric.about).isascii()] == []
+
+
 def test_a_panel_asks_for_nothing_that_is_not_measured_and_everything_measured_is_on_a_panel():
     asked = {name for row in ROWS.values() for panel in row for expr, _ in panel.lines for name in names_in(expr)}
     assert asked == {exported(metric) for metric in METRICS}
@@ -28,10 +32,12 @@ def test_a_panel_groups_by_labels_that_its_metric_has():
     for row in ROWS.values():
         for panel in row:
             for expr, legend in panel.lines:
-                (name,) = names_in(expr)
+                names = names_in(expr)
                 grouped = {word for found in re.findall(r"by \(([^)]*)\)", expr) for word in found.split(", ")}
                 matched = set(re.findall(r"(\w+)(?:=~|!~|!=|=)\"", expr))
-                assert (grouped | matched | set(re.findall(r"\{\{(\w+)\}\}", legend))) <= labels[name], panel.title
+                assert (grouped | matched | set(re.findall(r"\{\{(\w+)\}\}", legend))) <= set.intersection(
+                    *(labels[name] for name in names)
+                )
 
 
 def test_the_runbook_has_every_metric_and_names_graphs_that_exist():

@@ -1,0 +1,23 @@
+"""What a process writes about itself: one event with its facts a line, and never what a message of an error says, for
+that may hold anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import PurePath
+
+_FRAMES = 12
+
+
+def fault(log: logging.Logger, event: str, error: BaseException, **about: object) -> None:
+    """An error that nobody expected: its type and where it came from."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    where = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error(event, extra={"error": type(error).__name__, "where": where, **about}, stacklevel=2)
+
+
+def tell(log: logging.Logger, level: int, event: str, **about: object) -> None:
+    """An event with its facts."""
+    log.log(level, event, extra=about, stacklevel=2)
