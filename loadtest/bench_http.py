@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import secrets
 import shutil
 import statistics
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -19,10 +22,13 @@ from actors.clock import WallClock
 from loadtest import bench_catalog, world
 from loadtest.bench_processes import environment
 from loadtest.run import EngineError
+from loadtest.shop import PRODUCTS
 
 WRK_MISSING = "wrk is not installed (Debian: wrk)"
 BATCH = 100
 CUSTOMERS = 1_000
+KNOWN, KNOWN_FULL = 10_000, 100_000  # beside them
+_VIEWS = 3
 _DAYS = 3
 _DAY_MS = 86_400_000
 _IMPORT_BATCH = 500
@@ -33,13 +39,15 @@ _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 _PERCENTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m) *$", re.MULTILINE)
 _TOTAL = re.compile(r"^\s+(\d+) requests in ", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)$", re.MULTILINE)
+_ANSWERS = re.compile(r"^Answers: (\d+) empty, (\d+) degraded$", re.MULTILINE)
 _REFUSED = re.compile(r"^\s+Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
 _BROKEN = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw. `refused` are answers that were no success, `broken` connections that broke."""
+    """What wrk saw. `refused` are answers that were no success, `broken` connections that broke; of decisions, `empty`
+    showed nothing and `degraded` came too late."""
 
     requests: int
     per_s: float
@@ -47,6 +55,8 @@ class Load:
     p99_ms: float
     refused: int = 0
     broken: int = 0
+    empty: int = 0
+    degraded: int = 0
 
 
 def parse(output: str) -> Load:
@@ -55,7 +65,7 @@ def parse(output: str) -> Load:
     latency = {name: float(value) * _UNITS_MS[unit] for name, value, unit in _PERCENTILE.findall(output)}
     if total is None or rate is None or latency.keys() != {"50", "99"}:
         raise EngineError(f"wrk said something else than expected: {output.strip()[-200:]!r}")
-    refused, broken = _REFUSED.search(output), _BROKEN.search(output)
+    refused, broken, answers = _REFUSED.search(output), _BROKEN.search(output), _ANSWERS.search(output)
     return Load(
         int(total[1]),
         float(rate[1]),
@@ -63,6 +73,7 @@ def parse(output: str) -> Load:
         latency["99"],
         int(refused[1]) if refused else 0,
         sum(map(int, broken.groups())) if broken else 0,
+        *(map(int, answers.groups()) if answers else ()),
     )
 
 
@@ -75,6 +86,8 @@ def mean(loads: Sequence[Load]) -> Load:
         statistics.fmean(load.p99_ms for load in loads),
         sum(load.refused for load in loads),
         sum(load.broken for load in loads),
+        sum(load.empty for load in loads),
+        sum(load.degraded for load in loads),
     )
 
 
@@ -133,19 +146,42 @@ class Wrk:
         return load
 
 
-def populate(url: str, server_key: str, folder: Path) -> int:
-    """Send three days of the shop world, and write what the scripts draw from; returns how many customers are known."""
+def populate(url: str, key: str, folder: Path, *, known: int = KNOWN, path: str = "/v1/import") -> int:
+    """Send three days of the shop world and `known` customers with a short past, and write what the scripts draw from;
+    returns how many customers are known."""
     now_ms = WallClock().now_ms()
     past = list(world.generate(customers=CUSTOMERS, days=_DAYS, start_ms=now_ms - _DAYS * _DAY_MS))
+    shoppers = {event["userId"] for event in past if "userId" in event}
+    users = sorted(shoppers | {f"known-{number}" for number in range(known)})
+    everything = itertools.chain(past, _acquainted(users, shoppers, now_ms))
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
-        client.headers["Authorization"] = f"Bearer {server_key}"
-        for start in range(0, len(past), _IMPORT_BATCH):
-            _sent(client.post("/v1/import", json={"batch": past[start : start + _IMPORT_BATCH]}))
-    users = sorted({event["userId"] for event in past if "userId" in event})
+        client.headers["Authorization"] = f"Bearer {key}"
+        while batch := list(itertools.islice(everything, _IMPORT_BATCH)):
+            _sent(client.post(path, json={"batch": batch}))
     (folder / "users").write_text("\n".join(users) + "\n", "utf-8")
     (folder / "placements").write_text("\n".join(bench_catalog.PLACEMENTS) + "\n", "utf-8")
     (folder / "batches").write_text("".join(f"{body}\n" for body in bodies(past)), "utf-8")
     return len(users)
+
+
+def _acquainted(users: Sequence[str], shoppers: Collection[str], now_ms: int) -> Iterator[dict[str, Any]]:
+    """Traits for all, so that actions are meant for them; a few views for those who are not of the shop world."""
+    rng = Random("bench/known")
+    for user in users:
+        traits = {"country": "DE", "lifetime_value": rng.choice((150, 420, 900)), "tier": "gold", "staff": False}
+        yield {"type": "identify", "userId": user, "messageId": f"i-{user}", "traits": traits | {"score_shoes": 0.2}}
+        for number in range(0 if user in shoppers else _VIEWS):
+            at = datetime.fromtimestamp(now_ms / 1000 - rng.randrange(3_600, 86_400), UTC).isoformat()
+            product = rng.choice(PRODUCTS)
+            seen = {"product_id": product.id, "category": product.category, "price": product.price_minor / 100}
+            yield {
+                "type": "track",
+                "event": "Product Viewed",
+                "userId": user,
+                "messageId": f"v-{user}-{number}",
+                "timestamp": at,
+                "properties": seen,
+            }
 
 
 def bodies(past: Sequence[Mapping[str, Any]]) -> Iterator[str]:

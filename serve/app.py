@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -39,6 +40,7 @@ from serve.http import (
     respond,
     with_headers,
 )
+from serve.lane import Lane
 from serve.problems import problem
 from serve.routes import decide, ingest, ofrep
 from serve.segment_format import NAMES_OF_KINDS
@@ -47,6 +49,7 @@ Route = Callable[[Gateway, Request], Awaitable[Response]]
 
 _REQUEST_ID_MAX = 128
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
+_LAST: Header = (b"connection", b"close")
 _ALIVE = Response(200, b'{"status":"alive"}')
 
 
@@ -76,6 +79,7 @@ class App:
         self._opened: tuple[Gateway, FastAPI] | None = None
         self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
+        self._lane: Lane | None = None
         self._names: set[str] = set()  # the beginnings of paths that there are
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,8 +107,14 @@ class App:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.open()
+                if self._config.lanes is not None:
+                    folder, numbers = self._config.lanes
+                    self._lane = Lane(self, Path(folder), numbers)
+                    self._lane.open()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._lane is not None:
+                    await self._lane.close()
                 if self._following is not None:
                     self._following.cancel()
                 await send({"type": "lifespan.shutdown.complete"})
@@ -113,6 +123,8 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s, request_id = stopwatch(), _request_id(scope)
         extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
+        if self._lane is not None and self._lane.is_draining:
+            extra += (_LAST,)
         is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
         if is_flag or scope["path"] in _FROM_PAGES:
             origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")

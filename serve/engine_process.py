@@ -21,7 +21,7 @@ from actors import catalog_files
 from actors.standing import Standing
 from actors.watchdog import Watchdog
 from engine.errors import SegueError, UsageError
-from serve import front_door, orphans
+from serve import front_door, lane, orphans
 from serve.auth import KeyRing
 from serve.data_directory import DataDirectory, lock
 from serve.gateway import GatewayConfig
@@ -81,6 +81,7 @@ class EngineProcess:
         self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp" if Path("/tmp").is_dir() else None)
         self._actors: list[Any] = []
         self._own_ray = False
+        self._lanes = 2 * settings.replicas  # while one replica takes the place of another, both have one
 
     def start(self) -> None:
         """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
@@ -165,7 +166,8 @@ class EngineProcess:
         if not self.settings.address:
             marks = orphans.mark(self.data.path, self._sockets, self.settings.port)
             os.environ.update(serve_flags(self._sockets) | marks)
-            os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets)))
+            lanes = [Path(self._sockets, lane.socket_name(number)) for number in range(self._lanes)]
+            os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets), lanes))
         import ray
 
         options: dict[str, Any] = {
@@ -208,6 +210,7 @@ class EngineProcess:
             is_replay=plan.is_replay,
             origins=self.settings.origins,
             version=version("segue"),
+            lanes=(self._sockets, self._lanes) if self._own_ray else None,
             metrics=cluster.metrics_urls(),
             deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
         )

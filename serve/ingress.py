@@ -24,7 +24,7 @@ def application(config: GatewayConfig, replicas: int) -> Any:
         max_ongoing_requests=_ONGOING_MAX,
         ray_actor_options={"num_cpus": 0},
         health_check_period_s=_LOOK_S,
-        graceful_shutdown_timeout_s=5,
+        graceful_shutdown_timeout_s=8,
         graceful_shutdown_wait_loop_s=0.5,
     )
     @ray_serve.ingress(App(config, partial(RayMeter, "ingress")))

@@ -1,0 +1,90 @@
+"""A replica's own way in: HAProxy hands requests over a Unix socket that the replica itself opens.
+
+Serve places the replica, watches it, replaces it and tells HAProxy about it; but of a request that goes by way of
+Serve, Serve's own bookkeeping takes more of a core than all of ours. So requests come here, and Serve's way stays open
+for `GET /healthz` and for whenever no lane is open (decision record 0016).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import uvicorn
+
+from engine.errors import NotReady
+
+_BACKLOG = 4_096
+_KEPT_ALIVE_S = 3_600  # longer than HAProxy keeps a connection that nobody uses: it decides
+_FINISH_S = 4  # what has begun may take so long to end
+_NOTICED_S = 1.2  # HAProxy looks twice, every half second
+
+
+def socket_name(number: int) -> str:
+    """The file name of one lane's socket."""
+    return f"ingress-{number}.sock"
+
+
+class Lane:
+    """One per replica. There are more numbers than replicas, so that a new one finds a number while the old one still
+    has its own."""
+
+    def __init__(self, app: Callable[..., Any], folder: Path, numbers: int) -> None:
+        self.is_draining = False
+        self._path, self._held = _claimed(folder, numbers)
+        options: dict[str, Any] = {
+            "http": "httptools",
+            "ws": "none",
+            "lifespan": "off",
+            "log_config": None,
+            "access_log": False,
+            "proxy_headers": False,
+            "server_header": False,
+            "date_header": False,
+            "timeout_keep_alive": _KEPT_ALIVE_S,
+            "timeout_graceful_shutdown": _FINISH_S,
+        }
+        self._server = uvicorn.Server(uvicorn.Config(app, **options))
+        self._serving: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Listen, in the place of whoever had this number before."""
+        fresh = self._path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening.bind(str(fresh))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+        fresh.rename(self._path)
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
+
+    async def close(self) -> None:
+        """Take no new connections, finish what has begun, and end each connection with an answer that says so."""
+        self.is_draining = True
+        self._path.unlink(missing_ok=True)
+        await asyncio.sleep(_NOTICED_S)
+        self._server.should_exit = True
+        if self._serving is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._serving, _FINISH_S)
+        self._held.close()
+
+
+def _claimed(folder: Path, numbers: int) -> tuple[Path, IO[bytes]]:
+    """A number that no living replica has; held until its process ends, however it ends."""
+    for number in range(numbers):
+        path = folder / socket_name(number)
+        held = os.fdopen(os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600), "wb")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+            continue
+        return path, held
+    raise NotReady("every lane of this engine is taken")
