@@ -81,7 +81,8 @@ class EngineProcess:
         self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp" if Path("/tmp").is_dir() else None)
         self._actors: list[Any] = []
         self._own_ray = False
-        self._lanes = 2 * settings.replicas  # while one replica takes the place of another, both have one
+        self._lanes = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
+        self._generation = 0
 
     def start(self) -> None:
         """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
@@ -116,6 +117,13 @@ class EngineProcess:
         self.catalog = catalog_files.load(self.settings.config)
         self.standing.put(self.catalog.document)
         return self.catalog.version
+
+    def redeploy(self) -> None:
+        """Replace every replica of the ingress by a new one, with the code that is installed now. Serve stops one while
+        it starts the next, so there are twice as many meanwhile: somebody always answers."""
+        self._generation += 1
+        for times in (2, 1):
+            self._deploy(times * self.settings.replicas, self._generation)
 
     def stop(self) -> None:
         """Drain and stop: first the door, then the dispatcher, then the shards."""
@@ -200,9 +208,8 @@ class EngineProcess:
         from ray.serve.config import HTTPOptions
 
         from actors import cluster
-        from serve.ingress import application
 
-        config = GatewayConfig(
+        self._config = GatewayConfig(
             standing=plan.standing(),
             shards=tuple(plan.shard_sockets()),
             dispatcher=plan.dispatcher_socket(),
@@ -216,12 +223,16 @@ class EngineProcess:
         )
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
-        ray_serve.run(
-            application(config, self.settings.replicas),
-            name="segue",
-            route_prefix="/",
-            logging_config={"log_level": "ERROR"},
-        )
+        self._deploy(self.settings.replicas, self._generation)
+
+    def _deploy(self, replicas: int, generation: int) -> None:
+        """Have so many replicas of a generation; returns when they serve."""
+        from ray import serve as ray_serve
+
+        from serve.ingress import application
+
+        app = application(self._config, replicas, str(generation))
+        ray_serve.run(app, name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_S

@@ -49,7 +49,8 @@ backend segue_lanes
     retry-on conn-failure empty-response
     option httpchk GET /healthz
     http-check expect status 200
-    default-server inter 500ms fastinter 100ms downinter 100ms fall 2 rise 1
+    timeout check 5s
+    default-server inter 300ms fastinter 100ms downinter 100ms fall 2 rise 1
 """
 
 

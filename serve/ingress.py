@@ -15,8 +15,8 @@ _ONGOING_MAX = 4_096  # all that HAProxy lets in: none waits in Serve, our own d
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 
-def application(config: GatewayConfig, replicas: int) -> Any:
-    """What `serve.run` takes."""
+def application(config: GatewayConfig, replicas: int, generation: str) -> Any:
+    """What `serve.run` takes. Replicas of another generation are replaced."""
 
     @ray_serve.deployment(
         name="ingress",
@@ -31,4 +31,5 @@ def application(config: GatewayConfig, replicas: int) -> Any:
     class Ingress:
         """Nothing of its own: the application answers."""
 
-    return Ingress.bind()
+    # Serve draws a version at each `run`, and would also replace those that only their number has changed
+    return Ingress.options(version=generation, _internal=True).bind()

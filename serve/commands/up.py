@@ -29,7 +29,8 @@ def up(
     address: Annotated[str, typer.Option("--address", help="A Ray cluster to join.")] = "",
     clock: Annotated[str, typer.Option("--clock", help="wall, or replay: it moves only by POST /v1/clock.")] = "wall",
 ) -> None:
-    """Start the engine; it runs until Ctrl-C, which drains and stops it."""
+    """Start the engine; it runs until Ctrl-C, which drains and stops it. SIGHUP replaces the ingress, and no request
+    fails."""
     asked = process_settings.read(config=config, data=data, port=port, shards=shards, address=address, clock=clock)
     console = Console(highlight=False)
     interrupts.listen()
@@ -39,12 +40,23 @@ def up(
         interrupts.listen()
         announce(console, engine)
         with watching(console, engine):
-            interrupts.wait()
+            interrupts.wait(lambda: redeploy(console, engine))
     except KeyboardInterrupt:
         console.print("stopping …")
     finally:
         interrupts.ignore()
         engine.stop()
+
+
+def redeploy(console: Console, engine: EngineProcess) -> None:
+    """New processes for the ingress, with the code that is installed now."""
+    console.print("ingress:        its replicas are being replaced")
+    try:
+        engine.redeploy()
+    except Exception as error:  # the outermost loop of this shell: those that serve go on
+        console.print(f"[bold red]the ingress is not replaced:[/] {escape(f'{type(error).__name__}: {error}')}")
+    else:
+        console.print("ingress:        all replicas are new")
 
 
 def announce(console: Console, engine: EngineProcess) -> None:

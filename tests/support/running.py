@@ -168,6 +168,16 @@ class Engine:
         _end(staying)
         return self._process.wait(), took_s, left
 
+    def hang_up(self) -> None:
+        """SIGHUP for the front process: new replicas of the ingress."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that it runs now."""
+        assert self._process is not None
+        return _family(self._process)
+
     def kill(self) -> None:
         """SIGKILL for the front process and all that descends from it, parents first."""
         if self._process is None or self._process.poll() is not None:

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support.running import Engine, Mailbox, eventually, eventually_equal, write_catalog
+from support.running import WRITE_KEY, Engine, Mailbox, eventually, eventually_equal, write_catalog
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,68 @@ def test_a_killed_dispatcher_comes_back_and_sends_what_waits(engine: Engine, mai
     eventually(lambda: sorted(engine.sends("letters")) in ([sent] * 3, [sent, sent, lost]), 60)
     assert len(mailbox.to("letters@shop.example")) == engine.sends("letters").count(sent)
     assert _pid(engine, "dispatcher") != killed
+
+
+def test_a_deploy_of_the_ingress_fails_no_request(engine: Engine):
+    def ingress() -> set[int]:
+        return {process.pid for process in engine.processes() if "ServeReplica" in _command(process)}
+
+    before, over = ingress(), threading.Event()
+    seen: Counter[tuple[str, int, str]] = Counter()
+    sent: list[str] = []
+    visitors = [
+        threading.Thread(target=_visit, args=(engine, f"d{number}", over, seen, sent, number % 2 == 0))
+        for number in range(4)
+    ]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        engine.hang_up()
+        eventually(lambda: (now := ingress()) and not now & before and len(now) == 1, 60)
+    finally:
+        over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert {status for _, status, _ in seen} == {200}, seen
+    assert {what for what, _, _ in seen} == {"decide", "track", "alive"} and len(sent) > 50
+    there = [
+        entry["messageId"]
+        for number in range(4)
+        for entry in engine.timeline("user_id", f"d{number}")
+        if entry["kind"] == "event"
+    ]
+    assert sorted(there) == sorted(sent)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _visit(
+    engine: Engine, user: str, over: threading.Event, seen: Counter[tuple[str, int, str]], sent: list[str], keeps: bool
+) -> None:
+    """One visitor, on one connection or on a new one for each request; never asks twice."""
+    number = 0
+    headers = {} if keeps else {"connection": "close"}
+    with httpx.Client(base_url=engine.url, headers={"x-api-key": WRITE_KEY}, trust_env=False, timeout=60) as client:
+        while not over.is_set():
+            number += 1
+            event = {"userId": user, "event": "Product Viewed", "messageId": f"{user}-{number}"}
+            for what, method, path, body in (
+                ("track", "POST", "/v1/track", event),
+                ("decide", "POST", "/v1/decide", {"userId": user, "placement": "home_hero"}),
+                ("alive", "GET", "/healthz", None),
+            ):
+                try:
+                    answer = client.request(method, path, json=body, headers=headers)
+                    told = answer.status_code, "" if answer.status_code == 200 else answer.text
+                except httpx.TransportError as error:
+                    told = 0, repr(error)
+                seen[what, *told] += 1
+            sent.append(f"{user}-{number}")
 
 
 @pytest.mark.parametrize("who", ["shard-1", "dispatcher"])
