@@ -38,12 +38,12 @@ lint: $(READY) ## ruff, and mypy (strict) on engine/
 bench: $(READY) ## measure, print the table, write bench.json
 	@$(BIN)/segue bench --json bench.json
 
-load: $(READY) ## play Locust users for 20 s against an engine of its own
-	@$(BIN)/python -m loadtest.run
+load: $(READY) ## play Locust users for 20 s against an engine of its own; LOCUST="--shape burst -t 60s" as you like
+	@$(BIN)/python -m loadtest.run --html load.html $(LOCUST)
 
 chaos: $(READY) ## kill -9 under load, then balance the books; SECONDS=60 SEED=7 as you like
 	@$(BIN)/python -m loadtest.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove .venv and everything that tools leave behind
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json load.html *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

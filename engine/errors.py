@@ -60,6 +60,12 @@ class TooLarge(InvalidInput):
     code = "too_large"
 
 
+class TooSlow(InvalidInput):
+    """A request that took longer to arrive than anybody waits for."""
+
+    code = "too_slow"
+
+
 class CatalogError(SegueError):
     """The configuration cannot be compiled; `problems` holds a line for each fault as `file:line: path: message`."""
 

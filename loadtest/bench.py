@@ -12,13 +12,14 @@ import platform
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from loadtest import bench_catalog, bench_engine, bench_http, bench_overload, bench_profiles, bench_rules
+from loadtest import bench_catalog, bench_engine, bench_http, bench_overload, bench_profiles, bench_redis, bench_rules
 from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load, Wrk
 from loadtest.bench_processes import Running, running
@@ -32,6 +33,7 @@ _INGEST_CONNECTIONS = 8
 _SECONDS = {1: 2, 8: 3, 32: 3}
 _ENGINE_S = 1.5
 _OVERLOAD_S = 15
+_PACED, _PACE_MS = 10, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,23 @@ def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) ->
         with running(arguments, folder, keys, module="serve") as engine:
             ready_mb = engine.memory_mb()
             if not missing:
-                figures += http_figures(say, engine, keys, folder)
+                known = bench_http.KNOWN_FULL if is_full else bench_http.KNOWN
+                ours, found = http_figures(say, engine, keys, folder, known)
+                figures += found
                 seconds = bench_overload.SECONDS if is_full else _OVERLOAD_S
                 say(f"ten times the load for {seconds} s")
                 figures += bench_overload.measure(engine, Wrk(engine.url, keys, folder), keys, seconds=seconds)
-            figures.append(Figure("start-up to ready", engine.ready_s, "s", "empty Ray Serve", empty.ready_s))
+            figures.append(
+                Figure("start-up to ready", engine.ready_s, "s", "empty Ray Serve", empty.ready_s, target="≤ 15 s")
+            )
             figures += memory_figures(ready_mb, {} if missing else engine.memory_mb(), empty_mb)
+        if not missing and bench_redis.is_there():
+            say("the peer: FastAPI, uvicorn and Redis")
+            (folder / "peer").mkdir()
+            with bench_redis.peer(folder / "peer", keys, known) as peer:
+                figures += peer_figures(ours, _alone(peer.decide, peer.ingest))
+        elif not missing:
+            missing = (bench_redis.MISSING,)
     return Report(tuple(figures), missing)
 
 
@@ -99,20 +112,73 @@ def _other_ways(name: str, median_us: float) -> Iterator[Figure]:
             yield Figure(f"{name}: median, beside {way}", median_us, "µs", f"{way}, eligibility alone", other_us)
 
 
-def http_figures(say: Say, engine: Running, keys: Mapping[str, str], folder: Path) -> Iterator[Figure]:
-    """Decide and ingest under load, beside the no-op of the same application."""
-    server_key = keys["SEGUE_SERVER_KEY"]
-    users = bench_http.populate(engine.url, server_key, folder)
+def http_figures(
+    say: Say, engine: Running, keys: Mapping[str, str], folder: Path, known: int
+) -> tuple[dict[str, Load], list[Figure]]:
+    """Decide and ingest under load, beside the no-op of the same application; also the loads to compare a peer with."""
+    server_key, loads, figures = keys["SEGUE_SERVER_KEY"], {}, []
+    users = bench_http.populate(engine.url, server_key, folder, known=known)
     say(f"decide over HTTP for {users:,} known customers")
     wrk = Wrk(engine.url, keys, folder)
     wrk.decide(_CONNECTIONS[-1], 1)  # what is compiled or cached at first use is not measured
     for connections in _CONNECTIONS:
-        yield from decide_figures(connections, *_taking_turns(connections, wrk.decide, wrk.nothing))
+        load, nothing = _taking_turns(connections, wrk.decide, wrk.nothing)
+        loads[f"decide {connections}"] = load
+        figures += decide_figures(connections, load, nothing)
+    figures += lane_figures(wrk, load)
     say("durable ingest")
     before = bench_http.events_taken(engine.url, server_key)
     load, nothing = _taking_turns(_INGEST_CONNECTIONS, wrk.ingest, wrk.nothing)
     check_taken(before, bench_http.events_taken(engine.url, server_key), load)
-    yield from ingest_figures(load, nothing)
+    loads["ingest"] = load
+    figures += ingest_figures(load, nothing)
+    say("durable ingest beside 200 decisions a second")
+    figures += beside_figures(wrk, load)
+    return loads, figures
+
+
+def lane_figures(wrk: Wrk, decide: Load) -> Iterator[Figure]:
+    """Decisions beside a no-op that goes their own way, past Serve's bookkeeping; and how many came too late."""
+    connections = _CONNECTIONS[-1]
+    nothing = wrk.preflight(connections, _SECONDS[connections])
+    name = f"decide over HTTP, {connections} connections"
+    yield Figure(f"{name}, beside the lane's no-op", decide.per_s, "requests/s", "OPTIONS /v1/decide", nothing.per_s)
+    yield Figure(f"{name}: answered with the default", decide.degraded, "", "all", decide.requests)
+    yield Figure(f"{name}: p99 by p50", decide.p99_ms, "ms", "its p50", decide.p50_ms, target="≤ 3 ×")
+
+
+def beside_figures(wrk: Wrk, alone: Load) -> Iterator[Figure]:
+    """Ingest as fast as it goes beside 200 decisions/s: what both come to."""
+    with ThreadPoolExecutor(1) as threads:
+        deciding = threads.submit(wrk.decide, _PACED, _SECONDS[8] + 1, pace_ms=_PACE_MS)
+        load = wrk.ingest(_INGEST_CONNECTIONS, _SECONDS[8])
+        paced = deciding.result()
+    name = "ingest beside 200 decisions/s"
+    yield Figure(name, load.per_s * bench_http.BATCH, "events/s", "alone", alone.per_s * bench_http.BATCH)
+    yield Figure(f"{name}: p99 of a decision", paced.p99_ms, "ms", "its p50", paced.p50_ms, target="≤ 50 ms")
+    yield Figure(f"{name}: answered with the default", paced.degraded, "", "all", paced.requests)
+
+
+def peer_figures(ours: Mapping[str, Load], peers: Mapping[str, Load]) -> Iterator[Figure]:
+    """The same requests at FastAPI, uvicorn and a Redis that syncs every write, in the same minutes."""
+    base = Figure("", 0.0, "requests/s", "FastAPI + Redis", 0.0)
+    for what, name, target in (
+        ("decide 1", "decide over HTTP, 1 connection, beside the peer", ""),
+        ("decide 32", "decide over HTTP, 32 connections, beside the peer", "≥ 1.3 ×, aim 2 ×"),
+    ):
+        yield replace(base, name=name, value=ours[what].per_s, baseline_value=peers[what].per_s, target=target)
+    events, others = (each["ingest"].per_s * bench_http.BATCH for each in (ours, peers))
+    name = "durable ingest, beside the peer, which only stores"
+    yield replace(base, name=name, value=events, unit="events/s", baseline_value=others, target="aim 0.5 ×")
+
+
+def _alone(decide: Callable[[int, int], Load], ingest: Callable[[int, int], Load]) -> dict[str, Load]:
+    decide(_CONNECTIONS[-1], 1)
+    loads = {
+        f"decide {connections}": bench_http.mean([decide(connections, _SECONDS[connections]) for _ in range(_ROUNDS)])
+        for connections in _CONNECTIONS
+    }
+    return loads | {"ingest": bench_http.mean([ingest(_INGEST_CONNECTIONS, _SECONDS[8]) for _ in range(_ROUNDS)])}
 
 
 def decide_figures(connections: int, load: Load, nothing: Load) -> Iterator[Figure]:
@@ -145,7 +211,8 @@ def memory_figures(
 ) -> Iterator[Figure]:
     """PSS in all when ready, in all after the load (`loaded` is empty where there was none), by kind when ready."""
     beside = "empty Ray Serve"
-    yield Figure("memory (PSS), all processes", sum(ready.values()), "MB", beside, sum(empty.values()))
+    total = sum(ready.values())
+    yield Figure("memory (PSS), all processes", total, "MB", beside, sum(empty.values()), target="≤ 1,500 MB")
     if loaded:
         yield Figure("memory (PSS), all, after the load", sum(loaded.values()), "MB", beside, sum(empty.values()))
     for kind, size in ready.items():

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -106,10 +107,15 @@ class Wrk:
         """The no-op of the same application."""
         return self._run("/healthz", connections, seconds)
 
-    def decide(self, connections: int, seconds: int) -> Load:
-        """Decisions for known customers."""
+    def preflight(self, connections: int, seconds: int) -> Load:
+        """A no-op by the way that decisions go."""
+        return self._run("", connections, seconds, ["-s", str(_SCRIPTS / "preflight.lua")])
+
+    def decide(self, connections: int, seconds: int, *, pace_ms: int | None = None) -> Load:
+        """Decisions for known customers, as fast as they are answered, or each connection at a pace."""
         script = ["-s", str(_SCRIPTS / "decide.lua")]
-        return self._run("", connections, seconds, script, ["users", "placements"])
+        pace = {} if pace_ms is None else {"BENCH_PACE_MS": str(pace_ms)}
+        return self._run("", connections, seconds, script, ["users", "placements"], extra=pace)
 
     def ingest(self, connections: int, seconds: int, *, may_refuse: bool = False) -> Load:
         """Batches of events that were never sent before; with `may_refuse` the engine may say no to some."""
@@ -127,13 +133,14 @@ class Wrk:
         words: Sequence[str] = (),
         *,
         may_refuse: bool = False,
+        extra: Mapping[str, str] = MappingProxyType({}),
     ) -> Load:
         patience = "30s" if may_refuse else "10s"
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", patience, "--latency", *script]
         arguments = [str(self._folder / file) for file in files] + list(words)
         done = subprocess.run(
             [*command, self._url + path, *(["--", *arguments] if arguments else [])],
-            env=self._environment,
+            env={**self._environment, **extra},
             capture_output=True,
             text=True,
             timeout=seconds + 30,

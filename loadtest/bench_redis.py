@@ -26,13 +26,13 @@ def is_there() -> bool:
 
 
 @contextlib.contextmanager
-def peer(folder: Path, keys: Mapping[str, str]) -> Iterator[Wrk]:
+def peer(folder: Path, keys: Mapping[str, str], known: int = bench_http.KNOWN) -> Iterator[Wrk]:
     """The peer with the customers that `bench_http.populate` writes into `folder`; a generator against it."""
     with _redis(folder) as socket:
         extra = {**keys, "PEER_REDIS_SOCKET": str(socket)}
         words = ["loadtest.peers.redis_app:app", "--port", "{port}", "--no-access-log", "--log-level", "error"]
         with running([*words, "--workers", str(_WORKERS)], folder, extra, module="uvicorn") as web:
-            bench_http.populate(web.url, keys["SEGUE_WRITE_KEY"], folder, path="/v1/batch")
+            bench_http.populate(web.url, keys["SEGUE_WRITE_KEY"], folder, known=known, path="/v1/batch")
             yield Wrk(web.url, keys, folder)
 
 

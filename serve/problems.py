@@ -19,6 +19,7 @@ from engine.errors import (
     Overloaded,
     SegueError,
     TooLarge,
+    TooSlow,
     TryAgain,
     Unauthorised,
 )
@@ -31,6 +32,7 @@ _STATUS: Final[dict[type, HTTPStatus]] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     CatalogError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,

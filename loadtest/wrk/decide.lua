@@ -34,6 +34,14 @@ function request()
   return wrk.format("POST", "/v1/decide", headers, body)
 end
 
+-- With a pace each connection waits so many milliseconds before each request.
+local pace = tonumber(os.getenv("BENCH_PACE_MS") or "")
+if pace then
+  function delay()
+    return pace
+  end
+end
+
 function response(status, headers, body)
   if string.find(body, '"actions":[]', 1, true) then
     empty = empty + 1

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from engine.errors import UsageError
 from loadtest import bench as benchmarks
+from loadtest import bench_compare
 from loadtest.run import EngineError
 from serve.engine_process import serve_flags
 
@@ -20,8 +21,12 @@ def bench(
     is_full: Annotated[
         bool, typer.Option("--full", help="A million profiles and timers, a minute of overload.")
     ] = False,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", help="An earlier run's --json file: show what has changed.")
+    ] = None,
 ) -> None:
-    """Measure decide, profiles, ingest, start-up and memory, some four minutes; stops the engine that it starts."""
+    """Measure decide, profiles, ingest, start-up and memory, some five minutes; stops the engine that it starts."""
+    before = {} if compare is None else bench_compare.read(compare)
     if json_file is not None:
         _check_writable(json_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too
@@ -33,6 +38,8 @@ def bench(
         typer.echo(f"segue: {error}", err=True)
         raise typer.Exit(1) from None
     Console(highlight=False).print(benchmarks.table(report))
+    if before:
+        Console(highlight=False).print(bench_compare.table(list(bench_compare.changes(report.figures, before))))
     for why in report.missing:
         typer.echo(why)
     if json_file is not None:

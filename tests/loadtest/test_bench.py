@@ -12,13 +12,17 @@ from rich.console import Console
 from actors import catalog_files
 from engine.catalog.compile import compile_document
 from engine.effects import Answer
+from engine.errors import UsageError
 from engine.inputs import Decide
 from engine.turn import handle
-from loadtest import bench, bench_catalog, bench_http, bench_rules, world
+from loadtest import bench, bench_catalog, bench_compare, bench_http, bench_rules, world
 from loadtest.bench import Report
+from loadtest.bench_compare import Change
 from loadtest.bench_figures import Figure
 from loadtest.bench_http import Load
 from loadtest.bench_processes import environment, kind_of
+from loadtest.peers import redis_rules
+from loadtest.peers.redis_rules import Person
 from loadtest.run import EngineError
 
 WRK = """Running 2s test @ http://127.0.0.1:8000
@@ -217,3 +221,49 @@ def test_the_other_ways_come_to_the_same_choice_as_the_engine(monkeypatch: pytes
         bench_rules.library_us(person, bench_catalog.document(), placement)
         wanted = answer["actions"][0]["actionId"] if answer["actions"] else None
         assert chosen[-2:] == [wanted, wanted], placement
+
+
+def test_the_peer_comes_to_the_same_choice_as_the_engine():
+    customer, now_ms = bench_catalog.customer(), bench_catalog.START_MS
+    catalog = dataclasses.replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
+    events: dict[str, list[tuple[int, dict[str, object]]]] = {}
+    for each in customer.history.events:
+        events.setdefault(each.name, []).append((each.at_ms, each.properties))
+    for placement in (*bench_catalog.PLACEMENTS, bench_catalog.EVERYWHERE):
+        asked = Decide(placement=placement, channel="web", context=bench_catalog.CONTEXT)
+        effects = handle(bench_catalog.customer(), asked, catalog, now_ms)
+        (answer,) = [effect.value for effect in effects if isinstance(effect, Answer)]
+        person = Person(customer.trait_values, bench_catalog.CONTEXT, events, now_ms, {})
+        candidates, caps = redis_rules.compiled(bench_catalog.document(), placement)
+        going = redis_rules.best(candidates, caps, [0] * len(caps), person)
+        wanted = [shown["actionId"] for shown in answer["actions"]]
+        assert [each.id for each in going[:1]] == wanted, placement
+
+
+# -- two runs
+
+
+def test_two_runs_are_compared_by_their_ratios_and_by_values_where_there_are_none(tmp_path):
+    old = (Figure("a", 10, "ms", "b", 5), Figure("gone", 1, "s", "", 0), Figure("plain", 4, "s", "", 0))
+    file = tmp_path / "old.json"
+    file.write_text(bench.as_json(Report(old)), "utf-8")
+    now = (Figure("a", 30, "ms", "b", 10), Figure("new", 1, "s", "", 0), Figure("plain", 2, "s", "", 0))
+    found = list(bench_compare.changes(now, bench_compare.read(file)))
+    assert found == [Change("a", 2.0, 3.0, True, 1.5), Change("plain", 4.0, 2.0, False, 0.5)]
+    shown = StringIO()
+    Console(file=shown, width=120).print(bench_compare.table(found))
+    assert shown.getvalue().count("*") == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"figures": [{"name": "a"}]}'])
+def test_a_file_without_figures_is_named_before_anything_is_measured(tmp_path, text: str):
+    file = tmp_path / "old.json"
+    file.write_text(text, "utf-8")
+    with pytest.raises(UsageError) as fault:
+        bench_compare.read(file)
+    assert fault.value.field == "--compare"
+
+
+def test_answers_that_show_nothing_or_come_too_late_are_counted():
+    seen = bench_http.parse(WRK + "Answers: 12 empty, 3 degraded\n")
+    assert (seen.empty, seen.degraded) == (12, 3)

@@ -68,10 +68,10 @@ def server() -> Iterator[Recorder]:
     recorder.server_close()
 
 
-def run_locust(host: str, *, write_key: str = "key-1", seconds: int = 3) -> subprocess.CompletedProcess[str]:
+def run_locust(host: str, *more: str, write_key: str = "key-1", seconds: int = 3) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--host", host]
     return subprocess.run(
-        [*command, "-u", "10", "-r", "10", "-t", f"{seconds}s", "--only-summary"],
+        [*command, "-u", "10", "-r", "10", "-t", f"{seconds}s", "--only-summary", *more],
         env=os.environ | {"SEGUE_WRITE_KEY": write_key},
         capture_output=True,
         text=True,
@@ -145,3 +145,25 @@ def test_only_loopback_hosts_may_be_loaded(host, allowed):
 
 def _basic(key: str) -> str:
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
+def test_a_limit_that_is_passed_fails_the_run_and_is_named(server):
+    done = run_locust(server.url, "--decide-p99", "0.001")
+    assert done.returncode == 1
+    assert "limit: decide_p99 is " in done.stderr and "0.001 ms are allowed" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["burst", "soak"])
+def test_a_shape_ends_by_itself_and_a_burst_brings_purchases(server, shape, tmp_path):
+    report = tmp_path / "load.html"
+    done = run_locust(server.url, "--shape", shape, "--html", str(report), seconds=6)
+    assert done.returncode == 0, done.stderr
+    assert "<html" in report.read_text("utf-8")
+    bought = [body for body in server.bodies("/v1/track") if body["event"] == "Order Completed"]
+    assert shape == "soak" or {body["context"]["channel"] for body in bought} >= {"pos"}
+
+
+def test_two_processes_play_together(server):
+    done = run_locust(server.url, "--processes", "2")
+    assert done.returncode == 0, done.stderr
+    assert server.bodies("/v1/page") or server.bodies("/v1/screen")

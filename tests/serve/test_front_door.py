@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -113,7 +114,10 @@ def test_the_binary_corrects_the_file_and_is_haproxy(tmp_path: Path):
     environment = os.environ | {front_door.BINARY: str(binary)}
     run = subprocess.run([binary, "-f", config, "-vv"], capture_output=True, text=True, env=environment, timeout=30)
     assert run.stdout.startswith("HAProxy version"), run.stderr
-    assert config.read_text("utf-8") == front_door.corrected(WRITTEN.format(folder=tmp_path))
-    head, _, body = error_file.read_bytes().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 1" in head
-    assert b"Content-Length: %d" % len(body) in head
+    errors = {status: tmp_path / f"segue-{status}.http" for status in (400, 408)}
+    assert config.read_text("utf-8") == front_door.corrected(WRITTEN.format(folder=tmp_path), errors=errors)
+    for status, file in (*errors.items(), (503, error_file)):
+        head, _, body = file.read_bytes().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status) and (b"Retry-After: 1" in head) == (status == 503)
+        assert b"Content-Length: %d" % len(body) in head
+        assert json.loads(body)["status"] == status

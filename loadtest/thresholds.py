@@ -1,0 +1,28 @@
+"""What a load run must keep to. Locust alone fails only on failed requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Locust patches sockets wherever it is imported
+    from locust.stats import RequestStats
+
+DECIDE, INGEST = "/v1/decide", ("/v1/batch", "/v1/track", "/v1/page", "/v1/screen", "/v1/identify", "/v1/import")
+
+
+def broken(stats: RequestStats, limits: Mapping[str, float]) -> list[str]:
+    """What was over its limit, a line each. `limits`: `decide_p99` and `ingest_p99` in ms, `failures` as a part of all
+    requests; a limit that is 0 or missing is none, but for `failures`."""
+    said = []
+    total = stats.total
+    if not total.num_requests:
+        return ["nothing was asked"]
+    if total.fail_ratio > limits.get("failures", 0.0):
+        said.append(f"{total.num_failures} of {total.num_requests} requests failed")
+    for name, paths in (("decide_p99", (DECIDE,)), ("ingest_p99", INGEST)):
+        limit = limits.get(name, 0.0)
+        slowest = max((stats.get(path, "POST").get_response_time_percentile(0.99) or 0 for path in paths), default=0)
+        if limit and slowest > limit:
+            said.append(f"{name} is {slowest:.0f} ms, {limit:g} ms are allowed")
+    return said
