@@ -1,10 +1,11 @@
-"""Segment's own Python client, as it comes from PyPI, talks to the running engine."""
+"""Segment's and RudderStack's own Python clients, as they come from PyPI, talk to the running engine."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
+from rudderstack.analytics.client import Client as RudderClient
 from segment.analytics.client import Client
 from support.running import WRITE_KEY, Engine
 
@@ -41,3 +42,19 @@ def test_segments_client_is_told_that_its_key_is_unknown(shop: Engine):
     client.join()
     assert [getattr(failure, "status", None) for failure in failures] == [401]
     assert getattr(failures[0], "code", None) == "unauthorised"
+
+
+def test_what_rudderstacks_client_sends_arrives_though_it_hides_traits_in_the_context(shop: Engine):
+    failures: list[object] = []
+    user = "client-rudder"
+    client = RudderClient(WRITE_KEY, host=shop.url, on_error=lambda error, items: failures.append(error), max_retries=1)
+    client.identify(user, {"email": f"{user}@shop.example", "name": "Zoë"})
+    for number in range(250):
+        client.track(user, "Clicked", {"number": number})
+    client.page(user, "Shoes", "Women")
+    client.flush()
+    client.join()
+    assert failures == []
+    entries = shop.timeline("user_id", user)
+    assert Counter(entry["summary"] for entry in entries) == {"Identified": 1, "Clicked": 250, "Page Viewed": 1}
+    assert shop.profile("email", f"{user}@shop.example")["traits"]["name"] == "Zoë"

@@ -1,0 +1,55 @@
+"""What a running engine has measured, as Prometheus would read it."""
+
+from __future__ import annotations
+
+import re
+
+from support.running import Engine, eventually
+
+NAME = re.compile(r"^(ray_segue_\w+?)(?:_bucket|_sum|_count|_total)?\{(.*)\} (\S+)$", re.MULTILINE)
+EXPECTED = {
+    "ray_segue_http_seconds": "ingress",
+    "ray_segue_decide_seconds": "shard-",
+    "ray_segue_commit_seconds": "shard-",
+    "ray_segue_turns": "shard-",
+    "ray_segue_events": "shard-",
+    "ray_segue_profiles": "shard-",
+    "ray_segue_shard_epoch": "shard-",
+    "ray_segue_source_last_event_seconds": "shard-",
+    "ray_segue_refusals": "shard-",
+    "ray_segue_opt_out_seconds": "shard-",
+}
+
+
+def test_what_is_measured_can_be_read_with_a_server_key_alone(shop: Engine):
+    user = "measured"
+    shop.identify(user, email=f"{user}@shop.example")
+    for _ in range(4):
+        shop.track("Product Viewed", {}, userId=user)
+        shop.web.post("/v1/decide", json={"userId": user, "placement": "home_hero"})
+        shop.web.post("/v1/decide", json={"userId": user, "placement": "empty_corner"})
+    consent = {"identifiers": {"user_id": user}, "purpose": "marketing", "channel": "email", "granted": False}
+    assert shop.server.post("/v1/consent", json=consent | {"source": "test"}).status_code == 200
+    for number in range(3):  # a cap of two a day: the third time it says so
+        answer = shop.web.post("/v1/decide", json={"userId": user, "placement": "home_hero"}).json()
+        for action in answer["actions"]:
+            shown = {"trackingToken": action["trackingToken"], "event": "viewed"}
+            assert shop.web.post("/v1/exposures", json=shown).status_code == 200, number
+    assert shop.web.get("/metrics").status_code == 403
+
+    def found() -> dict[str, set[str]]:
+        answer = shop.server.get("/metrics")
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain")
+        assert user not in answer.text
+        seen: dict[str, set[str]] = {}
+        for name, labels, _ in NAME.findall(answer.text):
+            seen.setdefault(name, set()).update(re.findall(r'part="([^"]*)"', labels))
+        return seen
+
+    def is_there() -> bool:
+        seen = found()
+        missing = {name for name, part in EXPECTED.items() if not any(p.startswith(part) for p in seen.get(name, ()))}
+        assert missing == set()
+        return True
+
+    eventually(is_there, 60)
