@@ -47,7 +47,12 @@ class ChaosEngine:
         self.data, self.log = folder / "data", folder / "engine.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = {**keys, "SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(smtp_port)}
+        self._environment = {
+            **keys,
+            "SEGUE_SMTP_HOST": "127.0.0.1",
+            "SEGUE_SMTP_PORT": str(smtp_port),
+            "SEGUE_DECIDE_DEADLINE_MS": "0",  # the ledger counts decisions, and a default is none
+        }
         self._options = ["--config", str(config), "--data", str(self.data), "--shards", str(shards)]
         self._process: subprocess.Popen[bytes] | None = None
         self._family: set[psutil.Process] = set()
