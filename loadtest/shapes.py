@@ -6,6 +6,7 @@ from typing import Any
 
 from locust import LoadTestShape, User
 
+# What Locust asks a shape for: how many users, how fast they come, and of which classes; None at the end.
 Tick = tuple[int, float] | tuple[int, float, list[type[User]]] | None
 
 
@@ -22,10 +23,6 @@ class Shape(LoadTestShape):
     def done(self) -> float:
         """The part of the run that is over."""
         return float(self.get_run_time()) / self.seconds
-
-    def tick(self) -> Tick:
-        """As Locust asks: how many users, how fast they come, and of which classes; None at the end."""
-        raise NotImplementedError
 
 
 class Burst(Shape):
