@@ -43,6 +43,7 @@ class Lane:
         self._app = app
         self._path, self._held = _claimed(folder, numbers)
         options: dict[str, Any] = {
+            "interface": "asgi3",  # it would guess, and takes a method for ASGI 2
             "http": "httptools",
             "ws": "none",
             "lifespan": "off",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
+import socket
+from pathlib import Path
 
 from support.running import Engine, eventually
 
@@ -47,3 +51,25 @@ def test_what_is_measured_can_be_read_with_a_server_key_alone(shop: Engine):
         return True
 
     eventually(is_there, 60)
+
+
+def test_requests_take_the_lane_and_not_the_way_of_serve(shop: Engine):
+    shop.track("Product Viewed", {}, userId="lane")
+    before = requests_by_way(shop)
+    for _ in range(20):
+        assert shop.web.post("/v1/decide", json={"userId": "lane", "placement": "home_hero"}).status_code == 200
+    after = requests_by_way(shop)
+    assert after["segue_lanes"] - before["segue_lanes"] >= 20
+    assert after["http-segue"] == before["http-segue"]
+
+
+def requests_by_way(engine: Engine) -> dict[str, int]:
+    """What HAProxy says each of its backends has answered."""
+    folder = Path(json.loads((engine.data / "run.json").read_text())["folder"])
+    (path,) = folder.glob("*/admin.sock")
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(path))
+        asking.sendall(b"show stat\n")
+        told = b"".join(iter(lambda: asking.recv(1 << 16), b"")).decode()
+    rows = csv.DictReader(told.removeprefix("# ").splitlines())
+    return {row["pxname"]: int(row["stot"]) for row in rows if row["svname"] == "BACKEND"}

@@ -1,0 +1,59 @@
+"""A replica's own way in answers over its socket, is told apart from Serve's way, and leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engine.errors import NotReady
+from serve.http import Receive, Response, Scope, Send, respond
+from serve.lane import Lane, socket_name
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says what path it was asked for."""
+    await respond(send, Response(200, scope["path"].encode(), ()))
+
+
+def with_lane(folder: Path, visit: Callable[[Lane, httpx.AsyncClient], Awaitable[None]]) -> None:
+    """Opens a lane, lets `visit` use it, closes it."""
+
+    async def run() -> None:
+        lane = Lane(application, folder, 1)
+        lane.open()
+        way = httpx.AsyncHTTPTransport(uds=str(folder / socket_name(0)))
+        async with httpx.AsyncClient(transport=way, base_url="http://segue") as client:
+            await visit(lane, client)
+            await lane.close()
+
+    asyncio.run(run())
+
+
+def test_a_lane_answers_haproxy_itself_and_hands_on_the_rest(tmp_path: Path):
+    async def visit(lane: Lane, client: httpx.AsyncClient) -> None:
+        assert (await client.get("/healthz")).json() == {"status": "alive"}
+        assert (await client.get("/v1/decide")).text == "/v1/decide"
+
+    with_lane(tmp_path, visit)
+    assert not (tmp_path / socket_name(0)).exists()
+
+
+def test_a_lane_that_leaves_says_so_and_answers_until_haproxy_knows(tmp_path: Path):
+    async def visit(lane: Lane, client: httpx.AsyncClient) -> None:
+        lane.is_draining = True
+        assert (await client.get("/healthz")).status_code == 503
+        assert (await client.get("/v1/decide")).status_code == 200
+
+    with_lane(tmp_path, visit)
+
+
+def test_no_number_is_given_twice(tmp_path: Path):
+    async def visit(lane: Lane, client: httpx.AsyncClient) -> None:
+        with pytest.raises(NotReady, match="every lane"):
+            Lane(application, tmp_path, 1)
+
+    with_lane(tmp_path, visit)
