@@ -49,9 +49,8 @@ class Gauges:
         self._turns += 1
         self._late_ms = max(self._late_ms, late_ms)
 
-    def committed(self, began_s: float, is_synced: bool) -> None:
-        """The group is committed, and durable; its turns ended at `began_s`."""
-        now_s = stopwatch()
+    def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
+        """The group was committed by `now_s`, and durable; its turns ended at `began_s`."""
         if self._turns and is_synced:
             self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
         if self._turned_s >= 0:

@@ -7,6 +7,7 @@ dispatcher. On a replay clock it does none of these by itself: the conductor mov
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
@@ -65,23 +66,23 @@ class ShardServer:
     ) -> None:
         self.shard, self.path = shard, path
         self._windows = windows
+        self._work = asyncio.Event()
         self._fence = Fence(shard)
         self._barrier = Barrier(shard)
         self._server = FrameServer(path, self._receive)
-        self._courier = Courier(shard, peers, self._wake)
+        self._courier = Courier(shard, peers, self._work.set)
         self._intake = Intake(shard, self._server, lambda profile: len(self._parked.get(profile, ())))
         self._passing = Passing(shard, peers)
-        self._leases = Leases(shard, peers[0], self._wake)
-        self._removals = Removals(shard, peers, self._wake, pins, self._barrier)
+        self._leases = Leases(shard, peers[0], self._work.set)
+        self._removals = Removals(shard, peers, self._work.set, pins, self._barrier)
         self._gauges = Gauges(meter or NoMeter(), shard, lambda: len(self._intake))
-        self._work = asyncio.Event()
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
         self._pulls: deque[tuple[float, str, int, Reply]] = deque()
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
         self._closing = False
-        self._follower = Follower(standing, self._wake)
+        self._follower = Follower(standing, self._work.set)
 
     async def serve(self) -> None:
         """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
@@ -111,9 +112,6 @@ class ShardServer:
 
     # -- the loop
 
-    def _wake(self) -> None:
-        self._work.set()
-
     def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
         if op == "ping":  # a sign of life: answered when a group is done, however much waits
             self._pings.append(reply)
@@ -134,10 +132,9 @@ class ShardServer:
             for at_ms in (due_ms, ready_ms):
                 if at_ms is not None:
                     pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
-        try:
-            await asyncio.wait_for(self._work.wait(), pause_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._work.wait()
 
     async def _one_group(self) -> None:
         """What waits, up to a bound: turns, one commit, then the answers and what follows from them."""
@@ -161,20 +158,22 @@ class ShardServer:
             self._answer_pulls(finishes)
             self._removals.work(finishes)
             self._unpark(finishes)
-            if not self._intake:
-                self.shard.retention.work()
         turned_s = stopwatch()
         self.shard.commit(sync=False)
         if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
             self.shard.sync()
-        self._gauges.committed(turned_s, is_durable)
         self._release_absorbed()
         for finish in finishes:
             finish()
         while self._pings:
             self._pings.pop().send(b"")
+        durable_s = stopwatch()
+        await asyncio.sleep(0)  # the answers leave before the books are kept
+        self._gauges.committed(turned_s, durable_s, is_durable)
         if self._windows is None:
             self._courier.carry()
+            if not self._intake:
+                self.shard.retention.work()  # the next commit has it
         self._passivate_idle()
 
     def _passivate_idle(self) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from support.world import CART, compiled
 
+from actors.clock import stopwatch
 from actors.gauges import Gauges
 from actors.intake import ToldMail
 from actors.memory_store import MemoryStore
@@ -63,7 +64,7 @@ def test_turns_are_counted_by_kind_and_decisions_by_what_they_held_back():
     )
     one.tell("0" * 30, Decide(placement="home_hero", channel="web"))
     one.commit()
-    gauges.committed(0.0, True)
+    gauges.committed(0.0, stopwatch(), True)
     assert (meter.counted[TURNS.name, "Event"], meter.counted[TURNS.name, "Decide"]) == (1, 1)
     one.tally.entry(Entry(at_ms=NOW_MS, kind="send", summary="", outcome="held", reason="cap.weekly"), one.catalog)
     assert one.tally.refusals["cap.weekly"] == 1
@@ -78,8 +79,8 @@ def test_an_opt_out_is_silence_when_no_dispatcher_has_anything_for_that_person()
     one.outbox.put(Waiting(person, "s1", 0, "dispatcher.1"))
     told = ConsentChange(purpose="marketing", channel="email", granted=False, at_ms=NOW_MS, source="test")
     gauges.turned(ToldMail(person, told, None), 0.0)  # type: ignore[arg-type]
-    gauges.committed(0.0, True)
+    gauges.committed(0.0, stopwatch(), True)
     assert OPT_OUT_SECONDS.name not in meter.observed
     one.outbox.drop(person, "s1", 0)
-    gauges.committed(0.0, True)
+    gauges.committed(0.0, stopwatch(), True)
     assert meter.observed.count(OPT_OUT_SECONDS.name) == 1
