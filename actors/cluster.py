@@ -224,9 +224,9 @@ def start(plan: Plan) -> list[Any]:
     shards = [
         shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
     ]
+    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan)
     _await([actor.inspect.remote() for actor in shards])  # all, before any of them changes anything
     _await([actor.start.remote() for actor in shards])
-    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan)
     _await([dispatcher.start.remote()])
     return [*shards, dispatcher]
 

@@ -4,54 +4,67 @@ line."""
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import MappingProxyType
 
 import typer
+from typer.core import TyperGroup
 
 from engine.errors import CatalogError, SegueError
-from serve.commands import keys
-from serve.commands.backup import backup
-from serve.commands.bench import bench
-from serve.commands.dashboard import dashboard
-from serve.commands.dead_letters import dead_letters
-from serve.commands.demo import demo
-from serve.commands.pin import pin, unpin
-from serve.commands.profile import profile
-from serve.commands.replay import replay
-from serve.commands.reshard import reshard
-from serve.commands.restore import restore
-from serve.commands.simulate import simulate
-from serve.commands.train import train
-from serve.commands.up import up
-from serve.commands.validate import validate
-from serve.commands.verify import verify
+
+# Each command and the module that it is in, in the order of the help.
+_HOMES = MappingProxyType(
+    {
+        "up": "up",
+        "demo": "demo",
+        "replay": "replay",
+        "simulate": "simulate",
+        "validate": "validate",
+        "profile": "profile",
+        "pin": "pin",
+        "unpin": "pin",
+        "keys": "keys",
+        "dead-letters": "dead_letters",
+        "verify": "verify",
+        "backup": "backup",
+        "restore": "restore",
+        "reshard": "reshard",
+        "train": "train",
+        "dashboard": "dashboard",
+        "bench": "bench",
+    }
+)
+
+
+class _Commands(TyperGroup):
+    """Imports a command when somebody asks for it: otherwise each would wait for what all of them need."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """All names."""
+        return list(_HOMES)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> typer.core.TyperCommand | TyperGroup | None:
+        """The command of that name; None where there is none."""
+        if cmd_name not in _HOMES:
+            return None
+        module = import_module(f"serve.commands.{_HOMES[cmd_name]}")
+        alone = typer.Typer()
+        alone.callback()(_help)  # without it, Typer takes a lone command for the whole program
+        if isinstance(several := getattr(module, "app", None), typer.Typer):
+            alone.add_typer(several, name=cmd_name)
+        else:
+            alone.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
+        return typer.main.get_group(alone).commands[cmd_name]
+
+
+def _help() -> None:
+    """One conversation per customer, across every channel, with promises that hold."""
+
 
 app = typer.Typer(
-    name="segue",
-    help="One conversation per customer, across every channel, with promises that hold.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    name="segue", cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-app.command("dead-letters")(dead_letters)
-app.add_typer(keys.app, name="keys")
-for command in (
-    up,
-    demo,
-    replay,
-    simulate,
-    validate,
-    profile,
-    pin,
-    unpin,
-    verify,
-    backup,
-    restore,
-    reshard,
-    train,
-    dashboard,
-    bench,
-):
-    app.command(command.__name__)(command)
+app.callback()(_help)
 
 
 def main() -> None:

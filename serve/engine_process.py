@@ -10,6 +10,7 @@ import os
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -104,9 +105,13 @@ class EngineProcess:
             is_replay=self.settings.clock == "replay",
             public_url=self.settings.public_url,
         )
-        self._actors = cluster.start(plan)
+        with ThreadPoolExecutor(1) as beside:  # both mostly wait for processes to come up
+            starting = beside.submit(cluster.start, plan)
+            try:
+                self._start_ingress(plan)
+            finally:
+                self._actors = starting.result()
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
-        self._start_ingress(plan)
         self._wait_until_ready()
 
     def take_catalog(self) -> str:

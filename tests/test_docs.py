@@ -31,7 +31,8 @@ def commands() -> dict[str, Any]:
     from serve.cli import app
 
     group: Any = typer.main.get_command(app)
-    return dict(group.commands)
+    context = typer.Context(group)
+    return {name: group.get_command(context, name) for name in group.list_commands(context)}
 
 
 def test_every_command_is_in_the_reference():
