@@ -57,6 +57,11 @@ def test_requests_go_to_the_lanes_of_replicas_first_and_by_the_way_of_serve_wher
     assert "lane" not in front_door.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
 
 
+def test_bodies_are_not_spliced(template: str):
+    assert "    option splice-request\n" in template
+    assert "splice-" not in front_door.corrected(template)
+
+
 def test_haproxy_takes_the_corrected_file(tmp_path: Path):
     whole = f"""\
 defaults
