@@ -34,7 +34,7 @@ SHEDDABLE = Line(512, 3 << 20)
 LOOKED_INTO = Line(768, 4 << 20)
 NEVER_SHED = Line(1_024, 32 << 20)
 
-_REFUSE_AFTER_S = 1.0
+_REFUSE_AFTER_S = 2.5  # the shortest timeout of a client that we know is 10 s
 _REFUSED_HELD_MAX = 4_096
 
 
