@@ -125,4 +125,4 @@ def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, 
 
 
 def _plane_bytes(plan: Plan) -> int:
-    return (len(plan.actions) + 7) // 8
+    return max(1, (len(plan.actions) + 7) // 8)  # a placement may have no action at all

@@ -282,7 +282,16 @@ def test_silence_has_a_receipt_too():
     assert (entry.outcome, entry.reason) == ("silence", "eligibility")
     kept = receipt.read(entry.detail["receipt"])
     assert receipt.outcomes(kept, world.catalog, "web") == [("a", "dropped", "eligibility")]
-    assert entry.version == world.catalog.version
+
+
+def test_a_placement_that_nothing_is_made_for_has_a_receipt_that_can_be_read():
+    world = World(document(placements={"placements": [{"id": "corner", "channel": "web"}]}))
+    ada = world.customer("ada")
+    ada.does("Page Viewed")
+    assert ada.decides("corner")["actions"] == []
+    (entry,) = [entry for entry in ada.timeline if entry.kind == "decision"]
+    shown = receipt.shown(receipt.read(entry.detail["receipt"]), world.catalog, "web")
+    assert (shown["candidates"], shown["scores"]) == ([], [])
 
 
 def test_events_older_than_a_window_do_not_count_for_eligibility():
