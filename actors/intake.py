@@ -20,7 +20,7 @@ from actors.mailbox import Mailboxes
 from actors.shard import Done, Parked, Shard
 from actors.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
 from engine.errors import Moved, Overloaded, SegueError
-from engine.inputs import AnyInput, Event
+from engine.inputs import AnyInput, Decide, Event
 from engine.shedding import is_sheddable
 
 # Half of what a `FrameServer` takes in at most: the other half is for what is never shed.
@@ -156,7 +156,7 @@ class Intake:
             profile, told, patience_s = _told.decode(payload)
             if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
                 raise Overloaded(OVERLOADED_RETRY_MS)
-            self._mail.put(profile, ToldMail(profile, told, reply, patience_s))
+            self._mail.put(profile, ToldMail(profile, told, reply, patience_s), is_urgent=isinstance(told, Decide))
         else:
             if op == "read" and self._reads >= READS_MAX:
                 raise Overloaded(OVERLOADED_RETRY_MS)

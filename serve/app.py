@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 from fastapi import FastAPI
 
@@ -27,6 +27,7 @@ from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, Admission, Line,
 from serve.gateway import Gateway, GatewayConfig
 from serve.http import (
     Header,
+    Headers,
     Receive,
     Request,
     Response,
@@ -34,6 +35,7 @@ from serve.http import (
     Send,
     cors_headers,
     declared_size,
+    headers_of,
     preflight,
     read_request,
     replay,
@@ -121,13 +123,14 @@ class App:
                 return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began_s, request_id = stopwatch(), _request_id(scope)
+        began_s, headers = stopwatch(), headers_of(scope)
+        request_id = _request_id(headers)
         extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
         if self._lane is not None and self._lane.is_draining:
             extra += (_LAST,)
         is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
         if is_flag or scope["path"] in _FROM_PAGES:
-            origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+            origin = headers.get(b"origin", b"")
             if scope["method"] == "OPTIONS":
                 await respond(send, preflight(self._config.origins, origin))
                 return
@@ -138,10 +141,10 @@ class App:
             if is_flag and scope["method"] == "POST":
                 route = ofrep.evaluate
             if route is alive:
-                response = await alive(gateway, Request(scope["path"], [], b""))
+                response = await alive(gateway, Request(scope["path"], headers, b""))
             else:
-                with self._admission.enter(self._line(scope), declared_size(scope["headers"])) as place:
-                    request = await read_request(scope, receive, place.grow)
+                with self._admission.enter(self._line(scope), declared_size(headers)) as place:
+                    request = await read_request(scope["path"], headers, receive, place.grow)
                     if route is None:
                         told = partial(self._measure, gateway, scope["path"], began_s)
                         await others(_for_others(scope), replay(request), with_headers(send, extra, told))
@@ -191,11 +194,11 @@ def _is_question(path: str) -> bool:
     return path == "/v1/decide" or path.startswith(ofrep.FLAGS)
 
 
-def _request_id(scope: Scope) -> bytes:
+def _request_id(headers: Headers) -> bytes:
     """The id by which a client knows its request, else a new one; what could not be a header value is not taken."""
-    given: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    given = headers.get(b"x-request-id", b"")
     usable = 0 < len(given) <= _REQUEST_ID_MAX and given.isascii() and given.decode().isprintable()
-    return given if usable else uuid4().hex.encode()
+    return given if usable else secrets.token_hex(16).encode()
 
 
 def _for_others(scope: Scope) -> Scope:

@@ -15,7 +15,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -23,13 +23,12 @@ from typing import Final, Literal
 import msgspec
 
 from engine.errors import Forbidden, Unauthorised, UsageError
+from serve.http import Headers
 
 Kind = Literal["write", "server"]
 
 KEY_CHARS_MAX: Final = 256
 _FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_"), ("server", "server", "sk_"))
-
-Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +171,9 @@ def _usable(plain: str | None, variable: str) -> str | None:
 
 def _presented(headers: Headers) -> str:
     """The key that the headers carry: `Authorization` (Basic with the key as user, or Bearer), else `X-API-Key`."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    authorization = api_key = ""
-    for name, value in pairs:
-        if name in (b"authorization", "authorization"):
-            authorization = value if isinstance(value, str) else value.decode("latin-1")
-        elif name in (b"x-api-key", "x-api-key"):
-            api_key = value if isinstance(value, str) else value.decode("latin-1")
+    authorization = headers.get(b"authorization", b"").decode("latin-1")
     if not authorization:
-        return api_key.strip()
+        return headers.get(b"x-api-key", b"").decode("latin-1").strip()
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()

@@ -7,7 +7,8 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
 from serve.auth import KeyRing, Principal, require_server
+from serve.http import Headers, headers_of
 from serve.rates import Rates
 from serve.segment_format import time_ms, write_key_of
 
@@ -35,8 +37,6 @@ _METRICS_S = 5.0
 _OURS = re.compile(r"(# (HELP|TYPE) )?ray_segue_")
 
 log = logging.getLogger(__name__)
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Gateway:
         self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0)  # of this replica
         self._wall = WallClock()
         self._rates = Rates(self._wall)
+        self._parsing = asyncio.Lock()
         self._dispatcher = FrameClient(config.dispatcher)
 
     async def follow(self) -> None:
@@ -116,7 +117,7 @@ class Gateway:
         """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a
         browser)."""
         in_body = None
-        if body is not None and not any(name in (b"authorization", b"x-api-key") for name, _ in headers):
+        if body is not None and headers.keys().isdisjoint((b"authorization", b"x-api-key")):
             in_body = write_key_of(body)
         principal = self.keys.identify(headers, in_body)
         self._rates.take(principal)
@@ -127,6 +128,14 @@ class Gateway:
         principal = self.principal(headers)
         require_server(principal)
         return principal
+
+    @asynccontextmanager
+    async def parsing(self) -> AsyncIterator[None]:
+        """Held while a batch is read, which takes milliseconds: so whoever asks in between waits for one batch and not
+        for all that came at once."""
+        async with self._parsing:
+            await asyncio.sleep(0)
+            yield
 
     async def now_ms(self) -> int:
         """The engine's clock."""
@@ -186,7 +195,7 @@ def _any_gateway(request: Request) -> Gateway:
 
 def _server_gateway(request: Request) -> Gateway:
     gateway = _any_gateway(request)
-    gateway.server(request.headers.raw)
+    gateway.server(headers_of(request.scope))
     return gateway
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
+Headers = Mapping[bytes, bytes]
 
 BODY_BYTES_MAX: Final = 4 << 20
 BODY_S_MAX: Final = 30.0
@@ -28,16 +29,9 @@ class Request:
     """A request whose body has been read and, where it was gzip, unpacked."""
 
     path: str
-    headers: list[Header]
+    headers: Headers
     body: bytes
     is_looked_into: bool = False  # the house is full for what may be shed; this is here for what can be done even so
-
-    def header(self, name: bytes) -> bytes:
-        """The first header of that lower-case name, empty where there is none."""
-        for known, value in self.headers:
-            if known == name:
-                return value
-        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +48,18 @@ def ok(value: Any) -> Response:
     return Response(200, _encode(value))
 
 
-def declared_size(headers: Iterable[Header]) -> int:
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """The headers of a request by their lower-case names; of several of one name the first."""
+    return dict(reversed(scope["headers"]))
+
+
+def declared_size(headers: Headers) -> int:
     """How many bytes of body a request says it has; 0 where it does not say."""
-    said = next((value for name, value in headers if name == b"content-length"), b"")
+    said = headers.get(b"content-length", b"")
     return int(said) if said.isdigit() else 0
 
 
-async def read_request(scope: Scope, receive: Receive, grow: Callable[[int], None]) -> Request:
+async def read_request(path: str, headers: Headers, receive: Receive, grow: Callable[[int], None]) -> Request:
     """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked, TooSlow where it takes longer
     than half a minute.
 
@@ -73,8 +72,8 @@ async def read_request(scope: Scope, receive: Receive, grow: Callable[[int], Non
     grow(len(body))
     if first["type"] == "http.disconnect" or first.get("more_body", False):
         body = await _rest(first, body, receive, grow)
-    request = Request(scope["path"], list(scope["headers"]), body)
-    if request.header(b"content-encoding").strip().lower() == b"gzip":
+    request = Request(path, headers, body)
+    if headers.get(b"content-encoding", b"").strip().lower() == b"gzip":
         request.body = _unpack(body)
         grow(len(body) + len(request.body))
     return request

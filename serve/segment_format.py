@@ -17,12 +17,12 @@ import msgspec
 from engine.errors import InvalidInput, TooLarge
 from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
+from serve.hostile_json import UNREADABLE, check_shape, unreadable
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 MESSAGE_ID_CHARS_MAX: Final = 100
-LEVELS_MAX: Final = 64
 FUTURE_MS_MAX: Final = 5 * 60_000
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
@@ -72,11 +72,7 @@ _sent: Final = msgspec.json.Decoder(_Sent).decode
 _batch: Final = msgspec.json.Decoder(_Batch).decode
 _with_key: Final = msgspec.json.Decoder(_WithKey).decode
 _plain: Final = msgspec.json.Decoder().decode
-_fits: Final = msgspec.msgpack.Encoder().encode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
-
-# All that reading hostile JSON can raise: malformed, a wrong type, bad UTF-8, huge numbers, deep nesting.
-_UNREADABLE: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ def write_key_of(raw: bytes) -> str | None:
     """The `writeKey` in a body; None where there is none, or no body that can be read."""
     try:
         return _with_key(raw).write_key
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -151,11 +147,11 @@ def _read_batch(raw: bytes) -> _Batch:
     try:
         return _batch(raw)
     except msgspec.ValidationError as fault:
-        raise _invalid(fault) from None
-    except _UNREADABLE as fault:
+        raise unreadable(fault) from None
+    except UNREADABLE as fault:
         batch = _batch_around_a_broken_character(raw)
         if batch is None:
-            raise _invalid(fault) from None
+            raise unreadable(fault) from None
         return batch
 
 
@@ -169,18 +165,8 @@ def _batch_around_a_broken_character(raw: bytes) -> _Batch | None:
             msgspec.Raw(json.dumps(item, separators=(",", ":"), allow_nan=False).encode()) for item in body["batch"]
         ]
         return msgspec.convert(body | {"batch": items}, _Batch)
-    except (*_UNREADABLE, KeyError, TypeError):
+    except (*UNREADABLE, KeyError, TypeError):
         return None
-
-
-def _invalid(fault: Exception) -> InvalidInput:
-    """What the decoder found, in our words: the path of a wrong type becomes the field."""
-    if isinstance(fault, msgspec.ValidationError):
-        message, _, path = str(fault).partition(" - at `$")
-        return InvalidInput(message.replace("Expected", "expected"), path.rstrip("`").removeprefix("."))
-    if isinstance(fault, RecursionError):
-        return InvalidInput(f"is nested deeper than {LEVELS_MAX} levels")
-    return InvalidInput("is not JSON in UTF-8, or holds half of a character (a lone surrogate)")
 
 
 def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) -> Event:
@@ -189,10 +175,10 @@ def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) 
         raise InvalidInput(f"has {size} bytes, an event may have {most}")
     try:
         sent = _sent(raw)
-        _check_shape(raw, sent)
+        check_shape(bytes(raw), sent)
         digest = "" if sent.message_id is not None else _digest(raw, sent, kind or sent.type)
-    except _UNREADABLE as fault:
-        raise _invalid(fault) from None
+    except UNREADABLE as fault:
+        raise unreadable(fault) from None
     return _event(sent, kind or _kind(sent.type), digest, arrival)
 
 
@@ -208,40 +194,6 @@ def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: str | None) -> str:
         body.pop(changing, None)
     body["type"] = kind
     return hashlib.blake2b(_digestible(body), digest_size=16).hexdigest()
-
-
-def _check_shape(raw: bytes | msgspec.Raw, sent: _Sent) -> None:
-    """Refuse what the journal could not hold: integers beyond 64 bits, and nesting that no reader walks safely."""
-    data = bytes(raw)
-    if data.count(b"{") + data.count(b"[") > LEVELS_MAX and _levels(sent) > LEVELS_MAX:
-        raise InvalidInput(f"is nested deeper than {LEVELS_MAX} levels")
-    try:
-        _fits(sent)
-    except OverflowError:
-        raise InvalidInput("holds an integer beyond 64 bits", _field_of_large_integer(sent)) from None
-
-
-def _levels(sent: _Sent) -> int:
-    """How deep the deepest value lies, level by level: recursion is what this protects against."""
-    depth, level = 0, [sent.properties, sent.traits, sent.context]
-    while level and depth <= LEVELS_MAX:
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        depth += 1
-    return depth
-
-
-def _field_of_large_integer(sent: _Sent) -> str:
-    for name, wire_name in zip(sent.__struct_fields__, sent.__struct_encode_fields__, strict=True):
-        try:
-            _fits(getattr(sent, name))
-        except OverflowError:
-            return wire_name
-    return ""
 
 
 def _kind(kind: str | None) -> str:

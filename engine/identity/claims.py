@@ -19,6 +19,10 @@ _LINKS_MAX = 200
 
 def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
     """The id of the profile that an input is for: user id, else anonymous id, else its first other identifier."""
+    if isinstance(told, Event):  # nearly every event names its profile by itself
+        for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
+            if value and not _is_blocked(catalog, namespace, value):
+                return seeds.profile_id(catalog.id_key, namespace, value)
     pairs = [(namespace, value) for namespace, value in named(told) if not _is_blocked(catalog, namespace, value)]
     pairs.sort(key=lambda pair: _PREFERRED.index(pair[0]) if pair[0] in _PREFERRED else len(_PREFERRED))
     return seeds.profile_id(catalog.id_key, *pairs[0]) if pairs else None

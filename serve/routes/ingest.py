@@ -31,14 +31,15 @@ _OK = ok({"success": True})
 async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
     principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
-    parsed = parse_body(
-        request.body,
-        KIND_OF_PATH[request.path],
-        source=principal.source,
-        channel=gateway.catalog.sources.get(principal.source, ""),
-        received_at_ms=now_ms,
-    )
-    pairs, rejected = homes(gateway, parsed)
+    async with gateway.parsing():
+        parsed = parse_body(
+            request.body,
+            KIND_OF_PATH[request.path],
+            source=principal.source,
+            channel=gateway.catalog.sources.get(principal.source, ""),
+            received_at_ms=now_ms,
+        )
+        pairs, rejected = homes(gateway, parsed)
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
@@ -53,15 +54,16 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
     happens now."""
     principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
-    parsed = parse_body(
-        request.body,
-        None,
-        source=principal.source,
-        channel=gateway.catalog.sources.get(principal.source, ""),
-        received_at_ms=now_ms,
-        imported=True,
-    )
-    pairs, rejected = homes(gateway, parsed)
+    async with gateway.parsing():
+        parsed = parse_body(
+            request.body,
+            None,
+            source=principal.source,
+            channel=gateway.catalog.sources.get(principal.source, ""),
+            received_at_ms=now_ms,
+            imported=True,
+        )
+        pairs, rejected = homes(gateway, parsed)
     _shed(gateway, request, pairs)
     pairs, quarantined = sifted(gateway, pairs)
     if gateway.config.is_replay:

@@ -62,7 +62,7 @@ async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> R
     shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
     tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
     headers = (_JSON, (b"etag", tag))
-    if tag in [each.strip() for each in request.header(b"if-none-match").split(b",")]:
+    if tag in [each.strip() for each in request.headers.get(b"if-none-match", b"").split(b",")]:
         return Response(304, b"", headers[1:])
     return Response(200, msgspec.json.encode({"flags": flags}), headers)
 

@@ -44,7 +44,7 @@ def test_invariant_2_a_profiles_inputs_leave_once_and_in_the_order_in_which_they
             left[profile].append(number)
 
     for number, profile in enumerate(arrivals):
-        mailboxes.put(profile, (profile, number))
+        mailboxes.put(profile, (profile, number), is_urgent=data.draw(st.booleans()))
         if data.draw(st.booleans()):
             take()
     while len(mailboxes):
@@ -74,6 +74,23 @@ def test_behind_many_profiles_it_waits_one_group_more_for_each_groupful(profiles
         mailboxes.put(str(number), number)
     groups = -(-profiles // group_max)
     assert {number for _ in range(groups) for number in mailboxes.take()} == set(range(profiles))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=60), st.booleans())
+def test_what_is_urgent_waits_for_the_group_at_hand_and_no_other_and_the_rest_for_one_urgent_group(arrivals, is_after):
+    mailboxes: Mailboxes[bool] = Mailboxes()
+    if is_after:  # whatever the group before was
+        mailboxes.put("before", True, is_urgent=True)
+        mailboxes.take()
+    for profile, is_urgent in arrivals:
+        mailboxes.put(profile, is_urgent, is_urgent=is_urgent)
+    first, second = mailboxes.take(), mailboxes.take()
+    urgent = sum(is_urgent for _, is_urgent in arrivals)
+    if urgent and not is_after:
+        assert first.count(True) == urgent, "a group of its own"
+        assert len(first) + len(second) == len(arrivals)
+    else:
+        assert len(first) == len(arrivals)
 
 
 def test_a_mailbox_is_full_with_what_waits_in_it_and_elsewhere():
@@ -179,6 +196,22 @@ def test_a_hot_profile_is_refused_and_everybody_else_is_served(tmp_path: Path):
             taken = [f"Product Viewed-{n}" for n, result in enumerate(results) if result == ["accepted"]]
             assert {type(result) for result in results} == {list, Overloaded}
             assert len(taken) >= PROFILE_MAX and names(server.shard, "bot") == taken
+
+    tell(story())
+
+
+def test_a_question_is_answered_before_the_events_that_came_first(tmp_path: Path):
+    async def story():
+        async with serving(tmp_path) as (server, router):
+            crowd = asyncio.create_task(router.ingest([event(f"u{n}", n) for n in range(500)]))
+            await server.holds(1)
+            asked = Decide(placement="home_hero", channel="web", identifiers=(("user_id", "ada"),))
+            answer = asyncio.create_task(router.tell(home("ada"), asked))
+            await server.holds(2)
+            server.may_run(groups=1)
+            assert (await answer)["actions"] and not crowd.done()
+            server.may_run()
+            assert await crowd == ["accepted"] * 500
 
     tell(story())
 

@@ -12,8 +12,6 @@ from engine.errors import InvalidInput, TooLarge, TooSlow
 from serve import http
 from serve.http import read_request
 
-SCOPE: dict[str, Any] = {"path": "/v1/track", "headers": []}
-
 
 def read(*parts: MutableMapping[str, Any] | None) -> bytes:
     """Reads a body of these parts; None: nothing comes."""
@@ -26,7 +24,7 @@ def read(*parts: MutableMapping[str, Any] | None) -> bytes:
         assert part is not None
         return part
 
-    return asyncio.run(read_request(SCOPE, receive, lambda size: None)).body
+    return asyncio.run(read_request("/v1/track", {}, receive, lambda size: None)).body
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:
