@@ -64,6 +64,7 @@ class Device:
 
     @property
     def channel(self) -> str:
+        """Where this kind of device is used."""
         return "app" if self.kind == "app" else "web"
 
 
@@ -77,10 +78,12 @@ class Intent:
 
     @property
     def buys_if_messaged(self) -> bool:
+        """Whether a message would make this shopper buy."""
         return self.draw < self.buys_if_messaged_probability
 
     @property
     def buys_if_not(self) -> bool:
+        """Whether this shopper buys without one."""
         return self.draw < self.buys_if_not_probability
 
 

@@ -49,6 +49,7 @@ class SegueUser(HttpUser):
             return _answer(response)
 
     def post(self, path: str, **content: Any) -> ResponseContextManager:
+        """POST to the engine under test; the caller judges the answer."""
         # A redirect could lead off this machine; unfollowed, it is a failure like any other status than 200.
         return self.client.post(path, timeout=_TIMEOUT_S, allow_redirects=False, catch_response=True, **content)
 
@@ -61,6 +62,7 @@ class Shopper(SegueUser):
     wait_time = between(0.5, 2.0)
 
     def on_start(self) -> None:
+        """Locust's word for: somebody comes."""
         self.begin_a_session()
 
     def begin_a_session(self) -> None:
@@ -78,9 +80,11 @@ class Shopper(SegueUser):
             self.begin_a_session()
 
     def event(self, **content: Any) -> dict[str, Any]:
+        """An event of this visitor, as a client sends it."""
         return _event(self.visitor, self.channel, **content)
 
     def track(self, event: str, properties: dict[str, Any]) -> None:
+        """Tell what the visitor did."""
         self.send("/v1/track", self.event(event=event, properties=properties))
 
 
@@ -101,11 +105,13 @@ class WebVisitor(Shopper):
 
     @task(3)
     def view_a_product(self) -> None:
+        """Look at something, and after a while at a page."""
         self.track("Product Viewed", _product(self.rng.choice(PRODUCTS)))
         self.a_page_later()
 
     @task(1)
     def add_a_product(self) -> None:
+        """Put something into the cart."""
         self.track("Product Added", _added(self.rng.choice(PRODUCTS), self.cart_id))
 
 
@@ -125,6 +131,7 @@ class AppVisitor(Shopper):
 
     @task(1)
     def buy(self) -> None:
+        """Put something into the cart, and pay."""
         product = self.rng.choice(PRODUCTS)
         self.track("Product Added", _added(product, self.cart_id))
         self.track("Order Completed", _bought(product, self.cart_id))
@@ -140,6 +147,7 @@ class Till(Shopper):
 
     @task
     def sell(self) -> None:
+        """A purchase at the till; then the next customer."""
         self.track("Order Completed", _bought(self.rng.choice(PRODUCTS), self.cart_id))
         self.visitor = sample_visitor(self.rng, POPULATION)
         self.cart_id = f"cart-{uuid.uuid4()}"
@@ -153,6 +161,7 @@ class EventSource(SegueUser):
 
     @task
     def send_a_batch(self) -> None:
+        """Many events of many customers at once, packed."""
         batch = [self.some_event() for _ in range(self.rng.randint(20, 100))]
         body = gzip.compress(json.dumps({"batch": batch, "sentAt": _now()}).encode(), compresslevel=1)
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
@@ -161,6 +170,7 @@ class EventSource(SegueUser):
                 response.failure(f"{len(rejected)} of {len(batch)} events rejected, the first: {rejected[0]}")
 
     def some_event(self) -> dict[str, Any]:
+        """What somebody may have done just now."""
         visitor, product = sample_visitor(self.rng, POPULATION), self.rng.choice(PRODUCTS)
         cart_id = f"cart-{visitor.anonymous_id}"
         kind = self.rng.choices(("page", "view", "add", "buy"), (3, 4, 2, 1))[0]

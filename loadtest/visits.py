@@ -42,6 +42,7 @@ class Line(NamedTuple):
 
     @property
     def value_minor(self) -> int:
+        """What these pieces cost, in minor units."""
         return self.product.price_minor * self.quantity
 
 
@@ -72,10 +73,12 @@ class Diary:
     def note(
         self, at_ms: int, kind: str, name: str, channel: str, user_id: str, device: Device | None, body: dict[str, Any]
     ) -> None:
+        """Write down what happened; its message id says whose it is."""
         message_id = f"w{self.seed}-{self.shopper.key}-{len(self.drafts)}"
         self.drafts.append(Draft(at_ms, message_id, kind, name, channel, self.shopper, user_id, device, body))
 
     def new_cart(self, device: Device) -> Cart:
+        """An empty cart."""
         self.carts += 1
         return Cart(f"cart-{self.shopper.key}-{self.carts}", device)
 
@@ -101,24 +104,29 @@ class Visit:
         self.known = device in diary.logged_in and diary.rng.random() < _STAYS_LOGGED_IN
 
     def track(self, event: str, properties: dict[str, Any], *, pace_ms: tuple[int, int] = _READING_MS) -> None:
+        """Something done on this visit, after a pause."""
         self._call("track", event, properties, pace_ms=pace_ms)
 
     def page(self, title: str, path: str) -> None:
+        """A page of the web, or a screen of the app."""
         if self.device.channel == "app":
             self._call("screen", title, {"path": path})
         else:
             self._call("page", title, {"path": path, "title": title, "url": f"https://shop.example{path}"})
 
     def view(self, product: Product) -> None:
+        """Look at a product."""
         self.track("Product Viewed", _product(product) | {"currency": CURRENCY})
 
     def add(self, cart: Cart, line: Line) -> None:
+        """Put a line into the cart."""
         cart.lines.append(line)
         cart.known = cart.known or self.known
         amounts = {"quantity": line.quantity, "value": decimal(line.value_minor), "currency": CURRENCY}
         self.track("Product Added", {"cart_id": cart.id} | _product(line.product) | amounts)
 
     def clear(self, cart: Cart) -> None:
+        """Empty the cart."""
         self.track("Cart Cleared", {"cart_id": cart.id})
 
     def start_checkout(self, cart: Cart) -> None:
@@ -129,6 +137,7 @@ class Visit:
         self.track("Checkout Started", {"cart_id": cart.id, "value": decimal(value_minor), "currency": CURRENCY})
 
     def buy(self, cart: Cart) -> dict[str, Any]:
+        """Buy what is in the cart; returns the order."""
         order = {"cart_id": cart.id} | self.diary.order(cart.lines)
         self.track("Order Completed", order)
         return order
@@ -151,6 +160,7 @@ class Visit:
             self._sign_up()
 
     def update_consent(self, channel: str, granted: bool, source: str) -> None:
+        """Give or withdraw consent for one channel."""
         self.track(
             "Consent Updated",
             {"purpose": "marketing", "channel": channel, "granted": granted, "source": source, "text": _CONSENT_TEXT},
@@ -183,6 +193,7 @@ def buy_in_store(diary: Diary, at_ms: int, lines: list[Line]) -> dict[str, Any]:
 
 
 def at_support(diary: Diary, at_ms: int, event: str, properties: dict[str, Any]) -> None:
+    """Something that support notes, on no device."""
     diary.note(at_ms, "track", event, "support", diary.shopper.user_id, None, properties)
 
 

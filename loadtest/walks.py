@@ -52,6 +52,7 @@ class Calendar:
 
     @property
     def end_ms(self) -> int:
+        """When the world's last day is over."""
         return self.start_ms + self.days * DAY_MS
 
     def moment(self, rng: Random, zone: str) -> int:

@@ -55,17 +55,20 @@ _placements = {name: compiled(_document, name) for name in (*bench_catalog.PLACE
 
 @app.get("/readyz")
 async def ready() -> Response:
+    """Redis answers."""
     await _redis.ping()
     return Response(b'{"status":"ready"}', media_type="application/json")
 
 
 @app.get("/healthz")
 async def alive() -> Response:
+    """The process answers: this peer's no-op."""
     return Response(b'{"status":"alive"}', media_type="application/json")
 
 
 @app.post("/v1/batch")
 async def ingest(request: Request) -> Response:
+    """Count and store a batch; answered when Redis has synced it."""
     if not _is_known(request):
         return Response(status_code=401)
     batch = _json.decode(await request.body())["batch"]
@@ -90,6 +93,7 @@ async def ingest(request: Request) -> Response:
 
 @app.post("/v1/decide")
 async def decide(request: Request) -> Response:
+    """The same decision as Segue's, by the same rules."""
     if not _is_known(request):
         return Response(status_code=401)
     body: dict[str, Any] = _json.decode(await request.body())
