@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-GROUP_MAX = 128  # some 15 ms of turns, for which a page may have to wait; a commit then costs each of them little
+GROUP_MAX = 64  # some 8 ms of turns, for which a page may have to wait; a commit then costs each of them little
 OF_ONE_MAX = 64
 PROFILE_MAX = 256  # waiting inputs of one profile above which more of them is shed
 TOTAL_MAX = 8_192  # and of all profiles
