@@ -38,6 +38,8 @@ _NO_REPLICA = re.compile(r"^(\s*http-request return) status 404 .*$", re.MULTILI
 _ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
 # A request whose answer waits (a full house, say) keeps HAProxy 2.8 turning in circles for its spliced body: one core.
 _SPLICING = re.compile(r"^ *option splice-\w+\n", re.MULTILINE)
+# A line for each request, to whoever listens at the syslog's port: paths name people, and nobody has asked for it.
+_REQUEST_LOG = re.compile(r"^ *log .* local0 info\n", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
@@ -78,13 +80,13 @@ def error_file(status: int) -> str:
 
 def corrected(config: str, lanes: Sequence[str] = (), errors: Mapping[int, Path] = MappingProxyType({})) -> str:
     """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback and our patience,
-    without splicing, and with the sockets of the replicas' own `lanes` before Serve's way to them."""
+    without splicing and request logs, and with the sockets of the replicas' own `lanes` before Serve's way to them."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
     config = _DOOR.sub(lambda found: found[0] + _PATIENCE + files, config)
     body = problem(503).replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
-    config = _SPLICING.sub("", config)
+    config = _REQUEST_LOG.sub("", _SPLICING.sub("", config))
     config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
     if lanes and _FIRST_ROUTE.search(config):  # only where Serve knows of a replica
         config = _FIRST_ROUTE.sub(lambda found: _TO_LANES + found[0], config, count=1)

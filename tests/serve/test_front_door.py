@@ -62,6 +62,11 @@ def test_bodies_are_not_spliced(template: str):
     assert "splice-" not in front_door.corrected(template)
 
 
+def test_requests_are_not_logged_because_paths_name_people(template: str):
+    assert "    log {{ config.log_target }} local0 info\n" in template
+    assert " local0 " not in front_door.corrected(template)
+
+
 def test_haproxy_takes_the_corrected_file(tmp_path: Path):
     whole = f"""\
 defaults
