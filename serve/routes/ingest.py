@@ -31,15 +31,7 @@ _OK = ok({"success": True})
 async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
     principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
-    async with gateway.parsing():
-        parsed = parse_body(
-            request.body,
-            KIND_OF_PATH[request.path],
-            source=principal.source,
-            channel=gateway.catalog.sources.get(principal.source, ""),
-            received_at_ms=now_ms,
-        )
-        pairs, rejected = homes(gateway, parsed)
+    parsed, pairs, rejected = await _read(gateway, request, principal.source, now_ms)
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
@@ -54,16 +46,7 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
     happens now."""
     principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
-    async with gateway.parsing():
-        parsed = parse_body(
-            request.body,
-            None,
-            source=principal.source,
-            channel=gateway.catalog.sources.get(principal.source, ""),
-            received_at_ms=now_ms,
-            imported=True,
-        )
-        pairs, rejected = homes(gateway, parsed)
+    parsed, pairs, rejected = await _read(gateway, request, principal.source, now_ms, imported=True)
     _shed(gateway, request, pairs)
     pairs, quarantined = sifted(gateway, pairs)
     if gateway.config.is_replay:
@@ -71,6 +54,22 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     else:
         await gateway.router.ingest([pair for _, pair in pairs])
     return await _answer(gateway, parsed, rejected, quarantined, principal.source, now_ms)
+
+
+async def _read(
+    gateway: Gateway, request: Request, source: str, now_ms: int, *, imported: bool = False
+) -> tuple[Parsed, list[tuple[int, tuple[str, Event]]], list[Rejection]]:
+    """What a body holds, whose each event is, and what of it cannot be used."""
+    async with gateway.parsing():
+        parsed = parse_body(
+            request.body,
+            KIND_OF_PATH.get(request.path),
+            source=source,
+            channel=gateway.catalog.sources.get(source, ""),
+            received_at_ms=now_ms,
+            imported=imported,
+        )
+        return parsed, *homes(gateway, parsed)
 
 
 def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:

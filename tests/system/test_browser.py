@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.node import installed, run
-from support.running import WRITE_KEY, Engine, eventually_equal
+from support.running import SERVER_KEY, WRITE_KEY, Engine, eventually_equal
 
 USER = "page-visitor"
 
@@ -19,7 +19,7 @@ def test_a_page_in_a_browser_is_served(shop: Engine, tmp_path: Path):
     if chromium is None:
         pytest.skip("Chromium is not installed")
     folder = installed(Path(__file__).with_name("browser"), tmp_path)
-    told = run(folder, "drive.mjs", shop.url, WRITE_KEY, chromium)
+    told = run(folder, "drive.mjs", shop.url, WRITE_KEY, SERVER_KEY, chromium)
     assert told["complaints"] == []
     assert told["decide"].pop("id")
     assert told["decide"] == {"status": 200, "content": {"title": "Spring"}, "exposed": 200}

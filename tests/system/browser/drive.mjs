@@ -1,11 +1,11 @@
-// Opens `page.mjs` in a real browser and walks through it. Arguments: the engine's URL, a write key, the browser's path.
-// Prints one line of JSON: what the page was told, and what the browser complained of.
+// Opens `page.mjs` in a real browser and walks through it. Arguments: the engine's URL, a write key, a server key, the
+// browser's path. Prints one line of JSON: what the page was told, and what the browser complained of.
 
 import { createServer } from "node:http";
 import { buildSync } from "esbuild";
 import { chromium } from "playwright-core";
 
-const [url, writeKey, executablePath] = process.argv.slice(2);
+const [url, writeKey, serverKey, executablePath] = process.argv.slice(2);
 const built = buildSync({ entryPoints: ["page.mjs"], bundle: true, write: false, format: "iife", logLevel: "error" });
 const server = createServer((request, response) => {
   const isScript = request.url === "/page.js";
@@ -26,7 +26,11 @@ for (const step of ["browse", "decide", "refused", "flags", "beacon", "browseInB
   told[step] = await page.evaluate(([name, ...given]) => window[name](...given), [step, url, writeKey]);
 }
 await page.goto(`${shop}elsewhere`); // the page is left: what waits in it must still arrive
-await page.waitForTimeout(500);
+const timeline = `${url}/v1/profiles/user_id:page-visitor/timeline`;
+for (const end = Date.now() + 30_000; Date.now() < end; ) {
+  const answer = await fetch(timeline, { headers: { authorization: `Bearer ${serverKey}` } });
+  if ((await answer.text()).split('"Scrolled"').length > 3) break;
+}
 await browser.close();
 server.close();
 console.log(JSON.stringify({ ...told, complaints }));

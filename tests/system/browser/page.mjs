@@ -28,8 +28,7 @@ window.browseInBatches = async (url, writeKey) => {
     { integrations: { "Segment.io": common } },
   );
   await client.identify(user);
-  for (let number = 0; number < 3; number++) client.track("Scrolled", { number });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await Promise.all([0, 1, 2].map((number) => client.track("Scrolled", { number })));
 };
 
 window.decide = async (url, writeKey) => {
