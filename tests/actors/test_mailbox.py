@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from support.world import ID_KEY, action, compiled, document
 
 from actors import intake
 from actors.clock import WallClock
-from actors.mailbox import GROUP_MAX, OF_ONE_MAX, PROFILE_MAX, Mailboxes
+from actors.mailbox import GROUP_MAX, PROFILE_MAX, Mailboxes
 from actors.memory_store import MemoryStore
 from actors.router import Router
 from actors.shard import Shard
@@ -29,17 +29,16 @@ from engine.seeds import profile_id
 # -- the queue by itself
 
 
-@given(st.lists(st.sampled_from("abcdefgh"), max_size=60), st.integers(1, 7), st.integers(1, 4), st.data())
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=60), st.integers(1, 7), st.integers(0, 20), st.data())
 def test_invariant_2_a_profiles_inputs_leave_once_and_in_the_order_in_which_they_came(
-    arrivals, group_max, of_one_max, data
+    arrivals, group_max, aged_turns, data
 ):
-    mailboxes: Mailboxes[tuple[str, int]] = Mailboxes(group_max=group_max, of_one_max=of_one_max)
+    mailboxes: Mailboxes[tuple[str, int]] = Mailboxes(group_max=group_max, aged_turns=aged_turns)
     left: defaultdict[str, list[int]] = defaultdict(list)
 
     def take() -> None:
         group = mailboxes.take()
         assert len(group) <= group_max
-        assert all(count <= of_one_max for count in Counter(profile for profile, _ in group).values())
         for profile, number in group:
             left[profile].append(number)
 
@@ -74,6 +73,24 @@ def test_behind_many_profiles_it_waits_one_group_more_for_each_groupful(profiles
         mailboxes.put(str(number), number)
     groups = -(-profiles // group_max)
     assert {number for _ in range(groups) for number in mailboxes.take()} == set(range(profiles))
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 60), st.integers(1, 9))
+def test_the_last_of_a_busy_profile_waits_for_so_many_turns_and_what_came_before_it_however_many_keep_coming(
+    waiting, group_max, aged_turns, a_group
+):
+    """By turns alone it would wait for one round of everybody who is new for each input that its profile has."""
+    mailboxes: Mailboxes[str] = Mailboxes(group_max=group_max, aged_turns=aged_turns)
+    for number in range(waiting - 1):
+        mailboxes.put("busy", f"busy-{number}")
+    mailboxes.put("busy", "last")
+    new, turns, group = itertools.count(), 0, []
+    while "last" not in group:
+        for _ in range(a_group):
+            mailboxes.put(f"new-{next(new)}", "new")
+        group = mailboxes.take()
+        turns += len(group)
+    assert turns <= max(aged_turns, group_max) + waiting + group_max
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=60), st.booleans())
@@ -273,7 +290,7 @@ def test_a_batch_larger_than_a_mailbox_is_taken_whole_and_in_order(tmp_path: Pat
             batch = [event("ada", n) for n in range(3 * PROFILE_MAX)]
             assert await router.ingest(batch) == ["accepted"] * len(batch)
             assert names(server.shard, "ada") == [told.message_id for _, told in batch]
-            assert server.groups >= len(batch) / OF_ONE_MAX
+            assert server.groups >= len(batch) / GROUP_MAX
 
     tell(story())
 
