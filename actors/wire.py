@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from actors import logs
+from actors.gathered import Gathered
 from engine.errors import NotReady, Overloaded, SegueError, TooLarge, UsageError
 
 VERSION: Final = 1
@@ -70,26 +71,23 @@ def _checked_path(path: str | Path) -> str:
 
 
 class _Connection(asyncio.Protocol):
-    """What both ends share: cutting the stream into frames, one write per loop iteration, the set of open connections.
+    """What both ends share: cutting the stream into frames, and the set of open connections.
 
     An end adds `on_frame(body)`, which may raise `DecodeError`, and `broken(reason)`, after which nothing more is read.
     """
 
     def __init__(self, peers: set[_Connection]) -> None:
-        self._loop = asyncio.get_running_loop()
         self._peers = peers
         self._unread = bytearray()
-        self._unsent: list[bytes] = []
         self.is_open = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
+        self.transport = Gathered(transport)
         self.is_open = True
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
-        self._unsent.clear()
         self._peers.discard(self)
 
     def data_received(self, data: bytes) -> None:
@@ -119,20 +117,11 @@ class _Connection(asyncio.Protocol):
         return start
 
     def put(self, frame: bytes) -> None:
-        """Send `frame` together with whatever else this loop iteration sends; nothing, when the other end is gone."""
-        if not self.is_open:
-            return
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
-        self._unsent.append(frame)
-
-    def _flush(self) -> None:
-        if self._unsent and self.is_open:
-            self.transport.write(b"".join(self._unsent))
-        self._unsent.clear()
+        """Send `frame`; nothing, when the other end is gone."""
+        if self.is_open:
+            self.transport.write(frame)
 
     def close(self) -> None:
-        self._flush()
         self.is_open = False
         self.transport.close()
 
@@ -260,7 +249,7 @@ class _ClientConnection(_Connection):
         if not self.is_open:  # dropped between the dial and now
             raise NotReady(self._last_words)
         request_id = next(self._ids)
-        future = self.pending[request_id] = self._loop.create_future()
+        future = self.pending[request_id] = asyncio.get_running_loop().create_future()
         self.put(_frame((request_id, op, payload)))
         try:
             return await future

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from actors.gathered import Gathered
 from engine.errors import NotReady
 from serve.http import Receive, Response, Scope, Send, respond
 
@@ -44,7 +46,7 @@ class Lane:
         self._path, self._held = _claimed(folder, numbers)
         options: dict[str, Any] = {
             "interface": "asgi3",  # it would guess, and takes a method for ASGI 2
-            "http": "httptools",
+            "http": _Answers,
             "ws": "none",
             "lifespan": "off",
             "log_config": None,
@@ -55,7 +57,7 @@ class Lane:
             "timeout_keep_alive": _KEPT_ALIVE_S,
             "timeout_graceful_shutdown": _FINISH_S,
         }
-        self._server = uvicorn.Server(uvicorn.Config(self._answer, **options))
+        self.server = uvicorn.Server(uvicorn.Config(self._answer, **options))
         self._serving: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -67,14 +69,14 @@ class Lane:
         listening.listen(_BACKLOG)
         listening.setblocking(False)
         fresh.rename(self._path)
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
+        self._serving = asyncio.get_running_loop().create_task(self.server.serve(sockets=[listening]))
 
     async def close(self) -> None:
         """Let HAProxy know first, and answer everything until it does; then finish what has begun, and end."""
         self.is_draining = True
         await asyncio.sleep(_NOTICED_S)
         self._path.unlink(missing_ok=True)
-        self._server.should_exit = True
+        self.server.should_exit = True
         if self._serving is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._serving, _FINISH_S)
@@ -85,6 +87,13 @@ class Lane:
             await respond(send, _LEAVING if self.is_draining else _ALIVE)
         else:
             await self._app(scope, receive, send)
+
+
+class _Answers(HttpToolsProtocol):
+    """Head and body of an answer leave together, where uvicorn writes them one after the other."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Gathered(transport))  # type: ignore[arg-type]
 
 
 def _claimed(folder: Path, numbers: int) -> tuple[Path, IO[bytes]]:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import uvloop
 
+from actors.gathered import Gathered
 from actors.wire import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, VERSION, FrameClient, FrameServer
 from engine.errors import CatalogError, InvalidInput, Moved, NotReady, Overloaded, SegueError, TooLarge, UsageError
 
@@ -274,8 +275,9 @@ def test_one_loop_iteration_is_one_write(run, tmp_path):
             class Spy:
                 write = staticmethod(lambda data: writes.append(data) or real.write(data))
                 close = staticmethod(real.close)
+                is_closing = staticmethod(real.is_closing)
 
-            connection.transport = Spy
+            connection.transport = Gathered(Spy)
             for _, _, reply in shard.held:
                 reply.send(b"x")
             await asyncio.gather(*calls)

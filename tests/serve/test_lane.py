@@ -57,3 +57,29 @@ def test_no_number_is_given_twice(tmp_path: Path):
             Lane(application, tmp_path, 1)
 
     with_lane(tmp_path, visit)
+
+
+def test_head_and_body_of_an_answer_leave_together(tmp_path: Path):
+    """Each write wakes HAProxy, which hands on what it has."""
+
+    async def visit(lane: Lane, client: httpx.AsyncClient) -> None:
+        written: list[bytes] = []
+        answered = asyncio.Event()
+
+        class Wire(asyncio.Transport):
+            def write(self, data: bytes) -> None:
+                written.append(data)
+                answered.set()
+
+            def is_closing(self) -> bool:
+                return False
+
+        config = lane.server.config
+        protocol = config.http_protocol_class(config, lane.server.server_state, {})
+        protocol.connection_made(Wire())
+        protocol.data_received(b"GET /v1/decide HTTP/1.1\r\nhost: segue\r\n\r\n")
+        await answered.wait()
+        assert [part.partition(b"\r\n\r\n")[2] for part in written] == [b"/v1/decide"]
+        protocol.connection_lost(None)
+
+    with_lane(tmp_path, visit)
