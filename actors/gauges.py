@@ -24,9 +24,7 @@ class Gauges:
 
     def __init__(self, meter: Meter, shard: Shard, depth: Callable[[], int]) -> None:
         self._meter, self._shard, self._depth = meter, shard, depth
-        self._waited_s = self._turned_s = -1.0  # of the slowest decision in the group
         self._turns = 0
-        self._late_ms = -1
         self._opted_out: dict[str, float] = {}
         self._silencing: dict[str, float] = {}
         self._told_s = 0.0
@@ -39,26 +37,21 @@ class Gauges:
         if not isinstance(mail, ToldMail):
             return
         if isinstance(mail.told, Decide):
-            self._waited_s = max(self._waited_s, began_s - mail.came_s)
-            self._turned_s = max(self._turned_s, stopwatch() - began_s)
+            self._meter.observe(m.DECIDE_SECONDS, began_s - mail.came_s, "queue")
+            self._meter.observe(m.DECIDE_SECONDS, stopwatch() - began_s, "turn")
         elif isinstance(mail.told, ConsentChange) and not mail.told.granted:
             self._opted_out.setdefault(mail.profile, mail.came_s)
 
     def fired(self, late_ms: int) -> None:
         """Timers fired that were due `late_ms` ago."""
         self._turns += 1
-        self._late_ms = max(self._late_ms, late_ms)
+        self._meter.observe(m.TIMER_LATENESS_SECONDS, late_ms / 1000)
 
     def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
         """The group was committed by `now_s`, and durable; its turns ended at `began_s`."""
         if self._turns and is_synced:
             self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
-        if self._turned_s >= 0:
-            self._meter.observe(m.DECIDE_SECONDS, self._waited_s, "queue")
-            self._meter.observe(m.DECIDE_SECONDS, self._turned_s, "turn")
-        if self._late_ms >= 0:
-            self._meter.observe(m.TIMER_LATENESS_SECONDS, self._late_ms / 1000)
-        self._waited_s, self._turned_s, self._turns, self._late_ms = -1.0, -1.0, 0, -1
+        self._turns = 0
         if self._opted_out:
             for profile, came_s in self._opted_out.items():
                 self._silencing.setdefault(profile, came_s)

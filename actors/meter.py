@@ -6,7 +6,9 @@ happens for every event is counted in plain numbers and told once a second, for 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, Protocol
 
 _FAST_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -44,14 +46,14 @@ DEGRADED = _counter("decisions_degraded", "Decisions answered with the placement
 DECIDE_SECONDS = _histogram(
     "decide_seconds",
     _FAST_S,
-    "A decision in its shard, the slowest of each group, by phase: `queue` until its turn, `turn`; then a commit",
+    "A decision in its shard, by phase: `queue` until its turn, `turn`; then a commit",
     "phase",
 )
 TURNS = _counter("turns", "Turns, by the kind of input", "kind")
 EVENTS = _counter("events", "Events taken, by what became of them", "status")
 QUEUE_DEPTH = _gauge("queue_depth", "Inputs and calls that wait for their turn in a shard")
 COMMIT_SECONDS = _histogram("commit_seconds", _FAST_S, "One commit with its sync, which a group of turns shares")
-TIMER_LATENESS_SECONDS = _histogram("timer_lateness_seconds", _SLOW_S, "How late timers fire, the latest of each group")
+TIMER_LATENESS_SECONDS = _histogram("timer_lateness_seconds", _SLOW_S, "How late timers fire")
 TIMERS_PENDING = _gauge("timers_pending", "Timers that wait for their time")
 SENDS = _counter("sends", "Sends settled, by outcome", "outcome")
 OUTBOX_WAITING = _gauge("outbox_waiting", "Sends that are decided and not settled")
@@ -76,6 +78,31 @@ DEAD_LETTERS = _counter("dead_letters", "Inputs set aside")
 SHARD_EPOCH = _gauge("shard_epoch", "How often this shard's store has been opened: a step is a restart")
 
 METRICS: tuple[Metric, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Metric))
+
+
+class Spread:
+    """How the observations of one series of a histogram are spread over its buckets."""
+
+    def __init__(self, metric: Metric, tags: tuple[str, ...]) -> None:
+        self.metric, self.tags = metric, tags
+        self.sum = 0.0
+        self._counts = [0] * (len(metric.bounds) + 1)
+        self._told = 0
+
+    def add(self, value: float) -> None:
+        """One observation; a bound belongs to the bucket below it."""
+        self._counts[bisect_left(self.metric.bounds, value)] += 1
+        self.sum += value
+
+    def has_news(self) -> bool:
+        """Whether something was added since it was asked last."""
+        before, self._told = self._told, sum(self._counts)
+        return self._told != before
+
+    def upto(self) -> dict[str, int]:
+        """How many observations are not above each bound, as Prometheus spells it in `le`."""
+        edges = [*(f"{bound:g}" for bound in self.metric.bounds), "+Inf"]
+        return dict(zip(edges, accumulate(self._counts), strict=True))
 
 
 class Meter(Protocol):

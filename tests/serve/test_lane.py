@@ -74,6 +74,10 @@ def test_head_and_body_of_an_answer_leave_together(tmp_path: Path):
             def is_closing(self) -> bool:
                 return False
 
+            def close(self) -> None:
+                pass
+
+        await client.get("/healthz")  # it listens
         config = lane.server.config
         protocol = config.http_protocol_class(config, lane.server.server_state, {})
         protocol.connection_made(Wire())

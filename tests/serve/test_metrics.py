@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
-from actors.meter import METRICS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.meter import METRICS, Metric, Spread
 from serve.dashboard import ROWS, dashboard, exported
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +24,18 @@ def test_the_shipped_dashboard_is_the_one_that_the_command_prints():
 
 def test_a_metric_says_what_it_is_in_letters_that_ray_takes():
     assert [metric.name for metric in METRICS if not (metric.name + metric.about).isascii()] == []
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=8, unique=True).map(sorted),
+    st.lists(st.one_of(st.floats(0, 11), st.integers(0, 10)), max_size=40),
+)
+def test_a_histogram_counts_what_is_not_above_each_bound(bounds, values):
+    spread = Spread(Metric("segue_test", "histogram", "", (), tuple(bounds)), ())
+    for value in values:
+        spread.add(value)
+    assert list(spread.upto().values()) == [sum(value <= bound for value in values) for bound in (*bounds, math.inf)]
+    assert spread.has_news() == bool(values) and not spread.has_news()
 
 
 def test_a_panel_asks_for_nothing_that_is_not_measured_and_everything_measured_is_on_a_panel():
