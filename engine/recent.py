@@ -1,12 +1,16 @@
 """The recent events of a profile, packed until somebody reads them.
 
-A profile is written after every turn and most turns only add an event. So each event is packed once, when it happens;
-the state's bytes take it as it is. In memory a packed event is a third of an unpacked one.
+A profile is written after every turn and most turns only add an event. So each event is packed once, when it happens,
+behind those that came before it; the state's bytes take them as they are, in one piece, for what lies together is read
+at once and what lies scattered waits for memory each time. A packed event is a third of an unpacked one.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, overload
 
 import msgspec
@@ -41,21 +45,20 @@ class Recent(Sequence[Happened]):
     """Recent events in their order. They stay packed until somebody reads them, and keep their packed form then, so a
     turn that only adds one neither unpacks nor packs the others."""
 
-    __slots__ = ("_by_name", "_by_text", "_events", "_packed", "packed_bytes")
+    __slots__ = ("_by_name", "_by_text", "_ends", "_events", "_packed")
 
-    def __init__(self, events: Iterable[Happened] = (), packed: list[msgspec.Raw] | None = None) -> None:
-        """Of `events`, or of what `packed` gave earlier."""
+    def __init__(self, events: Iterable[Happened] = (), packed: Sequence[bytes | msgspec.Raw] | None = None) -> None:
+        """Of `events`, or of what each of them was packed into earlier."""
         self._events = [*events] if packed is None else None
-        self._packed = [_pack(event) for event in self._events] if self._events is not None else packed or []
-        self.packed_bytes = sum(map(len, self._packed))
+        self._pack([encoder.encode(event) for event in self._events] if self._events is not None else packed or ())
         self._by_name: dict[str, list[Happened]] | None = None
         self._by_text: dict[tuple[str, str], dict[str, list[int]]] = {}
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._ends)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Recent) and self._packed == other._packed
+        return isinstance(other, Recent) and (self._packed, self._ends) == (other._packed, other._ends)
 
     __hash__ = None  # type: ignore[assignment]  # events come and go
 
@@ -70,7 +73,7 @@ class Recent(Sequence[Happened]):
     def events(self) -> list[Happened]:
         """All of them, to read."""
         if self._events is None:
-            self._events = _happened.decode(encoder.encode(self._packed))
+            self._events = _happened.decode(self.packed)
         return self._events
 
     def newest(self) -> Iterator[Happened]:
@@ -78,7 +81,7 @@ class Recent(Sequence[Happened]):
         if self._events is not None:
             yield from reversed(self._events)
         else:
-            yield from map(_one.decode, reversed(self._packed))
+            yield from map(_one.decode, reversed(self._parts()))
 
     def named(self, name: str) -> list[Happened]:
         """The events of a name, newest first."""
@@ -102,9 +105,14 @@ class Recent(Sequence[Happened]):
         return found
 
     @property
-    def packed(self) -> list[msgspec.Raw]:
-        """Their packed forms."""
-        return self._packed
+    def packed(self) -> msgspec.Raw:
+        """The list of them, packed."""
+        return msgspec.Raw(_head(len(self._ends)) + self._packed)
+
+    @property
+    def packed_bytes(self) -> int:
+        """How long their packed forms are together."""
+        return len(self._packed)
 
     @property
     def is_read(self) -> bool:
@@ -113,29 +121,48 @@ class Recent(Sequence[Happened]):
 
     def add(self, event: Happened) -> None:
         """An event, where (event time, arrival) says."""
-        place = len(self._packed)
+        place = len(self._ends)
         while place and self._at_ms(place - 1) > event.at_ms:
             place -= 1
-        packed = _pack(event)
-        self._packed.insert(place, packed)
-        self.packed_bytes += len(packed)
+        packed = encoder.encode(event)
+        if place == len(self._ends):
+            self._packed += packed
+            self._ends.append(len(self._packed))
+            self._index_newest(event)
+        else:
+            self._pack([*self._parts()[:place], packed, *self._parts()[place:]])
+            self._forget_indices()
         if self._events is not None:
             self._events.insert(place, event)
-            self._forget_indices()
 
     def drop(self, places: Collection[int]) -> None:
         """Let the events at these places go."""
-        self._packed = [packed for place, packed in enumerate(self._packed) if place not in places]
-        self.packed_bytes = sum(map(len, self._packed))
+        self._pack([packed for place, packed in enumerate(self._parts()) if place not in places])
         if self._events is not None:
             self._events = [event for place, event in enumerate(self._events) if place not in places]
-            self._forget_indices()
+        self._forget_indices()
+
+    def _pack(self, parts: Sequence[bytes | msgspec.Raw]) -> None:
+        self._packed = bytearray().join(parts)
+        self._ends = array("I", accumulate(map(len, parts)))
+
+    def _parts(self) -> list[bytes]:
+        return [bytes(self._packed[start:end]) for start, end in pairwise((0, *self._ends))]
+
+    def _index_newest(self, event: Happened) -> None:
+        if self._by_name is not None:
+            self._by_name.setdefault(event.name, []).insert(0, event)
+        for at in [at for at in self._by_text if at[0] == event.name]:
+            del self._by_text[at]
 
     def _forget_indices(self) -> None:
         self._by_name, self._by_text = None, {}
 
     def _at_ms(self, place: int) -> int:
-        return self._events[place].at_ms if self._events is not None else _time.decode(self._packed[place]).at_ms
+        if self._events is not None:
+            return self._events[place].at_ms
+        start = self._ends[place - 1] if place else 0
+        return _time.decode(self._packed[start : self._ends[place]]).at_ms
 
 
 class _Time(Part):
@@ -149,5 +176,7 @@ _happened = msgspec.msgpack.Decoder(list[Happened])
 _time = msgspec.msgpack.Decoder(_Time)
 
 
-def _pack(event: Happened) -> msgspec.Raw:
-    return msgspec.Raw(encoder.encode(event))
+@lru_cache(maxsize=256)
+def _head(count: int) -> bytes:
+    """How msgpack begins a list of so many: with them as nothings, of a byte each, but without those."""
+    return encoder.encode([None] * count)[: -count or None]

@@ -90,7 +90,9 @@ def test_the_last_of_a_busy_profile_waits_for_so_many_turns_and_what_came_before
             mailboxes.put(f"new-{next(new)}", "new")
         group = mailboxes.take()
         turns += len(group)
-    assert turns <= max(aged_turns, group_max) + waiting + group_max
+    assert (
+        turns <= aged_turns + waiting + 2 * group_max
+    )  # groups are not cut where it is old enough, nor where it leaves
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=60), st.booleans())
