@@ -7,6 +7,7 @@ becomes a problem here and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -53,6 +54,8 @@ _REQUEST_ID_MAX = 128
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
 _LAST: Header = (b"connection", b"close")
 _ALIVE = Response(200, b'{"status":"alive"}')
+_RUN = secrets.token_hex(8).encode()  # of this process; its requests are numbered
+_numbers = itertools.count()
 
 
 async def alive(gateway: Gateway, request: Request) -> Response:
@@ -198,7 +201,7 @@ def _request_id(headers: Headers) -> bytes:
     """The id by which a client knows its request, else a new one; what could not be a header value is not taken."""
     given = headers.get(b"x-request-id", b"")
     usable = 0 < len(given) <= _REQUEST_ID_MAX and given.isascii() and given.decode().isprintable()
-    return given if usable else secrets.token_hex(16).encode()
+    return given if usable else b"%s%016x" % (_RUN, next(_numbers))
 
 
 def _for_others(scope: Scope) -> Scope:

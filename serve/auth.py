@@ -31,8 +31,7 @@ KEY_CHARS_MAX: Final = 256
 _FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_"), ("server", "server", "sk_"))
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """Whoever holds a key; `source` is the key's name, which is the source of its events. `per_s` is how many requests
     a second it may send, 0 where any number."""
 

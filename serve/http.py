@@ -34,8 +34,7 @@ class Request:
     is_looked_into: bool = False  # the house is full for what may be shed; this is here for what can be done even so
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int
