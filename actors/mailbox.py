@@ -1,12 +1,13 @@
 """The inputs that wait in a shard, by profile: bounded, in order, and fair to those that send little.
 
 A profile's inputs leave in the order in which they came. A group takes one input of each profile in turn, so whoever is
-behind the flood of one waits for the group at hand and no more; behind many profiles, for one group more per
+behind the flood of one waits for the group at hand and no more; behind many profiles, for one group more per half of
 `GROUP_MAX` of them. Where many profiles wait, turns alone would keep the last input of a busy one for minutes, and with
-it the batch in which it came: what has seen `AGED_TURNS` others go goes first, oldest before younger. What is urgent (a
-page waits for it) makes up a group of its own, with what came before it from the same profile; after such a group the
-next one is for all. The bounds hold for what may be shed (`engine/shedding.py`); the rest has room of its own, bounded
-by the frames that a shard takes in (`actors/intake.py`).
+it the batch in which it came: half of a group is for what has seen `AGED_TURNS` others go, the oldest first. The other
+half is by turns alone, because a flood grows old too. What is urgent (a page waits for it) makes up a group of its own,
+with what came before it from the same profile; after such a group the next one is for all. The bounds hold for what may
+be shed (`engine/shedding.py`); the rest has room of its own, bounded by the frames that a shard takes in
+(`actors/intake.py`).
 """
 
 from __future__ import annotations
@@ -87,8 +88,10 @@ class Mailboxes(Generic[T]):
 
     def _take_in_turn(self) -> list[T]:
         group: list[T] = []
+        for_aged = (self._group_max + 1) // 2
         while self._waiting and len(group) < self._group_max:
-            group.append(self._take_from(self._aged() or next(iter(self._waiting))))
+            aged = self._aged() if len(group) < for_aged else None
+            group.append(self._take_from(aged or next(iter(self._waiting))))
         return group
 
     def _aged(self) -> str | None:

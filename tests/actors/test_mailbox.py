@@ -90,9 +90,24 @@ def test_the_last_of_a_busy_profile_waits_for_so_many_turns_and_what_came_before
             mailboxes.put(f"new-{next(new)}", "new")
         group = mailboxes.take()
         turns += len(group)
-    assert (
-        turns <= aged_turns + waiting + 2 * group_max
-    )  # groups are not cut where it is old enough, nor where it leaves
+    # At least half of each group is for what is old; groups are not cut where it has become so, nor where it leaves.
+    assert turns <= aged_turns + 2 * waiting + 2 * group_max
+
+
+@given(st.integers(2, 9), st.integers(0, 60), st.integers(10, 200), st.integers(1, 4))
+def test_a_flood_of_one_that_has_become_old_still_leaves_room_in_each_group_for_those_who_are_new(
+    group_max, aged_turns, flood, newcomers
+):
+    mailboxes: Mailboxes[str] = Mailboxes(group_max=group_max, aged_turns=aged_turns)
+    for _ in range(flood):
+        mailboxes.put("bot", "bot")
+    new = min(newcomers, group_max // 2)
+    while len(mailboxes):
+        for number in range(new):
+            mailboxes.put(f"new-{number}", "new")
+        group = mailboxes.take()
+        assert group.count("new") == new
+        assert "bot" in group or not len(mailboxes)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=60), st.booleans())
