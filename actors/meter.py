@@ -101,7 +101,7 @@ class Spread:
 
     def upto(self) -> dict[str, int]:
         """How many observations are not above each bound, as Prometheus spells it in `le`."""
-        edges = [*(f"{bound:g}" for bound in self.metric.bounds), "+Inf"]
+        edges = [*(str(bound) for bound in self.metric.bounds), "+Inf"]
         return dict(zip(edges, accumulate(self._counts), strict=True))
 
 

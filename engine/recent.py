@@ -130,7 +130,9 @@ class Recent(Sequence[Happened]):
             self._ends.append(len(self._packed))
             self._index_newest(event)
         else:
-            self._pack([*self._parts()[:place], packed, *self._parts()[place:]])
+            parts = self._parts()
+            parts.insert(place, packed)
+            self._pack(parts)
             self._forget_indices()
         if self._events is not None:
             self._events.insert(place, event)
@@ -147,7 +149,8 @@ class Recent(Sequence[Happened]):
         self._ends = array("I", accumulate(map(len, parts)))
 
     def _parts(self) -> list[bytes]:
-        return [bytes(self._packed[start:end]) for start, end in pairwise((0, *self._ends))]
+        whole = bytes(self._packed)
+        return [whole[start:end] for start, end in pairwise((0, *self._ends))]
 
     def _index_newest(self, event: Happened) -> None:
         if self._by_name is not None:
