@@ -106,7 +106,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     the place of `origin` is about to point to whoever takes this in, and waits to be told.
 
     `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
-    with its key less the profile's id.
+    with its key less the profile's id. What is too much for one message comes in pieces: where `after` is not empty,
+    this is one of them and not the last, and says how far it goes; a `state` in it holds some of the traits alone.
     """
 
     origin: str
@@ -115,6 +116,13 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     audit: tuple[tuple[bytes, bytes], ...] = ()
     seen: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
+    after: bytes = b""
+
+
+class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
+    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
+
+    after: bytes
 
 
 class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
@@ -165,6 +173,7 @@ AnyInput = (
     | Settle
     | Absorb
     | HandOver
+    | GoOn
     | HandedOver
     | Released
     | Claim
@@ -172,4 +181,4 @@ AnyInput = (
     | Rejected
 )
 
-IDS_ONLY = (Absorb, HandedOver, Released, Claim, Erase)  # these say nothing of a person that could be read
+IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, Erase)  # these say nothing of a person that could be read

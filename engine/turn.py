@@ -9,7 +9,7 @@ purchase ends what it ends before anything of the same turn could be sent.
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, history, sends
+from engine import caps, consent, history, sends
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -25,6 +25,7 @@ from engine.inputs import (
     Erase,
     Event,
     Exposure,
+    GoOn,
     HandedOver,
     HandOver,
     Released,
@@ -44,6 +45,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
     turn = Turn(profile, catalog, max(now_ms, profile.clock_ms), told.tokens)
+    is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
     match told:
@@ -65,7 +67,9 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case HandOver() if profile.moving_to:
             merge.pass_on(turn, told)
         case HandOver():
-            merge.take_in(turn, told, [event for _, record in told.history for event in codec.decode_page(record)])
+            merge.take_in(turn, told)
+        case GoOn():
+            merge.go_on(turn, told)
         case Absorb() | Claim():
             merge.surrender(turn, told)
         case HandedOver():
@@ -74,9 +78,10 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             erasure.erase(turn, told)
         case Released():
             merge.release(turn, told)
-    history.bound(turn)
-    caps.forget_old(profile, turn.now_ms)
-    triggers.forget_ended(turn)
+    if not is_moving:  # who is handing over stays as it is until the last piece has left
+        history.bound(turn)
+        caps.forget_old(profile, turn.now_ms)
+        triggers.forget_ended(turn)
     return turn.effects
 
 
@@ -99,6 +104,8 @@ def handle_tombstone(
         case HandedOver():
             if not erased:
                 merge.repoint(turn, tombstone, told)
+        case GoOn():
+            pass  # whoever asks has all of it
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:

@@ -1,8 +1,14 @@
-"""How one profile absorbs another, in three durable messages (design §4a, Invariant 8).
+"""How one profile absorbs another, in durable messages (design §4a, Invariant 8).
 
     survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
+    survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …
+    survivor ──GoOn──► other        … and asks for the next one
     survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
+
+Most pasts fit into one message, and the two in the middle are left out. The state comes last, all at once: until then
+the other one still is who it was, and may find that it stays. One piece at a time is on its way, so neither side ever
+holds more of a past than that.
 
 The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, once who
 takes it in has said so, and tells the former owner; a hand-over that is still on its way goes to who took the state.
@@ -16,10 +22,10 @@ from __future__ import annotations
 from engine import caps, codec, consent, history, sends
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
-from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
+from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
 from engine.journeys import interpreter, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
-from engine.recent import Happened, history_order
+from engine.recent import history_order
 from engine.turn_state import Turn
 
 
@@ -73,7 +79,7 @@ def release(turn: Turn, told: Released) -> None:
 
 def must_wait(profile: Profile, told: object) -> bool:
     """Whether an input cannot be taken while this profile is on its way to another one."""
-    if not profile.moving_to or isinstance(told, HandedOver):
+    if not profile.moving_to or isinstance(told, HandedOver | GoOn):
         return False
     if isinstance(told, Erase):
         return profile.moving_to not in told.places
@@ -82,7 +88,15 @@ def must_wait(profile: Profile, told: object) -> bool:
 
 def goes_on(profile: Profile, told: object) -> bool:
     """Whether a profile that is itself on its way must pass this on, because it may have to come full circle."""
-    return isinstance(told, HandOver) and bool(told.state) and told.origin <= profile.id
+    return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
+
+
+def go_on(turn: Turn, told: GoOn) -> None:
+    """What was sent so far has arrived: the next piece follows."""
+    profile = turn.profile
+    if profile.moving_to:
+        profile.message_seq += 1
+        turn.effects.append(Surrender(profile.moving_to, profile.message_seq, told.after))
 
 
 def pass_on(turn: Turn, told: HandOver) -> None:
@@ -95,9 +109,15 @@ def pass_on(turn: Turn, told: HandOver) -> None:
     _wake(turn, profile)
 
 
-def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
-    """Merge what another profile was into this one. `older` is what of its history is not recent."""
+def take_in(turn: Turn, told: HandOver) -> None:
+    """Merge what another profile was into this one; of a piece, what stands beside its state and some traits."""
     profile = turn.profile
+    if told.after:
+        _take_records(turn, told)
+        if told.state:
+            _join_traits(profile, _surrendered(told))
+        turn.tell(told.origin, GoOn(after=told.after))
+        return
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
@@ -106,16 +126,12 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
-    other = codec.decode_record(told.state, "hand-over")
-    assert isinstance(other, Profile), "only a profile is handed over"
-    turn.effects.append(TakeIn(told.history, told.audit, told.seen))
+    other = _surrendered(told)
     _join_facts(profile, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
-    if older and not profile.spilled:
-        profile.tallied = history.tallies_of(turn.catalog).name
-    history.add(profile, turn.catalog, older)
+    _take_records(turn, told)
     runs = _join_runs(turn, other)
     _note_merge(turn, told.origin, other)
     stops.apply_history(turn)
@@ -123,6 +139,31 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     _withdraw_excess(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
     interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
+
+
+def _surrendered(told: HandOver) -> Profile:
+    other = codec.decode_record(told.state, "hand-over")
+    assert isinstance(other, Profile), "only a profile is handed over"
+    return other
+
+
+def _take_records(turn: Turn, told: HandOver) -> None:
+    """What stands beside the state is stored here, and counted. A past that comes back to its owner, with somebody who
+    had taken in pieces of it, is here already."""
+    profile = turn.profile
+    own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
+    pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
+    older = [event for _, page in pages for event in codec.decode_page(page)]
+    if older and not profile.spilled:
+        profile.tallied = history.tallies_of(turn.catalog).name
+    history.add(profile, turn.catalog, older)
+
+
+def _join_traits(profile: Profile, other: Profile) -> None:
+    for name, trait in other.traits.items():
+        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
+            profile.traits[name] = trait
 
 
 def _join_facts(profile: Profile, other: Profile) -> None:
@@ -134,9 +175,7 @@ def _join_facts(profile: Profile, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-    for name, trait in other.traits.items():
-        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
-            profile.traits[name] = trait
+    _join_traits(profile, other)
     consent.merge(profile, other.consent)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
