@@ -8,6 +8,7 @@ repeated) and set aside.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, InvalidInput, Moved
+from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady
 from engine.identity import erasure, merge
 from engine.inputs import (
     IDS_ONLY,
@@ -200,8 +201,15 @@ class Shard:
         key = ("seen", keys.profile_key(to) + once.message_key(sender, seq))
         if self.batch.get(*key) is not None:
             return True
-        if not self.tell_or_forward(to, told):
-            return False
+        try:
+            if not self.tell_or_forward(to, told):
+                return False
+        except (NotReady, Fenced):
+            raise
+        except Exception as error:  # what it meets here it would meet again, and others wait behind it
+            with contextlib.suppress(Corrupt):
+                self._undo(to)
+            self.dead.put(to, told, f"{type(error).__name__}: {error}", self.clock.now_ms())
         self.batch.put(*key, codec.seal(self.clock.now_ms().to_bytes(8)))
         return True
 

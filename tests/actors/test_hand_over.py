@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.world import CART, World
+from support.world import CART, START_MS, World, compiled
 
 from actors import keys, replay, surrendering, verify_replay
+from actors.clock import ReplayClock
+from actors.memory_store import MemoryStore
+from actors.shard import Shard
 from engine import codec
-from engine.inputs import Erase, HandOver
+from engine.inputs import Absorb, Erase, HandOver
 from engine.profile import TraitValue
 
 KB = 1 << 10
@@ -186,3 +189,14 @@ def test_an_old_hand_over_in_one_piece_is_taken_in_as_it_was(world: World):
     old = codec.encode_input(HandOver(origin="0001" + "ab" * 13, state=b"x", history=((b"k", b"v"),)))
     assert b"after" not in old
     assert codec.decode_input(old).after == b""
+
+
+def test_a_message_whose_receiver_cannot_be_read_is_set_aside_and_keeps_nobody_waiting():
+    shard = Shard(0, MemoryStore(), compiled(CART), ReplayClock(START_MS))
+    broken, whole = "0001" + "ab" * 13, "0002" + "cd" * 13
+    shard.batch.put("state", keys.profile_key(broken), codec.seal(b"P\xff\xff"))
+    assert shard.deliver(broken, Absorb(to=whole), whole, 1)
+    assert shard.deliver(whole, Absorb(to=broken), broken, 1)
+    shard.commit()
+    (letter,) = shard.dead.all()
+    assert letter.profile == broken and letter.reason.startswith("Corrupt: ")
