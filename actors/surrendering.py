@@ -20,7 +20,7 @@ from engine.inputs import HandOver
 from engine.profile import Profile
 from engine.recent import encoder
 
-PIECE_BYTES_MAX: Final = 1 << 20  # of records and traits, but one at least
+PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
 STATE_BYTES_MAX: Final = 4 << 20  # in the last message, packed; beyond that the traits go before it
 
 _FAMILIES: Final = ("history", "audit", "seen")
