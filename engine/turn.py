@@ -9,7 +9,7 @@ purchase ends what it ends before anything of the same turn could be sent.
 
 from __future__ import annotations
 
-from engine import caps, consent, history, sends
+from engine import caps, consent, history, limits, sends
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -80,7 +80,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             merge.release(turn, told)
     if not is_moving:  # who is handing over stays as it is until the last piece has left
         history.bound(turn)
-        caps.forget_old(profile, turn.now_ms)
+        caps.forget_old(turn)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -166,10 +166,12 @@ def _consent_in(turn: Turn, event: Event) -> None:
 def _learn_traits(turn: Turn, event: Event) -> None:
     """The last writer by event time wins; among equals the later arrival."""
     traits = turn.profile.traits
+    room = limits.TraitRoom(traits)
     for name, value in event.traits.items():
         known = traits.get(name)
-        if known is None or event.at_ms >= known.at_ms:
+        if (known is None or event.at_ms >= known.at_ms) and room.takes(name, value):
             traits[name] = TraitValue(value, event.at_ms)
+    room.tell(turn, "event", event.message_id)
     locale, zone = event.context.get("locale"), event.context.get("timezone")
     if isinstance(locale, str):
         turn.profile.locale = locale

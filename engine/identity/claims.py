@@ -7,14 +7,13 @@ already holds an identifier says nothing more.
 
 from __future__ import annotations
 
-from engine import identifiers, seeds
+from engine import identifiers, limits, seeds
 from engine.catalog.compiled import Catalog
 from engine.inputs import Absorb, Claim, ConsentChange, Decide, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
-_LINKS_MAX = 200
 
 
 def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
@@ -42,17 +41,25 @@ def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
     """Link what an input names to this profile, and claim or absorb what lies elsewhere."""
     at_ms = told.at_ms
+    too_many: list[str] = []
+    out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
         if _is_blocked(turn.catalog, namespace, value):
             continue
-        _link(turn, namespace, value, at_ms)
+        if not _link(turn, namespace, value, at_ms):
+            too_many.append(f"{namespace}:{value}")
+            continue
         kind = Absorb if namespace in _PREFERRED else Claim
-        _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), kind)
+        if not _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), kind):
+            out_of_reach.append(f"{namespace}:{value}")
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id:
         # Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left
-        for namespace in _PREFERRED:
-            place = seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id)
-            _reach(turn, place, Absorb)
+        places = [seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED]
+        reached = [_reach(turn, place, Absorb) for place in places]
+        if not all(reached):
+            out_of_reach.append(f"previousId:{told.previous_id}")
+    limits.refuse(turn, "limit.identifiers", too_many, "identifiers")
+    limits.refuse(turn, "limit.pointers", out_of_reach, "identifiers")
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -62,24 +69,31 @@ def introduce(turn: Turn, asked: Decide) -> None:
             _link(turn, namespace, value, turn.now_ms)
 
 
-def _reach(turn: Turn, place: str, kind: type[Absorb | Claim]) -> None:
+def _reach(turn: Turn, place: str, kind: type[Absorb | Claim]) -> bool:
+    """Let a place point here. False where too many do already."""
     profile = turn.profile
     if place == profile.id or place in profile.held:
-        return
+        return True
+    if len(profile.held) >= limits.POINTERS_MAX:
+        return False
     profile.held.append(place)
     if kind is Absorb:
         profile.absorbing.append(place)
     turn.tell(place, kind(to=profile.id))
+    return True
 
 
-def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> None:
+def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
+    """False where there are too many already."""
     for link in turn.profile.identifiers:
         if link.namespace == namespace and link.value == value:
             link.first_seen_ms = min(link.first_seen_ms, at_ms)
             link.last_seen_ms = max(link.last_seen_ms, at_ms)
-            return
-    if len(turn.profile.identifiers) < _LINKS_MAX:
-        turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
+            return True
+    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
+        return False
+    turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
+    return True
 
 
 def _is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:

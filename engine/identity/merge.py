@@ -19,7 +19,7 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, history, sends
+from engine import caps, codec, consent, history, limits, sends
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
@@ -115,7 +115,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            _join_traits(profile, _surrendered(told))
+            _join_traits(turn, _surrendered(told))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
@@ -127,7 +127,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
     other = _surrendered(told)
-    _join_facts(profile, other)
+    _join_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
@@ -160,22 +160,20 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     history.add(profile, turn.catalog, older)
 
 
-def _join_traits(profile: Profile, other: Profile) -> None:
-    for name, trait in other.traits.items():
-        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
-            profile.traits[name] = trait
+def _join_traits(turn: Turn, other: Profile) -> None:
+    """The newer value of each trait; where there is no room for all, the newest ones come along."""
+    traits = turn.profile.traits
+    room = limits.TraitRoom(traits)
+    for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):
+        if (name not in traits or traits[name].at_ms < trait.at_ms) and room.takes(name, trait.value):
+            traits[name] = trait
+    room.tell(turn, "merge")
 
 
-def _join_facts(profile: Profile, other: Profile) -> None:
-    known = {(link.namespace, link.value): link for link in profile.identifiers}
-    for link in other.identifiers:
-        mine = known.get((link.namespace, link.value))
-        if mine is None:
-            profile.identifiers.append(link)
-        else:
-            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
-            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-    _join_traits(profile, other)
+def _join_facts(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    _join_traits(turn, other)
+    _join_identifiers(turn, other)
     consent.merge(profile, other.consent)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -184,6 +182,22 @@ def _join_facts(profile: Profile, other: Profile) -> None:
     profile.timezone = profile.timezone or other.timezone
     profile.seq = max(profile.seq, other.seq)
     profile.created_ms = min(profile.created_ms, other.created_ms)
+
+
+def _join_identifiers(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    refused: list[str] = []
+    known = {(link.namespace, link.value): link for link in profile.identifiers}
+    for link in other.identifiers:
+        mine = known.get((link.namespace, link.value))
+        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX:
+            refused.append(f"{link.namespace}:{link.value}")
+        elif mine is None:
+            profile.identifiers.append(link)
+        else:
+            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
+            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+    limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
 
 def _join_runs(turn: Turn, other: Profile) -> list[Run]:

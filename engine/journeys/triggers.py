@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine import limits
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
 from engine.profile import Run
@@ -22,7 +23,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
         if not journey.trigger.where(event.properties) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)
-        if _may_enter(turn, journey, key):
+        if _may_enter(turn, journey, key) and _has_room(turn, journey, event):
             run = _start(turn, journey, key, event)
             if run is not None:
                 started.append(run)
@@ -54,6 +55,20 @@ def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
         elif turn.now_ms - run.ended_ms < journey.after_ms:
             return False
     return active < journey.concurrent
+
+
+def _has_room(turn: Turn, journey: Journey, event: Happened) -> bool:
+    if limits.has_room_for_run(turn.profile, event.properties):
+        return True
+    turn.note(
+        "journey",
+        f"{journey.id} not entered: this customer has too many runs",
+        journey=journey.id,
+        outcome="not_entered",
+        reason="limit.runs",
+        message_id=event.message_id,
+    )
+    return False
 
 
 def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:
