@@ -27,6 +27,7 @@ from actors.outbox import HANDED_OVER, Outbox, Waiting
 from actors.residence import Parked as Parked
 from actors.residence import Residence
 from actors.retention import Retention
+from actors.setting_back import SettingBack
 from actors.store import Store
 from actors.tally import Tally
 from actors.vault import PlainVault, Vault
@@ -97,6 +98,7 @@ class Shard:
         self._open()
         self.residence = Residence(self, own)
         self.retention = Retention(self)
+        self.setting_back = SettingBack(self)
         self.purse = Purse(self)
 
     # -- opening and closing
@@ -115,6 +117,7 @@ class Shard:
         self.sends |= self.meta("sends", {})
         replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
         self.batch.finish_erasures()
+        self.clock.doubt(self.meta("turned_ms", 0))
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
         self.commit()
@@ -169,7 +172,7 @@ class Shard:
             if first is not None:
                 self.counts["repeated"] += isinstance(told, Event)
                 return Done("repeated", first.value)
-        now_ms = self.clock.now_ms()
+        now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.purse.tokens()):
             told = msgspec.structs.replace(told, tokens=tokens)
         if record is None:
@@ -273,8 +276,8 @@ class Shard:
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
-            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last}
-            self.batch.put_changed(facts | {"timers": len(self.timers), "outbox": self.outbox.waiting})
+            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
+            self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
             self.sync()

@@ -120,7 +120,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings:
+        if self._intake or self._pings or self.shard.setting_back.is_busy:
             await asyncio.sleep(0)
             return
         self._work.clear()
@@ -172,6 +172,7 @@ class ShardServer:
         self._gauges.committed(turned_s, durable_s, is_durable)
         if self._windows is None:
             self._courier.carry()
+            self.shard.setting_back.work()
             if not self._intake:
                 self.shard.retention.work()  # the next commit has it
         self._passivate_idle()

@@ -144,6 +144,10 @@ class Claim(Input, frozen=True, kw_only=True, tag="claim"):
     to: str
 
 
+class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
+    """The clock was set back, and this profile's last turn lies ahead of it."""
+
+
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
     person's own profile is asked."""
@@ -177,8 +181,10 @@ AnyInput = (
     | HandedOver
     | Released
     | Claim
+    | LookAtClock
     | Erase
     | Rejected
 )
 
-IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, Erase)  # these say nothing of a person that could be read
+# these say nothing of a person that could be read
+IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase)

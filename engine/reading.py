@@ -14,6 +14,7 @@ from engine.decide import arbitration, decision, fatigue, offers, receipt
 from engine.errors import NotFound
 from engine.profile import Profile, Run
 from engine.recent import Happened, history_order
+from engine.setting_back import clock_of
 from engine.turn_state import Turn
 
 TIMELINE_MAX = 10_000
@@ -126,7 +127,7 @@ def why_each(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
 
 
 def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
-    turn = Turn(known, catalog, max(now_ms, known.clock_ms))
+    turn = Turn(known, catalog, clock_of(known, now_ms))
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 

@@ -9,7 +9,7 @@ purchase ends what it ends before anything of the same turn could be sent.
 
 from __future__ import annotations
 
-from engine import caps, consent, history, limits, sends
+from engine import caps, consent, history, limits, sends, setting_back
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -41,10 +41,13 @@ from engine.turn_state import Turn
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
-    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where
+    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn, unless that was taken by a
+    clock that was wrong (`engine.setting_back`). Raises InvalidInput where
     the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
-    turn = Turn(profile, catalog, max(now_ms, profile.clock_ms), told.tokens)
+    turn = Turn(profile, catalog, setting_back.clock_of(profile, now_ms), told.tokens)
+    if setting_back.is_ahead(profile, now_ms):
+        setting_back.set_back(turn)
     is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms

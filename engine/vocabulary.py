@@ -32,7 +32,7 @@ SendState = Literal["decided", "handing_over", "sent", "refused", "unknown", "wi
 FINAL_STATES: Final = frozenset({"sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"})
 
 EntryKind = Literal[
-    "event", "decision", "send", "receipt", "exposure", "consent", "journey", "timer", "stop", "merge", "split"
+    "event", "decision", "send", "receipt", "exposure", "consent", "journey", "timer", "stop", "merge", "split", "clock"
 ]
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]

@@ -19,7 +19,7 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, history, limits, sends
+from engine import caps, codec, consent, history, limits, sends, setting_back
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
@@ -127,6 +127,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
     other = _surrendered(told)
+    if setting_back.is_ahead(other, turn.now_ms):
+        setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     _join_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
