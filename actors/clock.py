@@ -67,6 +67,11 @@ class Clock(Protocol):
         """The data's newest turn was at this time."""
 
 
+def clock_file(sockets: Path) -> Path:
+    """Where the processes of an engine agree on the time, in the folder of its sockets."""
+    return sockets / "clock"
+
+
 def _since_boot_ns() -> int:
     """Time that nobody sets, and that goes on while the machine sleeps; the same in all processes of the machine."""
     return time.clock_gettime_ns(_SINCE_BOOT)

@@ -102,6 +102,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "messages": len(shard.messages),
         "budgets": budgets.reading(shard),
         "now": shard.clock.now_ms(),
+        "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
     }
 
 
