@@ -20,6 +20,7 @@ from actors.clock import stopwatch
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.gauges import Gauges
+from actors.handing_out import hand_out
 from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
 from actors.meter import Meter, NoMeter
@@ -295,6 +296,5 @@ class ShardServer:
             if not ready and now_s < deadline:
                 return
             self._pulls.popleft()
-            found = [message for entry in ready if (message := self.shard.authorise(entry, pull)) is not None]
-            answer = _encode(found)
+            answer = hand_out(self.shard, ready, pull)
             finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]

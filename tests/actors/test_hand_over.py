@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.world import CART, START_MS, World, compiled
+from support.world import CART, START_MS, World, action, cart_journey, compiled, document
 
-from actors import keys, replay, surrendering, verify_replay
+from actors import handing_out, keys, replay, surrendering, verify_replay
 from actors.clock import ReplayClock
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from engine import codec
-from engine.inputs import Absorb, Erase, HandOver
+from engine.identity import claims
+from engine.inputs import Absorb, Erase, Event, HandOver
 from engine.profile import TraitValue
 
 KB = 1 << 10
@@ -200,3 +201,36 @@ def test_a_message_whose_receiver_cannot_be_read_is_set_aside_and_keeps_nobody_w
     shard.commit()
     (letter,) = shard.dead.all()
     assert letter.profile == broken and letter.reason.startswith("Corrupt: ")
+
+
+def test_a_letter_too_large_for_an_answer_is_refused_and_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(handing_out, "ANSWER_BYTES_MAX", 20 * KB)
+    text = cart_journey(steps=[{"send": {"action": "text", "channel": "sms"}}])
+    shard = Shard(
+        0,
+        MemoryStore(),
+        compiled(document(actions=[action("text", purpose="service", channels=["sms"])], journeys=[text])),
+        ReplayClock(START_MS),
+    )
+    for number, size in enumerate((1, 30, 1, 12, 12, 12)):
+        event = Event(
+            kind="track",
+            name="Product Added",
+            at_ms=START_MS,
+            received_at_ms=START_MS,
+            user_id=f"u{number}",
+            properties={"note": "x" * size * KB},
+        )
+        home = claims.home(shard.catalog, event)
+        assert home is not None
+        shard.tell(home, event)
+    shard.commit()
+    given = []
+    for pull in ("d.0", "d.1", "d.2"):
+        ready = shard.outbox.ready(START_MS, 64)
+        found = msgspec.msgpack.decode(handing_out.hand_out(shard, ready, pull))
+        assert len(found) <= 4
+        given += [message["send"] for message in found]
+        shard.commit()
+    assert len(given) == len(set(given)) == 5
+    assert shard.sends["refused"] == 1 and not shard.outbox.ready(START_MS, 64)
