@@ -102,19 +102,27 @@ class _Arrival:
     channel: str
     received_at_ms: int
     imported: bool
+    public: bool
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_body(
-    raw: bytes, path_kind: str | None, *, source: str, channel: str, received_at_ms: int, imported: bool = False
+    raw: bytes,
+    path_kind: str | None,
+    *,
+    source: str,
+    channel: str,
+    received_at_ms: int,
+    imported: bool = False,
+    public: bool = False,
 ) -> Parsed:
     """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
 
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is. Field names in errors are those of the wire.
+    `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
     """
-    arrival = _Arrival(source, channel, received_at_ms, imported)
+    arrival = _Arrival(source, channel, received_at_ms, imported, public)
     if path_kind is None:
         return _parse_batch(raw, arrival)
     return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
@@ -234,6 +242,8 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         properties=_properties(sent, kind),
         traits=told | own if kind == "identify" else {},
         context=context,
+        public=arrival.public,
+        imported=arrival.imported,
     )
 
 

@@ -41,11 +41,30 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why a message is sent. `channels` need consent for it; `default` holds where nothing was recorded."""
+    """Why a message is sent. `default` holds where nothing was recorded.
+
+    Promotional and lifecycle actions need consent on every channel but those of `free`; service actions on those of
+    `channels` alone.
+    """
 
     id: str
     channels: frozenset[str]
+    free: frozenset[str]
     default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where events come from: the name of a key. What of it a write key may state is `engine.authority`'s to say.
+
+    `grants` are the purposes (`*`: all) that its write key may grant, `events` the events that it may send (None: any).
+    With `user_hash` it proves each user id by an HMAC.
+    """
+
+    channel: str = ""
+    grants: frozenset[str] = frozenset()
+    events: frozenset[str] | None = None
+    user_hash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +289,7 @@ class Catalog:
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     stop_names: frozenset[str]  # every event that a global stop or a journey's own is on
     segments: Mapping[str, Condition]
-    sources: Mapping[str, str]  # name of a source → its channel
+    sources: Mapping[str, Source]  # by name; who is not here is an unnamed one
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
