@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.catalog.compiled import Catalog, Source
+from engine.catalog.compiled import Catalog
+from engine.catalog.permissions import Source
 
 _UNNAMED: Final = Source()
 

@@ -74,8 +74,9 @@ class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposu
 class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="consent"):
     """A person granted or withdrew consent for one purpose on one channel (`*` for all of either).
 
-    `at_ms` is when they said so. `public` and `imported` are as of an event. `address` is the place (profile id) of the
-    mailbox or telephone that the word binds, whoever has it; empty where it binds the person alone.
+    `at_ms` is when they said so. `source` is the name of the key that told it, or, where a server key says so, where it
+    was said; `key` is the name of the key then. `public` and `imported` are as of an event. `address` is the place
+    (profile id) of the mailbox or telephone that the word binds, whoever has it; empty where it binds the person alone.
     """
 
     purpose: str
@@ -88,6 +89,7 @@ class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="c
     public: bool = False
     imported: bool = False
     address: str = ""
+    key: str = ""
 
 
 class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):

@@ -41,6 +41,7 @@ class ConsentRecord(Part):
     receipt: str
     text: str = ""
     address: str = ""  # the place of the mailbox or telephone that this word binds; empty: the person
+    key: str = ""  # the name of the key that told it, where `source` is what that key said
 
 
 class Place(Part):

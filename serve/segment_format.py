@@ -23,7 +23,6 @@ EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 MESSAGE_ID_CHARS_MAX: Final = 100
-FUTURE_MS_MAX: Final = 5 * 60_000
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
@@ -309,7 +308,7 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock: the sender's is corrected by how far off it was when it sent (design §4a)."""
+    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says."""
     timestamp = time_ms(sent.timestamp, "timestamp")
     original = time_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
@@ -322,7 +321,7 @@ def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
         return arrival.received_at_ms
     if sent_at is not None:
         given += arrival.received_at_ms - sent_at
-    return max(0, min(given, arrival.received_at_ms + FUTURE_MS_MAX))
+    return max(0, given)
 
 
 def time_ms(value: str | int | None, wire_name: str) -> int | None:

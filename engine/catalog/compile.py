@@ -25,6 +25,7 @@ from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
+from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
 from engine.catalog.schema_models import PropensityModel
@@ -133,7 +134,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             for each in _file(models, "placements.yaml", schema.Placements).placements
         ),
         purposes={
-            name: compiled.Purpose(name, frozenset(each.channels), frozenset(each.no_consent_needed), each.default)
+            name: Purpose(name, frozenset(each.channels), frozenset(each.no_consent_needed), each.default)
             for name, each in consent.purposes.items()
         },
         consent_events=frozenset(consent.events),
@@ -190,9 +191,9 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
     return {key: tuple(values) for key, values in groups.items()}
 
 
-def _source(source: schema.Source) -> compiled.Source:
+def _source(source: schema.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
-    return compiled.Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
+    return Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
 
 
 def _channel(channel: schema.Channel) -> compiled.Channel:

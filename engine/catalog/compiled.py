@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.binding import Tree, bind
+from engine.catalog.permissions import Purpose, Source
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
 from engine.value_tests import Where
@@ -37,34 +38,6 @@ class Placement:
     channel: str
     default: Mapping[str, Any]
     per_category: int | None  # of one category no more at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """Why a message is sent. `default` holds where nothing was recorded.
-
-    Promotional and lifecycle actions need consent on every channel but those of `free`; service actions on those of
-    `channels` alone.
-    """
-
-    id: str
-    channels: frozenset[str]
-    free: frozenset[str]
-    default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where events come from: the name of a key. What of it a write key may state is `engine.authority`'s to say.
-
-    `grants` are the purposes (`*`: all) that its write key may grant, `events` the events that it may send (None: any).
-    With `user_hash` it proves each user id by an HMAC.
-    """
-
-    channel: str = ""
-    grants: frozenset[str] = frozenset()
-    events: frozenset[str] | None = None
-    user_hash: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, history, sends
+from engine import caps, codec, consent, facts, history, sends
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
@@ -134,15 +134,11 @@ def _join_facts(profile: Profile, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-    for name, trait in other.traits.items():
-        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
-            profile.traits[name] = trait
-    consent.merge(profile, other.consent)
+    facts.join(profile, other)
+    consent.merge(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
-    profile.locale = profile.locale or other.locale
-    profile.timezone = profile.timezone or other.timezone
     profile.seq = max(profile.seq, other.seq)
     profile.created_ms = min(profile.created_ms, other.created_ms)
 
