@@ -6,7 +6,7 @@ import html
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from engine import seeds, statements
@@ -14,8 +14,7 @@ from engine.errors import InvalidInput
 from engine.identity import claims
 from engine.inputs import ConsentChange
 from serve.api_types import ConsentBody, ConsentReceipt
-from serve.gateway import AnyGateway, Gateway
-from serve.http import headers_of
+from serve.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
 class OptOut(msgspec.Struct, array_like=True):
@@ -42,10 +41,9 @@ router = APIRouter(tags=["consent"])
 
 
 @router.post("/v1/consent", response_model=ConsentReceipt)
-async def record(body: ConsentBody, request: Request, gateway: AnyGateway) -> Any:
+async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
     """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
     effect and what stands against it."""
-    principal = gateway.server(headers_of(request.scope))
     granted, ((purpose, channel), *_) = statements.understood(gateway.catalog, body.model_dump())
     change = ConsentChange(
         purpose=purpose,

@@ -102,3 +102,8 @@ def test_a_word_that_cannot_be_understood_is_refused_by_its_field(
 ):
     answer = client.post("/v1/consent", json={"identifiers": {"user_id": "eve"}, "source": "form"} | said)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_a_write_key_is_refused_before_its_words_are_read(client: httpx.Client):
+    answer = client.post("/v1/consent", json={}, headers={"x-api-key": WRITE})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
