@@ -44,7 +44,7 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "profile":
         return reading.profile(profile, shard.catalog, now_ms)
     if what == "consent":
-        return {"profileId": profile.id, "consent": reading.consent(profile)}
+        return {"profileId": profile.id, "consent": reading.consents(profile), "awaiting": reading.awaiting(profile)}
     if what == "timeline":
         entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
         return reading.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)

@@ -227,7 +227,7 @@ def _consent(body: Mapping[str, Any]) -> Condition:
     from engine import consent  # consent reads the catalog, whose conditions are built here
 
     purpose, channel, wanted = body["purpose"], body["channel"], body.get("granted", True)
-    return lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel) == wanted
+    return lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel, "promotional") == wanted
 
 
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {

@@ -22,6 +22,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `name` is the event's name for `track`, else `Page Viewed`, `Screen Viewed`, `Identified`, `Grouped` or `Aliased`.
     `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
+    `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
+    that it is history, told with its own times.
     """
 
     kind: str
@@ -39,6 +41,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
+    public: bool = False
+    imported: bool = False
 
 
 class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
@@ -68,7 +72,12 @@ class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposu
 
 
 class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="consent"):
-    """A person granted or withdrew consent for one purpose on one channel (`*` for all channels of the purpose)."""
+    """A person granted or withdrew consent for one purpose on one channel (`*` for all of either).
+
+    `at_ms` is when they said so. `source` is the name of the key that told it, or, where a server key says so, where it
+    was said; `key` is the name of the key then. `public` and `imported` are as of an event. `address` is the place
+    (profile id) of the mailbox or telephone that the word binds, whoever has it; empty where it binds the person alone.
+    """
 
     purpose: str
     channel: str
@@ -77,6 +86,10 @@ class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="c
     source: str
     text: str = ""
     identifiers: tuple[tuple[str, str], ...] = ()
+    public: bool = False
+    imported: bool = False
+    address: str = ""
+    key: str = ""
 
 
 class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
@@ -165,6 +178,7 @@ class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reject
     channel: str = ""
     received_at_ms: int = 0
     is_cut: bool = False
+    public: bool = False
 
 
 AnyInput = (

@@ -40,6 +40,8 @@ class ConsentRecord(Part):
     source: str
     receipt: str
     text: str = ""
+    address: str = ""  # the place of the mailbox or telephone that this word binds; empty: the person
+    key: str = ""  # the name of the key that told it, where `source` is what that key said
 
 
 class Place(Part):
@@ -173,6 +175,9 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     tallied: str = ""  # what stands for the set of tallies that these are
     fatigue: dict[str, Pressure] = {}
     promises: list[Promise] = []
+    awaiting: list[ConsentRecord] = []  # what a source may not grant: without effect until the person confirms it
+    locale_ms: int = 0
+    timezone_ms: int = 0
 
     @property
     def history(self) -> Recent:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine import caps
+from engine import caps, consent
 from engine.audit import Entry
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
-from engine.decide import arbitration, decision, fatigue, offers, receipt
+from engine.decide import arbitration, decision, fatigue, offers
+from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
-from engine.profile import Profile, Run
+from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
 from engine.turn_state import Turn
@@ -42,7 +43,8 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         ],
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
-        "consent": consent(known),
+        "consent": consents(known),
+        "awaiting": awaiting(known),
         "caps": [_cap(known, catalog, cap, now_ms) for cap in catalog.caps],
         "journeys": [_run(catalog, run) for run in known.runs],
         "timers": [
@@ -81,20 +83,40 @@ def _fatigue(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, float]:
     return {key: round(fatigue.level(known, rule, key, now_ms), 4) for key in sorted(known.fatigue)} if rule else {}
 
 
-def consent(known: Profile) -> list[dict[str, Any]]:
-    """Each (purpose, channel) with the word that stands and its receipt."""
-    return [
-        {
-            "purpose": record.purpose,
-            "channel": record.channel,
-            "granted": record.granted,
-            "at": iso(record.at_ms),
-            "source": record.source,
-            "receiptId": record.receipt,
-            "text": record.text,
-        }
-        for record in known.consent
-    ]
+def consents(known: Profile) -> list[dict[str, Any]]:
+    """Each (purpose, channel) with the word on record, its receipt, and whether it has effect."""
+    return [_word(record) | {"effective": consent.has_effect(known, record)} for record in known.consent]
+
+
+def awaiting(known: Profile) -> list[dict[str, Any]]:
+    """Each yes whose source may not grant it: it has no effect until the person confirms it."""
+    return [_word(record) for record in known.awaiting]
+
+
+def receipt(profile_id: str, heard: consent.Heard) -> dict[str, Any]:
+    """The answer to who states consent."""
+    new = heard.record
+    return {
+        "profileId": profile_id,
+        "receiptId": new.receipt,
+        "granted": new.granted,
+        "effective": heard.is_effective,
+        "reason": heard.reason,
+        "against": [_word(no) for no in heard.against],
+    }
+
+
+def _word(record: ConsentRecord) -> dict[str, Any]:
+    shown = {
+        "purpose": record.purpose,
+        "channel": record.channel,
+        "granted": record.granted,
+        "at": iso(record.at_ms),
+        "source": record.source,
+        "receiptId": record.receipt,
+        "text": record.text,
+    }
+    return shown | ({"key": record.key} if record.key else {}) | ({"binds": "address"} if record.address else {})
 
 
 def timeline(
@@ -171,8 +193,11 @@ def _event(event: Happened) -> dict[str, Any]:
 def _entry(entry: Entry, catalogs: Mapping[str, Catalog]) -> dict[str, Any]:
     detail = entry.detail
     if "receipt" in detail and entry.kind == "decision":
-        kept = receipt.read(detail["receipt"])
-        detail = {"catalogVersion": entry.version, **receipt.shown(kept, catalogs.get(entry.version), entry.channel)}
+        kept = decision_receipt.read(detail["receipt"])
+        detail = {
+            "catalogVersion": entry.version,
+            **decision_receipt.shown(kept, catalogs.get(entry.version), entry.channel),
+        }
     row: dict[str, Any] = {"at": iso(entry.at_ms), "kind": entry.kind, "summary": entry.summary}
     optional: Mapping[str, Any] = {
         "messageId": entry.message_id,

@@ -47,7 +47,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
             detail = {"send": send_id, "worth": arbitration.worth(view, action), **({"also": also} if also else {})}
             turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
-    token = consent.token(turn, action.purpose, step.channel)
+    token = consent.token(turn, action.purpose, step.channel, action.tier)
     assert token is not None, "the consent gate lets nothing pass without consent"
     send = build(turn, token, action, run, step, send_id)
     caps.reserve(turn.profile, place)
@@ -63,7 +63,8 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
 
 def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step, send_id: str) -> Send:
     """A send, from the consent token of this very turn."""
-    assert (token.profile, token.purpose, token.channel) == (turn.profile.id, action.purpose, step.channel)
+    meant = (turn.profile.id, action.purpose, step.channel, action.tier)
+    assert (token.profile, token.purpose, token.channel, token.tier) == meant
     assert token.read_ms == turn.now_ms, "a consent token is good for the turn that read it"
     return Send(
         id=send_id,
@@ -137,7 +138,7 @@ def withdraw(turn: Turn, send: Send, reason: str) -> None:
 def withdraw_without_consent(turn: Turn) -> None:
     """An opt-out takes effect in its own turn: what it forbids and has not left is withdrawn."""
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
-        if not consent.is_granted(turn.profile, turn.catalog, send.purpose, send.channel):
+        if not consent.is_granted(turn.profile, turn.catalog, send.purpose, send.channel, send.tier):
             withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
 
 
@@ -151,7 +152,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
         return "fit.channel"
     if channel.address and turn.profile.address(channel.address) is None:
         return f"fit.no_{channel.address}"
-    if consent.token(turn, send.purpose, send.channel) is None:
+    if consent.token(turn, send.purpose, send.channel, send.tier) is None:
         return f"consent.{send.purpose}.{send.channel}"
     view = turn.view()
     for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:

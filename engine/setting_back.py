@@ -17,11 +17,11 @@ from engine.effects import Enqueue
 from engine.journeys import interpreter
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent import Part, history_order
+from engine.stated_time import FUTURE_MS_MAX
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
 
 AHEAD_MS: Final = MINUTE_MS
-_EVENT_AHEAD_MS: Final = 5 * MINUTE_MS  # as far as the time of an event may lie ahead
 
 
 def is_ahead(profile: Profile, now_ms: int) -> bool:
@@ -63,9 +63,12 @@ def bring_back(turn: Turn) -> None:
 
 def _what_was_stated(turn: Turn) -> None:
     profile, now_ms = turn.profile, turn.now_ms
-    latest_ms = now_ms + _EVENT_AHEAD_MS
-    for part in (*profile.identifiers, *profile.consent, *profile.traits.values()):
-        _bring(part, latest_ms, now_ms)
+    latest_ms = now_ms + FUTURE_MS_MAX
+    for link in profile.identifiers:
+        _bring(link, latest_ms, now_ms)
+    for part in (*profile.consent, *profile.awaiting, *profile.traits.values()):
+        _bring(part, now_ms, now_ms)
+    profile.locale_ms, profile.timezone_ms = min(profile.locale_ms, now_ms), min(profile.timezone_ms, now_ms)
     for times in profile.tallies.values():
         times[:] = [now_ms if at_ms > latest_ms else at_ms for at_ms in times]
     events = profile.history.events
@@ -97,7 +100,7 @@ def _send(turn: Turn, send: Send, ahead_ms: int) -> None:
 
 
 def _run(turn: Turn, run: Run) -> None:
-    if run.trigger_ms > turn.now_ms + _EVENT_AHEAD_MS:
+    if run.trigger_ms > turn.now_ms + FUTURE_MS_MAX:
         run.trigger_ms = turn.now_ms
     _bring(run, turn.now_ms, turn.now_ms, but=("due_ms", "trigger_ms"))
     journey = interpreter.program(turn, run)

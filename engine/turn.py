@@ -9,7 +9,9 @@ purchase ends what it ends before anything of the same turn could be sent.
 
 from __future__ import annotations
 
-from engine import caps, consent, history, limits, sends, setting_back
+import msgspec
+
+from engine import caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -33,7 +35,7 @@ from engine.inputs import (
     TimersDue,
 )
 from engine.journeys import interpreter, stops, triggers
-from engine.profile import Profile, Tombstone, TraitValue
+from engine.profile import Profile, Tombstone
 from engine.recent import Happened
 from engine.turn_state import Turn
 
@@ -119,14 +121,19 @@ def handle_tombstone(
 def _on_event(turn: Turn, event: Event) -> None:
     profile = turn.profile
     profile.seq += 1
+    at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
+    if at_ms != event.at_ms:
+        event = msgspec.structs.replace(event, at_ms=at_ms)
     claims.learn(turn, event)
-    _learn_traits(turn, event)
+    facts.learn(turn, event)
     happened = Happened(
         event.at_ms, profile.seq, event.name, event.properties, event.message_id, event.channel, event.source
     )
     turn.remember(happened)
     if event.name in turn.catalog.consent_events:
-        _consent_in(turn, event)
+        for said in statements.read(event, turn.catalog):
+            consent.record(turn, said)
+        sends.withdraw_without_consent(turn)
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     moving += triggers.enter(turn, happened)
@@ -141,42 +148,7 @@ def _on_decide(turn: Turn, asked: Decide) -> None:
 
 def _on_consent(turn: Turn, change: ConsentChange) -> None:
     claims.learn(turn, change)
-    standing = consent.record(turn, change)
+    heard = consent.record(turn, change)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))
-    turn.answer({"profileId": turn.profile.id, "receiptId": standing.receipt, "granted": standing.granted})
-
-
-def _consent_in(turn: Turn, event: Event) -> None:
-    """A tracked event that carries a consent change; one that says nothing usable is only remembered."""
-    purpose, channel = event.properties.get("purpose"), event.properties.get("channel")
-    granted = event.properties.get("granted")
-    if isinstance(purpose, str) and isinstance(channel, str) and isinstance(granted, bool):
-        consent.record(
-            turn,
-            ConsentChange(
-                purpose=purpose,
-                channel=channel,
-                granted=granted,
-                at_ms=event.at_ms,
-                source=str(event.properties.get("source") or event.source),
-                text=str(event.properties.get("text") or ""),
-            ),
-        )
-        sends.withdraw_without_consent(turn)
-
-
-def _learn_traits(turn: Turn, event: Event) -> None:
-    """The last writer by event time wins; among equals the later arrival."""
-    traits = turn.profile.traits
-    room = limits.TraitRoom(traits)
-    for name, value in event.traits.items():
-        known = traits.get(name)
-        if (known is None or event.at_ms >= known.at_ms) and room.takes(name, value):
-            traits[name] = TraitValue(value, event.at_ms)
-    room.tell(turn, "event", event.message_id)
-    locale, zone = event.context.get("locale"), event.context.get("timezone")
-    if isinstance(locale, str):
-        turn.profile.locale = locale
-    if isinstance(zone, str):
-        turn.profile.timezone = zone
+    turn.answer(reading.receipt(turn.profile.id, heard))

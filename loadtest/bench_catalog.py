@@ -148,7 +148,7 @@ _RULES: dict[str, Any] = {
     },
     "consent.yaml": {
         "purposes": {
-            "marketing": {"channels": ["email"], "default": False},
+            "marketing": {"channels": ["email"], "no_consent_needed": ["web"], "default": False},
             "service": {"channels": [], "default": True},
         },
         "events": ["Consent Updated"],

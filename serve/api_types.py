@@ -16,23 +16,26 @@ class Body(BaseModel):
 
 
 class ConsentBody(Body):
-    """A grant or a withdrawal; `*` stands for every purpose, or every channel."""
+    """A grant or a withdrawal; `*` stands for every purpose, or every channel, and so does none in a withdrawal."""
 
     identifiers: dict[str, str | int]
-    purpose: str
-    channel: str
-    granted: bool
+    purpose: str | None = None
+    channel: str | None = None
+    granted: Any
     source: str = Field(max_length=255)
     at: str | int | None = None
     text: str = Field("", max_length=TEXT_MAX)
 
 
 class ConsentReceipt(BaseModel):
-    """What stands now, with the id to quote."""
+    """What was stated, with the id to quote, whether it has effect, and each no that stands against it."""
 
     profileId: str
     receiptId: str
     granted: bool
+    effective: bool
+    reason: str
+    against: list[dict[str, Any]]
 
 
 class BackupBody(Body):

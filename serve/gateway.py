@@ -193,10 +193,15 @@ def _any_gateway(request: Request) -> Gateway:
     return gateway
 
 
-def _server_gateway(request: Request) -> Gateway:
-    gateway = _any_gateway(request)
-    gateway.server(headers_of(request.scope))
-    return gateway
+def _server_principal(request: Request) -> Principal:
+    return _any_gateway(request).server(headers_of(request.scope))
+
+
+ServerPrincipal = Annotated[Principal, Depends(_server_principal)]
+
+
+def _server_gateway(request: Request, _: ServerPrincipal) -> Gateway:
+    return _any_gateway(request)
 
 
 AnyGateway = Annotated[Gateway, Depends(_any_gateway)]

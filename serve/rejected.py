@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from engine import authority
 from engine.errors import InvalidInput
 from engine.identifiers import canonical
 from engine.identity import claims
 from engine.inputs import Event, Rejected
 from engine.seeds import profile_id
+from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.segment_format import EVENT_BYTES_MAX, Parsed, Rejection, parse_body
 
@@ -20,17 +22,23 @@ _any = msgspec.json.Decoder()
 
 
 def letters(
-    gateway: Gateway, parsed: Parsed, rejected: Iterable[Rejection], source: str, received_at_ms: int
+    gateway: Gateway, parsed: Parsed, rejected: Iterable[Rejection], principal: Principal, received_at_ms: int
 ) -> list[tuple[str, Rejected, str]]:
     """Each rejected item with the profile that it seems to be for, and why it was not taken."""
-    channel = gateway.catalog.sources.get(source, "")
+    channel = authority.source(gateway.catalog, principal.source).channel
     found = []
     for item in rejected:
         raw = bytes(parsed.items[item.index])
         text = raw[:EVENT_BYTES_MAX].decode("utf-8", "replace")
         is_cut = len(raw) > EVENT_BYTES_MAX
         told = Rejected(
-            text=text, field=item.field, source=source, channel=channel, received_at_ms=received_at_ms, is_cut=is_cut
+            text=text,
+            field=item.field,
+            source=principal.source,
+            channel=channel,
+            received_at_ms=received_at_ms,
+            is_cut=is_cut,
+            public=principal.kind == "write",
         )
         found.append((_home(gateway, raw), told, item.message))
     return found
@@ -48,6 +56,7 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         source=item["source"],
         channel=item["channel"],
         received_at_ms=item["received_at_ms"],
+        public=item.get("public", False) and event is None,  # what is corrected, the server key states
     )
     pairs, rejections = homes(gateway, parsed)
     for _, (_, told) in pairs:

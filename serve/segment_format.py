@@ -23,7 +23,6 @@ EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 MESSAGE_ID_CHARS_MAX: Final = 100
-FUTURE_MS_MAX: Final = 5 * 60_000
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
@@ -102,19 +101,27 @@ class _Arrival:
     channel: str
     received_at_ms: int
     imported: bool
+    public: bool
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_body(
-    raw: bytes, path_kind: str | None, *, source: str, channel: str, received_at_ms: int, imported: bool = False
+    raw: bytes,
+    path_kind: str | None,
+    *,
+    source: str,
+    channel: str,
+    received_at_ms: int,
+    imported: bool = False,
+    public: bool = False,
 ) -> Parsed:
     """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
 
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is. Field names in errors are those of the wire.
+    `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
     """
-    arrival = _Arrival(source, channel, received_at_ms, imported)
+    arrival = _Arrival(source, channel, received_at_ms, imported, public)
     if path_kind is None:
         return _parse_batch(raw, arrival)
     return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
@@ -234,6 +241,8 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         properties=_properties(sent, kind),
         traits=told | own if kind == "identify" else {},
         context=context,
+        public=arrival.public,
+        imported=arrival.imported,
     )
 
 
@@ -299,7 +308,7 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock: the sender's is corrected by how far off it was when it sent (design §4a)."""
+    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says."""
     timestamp = time_ms(sent.timestamp, "timestamp")
     original = time_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
@@ -312,7 +321,7 @@ def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
         return arrival.received_at_ms
     if sent_at is not None:
         given += arrival.received_at_ms - sent_at
-    return max(0, min(given, arrival.received_at_ms + FUTURE_MS_MAX))
+    return max(0, given)
 
 
 def time_ms(value: str | int | None, wire_name: str) -> int | None:

@@ -25,6 +25,7 @@ from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
+from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
 from engine.catalog.schema_models import PropensityModel
@@ -133,7 +134,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             for each in _file(models, "placements.yaml", schema.Placements).placements
         ),
         purposes={
-            name: compiled.Purpose(name, frozenset(each.channels), each.default)
+            name: Purpose(name, frozenset(each.channels), frozenset(each.no_consent_needed), each.default)
             for name, each in consent.purposes.items()
         },
         consent_events=frozenset(consent.events),
@@ -163,7 +164,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             name: build(tree_of(each))
             for name, each in _file(models, "segments.yaml", schema.Segments).segments.items()
         },
-        sources={name: each.channel for name, each in _file(models, "sources.yaml", schema.Sources).sources.items()},
+        sources={name: _source(each) for name, each in _file(models, "sources.yaml", schema.Sources).sources.items()},
         templates={
             file.removeprefix("templates/"): text for file, text in document.items() if file.startswith("templates/")
         },
@@ -188,6 +189,11 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
     for key, value in pairs:
         groups[key].append(value)
     return {key: tuple(values) for key, values in groups.items()}
+
+
+def _source(source: schema.Source) -> Source:
+    events = None if source.events is None else frozenset(source.events)
+    return Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
 
 
 def _channel(channel: schema.Channel) -> compiled.Channel:

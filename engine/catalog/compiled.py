@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.binding import Tree, bind
+from engine.catalog.permissions import Purpose, Source
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
 from engine.value_tests import Where
@@ -37,15 +38,6 @@ class Placement:
     channel: str
     default: Mapping[str, Any]
     per_category: int | None  # of one category no more at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """Why a message is sent. `channels` need consent for it; `default` holds where nothing was recorded."""
-
-    id: str
-    channels: frozenset[str]
-    default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +262,7 @@ class Catalog:
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     stop_names: frozenset[str]  # every event that a global stop or a journey's own is on
     segments: Mapping[str, Condition]
-    sources: Mapping[str, str]  # name of a source → its channel
+    sources: Mapping[str, Source]  # by name; who is not here is an unnamed one
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone

@@ -53,10 +53,19 @@ class Identity(Model):
 
 
 class Purpose(Model):
-    """`channels` need consent for it; `default` holds there where nothing was recorded."""
+    """`default` holds where nothing was recorded. Promotional and lifecycle actions need consent on every channel but
+    those under `no_consent_needed`; service actions on `channels` alone."""
 
     channels: list[ChannelRef] = []
+    no_consent_needed: list[ChannelRef] = []
     default: bool = False
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Purpose:
+        both = sorted({*self.channels} & {*self.no_consent_needed})
+        if both:
+            raise ValueError(f"{', '.join(both)} stands under channels and under no_consent_needed")
+        return self
 
 
 class Consent(Model):
@@ -201,9 +210,16 @@ class Segments(Model):
 
 
 class Source(Model):
-    """`channel`: where its events happen; need not be one that messages go out on (a point of sale)."""
+    """`channel`: where its events happen; need not be one that messages go out on (a point of sale).
+
+    The rest is about its write key, which is public. `grants`: the purposes (`*`: all) that it may grant consent to;
+    `events`: the track events that it may send, absent for any; `user_hash: required`: it proves each user id.
+    """
 
     channel: Id
+    grants: list[PurposeRef | Literal["*"]] = []
+    events: EventNames | None = None
+    user_hash: Literal["optional", "required"] = "optional"
 
 
 class Sources(Model):

@@ -87,8 +87,8 @@ def reached(turn: Turn, verdict: Verdict, alive: int) -> int:
 def consented(turn: Turn, verdict: Verdict, alive: int) -> int:
     """Without those for whose purpose this channel may not be used."""
     channel = verdict.plan.channel
-    for purpose, mask in verdict.plan.purposes:
-        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel):
+    for (purpose, tier), mask in verdict.plan.purposes:
+        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel, tier):
             alive ^= verdict.drop(f"consent.{purpose}.{channel}", alive & mask)
     return alive
 

@@ -47,7 +47,7 @@ class Plan:
     levers: tuple[float, ...]
     validity: tuple[tuple[int | None, int | None, int], ...]
     on_channel: int
-    purposes: tuple[tuple[str, int], ...]
+    purposes: tuple[tuple[tuple[str, str], int], ...]
     eligible: Questions
     suppressions: tuple[tuple[str, Questions], ...]
     tiring: tuple[tuple[str, int], ...]
@@ -119,7 +119,7 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
             if (start_ms, end_ms) != (None, None)
         ),
         on_channel=sum(1 << i for i, action in each if channel in action.channels and channel in catalog.channels),
-        purposes=tuple(_masks((action.purpose, 1 << i) for i, action in each)),
+        purposes=tuple(_masks(((action.purpose, action.tier), 1 << i) for i, action in each)),
         eligible=Questions.of((part, 1 << i) for i, action in each for part in action.eligible),
         suppressions=tuple(
             (rule.id, Questions.of((asked, 1 << i) for i, action in each if (asked := rule.of(action)) is not None))

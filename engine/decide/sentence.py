@@ -23,7 +23,7 @@ def because(view: View, action: Action, channel: str) -> str:
     if action.because:
         return action.because
     reasons = [said for tree in action.eligible for said in _said(view, tree)]
-    basis = consent.basis(view.profile, view.catalog, action.purpose, channel)
+    basis = consent.basis(view.profile, view.catalog, action.purpose, channel, action.tier)
     if basis not in (None, consent.NOT_NEEDED, consent.BY_DEFAULT):
         reasons.append(f"you agreed to {action.purpose} on {channel}")
     return f"You see this because {_joined(reasons)}." if reasons else "Everybody may see this here."

@@ -19,7 +19,7 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, history, limits, sends, setting_back
+from engine import caps, codec, consent, facts, history, limits, sends, setting_back
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
@@ -115,7 +115,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            _join_traits(turn, _surrendered(told))
+            facts.join_traits(turn, _surrendered(told))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
@@ -162,26 +162,14 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     history.add(profile, turn.catalog, older)
 
 
-def _join_traits(turn: Turn, other: Profile) -> None:
-    """The newer value of each trait; where there is no room for all, the newest ones come along."""
-    traits = turn.profile.traits
-    room = limits.TraitRoom(traits)
-    for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):
-        if (name not in traits or traits[name].at_ms < trait.at_ms) and room.takes(name, trait.value):
-            traits[name] = trait
-    room.tell(turn, "merge")
-
-
 def _join_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
-    _join_traits(turn, other)
+    facts.join(turn, other)
     _join_identifiers(turn, other)
-    consent.merge(profile, other.consent)
+    consent.merge(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
-    profile.locale = profile.locale or other.locale
-    profile.timezone = profile.timezone or other.timezone
     profile.seq = max(profile.seq, other.seq)
     profile.created_ms = min(profile.created_ms, other.created_ms)
 

@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from engine import seeds
+from engine import seeds, statements
 from engine.errors import InvalidInput
 from engine.identity import claims
 from engine.inputs import ConsentChange
 from serve.api_types import ConsentBody, ConsentReceipt
-from serve.gateway import AnyGateway, Gateway, ServerGateway
+from serve.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
 class OptOut(msgspec.Struct, array_like=True):
@@ -41,18 +41,17 @@ router = APIRouter(tags=["consent"])
 
 
 @router.post("/v1/consent", response_model=ConsentReceipt)
-async def record(body: ConsentBody, gateway: ServerGateway) -> Any:
-    """Write down that somebody granted or withdrew consent; the answer is the receipt."""
-    if body.purpose != "*" and body.purpose not in gateway.catalog.purposes:
-        raise InvalidInput("there is no such purpose", "purpose")
-    if body.channel != "*" and body.channel not in gateway.catalog.channels:
-        raise InvalidInput("there is no such channel", "channel")
+async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
+    """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
+    effect and what stands against it."""
+    granted, ((purpose, channel), *_) = statements.understood(gateway.catalog, body.model_dump())
     change = ConsentChange(
-        purpose=body.purpose,
-        channel=body.channel,
-        granted=body.granted,
+        purpose=purpose,
+        channel=channel,
+        granted=granted,
         at_ms=await gateway.past_ms(body.at, "at"),
         source=body.source,
+        key=principal.source,
         text=body.text,
         identifiers=gateway.identifiers(dict(body.identifiers)),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import authority
 from engine.errors import InvalidInput, Overloaded
 from engine.inputs import Event
 from engine.shedding import is_sheddable
+from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
 from serve.rejected import homes, letters
@@ -31,7 +33,7 @@ _OK = ok({"success": True})
 async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
     principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
-    parsed, pairs, rejected = await _read(gateway, request, principal.source, now_ms)
+    parsed, pairs, rejected = await _read(gateway, request, principal, now_ms)
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
@@ -39,35 +41,36 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
         if status.startswith("rejected:"):
             rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
-    return await _answer(gateway, parsed, rejected, quarantined, principal.source, now_ms)
+    return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
 
 
 async def import_history(gateway: Gateway, request: Request) -> Response:
     """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
     happens now."""
     principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
-    parsed, pairs, rejected = await _read(gateway, request, principal.source, now_ms, imported=True)
+    parsed, pairs, rejected = await _read(gateway, request, principal, now_ms, imported=True)
     _shed(gateway, request, pairs)
     pairs, quarantined = sifted(gateway, pairs)
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
         await gateway.router.ingest([pair for _, pair in pairs])
-    return await _answer(gateway, parsed, rejected, quarantined, principal.source, now_ms)
+    return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
 
 
 async def _read(
-    gateway: Gateway, request: Request, source: str, now_ms: int, *, imported: bool = False
+    gateway: Gateway, request: Request, principal: Principal, now_ms: int, *, imported: bool = False
 ) -> tuple[Parsed, list[tuple[int, tuple[str, Event]]], list[Rejection]]:
     """What a body holds, whose each event is, and what of it cannot be used."""
     async with gateway.parsing():
         parsed = parse_body(
             request.body,
             KIND_OF_PATH.get(request.path),
-            source=source,
-            channel=gateway.catalog.sources.get(source, ""),
+            source=principal.source,
+            channel=authority.source(gateway.catalog, principal.source).channel,
             received_at_ms=now_ms,
             imported=imported,
+            public=principal.kind == "write",
         )
         return parsed, *homes(gateway, parsed)
 
@@ -83,18 +86,18 @@ async def _answer(
     parsed: Parsed,
     rejected: list[Rejection],
     quarantined: list[Rejection],
-    source: str,
+    principal: Principal,
     received_at_ms: int,
 ) -> Response:
     """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer. What is
     quarantined is kept too, and is no fault of the client's."""
     if quarantined:
-        await gateway.router.set_aside(letters(gateway, parsed, quarantined, source, received_at_ms))
+        await gateway.router.set_aside(letters(gateway, parsed, quarantined, principal, received_at_ms))
     if not rejected:
         return _OK
     gateway.counts["rejected"] += len(rejected)
     rejected.sort(key=lambda item: item.index)
-    await gateway.router.set_aside(letters(gateway, parsed, rejected, source, received_at_ms))
+    await gateway.router.set_aside(letters(gateway, parsed, rejected, principal, received_at_ms))
     named: list[dict[str, Any]] = [
         {"index": item.index, "field": item.field, "message": item.message} for item in rejected
     ]

@@ -133,7 +133,10 @@ TINY = compiled(
             ),
         ],
         consent={
-            "purposes": {"marketing": {"channels": ["email", "sms"], "default": True}, "service": {"channels": []}},
+            "purposes": {
+                "marketing": {"channels": ["email", "sms"], "default": True},
+                "service": {"channels": [], "default": True},
+            },
             "events": ["Consent Updated"],
         },
         policies={

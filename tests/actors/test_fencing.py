@@ -28,7 +28,7 @@ MAIL = {"id": "email", "provider": "smtp", "address": "email", "host": "127.0.0.
 MAIL |= {"port_env": "SEGUE_SMTP_PORT", "sender": "Alba <alba@shop.example>"}
 PLAIN = document(
     channels={"channels": [{"id": "web", "provider": "none"}, MAIL]},
-    consent={"purposes": {"service": {"channels": []}}},
+    consent={"purposes": {"service": {"channels": [], "default": True}}},
     actions=[action("letter", purpose="service", tier="lifecycle")],
     journeys=[cart_journey(id="now", tier="lifecycle", steps=[{"send": {"action": "letter", "channel": "email"}}])],
 )

@@ -160,7 +160,13 @@ def home(user: str) -> str:
 def event(user: str, number: int, name: str = "Product Viewed") -> tuple[str, Event]:
     now_ms = WallClock().now_ms()
     told = Event(
-        kind="track", name=name, at_ms=now_ms, received_at_ms=now_ms, user_id=user, message_id=f"{name}-{number}"
+        kind="track",
+        name=name,
+        at_ms=now_ms,
+        received_at_ms=now_ms,
+        user_id=user,
+        message_id=f"{name}-{number}",
+        properties={"granted": False},
     )
     return home(user), told
 

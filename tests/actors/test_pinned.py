@@ -42,7 +42,12 @@ CATALOG = compiled(
         journeys=[
             cart_journey(steps=[{"wait": {"for": "3s"}}, {"send": {"action": "cart_reminder", "channel": "email"}}])
         ],
-        consent={"purposes": {"marketing": {"channels": ["email"], "default": True}, "service": {"channels": []}}},
+        consent={
+            "purposes": {
+                "marketing": {"channels": ["email"], "default": True},
+                "service": {"channels": [], "default": True},
+            }
+        },
     )
 )
 ADA = profile_id(ID_KEY, "user_id", "ada")

@@ -70,7 +70,9 @@ def test_everything_is_there_afterwards_and_nothing_plain_is_left(folders: list[
     world = World(catalog(), stores=stores, vaults=[FileVault(vault, KEY, number) for number in range(2)])  # type: ignore[arg-type]
     for profile, said in OLD["said"].items():
         shard = world.engine.shard(profile)
-        assert read(shard, "profile", profile) == said["profile"] | {"fatigue": {}, "promises": []}
+        consents = [word | {"effective": True} for word in said["profile"]["consent"]]
+        new = {"fatigue": {}, "promises": [], "awaiting": [], "consent": consents}
+        assert read(shard, "profile", profile) == said["profile"] | new
         assert read(shard, "timeline", profile, 10_000) == said["timeline"]
     world.now_ms = OLD["now_ms"]
     world.advance(2 * HOUR)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
-from support.world import HOUR, World, action, cart_journey, document
+from hypothesis import given
+from hypothesis import strategies as st
+from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
 
 from engine import consent
 from engine.inputs import ConsentChange
@@ -17,11 +20,14 @@ LATER = [
 ]
 
 
+WAYS = ("mail", "receipt")
+
+
 def world_with(default: bool = False, steps: list[Any] = LATER, shards: int = 1) -> World:
     """`Product Added` leads to an e-mail and a text message, for marketing."""
     purposes = {
         "marketing": {"channels": ["email", "sms"], "default": default},
-        "news": {"channels": ["email"], "default": False},
+        "news": {"channels": ["email"], "no_consent_needed": ["web"], "default": False},
     }
     return World(
         document(
@@ -47,10 +53,15 @@ WORDS = [
     (True, [("marketing", "*", False, 5)], False),
     (True, [("*", "email", False, 5)], False),
     (True, [("*", "*", False, 5)], False),
-    # a general word and a scoped one never imply one another: a denial of either holds until it is lifted itself
+    # a no is lifted by a later yes of the same or a wider scope, and by no narrower one
     (False, [("marketing", "email", True, 5), ("marketing", "*", False, 4)], False),
     (False, [("marketing", "*", False, 5), ("marketing", "email", True, 4)], False),
-    (False, [("marketing", "email", False, 5), ("marketing", "*", True, 4)], False),
+    (False, [("*", "*", False, 5), ("marketing", "email", True, 4)], False),
+    (False, [("*", "email", False, 5), ("marketing", "*", True, 4)], False),
+    (False, [("marketing", "email", False, 5), ("marketing", "*", True, 4)], True),
+    (False, [("marketing", "email", False, 5), ("*", "email", True, 4)], True),
+    (False, [("marketing", "email", False, 5), ("*", "*", True, 4)], True),
+    (False, [("marketing", "*", True, 4), ("marketing", "email", False, 5)], True),
     (False, [("marketing", "*", False, 5), ("marketing", "*", True, 4)], True),
     # of one scope the latest by event time counts, whatever came in last, and a denial wins a tie
     (False, [("marketing", "email", True, 5), ("marketing", "email", False, 4)], False),
@@ -62,7 +73,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("default", "words", "may"), WORDS)
-def test_what_was_said_and_by_when(default: bool, words: list[tuple[str, str, bool, int]], may: bool):
+def test_what_was_said_and_by_when_in_an_import(default: bool, words: list[tuple[str, str, bool, int]], may: bool):
     world = world_with(default)
     ada = world.customer("ada@example.com")
     for purpose, channel, granted, minutes in words:
@@ -72,23 +83,56 @@ def test_what_was_said_and_by_when(default: bool, words: list[tuple[str, str, bo
             granted=granted,
             at_ms=world.now_ms - minutes * 60_000,
             source="form",
+            imported=True,
             identifiers=ada._names(),
         )
         world.engine.ask(told)
-    assert consent.is_granted(ada.profile, world.catalog, "marketing", "email") is may
+    assert may_mail(world, ada) is may
     ada.does("Product Added", cart_id="c")
     world.advance(hours=2)
     assert ("mail" in ada.sends) is may
 
 
-def test_a_purpose_that_needs_no_consent_on_a_channel_goes_and_an_unknown_purpose_never():
+def may_mail(world: World, customer: Customer) -> bool:
+    """Whether a promotional e-mail may go to this customer now."""
+    return consent.is_granted(customer.profile, world.catalog, "marketing", "email", "promotional")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "channel", "tier", "basis"),
+    [
+        ("news", "sms", "promotional", None),
+        ("news", "sms", "lifecycle", None),
+        ("news", "sms", "service", consent.NOT_NEEDED),
+        ("news", "email", "service", None),
+        ("news", "web", "promotional", consent.NOT_NEEDED),
+        ("news", "web", "service", consent.NOT_NEEDED),
+        ("spying", "web", "service", None),
+    ],
+)
+def test_a_channel_that_the_purpose_does_not_name_is_closed_to_all_but_service_messages(
+    purpose: str, channel: str, tier: str, basis: str | None
+):
     world = world_with()
     ada = world.customer("ada")
     ada.does("Page Viewed")
-    assert consent.basis(ada.profile, world.catalog, "news", "sms") == consent.NOT_NEEDED
-    assert consent.basis(ada.profile, world.catalog, "spying", "sms") is None
-    ada.consents("news", "sms", False)
-    assert consent.basis(ada.profile, world.catalog, "news", "sms") is None, "a word of the person counts everywhere"
+    assert consent.basis(ada.profile, world.catalog, purpose, channel, tier) == basis
+    ada.consents("news", channel, False)
+    assert consent.basis(ada.profile, world.catalog, "news", channel, tier) is None, "a no counts everywhere"
+
+
+def test_nobody_without_consent_is_mailed_on_a_channel_that_was_left_out_of_the_file():
+    world = World(
+        document(
+            actions=[action("mail"), action("receipt", tier="service")],
+            journeys=[cart_journey(id="both", steps=[{"send": {"action": a, "channel": "email"}} for a in WAYS])],
+            consent={"purposes": {"marketing": {"channels": ["sms"]}}},
+        )
+    )
+    ada = world.customer("ada@example.com")
+    ada.does("Product Added")
+    world.settle()
+    assert (ada.sends, ada.outcomes("held")) == (["receipt"], [("mail", "consent.marketing.email")])
 
 
 @pytest.mark.parametrize("by_event", [False, True], ids=["by form", "by event"])
@@ -127,29 +171,242 @@ def test_an_opt_out_during_a_hand_over_that_fails_keeps_the_retry_from_leaving()
     assert sorted(ada.outcomes("withdrawn")) == [("mail", "consent.marketing.email"), ("text", "consent.marketing.sms")]
 
 
-def test_an_event_that_says_nothing_usable_changes_no_consent():
+# (the properties of `Consent Updated`, what is then recorded as (purpose, channel, granted))
+SPELLINGS = [
+    ({"purpose": "marketing", "channel": "email", "granted": False}, [("marketing", "email", False)]),
+    ({"purpose": "Marketing ", "channel": " Email", "granted": "false"}, [("marketing", "email", False)]),
+    ({"purpose": "MARKETING", "channel": "SMS", "granted": 0}, [("marketing", "sms", False)]),
+    ({"purpose": "marketing", "channel": "email", "granted": "No"}, [("marketing", "email", False)]),
+    ({"purpose": "marketing", "channel": "email", "granted": "TRUE"}, [("marketing", "email", True)]),
+    ({"purpose": "marketing", "channel": "email", "granted": 1}, [("marketing", "email", True)]),
+    ({"purpose": "marketing", "granted": False}, [("marketing", "*", False)]),
+    ({"purpose": "marketing", "channel": "", "granted": False}, [("marketing", "*", False)]),
+    ({"purpose": "marketing", "channel": None, "granted": False}, [("marketing", "*", False)]),
+    ({"purpose": "marketing", "channel": [], "granted": False}, [("marketing", "*", False)]),
+    ({"channel": "email", "granted": False}, [("*", "email", False)]),
+    ({"granted": False}, [("*", "*", False)]),
+    ({"purpose": "all", "channel": "All", "granted": False}, [("*", "*", False)]),
+    (
+        {"purpose": "marketing", "channel": ["email", "SMS"], "granted": False},
+        [("marketing", "email", False), ("marketing", "sms", False)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "recorded"), SPELLINGS)
+def test_letter_case_and_spaces_do_not_matter_and_a_no_without_a_scope_is_about_all_of_it(
+    said: dict[str, Any], recorded: list[tuple[str, str, bool]]
+):
     world = world_with(default=True)
     ada = world.customer("ada@example.com")
-    for properties in ({}, {"purpose": "marketing"}, {"purpose": "marketing", "channel": "email", "granted": "no"}):
-        ada.does("Consent Updated", properties=properties)
-    assert ada.profile.consent == []
+    ada.does("Consent Updated", properties=said)
+    assert [(word.purpose, word.channel, word.granted) for word in ada.profile.consent] == recorded
+
+
+# (the properties of `Consent Updated`, the field that is named)
+NONSENSE = [
+    ({}, "granted"),
+    ({"purpose": "marketing", "channel": "email"}, "granted"),
+    ({"purpose": "marketing", "channel": "email", "granted": None}, "granted"),
+    ({"purpose": "marketing", "channel": "email", "granted": "perhaps"}, "granted"),
+    ({"purpose": "marketing", "channel": "email", "granted": 2}, "granted"),
+    ({"purpose": "marketing", "channel": "email", "granted": [False]}, "granted"),
+    ({"purpose": "marketing", "granted": True}, "channel"),
+    ({"channel": "email", "granted": True}, "purpose"),
+    ({"purpose": "marketing", "channel": "fax", "granted": False}, "channel"),
+    ({"purpose": "marketing", "channel": ["email", "fax"], "granted": False}, "channel"),
+    ({"purpose": "spying", "channel": "email", "granted": False}, "purpose"),
+    ({"purpose": 7, "channel": "email", "granted": False}, "purpose"),
+    ({"purpose": {"id": "marketing"}, "channel": "email", "granted": False}, "purpose"),
+]
+
+
+@pytest.mark.parametrize(("said", "field"), NONSENSE)
+def test_what_cannot_be_understood_is_set_aside_with_its_reason_and_noted_nowhere(said: dict[str, Any], field: str):
+    world = world_with(default=True)
+    ada = world.customer("ada@example.com")
+    ada.does("Consent Updated", properties=said)
+    assert ada.profile.consent == [] and not [entry for entry in ada.timeline if entry.kind == "consent"]
+    (letter,) = world.engine.shard(ada.id).dead.all()
+    assert letter.reason.startswith(f"properties.{field}: ")
+
+
+def test_an_event_that_carries_no_consent_in_this_catalog_says_nothing_about_it():
+    world = world_with(default=True)
+    ada = world.customer("ada@example.com")
     ada.does("Consent Changed", properties={"purpose": "marketing", "channel": "email", "granted": False})
-    assert ada.profile.consent == [], "this event carries no consent in this catalog"
+    assert ada.profile.consent == []
 
 
-def test_a_consent_event_counts_by_its_own_time():
+def test_a_live_no_counts_from_its_arrival_and_a_yes_from_when_it_was_said():
     world = world_with()
     ada = world.customer("ada@example.com")
     world.advance(hours=1)
-    for granted, age_ms in ((False, 1_000), (True, 2_000)):
+    for granted, age_ms in ((False, 2_000), (True, 1_000)):
         word = {"purpose": "marketing", "channel": "email", "granted": granted}
         ada.does("Consent Updated", at_ms=world.now_ms - age_ms, properties=word)
     (record,) = ada.profile.consent
-    assert (record.granted, record.at_ms) == (False, world.now_ms - 1_000)
+    assert (record.granted, record.at_ms) == (False, world.now_ms)
     assert [(e.outcome, e.reason) for e in ada.timeline if e.kind == "consent"] == [
         ("withdrawn", ""),
-        ("granted", "superseded"),
+        ("without_effect", "superseded"),
     ]
+
+
+@pytest.mark.parametrize("by", ["event", "form"])
+def test_a_yes_from_a_clock_that_runs_ahead_does_not_outlast_the_no_that_follows(by: str):
+    world = world_with()
+    ada = world.customer("ada@example.com")
+    ahead_ms = world.now_ms + 4 * 60_000
+    if by == "event":
+        word = {"purpose": "marketing", "channel": "email", "granted": True}
+        world.engine.ask(ada.event("Consent Updated", at_ms=ahead_ms, properties=word))
+    else:
+        yes = ConsentChange(
+            purpose="marketing", channel="email", granted=True, at_ms=ahead_ms, source="form", identifiers=ada._names()
+        )
+        world.engine.ask(yes)
+    assert may_mail(world, ada)
+    world.advance(minutes=1)
+    assert ada.consents("marketing", "email", False)["effective"]
+    assert not may_mail(world, ada)
+    world.advance(minutes=10)
+    assert ada.consents("marketing", "email", True)["effective"] and may_mail(world, ada), "a later yes lifts it"
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_an_import_never_counts_as_later_than_now(granted: bool):
+    world = world_with()
+    ada = world.customer("ada@example.com")
+    years_ahead = world.now_ms + 80 * 365 * DAY
+    word = {"purpose": "marketing", "channel": "email", "granted": granted}
+    event = ada.event("Consent Updated", at_ms=years_ahead, properties=word, imported=True)
+    world.engine.ask(event)
+    world.advance(minutes=1)
+    ada.consents("marketing", "email", not granted)
+    assert may_mail(world, ada) is not granted
+
+
+def test_a_yes_below_a_standing_no_has_no_effect_and_its_receipt_says_what_stands_against_it():
+    world = world_with()
+    ada = world.customer("ada@example.com")
+    no = ada.consents("*", "*", False)
+    world.advance(minutes=1)
+    yes = ada.consents("marketing", "email", True)
+    assert (yes["granted"], yes["effective"], yes["reason"]) == (True, False, "a_no_stands")
+    assert [word["receiptId"] for word in yes["against"]] == [no["receiptId"]]
+    assert [(w["purpose"], w["granted"], w["effective"]) for w in ada.shown["consent"]] == [
+        ("*", False, True),
+        ("marketing", True, False),
+    ]
+    world.advance(minutes=1)
+    assert ada.consents("*", "*", True)["effective"]
+    assert may_mail(world, ada) and [w["purpose"] for w in ada.shown["consent"]] == ["*", "marketing"]
+
+
+def test_a_public_key_may_withdraw_and_what_it_grants_awaits_confirmation():
+    world = world_with()
+    ada = world.customer("ada@example.com")
+    word = {"purpose": "marketing", "channel": "email", "granted": True, "source": "prefcentre", "text": "I agree"}
+    ada.does("Consent Updated", properties=word, public=True, source="web")
+    assert not may_mail(world, ada) and ada.profile.consent == []
+    (waits,) = ada.shown["awaiting"]
+    assert (waits["source"], waits["granted"], waits["text"]) == ("web", True, "I agree")
+    noted = [entry for entry in ada.timeline if entry.kind == "consent"]
+    assert [(entry.outcome, entry.reason) for entry in noted] == [("without_effect", "awaiting_confirmation")]
+    assert ada.consents("marketing", "email", True)["effective"] and ada.shown["awaiting"] == []
+    ada.does("Consent Updated", properties=word | {"granted": False}, public=True, source="web")
+    assert not may_mail(world, ada) and ada.profile.consent[0].source == "web"
+    world.advance(minutes=1)
+    ada.does("Consent Updated", properties=word, public=True, source="web")
+    assert not may_mail(world, ada), "it lifts no no"
+    assert ada.consents("marketing", "email", True)["effective"] and may_mail(world, ada), "a server key grants again"
+
+
+def test_a_source_that_sources_yaml_lists_may_grant_its_purposes_by_a_public_key():
+    plain = document(
+        actions=[action("mail")],
+        sources={"sources": {"forms": {"channel": "web", "grants": ["marketing"]}, "app": {"channel": "app"}}},
+    )
+    world = World(plain)
+    for source, purpose, is_effective in (
+        ("forms", "marketing", True),
+        ("forms", "*", False),
+        ("forms", "service", False),
+        ("app", "marketing", False),
+        ("test", "marketing", False),
+    ):
+        somebody = world.customer(f"{source}-{purpose}".replace("*", "all"))
+        word = {"purpose": purpose, "channel": "email", "granted": True}
+        somebody.does("Consent Updated", properties=word, public=True, source=source)
+        assert [entry.outcome == "granted" for entry in somebody.timeline if entry.kind == "consent"] == [is_effective]
+
+
+def test_the_no_of_an_address_is_lifted_by_a_server_key_and_by_no_public_one():
+    plain = document(sources={"sources": {"forms": {"channel": "web", "grants": ["marketing"]}}})
+    world = World(plain)
+    ada = world.customer("ada@example.com")
+    no = ConsentChange(
+        purpose="marketing",
+        channel="email",
+        granted=False,
+        at_ms=world.now_ms,
+        source="unsubscribe_link",
+        address="0123",
+        identifiers=ada._names(),
+    )
+    world.engine.ask(no)
+    world.advance(minutes=1)
+    word = {"purpose": "marketing", "channel": "email", "granted": True}
+    ada.does("Consent Updated", properties=word, public=True, source="forms")
+    assert not may_mail(world, ada)
+    world.advance(minutes=1)
+    assert ada.consents("marketing", "email", True)["effective"] and may_mail(world, ada)
+
+
+statement = st.tuples(
+    st.sampled_from(["marketing", "news", "*"]),
+    st.sampled_from(["email", "sms", "*"]),
+    st.booleans(),
+    st.integers(0, 6),  # minutes ago
+    st.booleans(),  # imported
+)
+
+
+@given(default=st.booleans(), said=st.lists(statement, max_size=8))
+def test_the_rules_agree_with_the_precedence_read_word_by_word(default: bool, said: list[Any]):
+    world = world_with(default)
+    ada = world.customer("ada@example.com")
+    told = []
+    for purpose, channel, granted, minutes, imported in said:
+        world.advance(minutes=1)
+        at_ms = world.now_ms - minutes * 60_000
+        change = ConsentChange(
+            purpose=purpose,
+            channel=channel,
+            granted=granted,
+            at_ms=at_ms,
+            source="s",
+            imported=imported,
+            identifiers=ada._names(),
+        )
+        world.engine.ask(change)
+        told.append((purpose, channel, granted, at_ms if granted or imported else world.now_ms))
+
+    def covers(word: Any, purpose: str, channel: str) -> bool:
+        return word[0] in (purpose, "*") and word[1] in (channel, "*")
+
+    standing = [
+        no
+        for no in told
+        if not no[2] and not any(yes[2] and yes[3] > no[3] and covers(yes, no[0], no[1]) for yes in told)
+    ]
+    for purpose, channel in product(("marketing", "news"), ("email", "sms")):
+        says_no = any(covers(no, purpose, channel) for no in standing)
+        says_yes = any(yes[2] and covers(yes, purpose, channel) for yes in told)
+        is_open = says_yes or world.catalog.purposes[purpose].default
+        found = consent.is_granted(ada.profile, world.catalog, purpose, channel, "promotional")
+        assert found is (not says_no and is_open)
 
 
 def test_the_receipt_is_the_basis_of_the_send():

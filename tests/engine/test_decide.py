@@ -59,7 +59,10 @@ def test_the_first_gate_that_objects_gives_the_reason(passed: int):
                 ]
             },
             consent={
-                "purposes": {"marketing": {"channels": ["web", "sms"], "default": False}, "service": {"channels": []}}
+                "purposes": {
+                    "marketing": {"channels": ["web", "sms"], "default": False},
+                    "service": {"channels": [], "default": True},
+                }
             },
             placements={"placements": [HERO, {"id": "banner", "channel": "sms"}]},
             actions=[

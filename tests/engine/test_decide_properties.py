@@ -127,8 +127,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         },
         "consent.yaml": {
             "purposes": {
-                "service": {"channels": []},
-                "marketing": {"channels": ["web", "email"], "default": draw(st.booleans())},
+                "service": {"channels": [], "default": draw(st.booleans())},
+                "marketing": {
+                    "channels": draw(st.sampled_from([[], ["email"], ["web", "email"]])),
+                    "default": draw(st.booleans()),
+                },
+                "advice": {"no_consent_needed": draw(st.sampled_from([["web"], ["web", "email"]]))},
             }
         },
         "placements.yaml": {"placements": [{"id": "hero", "channel": "web"}]},
@@ -246,7 +250,7 @@ def test_order_changes_nothing_and_tiers_and_consent_hold(
     rows = {row["actionId"]: row for row in answer["explanation"]["candidates"]}
     for file, data in document.items():
         if file.startswith("actions/") and rows[data["id"]]["outcome"] == "chosen":
-            assert Judge(document, NOW_MS).granted(person, data["purpose"], "web")
+            assert Judge(document, NOW_MS).granted(person, data["purpose"], "web", data["tier"])
         elif file.startswith("actions/") and rows[data["id"]]["outcome"] == "outranked" and data["tier"] == "service":
             assert all(tier == "service" for tier in tiers)
 

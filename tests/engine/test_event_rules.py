@@ -40,7 +40,7 @@ def parsed(**fields: Any) -> Event:
 def test_every_sentence_of_the_page_has_a_test():
     numbers = re.findall(r"^(\d+)\. ", PAGE.read_text("utf-8"), re.MULTILINE)
     tests = re.findall(r"^def test_(\d+)_", Path(__file__).read_text("utf-8"), re.MULTILINE)
-    assert numbers == [str(number) for number in range(1, 15)]
+    assert numbers == [str(number) for number in range(1, 19)]
     assert sorted(map(int, tests)) == list(map(int, numbers))
 
 
@@ -121,8 +121,12 @@ def test_7_the_clients_clock_is_corrected_by_when_it_says_it_sent():
     assert parsed(timestamp="2026-03-01T00:00:00Z").at_ms == START_MS - DAY
 
 
-def test_8_a_time_in_the_future_is_five_minutes_ahead():
-    assert parsed(timestamp="2031-01-01T00:00:00Z").at_ms == START_MS + 5 * MINUTE
+@pytest.mark.parametrize("imported", [True, False])
+def test_8_a_time_in_the_future_is_five_minutes_ahead(imported: bool):
+    world = shop()
+    ada = world.customer("ada")
+    world.engine.ask(ada.event("Seen", at_ms=world.now_ms + 80 * 365 * DAY, imported=imported))
+    assert [event.at_ms for event in ada.profile.history] == [world.now_ms + 5 * MINUTE]
 
 
 def test_9_events_are_taken_in_the_order_of_arrival():
@@ -181,3 +185,57 @@ def test_14_a_late_event_moves_no_clock_back():
     ada.does("Product Added", cart_id="c", value=20, at_ms=world.now_ms - HOUR)
     assert [run.due_ms for run in ada.profile.runs] == [world.now_ms + HOUR], "an hour from now, not from then"
     assert ada.profile.clock_ms == world.now_ms
+
+
+def told_ahead(world: World, **fields: Any) -> None:
+    """`identify` of somebody whose clock runs five years ahead, by the live door and by an import."""
+    for imported in (True, False):
+        ahead_ms = world.now_ms + 5 * 365 * DAY
+        ada = world.customer("ada")
+        world.engine.ask(ada.event("Identified", kind="identify", at_ms=ahead_ms, imported=imported, **fields))
+
+
+def facts(world: World) -> tuple[Any, str, str]:
+    known = world.customer("ada").profile
+    return known.traits["city"].value, known.locale, known.timezone
+
+
+def test_15_a_clock_ahead_makes_nothing_last():
+    world = shop()
+    told_ahead(world, traits={"city": "Wien"}, context={"locale": "de-AT", "timezone": "Europe/Vienna"})
+    world.advance(1_000)
+    context = {"locale": "sl-SI", "timezone": "Europe/Ljubljana"}
+    world.customer("ada").does("Identified", kind="identify", traits={"city": "Maribor"}, context=context)
+    assert facts(world) == ("Maribor", "sl-SI", "Europe/Ljubljana")
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_16_an_older_word_that_comes_later_changes_nothing(imported: bool):
+    world = shop()
+    ada = world.customer("ada")
+    context = {"locale": "sl-SI", "timezone": "Europe/Ljubljana"}
+    ada.does("Identified", kind="identify", traits={"city": "Maribor"}, context=context)
+    older = {"traits": {"city": "Wien"}, "context": {"locale": "de-AT", "timezone": "Europe/Vienna"}}
+    ada.does("Identified", kind="identify", at_ms=world.now_ms - DAY, imported=imported, **older)
+    assert facts(world) == ("Maribor", "sl-SI", "Europe/Ljubljana")
+
+
+def test_17_an_import_ahead_counts_as_said_now():
+    world = shop()
+    told_ahead(world, traits={"city": "Wien"})
+    assert world.customer("ada").profile.traits["city"].at_ms == world.now_ms
+
+
+@pytest.mark.parametrize(
+    ("granted", "imported", "minutes", "counts_from"),
+    [(False, False, -60, 0), (False, False, 4, 0), (True, False, -60, -60), (True, False, 4, 0)]
+    + [(granted, True, minutes, min(minutes, 0)) for granted in (True, False) for minutes in (-60, 4, 60)],
+)
+def test_18_from_when_a_word_about_consent_counts(granted: bool, imported: bool, minutes: int, counts_from: int):
+    world = shop()
+    ada = world.customer("ada")
+    world.advance(hours=2)
+    word = {"purpose": "marketing", "channel": "email", "granted": granted}
+    at_ms = world.now_ms + minutes * MINUTE
+    world.engine.ask(ada.event("Consent Updated", properties=word, at_ms=at_ms, imported=imported))
+    assert [record.at_ms for record in ada.profile.consent] == [world.now_ms + counts_from * MINUTE]

@@ -142,7 +142,7 @@ FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("model", "files", "problem"), FAULTS, ids=[row[2][:50] for row in FAULTS])
 def test_a_model_with_a_fault_is_refused(model: dict[str, Any], files: dict[str, Any], problem: str):
-    consent = {"purposes": {"service": {"channels": []}, "marketing": {}}, "sensitive": ["religion"]}
+    consent = {"purposes": {"service": {"channels": [], "default": True}, "marketing": {}}, "sensitive": ["religion"]}
     plain = document(actions=[offer("a", propensity={"model": "m"})], consent=consent)
     with pytest.raises(CatalogError) as refused:
         compiled(plain | {"models/m.yaml": {"id": "m", **model}} | files)

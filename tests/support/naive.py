@@ -151,12 +151,13 @@ class Judge:
         times = [at for at, name, _ in person.events if name == body["name"]]
         return sum(hit and at > since for hit, at in zip(hits, times, strict=True))
 
-    def granted(self, person: Person, purpose: str, channel: str) -> bool:
+    def granted(self, person: Person, purpose: str, channel: str, tier: str = "promotional") -> bool:
         words = [granted for of, on, granted in person.consent if of == purpose and on == channel]
         if words:
             return all(words)
         rule = self.document["consent.yaml"]["purposes"][purpose]
-        return channel not in rule["channels"] or rule["default"]
+        needed = channel in rule["channels"] if tier == "service" else channel not in rule.get("no_consent_needed", [])
+        return not needed or rule["default"]
 
     def reason(self, action: Row, person: Person, channel: str) -> str:
         """The first gate that removes an action; empty where none does."""
@@ -165,7 +166,7 @@ class Judge:
         known = {row["id"]: row for row in self.document["channels.yaml"]["channels"]}
         if known[channel].get("address") and not person.email:
             return f"fit.no_{known[channel]['address']}"
-        if not self.granted(person, action["purpose"], channel):
+        if not self.granted(person, action["purpose"], channel, action["tier"]):
             return f"consent.{action['purpose']}.{channel}"
         if not self.holds(action.get("eligible"), person, action):
             return "eligibility"

@@ -36,7 +36,10 @@ _SMALL: dict[str, Any] = {
         ]
     },
     "consent.yaml": {
-        "purposes": {"marketing": {"channels": ["email", "sms"], "default": False}, "service": {"channels": []}},
+        "purposes": {
+            "marketing": {"channels": ["email", "sms"], "no_consent_needed": ["web"], "default": False},
+            "service": {"channels": [], "default": True},
+        },
         "events": ["Consent Updated"],
     },
     "placements.yaml": {"placements": [{"id": "home_hero", "channel": "web"}]},

@@ -29,7 +29,7 @@ channels:
     "consent.yaml": """
 purposes:
   marketing: {channels: [email], default: true}
-  service: {channels: []}
+  service: {channels: [], default: true}
 """,
     "placements.yaml": """
 placements:

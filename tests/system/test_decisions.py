@@ -34,7 +34,7 @@ def rush(files: dict[str, str]) -> dict[str, str]:
     placements = [{"id": f"corner_{number}", "channel": CHANNELS[number % 3]} for number in range(10)]
     made = {
         "channels.yaml": {"channels": channels},
-        "consent.yaml": {"purposes": {"service": {"channels": []}}},
+        "consent.yaml": {"purposes": {"service": {"channels": [], "default": True}}},
         "placements.yaml": {"placements": placements},
         "policies.yaml": {"caps": [{"id": "rush", "limit": 3, "per": "1d"}]},
     }

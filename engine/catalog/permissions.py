@@ -1,0 +1,33 @@
+"""Parts of the compiled catalog that say what is allowed: what needs consent, and what a source may state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why a message is sent. `default` holds where nothing was recorded.
+
+    Promotional and lifecycle actions need consent on every channel but those of `free`; service actions on those of
+    `channels` alone.
+    """
+
+    id: str
+    channels: frozenset[str]
+    free: frozenset[str]
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where events come from: the name of a key. What of it a write key may state is `engine.authority`'s to say.
+
+    `grants` are the purposes (`*`: all) that its write key may grant, `events` the events that it may send (None: any).
+    With `user_hash` it proves each user id by an HMAC.
+    """
+
+    channel: str = ""
+    grants: frozenset[str] = frozenset()
+    events: frozenset[str] | None = None
+    user_hash: bool = False
