@@ -167,7 +167,7 @@ class Shard:
             first = seen.before(self.batch, profile, seen_key, told, self.clock.now_ms())
             if first is not None:
                 self.counts["repeated"] += isinstance(told, Event)
-                return Done("repeated", first.value)
+                return Done("repeated", once.answer_again(told, first.value))
         now_ms = self.clock.now_ms()
         if self.catalog.budgets and (tokens := self.purse.tokens()):
             told = msgspec.structs.replace(told, tokens=tokens)
