@@ -93,7 +93,7 @@ class EngineProcess:
         from actors import cluster  # imports Ray, which must see the flags first
 
         self.standing = Standing(self.data.path / "catalog", self.data.id_key)
-        self.standing.put(self.catalog.document)
+        self.catalog = self.standing.take(self.catalog.document)
         plan = cluster.Plan(
             catalog=str(self.data.path / "catalog"),
             id_key=self.data.id_key,
@@ -115,12 +115,12 @@ class EngineProcess:
         self._wait_until_ready()
 
     def take_catalog(self) -> str:
-        """Let the engine run by what the configuration directory holds now; returns its version.
+        """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
+        version of both.
 
         Raises CatalogError where it has a fault: then nothing changes.
         """
-        self.catalog = catalog_files.load(self.settings.config)
-        self.standing.put(self.catalog.document)
+        self.catalog = self.standing.take(catalog_files.load(self.settings.config).document)
         return self.catalog.version
 
     def redeploy(self) -> None:

@@ -17,7 +17,7 @@ from engine import caps, codec, consent, facts, history, sends
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
-from engine.journeys import interpreter, stops
+from engine.journeys import interpreter, pauses, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import Happened, history_order
 from engine.turn_state import Turn
@@ -93,6 +93,7 @@ def pass_on(turn: Turn, told: HandOver) -> None:
         return
     profile.moving_to = ""
     _wake(turn, profile)
+    pauses.settle(turn)
 
 
 def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
@@ -118,6 +119,7 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     history.add(profile, turn.catalog, older)
     runs = _join_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    pauses.settle(turn)
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
 from engine.profile import Run
@@ -12,7 +13,7 @@ _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and f
 
 
 def enter(turn: Turn, event: Happened) -> list[Run]:
-    """Start a run of every journey that `event` triggers; an event older than the lateness window starts none."""
+    """Start a run of every live journey that `event` triggers; an event older than the lateness window starts none."""
     journeys = turn.catalog.entered_by.get(event.name)
     if not journeys or event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         return []
@@ -22,7 +23,11 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
         if not journey.trigger.where(event.properties) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)
-        if _may_enter(turn, journey, key):
+        if not _may_enter(turn, journey, key):
+            continue
+        if journey.status != "live":
+            _note_not_entered(turn, journey, event, statuses.OF_JOURNEY[journey.status])
+        else:
             run = _start(turn, journey, key, event)
             if run is not None:
                 started.append(run)
@@ -54,6 +59,18 @@ def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
         elif turn.now_ms - run.ended_ms < journey.after_ms:
             return False
     return active < journey.concurrent
+
+
+def _note_not_entered(turn: Turn, journey: Journey, event: Happened, reason: str) -> None:
+    turn.note(
+        "journey",
+        f"{journey.id} not entered: it is not live",
+        journey=journey.id,
+        outcome="not_entered",
+        reason=reason,
+        message_id=event.message_id,
+        channel=event.channel,
+    )
 
 
 def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:
