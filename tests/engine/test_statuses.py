@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
+from support.told import Told
 from support.world import YES_TO_MAIL, Customer, World, action, compiled, document
 
-from actors import succession, verify_replay
-from actors.local import LocalEngine
+from actors import verify_replay
 from actors.memory_store import MemoryStore
 from engine.catalog import statuses
 from engine.errors import InvalidInput, NotFound
@@ -36,38 +35,6 @@ def shop(*journeys: dict[str, Any], letter: dict[str, Any] | None = None, **file
     return document(actions=actions, journeys=list(journeys or (journey(),)), **files)
 
 
-class Told(World):
-    """A world that remembers its document, as an engine's `catalog` file does."""
-
-    def __init__(self, plain: dict[str, Any], **options: Any) -> None:
-        self.plain = statuses.carried(None, plain)
-        super().__init__(self.plain, **options)
-
-    def says(self, name: str, status: Any) -> None:
-        """A command says something of a journey."""
-        self.plain = statuses.said(self.plain, name, status)
-        _adopt(self)
-
-    def reopens(self, stores: list[Any]) -> None:
-        """The engine ends, and another one opens its stores with the document that stands."""
-        self.catalog = compiled(self.plain)
-        self.engine = LocalEngine(self.catalog, stores=stores, provider=self._take)
-        asyncio.run(self.engine.advance(self.now_ms))
-
-
-def takes(world: Told, plain: dict[str, Any]) -> None:
-    """The engine runs by other files, as when a directory changes: what was said by command stands."""
-    world.plain = statuses.carried(world.plain, plain)
-    _adopt(world)
-
-
-def _adopt(world: Told) -> None:
-    catalog = compiled(world.plain)
-    for windows in world.engine.windows:
-        succession.adopt(windows.shard, catalog)
-    world.catalog = world.engine.windows[0].shard.catalog
-
-
 def ada_in(world: World, **cart: Any) -> Customer:
     ada = world.customer("ada@example.com", consents=YES_TO_MAIL)
     ada.does("Product Added", **({"cart_id": "c1"} | cart))
@@ -90,9 +57,9 @@ def rebuilt(who: Customer) -> list[Any]:
 
 
 STOPS = {
-    "stopped by its file": lambda world: takes(world, shop(journey(status="stopped"))),
+    "stopped by its file": lambda world: world.takes(shop(journey(status="stopped"))),
     "stopped by command": lambda world: world.says("way", "stopped"),
-    "removed": lambda world: takes(world, shop(journey(id="another"))),
+    "removed": lambda world: world.takes(shop(journey(id="another"))),
 }
 REASONS = {"stopped by its file": "journey.stopped", "stopped by command": "journey.stopped"}
 REASONS["removed"] = "journey.removed"
@@ -134,7 +101,7 @@ def test_who_was_inside_stays_out_when_a_stopped_journey_comes_back(how: str):
     if how == "stopped by command":
         world.says("way", "live")
     else:
-        takes(world, shop())
+        world.takes(shop())
     assert shown_ends(ada) == [("stopped", "journey.stopped")]
     world.advance(days=1)
     assert ada.sends == [] and ends(ada) == [("stopped", "journey.stopped")]
@@ -150,8 +117,8 @@ def test_a_send_that_was_decided_before_a_stop_does_not_leave_after_it_is_live_a
     world.provider_says = "retry"
     world.advance(hours=1, minutes=1)
     world.provider_says = "sent"
-    takes(world, shop(letter={"status": "stopped"}))
-    takes(world, shop())
+    world.takes(shop(letter={"status": "stopped"}))
+    world.takes(shop())
     assert ada.shown["pendingSends"] == []
     world.advance(hours=3)
     assert ada.sends == [] and ada.outcomes("withdrawn") == [("letter", "status.stopped")]
@@ -165,7 +132,7 @@ def test_nobody_enters_a_journey_that_is_not_live(status: str):
     assert (entry.outcome, entry.reason) == ("not_entered", f"journey.{status}")
     world.advance(days=1)
     assert ada.profile.runs == [] and ada.sends == []
-    takes(world, shop())
+    world.takes(shop())
     world.advance(days=1)
     assert ada.sends == []
     ada.does("Product Added", cart_id="c2")
@@ -195,12 +162,12 @@ def test_timers_wait_while_a_journey_is_paused_and_obey_late_when_it_is_resumed(
     ada = ada_in(world)
     world.advance(minutes=1)
     ada.does("Product Added", cart_id="c2")
-    takes(world, shop(way | {"status": status}))
+    world.takes(shop(way | {"status": status}))
     world.advance(hours=paused_h)
     assert ends(ada) == [("active", "")] * 2 and ada.sends == []
     assert {run["waitsFor"] for run in ada.shown["journeys"]} == {f"journey.{status}"}
     first_due = ada.shown["timers"][0]["at"]
-    takes(world, shop(way))
+    world.takes(shop(way))
     assert ada.shown["timers"][0]["at"] == first_due, "when it was due, not when it could be fired"
     world.advance(hours=2)
     assert ends(ada) == wanted
@@ -266,11 +233,11 @@ def test_a_decided_send_waits_while_its_journey_or_its_action_is_paused_and_leav
     world.provider_says = "retry"
     world.advance(hours=1, minutes=1)
     world.provider_says = "sent"
-    takes(world, paused)
+    world.takes(paused)
     world.advance(days=1)
     assert world.mailbox == [] and ada.outcomes("waits") == [("letter", reason)]
     assert [(send["state"], send["waitsFor"]) for send in ada.shown["pendingSends"]] == [("decided", reason)]
-    takes(world, shop())
+    world.takes(shop())
     world.settle()
     assert ada.sends == ["letter"] and len(world.mailbox) == 1
     assert rebuilt(ada) == []
@@ -296,12 +263,12 @@ def test_a_send_of_a_paused_action_waits_at_its_step_whatever_its_step_says(on_h
     way = journey({"wait": {"for": "1h"}}, send)
     world = Told(shop(way))
     ada = ada_in(world)
-    takes(world, shop(way, letter={"status": "paused"}))
+    world.takes(shop(way, letter={"status": "paused"}))
     world.advance(days=40)
     ada.does("Page Viewed")
     assert ends(ada) == [("active", "")] and ada.outcomes("held") == [("letter", "status.paused")]
     assert ada.shown["journeys"][0]["waitsFor"] == "status.paused"
-    takes(world, shop(way))
+    world.takes(shop(way))
     world.settle()
     assert ada.sends == ["letter"] and ends(ada) == [DONE] and rebuilt(ada) == []
 
@@ -312,7 +279,7 @@ def test_a_send_of_a_paused_action_waits_at_its_step_whatever_its_step_says(on_h
 def test_a_draft_or_stopped_action_is_not_sent_and_its_run_does_what_its_step_says(letter: dict[str, Any], reason: str):
     world = Told(shop())
     ada = ada_in(world)
-    takes(world, shop(letter=letter))
+    world.takes(shop(letter=letter))
     world.advance(days=1)
     assert ada.outcomes("held") == [("letter", reason)] and ends(ada) == [DONE] and ada.sends == []
 
@@ -322,7 +289,7 @@ def test_an_action_that_was_taken_away_is_not_sent_to_those_inside():
     other = {"send": {"action": "other", "channel": "email"}}
     world = Told(document(actions=[action("letter"), action("other")], journeys=[way]))
     ada = ada_in(world)
-    takes(world, document(actions=[action("other")], journeys=[journey({"wait": {"for": "1h"}}, other)]))
+    world.takes(document(actions=[action("other")], journeys=[journey({"wait": {"for": "1h"}}, other)]))
     world.advance(days=1)
     assert ada.outcomes("held") == [("letter", "status.removed")] and ada.sends == []
 
@@ -364,7 +331,7 @@ def test_the_hand_over_goes_by_what_the_standing_catalog_says_of_an_action(chang
     consent = {"purposes": NO_MORE["purposes"] | {"news": {"channels": ["email"], "default": False}}}
     world = Told(shop(consent=consent))
     ada = decided_and_waiting(world)
-    takes(world, shop(consent=consent, **change))
+    world.takes(shop(consent=consent, **change))
     world.advance(hours=1)
     assert world.mailbox == [] and ada.outcomes("withdrawn") == [("letter", reason)]
     assert [row["reserved"] for row in ada.shown["caps"]] == []
@@ -381,7 +348,7 @@ def test_the_hand_over_goes_by_what_the_standing_catalog_says_of_an_action(chang
 def test_a_send_is_decided_by_what_the_standing_catalog_says_of_its_action(letter: dict[str, Any], reason: str):
     world = Told(shop(letter={"purpose": "nobody_agreed"}, consent=_with_purpose("nobody_agreed")))
     ada = ada_in(world)
-    takes(world, shop(letter={"purpose": "marketing"} | letter, consent=_with_purpose("nobody_agreed")))
+    world.takes(shop(letter={"purpose": "marketing"} | letter, consent=_with_purpose("nobody_agreed")))
     world.advance(days=1)
     assert ada.outcomes("held") == ([("letter", reason)] if reason else [])
     assert ada.sends == ([] if reason else ["letter"])
@@ -404,7 +371,7 @@ def test_a_new_text_stays_outside_unless_it_is_declared_to_reach_those_inside():
         world.advance(hours=1, minutes=1)  # Ada's is decided
         world.provider_says = "sent"
         bob.does("Product Added", cart_id="c2")
-        takes(world, told("right", **texts))
+        world.takes(told("right", **texts))
         world.advance(hours=3)
         assert [message["content"]["subject"] for message in world.mailbox] == [subject] * 2
         is_current = subject == "right"
@@ -419,7 +386,7 @@ def test_texts_that_are_current_may_have_other_variants():
 
     world = Told(told("a", "b"))
     decided_and_waiting(world)
-    takes(world, told("c", texts="current"))
+    world.takes(told("c", texts="current"))
     world.advance(hours=1)
     assert [message["content"]["subject"] for message in world.mailbox] == ["c"]
 
@@ -429,7 +396,7 @@ def test_the_operators_word_stands_through_edits_and_restarts_until_it_is_taken_
     world = Told(shop(), stores=stores)
     ada = ada_in(world)
     world.says("way", "paused")
-    takes(world, shop(letter={"value": 9.0}))
+    world.takes(shop(letter={"value": 9.0}))
     world.reopens(stores)
     world.advance(hours=3)
     assert statuses.listed(world.plain)[0] == {
