@@ -136,7 +136,9 @@ def waits(catalog: Catalog, run: Run) -> str:
     reason = paused(catalog, run.journey)
     if reason or run.held != OF_ACTION["paused"]:
         return reason
-    journey = catalog.of_version(run.version).journeys[run.journey]
+    journey = catalog.of_version(run.version).journeys.get(run.journey)
+    if journey is None or run.position >= len(journey.steps):
+        return ""
     return _action_paused(catalog, journey.steps[run.position].action)
 
 

@@ -57,7 +57,7 @@ def test_a_campaign_is_paused_and_stopped_while_it_runs(tmp_path: Path):
         engine.kill()
         edit(engine, 3)
         engine.start()
-        assert "way is paused, by command" in eventually(lambda: engine.log.read_text("utf-8"))
+        eventually(lambda: "way is paused, by command" in engine.log.read_text("utf-8"))
         assert journey(engine, "list").split()[-4:] == ["way", "paused", "live", "paused"]
         assert (run_of(engine, "ada")["waitsFor"], engine.sends("ada")) == ("journey.paused", [])
         assert journey(engine, "resume", "way").startswith("way is live")
