@@ -314,7 +314,7 @@ def decided_and_waiting(world: Told) -> Customer:
     return ada
 
 
-NO_MORE = {"purposes": {"marketing": {"channels": ["email", "sms"], "default": False}, "service": {"channels": []}}}
+PURPOSES = {"marketing": {"channels": ["email", "sms"]}, "service": {"channels": [], "default": True}}
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ NO_MORE = {"purposes": {"marketing": {"channels": ["email", "sms"], "default": F
     ],
 )
 def test_the_hand_over_goes_by_what_the_standing_catalog_says_of_an_action(change: dict[str, Any], reason: str):
-    consent = {"purposes": NO_MORE["purposes"] | {"news": {"channels": ["email"], "default": False}}}
+    consent = {"purposes": PURPOSES | {"news": {"channels": ["email"], "default": False}}}
     world = Told(shop(consent=consent))
     ada = decided_and_waiting(world)
     world.takes(shop(consent=consent, **change))
@@ -355,7 +355,7 @@ def test_a_send_is_decided_by_what_the_standing_catalog_says_of_its_action(lette
 
 
 def _with_purpose(name: str) -> dict[str, Any]:
-    return {"purposes": NO_MORE["purposes"] | {name: {"channels": ["email"], "default": False}}}
+    return {"purposes": PURPOSES | {name: {"channels": ["email"], "default": False}}}
 
 
 def test_a_new_text_stays_outside_unless_it_is_declared_to_reach_those_inside():
