@@ -81,7 +81,7 @@ class Standing:
             return None
         except (OSError, msgspec.MsgspecError):
             pass
-        raise NotReady("is damaged; without it nobody knows what commands have paused or stopped", str(self._path))
+        raise NotReady("is damaged; remove it, and a start takes what the shards went by last", str(self._path))
 
     def put(self, document: bytes) -> None:
         """Let the engine run by this document as it is; durable when this returns. NotReady where the disk takes no

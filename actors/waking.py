@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from actors import keys
+from actors.store import Store
+from engine import codec
 from engine.journeys import pauses
 from engine.profile import Profile
 from engine.vocabulary import NEVER_MS
@@ -50,6 +54,16 @@ def has_come_up(shard: Shard, due_ms: int, profile: str) -> None:
     if shard.batch.get("timers", key) is not None:
         shard.batch.put("timers", key, None)
         shard.timers.discard(key)
+
+
+def last_document(store: Store) -> bytes | None:
+    """What the shard of a store went by last, with what commands had said; None where it never went by anything."""
+    stood = store.get("meta", _STANDS.encode())
+    if stood is None:
+        return None
+    version: str = msgspec.msgpack.decode(codec.unseal(stood, "meta/stands"))
+    document = store.get("meta", b"catalog/" + version.encode())
+    return None if document is None else codec.unseal(document, "meta/catalog")
 
 
 def _wake(shard: Shard, profile: str) -> None:

@@ -12,7 +12,7 @@ from support.faulty_store import FaultyStore, Fuse
 from support.told import Told
 from support.world import ID_KEY, YES_TO_MAIL, Customer, action, cart_journey, compiled, document
 
-from actors import verify
+from actors import verify, waking
 from actors.batch import Batch
 from actors.clock import ReplayClock
 from actors.memory_store import MemoryStore
@@ -163,3 +163,14 @@ def test_a_change_that_has_a_fault_leaves_what_stands(tmp_path: Path):
     with pytest.raises(NotFound):
         made.say("nobody", "stopped")
     assert (tmp_path / "catalog").read_bytes() == before
+
+
+def test_a_shard_knows_what_it_went_by_last():
+    stores: list[Any] = [MemoryStore()]
+    world, _ = paused_and_due(stores)
+    assert waking.last_document(MemoryStore()) is None
+    world.engine.windows[0].shard.commit()
+    assert waking.last_document(stores[0]) == compiled(world.plain).document
+    world.says("way", "stopped")
+    world.engine.windows[0].shard.commit()
+    assert waking.last_document(stores[0]) == compiled(world.plain).document
