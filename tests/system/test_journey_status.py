@@ -8,7 +8,7 @@ from support.running import Engine, eventually, eventually_equal, run_segue, wri
 
 FILES = {
     "channels.yaml": "channels: [{id: push, provider: sandbox}]\n",
-    "consent.yaml": "purposes: {service: {channels: []}}\n",
+    "consent.yaml": "purposes: {service: {no_consent_needed: [push]}}\n",
     "actions/letter.yaml": """
 id: letter
 tier: lifecycle
