@@ -99,7 +99,7 @@ def _reading_is_true(ada: Any) -> None:
 
     told = ada.shown
     read = runs(), [send["send"] for send in told["pendingSends"]], [row["at"] for row in told["timers"]]
-    ada.consents("service", "sms", True)
+    ada.decides()
     told = ada.shown
     assert read == (runs(), [send["send"] for send in told["pendingSends"]], [row["at"] for row in told["timers"]])
     stored = [(run.state, run.ended_by) for run in ada.profile.runs]
