@@ -27,6 +27,7 @@ from engine import reading
 from engine.errors import InvalidInput, NotReady
 
 _PART = ".part"
+CATALOG = "catalog"  # the file of the one that stands
 
 
 class BackedUp(Protocol):
@@ -124,7 +125,7 @@ def _refuse_pins(profiles: list[str]) -> None:
 
 def _begin(wanted: Order) -> None:
     """An empty folder to grow in; what a backup that was killed left in it is thrown away."""
-    left = [path for path in wanted.part.glob("*") if not path.name.startswith(("shard-", manifest.NAME))]
+    left = [path for path in wanted.part.glob("*") if not path.name.startswith(("shard-", manifest.NAME, CATALOG))]
     if left:
         raise InvalidInput(f"{left[0]} is in the way", "directory")
     try:
@@ -143,6 +144,8 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
             counted.append(manifest.shard_copy(store, number, slots_of(number, shards)))
         finally:
             store.close()
+    if (wanted.data / CATALOG).exists():  # what commands said of journeys is nowhere else
+        shutil.copyfile(wanted.data / CATALOG, wanted.part / CATALOG)
     made = Manifest(
         at=reading.iso(WallClock().now_ms()),
         version=version("segue"),

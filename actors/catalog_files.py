@@ -138,7 +138,10 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
         if path.is_dir():
             continue
         is_template = file.startswith("templates/") and path.suffix in _TEMPLATE_KINDS
-        if is_template or schema.model_of(file) or schema.is_beside_models(file):
+        if file == schema.OPERATOR:
+            message = "is kept by the engine: write `status` in a journey's or an action's file, or use `segue journey`"
+            documents.problems.append(Problem(file, ("file",), message, 1))
+        elif is_template or schema.model_of(file) or schema.is_beside_models(file):
             yield path
         else:
             documents.problems.append(Problem(file, ("file",), "no such file belongs to a catalog", 1))

@@ -10,6 +10,8 @@ PROFILE_BYTES = 15
 
 OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots")  # keys that begin with a profile's id
 
+NO_RUN = "00" * 12  # as long as the id of a run
+
 FAMILIES = (
     "meta",
     "journal",
@@ -56,6 +58,11 @@ def audit_key(profile: str, seq: int) -> bytes:
 def timer_key(due_ms: int, profile: str, run: str, generation: int) -> bytes:
     """Sorts by due time, then profile."""
     return due_ms.to_bytes(8) + profile_key(profile) + bytes.fromhex(run) + generation.to_bytes(4)
+
+
+def wake_key(due_ms: int, profile: str) -> bytes:
+    """A timer of a profile that is of none of its runs."""
+    return timer_key(due_ms, profile, NO_RUN, 0)
 
 
 def timer_parts(key: bytes) -> tuple[int, str, str, int]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors import keys, replay
+from actors import keys, replay, waking
 from actors.activation import Record
 from actors.fence import newest
 from actors.outbox import Waiting
@@ -256,6 +256,7 @@ class Residence:
         for entry in _outbox(shard.record(profile)):
             shard.outbox.put(entry)
         replay.fill_archive(shard.catalog.archive, shard.batch, shard.catalog.id_key, shard.catalog.version)
+        waking.after_arrival(shard, profile)
 
     def _mark(self, profile: str, to: str, *, is_there: bool) -> None:
         self._away[profile] = to, is_there

@@ -1,4 +1,5 @@
-"""Keeps the journal as long as the catalog says, and no longer: a snapshot takes the place of what is older.
+"""Keeps the journal as long as the catalog says, and no longer: a snapshot takes the place of what is older. What is
+remembered of tracking tokens goes when these are worth nothing any more.
 
 Works a few profiles at a time, whenever its shard has nothing else to do, and goes round once a day.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from actors import keys, replay, strangers
+from actors import keys, replay, seen, strangers
 from engine.vocabulary import DAY_MS
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Retention:
             if profile is None:
                 self._round = None
                 break
+            seen.forget_exposures(shard.batch, profile, now_ms)
             first = replay.first(shard.batch, profile)
             if first is not None and first.now_ms < before_ms - _SLACK_MS:
                 replaced += replay.compact(shard.batch, profile, shard.catalogs, before_ms)

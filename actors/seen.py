@@ -34,8 +34,18 @@ def before(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: i
 
 
 def remember(batch: Batch, profile: str, key: bytes | None, now_ms: int, value: dict[str, Any] | None) -> None:
-    """Keep that an input was here; nothing where it has no key."""
-    if key is not None:
+    """Keep that an input was here; nothing where it has no key, or could not count if it came again."""
+    if key is not None and once.is_worth_remembering(key, now_ms):
         packed = b"" if value is None else msgspec.msgpack.encode(value)
         record, owner = codec.seal(now_ms.to_bytes(8) + packed), profile if packed else ""
         batch.put("seen", keys.profile_key(profile) + key, record, owner)
+
+
+def forget_exposures(batch: Batch, profile: str, now_ms: int) -> None:
+    """Drop what is remembered of tokens that are worth nothing any more. The caller commits."""
+    home = keys.profile_key(profile)
+    end = home + once.exposures_until(now_ms)
+    for key, _ in batch.raw("seen", home + once.EXPOSURES):
+        if key >= end:
+            break
+        batch.put("seen", key, None)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys, replay, seen, strangers
+from actors import keys, replay, seen, strangers, waking
 from actors.activation import Activation, Record, bytes_in_memory
 from actors.acts import act, drop_from_outbox
 from actors.batch import Batch
@@ -116,8 +116,10 @@ class Shard:
         self.counts |= self.meta("counts", {})
         self.sends |= self.meta("sends", {})
         replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
+        self.catalog.archive[self.catalog.version] = self.catalog
         self.batch.finish_erasures()
         self.clock.doubt(self.meta("turned_ms", 0))
+        waking.after_change(self)
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
         self.commit()
@@ -171,7 +173,7 @@ class Shard:
             first = seen.before(self.batch, profile, seen_key, told, self.clock.now_ms())
             if first is not None:
                 self.counts["repeated"] += isinstance(told, Event)
-                return Done("repeated", first.value)
+                return Done("repeated", once.answer_again(told, first.value))
         now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.purse.tokens()):
             told = msgspec.structs.replace(told, tokens=tokens)
@@ -240,6 +242,7 @@ class Shard:
         if due is None:
             return False
         due_ms, profile_id = due
+        waking.has_come_up(self, due_ms, profile_id)
         self.tell_or_forward(profile_id, TimersDue(at_ms=due_ms))
         for stale in self.timers.forget(due_ms, profile_id):
             self.batch.put("timers", stale, None)

@@ -2,23 +2,32 @@
 
 Every part of the engine follows that file, so a part that starts late, or again, comes to the same catalog as those
 that were there when it changed. Only a document that compiles is ever put there. Each part changes between two groups
-of turns, so every turn is of one catalog.
+of turns, so every turn is of one catalog. Beside the files of a directory it has what commands said of journeys, which
+the next directory does not know: so a new document is made of the one that stands, by one writer at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from actors import logs
-from engine.catalog.compile import compile_bytes
+from engine.catalog import statuses
+from engine.catalog.compile import canonical, compile_bytes
 from engine.catalog.compiled import Catalog
+from engine.catalog.document import Document
 from engine.errors import NotReady
+from engine.vocabulary import Status
 
 LOOK_S = 0.25
 
@@ -32,8 +41,51 @@ class Standing:
         self._path = Path(path)
         self._id_key = id_key
 
+    def take(self, files: bytes) -> Catalog:
+        """Let the engine run by the files of a document, with what was said by command as it stands; returns what
+        stands then, durably. NotReady where the disk takes no more, or what stands cannot be read."""
+        document: dict[str, Any] = msgspec.msgpack.decode(files)
+        return self._change(lambda was: statuses.carried(was, document))
+
+    def say(self, journey: str, status: Status) -> Catalog:
+        """Let the operator's word on a journey stand. Raises as `statuses.said` and `take` do."""
+        return self._change(lambda was: statuses.said(was or {}, journey, status))
+
+    def _change(self, make: Callable[[Document | None], dict[str, Any]]) -> Catalog:
+        with self._alone():
+            was = self._document()
+            document = canonical(make(None if was is None else msgspec.msgpack.decode(was)))
+            catalog = replace(compile_bytes(document), id_key=self._id_key)
+            if document != was:
+                self.put(document)
+        return catalog
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Held by the one who changes what stands. A disk that knows no locks is one that a single node writes to."""
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _document(self) -> bytes | None:
+        """What stands, None where nothing does yet."""
+        try:
+            document = self._path.read_bytes()
+            if isinstance(msgspec.msgpack.decode(document), dict):
+                return document
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError):
+            pass
+        raise NotReady("is damaged; remove it, and a start takes what the shards went by last", str(self._path))
+
     def put(self, document: bytes) -> None:
-        """Let the engine run by this document; durable when this returns. NotReady where the disk takes no more."""
+        """Let the engine run by this document as it is; durable when this returns. NotReady where the disk takes no
+        more."""
         try:
             with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".catalog-", delete=False) as file:
                 file.write(document)

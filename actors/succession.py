@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actors import waking
 from actors.shard import Shard
 from engine import codec
 from engine.catalog.compiled import Catalog
@@ -17,12 +18,15 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
     shard.commit(sync=False)
     shard.catalog = succeed(shard.catalog, catalog)
     shard.batch.put("meta", b"catalog/" + catalog.version.encode(), codec.seal(catalog.document))
+    waking.after_change(shard)
     shard.cache.clear()  # what conditions ask of older events is tallied anew as profiles come back
 
 
 def succeed(was: Catalog, catalog: Catalog) -> Catalog:
-    """`catalog` with the archive that `was` joins; all that have ever stood share it."""
+    """`catalog` with the archive that `was` is in; all that have ever stood share it, and each of them finds each: one
+    that comes back is looked up by runs that entered under it while another one stands."""
     archive = was.archive
     archive[was.version] = was
-    known = archive.pop(catalog.version, None)
-    return known if known is not None else replace(catalog, archive=archive)
+    if catalog.version not in archive:
+        archive[catalog.version] = replace(catalog, archive=archive)
+    return archive[catalog.version]

@@ -45,7 +45,8 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     timers: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
     for key, _ in store.committed("timers"):
         due_ms, profile, run, generation = keys.timer_parts(key)
-        timers[profile].add((due_ms, run, generation))
+        if run != keys.NO_RUN:
+            timers[profile].add((due_ms, run, generation))
     outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for key, _ in store.committed("outbox"):
         at_ms, profile, send = keys.outbox_parts(key)

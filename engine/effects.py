@@ -30,7 +30,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Wake this profile at `due_ms`. `cause` is `set` or `reset`."""
+    """Wake this profile at `due_ms`. `cause` is `set`, `reset`, `moved`, `paused` or `resumed`."""
 
     due_ms: int
     run: str
@@ -42,7 +42,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class DropTimer:
-    """A timer is no longer pending. `cause` is `fired`, `reset`, `cancelled` or `moved`."""
+    """A timer is no longer pending. `cause` is `fired`, `reset`, `cancelled`, `moved`, `paused` or `resumed`."""
 
     due_ms: int
     run: str

@@ -1,15 +1,24 @@
-"""Once: what makes two inputs the same, and for how long that is remembered (Invariant 3)."""
+"""Once: what makes two inputs the same, and for how long that is remembered (Invariant 3).
+
+What became of a shown action is the same whenever the same kind is told of the same action of the same decision: in a
+retry, at another time, by whoever has the token. Such a key begins with the moment until which the token is worth
+something, so that what need not be remembered any more lies together.
+"""
 
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any, Final
 
-from engine.inputs import AnyInput, Decide, Event
+from engine.decide import shown
+from engine.inputs import AnyInput, Decide, Event, Exposure
 from engine.vocabulary import DAY_MS
 
 EVENT_KEPT_MS = 30 * DAY_MS
 REQUEST_KEPT_MS = DAY_MS
+EXPOSURES: Final = b"exposure"  # longer than chance could make of a digest
 _BYTES = 12
+_TIME_BYTES = 8
 
 
 def key_of(told: AnyInput) -> bytes | None:
@@ -19,7 +28,20 @@ def key_of(told: AnyInput) -> bytes | None:
         return _digest("event", told.source, name) if name else None
     if isinstance(told, Decide) and told.request_id:
         return _digest("request", told.request_id)
+    if isinstance(told, Exposure):
+        about = shown.claimed_by(told.token)
+        return None if about is None else exposures_until(about.worth_until_ms) + _digest(about.ref, told.event)
     return None
+
+
+def exposures_until(at_ms: int) -> bytes:
+    """Before all keys of exposures whose tokens are worth something at `at_ms`, and behind all others."""
+    return EXPOSURES + max(0, at_ms).to_bytes(_TIME_BYTES)
+
+
+def is_worth_remembering(key: bytes, now_ms: int) -> bool:
+    """Whether what `key` stands for could count if it came again."""
+    return not key.startswith(EXPOSURES) or key >= exposures_until(now_ms)
 
 
 def message_key(sender: str, seq: int) -> bytes:
@@ -28,8 +50,16 @@ def message_key(sender: str, seq: int) -> bytes:
 
 
 def is_remembered(told: AnyInput, seen_ms: int, now_ms: int) -> bool:
-    """Whether the first occurrence, by the profile's clock, is recent enough to count."""
+    """Whether the first occurrence, by the profile's clock, is recent enough to count. What is remembered of an
+    exposure counts as long as it is there."""
+    if isinstance(told, Exposure):
+        return True
     return now_ms - seen_ms <= (REQUEST_KEPT_MS if isinstance(told, Decide) else EVENT_KEPT_MS)
+
+
+def answer_again(told: AnyInput, answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a repeat is told, where the first was told `answer`."""
+    return {"recorded": False, "reason": "repeated"} if isinstance(told, Exposure) else answer
 
 
 def _digest(*parts: str) -> bytes:

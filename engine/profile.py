@@ -108,6 +108,8 @@ class Run(Part):
     ended_by: str = ""
     held: str = ""  # the reason for which its send waits
     held_ms: int = 0  # and since when
+    was_due_ms: int = 0  # what a pause has put off: when its timer was due; 0: it goes on as soon as it may
+    is_met: bool = False  # what its `wait_for` waits for came during a pause
 
 
 class Send(Part):
@@ -130,6 +132,7 @@ class Send(Part):
     attempts: int = 0
     next_ms: int = 0  # of another attempt
     trigger: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+    round: int = 0  # of its action, when it was decided
 
     @property
     def waits_ms(self) -> int:

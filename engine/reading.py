@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine import caps, consent
+from engine import caps, codec, consent
 from engine.audit import Entry
+from engine.catalog import statuses
 from engine.catalog.compiled import Action, Cap, Catalog
 from engine.conditions import View
 from engine.decide import arbitration, decision, fatigue, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
+from engine.journeys import pauses
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
 from engine.turn_state import Turn
+from engine.vocabulary import NEVER_MS
 
 TIMELINE_MAX = 10_000
 
@@ -28,6 +31,7 @@ def iso(ms: int) -> str:
 
 def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
     """The whole profile, as `GET /v1/profiles/…` shows it."""
+    known = _settled(known, catalog, now_ms)
     view = View(known, catalog, now_ms)
     return {
         "profileId": known.id,
@@ -48,9 +52,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "caps": [_cap(known, catalog, cap, now_ms) for cap in catalog.caps],
         "journeys": [_run(catalog, run) for run in known.runs],
         "timers": [
-            {"at": iso(run.due_ms), "journey": run.journey, "step": _step(catalog, run)}
-            for run in sorted(known.runs, key=lambda run: run.due_ms)
-            if run.due_ms
+            _timer(catalog, run, now_ms) for run in sorted(known.runs, key=lambda run: run.due_ms) if run.due_ms
         ],
         "suppressions": [
             {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
@@ -69,6 +71,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "fatigue": _fatigue(known, catalog, now_ms),
         "pendingSends": [
             {"send": send.id, "action": send.action, "channel": send.channel, "state": send.state}
+            | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
         "merges": [
@@ -149,7 +152,7 @@ def why_each(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
 
 
 def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
-    turn = Turn(known, catalog, clock_of(known, now_ms))
+    turn = Turn(_settled(known, catalog, now_ms), catalog, clock_of(known, now_ms))
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 
@@ -176,7 +179,30 @@ def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
         "state": run.state,
         "enteredAt": iso(run.entered_ms),
         "endedBy": run.ended_by or None,
-    }
+    } | _waits_for((statuses.waits(catalog, run) or run.held) if run.state == "active" else "")
+
+
+def _waits_for(reason: str) -> dict[str, str]:
+    """Why somebody waits who else would go on; nothing where nobody does."""
+    return {"waitsFor": reason} if reason else {}
+
+
+def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
+    """A pending timer; one that a pause has put off, with the time at which it was due."""
+    at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
+    return {"at": iso(at_ms), "journey": run.journey, "step": _step(catalog, run)}
+
+
+def _settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
+    """A profile as its next turn will find it: what has ended under the catalog that stands has ended, though nobody
+    has told this profile yet. A reading writes nothing, so where there is a difference this is a copy."""
+    now_ms = max(now_ms, known.clock_ms)
+    if known.moving_to or pauses.is_settled(known, catalog, now_ms):
+        return known
+    copy = codec.decode_record(codec.encode_record(known), known.id)
+    assert isinstance(copy, Profile), "a profile is read back as one"
+    pauses.settle(Turn(copy, catalog, now_ms))
+    return copy
 
 
 def _step(catalog: Catalog, run: Run) -> str:

@@ -60,14 +60,24 @@ def sign(key: bytes, purpose: str, payload: bytes) -> str:
 
 def verify(key: bytes, purpose: str, token: str) -> bytes:
     """The payload of a token made by `sign` for the same purpose; InvalidInput for any other text."""
+    tag, payload = _parts(token)
+    wanted = blake2b(purpose.encode() + b"\x00" + payload, key=key, digest_size=_TAG_BYTES).digest()
+    if not hmac.compare_digest(tag, wanted):
+        raise InvalidInput("this token was not made here", "token")
+    return payload
+
+
+def payload_of(token: str) -> bytes:
+    """The payload of what may be a token, whoever made it; InvalidInput for what cannot be one."""
+    return _parts(token)[1]
+
+
+def _parts(token: str) -> tuple[bytes, bytes]:
+    """The tag and the payload of a token."""
     try:
         if len(token) > TOKEN_MAX_CHARS:
             raise ValueError
         raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except (ValueError, binascii.Error):
         raise InvalidInput("this token was not made here", "token") from None
-    tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-    wanted = blake2b(purpose.encode() + b"\x00" + payload, key=key, digest_size=_TAG_BYTES).digest()
-    if not hmac.compare_digest(tag, wanted):
-        raise InvalidInput("this token was not made here", "token")
-    return payload
+    return raw[:_TAG_BYTES], raw[_TAG_BYTES:]

@@ -4,11 +4,13 @@
        ▲                        │
        └───── retry (surely not sent), until the attempts are used up: failed
     decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
+       └── while its journey or action is paused it waits
     (a gate's no) ──► held
 
 Every intended send ends in exactly one of these names, and its place under the caps goes with it: it is committed when
 the hand-over is authorised, kept while the outcome is unknown, and released by everything else. A send is built from a
-consent token that was read in the same turn; there is no other constructor.
+consent token that was read in the same turn; there is no other constructor. Texts and steps are those of the catalog
+that its run entered under; whether it may go at all is for the one that stands (`engine.catalog.statuses`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import caps, consent, seeds
+from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
@@ -25,6 +28,7 @@ from engine.inputs import Authorise, Settle
 from engine.profile import Run, Send
 from engine.recent import encoder
 from engine.turn_state import Turn
+from engine.vocabulary import NEVER_MS
 
 MAX_ATTEMPTS = 6
 _FIRST_RETRY_MS = 30_000
@@ -36,8 +40,9 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     if action is None:
         return "validity.unknown_action"
     send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
-    place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     wanted = plan.of_send(turn.catalog, step.channel, action, run.version)
+    action = wanted.actions[0]
+    place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     verdict, alive = gates.judge(turn, view, wanted, {})
     reason = arbitration.send_reason(turn, view, verdict, alive)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
@@ -80,6 +85,7 @@ def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step,
         version=run.version,
         decided_ms=turn.now_ms,
         trigger=run.trigger,
+        round=action.round,
     )
 
 
@@ -105,6 +111,9 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         send.state = "decided"  # a dispatcher that asks again has lost the first answer, and handed nothing over
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
+        return
+    if reason := statuses.send_waits(turn.catalog, send):
+        _wait(turn, send, reason)
         return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
@@ -135,6 +144,12 @@ def withdraw(turn: Turn, send: Send, reason: str) -> None:
     _close(turn, send, "withdrawn", reason)
 
 
+def put_off(turn: Turn, send: Send, until_ms: int) -> None:
+    """A decided send waits in the outbox until then; NEVER_MS: until a pause ends."""
+    was_ms, send.next_ms = send.waits_ms, until_ms
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+
+
 def withdraw_without_consent(turn: Turn) -> None:
     """An opt-out takes effect in its own turn: what it forbids and has not left is withdrawn."""
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
@@ -147,19 +162,37 @@ def _objection(turn: Turn, send: Send) -> str | None:
     place = caps.find(turn.profile, send.id)
     if action is None or place is None:
         return "validity.unknown_action"
+    gone = statuses.send_ended(turn.catalog, send, turn.now_ms)
+    if gone:
+        return gone
+    action = plan.of_send(turn.catalog, send.channel, action, send.version).actions[0]
+    if send.channel not in action.channels:
+        return "fit.channel"
     channel = turn.catalog.channels.get(send.channel)
     if channel is None:
         return "fit.channel"
     if channel.address and turn.profile.address(channel.address) is None:
         return f"fit.no_{channel.address}"
-    if consent.token(turn, send.purpose, send.channel, send.tier) is None:
-        return f"consent.{send.purpose}.{send.channel}"
+    for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
+        if consent.token(turn, purpose, send.channel, tier) is None:
+            return f"consent.{purpose}.{send.channel}"
     view = turn.view()
     for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
         if asked.asking and not asked.refusing(view, asked.asking):
             return f"suppress.{rule}"
     cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
     return f"cap.{cap.id}" if cap else None
+
+
+def _wait(turn: Turn, send: Send, reason: str) -> None:
+    """Something is paused: it stays decided, and keeps its place."""
+    place = caps.find(turn.profile, send.id)
+    assert place is not None, "an open send holds a place"
+    was_ms = send.waits_ms
+    place.left_ms, send.state, send.dispatcher, send.next_ms = 0, "decided", "", NEVER_MS
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    _note(turn, send, "waits", reason)
+    turn.answer({"authorised": False, "reason": reason})
 
 
 def _put_back(turn: Turn, send: Send, detail: str) -> None:
@@ -204,17 +237,19 @@ def _note(turn: Turn, send: Send, outcome: str, reason: str) -> None:
 
 def _message(turn: Turn, send: Send) -> dict[str, Any]:
     """All that the dispatcher needs to render and hand over, without asking again."""
-    catalog = turn.catalog.of_version(send.version)
+    is_current = turn.catalog.actions[send.action].texts == "current"
+    catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
-    variant = next(form for form in action.variants if form.id == send.variant)
+    same = (form for form in action.variants if form.id == send.variant)
+    variant = next(same, None) or arbitration.variant_of(turn, action)
     content = dict(variant.content.get(send.channel, {}))
-    if send.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
+    if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
         content["template_text"] = catalog.templates[content["template"]]
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id])
     return {
         "send": send.id,
         "channel": send.channel,
-        "version": send.version,
+        "version": catalog.version,
         "address": turn.profile.address(channel.address) if channel.address else "",
         "content": content,
         "traits": turn.profile.trait_values,

@@ -19,7 +19,7 @@ from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent import Part, history_order
 from engine.stated_time import FUTURE_MS_MAX
 from engine.turn_state import Turn
-from engine.vocabulary import MINUTE_MS
+from engine.vocabulary import MINUTE_MS, NEVER_MS
 
 AHEAD_MS: Final = MINUTE_MS
 
@@ -93,7 +93,7 @@ def _shorten(part: Place | Promise, begun_ms: int, now_ms: int) -> None:
 def _send(turn: Turn, send: Send, ahead_ms: int) -> None:
     was_ms = send.waits_ms
     _bring(send, turn.now_ms, turn.now_ms, but=("next_ms",))
-    if send.next_ms > turn.now_ms:  # a retry too early does no harm, and one a day late does
+    if turn.now_ms < send.next_ms < NEVER_MS:  # a retry too early does no harm, and one a day late does
         send.next_ms = max(turn.now_ms, send.next_ms - ahead_ms)
     if send.waits_ms != was_ms:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
@@ -102,10 +102,13 @@ def _send(turn: Turn, send: Send, ahead_ms: int) -> None:
 def _run(turn: Turn, run: Run) -> None:
     if run.trigger_ms > turn.now_ms + FUTURE_MS_MAX:
         run.trigger_ms = turn.now_ms
-    _bring(run, turn.now_ms, turn.now_ms, but=("due_ms", "trigger_ms"))
+    _bring(run, turn.now_ms, turn.now_ms, but=("due_ms", "was_due_ms", "trigger_ms"))
     journey = interpreter.program(turn, run)
     if run.state != "active" or not run.due_ms or journey is None or run.position >= len(journey.steps):
         return
     step = journey.steps[run.position]  # of a held send the reason is looked at anew
-    if run.due_ms > turn.now_ms + step.for_ms:
-        turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "reset")
+    latest_ms = turn.now_ms + step.for_ms
+    if run.due_ms == NEVER_MS:  # a pause has put it off
+        run.was_due_ms = min(run.was_due_ms, latest_ms)
+    elif run.due_ms > latest_ms:
+        turn.set_timer(run, latest_ms, step.id, "reset")

@@ -3,8 +3,9 @@
 Deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. The profile
 that is passed in is the only thing changed; everything else that should happen is returned as effects, in order.
 
-An event's turn has one order: who this is → what is now known → stops → resets and `wait_for` → entries → sends. So a
-purchase ends what it ends before anything of the same turn could be sent.
+Every turn begins with what the catalog that stands makes of what began earlier: what is over ends, what was resumed
+goes on. Then an event's turn has one order: who this is → what is now known → stops → resets and `wait_for` → entries →
+sends. So a purchase ends what it ends before anything of the same turn could be sent.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from engine.inputs import (
     Settle,
     TimersDue,
 )
-from engine.journeys import interpreter, stops, triggers
+from engine.journeys import interpreter, pauses, stops, triggers
 from engine.profile import Profile, Tombstone
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -53,6 +54,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
+    if not profile.moving_to:
+        pauses.settle(turn)
     match told:
         case Event():
             _on_event(turn, told)

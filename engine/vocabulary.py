@@ -7,9 +7,13 @@ from typing import Final, Literal
 Tier = Literal["service", "lifecycle", "promotional"]
 TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional": 2}
 
+# Of a journey or an action, from the most to the least that may happen.
+Status = Literal["live", "paused", "draft", "stopped"]
+
 # The gates in the order in which they are reported (design §5); a reason is the gate's word, a dot, and which one:
 # `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
 GATES: Final = (
+    "status",
     "validity",
     "fit",
     "consent",
@@ -42,3 +46,5 @@ NAMESPACES: Final = ("user_id", "email", "phone", "device_id", "loyalty_id", "an
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
+
+NEVER_MS: Final = 1 << 53  # when what waits for a pause to end is due; behind every clock

@@ -15,7 +15,19 @@ from starlette.exceptions import HTTPException
 from engine.errors import InvalidInput, NotFound, SegueError
 from serve.gateway import Gateway
 from serve.problems import problem
-from serve.routes import backup, catalog, consent, dead_letters, decide, ingest, ofrep, operation, pins, profiles
+from serve.routes import (
+    backup,
+    catalog,
+    consent,
+    dead_letters,
+    decide,
+    ingest,
+    journeys,
+    ofrep,
+    operation,
+    pins,
+    profiles,
+)
 
 _HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
 _SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
@@ -25,7 +37,7 @@ def build(gateway: Gateway) -> FastAPI:
     """The application for everything that is not hot."""
     api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
     api.state.gateway = gateway
-    for module in (backup, catalog, consent, dead_letters, operation, pins, profiles):
+    for module in (backup, catalog, consent, dead_letters, journeys, operation, pins, profiles):
         api.include_router(module.router)
     hot = (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES, ofrep.FLAGS, f"{ofrep.FLAGS}/{{key:path}}")
     for path in hot:  # known here too, or another method would be a 404

@@ -154,10 +154,29 @@ class CatalogAnswer(BaseModel):
 
 
 class CatalogFiles(BaseModel):
-    """A catalog as plain data by file name."""
+    """A catalog as plain data by file name; `operator` is what commands said, and what has ended, beside the files."""
 
     catalogVersion: str
     files: dict[str, Any]
+    operator: dict[str, Any] = {}
+
+
+class Journeys(BaseModel):
+    """Every journey of the catalog that stands: the status that holds, what its file says, what the operator says."""
+
+    catalogVersion: str
+    journeys: list[dict[str, Any]]
+
+
+class JourneyStatus(BaseModel):
+    """What holds for one journey after the operator's word, in which catalog, and the one before it."""
+
+    journey: str
+    status: str
+    file: str
+    operator: str
+    catalogVersion: str
+    previous: str
 
 
 class Status(BaseModel):

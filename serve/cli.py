@@ -21,6 +21,7 @@ _HOMES = MappingProxyType(
         "simulate": "simulate",
         "validate": "validate",
         "profile": "profile",
+        "journey": "journey",
         "pin": "pin",
         "unpin": "pin",
         "keys": "keys",

@@ -89,11 +89,13 @@ class EngineProcess:
         """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
         if self.data.is_old:
             self._upgrade()
+        self.standing = Standing(self.data.path / "catalog", self.data.id_key)
+        if not (self.data.path / "catalog").exists():
+            self._bring_back_catalog()
         self._start_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
-        self.standing = Standing(self.data.path / "catalog", self.data.id_key)
-        self.standing.put(self.catalog.document)
+        self.catalog = self.standing.take(self.catalog.document)
         plan = cluster.Plan(
             catalog=str(self.data.path / "catalog"),
             id_key=self.data.id_key,
@@ -115,12 +117,12 @@ class EngineProcess:
         self._wait_until_ready()
 
     def take_catalog(self) -> str:
-        """Let the engine run by what the configuration directory holds now; returns its version.
+        """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
+        version of both.
 
         Raises CatalogError where it has a fault: then nothing changes.
         """
-        self.catalog = catalog_files.load(self.settings.config)
-        self.standing.put(self.catalog.document)
+        self.catalog = self.standing.take(catalog_files.load(self.settings.config).document)
         return self.catalog.version
 
     def redeploy(self) -> None:
@@ -169,6 +171,22 @@ class EngineProcess:
                 store.close()
                 vault.close()
         self.data.upgraded()
+
+    def _bring_back_catalog(self) -> None:
+        """The file is gone, and with it what commands said of journeys: but the first shard knows what it went by."""
+        from actors.store import RocksStore, inspect  # as above
+        from actors.waking import last_document
+
+        path = self.data.shard_path(0)
+        if path.is_dir() and any(path.iterdir()):
+            inspect(path)
+            store = RocksStore(path)
+            try:
+                document = last_document(store)
+            finally:
+                store.close()
+            if document is not None:
+                self.standing.put(document)
 
     def _watch(self, sockets: list[str]) -> None:
         """Have shards and dispatcher watched for as long as this process lives."""

@@ -99,17 +99,18 @@ class Gateway:
                 logs.fault(log, "keys_not_read", error)
             await asyncio.sleep(LOOK_S)
 
-    async def put_catalog(self, document: bytes, version: str) -> str:
-        """Let the engine run by another catalog; returns the version of the one before when every shard does.
+    async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
+        """Let the engine run by another catalog; returns it, and the version of the one before, when every shard does.
 
         NotReady where one does not come to it in time: it will, or it will start with it.
         """
         before = self.catalog.version
-        await asyncio.get_running_loop().run_in_executor(None, self.config.standing.put, document)
+        made = await asyncio.get_running_loop().run_in_executor(None, change)
+        version = made.version
         for _ in range(int(_ADOPT_S / _LOOK_S)):
             told = await self.router.everywhere("status")
             if {shard["catalogVersion"] for shard in told} == {version} == {self.catalog.version}:
-                return before
+                return made, before
             await asyncio.sleep(_LOOK_S)
         raise NotReady("the catalog is written, and not every shard has taken it yet")
 

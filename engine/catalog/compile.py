@@ -30,6 +30,7 @@ from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
 from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
+from engine.catalog.statuses import ruled
 from engine.catalog.tracking import compile_plan
 from engine.conditions import build
 from engine.errors import CatalogError
@@ -113,8 +114,11 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             for _, each in of_kind(models, PropensityModel)
         },
     )
-    actions = _by_id(rules.action(each) for _, each in of_kind(models, schema.Action))
-    journeys = _by_id(compile_journey(each) for _, each in of_kind(models, schema_journeys.Journey))
+    said = _file(models, schema.OPERATOR, schema.Operator)
+    actions = _by_id(ruled(rules.action(each), each.status, said.actions) for _, each in of_kind(models, schema.Action))
+    journeys = _by_id(
+        ruled(compile_journey(each), each.status, said.journeys) for _, each in of_kind(models, schema_journeys.Journey)
+    )
     stops = tuple(
         compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
     )

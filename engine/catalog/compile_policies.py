@@ -50,6 +50,7 @@ class Rules:
             variants=tuple(compiled.Variant(each.id, each.weight, each.model_extra or {}) for each in action.variants),
             because=action.because or "",
             facts=facts,
+            texts=action.texts,
         )
 
     def _propensity(self, asked: schema.Propensity, facts: Mapping[str, Any]) -> compiled.Propensity:

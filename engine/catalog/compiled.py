@@ -91,6 +91,9 @@ class Action:
     variants: tuple[Variant, ...]
     because: str  # why a customer sees it, in its own words
     facts: Mapping[str, Any]
+    status: str = "live"  # the stricter of its file's and the operator's; `removed` where the catalog has none such
+    round: int = 0  # how often it has ended
+    texts: Literal["entered", "current"] = "entered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,8 @@ class Journey:
     concurrent: int
     stops: tuple[StopRule, ...]
     steps: tuple[Step, ...]
+    status: str = "live"  # the stricter of its file's and the operator's
+    round: int = 0  # how often it has ended
 
 
 @dataclass(frozen=True, slots=True, eq=False)

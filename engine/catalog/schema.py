@@ -30,7 +30,7 @@ from engine.catalog.schema_journeys import Journey
 from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
-from engine.vocabulary import DAY_MS, Tier
+from engine.vocabulary import DAY_MS, Status, Tier
 
 
 def _blocked_text(value: Any) -> Any:
@@ -162,9 +162,12 @@ class Offer(Model):
 
 
 class Action(Model):
-    """actions/*.yaml, one action a file. `value` is the expected margin in the workspace's currency."""
+    """actions/*.yaml, one action a file. `value` is the expected margin in the workspace's currency. `texts`: whether
+    people inside a journey get the texts that they entered with, or those of the catalog that stands."""
 
     id: Id
+    status: Status = "live"
+    texts: Literal["entered", "current"] = "entered"
     tier: Tier
     purpose: PurposeRef
     channels: Annotated[list[ChannelRef], Some]
@@ -228,6 +231,21 @@ class Sources(Model):
     sources: dict[str, Source] = {}
 
 
+class Word(Model):
+    """What was said of one journey or action beside its own file: the operator's `status`, and in `round` how often it
+    has ended. What began in an earlier round is over."""
+
+    status: Status = "live"
+    round: Annotated[int, Field(ge=0)] = 0
+
+
+class Operator(Model):
+    """What commands said, and what has ended: kept in the document by the engine, never a file of the directory."""
+
+    journeys: dict[str, Word] = {}
+    actions: dict[str, Word] = {}
+
+
 FILES: Final[dict[str, type[Model]]] = {
     "identity.yaml": Identity,
     "consent.yaml": Consent,
@@ -238,11 +256,14 @@ FILES: Final[dict[str, type[Model]]] = {
     "sources.yaml": Sources,
     "tracking_plan.yaml": TrackingPlan,
 }
+OPERATOR: Final = "operator.yaml"
 FOLDERS: Final[dict[str, type[Model]]] = {"actions": Action, "journeys": Journey, "models": PropensityModel}
 
 
 def model_of(file: str) -> type[Model] | None:
     """The model that judges a file of the document, None for a template or an unknown one."""
+    if file == OPERATOR:
+        return Operator
     folder, _, name = file.rpartition("/")
     return FOLDERS.get(folder) if name.endswith(".yaml") and folder else FILES.get(file)
 

@@ -22,7 +22,7 @@ from engine.catalog.schema_grammar import (
     Where,
     one_of,
 )
-from engine.vocabulary import Tier
+from engine.vocabulary import Status, Tier
 
 
 class Trigger(Model):
@@ -136,6 +136,7 @@ class Journey(Model):
     """journeys/*.yaml, one journey a file. `key`: one run per value of this property of the triggering event."""
 
     id: Id
+    status: Status = "live"
     tier: Tier
     trigger: Trigger
     when: Condition | None = None

@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from engine import caps, seeds
+from engine import caps
 from engine.catalog.compiled import Catalog
 from engine.decide import budgets, fatigue, offers
-from engine.errors import InvalidInput
+from engine.decide.shown import OfferShown as OfferShown
+from engine.decide.shown import ShownAction as ShownAction
+from engine.decide.shown import read_token as read_token
 from engine.inputs import Exposure
 from engine.profile import Place
 from engine.turn_state import Turn
 
 
-class OfferShown(msgspec.Struct, array_like=True, frozen=True):
-    """What was promised with an action. Its price is honoured until `until_ms`, whatever the catalog says by then."""
-
-    subject: str
-    discount: float
-    price_minor: int | None
-    currency: str
-    until_ms: int
-
-    def plain(self) -> dict[str, Any]:
-        """As front ends and tills read it: the price in minor units."""
-        kind, _, name = self.subject.partition(" ")
-        return {
-            kind: name,
-            "discount": self.discount,
-            "priceMinor": self.price_minor,
-            "currency": self.currency,
-            "until": self.until_ms,
-        }
-
-
-class ShownAction(msgspec.Struct, array_like=True, frozen=True):
-    """What a tracking token carries."""
-
-    profile: str
-    ref: str
-    action: str
-    channel: str
-    placement: str
-    expires_ms: int
-    offer: OfferShown | None = None
-
-
-_shown = msgspec.msgpack.Decoder(ShownAction)
-
-
-def read_token(id_key: bytes, token: str) -> ShownAction:
-    """The shown action that a tracking token stands for; InvalidInput for any other text."""
-    try:
-        return _shown.decode(seeds.verify(id_key, "exposure", token))
-    except (InvalidInput, msgspec.MsgspecError):
-        raise InvalidInput("this tracking token was not made here", "trackingToken") from None
-
-
 def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
-    """Settle the place of a shown action by what the customer did with it, as of the event's own time."""
+    """Settle the place of a shown action by what the customer did with it, as of the event's own time. Who tells a
+    profile sees to it that each kind is told once (`engine.once`)."""
+    if turn.now_ms > shown.worth_until_ms:
+        turn.answer({"recorded": False, "reason": "token_expired"})
+        return
     place = caps.find(turn.profile, shown.ref)
     in_time = told.at_ms <= shown.expires_ms
     reason = ""

@@ -1,8 +1,8 @@
 """The gates that every candidate passes, in one order for all channels: displays and sends are decided here alike.
 
-validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue → frequency caps →
-offers → budgets → propensity → arbitration → holdouts. Each candidate ends in exactly one outcome, with the reason of
-the first gate that removed it (mission N7, B4). The last three are `arbitration`'s.
+status → validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue →
+frequency caps → offers → budgets → propensity → arbitration → holdouts. Each candidate ends in exactly one outcome,
+with the reason of the first gate that removed it (mission N7, B4). The last three are `arbitration`'s.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
 
 
 def valid(turn: Turn, verdict: Verdict, alive: int) -> int:
+    """Without those that are not live, or not now."""
+    for reason, mask in verdict.plan.statuses:
+        alive ^= verdict.drop(reason, alive & mask)
     for start_ms, end_ms, mask in verdict.plan.validity:
         if start_ms is not None and turn.now_ms < start_ms:
             alive ^= verdict.drop("validity.not_yet", alive & mask)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from engine import caps
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Propensity
+from engine.catalog.statuses import OF_ACTION, as_it_stands
 from engine.decide import fatigue
 from engine.decide.questions import Questions
 from engine.profile import Place
@@ -45,6 +46,7 @@ class Plan:
     index: dict[str, int]
     base: tuple[float, ...]
     levers: tuple[float, ...]
+    statuses: tuple[tuple[str, int], ...]
     validity: tuple[tuple[int | None, int | None, int], ...]
     on_channel: int
     purposes: tuple[tuple[tuple[str, str], int], ...]
@@ -86,11 +88,12 @@ def of_placement(catalog: Catalog, channel: str, placement: str) -> Plan:
 
 
 def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> Plan:
-    """The plan of one send; its action may be that of an older catalog, the rules are today's."""
+    """The plan of one send; its action may be that of an older catalog, the rules are today's, and so is what is said
+    of the action as a whole."""
     key = (channel, "", version, action.id)
     plan: Plan | None = catalog.plans.get(key)
     if plan is None:
-        plan = catalog.plans[key] = _make(catalog, channel, "", (action,))
+        plan = catalog.plans[key] = _make(catalog, channel, "", (as_it_stands(catalog, action),))
     return plan
 
 
@@ -111,6 +114,11 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         index={action.id: i for i, action in each},
         base=tuple(base[action.id] for action in actions),
         levers=tuple(levers[action.id] for action in actions),
+        statuses=tuple(
+            (OF_ACTION[status], mask)
+            for status, mask in _masks((action.status, 1 << i) for i, action in each)
+            if status != "live"
+        ),
         validity=tuple(
             (start_ms, end_ms, mask)
             for (start_ms, end_ms), mask in _masks(

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.catalog.compiled import Catalog
+from engine.catalog.statuses import OF_ACTION
 from engine.decide import plan as plans
 from engine.decide.gates import Verdict
 from engine.decide.plan import Plan, bits
@@ -58,6 +59,8 @@ def _reasons(catalog: Catalog) -> Iterable[str]:
     if any(placement.per_category is not None for placement in catalog.placements.values()):
         yield "diversity.category"
     yield from (f"holdout.{rule.id}" for rule in catalog.holdouts)
+    # behind all others: receipts that were written before there were such reasons keep their numbers
+    yield from sorted({OF_ACTION[action.status] for action in catalog.actions.values() if action.status != "live"})
 
 
 def write(verdict: Verdict, decision: str, request: str) -> Receipt:

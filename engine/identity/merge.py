@@ -23,7 +23,7 @@ from engine import caps, codec, consent, facts, history, limits, sends, setting_
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
-from engine.journeys import interpreter, stops
+from engine.journeys import interpreter, pauses, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import history_order
 from engine.turn_state import Turn
@@ -107,6 +107,7 @@ def pass_on(turn: Turn, told: HandOver) -> None:
         return
     profile.moving_to = ""
     _wake(turn, profile)
+    pauses.settle(turn)
 
 
 def take_in(turn: Turn, told: HandOver) -> None:
@@ -136,6 +137,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     _take_records(turn, told)
     runs = _join_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    pauses.settle(turn)
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine import caps, sends
+from engine.catalog import statuses
 from engine.catalog.compiled import Journey, Step
 from engine.decide import arbitration, plan
+from engine.journeys import pauses
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -48,15 +50,20 @@ def resume_due(turn: Turn, at_ms: int) -> None:
     due.sort(key=lambda run: (run.id, run.position))
     for run in due:
         step = step_id(turn, run)
+        reason = statuses.paused(turn.catalog, run.journey)
+        if reason:
+            _note_timer(turn, run, step, "waits", "paused", reason)
+            pauses.wait(turn, run, step, at_ms)
+            continue
         too_late = _too_late(turn, run, turn.now_ms - at_ms)
         if too_late is not None:
             turn.drop_timer(run, step, "cancelled")
             finish(turn, run, "exited", too_late)
             continue
         turn.drop_timer(run, step, "fired")
-        turn.note("timer", f"{run.journey} goes on", journey=run.journey, run=run.id, step=step, outcome="fired")
-        _leave(turn, run, timed_out=True)
-    walk(turn, due)
+        _note_timer(turn, run, step, "goes on", "fired")
+        _leave(turn, run, timed_out=not run.is_met)
+    walk(turn, [run for run in due if not run.due_ms])
 
 
 def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
@@ -94,22 +101,28 @@ def react(turn: Turn, event: Happened) -> list[Run]:
             continue
         step = journey.steps[run.position]
         if step.kind == "wait" and event.name in step.reset_on and _same_key(journey, run, event):
+            run.was_due_ms = 0
             turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "reset")
-            turn.note(
-                "timer", f"{run.journey} waits anew", journey=run.journey, run=run.id, step=step.id, outcome="reset"
-            )
+            _note_timer(turn, run, step.id, "waits anew", "reset")
         elif step.kind == "wait_for" and _is_awaited(turn, step, event):
+            if statuses.paused(turn.catalog, run.journey):
+                run.is_met = True
+                pauses.wait(turn, run, step.id)
+                continue
             turn.drop_timer(run, step.id, "cancelled")
             _leave(turn, run, timed_out=False)
             moving.append(run)
-        elif step.kind == "send":  # held with `on_held: wait`: anything that happens may have changed the reason
+        elif step.kind == "send" and not statuses.waits(
+            turn.catalog, run
+        ):  # held with `on_held: wait`: anything that happens may have changed the reason
             moving.append(run)
     return moving
 
 
 def held_runs(turn: Turn) -> list[Run]:
-    """Runs parked at a held send."""
-    return [run for run in turn.profile.runs if run.state == "active" and run.due_ms and _is_held(turn, run)]
+    """Runs parked at a held send, without those that wait for a pause to end."""
+    parked = [run for run in turn.profile.runs if run.state == "active" and run.due_ms and _is_held(turn, run)]
+    return [run for run in parked if not statuses.waits(turn.catalog, run)]
 
 
 def key_of(journey: Journey, event: Happened) -> str:
@@ -142,6 +155,9 @@ def _advance(turn: Turn, run: Run) -> Step | None:
             return None
         step = journey.steps[run.position]
         if step.kind == "send":
+            if statuses.paused(turn.catalog, run.journey):
+                pauses.wait(turn, run, step.id)
+                return None
             return step
         if step.kind in ("wait", "wait_for"):
             turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "set")
@@ -161,6 +177,10 @@ def _branch(turn: Turn, step: Step) -> int:
 def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
     reason = sends.propose(turn, turn.view(), run, step)
+    if reason == statuses.OF_ACTION["paused"]:  # whatever `on_held` says: a pause is meant to end
+        run.held = reason
+        pauses.wait(turn, run, step.id)
+        return False
     run.held_ms = run.held_ms or turn.now_ms
     if reason is not None and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = reason
@@ -190,11 +210,16 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
     journey = program(turn, run)
     if journey is None:
         return
-    step = journey.steps[run.position]
+    step, run.is_met = journey.steps[run.position], False
     if step.kind == "wait":
         run.position += 1
     elif step.kind == "wait_for":
         run.position = step.on_timeout if timed_out else step.on_event
+
+
+def _note_timer(turn: Turn, run: Run, step: str, what: str, outcome: str, reason: str = "") -> None:
+    summary = f"{run.journey} {what}"
+    turn.note("timer", summary, journey=run.journey, run=run.id, step=step, outcome=outcome, reason=reason)
 
 
 def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:

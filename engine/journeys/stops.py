@@ -97,7 +97,7 @@ def _is_trigger(event: Happened, run: Run) -> bool:
 def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None = None) -> None:
     """Close a run for `reason`: its timer is dropped, its undelivered sends are withdrawn, all of it is noted."""
     parked = parked_send(turn.catalog, run)
-    turn.drop_timer(run, _step_id(turn.catalog, run), "cancelled")
+    turn.drop_timer(run, step_id(turn.catalog, run), "cancelled")
     run.state, run.ended_ms, run.ended_by = state, turn.now_ms, reason
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
@@ -138,6 +138,7 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
     return following if following is not None and following.kind == "send" else None
 
 
-def _step_id(catalog: Catalog, run: Run) -> str:
+def step_id(catalog: Catalog, run: Run) -> str:
+    """The id of the step that a run stands at, empty at the end."""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
     return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import limits
+from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
 from engine.profile import Run
@@ -13,7 +14,7 @@ _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and f
 
 
 def enter(turn: Turn, event: Happened) -> list[Run]:
-    """Start a run of every journey that `event` triggers; an event older than the lateness window starts none."""
+    """Start a run of every live journey that `event` triggers; an event older than the lateness window starts none."""
     journeys = turn.catalog.entered_by.get(event.name)
     if not journeys or event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         return []
@@ -23,7 +24,11 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
         if not journey.trigger.where(event.properties) or not journey.when(view):
             continue
         key = interpreter.key_of(journey, event)
-        if _may_enter(turn, journey, key) and _has_room(turn, journey, event):
+        if not _may_enter(turn, journey, key):
+            continue
+        if journey.status != "live":
+            _note_not_entered(turn, journey, event, statuses.OF_JOURNEY[journey.status])
+        elif _has_room(turn, journey, event):
             run = _start(turn, journey, key, event)
             if run is not None:
                 started.append(run)
@@ -69,6 +74,18 @@ def _has_room(turn: Turn, journey: Journey, event: Happened) -> bool:
         message_id=event.message_id,
     )
     return False
+
+
+def _note_not_entered(turn: Turn, journey: Journey, event: Happened, reason: str) -> None:
+    turn.note(
+        "journey",
+        f"{journey.id} not entered: it is not live",
+        journey=journey.id,
+        outcome="not_entered",
+        reason=reason,
+        message_id=event.message_id,
+        channel=event.channel,
+    )
 
 
 def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 import watchfiles
 from rich.console import Console
 from rich.markup import escape
 
+from engine.catalog import statuses
 from engine.errors import CatalogError, SegueError
 from serve import interrupts
 from serve import settings as process_settings
@@ -64,6 +66,9 @@ def announce(console: Console, engine: EngineProcess) -> None:
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
     console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
+    for row in statuses.listed(msgspec.msgpack.decode(engine.catalog.document)):
+        if row["operator"] != "live":
+            console.print(f"journey:        {row['journey']} is {row['status']}, by command")
     if engine.orphans:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for kind, key in engine.made_keys.items():

@@ -9,6 +9,8 @@ import msgspec
 from fastapi import APIRouter
 
 from actors import catalog_files
+from engine.catalog import statuses
+from engine.catalog.schema import OPERATOR
 from engine.errors import NotFound
 from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles
 from serve.gateway import ServerGateway
@@ -20,10 +22,12 @@ router = APIRouter(prefix="/v1/catalog", tags=["operation"])
 async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing.
 
-    It stands until the next one, or until the engine starts again with the directory that it is given then.
+    It stands until the next one, or until the engine starts again with the directory that it is given then. What was
+    said of journeys by command stands on.
     """
-    made = await asyncio.get_running_loop().run_in_executor(None, catalog_files.load_texts, body.files)
-    return {"catalogVersion": made.version, "previous": await gateway.put_catalog(made.document, made.version)}
+    given = await asyncio.get_running_loop().run_in_executor(None, catalog_files.load_texts, body.files)
+    made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(given.document))
+    return {"catalogVersion": made.version, "previous": before}
 
 
 @router.get("", response_model=CatalogFiles)
@@ -42,4 +46,5 @@ async def older(version: str, gateway: ServerGateway) -> Any:
 
 
 def _shown(version: str, document: bytes) -> dict[str, Any]:
-    return {"catalogVersion": version, "files": msgspec.msgpack.decode(document)}
+    plain = msgspec.msgpack.decode(document)
+    return {"catalogVersion": version, "files": statuses.files_of(plain), "operator": plain.get(OPERATOR, {})}

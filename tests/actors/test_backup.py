@@ -113,6 +113,7 @@ def _found(data: Path) -> None:
         (data / "engine.json").write_text(json.dumps(engine))
         (data / "engine.key").write_text(ENGINE_KEY.hex())
         (data / "id.key").write_text("00" * 32)
+        (data / "catalog").write_bytes(CATALOG.document)
 
 
 def _shard(data: Path, number: int) -> Shard:
@@ -406,6 +407,11 @@ def test_a_restored_engine_makes_its_keys_in_new_files(whole: tuple[Path, Path],
     for number in range(SHARDS):
         _shard(data, number).close()
     assert json.loads((data / "engine.json").read_text())["vault_base"] == SHARDS
+
+
+def test_what_commands_said_of_journeys_comes_back(whole: tuple[Path, Path], tmp_path: Path):
+    data = _restored(*whole, tmp_path / "data")
+    assert (data / "catalog").read_bytes() == CATALOG.document
 
 
 def test_slots_are_those_that_the_placement_says():

@@ -299,6 +299,15 @@ def test_a_fact_that_is_not_known_here_is_not_lost(data: Path):
         resharded(data, 3)
 
 
+def test_the_newest_turn_of_all_shards_is_that_of_each(data: Path):
+    for number, path in enumerate(sorted(data.glob("shard-*"))):
+        store = RocksStore(path)
+        store.write({("meta", b"turned_ms"): codec.seal(msgspec.msgpack.encode(START_MS + number))})
+        store.close()
+    resharded(data, 3)
+    assert {_facts(path)["turned_ms"] for path in data.glob("shard-*")} == {START_MS + 1}
+
+
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(data: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1))  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="MB of disk"):

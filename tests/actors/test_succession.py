@@ -72,14 +72,19 @@ def test_fifty_catalogs_take_turns_and_every_receipt_names_its_own():
     assert found == [], "deciding again, by the catalogs that the journal names, gives the same bytes"
 
 
-def test_a_run_stays_in_the_journey_that_it_entered():
-    old = document(actions=[action("letter", purpose="service")], journeys=[cart_journey(id="j", steps=[
-        {"wait": {"for": "1h"}}, {"send": {"action": "letter", "channel": "email"}}])])  # fmt: skip
+def test_a_run_takes_its_steps_from_the_journey_that_it_entered():
+    letters = [action(name, purpose="service") for name in ("letter", "other")]
+
+    def leading_to(name: str) -> dict[str, Any]:
+        steps = [{"wait": {"for": "1h"}}, {"send": {"action": name, "channel": "email"}}]
+        return document(actions=letters, journeys=[cart_journey(id="j", steps=steps)])
+
+    old = leading_to("letter")
     world = World(old)
     ada = world.customer("ada")
     ada.identifies(email="ada@shop.example")
     ada.does("Product Added", cart_id="c1", value=20)
-    swap(world, document(actions=[action("other", purpose="service")]))
+    swap(world, leading_to("other"))
     world.advance(hours=2)
     assert ada.sends == ["letter"]
 

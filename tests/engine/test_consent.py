@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
 
@@ -373,6 +373,7 @@ statement = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(default=st.booleans(), said=st.lists(statement, max_size=8))
 def test_the_rules_agree_with_the_precedence_read_word_by_word(default: bool, said: list[Any]):
     world = world_with(default)

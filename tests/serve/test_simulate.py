@@ -254,3 +254,18 @@ def test_the_ids_are_those_of_a_replay():
     from engine.seeds import FIXED_KEY
 
     assert command._catalog(Path(__file__).resolve().parents[2] / "configs").id_key == FIXED_KEY
+
+
+@pytest.mark.parametrize("status", ["draft", "paused", "stopped"])
+def test_a_journey_that_is_not_live_is_entered_by_nobody(show: Show, tmp_path: Path, status: str):
+    config = write_catalog(tmp_path / "other", **{"journeys/abandoned_cart": cart_journey(status=status)})
+    shown = show(config=config)
+    assert (shown["sends"], shown["timers"]["set"]) == ({}, 0)
+    assert shown["journeys"] == {"abandoned_cart": {"entered": 0, "completed": 0, "stopped": 0}}
+
+
+def test_a_send_of_a_paused_action_waits_and_the_end_comes_all_the_same(show: Show, tmp_path: Path):
+    config = write_catalog(tmp_path / "other", **{"actions/cart_reminder": action("cart_reminder", status="paused")})
+    shown = show(config=config)
+    assert shown["sends"] == {} and shown["held"] == {"status.paused": 3}
+    assert shown["journeys"]["abandoned_cart"] == {"entered": 4, "completed": 0, "stopped": 1}

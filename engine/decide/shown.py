@@ -1,0 +1,70 @@
+"""What was shown, as its tracking token carries it to a front end and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from engine import seeds
+from engine.errors import InvalidInput
+from engine.vocabulary import DAY_MS
+
+TOKEN_KEPT_MS: Final = 30 * DAY_MS  # after its end: as long as a repeated event is known
+
+
+class OfferShown(msgspec.Struct, array_like=True, frozen=True):
+    """What was promised with an action. Its price is honoured until `until_ms`, whatever the catalog says by then."""
+
+    subject: str
+    discount: float
+    price_minor: int | None
+    currency: str
+    until_ms: int
+
+    def plain(self) -> dict[str, Any]:
+        """As front ends and tills read it: the price in minor units."""
+        kind, _, name = self.subject.partition(" ")
+        return {
+            kind: name,
+            "discount": self.discount,
+            "priceMinor": self.price_minor,
+            "currency": self.currency,
+            "until": self.until_ms,
+        }
+
+
+class ShownAction(msgspec.Struct, array_like=True, frozen=True):
+    """What a tracking token carries. `ref` names one action of one decision, whose place it may hold."""
+
+    profile: str
+    ref: str
+    action: str
+    channel: str
+    placement: str
+    expires_ms: int
+    offer: OfferShown | None = None
+
+    @property
+    def worth_until_ms(self) -> int:
+        """When the last word about it can come in."""
+        return self.expires_ms + TOKEN_KEPT_MS
+
+
+_shown = msgspec.msgpack.Decoder(ShownAction)
+
+
+def read_token(id_key: bytes, token: str) -> ShownAction:
+    """The shown action that a tracking token stands for; InvalidInput for any other text."""
+    try:
+        return _shown.decode(seeds.verify(id_key, "exposure", token))
+    except (InvalidInput, msgspec.MsgspecError):
+        raise InvalidInput("this tracking token was not made here", "trackingToken") from None
+
+
+def claimed_by(token: str) -> ShownAction | None:
+    """What a token says that it stands for, whoever made it; None for what is no token at all."""
+    try:
+        return _shown.decode(seeds.payload_of(token))
+    except (InvalidInput, msgspec.MsgspecError):
+        return None

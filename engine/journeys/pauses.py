@@ -1,0 +1,77 @@
+"""What the catalog that stands makes of runs and sends that began under it or under another one: some are over, some
+wait, some may go on again.
+
+It is looked at when a profile's next turn begins, for no turn is taken when a catalog changes. What waits for a pause
+to end is due never; its shard wakes it when something is resumed, and a timer is then due again when it was, so that
+an overdue one does what its step's `late` says.
+"""
+
+from __future__ import annotations
+
+from engine import sends
+from engine.catalog import statuses
+from engine.catalog.compiled import Catalog
+from engine.journeys import stops
+from engine.profile import Profile, Run
+from engine.turn_state import Turn
+from engine.vocabulary import NEVER_MS
+
+
+def settle(turn: Turn) -> None:
+    """End what is over, withdraw what must not leave any more, and let go on what waits for nothing any more."""
+    for run in turn.profile.runs:
+        if run.state == "active":
+            reason = statuses.ended(turn.catalog, run.journey, run.version)
+            if reason:
+                stops.end_run(turn, run, "stopped", reason)
+            elif run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
+                _wake(turn, run)
+    for send in [send for send in turn.profile.sends if send.state == "decided"]:
+        reason = statuses.send_ended(turn.catalog, send, turn.now_ms)
+        if reason:
+            sends.withdraw(turn, send, reason)
+        elif send.next_ms == NEVER_MS and not statuses.send_waits(turn.catalog, send):
+            sends.put_off(turn, send, turn.now_ms)
+
+
+def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
+    """Whether `settle` would change nothing."""
+    for run in profile.runs:
+        if run.state == "active" and (
+            statuses.ended(catalog, run.journey, run.version)
+            or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
+        ):
+            return False
+    return not any(
+        send.state == "decided"
+        and (
+            statuses.send_ended(catalog, send, now_ms)
+            or (send.next_ms == NEVER_MS and not statuses.send_waits(catalog, send))
+        )
+        for send in profile.sends
+    )
+
+
+def is_resumed(was: Catalog, catalog: Catalog) -> bool:
+    """Whether anything that waited under one catalog goes on, or is over, under the next."""
+    journeys = any(
+        statuses.paused(was, name) and statuses.paused(catalog, name) != statuses.paused(was, name)
+        for name in was.journeys
+    )
+    return journeys or any(
+        action.status == "paused" and (name not in catalog.actions or catalog.actions[name].status != "paused")
+        for name, action in was.actions.items()
+    )
+
+
+def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
+    """Let a run wait for a pause to end. Its timer is due again at `was_due_ms` then; 0: at that moment."""
+    run.was_due_ms = was_due_ms
+    if run.due_ms != NEVER_MS:
+        turn.set_timer(run, NEVER_MS, step, "paused")
+
+
+def _wake(turn: Turn, run: Run) -> None:
+    due_ms = run.was_due_ms or turn.now_ms
+    run.was_due_ms = 0
+    turn.set_timer(run, due_ms, stops.step_id(turn.catalog, run), "resumed")

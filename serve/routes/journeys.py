@@ -1,0 +1,40 @@
+"""The journeys of the running engine, and the operator's word on them: pause, resume, stop."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+from fastapi import APIRouter
+
+from engine.catalog import statuses
+from engine.vocabulary import Status
+from serve.api_types import Journeys, JourneyStatus
+from serve.gateway import ServerGateway
+
+Word = Literal["pause", "resume", "stop"]
+_STATUS: Final[dict[Word, Status]] = {"pause": "paused", "resume": "live", "stop": "stopped"}
+
+router = APIRouter(prefix="/v1/journeys", tags=["operation"])
+
+
+@router.get("", response_model=Journeys)
+async def listed(gateway: ServerGateway) -> Any:
+    """Every journey with its status."""
+    catalog = gateway.catalog
+    return {
+        "catalogVersion": catalog.version,
+        "journeys": statuses.listed(msgspec.msgpack.decode(catalog.document)),
+    }
+
+
+@router.post("/{journey}/{word}", response_model=JourneyStatus)
+async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
+    """Pause a journey, resume it, or stop it for whoever is in it; answered when every shard goes by it.
+
+    It stands through restarts and through changes of the files, until the next such word.
+    """
+    made, before = await gateway.change_catalog(lambda: gateway.config.standing.say(journey, _STATUS[word]))
+    rows = statuses.listed(msgspec.msgpack.decode(made.document))
+    row = next(row for row in rows if row["journey"] == journey)
+    return row | {"catalogVersion": made.version, "previous": before}
