@@ -7,7 +7,6 @@ and random (or the operator's own choice), so a plain SHA-256 is enough, and it 
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import fcntl
 import hashlib
@@ -147,6 +146,11 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def shows_key(headers: Headers) -> bool:
+    """Whether a request has a header that should hold a key, known or not."""
+    return not headers.keys().isdisjoint((b"authorization", b"x-api-key"))
+
+
 def require_server(principal: Principal) -> None:
     """Refuse whoever holds only a write key."""
     if principal.kind != "server":
@@ -179,7 +183,7 @@ def _presented(headers: Headers) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, or bytes that are no text
             raise Unauthorised("the Basic credentials cannot be read") from None
     raise Unauthorised("only the schemes Basic and Bearer are known")
 

@@ -27,7 +27,7 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
-from serve.auth import KeyRing, Principal, require_server
+from serve.auth import KeyRing, Principal, require_server, shows_key
 from serve.http import Headers, headers_of
 from serve.rates import Rates
 from serve.segment_format import time_ms, write_key_of
@@ -117,12 +117,14 @@ class Gateway:
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
         """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a
         browser)."""
-        in_body = None
-        if body is not None and headers.keys().isdisjoint((b"authorization", b"x-api-key")):
-            in_body = write_key_of(body)
-        principal = self.keys.identify(headers, in_body)
+        principal = self.caller(headers, body)
         self._rates.take(principal)
         return principal
+
+    def caller(self, headers: Headers, body: bytes | None = None) -> Principal:
+        """The same without counting it as a request of that key."""
+        in_body = write_key_of(body) if body is not None and not shows_key(headers) else None
+        return self.keys.identify(headers, in_body)
 
     def server(self, headers: Headers) -> Principal:
         """Who calls, and that it may do everything; Forbidden else."""

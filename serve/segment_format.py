@@ -23,6 +23,7 @@ EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 MESSAGE_ID_CHARS_MAX: Final = 100
+NAME_CHARS_MAX: Final = 255
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
@@ -230,7 +231,7 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         at_ms=_at_ms(sent, arrival),
         received_at_ms=arrival.received_at_ms,
         source=arrival.source,
-        channel=channel if isinstance(channel, str) and channel else arrival.channel,
+        channel=_fit_name(channel, "context.channel") if isinstance(channel, str) and channel else arrival.channel,
         message_id=_message_id(sent.message_id),
         digest=digest,
         user_id=user_id,
@@ -271,9 +272,16 @@ def _name(sent: _Sent, kind: str) -> str:
         return _NAMES[kind]
     if not sent.event:
         raise InvalidInput("is needed by a track", "event")
-    if not is_clean(sent.event):
-        raise InvalidInput("holds a control character", "event")
-    return sent.event
+    return _fit_name(sent.event, "event")
+
+
+def _fit_name(name: str, wire_name: str) -> str:
+    """A name as it may stand in journals, logs and metrics."""
+    if len(name) > NAME_CHARS_MAX:
+        raise InvalidInput(f"is longer than {NAME_CHARS_MAX} characters", wire_name)
+    if not is_clean(name):
+        raise InvalidInput("holds a control character", wire_name)
+    return name
 
 
 def _properties(sent: _Sent, kind: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,6 +12,8 @@ from engine.errors import InvalidInput
 from serve import rejected
 from serve.api_types import Correction, DeadLetterOutcome, DeadLetters
 from serve.gateway import ServerGateway
+
+_IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
@@ -47,7 +50,7 @@ async def discard(letter: str, gateway: ServerGateway) -> Any:
 
 
 def _parts(letter: str, gateway: ServerGateway) -> tuple[int, int]:
-    shard, _, number = letter.partition("-")
-    if not (shard.isdecimal() and number.isdecimal() and int(shard) < gateway.router.shards):
+    found = _IDS.fullmatch(letter)
+    if found is None or int(found[1]) >= gateway.router.shards:
         raise InvalidInput("is not the id of a dead letter", "id")
-    return int(shard), int(number)
+    return int(found[1]), int(found[2])
