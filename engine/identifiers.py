@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -112,4 +112,8 @@ def _profile_id(text: str) -> tuple[str, str]:
     return (found, "") if _PROFILE_IDS.fullmatch(found) else ("", "is not the id of a profile")
 
 
-_PARSERS: Final = {"email": _email, "phone": _phone, PROFILE_ID: _profile_id}
+_PARSERS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
+    "email": _email,
+    "phone": _phone,
+    PROFILE_ID: _profile_id,
+}

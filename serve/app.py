@@ -52,6 +52,7 @@ from serve.routes import consent, decide, ingest, ofrep
 from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
+_Passing = Callable[[Scope, Receive], Awaitable[None]]
 
 _REQUEST_ID_MAX = 128
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
