@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,6 +23,7 @@ from serve.hostile_json import UNREADABLE, check_shape, unreadable
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
+PARSED_AT_ONCE: Final = 200  # some milliseconds, for which others wait
 MESSAGE_ID_CHARS_MAX: Final = 100
 NAME_CHARS_MAX: Final = 255
 
@@ -122,10 +124,35 @@ def parse_body(
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
     `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
     """
+    *_, parsed = parse_parts(
+        raw,
+        path_kind,
+        source=source,
+        channel=channel,
+        received_at_ms=received_at_ms,
+        imported=imported,
+        public=public,
+    )
+    return parsed
+
+
+def parse_parts(
+    raw: bytes,
+    path_kind: str | None,
+    *,
+    source: str,
+    channel: str,
+    received_at_ms: int,
+    imported: bool = False,
+    public: bool = False,
+) -> Iterator[Parsed]:
+    """The same, a part of a large batch at a time: yields what is parsed so far, always the same object, so that
+    others may have their turn before the next part."""
     arrival = _Arrival(source, channel, received_at_ms, imported, public)
     if path_kind is None:
-        return _parse_batch(raw, arrival)
-    return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
+        yield from _parse_batch(raw, arrival)
+    else:
+        yield Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
 
 
 def write_key_of(raw: bytes) -> str | None:
@@ -136,7 +163,7 @@ def write_key_of(raw: bytes) -> str | None:
         return None
 
 
-def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
+def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
     sent = _read_batch(raw)
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
@@ -148,7 +175,9 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
             parsed.indexes.append(index)
         except InvalidInput as fault:
             parsed.rejected.append(Rejection(index, fault.field, fault.message))
-    return parsed
+        if index % PARSED_AT_ONCE == PARSED_AT_ONCE - 1:
+            yield parsed
+    yield parsed
 
 
 def _read_batch(raw: bytes) -> _Batch:

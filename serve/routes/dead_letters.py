@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from actors.dead_letters import Kind
 from engine import reading
 from engine.errors import InvalidInput
 from serve import rejected
@@ -19,9 +20,11 @@ router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
 
 @router.get("", response_model=DeadLetters)
-async def listed(gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> Any:
-    """The newest ones of each shard, each with its input and its reason."""
-    found = [row for rows in await gateway.router.everywhere("dead") for row in rows]
+async def listed(
+    gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, kind: Kind | None = None
+) -> Any:
+    """The newest ones of each shard, each with its input and its reason; with `kind`, those of one kind alone."""
+    found = [row for rows in await gateway.router.everywhere("dead", kind) for row in rows]
     found.sort(key=lambda row: (-row["at"], row["id"]))
     return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
 

@@ -14,6 +14,7 @@ from support.world import ID_KEY
 from engine import seeds
 from serve import app, auth
 from serve.admission import Line
+from serve.routes import ingest
 
 FULL = Line(0, 0)
 
@@ -219,3 +220,36 @@ def test_every_answer_has_a_request_id_the_clients_own_where_it_is_one(
             assert len(wrong.headers["x-request-id"]) == 32
 
     tell(story())
+
+
+def test_a_batch_of_nothing_but_faults_costs_no_more_than_its_first_ones_and_is_counted_whole(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            good = track("Seen") | {"messageId": "good"}
+            answer = await client.post("/v1/batch", json={"batch": [{}] * 49_000 + [good]})
+            told = answer.json()
+            assert (answer.status_code, told["rejectedTotal"]) == (200, 49_000)
+            assert [item["index"] for item in told["rejected"]] == list(range(ingest.REJECTED_NAMED_MAX))
+            assert len(answer.content) < 20_000
+            kept = (await client.get("/v1/dead-letters?limit=1000&kind=rejected")).json()["deadLetters"]
+            assert len(kept) == ingest.REJECTED_NAMED_MAX
+            assert (await client.get("/v1/dead-letters?kind=quarantined")).json()["deadLetters"] == []
+            assert (await client.get("/v1/dead-letters?kind=odd")).status_code == 400
+            entries = (await client.get("/v1/profiles/user_id:ada/timeline")).json()["entries"]
+            assert [entry["summary"] for entry in entries] == ["Seen"]
+            assert (await client.get("/v1/status")).json()["events"]["rejected"] == 49_000
+
+    tell(story(), 60)
+
+
+def test_others_have_their_turn_while_a_large_batch_is_read(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            reading = asyncio.create_task(client.post("/v1/batch", json={"batch": [{}] * 49_000}))
+            answered = 0
+            while not reading.done():
+                answered += (await client.get("/healthz")).status_code == 200
+                await asyncio.sleep(0)
+            assert reading.result().status_code == 200 and answered > 100
+
+    tell(story(), 60)
