@@ -101,17 +101,23 @@ class Gateway:
 
     async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
         """Let the engine run by another catalog; returns it, and the version of the one before, when every shard does.
+        Of several at once each has its turn.
 
-        NotReady where one does not come to it in time: it will, or it will start with it.
+        NotReady where a shard does not come to it in time (it will, or it will start with it), or where the
+        configuration directory has changed meanwhile, and that stands.
         """
-        before = self.catalog.version
-        made = await asyncio.get_running_loop().run_in_executor(None, change)
-        version = made.version
-        for _ in range(int(_ADOPT_S / _LOOK_S)):
-            told = await self.router.everywhere("status")
-            if {shard["catalogVersion"] for shard in told} == {version} == {self.catalog.version}:
-                return made, before
-            await asyncio.sleep(_LOOK_S)
+        standing = self.config.standing
+        async with standing.turn():
+            before = str((await self.router.everywhere("status"))[0]["catalogVersion"])
+            made = await asyncio.get_running_loop().run_in_executor(None, change)
+            mark = standing.mark()
+            for _ in range(int(_ADOPT_S / _LOOK_S)):
+                told = await self.router.everywhere("status")
+                if {shard["catalogVersion"] for shard in told} == {made.version} == {self.catalog.version}:
+                    return made, before
+                if standing.mark() != mark:
+                    raise NotReady("the configuration directory has changed meanwhile, and is what stands")
+                await asyncio.sleep(_LOOK_S)
         raise NotReady("the catalog is written, and not every shard has taken it yet")
 
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:

@@ -253,3 +253,25 @@ def test_others_have_their_turn_while_a_large_batch_is_read(tmp_path: Path):
             assert reading.result().status_code == 200 and answered > 100
 
     tell(story(), 60)
+
+
+def test_catalogs_posted_at_once_each_get_an_outcome_of_their_own(tmp_path: Path):
+    def files(number: int) -> dict[str, str]:
+        purposes = f"purposes:\n  marketing: {{channels: [email]}}\n  other_{number}: {{channels: [email]}}\n"
+        return {"channels.yaml": "channels:\n  - {id: email, provider: none}\n", "consent.yaml": purposes}
+
+    async def story():
+        async with door(tmp_path) as client:
+            first = (await client.get("/v1/catalog")).json()["catalogVersion"]
+            posts = [client.post("/v1/catalog", json={"files": files(number)}) for number in range(10)]
+            fault = client.post("/v1/catalog", json={"files": {"consent.yaml": "purposes: 3"}})
+            *answers, refused = await asyncio.gather(*posts, fault)
+            assert [answer.status_code for answer in answers] == [200] * 10, [each.text for each in answers]
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_catalog")
+            followed = {answer.json()["previous"]: answer.json()["catalogVersion"] for answer in answers}
+            version, seen = first, 0
+            while version in followed:
+                version, seen = followed[version], seen + 1
+            assert (seen, version) == (10, (await client.get("/v1/catalog")).json()["catalogVersion"])
+
+    tell(story(), 60)

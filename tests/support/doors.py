@@ -64,13 +64,13 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
 async def door(folder: Path, *, deadline_s: float = 0.0) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application itself, with one shard behind it and no socket before it."""
     catalog, path = compiled(CART), str(folder / "shard")
-    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path])
+    standing = Standing(folder / "catalog", ID_KEY)
+    standing.put(catalog.document)
+    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
     serving = asyncio.create_task(server.serve())
     while not (folder / "shard").exists():
         await asyncio.sleep(0)
     KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
-    standing = Standing(folder / "catalog", ID_KEY)
-    standing.put(catalog.document)
     config = GatewayConfig(
         standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0", deadline_s=deadline_s
     )
