@@ -68,6 +68,7 @@ class Gateway:
         self._wall = WallClock()
         self._rates = Rates(self._wall)
         self._parsing = asyncio.Lock()
+        self._look: asyncio.Task[list[Any]] | None = None
         self._dispatcher = FrameClient(config.dispatcher)
 
     async def follow(self) -> None:
@@ -98,6 +99,13 @@ class Gateway:
             except (OSError, UsageError) as error:  # what was read last goes on counting
                 logs.fault(log, "keys_not_read", error)
             await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> list[Any]:
+        """The numbers of every shard; one look for all who ask at once, so that asking often costs nothing."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self.router.everywhere("status"))
+            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # if nobody waits for it
+        return await asyncio.shield(self._look)
 
     async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
         """Let the engine run by another catalog; returns it, and the version of the one before, when every shard does.
