@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LISTED_MAX = 1_000
 LISTED_BYTES_MAX = 8 << 20
 KEPT_MS = 30 * DAY_MS
-QUARANTINED = "tracking plan: "  # how the reason of a quarantined item begins
+TRACKING_PLAN, CONSENT = "tracking plan: ", "consent: "  # how the reasons of quarantined items begin
 
 Kind = Literal["failed", "quarantined", "rejected"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -179,7 +179,7 @@ def retry(shard: Shard, number: int) -> str:
 def _kind(told: AnyInput, reason: str) -> Kind:
     if not isinstance(told, Rejected):
         return "failed"
-    return "quarantined" if reason.startswith(QUARANTINED) else "rejected"
+    return "quarantined" if reason.startswith((TRACKING_PLAN, CONSENT)) else "rejected"
 
 
 def _read(number: int, record: bytes) -> DeadLetter:

@@ -27,10 +27,10 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
-from serve.auth import KeyRing, Principal, require_server, shows_key
+from serve.auth import KeyRing, Principal, require_server, shows_key, write_key_of
 from serve.http import Headers, headers_of
 from serve.rates import Rates
-from serve.segment_format import time_ms, write_key_of
+from serve.segment_format import time_ms
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
 _METRICS_S = 5.0

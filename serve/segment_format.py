@@ -7,7 +7,6 @@ refused as a whole. Properties, traits and context pass as they were sent. Nothi
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import msgspec
 from engine.errors import InvalidInput, TooLarge
 from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
+from serve.batch_body import read_batch
 from serve.hostile_json import UNREADABLE, check_shape, unreadable
 
 EVENT_BYTES_MAX: Final = 32 * 1024
@@ -60,19 +60,7 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     context: _Object = None
 
 
-class _Batch(msgspec.Struct, rename="camel", frozen=True):
-    batch: list[msgspec.Raw]
-    sent_at: _Time = None
-    context: _Object = None
-
-
-class _WithKey(msgspec.Struct, rename="camel", frozen=True):
-    write_key: str | None = None
-
-
 _sent: Final = msgspec.json.Decoder(_Sent).decode
-_batch: Final = msgspec.json.Decoder(_Batch).decode
-_with_key: Final = msgspec.json.Decoder(_WithKey).decode
 _plain: Final = msgspec.json.Decoder().decode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -155,16 +143,8 @@ def parse_parts(
         yield Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
 
 
-def write_key_of(raw: bytes) -> str | None:
-    """The `writeKey` in a body; None where there is none, or no body that can be read."""
-    try:
-        return _with_key(raw).write_key
-    except UNREADABLE:
-        return None
-
-
 def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
-    sent = _read_batch(raw)
+    sent = read_batch(raw)
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
     arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
@@ -178,32 +158,6 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
         if index % PARSED_AT_ONCE == PARSED_AT_ONCE - 1:
             yield parsed
     yield parsed
-
-
-def _read_batch(raw: bytes) -> _Batch:
-    try:
-        return _batch(raw)
-    except msgspec.ValidationError as fault:
-        raise unreadable(fault) from None
-    except UNREADABLE as fault:
-        batch = _batch_around_a_broken_character(raw)
-        if batch is None:
-            raise unreadable(fault) from None
-        return batch
-
-
-def _batch_around_a_broken_character(raw: bytes) -> _Batch | None:
-    """The batch with each item written anew, so that half an emoji (`\\ud83d`) costs one event and not all of them."""
-    if b"\\ud" not in raw and b"\\uD" not in raw:
-        return None
-    try:
-        body = json.loads(raw)
-        items = [
-            msgspec.Raw(json.dumps(item, separators=(",", ":"), allow_nan=False).encode()) for item in body["batch"]
-        ]
-        return msgspec.convert(body | {"batch": items}, _Batch)
-    except (*UNREADABLE, KeyError, TypeError):
-        return None
 
 
 def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) -> Event:

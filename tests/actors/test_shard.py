@@ -12,7 +12,7 @@ from support.world import DAY, HOUR, Customer, World, action, cart_journey, docu
 
 from actors import dead_letters, keys, shard
 from actors.clock import ReplayClock
-from actors.dead_letters import QUARANTINED, Bound, DeadLetters
+from actors.dead_letters import CONSENT, TRACKING_PLAN, Bound, DeadLetters
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.store import RocksStore, Store
@@ -149,7 +149,9 @@ def test_each_kind_of_dead_letters_has_bounds_of_its_own(monkeypatch: pytest.Mon
     world = World()
     one, ada = world.engine.windows[0].shard, world.customer(ADA).id
     one.dead.put(ada, Event(kind="track", name="Bad", at_ms=1, received_at_ms=1), "our fault", 1)
-    quarantined = f"{QUARANTINED}price: is no number"
+    quarantined = f"{TRACKING_PLAN}price: is no number"
+    dead_letters.set_aside(one, ada, Rejected(text="a word"), f"{CONSENT}there is no such purpose")
+    assert [letter.told.text for letter in one.dead.all("quarantined")] == ["a word"]  # type: ignore[union-attr]
     for number in range(6):
         dead_letters.set_aside(one, ada, Rejected(text=f"{number}" * 1_200), quarantined)
     for number in range(6):
