@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scanner import RoundTripScanner
 
 from engine.catalog import schema
 from engine.catalog.compile import compile_document, problems_of
@@ -112,7 +113,7 @@ def read(directory: Path) -> Documents:
                 documents.data[file] = text
             else:
                 yaml = YAML(typ="rt")
-                yaml.Composer = _Bounded
+                yaml.Scanner, yaml.Composer = _Shallow, _Bounded
                 tree = yaml.load(text)
                 documents.data[file] = _Plain().of(tree, ())
                 documents.trees[file] = tree
@@ -133,6 +134,16 @@ class _Fault(Exception):
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
         self.message, self.loc, self.line = message, loc, line
+
+
+class _Shallow(RoundTripScanner):
+    """Looks ahead through no more brackets than may be nested: each costs it a look at all that are open."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if len(self.flow_context) >= DEPTH_MAX:
+            line = self.reader.get_mark().line + 1
+            raise _Fault(f"is nested deeper than {DEPTH_MAX} levels", ("yaml",), line)
+        super().fetch_flow_collection_start(TokenClass, to_push)
 
 
 class _Bounded(Composer):

@@ -146,11 +146,11 @@ async def _every(pause_s: float, seconds: float, ask: Callable[[], Awaitable[htt
         seen.seconds.append(time.perf_counter() - began)
 
     began, asked = time.perf_counter(), set[asyncio.Task[None]]()
-    while time.perf_counter() - began < seconds:
+    for number in range(int(seconds / pause_s)):
+        await asyncio.sleep(max(0.0, began + number * pause_s - time.perf_counter()))
         task = asyncio.create_task(once())
         asked.add(task)
         task.add_done_callback(asked.discard)
-        await asyncio.sleep(pause_s)
     await asyncio.gather(*asked)
 
 

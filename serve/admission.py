@@ -44,6 +44,7 @@ PORCH_WITHOUT_KEY = Line(256, 4 << 20)
 
 _REFUSE_AFTER_S: Final = 2.5  # the shortest timeout of a client that we know is 10 s
 _REFUSED_HELD_MAX: Final = 4_096
+_LOOK_S: Final = 1.0
 
 
 class Admission:
@@ -59,6 +60,13 @@ class Admission:
         """How many are inside or arrive."""
         rooms = (self.keyed, self.keyless, self.keyed_porch, self.keyless_porch)
         return sum(room.requests for room in rooms)
+
+    async def give_up_slow(self, most_s: float) -> None:
+        """Wait for no body longer than that, or a second more, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            for porch in (self.keyed_porch, self.keyless_porch):
+                porch.give_up_before(asyncio.get_running_loop().time() - most_s)
 
     async def hold_refused(self) -> None:
         """Let a refused batch wait for its answer, unless many do: a client that comes back at once, over and over,
@@ -131,20 +139,29 @@ class Porch:
         """How many bodies arrive."""
         return len(self._arriving)
 
-    def enter(self, give_up: Callable[[], None]) -> Arrival:
-        """Room for a body of which nothing has come yet; `give_up` is called where it must make room for others."""
-        arrival = Arrival(self, give_up)
+    def enter(self, give_up: Callable[[], object], at_s: float = 0.0) -> Arrival:
+        """Room for a body of which nothing has come yet; `give_up` is called where it must make room for others, or
+        is waited for too long. `at_s` is now, on any clock."""
+        arrival = Arrival(self, give_up, at_s)
         self._arriving[arrival] = None
         self._make_room()
         return arrival
+
+    def give_up_before(self, at_s: float) -> None:
+        """Wait no more for bodies that began to arrive before `at_s`."""
+        while self._arriving and (first := next(iter(self._arriving))).at_s < at_s:
+            self._give_up(first)
 
     def _make_room(self) -> None:
         while len(self._arriving) > 1 and (
             len(self._arriving) > self._line.requests_max or self.bytes > self._line.bytes_max
         ):
-            first = next(iter(self._arriving))
-            self._leave(first)
-            first.give_up()
+            self._give_up(next(iter(self._arriving)))
+
+    def _give_up(self, arrival: Arrival) -> None:
+        self._leave(arrival)
+        arrival.is_given_up = True
+        arrival.give_up()
 
     def _leave(self, arrival: Arrival) -> None:
         if arrival in self._arriving:
@@ -155,10 +172,11 @@ class Porch:
 class Arrival:
     """A body on its way; leave by the end of `with`, whole or not."""
 
-    __slots__ = ("_porch", "give_up", "size")
+    __slots__ = ("_porch", "at_s", "give_up", "is_given_up", "size")
 
-    def __init__(self, porch: Porch, give_up: Callable[[], None]) -> None:
-        self._porch, self.give_up, self.size = porch, give_up, 0
+    def __init__(self, porch: Porch, give_up: Callable[[], object], at_s: float) -> None:
+        self._porch, self.give_up, self.at_s = porch, give_up, at_s
+        self.size, self.is_given_up = 0, False
 
     def grow(self, size: int) -> None:
         """So many bytes have arrived now."""

@@ -30,6 +30,7 @@ from serve.gateway import Gateway, GatewayConfig
 from serve.hostile_json import check_body
 from serve.http import (
     BODY_BYTES_MAX,
+    BODY_S_MAX,
     SMALL_BODY_BYTES_MAX,
     Header,
     Headers,
@@ -110,9 +111,12 @@ class App:
             paths = (*(path for _, path in HOT), *(getattr(route, "path", "") for route in others.routes))
             self._names = {_name(path.partition("/{")[0]) for path in paths}
             self._opened = gateway, others
-            self._following = asyncio.get_running_loop().create_task(gateway.follow())
+            self._following = asyncio.get_running_loop().create_task(self._follow(gateway))
             settle_garbage(_YOUNG)
         return self._opened
+
+    async def _follow(self, gateway: Gateway) -> None:
+        await asyncio.gather(gateway.follow(), self._admission.give_up_slow(BODY_S_MAX))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

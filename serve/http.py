@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import InvalidInput, TooLarge, TooSlow
-from serve.admission import Porch
+from serve.admission import Arrival, Porch
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,7 +24,6 @@ BODY_BYTES_MAX: Final = 4 << 20
 SMALL_BODY_BYTES_MAX: Final = 256 << 10  # where no batch is expected
 BODY_S_MAX: Final = 30.0
 _LENGTH_DIGITS_MAX: Final = 18
-_AT_ONCE: Final = 0.0
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
@@ -82,30 +81,35 @@ async def read_request(
 
 
 async def _arrived(receive: Receive, porch: Porch, bytes_max: int) -> bytes:
+    """A timer for each request would cost more than all of this, so the porch says when it is too late, by cancelling
+    the task, as `asyncio.timeout` does."""
+    task = asyncio.current_task()
+    assert task is not None
+    arrival = porch.enter(task.cancel, asyncio.get_running_loop().time())
     try:
-        async with asyncio.timeout(BODY_S_MAX) as patience:
-
-            def give_up() -> None:
-                if not patience.expired():
-                    patience.reschedule(_AT_ONCE)
-
-            with porch.enter(give_up) as arrival:
-                message = await receive()
-                body = message.get("body", b"")
-                chunks, size = [body], len(body)
-                while True:
-                    if size > bytes_max:
-                        raise _too_large(bytes_max)
-                    if message["type"] == "http.disconnect":
-                        raise InvalidInput("the client hung up before its request was complete")
-                    if not message.get("more_body", False):
-                        return body if len(chunks) == 1 else b"".join(chunks)
-                    arrival.grow(size)
-                    message = await receive()
-                    chunks.append(message.get("body", b""))
-                    size += len(chunks[-1])
-    except TimeoutError:
+        with arrival:
+            return await _whole(receive, arrival, bytes_max)
+    except asyncio.CancelledError:
+        if not arrival.is_given_up or task.uncancel() > 0:
+            raise
         raise TooSlow(f"was not there after {BODY_S_MAX:g} s, or while others needed its room", "body") from None
+
+
+async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
+    message = await receive()
+    body = message.get("body", b"")
+    chunks, size = [body], len(body)
+    while True:
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("the client hung up before its request was complete")
+        if not message.get("more_body", False):
+            return body if len(chunks) == 1 else b"".join(chunks)
+        arrival.grow(size)
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
 
 
 def replay(request: Request) -> Receive:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import InvalidInput, TooLarge, TooSlow
 from serve import http
-from serve.admission import PORCH, Line, Porch
+from serve.admission import PORCH, Admission, Line, Porch
 from serve.http import read_request
 
 
@@ -36,11 +36,30 @@ def test_a_body_in_parts_is_whole_in_the_end():
     assert read(part(b"{", more=True), part(b"", more=True), part(b"}", more=False)) == b"{}"
 
 
-def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(http, "BODY_S_MAX", 0.05)
-    with pytest.raises(TooSlow) as fault:
-        read(part(b"{", more=True), None)
-    assert fault.value.field == "body"
+def test_a_body_that_stops_coming_is_given_up():
+    async def story():
+        admission, slow = Admission(), Stalled(b"{")
+        looking = asyncio.create_task(admission.give_up_slow(0.05))
+        with pytest.raises(TooSlow) as fault:
+            await read_request("/v1/track", {}, slow.receive, admission.keyless_porch)
+        assert fault.value.field == "body"
+        assert admission.requests == 0
+        looking.cancel()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_whoever_is_cancelled_otherwise_is_cancelled():
+    async def story():
+        porch, slow = Porch(PORCH), Stalled(b"{")
+        reading = asyncio.create_task(read_request("/v1/track", {}, slow.receive, porch))
+        await slow.is_waited_for.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert porch.requests == 0
+
+    asyncio.run(asyncio.wait_for(story(), 10))
 
 
 def test_a_client_that_hangs_up_half_way_is_no_request():
