@@ -44,6 +44,7 @@ PORCH_WITHOUT_KEY = Line(256, 4 << 20)
 
 _REFUSE_AFTER_S: Final = 2.5  # the shortest timeout of a client that we know is 10 s
 _REFUSED_HELD_MAX: Final = 4_096
+_FAULTY_PER_S: Final = 50.0
 _LOOK_S: Final = 1.0
 
 
@@ -54,6 +55,7 @@ class Admission:
         self.keyed, self.keyless = House(), House()
         self.keyed_porch, self.keyless_porch = Porch(PORCH), Porch(PORCH_WITHOUT_KEY)
         self._refused = 0
+        self._faulty_left, self._faulty_at_s = _FAULTY_PER_S, 0.0
 
     @property
     def requests(self) -> int:
@@ -67,6 +69,17 @@ class Admission:
             await asyncio.sleep(_LOOK_S)
             for porch in (self.keyed_porch, self.keyless_porch):
                 porch.give_up_before(asyncio.get_running_loop().time() - most_s)
+
+    async def hold_faulty(self) -> None:
+        """Let whoever sends what is of no use wait for its answer, where such requests come faster than
+        `_FAULTY_PER_S`: one alone is answered at once."""
+        now_s = asyncio.get_running_loop().time()
+        earned = (now_s - self._faulty_at_s) * _FAULTY_PER_S
+        self._faulty_left, self._faulty_at_s = min(_FAULTY_PER_S, self._faulty_left + earned), now_s
+        if self._faulty_left >= 1:
+            self._faulty_left -= 1
+        else:
+            await self.hold_refused()
 
     async def hold_refused(self) -> None:
         """Let a refused batch wait for its answer, unless many do: a client that comes back at once, over and over,

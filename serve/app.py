@@ -158,10 +158,13 @@ class App:
             if status == 500:
                 about = {"request_id": request_id.decode("latin-1"), "path": _name(scope["path"])}
                 logs.fault(log, "request_failed", error, **about)
-            response = Response(status, body, tuple(problem_headers))
-            is_refused = isinstance(error, Overloaded) and scope["path"] in _BATCHES
+            is_overload = isinstance(error, Overloaded)
+            response = Response(status, body, tuple(problem_headers), is_faulty=status < 500 and not is_overload)
+            is_refused = is_overload and scope["path"] in _BATCHES
         if is_refused:  # only here, because the error would keep the body
             await self._admission.hold_refused()
+        elif response is not None and response.is_faulty:
+            await self._admission.hold_faulty()
         if response is not None:
             await respond(send, response, extra)
             self._measure(gateway, scope, began_s, response.status)
@@ -188,6 +191,8 @@ class App:
         if route is not None and _is_question(path) and not house.has_room(line):
             request.is_looked_into = True
             return await route(gateway, request)
+        if house is self._admission.keyless:  # a page, or nothing that there is
+            await self._admission.hold_faulty()
         with house.enter(line, request.size):
             if route is not None:
                 return await route(gateway, self._looked_into(gateway, request))

@@ -45,6 +45,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (_JSON,)
+    is_faulty: bool = False  # what was sent was of little use
 
 
 def ok(value: Any) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from engine import authority
 from engine.errors import InvalidInput, Overloaded
 from engine.inputs import Event
@@ -128,7 +130,9 @@ async def _answer(
     named = rejected[:REJECTED_NAMED_MAX]
     await gateway.router.set_aside(letters(gateway, parsed, named, principal, received_at_ms))
     answer: dict[str, Any] = {"success": True, "rejected": [_shown(item) for item in named]}
-    return ok(answer if len(named) == len(rejected) else answer | {"rejectedTotal": len(rejected)})
+    if len(named) == len(rejected):
+        return ok(answer)
+    return msgspec.structs.replace(ok(answer | {"rejectedTotal": len(rejected)}), is_faulty=True)
 
 
 def _shown(item: Rejection) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.errors import Overloaded
-from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, Arrival, House, Line, Porch, may_name
+from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, Admission, Arrival, House, Line, Porch, may_name
 
 LINES = (SHEDDABLE, LOOKED_INTO, NEVER_SHED)
 
@@ -117,3 +118,20 @@ TestPorch = PorchMachine.TestCase
 )
 def test_a_body_may_name_an_event_however_it_is_written(body: bytes, may: bool):
     assert may_name(body, frozenset(("Order Completed", "Käufe"))) is may
+
+
+def test_whoever_sends_what_is_of_no_use_waits_for_the_answer_only_where_many_do():
+    async def story() -> tuple[int, bool]:
+        house, answered = Admission(), 0
+        while True:
+            try:
+                await asyncio.wait_for(house.hold_faulty(), 0.05)
+                answered += 1
+            except TimeoutError:
+                break
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(house.hold_faulty(), 0.05)
+        return answered, house.requests == 0
+
+    answered, is_empty = asyncio.run(story())
+    assert 50 <= answered < 200 and is_empty
