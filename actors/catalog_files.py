@@ -14,8 +14,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scanner import RoundTripScanner
 
 from engine.catalog import schema
 from engine.catalog.compile import compile_document, problems_of
@@ -24,8 +26,11 @@ from engine.catalog.problems import Loc, Problem
 from engine.errors import CatalogError
 
 FILE_BYTES_MAX = 1_000_000
-_FILE_NODES_MAX = 100_000  # an alias repeats its anchor, so a small text can stand for a huge tree
-_DEPTH_MAX = 60
+FILE_NODES_MAX = 10_000  # a fifth of a millisecond each
+_MEANT_NODES_MAX = 100_000  # an alias repeats its anchor, so a small text can stand for a huge tree
+DEPTH_MAX = 60
+FILES_MAX = 2_000
+_NAME_CHARS_MAX = 255
 _TEMPLATE_KINDS = (".html", ".txt")
 _BESIDE = ("schema", "playbooks")  # folders in `configs/` that belong to no catalog
 
@@ -70,15 +75,28 @@ def load(directory: Path) -> Catalog:
 
 def load_texts(files: Mapping[str, str]) -> Catalog:
     """The catalog of files that are not on disk yet; raises CatalogError as `load` does."""
+    if len(files) > FILES_MAX:
+        raise CatalogError((f"catalog:1: files: are {len(files)}, at most {FILES_MAX} make a catalog",))
     with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
         home = Path(folder).resolve()
         for file, text in files.items():
-            path = (home / file).resolve()
-            if not file or "\0" in file or not path.is_relative_to(home) or path == home:
-                raise CatalogError((f"{file!r}:1: file: no such file belongs to a catalog",))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+            try:
+                _write(home, file, text)
+            except (OSError, ValueError):  # a name that is none, or that of a folder; text that is none
+                raise CatalogError(
+                    (f"{file[:_NAME_CHARS_MAX]!r}:1: file: no such file belongs to a catalog",)
+                ) from None
         return load(home)
+
+
+def _write(home: Path, file: str, text: str) -> None:
+    if not file or len(file) > _NAME_CHARS_MAX:
+        raise ValueError(file)
+    path = (home / file).resolve()
+    if not path.is_relative_to(home) or path == home:
+        raise ValueError(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
 
 
 def read(directory: Path) -> Documents:
@@ -94,7 +112,9 @@ def read(directory: Path) -> Documents:
             if file.startswith("templates/"):
                 documents.data[file] = text
             else:
-                tree = YAML(typ="rt").load(text)
+                yaml = YAML(typ="rt")
+                yaml.Scanner, yaml.Composer = _Shallow, _Bounded
+                tree = yaml.load(text)
                 documents.data[file] = _Plain().of(tree, ())
                 documents.trees[file] = tree
         except _Fault as fault:
@@ -114,6 +134,36 @@ class _Fault(Exception):
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
         self.message, self.loc, self.line = message, loc, line
+
+
+class _Shallow(RoundTripScanner):
+    """Looks ahead through no more brackets than may be nested: each costs it a look at all that are open."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if len(self.flow_context) >= DEPTH_MAX:
+            line = self.reader.get_mark().line + 1
+            raise _Fault(f"is nested deeper than {DEPTH_MAX} levels", ("yaml",), line)
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
+class _Bounded(Composer):
+    """Composes no more, and no deeper, than a file can reasonably hold: ruamel's reader is slow, and recursive."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader=loader)
+        self._nodes = self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > FILE_NODES_MAX or self._depth > DEPTH_MAX:
+            line = self.parser.peek_event().start_mark.line + 1
+            if self._depth > DEPTH_MAX:
+                raise _Fault(f"is nested deeper than {DEPTH_MAX} levels", ("yaml",), line)
+            raise _Fault(f"holds more than {FILE_NODES_MAX} values: split the file", ("yaml",), line)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _set_aside(documents: Documents, problem: Problem) -> None:
@@ -182,7 +232,7 @@ class _Plain:
 
     def of(self, node: Any, loc: Loc, line: int = 1) -> Any:
         self.nodes += 1
-        if self.nodes > _FILE_NODES_MAX or len(loc) > _DEPTH_MAX:
+        if self.nodes > _MEANT_NODES_MAX or len(loc) > DEPTH_MAX:
             raise _Fault("is nested too deeply, or repeats itself too often", ("yaml",), line)
         if isinstance(node, Mapping):
             return {

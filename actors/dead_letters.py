@@ -4,12 +4,16 @@ There are inputs whose turn failed, messages between profiles that cannot arrive
 event. A letter is locked under the key of the
 profile that it is for, so it goes with an erasure. An item that names nobody who is known here has a key of the shard's
 own, and is gone after a month.
+
+Each kind has bounds of its own: what anybody can send (rejected items) never pushes out what a tracking plan has set
+aside, and neither pushes out what failed by our fault.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
@@ -29,9 +33,22 @@ if TYPE_CHECKING:
 LISTED_MAX = 1_000
 LISTED_BYTES_MAX = 8 << 20
 SHOWN_BYTES_MAX = 64 << 10  # of one input in a list; of a larger one its size stands there
-REJECTED_MAX = 10_000  # of one shard: a client that sends nothing else must not fill the disk
-REJECTED_KEPT_MS = 30 * DAY_MS
-_TRIMMED_EVERY = 500
+KEPT_MS = 30 * DAY_MS
+TRACKING_PLAN, CONSENT = "tracking plan: ", "consent: "  # how the reasons of quarantined items begin
+
+Kind = Literal["failed", "quarantined", "rejected"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many letters of a kind a shard keeps, and how many bytes of them."""
+
+    letters_max: int
+    bytes_max: int
+
+
+BOUNDS: Final[dict[Kind, Bound]] = {"quarantined": Bound(10_000, 64 << 20), "rejected": Bound(10_000, 16 << 20)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,7 @@ class DeadLetters:
 
     def __init__(self, batch: Batch, last: int) -> None:
         self._batch = batch
+        self._shelves: dict[Kind, _Shelf] | None = None  # read at the first need
         self.last = last  # the number of the newest one ever
 
     def put(
@@ -67,50 +85,89 @@ class DeadLetters:
         owner: str = "",
         message: tuple[str, int] = ("", 0),
     ) -> None:
-        """Set an input aside, locked under the key of `owner` where that is not the profile itself. `message` is its
-        sender and sequence where it has not arrived."""
-        self.last += 1
+        """Set an input aside, locked under the key of `owner` where that is not the profile itself. Those of its kind
+        that are too old or too many go. `message` is its sender and sequence where it has not arrived."""
         packed = msgspec.msgpack.encode([profile, reason, at_ms, codec.encode_input(told), attempts, *message])
+        shelves, kind = self._read_shelves(), _kind(told, reason)
+        self.last += 1
         self._batch.put("dead", keys.number_key(self.last), codec.seal(packed), owner or profile)
-        if isinstance(told, Rejected) and self.last % _TRIMMED_EVERY == 0:
-            self._trim(at_ms)
+        shelves[kind].put(self.last, len(packed), at_ms)
+        for number in shelves[kind].over(BOUNDS[kind], at_ms) if kind in BOUNDS else ():
+            self._batch.put("dead", keys.number_key(number), None)
 
-    def all(self) -> list[DeadLetter]:
-        """The newest ones, newest first, at most `LISTED_MAX` and what an answer has room for."""
+    def adopt(self, records: Iterable[bytes]) -> None:
+        """Take over letters as another shard has locked them."""
+        for record in records:
+            self.last += 1
+            self._batch.put("dead", keys.number_key(self.last), record)
+            self._shelves = None
+
+    def all(self, kind: Kind | None = None) -> list[DeadLetter]:
+        """The newest ones, of one kind or of any, newest first: at most `LISTED_MAX`, and what an answer has room
+        for."""
+        shelves = self._read_shelves()
+        chosen = [shelves[each].sizes for each in KINDS if kind in (None, each)]
+        sizes = {number: size for shelf in chosen for number, (size, _) in shelf.items()}
         found: list[DeadLetter] = []
         room = LISTED_BYTES_MAX
-        for key, record in reversed(self._batch.rows("dead", b"")):
-            letter = _read(key, record)
-            room -= min(letter.size, SHOWN_BYTES_MAX)
-            if len(found) == LISTED_MAX or room < 0:
+        for number in sorted(sizes, reverse=True):
+            room -= min(sizes[number], SHOWN_BYTES_MAX)
+            if len(found) == LISTED_MAX or (found and room < 0):
                 break
-            found.append(letter)
+            record = self._batch.get("dead", keys.number_key(number))
+            if record is not None:  # else it went with its person
+                found.append(_read(number, record))
         return found
 
     def get(self, number: int) -> DeadLetter:
         """One of them; NotFound where there is none."""
-        key = keys.number_key(number)
-        record = self._batch.get("dead", key)
+        record = self._batch.get("dead", keys.number_key(number))
         if record is None:
             raise NotFound(f"there is no dead letter {number}", "id")
-        return _read(key, record)
+        return _read(number, record)
 
     def take(self, number: int) -> DeadLetter:
         """Remove one; NotFound where there is none."""
         letter = self.get(number)
         self._batch.put("dead", keys.number_key(number), None)
+        self._read_shelves()[_kind(letter.told, letter.reason)].remove(number)
         return letter
 
-    def _trim(self, now_ms: int) -> None:
-        """Let rejected items go that are too old or too many; what failed by our fault stays."""
-        rejected = [
-            letter
-            for key, record in reversed(self._batch.rows("dead", b""))
-            if isinstance((letter := _read(key, record)).told, Rejected)
-        ]
-        for place, letter in enumerate(rejected):
-            if place >= REJECTED_MAX or letter.at_ms < now_ms - REJECTED_KEPT_MS:
-                self._batch.put("dead", keys.number_key(letter.number), None)
+    def _read_shelves(self) -> dict[Kind, _Shelf]:
+        if self._shelves is None:
+            self._shelves = {kind: _Shelf() for kind in KINDS}
+            for key, record in self._batch.rows("dead", b""):
+                letter = _read(int.from_bytes(key), record)
+                self._shelves[_kind(letter.told, letter.reason)].put(letter.number, len(record), letter.at_ms)
+        return self._shelves
+
+
+class _Shelf:
+    """What is known of the letters of one kind without reading them, oldest first."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, tuple[int, int]] = {}  # by number: bytes, and when it was set aside
+        self._bytes = 0
+
+    def put(self, number: int, size: int, at_ms: int) -> None:
+        self.sizes[number] = size, at_ms
+        self._bytes += size
+
+    def remove(self, number: int) -> None:
+        size, _ = self.sizes.pop(number, (0, 0))
+        self._bytes -= size
+
+    def over(self, bound: Bound, now_ms: int) -> list[int]:
+        """Those that are too old or too many: they are forgotten here."""
+        gone: list[int] = []
+        while self.sizes:
+            number, (_, at_ms) = next(iter(self.sizes.items()))
+            is_over = len(self.sizes) > bound.letters_max or (len(self.sizes) > 1 and self._bytes > bound.bytes_max)
+            if not is_over and at_ms >= now_ms - KEPT_MS:
+                break
+            self.remove(number)
+            gone.append(number)
+        return gone
 
 
 def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
@@ -148,7 +205,12 @@ def retry(shard: Shard, number: int) -> str:
     return "failed" if failed else "waiting" if waits else "accepted"
 
 
-def _read(key: bytes, record: bytes) -> DeadLetter:
+def _kind(told: AnyInput, reason: str) -> Kind:
+    if not isinstance(told, Rejected):
+        return "failed"
+    return "quarantined" if reason.startswith((TRACKING_PLAN, CONSENT)) else "rejected"
+
+
+def _read(number: int, record: bytes) -> DeadLetter:
     profile, reason, at_ms, told, *more = msgspec.msgpack.decode(codec.unseal(record, "dead"))
-    letter = DeadLetter(int.from_bytes(key), profile, reason, at_ms, codec.decode_input(told), *more)
-    return replace(letter, size=len(told))
+    return replace(DeadLetter(number, profile, reason, at_ms, codec.decode_input(told), *more), size=len(told))

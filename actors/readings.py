@@ -28,7 +28,7 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
-        return [letter(shard, each, is_listed=True) for each in shard.dead.all()]
+        return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)

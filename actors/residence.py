@@ -241,9 +241,7 @@ class Residence:
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count
         shard.put_meta("dispatcher", newest(shard.meta("dispatcher", ""), last.dispatcher))
-        for record in last.dead:
-            shard.dead.last += 1
-            shard.batch.put("dead", keys.number_key(shard.dead.last), record)
+        shard.dead.adopt(last.dead)
         shard.batch.put("meta", _AWAY + profile.encode(), None)
         del self._arriving[profile]
         return lambda: self._live(profile)

@@ -127,15 +127,15 @@ class Router:
         """How many there are."""
         return len(self._paths)
 
-    async def everywhere(self, what: str) -> list[Any]:
+    async def everywhere(self, what: str, argument: Any = None) -> list[Any]:
         """A reading of every shard, those of pinned profiles last."""
-        shards = await self._read_all(self._paths, what)
+        shards = await self._read_all(self._paths, what, argument)
         status = shards if what == "status" else await self._read_all(self._paths, "status")
         pins = [socket_of(pinned(profile), self._paths) for shard in status for profile in shard["pinned"]]
-        return shards + await self._read_all(pins, what)
+        return shards + await self._read_all(pins, what, argument)
 
-    async def _read_all(self, paths: Sequence[str], what: str) -> list[Any]:
-        payload = _encode((what, "", None))
+    async def _read_all(self, paths: Sequence[str], what: str, argument: Any = None) -> list[Any]:
+        payload = _encode((what, "", argument))
         return [
             _decode(found) for found in await asyncio.gather(*(self._call(path, "read", payload) for path in paths))
         ]

@@ -14,10 +14,10 @@ import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -26,10 +26,12 @@ from engine.catalog import statuses
 from engine.catalog.compile import canonical, compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
-from engine.errors import NotReady
+from engine.errors import NotReady, Overloaded
 from engine.vocabulary import Status
 
 LOOK_S = 0.25
+_TURN_S, _TURN_LOOK_S = 60.0, 0.02
+_RETRY_MS = 5_000
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,19 @@ class Standing:
         except OSError as error:
             raise NotReady(f"the catalog cannot be written: {error.strerror}") from None
 
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Held while one catalog is put and taken everywhere, so that each has an outcome of its own: whoever comes
+        meanwhile waits, in whatever process. Overloaded where that takes too long."""
+        with self._path.with_name(f"{self._path.name}.lock").open("a") as file:
+            try:
+                async with asyncio.timeout(_TURN_S):
+                    while not _is_locked(file):
+                        await asyncio.sleep(_TURN_LOOK_S)
+            except TimeoutError:
+                raise Overloaded(_RETRY_MS) from None
+            yield
+
     def read(self) -> Catalog:
         """The catalog as it stands."""
         return replace(compile_bytes(self._path.read_bytes()), id_key=self._id_key)
@@ -104,7 +119,7 @@ class Standing:
         mark: tuple[int, int] | None = None
         while True:
             try:
-                now = self._mark()
+                now = self.mark()
                 if now != mark:
                     catalog = await asyncio.get_running_loop().run_in_executor(None, self.read)
                     if catalog.version != version:
@@ -114,9 +129,19 @@ class Standing:
                 logs.fault(log, "catalog_not_read", error, path=str(self._path))
             await asyncio.sleep(LOOK_S)
 
-    def _mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int]:
+        """Another one for each document that is put."""
         found = self._path.stat()
         return found.st_ino, found.st_mtime_ns
+
+
+def _is_locked(file: IO[str]) -> bool:
+    """Whether the lock is ours now; it is given back when the file is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Follower:

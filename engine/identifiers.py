@@ -6,8 +6,9 @@ mail and telephone are slow (about 20 µs), so their answers are kept; being pur
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +22,7 @@ VALUE_CHARS_MAX: Final = 255
 PROFILE_ID: Final = "profile_id"  # read-only: it names a profile in paths, and is never claimed
 
 _KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
+_PROFILE_IDS: Final = re.compile("0[0-9a-f]{29}")  # see `seeds.profile_id`; a slot has 12 bits
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
@@ -105,4 +107,13 @@ def _phone(text: str) -> tuple[str, str]:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
 
 
-_PARSERS: Final = {"email": _email, "phone": _phone}
+def _profile_id(text: str) -> tuple[str, str]:
+    found = text.lower()
+    return (found, "") if _PROFILE_IDS.fullmatch(found) else ("", "is not the id of a profile")
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
+    "email": _email,
+    "phone": _phone,
+    PROFILE_ID: _profile_id,
+}

@@ -24,9 +24,14 @@ from actors.meter import HTTP_SECONDS, Meter, NoMeter
 from engine.errors import Overloaded
 from engine.shedding import events_kept
 from serve import api
-from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, Admission, Line, may_name
+from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
+from serve.auth import shows_key
 from serve.gateway import Gateway, GatewayConfig
+from serve.hostile_json import check_body
 from serve.http import (
+    BODY_BYTES_MAX,
+    BODY_S_MAX,
+    SMALL_BODY_BYTES_MAX,
     Header,
     Headers,
     Receive,
@@ -35,7 +40,6 @@ from serve.http import (
     Scope,
     Send,
     cors_headers,
-    declared_size,
     headers_of,
     preflight,
     read_request,
@@ -45,10 +49,11 @@ from serve.http import (
 )
 from serve.lane import Lane
 from serve.problems import problem
-from serve.routes import decide, ingest, ofrep
+from serve.routes import consent, decide, ingest, ofrep
 from serve.segment_format import NAMES_OF_KINDS
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
+_Passing = Callable[[Scope, Receive], Awaitable[None]]
 
 _REQUEST_ID_MAX = 128
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
@@ -71,6 +76,9 @@ HOT: dict[tuple[str, str], Route] = {
     ("GET", "/healthz"): alive,
 }
 _BATCHES = frozenset((*ingest.KIND_OF_PATH, "/v1/import"))
+_READY = "/readyz"
+_LINKS = "/u/"
+_WITH_KEYS = ("/v1/", ofrep.FLAGS)
 _FROM_PAGES = frozenset((*ingest.KIND_OF_PATH, "/v1/decide", "/v1/exposures"))
 
 log = logging.getLogger(__name__)
@@ -103,9 +111,12 @@ class App:
             paths = (*(path for _, path in HOT), *(getattr(route, "path", "") for route in others.routes))
             self._names = {_name(path.partition("/{")[0]) for path in paths}
             self._opened = gateway, others
-            self._following = asyncio.get_running_loop().create_task(gateway.follow())
+            self._following = asyncio.get_running_loop().create_task(self._follow(gateway))
             settle_garbage(_YOUNG)
         return self._opened
+
+    async def _follow(self, gateway: Gateway) -> None:
+        await asyncio.gather(gateway.follow(), self._admission.give_up_slow(BODY_S_MAX))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -131,53 +142,100 @@ class App:
         extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
         if self._lane is not None and self._lane.is_draining:
             extra += (_LAST,)
-        is_flag = scope["path"] == ofrep.FLAGS or scope["path"].startswith(f"{ofrep.FLAGS}/")
-        if is_flag or scope["path"] in _FROM_PAGES:
+        if _is_flag(scope["path"]) or scope["path"] in _FROM_PAGES:
             origin = headers.get(b"origin", b"")
             if scope["method"] == "OPTIONS":
                 await respond(send, preflight(self._config.origins, origin))
                 return
             extra += cors_headers(self._config.origins, origin)
         gateway, others = self.open()
+        is_refused = False
         try:
-            route = HOT.get((scope["method"], scope["path"]))
-            if is_flag and scope["method"] == "POST":
-                route = ofrep.evaluate
-            if route is alive:
-                response = await alive(gateway, Request(scope["path"], headers, b""))
-            else:
-                with self._admission.enter(self._line(scope), declared_size(headers)) as place:
-                    request = await read_request(scope["path"], headers, receive, place.grow)
-                    if route is None:
-                        told = partial(self._measure, gateway, scope["path"], began_s)
-                        await others(_for_others(scope), replay(request), with_headers(send, extra, told))
-                        return
-                    response = await route(gateway, self._looked_into(gateway, request))
+            pass_on = partial(others, send=with_headers(send, extra, partial(self._measure, gateway, scope, began_s)))
+            response = await self._answered(gateway, scope, headers, receive, pass_on)
         except Exception as error:  # the outermost loop of this shell: no traceback reaches a user
-            status, headers, body = problem(error)
+            status, problem_headers, body = problem(error)
             if status == 500:
                 about = {"request_id": request_id.decode("latin-1"), "path": _name(scope["path"])}
                 logs.fault(log, "request_failed", error, **about)
-            response = Response(status, body, tuple(headers))
-            if isinstance(error, Overloaded) and scope["path"] in _BATCHES:
-                await self._admission.hold_refused()
-        await respond(send, response, extra)
-        self._measure(gateway, scope["path"], began_s, response.status)
+            is_overload = isinstance(error, Overloaded)
+            response = Response(status, body, tuple(problem_headers), is_faulty=status < 500 and not is_overload)
+            is_refused = is_overload and scope["path"] in _BATCHES
+        if is_refused:  # only here, because the error would keep the body
+            await self._admission.hold_refused()
+        elif response is not None and response.is_faulty:
+            await self._admission.hold_faulty()
+        if response is not None:
+            await respond(send, response, extra)
+            self._measure(gateway, scope, began_s, response.status)
 
-    def _measure(self, gateway: Gateway, path: str, began_s: float, status: int) -> None:
-        name = _name(path)
+    async def _answered(
+        self,
+        gateway: Gateway,
+        scope: Scope,
+        headers: Headers,
+        receive: Receive,
+        pass_on: Callable[..., Awaitable[None]],
+    ) -> Response | None:
+        """The answer of a hot route; None where `pass_on` has had FastAPI send one."""
+        method, path = scope["method"], scope["path"]
+        route = HOT.get((method, path))
+        if method == "POST" and _is_flag(path):
+            route = ofrep.evaluate
+        if route is alive:
+            return await alive(gateway, Request(path, headers, b""))
+        if path == _READY:  # a question of whoever watches, and one look for all who ask
+            await pass_on(scope, replay(Request(path, headers, b"")))
+            return None
+        request, house, line = await self._let_in(gateway, scope, headers, receive)
+        if route is not None and _is_question(path) and not house.has_room(line):
+            request.is_looked_into = True
+            return await route(gateway, request)
+        if house is self._admission.keyless:  # a page, or nothing that there is
+            await self._admission.hold_faulty()
+        with house.enter(line, request.size):
+            if route is not None:
+                return await route(gateway, self._looked_into(gateway, request))
+            if request.body and path.startswith("/v1/"):
+                check_body(request.body)
+            await pass_on(_for_others(scope), replay(request))
+            return None
+
+    async def _let_in(
+        self, gateway: Gateway, scope: Scope, headers: Headers, receive: Receive
+    ) -> tuple[Request, House, Line]:
+        """The whole request, and the house and the line for it. Its key is looked at before its body.
+
+        Raises Unauthorised, TooLarge, TooSlow; Overloaded where the house is full, before the body is read, unless
+        the request is a question: there is always an answer to that.
+        """
+        inside, path = self._admission, scope["path"]
+        is_keyed = _shows_key(gateway, path, headers)
+        may_be_large = path in _BATCHES or (is_keyed and not _is_small(path))
+        house, line = inside.keyed, NEVER_SHED
+        if path in _BATCHES or _is_question(path):
+            line = LOOKED_INTO
+        elif not is_keyed:
+            house, line = inside.keyless, WITHOUT_KEY
+        if not _is_question(path):
+            house.check(line)
+        porch = inside.keyed_porch if is_keyed else inside.keyless_porch
+        most = BODY_BYTES_MAX if may_be_large else SMALL_BODY_BYTES_MAX
+        request = await read_request(path, headers, receive, porch, most)
+        if not is_keyed and path in _BATCHES:
+            gateway.caller(headers, request.body)
+        return request, house, line
+
+    def _measure(self, gateway: Gateway, scope: Scope, began_s: float, status: int) -> None:
+        name = _name(scope["path"])
         if name not in self._names:
             name = "/u" if name.startswith("/u/") else "other"
         gateway.meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
 
-    def _line(self, scope: Scope) -> Line:
-        """Up to where a request like this may fill the house."""
-        return LOOKED_INTO if scope["path"] in _BATCHES or _is_question(scope["path"]) else NEVER_SHED
-
     def _looked_into(self, gateway: Gateway, request: Request) -> Request:
         """Over the line of what may be shed, batches go on for what they hold besides (Overloaded where that is
         nothing), and questions for the default of their placement."""
-        if self._admission.is_over(SHEDDABLE):
+        if self._admission.keyed.is_over(SHEDDABLE):
             if request.path in _BATCHES:
                 kept = events_kept(gateway.catalog)
                 if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
@@ -193,8 +251,31 @@ def _name(path: str) -> str:
     return "/".join(path.split("/")[:3])
 
 
+def _is_flag(path: str) -> bool:
+    return path == ofrep.FLAGS or path.startswith(f"{ofrep.FLAGS}/")
+
+
 def _is_question(path: str) -> bool:
-    return path == "/v1/decide" or path.startswith(ofrep.FLAGS)
+    return path == "/v1/decide" or _is_flag(path)
+
+
+def _is_small(path: str) -> bool:
+    return _is_question(path) or path == "/v1/exposures"
+
+
+def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:
+    """Whether a request may take room of those who have a key: it shows one, or is a link that we have signed.
+
+    Raises Unauthorised for a key that is not known, and where there is none and the body cannot hold one.
+    """
+    if path.startswith(_LINKS):
+        return consent.is_ours(gateway, path.removeprefix(_LINKS))
+    if not path.startswith(_WITH_KEYS):
+        return False
+    if shows_key(headers) or _is_small(path):
+        gateway.caller(headers)
+        return True
+    return False
 
 
 def _request_id(headers: Headers) -> bytes:

@@ -7,7 +7,6 @@ and random (or the operator's own choice), so a plain SHA-256 is enough, and it 
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import fcntl
 import hashlib
@@ -23,6 +22,7 @@ from typing import Final, Literal
 import msgspec
 
 from engine.errors import Forbidden, Unauthorised, UsageError
+from serve.hostile_json import UNREADABLE
 from serve.http import Headers
 
 Kind = Literal["write", "server"]
@@ -52,6 +52,13 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
 class _KeysFile(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...]
     version: Literal[1] = 1
+
+
+class _WithKey(msgspec.Struct, rename="camel", frozen=True):
+    write_key: str | None = None
+
+
+_with_key: Final = msgspec.json.Decoder(_WithKey).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,19 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def shows_key(headers: Headers) -> bool:
+    """Whether a request has a header that should hold a key, known or not."""
+    return not headers.keys().isdisjoint((b"authorization", b"x-api-key"))
+
+
+def write_key_of(raw: bytes) -> str | None:
+    """The `writeKey` in a body; None where there is none, or no body that can be read."""
+    try:
+        return _with_key(raw).write_key
+    except UNREADABLE:
+        return None
+
+
 def require_server(principal: Principal) -> None:
     """Refuse whoever holds only a write key."""
     if principal.kind != "server":
@@ -179,7 +199,7 @@ def _presented(headers: Headers) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, or bytes that are no text
             raise Unauthorised("the Basic credentials cannot be read") from None
     raise Unauthorised("only the schemes Basic and Bearer are known")
 

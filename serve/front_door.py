@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import sys
@@ -27,6 +28,9 @@ from types import MappingProxyType
 
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
+BODY_BYTES_MAX = 4 << 20  # as `serve/http.py` has it
+CONNECTIONS_MAX = 16_384  # each may hold a buffer of 16 KB
+_FILES_BESIDE = 512  # sockets, pipes and files of HAProxy's own
 _ROUNDS, _ROUND_S = 50, 0.05
 
 _PROBLEMS = {
@@ -40,16 +44,20 @@ _ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
 _SPLICING = re.compile(r"^ *option splice-\w+\n", re.MULTILINE)
 # A line for each request, to whoever listens at the syslog's port: paths name people, and nobody has asked for it.
 _REQUEST_LOG = re.compile(r"^ *log .* local0 info\n", re.MULTILINE)
+_CONNECTIONS = re.compile(r"^(\s*maxconn ).*$", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
 _DOOR = re.compile(r"^frontend http_frontend\n(?: *bind .*\n)+", re.MULTILINE)
-# Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long.
+# Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long. A body that says it
+# is too large is not waited for: the replica refuses it by its headers. While connections run short none is kept for a
+# next request, so those that nobody uses go first.
 _PATIENCE = """\
     timeout http-request 10s
     timeout http-keep-alive 75s
     timeout client 60s
-    option http-buffer-request
+    http-request wait-for-body time 10s unless { req.hdr_val(content-length) gt BODY_MAX }
+    http-after-response set-header Connection close if { fe_conn gt CROWDED }
 """
 _TO_LANES = "    use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }\n"
 # An answer that never came is asked for once more elsewhere: what comes in has an id, or finds its place taken.
@@ -78,11 +86,25 @@ def error_file(status: int) -> str:
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-def corrected(config: str, lanes: Sequence[str] = (), errors: Mapping[int, Path] = MappingProxyType({})) -> str:
-    """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback and our patience,
-    without splicing and request logs, and with the sockets of the replicas' own `lanes` before Serve's way to them."""
+def connections(files_max: int) -> int:
+    """How many clients may be connected to a process that may open so many files: each needs two, its own and the one
+    to a replica."""
+    return max(1, min(CONNECTIONS_MAX, (files_max - _FILES_BESIDE) // 2))
+
+
+def corrected(
+    config: str,
+    lanes: Sequence[str] = (),
+    errors: Mapping[int, Path] = MappingProxyType({}),
+    connections_max: int = CONNECTIONS_MAX,
+) -> str:
+    """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback, our patience and
+    our number of connections, without splicing and request logs, and with the sockets of the replicas' own `lanes`
+    before Serve's way to them."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
-    config = _DOOR.sub(lambda found: found[0] + _PATIENCE + files, config)
+    patience = _PATIENCE.replace("BODY_MAX", str(BODY_BYTES_MAX)).replace("CROWDED", str(connections_max // 2))
+    config = _DOOR.sub(lambda found: found[0] + patience + files, config)
+    config = _CONNECTIONS.sub(rf"\g<1>{connections_max}", config)
     body = problem(503).replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
@@ -138,7 +160,8 @@ def main(lanes: str, arguments: list[str]) -> None:
         config = path.read_text("utf-8")
         errors = {status: path.with_name(f"segue-{status}.http") for status in (408,)}
         own = path.with_name(f"{path.name}.{os.getpid()}")
-        own.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors), "utf-8")
+        most = connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        own.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors, most), "utf-8")
         arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")

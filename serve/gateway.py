@@ -27,10 +27,10 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.identifiers import canonical, is_blocked
 from engine.seeds import profile_id
-from serve.auth import KeyRing, Principal, require_server
+from serve.auth import KeyRing, Principal, require_server, shows_key, write_key_of
 from serve.http import Headers, headers_of
 from serve.rates import Rates
-from serve.segment_format import time_ms, write_key_of
+from serve.segment_format import time_ms
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
 _METRICS_S = 5.0
@@ -68,6 +68,7 @@ class Gateway:
         self._wall = WallClock(clock_file(Path(config.shards[0]).parent))
         self._rates = Rates(self._wall)
         self._parsing = asyncio.Lock()
+        self._look: asyncio.Task[list[Any]] | None = None
         self._dispatcher = FrameClient(config.dispatcher)
 
     async def follow(self) -> None:
@@ -99,30 +100,45 @@ class Gateway:
                 logs.fault(log, "keys_not_read", error)
             await asyncio.sleep(LOOK_S)
 
+    async def look(self) -> list[Any]:
+        """The numbers of every shard; one look for all who ask at once, so that asking often costs nothing."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self.router.everywhere("status"))
+            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # if nobody waits for it
+        return await asyncio.shield(self._look)
+
     async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
         """Let the engine run by another catalog; returns it, and the version of the one before, when every shard does.
+        Of several at once each has its turn.
 
-        NotReady where one does not come to it in time: it will, or it will start with it.
+        NotReady where a shard does not come to it in time (it will, or it will start with it), or where the
+        configuration directory has changed meanwhile, and that stands.
         """
-        before = self.catalog.version
-        made = await asyncio.get_running_loop().run_in_executor(None, change)
-        version = made.version
-        for _ in range(int(_ADOPT_S / _LOOK_S)):
-            told = await self.router.everywhere("status")
-            if {shard["catalogVersion"] for shard in told} == {version} == {self.catalog.version}:
-                return made, before
-            await asyncio.sleep(_LOOK_S)
+        standing = self.config.standing
+        async with standing.turn():
+            before = str((await self.router.everywhere("status"))[0]["catalogVersion"])
+            made = await asyncio.get_running_loop().run_in_executor(None, change)
+            mark = standing.mark()
+            for _ in range(int(_ADOPT_S / _LOOK_S)):
+                told = await self.router.everywhere("status")
+                if {shard["catalogVersion"] for shard in told} == {made.version} == {self.catalog.version}:
+                    return made, before
+                if standing.mark() != mark:
+                    raise NotReady("the configuration directory has changed meanwhile, and is what stands")
+                await asyncio.sleep(_LOOK_S)
         raise NotReady("the catalog is written, and not every shard has taken it yet")
 
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
         """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a
         browser)."""
-        in_body = None
-        if body is not None and headers.keys().isdisjoint((b"authorization", b"x-api-key")):
-            in_body = write_key_of(body)
-        principal = self.keys.identify(headers, in_body)
+        principal = self.caller(headers, body)
         self._rates.take(principal)
         return principal
+
+    def caller(self, headers: Headers, body: bytes | None = None) -> Principal:
+        """The same without counting it as a request of that key."""
+        in_body = write_key_of(body) if body is not None and not shows_key(headers) else None
+        return self.keys.identify(headers, in_body)
 
     def server(self, headers: Headers) -> Principal:
         """Who calls, and that it may do everything; Forbidden else."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ LEVELS_MAX: Final = 64
 UNREADABLE: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")  # no shorter integer is beyond 64 bits
+_NUL: Final = b"\\u0000"
+_plain: Final = msgspec.json.Decoder().decode
 _fits: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -28,36 +31,65 @@ def unreadable(fault: Exception) -> InvalidInput:
     return InvalidInput("is not JSON in UTF-8, or holds half of a character (a lone surrogate)")
 
 
-def check_shape(data: bytes, sent: msgspec.Struct) -> None:
+def check_shape(data: bytes, sent: msgspec.Struct, whole: str = "") -> None:
     """Refuse what the journal could not hold, in what `data` was read to: integers beyond 64 bits, and nesting that no
-    reader walks safely. Raises InvalidInput."""
-    if data.count(b"{") + data.count(b"[") > LEVELS_MAX and _levels(sent) > LEVELS_MAX:
-        raise InvalidInput(f"is nested deeper than {LEVELS_MAX} levels")
-    if _MANY_DIGITS.search(data):
-        try:
-            _fits(sent)
-        except OverflowError:
-            raise InvalidInput("holds an integer beyond 64 bits", _field_of_large_integer(sent)) from None
+    reader walks safely. Raises InvalidInput; `whole` is its field where no single one is at fault."""
+    if data.count(b"{") + data.count(b"[") > LEVELS_MAX and _levels(_fields(sent)) > LEVELS_MAX:
+        raise InvalidInput(f"is nested deeper than {LEVELS_MAX} levels", whole)
+    if _MANY_DIGITS.search(data) and not _is_kept(sent):
+        fields = zip(_fields(sent), sent.__struct_encode_fields__, strict=True)
+        field = next((wire_name for value, wire_name in fields if not _is_kept(value)), whole)
+        raise InvalidInput("holds an integer beyond 64 bits", field)
 
 
-def _levels(sent: msgspec.Struct) -> int:
-    """How deep the deepest value lies, level by level: recursion is what this protects against."""
-    depth, level = 0, [getattr(sent, name) for name in sent.__struct_fields__]
-    while level and depth <= LEVELS_MAX:
+def check_body(data: bytes) -> None:
+    """The same for a body that somebody else reads, which may hold no NUL either. Raises InvalidInput."""
+    try:
+        read = _plain(data)
+    except UNREADABLE as fault:
+        raise InvalidInput(unreadable(fault).message, "body") from None
+    if data.count(b"{") + data.count(b"[") > LEVELS_MAX and _levels([read]) > LEVELS_MAX:
+        raise InvalidInput(f"is nested deeper than {LEVELS_MAX} levels", "body")
+    if _MANY_DIGITS.search(data) and not _is_kept(read):
+        raise InvalidInput("holds an integer beyond 64 bits", "body")
+    check_no_nul(data, [read])
+
+
+def check_no_nul(data: bytes, read: Iterable[Any], whole: str = "body") -> None:
+    """Refuse a NUL in any text or name of what `data` was read to. Raises InvalidInput."""
+    if _NUL in data:
+        for level in _by_level(read):
+            if any(isinstance(value, str) and "\0" in value for value in level):
+                raise InvalidInput("holds a NUL", whole)
+            if any("\0" in name for value in level if isinstance(value, dict) for name in value):
+                raise InvalidInput("holds a NUL", whole)
+
+
+def _fields(sent: msgspec.Struct) -> list[Any]:
+    return [getattr(sent, name) for name in sent.__struct_fields__]
+
+
+def _levels(values: Iterable[Any]) -> int:
+    """How deep the deepest value lies; those beyond the limit are not looked for."""
+    return sum(1 for _, _ in zip(_by_level(values), range(LEVELS_MAX + 1), strict=False))
+
+
+def _by_level(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """All values, level by level: recursion is what this protects against."""
+    level = list(values)
+    while level:
+        yield level
         level = [
             child
             for value in level
             if isinstance(value, dict | list)
             for child in (value.values() if isinstance(value, dict) else value)
         ]
-        depth += 1
-    return depth
 
 
-def _field_of_large_integer(sent: msgspec.Struct) -> str:
-    for name, wire_name in zip(sent.__struct_fields__, sent.__struct_encode_fields__, strict=True):
-        try:
-            _fits(getattr(sent, name))
-        except OverflowError:
-            return wire_name
-    return ""
+def _is_kept(value: Any) -> bool:
+    try:
+        _fits(value)
+    except OverflowError:
+        return False
+    return True

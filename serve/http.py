@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import InvalidInput, TooLarge, TooSlow
+from serve.admission import Arrival, Porch
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,7 +21,9 @@ Header = tuple[bytes, bytes]
 Headers = Mapping[bytes, bytes]
 
 BODY_BYTES_MAX: Final = 4 << 20
+SMALL_BODY_BYTES_MAX: Final = 256 << 10  # where no batch is expected
 BODY_S_MAX: Final = 30.0
+_LENGTH_DIGITS_MAX: Final = 18
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
@@ -31,6 +35,7 @@ class Request:
     path: str
     headers: Headers
     body: bytes
+    size: int = 0  # bytes that it takes, packed and unpacked
     is_looked_into: bool = False  # the house is full for what may be shed; this is here for what can be done even so
 
 
@@ -40,6 +45,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (_JSON,)
+    is_faulty: bool = False  # what was sent was of little use
 
 
 def ok(value: Any) -> Response:
@@ -55,45 +61,56 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
 def declared_size(headers: Headers) -> int:
     """How many bytes of body a request says it has; 0 where it does not say."""
     said = headers.get(b"content-length", b"")
+    if len(said) > _LENGTH_DIGITS_MAX:
+        return sys.maxsize
     return int(said) if said.isdigit() else 0
 
 
-async def read_request(path: str, headers: Headers, receive: Receive, grow: Callable[[int], None]) -> Request:
-    """The whole request; TooLarge as soon as the body passes 4 MB, packed or unpacked, TooSlow where it takes longer
-    than half a minute.
-
-    `grow` is told how many bytes it takes, and may raise.
-    """
-    first = await receive()
-    body = first.get("body", b"")
-    if len(body) > BODY_BYTES_MAX:
-        raise _too_large()
-    grow(len(body))
-    if first["type"] == "http.disconnect" or first.get("more_body", False):
-        body = await _rest(first, body, receive, grow)
-    request = Request(path, headers, body)
+async def read_request(
+    path: str, headers: Headers, receive: Receive, porch: Porch, bytes_max: int = BODY_BYTES_MAX
+) -> Request:
+    """The whole request; TooLarge as soon as it says that its body, packed or unpacked, is over `bytes_max`, or as it
+    turns out to be; TooSlow where the body takes longer than half a minute, or than `porch` has room for it."""
+    if declared_size(headers) > bytes_max:
+        raise _too_large(bytes_max)
+    request = Request(path, headers, await _arrived(receive, porch, bytes_max))
+    request.size = len(request.body)
     if headers.get(b"content-encoding", b"").strip().lower() == b"gzip":
-        request.body = _unpack(body)
-        grow(len(body) + len(request.body))
+        request.body = _unpack(request.body, bytes_max)
+        request.size += len(request.body)
     return request
 
 
-async def _rest(message: MutableMapping[str, Any], body: bytes, receive: Receive, grow: Callable[[int], None]) -> bytes:
-    chunks, size = [body], len(body)
+async def _arrived(receive: Receive, porch: Porch, bytes_max: int) -> bytes:
+    """A timer for each request would cost more than all of this, so the porch says when it is too late, by cancelling
+    the task, as `asyncio.timeout` does."""
+    task = asyncio.current_task()
+    assert task is not None
+    arrival = porch.enter(task.cancel, asyncio.get_running_loop().time())
     try:
-        async with asyncio.timeout(BODY_S_MAX):
-            while message["type"] != "http.disconnect" and message.get("more_body", False):
-                message = await receive()
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > BODY_BYTES_MAX:
-                    raise _too_large()
-                grow(size)
-    except TimeoutError:
-        raise TooSlow(f"was not there after {BODY_S_MAX:g} s", "body") from None
-    if message["type"] == "http.disconnect":
-        raise InvalidInput("the client hung up before its request was complete")
-    return b"".join(chunks)
+        with arrival:
+            return await _whole(receive, arrival, bytes_max)
+    except asyncio.CancelledError:
+        if not arrival.is_given_up or task.uncancel() > 0:
+            raise
+        raise TooSlow(f"was not there after {BODY_S_MAX:g} s, or while others needed its room", "body") from None
+
+
+async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
+    message = await receive()
+    body = message.get("body", b"")
+    chunks, size = [body], len(body)
+    while True:
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("the client hung up before its request was complete")
+        if not message.get("more_body", False):
+            return body if len(chunks) == 1 else b"".join(chunks)
+        arrival.grow(size)
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
 
 
 def replay(request: Request) -> Receive:
@@ -156,18 +173,18 @@ def preflight(origins: tuple[str, ...], origin: bytes) -> Response:
     )
 
 
-def _unpack(packed: bytes) -> bytes:
+def _unpack(packed: bytes, bytes_max: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     try:
-        body = unpacker.decompress(packed, BODY_BYTES_MAX + 1)
+        body = unpacker.decompress(packed, bytes_max + 1)
     except zlib.error:
         raise InvalidInput("is not gzip, as Content-Encoding says", "body") from None
-    if len(body) > BODY_BYTES_MAX or unpacker.unconsumed_tail:
-        raise _too_large()
+    if len(body) > bytes_max or unpacker.unconsumed_tail:
+        raise _too_large(bytes_max)
     if not unpacker.eof:
         raise InvalidInput("the gzip stream ends too early", "body")
     return body
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"is over {BODY_BYTES_MAX} bytes", "body")
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"is over {bytes_max} bytes", "body")

@@ -11,7 +11,7 @@ from actors.ray_meter import RayMeter
 from serve.app import App
 from serve.gateway import GatewayConfig
 
-_ONGOING_MAX = 4_096  # all that HAProxy lets in: none waits in Serve, our own door (`serve/admission.py`) decides
+_ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, our own door (`serve/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 

@@ -38,6 +38,8 @@ _STATUS: Final[dict[type, HTTPStatus]] = {
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     TryAgain: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+PROBLEMS_MAX: Final = 100  # of a catalog, in one answer
+_TEXT_CHARS_MAX: Final = 500
 _NEUTRAL: Final = SegueError("something went wrong on our side; the same request may be sent again")
 
 
@@ -73,10 +75,13 @@ def _body(error: SegueError, status: HTTPStatus) -> dict[str, Any]:
     if error.field:
         body["field"] = _encodable(error.field)
     if isinstance(error, CatalogError):
-        body["problems"] = [_encodable(line) for line in error.problems]
+        body["problems"] = [_encodable(line) for line in error.problems[:PROBLEMS_MAX]]
+        body["problemsTotal"] = len(error.problems)
     return body
 
 
 def _encodable(text: str) -> str:
-    """`text` without lone surrogates, which the field at fault may be made of."""
-    return text.encode(errors="replace").decode()
+    """`text` without lone surrogates, which the field at fault may be made of, and no longer than anybody reads: what
+    is at fault may be as long as the whole body."""
+    cut = text if len(text) <= _TEXT_CHARS_MAX else f"{text[:_TEXT_CHARS_MAX]}…"
+    return cut.encode(errors="replace").decode()

@@ -58,7 +58,8 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         received_at_ms=item["received_at_ms"],
         public=item.get("public", False) and event is None,  # what is corrected, the server key states
     )
-    pairs, rejections = homes(gateway, parsed)
+    pairs, strangers = homes(gateway, parsed)
+    rejections = [*parsed.rejected, *strangers]
     for _, (_, told) in pairs:
         found = gateway.catalog.plan.objection(told.name, told.properties)
         if found is not None and found.mode == "quarantine":
@@ -71,16 +72,19 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
     raise InvalidInput(rejections[0].message, f"event.{rejections[0].field}".rstrip("."))
 
 
-def homes(gateway: Gateway, parsed: Parsed) -> tuple[list[tuple[int, tuple[str, Event]]], list[Rejection]]:
-    """Which profile each event is for; one that names nobody that can be known is rejected."""
-    pairs, rejected = [], list(parsed.rejected)
-    for index, event in zip(parsed.indexes, parsed.events, strict=True):
+def homes(
+    gateway: Gateway, parsed: Parsed, since: int = 0
+) -> tuple[list[tuple[int, tuple[str, Event]]], list[Rejection]]:
+    """Which profile each event is for, from the event at `since` on; those that name nobody that can be known are
+    rejected."""
+    pairs, strangers = [], []
+    for index, event in zip(parsed.indexes[since:], parsed.events[since:], strict=True):
         home = claims.home(gateway.catalog, event)
         if home is None:
-            rejected.append(Rejection(index, "userId", "names nobody that can be known"))
+            strangers.append(Rejection(index, "userId", "names nobody that can be known"))
         else:
             pairs.append((index, (home, event)))
-    return pairs, rejected
+    return pairs, strangers
 
 
 def _home(gateway: Gateway, raw: bytes) -> str:

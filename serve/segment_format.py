@@ -7,7 +7,7 @@ refused as a whole. Properties, traits and context pass as they were sent. Nothi
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,12 +17,15 @@ import msgspec
 from engine.errors import InvalidInput, TooLarge
 from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
+from serve.batch_body import read_batch
 from serve.hostile_json import UNREADABLE, check_shape, unreadable
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
+PARSED_AT_ONCE: Final = 200  # some milliseconds, for which others wait
 MESSAGE_ID_CHARS_MAX: Final = 100
+NAME_CHARS_MAX: Final = 255
 
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
@@ -57,19 +60,7 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     context: _Object = None
 
 
-class _Batch(msgspec.Struct, rename="camel", frozen=True):
-    batch: list[msgspec.Raw]
-    sent_at: _Time = None
-    context: _Object = None
-
-
-class _WithKey(msgspec.Struct, rename="camel", frozen=True):
-    write_key: str | None = None
-
-
 _sent: Final = msgspec.json.Decoder(_Sent).decode
-_batch: Final = msgspec.json.Decoder(_Batch).decode
-_with_key: Final = msgspec.json.Decoder(_WithKey).decode
 _plain: Final = msgspec.json.Decoder().decode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -121,22 +112,39 @@ def parse_body(
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
     `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
     """
+    *_, parsed = parse_parts(
+        raw,
+        path_kind,
+        source=source,
+        channel=channel,
+        received_at_ms=received_at_ms,
+        imported=imported,
+        public=public,
+    )
+    return parsed
+
+
+def parse_parts(
+    raw: bytes,
+    path_kind: str | None,
+    *,
+    source: str,
+    channel: str,
+    received_at_ms: int,
+    imported: bool = False,
+    public: bool = False,
+) -> Iterator[Parsed]:
+    """The same, a part of a large batch at a time: yields what is parsed so far, always the same object, so that
+    others may have their turn before the next part."""
     arrival = _Arrival(source, channel, received_at_ms, imported, public)
     if path_kind is None:
-        return _parse_batch(raw, arrival)
-    return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
+        yield from _parse_batch(raw, arrival)
+    else:
+        yield Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
 
 
-def write_key_of(raw: bytes) -> str | None:
-    """The `writeKey` in a body; None where there is none, or no body that can be read."""
-    try:
-        return _with_key(raw).write_key
-    except UNREADABLE:
-        return None
-
-
-def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
-    sent = _read_batch(raw)
+def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
+    sent = read_batch(raw)
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
     arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
@@ -147,33 +155,9 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
             parsed.indexes.append(index)
         except InvalidInput as fault:
             parsed.rejected.append(Rejection(index, fault.field, fault.message))
-    return parsed
-
-
-def _read_batch(raw: bytes) -> _Batch:
-    try:
-        return _batch(raw)
-    except msgspec.ValidationError as fault:
-        raise unreadable(fault) from None
-    except UNREADABLE as fault:
-        batch = _batch_around_a_broken_character(raw)
-        if batch is None:
-            raise unreadable(fault) from None
-        return batch
-
-
-def _batch_around_a_broken_character(raw: bytes) -> _Batch | None:
-    """The batch with each item written anew, so that half an emoji (`\\ud83d`) costs one event and not all of them."""
-    if b"\\ud" not in raw and b"\\uD" not in raw:
-        return None
-    try:
-        body = json.loads(raw)
-        items = [
-            msgspec.Raw(json.dumps(item, separators=(",", ":"), allow_nan=False).encode()) for item in body["batch"]
-        ]
-        return msgspec.convert(body | {"batch": items}, _Batch)
-    except (*UNREADABLE, KeyError, TypeError):
-        return None
+        if index % PARSED_AT_ONCE == PARSED_AT_ONCE - 1:
+            yield parsed
+    yield parsed
 
 
 def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) -> Event:
@@ -230,7 +214,7 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         at_ms=_at_ms(sent, arrival),
         received_at_ms=arrival.received_at_ms,
         source=arrival.source,
-        channel=channel if isinstance(channel, str) and channel else arrival.channel,
+        channel=_fit_name(channel, "context.channel") if isinstance(channel, str) and channel else arrival.channel,
         message_id=_message_id(sent.message_id),
         digest=digest,
         user_id=user_id,
@@ -271,9 +255,16 @@ def _name(sent: _Sent, kind: str) -> str:
         return _NAMES[kind]
     if not sent.event:
         raise InvalidInput("is needed by a track", "event")
-    if not is_clean(sent.event):
-        raise InvalidInput("holds a control character", "event")
-    return sent.event
+    return _fit_name(sent.event, "event")
+
+
+def _fit_name(name: str, wire_name: str) -> str:
+    """A name as it may stand in journals, logs and metrics."""
+    if len(name) > NAME_CHARS_MAX:
+        raise InvalidInput(f"is longer than {NAME_CHARS_MAX} characters", wire_name)
+    if not is_clean(name):
+        raise InvalidInput("holds a control character", wire_name)
+    return name
 
 
 def _properties(sent: _Sent, kind: str) -> dict[str, Any]:

@@ -3,14 +3,13 @@ an event may say about consent."""
 
 from __future__ import annotations
 
+from actors.dead_letters import CONSENT, TRACKING_PLAN
 from engine import statements
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
 from engine.inputs import Event
 from serve.gateway import Gateway
 from serve.segment_format import Rejection
-
-PREFIX = "tracking plan: "
 
 Pair = tuple[int, tuple[str, Event]]
 
@@ -32,7 +31,7 @@ def sifted(gateway: Gateway, pairs: list[Pair]) -> tuple[list[Pair], list[Reject
             gateway.counts["warned"] += found is not None
             taken.append(pair)
         else:
-            quarantined.append(Rejection(pair[0], found.field, f"{PREFIX}{found.field}: {found.message}"))
+            quarantined.append(Rejection(pair[0], found.field, f"{TRACKING_PLAN}{found.field}: {found.message}"))
     gateway.counts["quarantined"] += len(quarantined)
     return taken, quarantined
 
@@ -43,5 +42,5 @@ def objection(catalog: Catalog, event: Event) -> InvalidInput | None:
         try:
             statements.read(event, catalog)
         except InvalidInput as fault:
-            return InvalidInput(f"consent: {fault.message}", fault.field)
+            return InvalidInput(f"{CONSENT}{fault.message}", fault.field)
     return None

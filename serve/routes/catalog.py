@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter
 
-from actors import catalog_files
+from actors import catalog_process
 from engine.catalog import statuses
 from engine.catalog.schema import OPERATOR
 from engine.errors import NotFound
 from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles
 from serve.gateway import ServerGateway
+
+_reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replica has
 
 router = APIRouter(prefix="/v1/catalog", tags=["operation"])
 
@@ -25,7 +27,8 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     It stands until the next one, or until the engine starts again with the directory that it is given then. What was
     said of journeys by command stands on.
     """
-    given = await asyncio.get_running_loop().run_in_executor(None, catalog_files.load_texts, body.files)
+    async with _reading:
+        given = await asyncio.get_running_loop().run_in_executor(None, catalog_process.load_texts, body.files)
     made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(given.document))
     return {"catalogVersion": made.version, "previous": before}
 

@@ -85,6 +85,11 @@ async def unsubscribe(token: str, gateway: AnyGateway) -> HTMLResponse:
     return _page(200, "Done", f"You will get no more {_what(link)}.")
 
 
+def is_ours(gateway: Gateway, token: str) -> bool:
+    """Whether a link was signed by this workspace."""
+    return _read(gateway, token) is not None
+
+
 def _read(gateway: Gateway, token: str) -> OptOut | None:
     try:
         return _opt_out.decode(seeds.verify(gateway.catalog.id_key, "opt-out", token))

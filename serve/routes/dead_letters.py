@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from actors.dead_letters import Kind
 from engine import reading
 from engine.errors import InvalidInput
 from serve import rejected
 from serve.api_types import Correction, DeadLetterOutcome, DeadLetters
 from serve.gateway import ServerGateway
 
+_IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
+
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
 
 @router.get("", response_model=DeadLetters)
-async def listed(gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> Any:
-    """The newest ones of each shard, each with its input and its reason."""
-    found = [row for rows in await gateway.router.everywhere("dead") for row in rows]
+async def listed(
+    gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, kind: Kind | None = None
+) -> Any:
+    """The newest ones of each shard, each with its input and its reason; with `kind`, those of one kind alone."""
+    found = [row for rows in await gateway.router.everywhere("dead", kind) for row in rows]
     found.sort(key=lambda row: (-row["at"], row["id"]))
     return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
 
@@ -47,7 +53,7 @@ async def discard(letter: str, gateway: ServerGateway) -> Any:
 
 
 def _parts(letter: str, gateway: ServerGateway) -> tuple[int, int]:
-    shard, _, number = letter.partition("-")
-    if not (shard.isdecimal() and number.isdecimal() and int(shard) < gateway.router.shards):
+    found = _IDS.fullmatch(letter)
+    if found is None or int(found[1]) >= gateway.router.shards:
         raise InvalidInput("is not the id of a dead letter", "id")
-    return int(shard), int(number)
+    return int(found[1]), int(found[2])

@@ -10,12 +10,14 @@ from engine import reading
 from engine.decide.decision import LIMIT_MAX
 from engine.decide.exposures import read_token
 from engine.errors import Forbidden, InvalidInput
+from engine.identifiers import is_clean
 from engine.identity import claims
 from engine.inputs import Decide, Exposure
 from engine.vocabulary import ExposureEvent
 from serve import deciding
 from serve.auth import Principal
 from serve.gateway import Gateway
+from serve.hostile_json import UNREADABLE, check_no_nul, check_shape
 from serve.http import Request, Response, ok
 
 _REQUEST_ID_MAX = 255
@@ -78,10 +80,13 @@ async def expose(gateway: Gateway, request: Request) -> Response:
 def read_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     """A checked body; InvalidInput with the path of the field at fault."""
     try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        read = decoder.decode(body)
+    except UNREADABLE as error:
         message, _, path = str(error).partition(" - at `$.")
         raise InvalidInput(message, path.rstrip("`") or "body") from None
+    check_shape(body, read, "body")
+    check_no_nul(body, [msgspec.structs.asdict(read)])
+    return read
 
 
 def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
@@ -98,6 +103,8 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         raise InvalidInput(f"must be from 1 to {LIMIT_MAX}", "limit")
     if body.request_id is not None and len(body.request_id) > _REQUEST_ID_MAX:
         raise InvalidInput(f"may have {_REQUEST_ID_MAX} characters", "requestId")
+    if not is_clean(body.request_id or ""):
+        raise InvalidInput("holds a control character", "requestId")
     if body.context and len(msgspec.json.encode(body.context)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     named = dict(body.identifiers or {})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import msgspec
 
 from engine import authority
 from engine.errors import InvalidInput, Overloaded
@@ -12,8 +15,8 @@ from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
 from serve.rejected import homes, letters
-from serve.segment_format import Parsed, Rejection, parse_body
-from serve.tracking import sifted
+from serve.segment_format import PARSED_AT_ONCE, Parsed, Rejection, parse_parts
+from serve.tracking import Pair, sifted
 
 KIND_OF_PATH = {
     **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
@@ -27,6 +30,9 @@ KIND_OF_PATH = {
     "/v1/b": None,
 }
 
+REJECTED_NAMED_MAX = 100  # of one batch
+KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
+
 _OK = ok({"success": True})
 
 
@@ -37,7 +43,7 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
-    pairs, quarantined = sifted(gateway, pairs)
+    pairs, quarantined = await _sifted(gateway, pairs)
     for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
         if status.startswith("rejected:"):
             rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
@@ -50,7 +56,7 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
     parsed, pairs, rejected = await _read(gateway, request, principal, now_ms, imported=True)
     _shed(gateway, request, pairs)
-    pairs, quarantined = sifted(gateway, pairs)
+    pairs, quarantined = await _sifted(gateway, pairs)
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
@@ -62,8 +68,11 @@ async def _read(
     gateway: Gateway, request: Request, principal: Principal, now_ms: int, *, imported: bool = False
 ) -> tuple[Parsed, list[tuple[int, tuple[str, Event]]], list[Rejection]]:
     """What a body holds, whose each event is, and what of it cannot be used."""
+    pairs: list[tuple[int, tuple[str, Event]]] = []
+    strangers: list[Rejection] = []
+    parsed = Parsed()
     async with gateway.parsing():
-        parsed = parse_body(
+        for parsed in parse_parts(
             request.body,
             KIND_OF_PATH.get(request.path),
             source=principal.source,
@@ -71,8 +80,27 @@ async def _read(
             received_at_ms=now_ms,
             imported=imported,
             public=principal.kind == "write",
-        )
-        return parsed, *homes(gateway, parsed)
+        ):
+            if len(parsed.items) > PARSED_AT_ONCE:
+                await asyncio.sleep(0)
+            more, unknown = homes(gateway, parsed, len(pairs) + len(strangers))
+            pairs += more
+            strangers += unknown
+    return parsed, pairs, [*parsed.rejected, *strangers]
+
+
+async def _sifted(gateway: Gateway, pairs: list[Pair]) -> tuple[list[Pair], list[Rejection]]:
+    """What the tracking plan makes of them, a part at a time."""
+    if len(pairs) <= PARSED_AT_ONCE:
+        return sifted(gateway, pairs)
+    taken: list[Pair] = []
+    quarantined: list[Rejection] = []
+    for start in range(0, len(pairs), PARSED_AT_ONCE):
+        more, set_aside = sifted(gateway, pairs[start : start + PARSED_AT_ONCE])
+        taken += more
+        quarantined += set_aside
+        await asyncio.sleep(0)
+    return taken, quarantined
 
 
 def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:
@@ -89,16 +117,23 @@ async def _answer(
     principal: Principal,
     received_at_ms: int,
 ) -> Response:
-    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer. What is
-    quarantined is kept too, and is no fault of the client's."""
-    if quarantined:
-        await gateway.router.set_aside(letters(gateway, parsed, quarantined, principal, received_at_ms))
+    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer; of many, the
+    first are kept and named, and all are counted. What is quarantined is kept too, all of it, and is no fault of the
+    client's."""
+    for start in range(0, len(quarantined), KEPT_AT_ONCE):
+        part = quarantined[start : start + KEPT_AT_ONCE]
+        await gateway.router.set_aside(letters(gateway, parsed, part, principal, received_at_ms))
     if not rejected:
         return _OK
     gateway.counts["rejected"] += len(rejected)
     rejected.sort(key=lambda item: item.index)
-    await gateway.router.set_aside(letters(gateway, parsed, rejected, principal, received_at_ms))
-    named: list[dict[str, Any]] = [
-        {"index": item.index, "field": item.field, "message": item.message} for item in rejected
-    ]
-    return ok({"success": True, "rejected": named})
+    named = rejected[:REJECTED_NAMED_MAX]
+    await gateway.router.set_aside(letters(gateway, parsed, named, principal, received_at_ms))
+    answer: dict[str, Any] = {"success": True, "rejected": [_shown(item) for item in named]}
+    if len(named) == len(rejected):
+        return ok(answer)
+    return msgspec.structs.replace(ok(answer | {"rejectedTotal": len(rejected)}), is_faulty=True)
+
+
+def _shown(item: Rejection) -> dict[str, Any]:
+    return {"index": item.index, "field": item.field, "message": item.message}

@@ -111,5 +111,6 @@ def _refusal(error: SegueError, key: str) -> Response:
     code = {"targetingKey": "TARGETING_KEY_MISSING", "body": "PARSE_ERROR"}.get(error.field, "INVALID_CONTEXT")
     if isinstance(error, NotFound):
         code = "FLAG_NOT_FOUND"
-    told = {"errorCode": code, "errorDetails": str(error)} | ({"key": key} if key else {})
+    details = msgspec.json.decode(body)["detail"]
+    told = {"errorCode": code, "errorDetails": details} | ({"key": key} if key else {})
     return Response(status, msgspec.json.encode(told))

@@ -29,7 +29,7 @@ def is_pin(shard: dict[str, Any]) -> bool:
 async def ready(gateway: AnyGateway) -> dict[str, Any]:
     """All shards answer, and soon, and so do the processes of pinned profiles; 503 else."""
     try:
-        status = await asyncio.wait_for(gateway.router.everywhere("status"), _READY_S)
+        status = await asyncio.wait_for(gateway.look(), _READY_S)
     except TimeoutError:
         raise NotReady("a shard does not answer") from None
     shards = [shard for shard in status if not is_pin(shard)]

@@ -11,7 +11,7 @@ import typer
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from actors import catalog_files
+from actors import catalog_files, catalog_process
 from engine.catalog.compile import compile_document
 from engine.errors import CatalogError
 from serve.commands.validate import schema_texts, validate
@@ -137,7 +137,7 @@ def test_a_small_text_cannot_stand_for_a_huge_tree(tmp_path: Path) -> None:
     (problem,) = _problems(_write(tmp_path, policies_yaml=laughs))
     assert "repeats itself too often" in problem
     (problem,) = _problems(_write(tmp_path, policies_yaml="[" * 70 + "]" * 70))
-    assert "nested too deeply" in problem
+    assert "nested too deeply" in problem or "nested deeper than" in problem
 
 
 def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
@@ -236,3 +236,68 @@ def test_every_shipped_message_renders_with_what_its_journey_knows(traits: dict[
                 said = jinja.from_string(catalog.templates.get(text, text)).render(known)
                 assert said and "{{" not in said
                 assert text not in catalog.templates or known["unsubscribe_url"] in said
+
+
+DEEP = [
+    "[" * 3_000 + "]" * 3_000,
+    "a: " + "{b: " * 3_000 + "1" + "}" * 3_000,
+    "- " * 500 + "1",
+    "\n".join(" " * depth + "a:" for depth in range(600)),
+]
+
+
+@pytest.mark.parametrize("text", DEEP, ids=[each[:9] for each in DEEP])
+def test_yaml_that_is_nested_too_deeply_is_given_up_where_it_is(tmp_path: Path, text: str) -> None:
+    (problem,) = _problems(_write(tmp_path, policies_yaml=text))
+    assert problem.startswith("policies.yaml:") and problem.endswith("yaml: is nested deeper than 60 levels"), problem
+
+
+def test_yaml_of_too_many_values_is_given_up_before_it_is_read(tmp_path: Path) -> None:
+    few = "caps:\n" + "  - {id: x, limit: 1}\n" * 1_600
+    problems = _problems(_write(tmp_path, policies_yaml=few * 20))
+    assert "policies.yaml:2002: yaml: holds more than 10000 values: split the file" in problems, problems
+    assert "values" not in "".join(_problems(_write(tmp_path, policies_yaml=few)))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a" * 300: ""},
+        {"a" * 250 + "/" + "b" * 250: ""},
+        {"a\0b": ""},
+        {"a": "", "a/b": ""},
+        {"a/b": "", "a": ""},
+        {"": ""},
+        {"..": ""},
+        {"/etc/passwd": ""},
+        {"a.yaml": "\ud800"},
+        {f"{number}.yaml": "" for number in range(2_001)},
+    ],
+    ids=str,
+)
+def test_files_that_no_disk_takes_belong_to_no_catalog(files: dict[str, str]) -> None:
+    with pytest.raises(CatalogError):
+        catalog_files.load_texts(files)
+
+
+def test_a_large_catalog_is_read_by_a_process_of_its_own_with_the_same_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for folder in [_write(tmp_path)]
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    here = catalog_process.load_texts(files)
+    monkeypatch.setattr(catalog_process, "TEXT_BYTES_MAX", 0)
+    assert catalog_process.load_texts(files).version == here.version
+    with pytest.raises(CatalogError, match="caps: should be a list"):
+        catalog_process.load_texts(files | {"policies.yaml": "caps: 3"})
+
+
+def test_a_catalog_that_takes_too_long_to_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_process, "TEXT_BYTES_MAX", 0)
+    monkeypatch.setattr(catalog_process, "_WALL_S_MAX", 0.01)
+    with pytest.raises(CatalogError, match="takes more than"):
+        catalog_process.load_texts({"policies.yaml": "caps: []"})

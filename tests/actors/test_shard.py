@@ -12,6 +12,7 @@ from support.world import DAY, HOUR, Customer, World, action, cart_journey, docu
 
 from actors import dead_letters, keys, shard
 from actors.clock import ReplayClock
+from actors.dead_letters import CONSENT, TRACKING_PLAN, Bound, DeadLetters
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.store import RocksStore, Store
@@ -142,24 +143,42 @@ def test_a_dead_letter_that_fails_again_stays_with_one_attempt_more(monkeypatch:
     assert everything(world) == before, "once it has counted, it is a repeat"
 
 
-def test_rejected_items_are_kept_in_bounds_and_what_failed_by_our_fault_is_not_counted_among_them(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(dead_letters, "REJECTED_MAX", 3)
-    monkeypatch.setattr(dead_letters, "_TRIMMED_EVERY", 1)
+def test_each_kind_of_dead_letters_has_bounds_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(dead_letters.BOUNDS, "rejected", Bound(3, 1 << 20))
+    monkeypatch.setitem(dead_letters.BOUNDS, "quarantined", Bound(9, 5_000))
     world = World()
     one, ada = world.engine.windows[0].shard, world.customer(ADA).id
     one.dead.put(ada, Event(kind="track", name="Bad", at_ms=1, received_at_ms=1), "our fault", 1)
+    quarantined = f"{TRACKING_PLAN}price: is no number"
+    dead_letters.set_aside(one, ada, Rejected(text="a word"), f"{CONSENT}there is no such purpose")
+    assert [letter.told.text for letter in one.dead.all("quarantined")] == ["a word"]  # type: ignore[union-attr]
+    for number in range(6):
+        dead_letters.set_aside(one, ada, Rejected(text=f"{number}" * 1_200), quarantined)
     for number in range(6):
         dead_letters.set_aside(one, ada, Rejected(text=str(number)), "is no event")
-    assert [letter.reason for letter in one.dead.all()] == ["is no event"] * 3 + ["our fault"]
-    assert [letter.told.text for letter in one.dead.all()[:3]] == ["5", "4", "3"]  # type: ignore[union-attr]
+    told = [(letter.reason, letter.told.text[0]) for letter in one.dead.all()[:-1]]  # type: ignore[union-attr]
+    assert told == [*(("is no event", each) for each in "543"), *((quarantined, each) for each in "543")]
+    assert one.dead.all()[-1].reason == "our fault"
+    assert [len(one.dead.all(kind)) for kind in dead_letters.KINDS] == [1, 3, 3]
+    one.commit()
+    assert [letter.number for letter in DeadLetters(one.batch, one.dead.last).all()] == [
+        letter.number for letter in one.dead.all()
+    ]
     with pytest.raises(InvalidInput, match="is no event"):
         dead_letters.retry(one, one.dead.last)
-    assert len(one.dead.all()) == 4
+    one.dead.take(one.dead.last)
     world.advance(days=31)
     dead_letters.set_aside(one, ada, Rejected(text="new"), "is no event")
-    assert [letter.reason for letter in one.dead.all()] == ["is no event", "our fault"]
+    assert [letter.reason for letter in one.dead.all()] == ["is no event", *[quarantined] * 3, "our fault"]
+
+
+def test_a_list_of_dead_letters_is_bounded_by_what_one_answer_may_hold(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dead_letters, "LISTED_BYTES_MAX", 2_000)
+    world = World()
+    one, ada = world.engine.windows[0].shard, world.customer(ADA).id
+    for number in range(5):
+        dead_letters.set_aside(one, ada, Rejected(text=f"{number}" * 800), "is no event")
+    assert [letter.told.text[0] for letter in one.dead.all()] == ["4", "3"]  # type: ignore[union-attr]
 
 
 def test_a_send_whose_authorisation_fails_is_set_aside_once_and_the_drain_ends(monkeypatch: pytest.MonkeyPatch):

@@ -8,6 +8,8 @@ from engine.errors import InvalidInput
 from engine.identifiers import canonical, is_blocked, parse_reference
 from engine.vocabulary import NAMESPACES
 
+PROFILE = "0a1b" + "2c" * 13
+
 
 @pytest.mark.parametrize(
     ("namespace", "value", "expected"),
@@ -23,7 +25,7 @@ from engine.vocabulary import NAMESPACES
         ("user_id", " Ada 7 ", "Ada 7"),
         ("loyalty_id", "Cafe\u0301", "Caf\u00e9"),
         ("anonymous_id", "x" * 255, "x" * 255),
-        ("profile_id", "0a1b", "0a1b"),
+        ("profile_id", PROFILE.upper(), PROFILE),
     ],
 )
 def test_two_spellings_of_one_thing_become_one_value(namespace, value, expected):
@@ -76,7 +78,7 @@ def test_a_canonical_value_is_its_own_canonical_value(namespace, value):
     [
         ("email:ADA@example.com", ("email", "ada@example.com")),
         ("user_id:urn:shop:7", ("user_id", "urn:shop:7")),
-        ("profile_id:0a1b", ("profile_id", "0a1b")),
+        (f"profile_id:{PROFILE}", ("profile_id", PROFILE)),
     ],
 )
 def test_a_reference_is_a_namespace_and_a_value_that_may_hold_colons(reference, pair):
@@ -95,3 +97,12 @@ def test_a_reference_that_names_nobody_is_refused(reference):
 )
 def test_blocked_values_are_blocked_in_their_namespace_whatever_their_case(namespace, value, expected):
     assert is_blocked(namespace, value, {"user_id": frozenset({"null", "0"})}) is expected
+
+
+@pytest.mark.parametrize(
+    "value", ["zz", "", "0a1b", PROFILE + "0", "1" + PROFILE[1:], "g" * 30, "٠" * 30, PROFILE + "\n0"]
+)
+def test_what_is_not_the_id_of_a_profile_is_refused(value: str):
+    with pytest.raises(InvalidInput) as fault:
+        canonical("profile_id", value)
+    assert fault.value.field == "profile_id"

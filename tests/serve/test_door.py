@@ -4,49 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import msgspec
 import pytest
-from support.world import CART, ID_KEY, compiled
+from support.doors import WRITE, door, tell
+from support.world import ID_KEY
 
-from actors.clock import WallClock
-from actors.memory_store import MemoryStore
-from actors.shard import Shard
-from actors.shard_server import ShardServer
-from actors.standing import Standing
+from engine import seeds
 from serve import app, auth
 from serve.admission import Line
-from serve.app import App
-from serve.auth import KeyRing
-from serve.gateway import GatewayConfig
+from serve.routes import ingest
 
-WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
 FULL = Line(0, 0)
-
-
-@asynccontextmanager
-async def door(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    catalog, path = compiled(CART), str(folder / "shard")
-    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path])
-    serving = asyncio.create_task(server.serve())
-    while not (folder / "shard").exists():
-        await asyncio.sleep(0)
-    KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
-    standing = Standing(folder / "catalog", ID_KEY)
-    standing.put(catalog.document)
-    config = GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0")
-    headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
-    transport = httpx.ASGITransport(app=App(config))
-    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
-        yield client
-    server.close()
-    await serving
-
-
-def tell(story) -> None:
-    asyncio.run(asyncio.wait_for(story, 20))
 
 
 def track(name: str) -> dict[str, str]:
@@ -107,6 +77,74 @@ def test_places_are_given_back_whatever_happens(tmp_path: Path, monkeypatch: pyt
                 assert (await client.post("/v1/batch", content=b"{")).status_code == 400
                 assert (await client.get("/v1/profiles/user_id:nobody")).status_code == 404
                 assert (await client.post("/v1/track", json=track("Product Viewed"))).status_code == 200
+
+    tell(story())
+
+
+def test_a_decision_that_finds_no_room_is_what_its_placement_shows_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("SHEDDABLE", "LOOKED_INTO"):
+        monkeypatch.setattr(app, name, FULL)
+
+    async def story():
+        async with door(tmp_path, deadline_s=5.0) as client:
+            answer = await client.post("/v1/decide", json={"placement": "home_hero", "userId": "ada"})
+            assert (answer.status_code, answer.json()["degraded"], answer.json()["default"]) == (200, True, {})
+            flag = await client.post("/ofrep/v1/evaluate/flags/home_hero", json={"context": {"targetingKey": "ada"}})
+            assert (flag.status_code, flag.json()["variant"]) == (200, "default")
+            assert (await client.post("/v1/track", json=track("Order Completed"))).status_code == 429
+
+    tell(story())
+
+
+def never_sent() -> AsyncIterator[bytes]:
+    """A body that must not be read."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    return parts()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/u/x", {"content-length": "99999999999"}, 413),
+        ("/u/x", {"content-length": "300000"}, 413),
+        ("/v1/batch", {"content-length": "4194305"}, 413),
+        ("/v1/decide", {"content-length": "300000"}, 413),
+        ("/v1/exposures", {"content-length": "300000"}, 413),
+        ("/v1/batch", {"x-api-key": "nobody's"}, 401),
+        ("/v1/consent", {"x-api-key": "nobody's"}, 401),
+        ("/v1/decide", {"x-api-key": "nobody's"}, 401),
+        ("/ofrep/v1/evaluate/flags", {"authorization": "Bearer nobody's"}, 401),
+    ],
+)
+def test_what_the_headers_say_is_answered_before_the_body_is_read(
+    tmp_path: Path, path: str, headers: dict[str, str], status: int
+):
+    async def story():
+        async with door(tmp_path) as client:
+            assert (await client.post(path, content=never_sent(), headers=headers)).status_code == status
+
+    tell(story())
+
+
+def test_who_shows_no_key_takes_no_room_of_those_who_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app, "WITHOUT_KEY", FULL)
+
+    async def story():
+        async with door(tmp_path) as client:
+            token = seeds.sign(ID_KEY, "opt-out", msgspec.msgpack.encode(("0" * 30, "marketing", "email", "s")))
+            assert (await client.post("/v1/track", json=track("Seen"))).status_code == 200
+            del client.headers["x-api-key"]
+            assert (await client.post("/u/nothing")).status_code == 429
+            assert (await client.post("/v1/consent", json={})).status_code == 429
+            assert (await client.get(f"/u/{token}")).status_code == 200
+            assert (await client.get("/readyz")).status_code == 200
+            assert (await client.post("/v1/track", json=track("Seen") | {"writeKey": WRITE})).status_code == 200
 
     tell(story())
 
@@ -182,3 +220,58 @@ def test_every_answer_has_a_request_id_the_clients_own_where_it_is_one(
             assert len(wrong.headers["x-request-id"]) == 32
 
     tell(story())
+
+
+def test_a_batch_of_nothing_but_faults_costs_no_more_than_its_first_ones_and_is_counted_whole(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            good = track("Seen") | {"messageId": "good"}
+            answer = await client.post("/v1/batch", json={"batch": [{}] * 49_000 + [good]})
+            told = answer.json()
+            assert (answer.status_code, told["rejectedTotal"]) == (200, 49_000)
+            assert [item["index"] for item in told["rejected"]] == list(range(ingest.REJECTED_NAMED_MAX))
+            assert len(answer.content) < 20_000
+            kept = (await client.get("/v1/dead-letters?limit=1000&kind=rejected")).json()["deadLetters"]
+            assert len(kept) == ingest.REJECTED_NAMED_MAX
+            assert (await client.get("/v1/dead-letters?kind=quarantined")).json()["deadLetters"] == []
+            assert (await client.get("/v1/dead-letters?kind=odd")).status_code == 400
+            entries = (await client.get("/v1/profiles/user_id:ada/timeline")).json()["entries"]
+            assert [entry["summary"] for entry in entries] == ["Seen"]
+            assert (await client.get("/v1/status")).json()["events"]["rejected"] == 49_000
+
+    tell(story(), 60)
+
+
+def test_others_have_their_turn_while_a_large_batch_is_read(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            reading = asyncio.create_task(client.post("/v1/batch", json={"batch": [{}] * 49_000}))
+            answered = 0
+            while not reading.done():
+                answered += (await client.get("/healthz")).status_code == 200
+                await asyncio.sleep(0)
+            assert reading.result().status_code == 200 and answered > 100
+
+    tell(story(), 60)
+
+
+def test_catalogs_posted_at_once_each_get_an_outcome_of_their_own(tmp_path: Path):
+    def files(number: int) -> dict[str, str]:
+        purposes = f"purposes:\n  marketing: {{channels: [email]}}\n  other_{number}: {{channels: [email]}}\n"
+        return {"channels.yaml": "channels:\n  - {id: email, provider: none}\n", "consent.yaml": purposes}
+
+    async def story():
+        async with door(tmp_path) as client:
+            first = (await client.get("/v1/catalog")).json()["catalogVersion"]
+            posts = [client.post("/v1/catalog", json={"files": files(number)}) for number in range(10)]
+            fault = client.post("/v1/catalog", json={"files": {"consent.yaml": "purposes: 3"}})
+            *answers, refused = await asyncio.gather(*posts, fault)
+            assert [answer.status_code for answer in answers] == [200] * 10, [each.text for each in answers]
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_catalog")
+            followed = {answer.json()["previous"]: answer.json()["catalogVersion"] for answer in answers}
+            version, seen = first, 0
+            while version in followed:
+                version, seen = followed[version], seen + 1
+            assert (seen, version) == (10, (await client.get("/v1/catalog")).json()["catalogVersion"])
+
+    tell(story(), 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from serve import front_door
+from serve.http import BODY_BYTES_MAX
 
 WRITTEN = """\
 frontend prometheus
@@ -88,6 +90,19 @@ backend app
     assert run.returncode == 0, run.stderr
 
 
+def test_there_are_as_many_connections_as_files_allow_and_none_is_kept_when_half_of_them_are_taken(template: str):
+    corrected = front_door.corrected(template, connections_max=front_door.connections(20_000))
+    assert "    maxconn 9744\n" in corrected
+    assert "set-header Connection close if { fe_conn gt 4872 }" in corrected
+    assert front_door.connections(2**63 - 1) == front_door.CONNECTIONS_MAX
+    assert front_door.connections(100) == 1
+
+
+def test_the_front_door_and_the_replicas_agree_on_what_is_too_large():
+    assert front_door.BODY_BYTES_MAX == BODY_BYTES_MAX
+    assert f"content-length) gt {BODY_BYTES_MAX} }}" in front_door.corrected(WRITTEN)
+
+
 def test_the_metrics_and_the_stats_listen_on_loopback_and_the_door_where_it_was_told_to():
     binds = [line.strip() for line in front_door.corrected(WRITTEN).splitlines() if "bind" in line]
     assert binds == ["bind 127.0.0.1:9101", "bind 127.0.0.1:8000", "bind 127.0.0.1:8404"]
@@ -126,7 +141,9 @@ def test_the_binary_corrects_the_file_and_is_haproxy(tmp_path: Path):
     assert run.stdout.startswith("HAProxy version"), run.stderr
     errors = {status: tmp_path / f"segue-{status}.http" for status in (408,)}
     (own,) = (path for path in tmp_path.glob("haproxy.cfg.*"))
-    assert own.read_text("utf-8") == front_door.corrected(WRITTEN.format(folder=tmp_path), errors=errors)
+    most = front_door.connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    written = front_door.corrected(WRITTEN.format(folder=tmp_path), errors=errors, connections_max=most)
+    assert own.read_text("utf-8") == written
     assert config.read_text("utf-8") == WRITTEN.format(folder=tmp_path)  # Serve's own, which it may write again
     for status, file in (*errors.items(), (503, error_file)):
         head, _, body = file.read_bytes().partition(b"\r\n\r\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from actors.standing import Standing
 from serve.app import App
 from serve.auth import KeyRing
 from serve.gateway import GatewayConfig
-from support.world import ID_KEY, compiled
+from support.world import CART, ID_KEY, compiled
+
+WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
 
 
 @contextmanager
@@ -56,3 +58,30 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
     finally:
         web.should_exit = True
         thread.join(20)
+
+
+@asynccontextmanager
+async def door(folder: Path, *, deadline_s: float = 0.0) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application itself, with one shard behind it and no socket before it."""
+    catalog, path = compiled(CART), str(folder / "shard")
+    standing = Standing(folder / "catalog", ID_KEY)
+    standing.put(catalog.document)
+    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
+    serving = asyncio.create_task(server.serve())
+    while not (folder / "shard").exists():
+        await asyncio.sleep(0)
+    KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
+    config = GatewayConfig(
+        standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0", deadline_s=deadline_s
+    )
+    headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
+    transport = httpx.ASGITransport(app=App(config))
+    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
+        yield client
+    server.close()
+    await serving
+
+
+def tell(story: Coroutine[Any, Any, None], deadline_s: float = 20) -> None:
+    """Play a story to its end."""
+    asyncio.run(asyncio.wait_for(story, deadline_s))
