@@ -2,19 +2,21 @@
 
 Ray replaces what dies of an engine, and Segue replaces what Ray does not. What neither can replace, or what stays away
 for `AWAY_S`, is a reason to stop; after `STUCK_S` the front process has Ray make it anew, which may believe that all is
-well. Time during which a file system is full does not count: there is room again some day,
-and a new start would need it too.
+well. Time during which a file system is full does not count: there is room again some day, and a new start would need it
+too.
 """
 
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from actors import logs
 from actors.clock import stopwatch
 from actors.watchdog import Watchdog
 from serve import lane
@@ -27,6 +29,8 @@ _LOOK_S = 0.5
 _PATIENCE_S = 2.0
 _PASSED_S_MAX = 5.0  # this process itself may have stood still: that says nothing about the others
 _DOOR = "the HTTP door"
+
+log = logging.getLogger(__name__)
 
 
 class Guard:
@@ -83,9 +87,12 @@ class Guard:
     def _run(self) -> None:
         looked_s = stopwatch()
         while not self._over.wait(_LOOK_S):
-            self._parts.revive()
-            now_s = stopwatch()
-            reason = self.reason(min(now_s - looked_s, _PASSED_S_MAX))
+            now_s, reason = stopwatch(), ""
+            try:
+                self._parts.revive()
+                reason = self.reason(min(now_s - looked_s, _PASSED_S_MAX))
+            except Exception as error:  # the outermost loop of this shell: the next look may see more
+                logs.fault(log, "guard_failed", error)
             looked_s = now_s
             if reason and not self._over.is_set():
                 self._give_up(reason)

@@ -7,6 +7,7 @@ monitors are no part of what Segue promises; whoever kills one gets another.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 from dataclasses import dataclass, replace
@@ -93,8 +94,9 @@ class RayParts:
 
 
 def _helper(process: psutil.Process) -> _Helper:
-    output = str(Path(f"/proc/{process.pid}/fd/1").readlink()) if Path("/proc").is_dir() else "/dev/null"
-    return _Helper(process, process.cmdline(), process.environ(), output, stopwatch())
+    output = Path(f"/proc/{process.pid}/fd/1")
+    kept = str(output.readlink()) if output.is_file() else os.devnull  # its log, if that is what it writes to
+    return _Helper(process, process.cmdline(), process.environ(), kept, stopwatch())
 
 
 def _started(helper: _Helper) -> _Helper:
