@@ -2,8 +2,8 @@
 
 Ray replaces what dies of an engine, and Segue replaces what Ray does not. What neither can replace, or what stays away
 for `AWAY_S`, is a reason to stop; after `STUCK_S` the front process has Ray make it anew, which may believe that all is
-well. Time during which a file system is full does not count: there is room again some day, and a new start would need it
-too.
+well. Time during which a file system is full does not count: there is room again some day, and a new start would need
+it too.
 """
 
 from __future__ import annotations
