@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,10 @@ class RayPins:
 class DispatcherActor:
     """The dispatcher as a Ray actor: hands messages to providers, and moves the replay clock where there is one."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, environment: Mapping[str, str]) -> None:
+        """`environment`: of the front process, where channels find what they need to know and nobody else does."""
         self._plan, self._host = plan, Host()
+        os.environ.update(environment)  # libraries look there for proxies and certificates
         self._host.take_over(self.start, plan.dispatcher_socket(), is_again=_is_again())
 
     def start(self) -> int:
@@ -219,24 +222,34 @@ class DispatcherActor:
         )
 
 
-def start(plan: Plan) -> list[Any]:
-    """Start all actors of an engine, shards first; returns their handles. Raises what the first that failed raised."""
+def start(plan: Plan, environment: Mapping[str, str]) -> list[Any]:
+    """Start all actors of an engine, shards first; returns their handles. The dispatcher alone is told the environment.
+    Raises what the first that failed raised."""
     shard = ray.remote(ProfileShard)
     shards = [
         shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
     ]
-    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan)
+    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan, environment)
     _await([actor.inspect.remote() for actor in shards])  # all, before any of them changes anything
     _await([actor.start.remote() for actor in shards])
     _await([dispatcher.start.remote()])
     return [*shards, dispatcher]
 
 
-def stop(actors: list[Any]) -> None:
-    """Stop the dispatcher first, then the shards, each at the end of what it has in hand."""
+def stop(actors: list[Any], patience_s: float = STOP_S) -> None:
+    """Stop the dispatcher first, then the shards, each at the end of what it has in hand; whoever takes longer than
+    `patience_s` is left."""
     for group in ([actors[-1]], actors[:-1]):
         ready = [actor.stop.remote() for actor in group]
-        ray.wait(ready, num_returns=len(ready), timeout=STOP_S)
+        ray.wait(ready, num_returns=len(ready), timeout=patience_s)
+
+
+def remake(name: str) -> None:
+    """End whatever process Ray has for the actor behind this socket, which does not serve it; Ray starts another.
+
+    Where a process cannot write as much as its name to its log (a full disk), Ray takes an actor for made that is not.
+    """
+    ray.kill(ray.get_actor(name.replace("pin-", _name(""), 1), namespace=NAMESPACE), no_restart=False)
 
 
 def metrics_urls() -> tuple[str, ...]:

@@ -49,6 +49,7 @@ class Host:
     """Runs a shell on an event loop in a thread, and the process dies with it."""
 
     def __init__(self) -> None:
+        os.umask(0o077)  # what it writes is for this user alone
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shell: Shell | None = None
         self._started = threading.Event()

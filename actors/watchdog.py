@@ -2,7 +2,8 @@
 
 Each is asked for a sign of life, which it gives from its own loop between two groups of work. One that is silent for
 `HUNG_S` and uses no processor time (it was stopped, it waits for itself) is killed by its process id; one that is
-silent and busy is left alone for `BUSY_S`, because a long move of the replay clock is no fault.
+silent and busy is left alone for `BUSY_S`, because a long move of the replay clock is no fault. `absent` names
+those that are not there at all: neither a process, nor anybody who listens.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class Watchdog:
 
     def __init__(self, sockets: Sequence[str], *, hung_s: float = HUNG_S, busy_s: float = BUSY_S) -> None:
         self._sockets, self._hung_s, self._busy_s = sockets, hung_s, busy_s
+        self._unheard: set[str] = set()
+
+    def absent(self) -> set[str]:
+        """Whose socket nobody listens at, and whose process has ended. One that opens its store is not among them."""
+        return {Path(socket).name for socket in tuple(self._unheard) if pids.serving(socket) is None}
 
     async def watch(self) -> None:
         """For as long as the engine runs."""
@@ -46,6 +52,7 @@ class Watchdog:
                 watched[socket] = asyncio.create_task(self._watch(socket))
             for socket in set(watched) - serving:
                 watched.pop(socket).cancel()
+                self._unheard.discard(socket)
             await asyncio.sleep(_PAUSE_S)
 
     async def _watch(self, socket: str) -> None:
@@ -55,13 +62,16 @@ class Watchdog:
             try:
                 await asyncio.wait_for(client.call("ping", b""), self._hung_s)
                 silent_s = 0.0
+                self._unheard.discard(socket)
             except TimeoutError:
                 silent_s += self._hung_s
+                self._unheard.discard(socket)
                 is_busy = _processor_s(socket) - used_s > _BUSY_SHARE * self._hung_s
                 if (not is_busy or silent_s >= self._busy_s) and pids.end(socket):
                     logs.tell(log, logging.ERROR, "hung_process_killed", socket=socket, silent_s=round(silent_s))
             except SegueError:
                 silent_s = 0.0  # nobody listens: it has died, and Ray starts it again
+                self._unheard.add(socket)
             await asyncio.sleep(_PAUSE_S)
 
 

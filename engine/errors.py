@@ -5,6 +5,7 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 │  ├─ Unauthorised, Forbidden, NotFound, TooLarge
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2
+├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
 ├─ TryAgain       Overloaded(retry_after_ms), Moved(to), Away(to), NotReady
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
@@ -82,6 +83,12 @@ class UsageError(SegueError):
     """A command was used wrongly, or the machine does not allow what it asks for."""
 
     code = "usage"
+
+
+class PartLost(SegueError):
+    """A part of the engine has ended or stays away, and nothing here can bring it back; a new start can."""
+
+    code = "part_lost"
 
 
 class TryAgain(SegueError):

@@ -27,7 +27,8 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dispatcher", ("ray::DispatcherActor",)),
     ("ingress", ("ray::ServeReplica",)),
     ("haproxy", ("haproxy",)),
-    ("Serve's controller and proxy", ("ray::Serve", "ray::Proxy", "ray::HAProxy")),
+    ("controller", ("ray::ServeController",)),
+    ("Serve's proxies", ("ray::Serve", "ray::Proxy", "ray::HAProxy")),
     ("dashboard", ("dashboard", "ray::DashboardAgent", "multiprocessing.")),
 )
 _FRONT = "front"

@@ -27,17 +27,27 @@ from loadtest.run import family_of, stop, wait_until_ready
 from serve.ports import free_port
 
 SHARD, DISPATCHER, INGRESS, HAPROXY, EVERYTHING = "shards", "dispatcher", "ingress", "haproxy", "everything"
+DASHBOARD, CONTROLLER, GCS, RAYLET = "dashboard", "controller", "gcs", "raylet"
 NAMES: Final[Mapping[str, str]] = {
     SHARD: "shard",
     DISPATCHER: "dispatcher",
     INGRESS: "Serve replica",
     HAPROXY: "HAProxy",
     EVERYTHING: "everything",
+    DASHBOARD: "dashboard",
+    CONTROLLER: "Serve's controller",
+    GCS: "GCS",
+    RAYLET: "raylet",
 }
-BAG: Final = (SHARD, SHARD, SHARD, DISPATCHER, DISPATCHER, DISPATCHER, INGRESS, INGRESS, HAPROXY, HAPROXY, EVERYTHING)
+VITAL: Final = (GCS, RAYLET)  # without one of these the front process gives up, and is started again
+_SEVERAL: Final = (SHARD, SHARD, SHARD, DISPATCHER, DISPATCHER, DISPATCHER, INGRESS, INGRESS, HAPROXY, HAPROXY)
+BAG: Final = (*_SEVERAL, DASHBOARD, CONTROLLER, CONTROLLER, *VITAL, EVERYTHING)
+_GIVES_UP_S: Final = 60.0
+_GAVE_UP: Final = 3
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _RECOVERS_S: Final = 60.0
 _LOOK_S: Final = 0.1
+_REASON: Final = "segue: the engine stops: "
 
 
 class ChaosEngine:
@@ -56,6 +66,7 @@ class ChaosEngine:
         self._options = ["--config", str(config), "--data", str(self.data), "--shards", str(shards)]
         self._process: subprocess.Popen[bytes] | None = None
         self._family: set[psutil.Process] = set()
+        self._told = 0
 
     def start(self) -> float:
         """Start on what the data directory holds; the seconds until it is ready. EngineError where it never is."""
@@ -84,6 +95,16 @@ class ChaosEngine:
                     found.append(process)
         return sorted(found, key=lambda process: process.pid)
 
+    def look(self) -> None:
+        """Note what it runs now, which is not to outlive it, and how much it has said."""
+        assert self._process is not None
+        self._family |= family_of(self._process.pid)
+        self._told = self.log.stat().st_size
+
+    def has_ended(self) -> bool:
+        """Whether the front process has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def kill_everything(self) -> None:
         """SIGKILL for the front process and all that descends from it, parents first."""
         assert self._process is not None
@@ -92,6 +113,22 @@ class ChaosEngine:
             _kill(process)
         front.wait()
         psutil.wait_procs(family, timeout=10)
+
+    def gave_up(self, limit_s: float) -> str:
+        """Wait for the front process to end as it should where it cannot go on; what is wrong with how it did, else
+        empty."""
+        assert self._process is not None
+        try:
+            code = self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return f"the front process runs on {limit_s:g} s later"
+        with self.log.open("rb") as file:
+            file.seek(self._told)
+            reasons = [line for line in file.read().decode(errors="replace").splitlines() if _REASON in line]
+        left = [process for process in self._family if process.is_running() and not _is_over(process)]
+        if code != _GAVE_UP or not reasons:
+            return f"the front process ended with {code}, and said: {reasons or 'nothing'}"
+        return f"{len(left)} of its processes run on" if left else ""
 
     def is_ready(self) -> bool:
         """What /readyz says."""
@@ -155,9 +192,21 @@ class Killer:
             kinds.append(
                 self.random.choice([other for other in (SHARD, DISPATCHER, INGRESS, HAPROXY) if other != kind])
             )
+        self.engine.look()
         began_s = time.monotonic()
         before = [(each, len(self.engine.living(each)), self._kill_one_of(each)) for each in kinds]
         self._wait(before, began_s)
+
+    def _supervise(self, kinds: list[str], began_s: float) -> None:
+        """What a supervisor does: the front process ends by itself, and is started again on the same data and port."""
+        complaint = self.engine.gave_up(_GIVES_UP_S)
+        if complaint:
+            names = " and ".join(NAMES[kind] for kind in kinds)
+            self.faults.append(f"after the kill of {names}: {complaint}")
+            return
+        self.engine.start()
+        for kind in kinds:
+            self.recoveries_s[kind].append(time.monotonic() - began_s)
 
     def _kill_one_of(self, kind: str) -> psutil.Process | None:
         living = self.engine.living(kind)
@@ -169,9 +218,17 @@ class Killer:
         return victim
 
     def _wait(self, killed: list[tuple[str, int, psutil.Process | None]], began_s: float) -> None:
-        """Until each kind is complete again, the door is open and, after a dispatcher, a mail has arrived."""
+        """Until each kind is complete again, the door is open and, after a dispatcher, a mail has arrived; or until the
+        front process has given up, as it must where a vital part was killed, and is started again."""
+        kinds = [kind for kind, _, _ in killed]
+        if not set(kinds).isdisjoint(VITAL):
+            self._supervise(kinds, began_s)
+            return
         names = " and ".join(NAMES[kind] for kind, _, _ in killed)
         is_well = self._until(lambda: all(self._is_back(*each) for each in killed) and self.engine.is_ready(), began_s)
+        if self.engine.has_ended():
+            self._supervise(kinds, began_s)
+            return
         if is_well and any(kind == DISPATCHER for kind, _, _ in killed):
             arrived = self.arrivals()
             is_well = self._until(lambda: self.arrivals() > arrived, began_s)
@@ -184,13 +241,22 @@ class Killer:
     def _until(self, check: Callable[[], bool], began_s: float) -> bool:
         """Whether `check` comes true in time."""
         while not check():
+            if self.engine.has_ended():
+                return False
             if time.monotonic() > began_s + _RECOVERS_S or self.ended.wait(_LOOK_S):
                 return False
         return True
 
     def _is_back(self, kind: str, wanted: int, victim: psutil.Process | None) -> bool:
         living = self.engine.living(kind)
-        return victim not in living and len(living) >= min(wanted, 1 if kind == HAPROXY else wanted)
+        return victim not in living and len(living) >= min(wanted, 1 if kind in (HAPROXY, DASHBOARD) else wanted)
+
+
+def _is_over(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _kill(process: psutil.Process) -> bool:

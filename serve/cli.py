@@ -10,7 +10,8 @@ from types import MappingProxyType
 import typer
 from typer.core import TyperGroup
 
-from engine.errors import CatalogError, SegueError
+from engine.errors import CatalogError, PartLost, SegueError
+from serve.ending import GAVE_UP, exit_now, tell
 
 # Each command and the module that it is in, in the order of the help.
 _HOMES = MappingProxyType(
@@ -69,12 +70,16 @@ app.callback()(_help)
 
 
 def main() -> None:
-    """Run a command. Exit codes: 0 fine, 1 a check failed, 2 used wrongly or bad configuration; no traceback."""
+    """Run a command. Exit codes: 0 fine, 1 a check failed, 2 used wrongly or bad configuration, 3 the engine lost a
+    part of itself; no traceback."""
     try:
         app()
     except CatalogError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         sys.exit(2)
+    except PartLost as error:
+        tell(str(error))
+        exit_now(GAVE_UP)
     except SegueError as error:
         print(f"segue: {error}".replace("\n", " "), file=sys.stderr)
         sys.exit(2)

@@ -173,9 +173,14 @@ def _secret(path: Path, *, needed_by: str) -> bytes:
 
 
 def lock(path: Path) -> IO[str]:
-    """Hold the directory until the file is closed; UsageError where somebody else does, or it cannot be written."""
+    """Hold the directory until the file is closed; UsageError where somebody else does, or it cannot be written.
+
+    From then on this process makes files and directories for its own user alone, and the directory itself is so.
+    """
+    os.umask(0o077)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        _close_to_others(path)
         file = (path / "LOCK").open("a+")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "--data") from None
@@ -185,3 +190,9 @@ def lock(path: Path) -> IO[str]:
         file.close()
         raise UsageError(f"an engine already runs on {path}", "--data") from None
     return file
+
+
+def _close_to_others(path: Path) -> None:
+    found = path.stat()
+    if found.st_mode & 0o077 and found.st_uid == os.getuid():
+        path.chmod(0o700)

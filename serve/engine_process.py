@@ -7,11 +7,10 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,44 +20,21 @@ import httpx
 from actors import catalog_files
 from actors.standing import Standing
 from actors.watchdog import Watchdog
-from engine.errors import SegueError, UsageError
-from serve import front_door, lane, orphans
+from engine.errors import PartLost, SegueError
+from serve import orphans, ray_head, surroundings
 from serve.auth import KeyRing
 from serve.data_directory import DataDirectory, lock
+from serve.ending import GAVE_UP, bounded, exit_now, tell
 from serve.gateway import GatewayConfig
-from serve.ports import check_free, free_port
+from serve.guard import Guard
+from serve.ports import check_free
+from serve.ray_parts import RayParts
 from serve.settings import Settings
+from serve.upgrading import upgrade
 
 _READY_S = 60.0
-_OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store carries nothing of ours
-
-
-def serve_flags(folder: str = "/tmp/haproxy-serve") -> dict[str, str]:
-    """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick
-    drain, quick discovery of a dead HAProxy: it takes three looks, and Serve would look every ten seconds).
-
-    Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another. So they
-    would with one HAProxy configuration between them, which lies in `folder`.
-    """
-    return {
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # a line of log for each request, parsed in Python: a tenth of a core
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",  # on a busy machine five seconds are too few to start in
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": folder,
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",  # Ray would let its workers, that is all of us, give way to everything else
-    }
+_STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most
+_GIVE_UP_S = 8.0  # of one that is not, so that all of it has ended a minute after the fault
 
 
 class EngineProcess:
@@ -67,32 +43,58 @@ class EngineProcess:
     def __init__(self, settings: Settings) -> None:
         """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
         self.settings = settings
+        surroundings.check_open_files()
         self.catalog = catalog_files.load(settings.config)
         self.orphans = _end_orphans(settings.data)
         check_free(settings.host, settings.port, "--port")
         self.data = DataDirectory(settings)
+        self._sockets = ""
         try:
+            self._ray_folder = surroundings.ray_folder(settings.runtime)
+            self._sockets = surroundings.make_runtime_folder(settings.runtime)
             self.keys, self.made_keys = KeyRing.load_or_create(
                 self.data.path / "keys.json", settings.write_key, settings.server_key
             )
         except BaseException:
+            shutil.rmtree(self._sockets, ignore_errors=True)
             self.data.release()
             raise
-        self.dashboard_url = ""
-        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp" if Path("/tmp").is_dir() else None)
         self._actors: list[Any] = []
-        self._own_ray = False
         self._lanes = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._generation = 0
+        self._guard: Guard | None = None
+        self._parts: RayParts | None = None
+        self._ray: Any = None
+        self._ending = threading.RLock()  # whoever stops the engine
+        self._is_over = self._is_stuck = False
+
+    @property
+    def dashboard_url(self) -> str:
+        """Of Ray's dashboard, once it has started."""
+        return f"http://{self._ray.dashboard_url}" if self._ray is not None and self._ray.dashboard_url else ""
 
     def start(self) -> None:
-        """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
+        """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready.
+
+        PartLost where Ray dies meanwhile, SegueError where anything of it does not start.
+        """
         if self.data.is_old:
-            self._upgrade()
+            upgrade(self.data, self.settings.shards, self.catalog)
         self.standing = Standing(self.data.path / "catalog", self.data.id_key)
         if not (self.data.path / "catalog").exists():
             self._bring_back_catalog()
-        self._start_ray()
+        try:
+            self._start_parts()
+        except SegueError:
+            raise
+        except Exception as error:  # of Ray and Serve, of many kinds; their logs tell the rest
+            if reason := self._parts.lost() if self._parts else "":
+                raise PartLost(reason) from None
+            raise SegueError(f"the engine does not start: {_first_line(error)}") from error
+
+    def _start_parts(self) -> None:
+        self._ray = ray_head.start(self.settings, self.data.path, self._sockets, self._ray_folder, self._lanes)
+        self._guard_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
         self.catalog = self.standing.take(self.catalog.document)
@@ -108,7 +110,7 @@ class EngineProcess:
             public_url=self.settings.public_url,
         )
         with ThreadPoolExecutor(1) as beside:  # both mostly wait for processes to come up
-            starting = beside.submit(cluster.start, plan)
+            starting = beside.submit(cluster.start, plan, surroundings.withheld(os.environ))
             try:
                 self._start_ingress(plan)
             finally:
@@ -133,48 +135,73 @@ class EngineProcess:
             self._deploy(times * self.settings.replicas, self._generation)
 
     def stop(self) -> None:
-        """Drain and stop: first the door, then the dispatcher, then the shards."""
+        """Drain and stop: first the door, then the dispatcher, then the shards. Whatever Ray does, it comes to an end;
+        what has not ended by then is killed."""
+        with self._ending:
+            if self._is_over:
+                return
+            self._is_over = True
+            if self._guard is not None:
+                self._guard.end()
+            self._is_stuck = not bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone) or self._is_ray_gone()
+            self._end()
+
+    def leave(self, code: int) -> None:
+        """End this process at once where Ray would keep it from ending by itself, else do nothing."""
+        if self._is_stuck:
+            exit_now(code)
+
+    def _give_up(self, reason: str) -> None:
+        """Stop an engine that cannot go on, say why, and end this process so that it is started again."""
+        with self._ending:
+            if self._is_over:
+                return
+            self._is_over = True
+            tell(f"the engine stops: {reason}")
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):  # Ray tells of each process that is ended now
+                    orphans.end_door(self.data.path)
+                    if self.settings.address:  # what is there of ours is Ray's to end
+                        bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone)
+                    elif self._actors and self._parts is not None and not self._parts.is_without_workers():
+                        bounded(self._stop_actors, _GIVE_UP_S)
+                    self._end()
+            finally:
+                os._exit(GAVE_UP)
+
+    def _is_ray_gone(self) -> bool:
+        return self._parts is not None and not self._parts.is_whole()
+
+    def _stop_by_ray(self) -> None:
         import ray
         from ray import serve as ray_serve
 
-        from actors import cluster
-
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
-        if ray.is_initialized():
+        if ray.is_initialized() and not self._is_ray_gone():
             # while Serve ends its controller, Ray prints that as a fault
             with contextlib.redirect_stdout(io.StringIO()):
                 ray_serve.shutdown()
                 if self._actors:
-                    cluster.stop(self._actors)
+                    self._stop_actors()
                     for actor in self._actors:
                         ray.kill(actor)
+                self._parts = None  # from here on its end is no surprise
                 ray.shutdown()
-        orphans.end(self.data.path)  # an HAProxy that still waits for its last connections, say
+
+    def _stop_actors(self) -> None:
+        from actors import cluster
+
+        cluster.stop(self._actors)
+
+    def _end(self) -> None:
+        """Nothing of this engine runs on, an HAProxy that still waits for its last connections, say."""
+        orphans.end(self.data.path)
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
 
-    def _upgrade(self) -> None:
-        """Rewrite stores of an older format, one after the other."""
-        from actors.store import RocksStore, inspect  # opens RocksDB, which only an old directory needs here
-        from actors.upgrade import upgrade
-        from actors.vault import FileVault
-
-        catalog = replace(self.catalog, id_key=self.data.id_key)
-        for number in range(self.settings.shards):
-            inspect(self.data.shard_path(number))
-        for number in range(self.settings.shards):
-            store = RocksStore(self.data.shard_path(number))
-            vault = FileVault(self.data.vault_path, self.data.engine_key, self.data.vault_base + number)
-            try:
-                upgrade(store, vault, catalog)
-            finally:
-                store.close()
-                vault.close()
-        self.data.upgraded()
-
     def _bring_back_catalog(self) -> None:
         """The file is gone, and with it what commands said of journeys: but the first shard knows what it went by."""
-        from actors.store import RocksStore, inspect  # as above
+        from actors.store import RocksStore, inspect  # opens RocksDB, which this alone needs here
         from actors.waking import last_document
 
         path = self.data.shard_path(0)
@@ -188,46 +215,19 @@ class EngineProcess:
             if document is not None:
                 self.standing.put(document)
 
+    def _guard_ray(self) -> None:
+        """From now on this process ends when Ray does."""
+        self._parts = RayParts(self._ray.address_info["gcs_address"] if self.settings.address else "")
+        folders = [Path(self._sockets), self._ray_folder, self.data.path]
+        self._guard = Guard(self._parts, folders, self._give_up, tell, _remake)
+        self._guard.begin()
+
     def _watch(self, sockets: list[str]) -> None:
-        """Have shards and dispatcher watched for as long as this process lives."""
+        """Have shards, dispatcher and door watched for as long as this process lives."""
         watchdog = Watchdog(sockets)
         threading.Thread(target=lambda: asyncio.run(watchdog.watch()), name="watchdog", daemon=True).start()
-
-    def _start_ray(self) -> None:
-        if not self.settings.address:
-            marks = orphans.mark(self.data.path, self._sockets, self.settings.port)
-            os.environ.update(serve_flags(self._sockets) | marks)
-            lanes = [Path(self._sockets, lane.socket_name(number)) for number in range(self._lanes)]
-            os.environ[front_door.BINARY] = str(front_door.write_binary(Path(self._sockets), lanes))
-        import ray
-
-        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # it tells that it is on, each time
-        options: dict[str, Any] = {
-            "namespace": "segue",
-            "logging_config": ray.LoggingConfig(encoding="JSON", log_level="WARNING"),
-            "log_to_driver": False,
-        }
-        if self.settings.address:
-            missing = [
-                name
-                for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
-                if not os.environ.get(name)
-            ]
-            if missing:
-                raise UsageError(f"the cluster and this process need {' and '.join(missing)} set to 1", "--address")
-            context = ray.init(address=self.settings.address, **options)
-        else:
-            self._own_ray = True
-            context = ray.init(
-                include_dashboard=True,
-                dashboard_host="127.0.0.1",
-                dashboard_port=free_port(),
-                object_store_memory=_OBJECT_STORE_BYTES,
-                **options,
-            )
-        for handler in logging.getLogger().handlers:
-            handler.setLevel(logging.ERROR)  # here people read; the parts write to their own logs
-        self.dashboard_url = f"http://{context.dashboard_url}" if context.dashboard_url else ""
+        if self._guard is not None:
+            self._guard.also(watchdog, self.settings.url, Path(self._sockets))
 
     def _start_ingress(self, plan: Any) -> None:
         from ray import serve as ray_serve
@@ -243,7 +243,7 @@ class EngineProcess:
             is_replay=plan.is_replay,
             origins=self.settings.origins,
             version=version("segue"),
-            lanes=(self._sockets, self._lanes) if self._own_ray else None,
+            lanes=None if self.settings.address else (self._sockets, self._lanes),
             metrics=cluster.metrics_urls(),
             deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
         )
@@ -257,7 +257,7 @@ class EngineProcess:
 
         from serve.ingress import application
 
-        app = application(self._config, replicas, str(generation))
+        app = application(self._config, replicas, str(generation), self.settings.ray_host)
         ray_serve.run(app, name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
 
     def _wait_until_ready(self) -> None:
@@ -270,6 +270,18 @@ class EngineProcess:
                 pass
             time.sleep(0.1)
         raise SegueError("the engine did not become ready in time")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip().split("\n")[0]
+
+
+def _remake(name: str) -> None:
+    """Have Ray start a part again that it may take for well."""
+    from actors import cluster
+
+    with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon
+        cluster.remake(name)
 
 
 def _end_orphans(data: Path) -> int:

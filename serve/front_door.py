@@ -45,6 +45,8 @@ _SPLICING = re.compile(r"^ *option splice-\w+\n", re.MULTILINE)
 # A line for each request, to whoever listens at the syslog's port: paths name people, and nobody has asked for it.
 _REQUEST_LOG = re.compile(r"^ *log .* local0 info\n", re.MULTILINE)
 _CONNECTIONS = re.compile(r"^(\s*maxconn ).*$", re.MULTILINE)
+# Whoever may write there may do anything with this HAProxy.
+_ADMIN_SOCKET = re.compile(r"^(\s*stats socket \S+ mode )\d+", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
@@ -109,6 +111,7 @@ def corrected(
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
     config = _REQUEST_LOG.sub("", _SPLICING.sub("", config))
+    config = _ADMIN_SOCKET.sub(r"\g<1>600", config)
     config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
     if lanes and _FIRST_ROUTE.search(config):  # only where Serve knows of a replica
         config = _FIRST_ROUTE.sub(lambda found: _TO_LANES + found[0], config, count=1)

@@ -6,17 +6,20 @@ from functools import partial
 from typing import Any
 
 from ray import serve as ray_serve
+from ray.serve._private import replica
 
 from actors.ray_meter import RayMeter
 from serve.app import App
 from serve.gateway import GatewayConfig
+from serve.settings import LOOPBACK
 
 _ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, our own door (`serve/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 
-def application(config: GatewayConfig, replicas: int, generation: str) -> Any:
-    """What `serve.run` takes. Replicas of another generation are replaced."""
+def application(config: GatewayConfig, replicas: int, generation: str, ray_host: str) -> Any:
+    """What `serve.run` takes. Replicas of another generation are replaced; `ray_host` is where Ray's own ports
+    listen."""
 
     @ray_serve.deployment(
         name="ingress",
@@ -29,7 +32,17 @@ def application(config: GatewayConfig, replicas: int, generation: str) -> Any:
     )
     @ray_serve.ingress(App(config, partial(RayMeter, "ingress")))
     class Ingress:
-        """Nothing of its own: the application answers."""
+        """The application answers."""
+
+        def __init__(self) -> None:
+            _keep_to(ray_host)
 
     # Serve draws a version at each `run`, and would also replace those that only their number has changed
     return Ingress.options(version=generation, _internal=True).bind()
+
+
+def _keep_to(host: str) -> None:
+    """A replica also takes requests from other replicas, and Serve lets it listen on all interfaces for them, whatever
+    address Ray has. Serve has no setting for it."""
+    if host == LOOPBACK and (bind := getattr(replica, "add_port_to_grpc_server", None)) is not None:
+        replica.add_port_to_grpc_server = lambda server, address: bind(server, address.replace("[::]", LOOPBACK))

@@ -31,8 +31,8 @@ _ALIVE = Response(200, b'{"status":"alive"}')
 _LEAVING = Response(503, b'{"status":"draining"}')
 
 
-def socket_name(number: int) -> str:
-    """The file name of one lane's socket."""
+def socket_name(number: int | str) -> str:
+    """The file name of one lane's socket; of all of them for `*`."""
     return f"ingress-{number}.sock"
 
 

@@ -21,6 +21,7 @@ MARK = "SEGUE_RUN"  # in the environment of all that the engine starts
 _ROUNDS = 20  # a process that is being started while its parent is ended shows in the next round
 
 RUN_FILE = "run.json"
+_DOOR = ("haproxy", "ray::HAProxy", "ray::Serve", "ray::Proxy")
 
 
 def mark(data: Path, folder: str, port: int) -> dict[str, str]:
@@ -40,15 +41,19 @@ def forget(data: Path, folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def end_door(data: Path) -> None:
+    """SIGKILL for what answers HTTP, and for what would start it again: from now on nobody is let in."""
+    folder = _folder(data)
+    for process in psutil.process_iter() if folder else ():
+        if _is_of(process, folder) and _is_door(process):
+            _kill(process)
+
+
 def end(data: Path) -> int:
     """SIGKILL for all that an engine has left, whose data directory the caller holds; returns how many ended."""
-    try:
-        folder = json.loads((data / RUN_FILE).read_text())["folder"]
-    except FileNotFoundError:
+    folder = _folder(data)
+    if not folder:
         return 0
-    except (ValueError, KeyError, TypeError):
-        reason = "cannot be read; end what may still run of this engine, and delete this file"
-        raise Corrupt(reason, str(data / RUN_FILE)) from None
     ended: set[int] = set()
     for _ in range(_ROUNDS):
         found = [process for process in psutil.process_iter() if _is_of(process, folder)]
@@ -61,6 +66,24 @@ def end(data: Path) -> int:
         with contextlib.suppress(OSError):  # psutil does not expect that one ends while it begins to wait
             psutil.wait_procs(found, timeout=2)
     raise UsageError(f"process {found[0].pid} of an engine that was killed does not end", "--data")
+
+
+def _folder(data: Path) -> str:
+    """The runtime folder of the engine that runs here, or did; empty where none does."""
+    try:
+        return str(json.loads((data / RUN_FILE).read_text())["folder"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        reason = "cannot be read; end what may still run of this engine, and delete this file"
+        raise Corrupt(reason, str(data / RUN_FILE)) from None
+
+
+def _is_door(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        words = " ".join(process.cmdline())
+        return any(name in words for name in _DOOR)
+    return False
 
 
 def _is_of(process: psutil.Process, folder: str) -> bool:

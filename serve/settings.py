@@ -3,6 +3,7 @@ environment."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ ClockKind = Literal["wall", "replay"]
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs"
 DATA = Path("segue-data")
+RUNTIME = Path("/tmp")
+LOOPBACK = "127.0.0.1"
 SHARDS_MAX = 256
 DEADLINE_MS = 50
 
@@ -38,6 +41,8 @@ class Settings:
     server_key: str | None
     id_key: str | None
     engine_key: str | None
+    runtime: Path = RUNTIME  # sockets, and what Ray keeps while it runs
+    ray_host: str = LOOPBACK  # where Ray's own ports listen
 
     @property
     def url(self) -> str:
@@ -63,7 +68,7 @@ def read(
     shards = max(2, os.cpu_count() or 2) if shards is None else shards
     if not 1 <= shards <= SHARDS_MAX:
         raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
-    host = environment.get("SEGUE_HOST", "127.0.0.1")
+    host = environment.get("SEGUE_HOST", LOOPBACK)
     return Settings(
         config=(config or CONFIG).resolve(),
         data=(data or DATA).resolve(),
@@ -80,6 +85,8 @@ def read(
         server_key=environment.get("SEGUE_SERVER_KEY"),
         id_key=environment.get("SEGUE_ID_KEY"),
         engine_key=environment.get("SEGUE_ENGINE_KEY"),
+        runtime=Path(environment.get("SEGUE_RUNTIME_DIR", RUNTIME)).absolute(),
+        ray_host=_address(environment, "SEGUE_RAY_HOST"),
     )
 
 
@@ -88,3 +95,11 @@ def _number(environment: Mapping[str, str], name: str, default: int, allowed: ra
     if not (given.isascii() and given.isdigit() and int(given) in allowed):
         raise UsageError(f"must be a whole number from {allowed[0]} to {allowed[-1]}", name)
     return int(given)
+
+
+def _address(environment: Mapping[str, str], name: str) -> str:
+    given = environment.get(name, LOOPBACK)
+    try:
+        return str(ipaddress.ip_address(given))
+    except ValueError:
+        raise UsageError("must be an IP address of this machine", name) from None

@@ -115,6 +115,7 @@ def test_only_the_cluster_and_the_edge_know_ray():
         "actors/ray_meter.py",
         "serve/ingress.py",
         "serve/engine_process.py",
+        "serve/ray_head.py",
         "loadtest/baseline.py",
         "loadtest/bench_peers.py",
         *modules("serve/commands"),

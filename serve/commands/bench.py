@@ -13,7 +13,8 @@ from engine.errors import UsageError
 from loadtest import bench as benchmarks
 from loadtest import bench_compare
 from loadtest.run import EngineError
-from serve.engine_process import serve_flags
+from serve.ray_flags import ray_flags, serve_flags
+from serve.settings import LOOPBACK
 
 
 def bench(
@@ -33,7 +34,7 @@ def bench(
     progress = Console(stderr=True, highlight=False)
     try:
         say = lambda what: progress.print(f"measuring: {what}", style="dim")  # noqa: E731
-        report = benchmarks.measure(say, serve_flags(), is_full=is_full)
+        report = benchmarks.measure(say, ray_flags(LOOPBACK) | serve_flags(), is_full=is_full)
     except EngineError as error:
         typer.echo(f"segue: {error}", err=True)
         raise typer.Exit(1) from None

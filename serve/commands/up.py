@@ -48,6 +48,7 @@ def up(
     finally:
         interrupts.ignore()
         engine.stop()
+    engine.leave(0)
 
 
 def redeploy(console: Console, engine: EngineProcess) -> None:

@@ -187,7 +187,7 @@ def test_every_batch_has_a_hundred_places_for_message_ids_and_no_times():
     [
         ("ray::ProfileShard", ["ray::ProfileShard"], "shards"),
         ("ray::ServeReplica:segue:ingress", ["ray::ServeReplica:segue:ingress"], "ingress"),
-        ("ray::ServeController", ["ray::ServeController"], "Serve's controller and proxy"),
+        ("ray::ServeController", ["ray::ServeController"], "controller"),
         ("raylet", ["/ray/raylet/raylet", "--dashboard_agent_command=dashboard/agent.py"], "raylet"),
         ("gcs_server", ["/ray/gcs/gcs_server", "--log_dir=/tmp"], "gcs"),
         ("haproxy", ["/ray/haproxy", "-f", "haproxy.cfg"], "haproxy"),

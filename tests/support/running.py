@@ -114,12 +114,14 @@ class Engine:
         shards: int = 2,
         clock: str = "wall",
         smtp_port: int | None = None,
+        cwd: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.config, self.shards, self.clock = folder, config, shards, clock
         self.data, self.log = folder / "data", folder / "engine.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._smtp_port = smtp_port
+        self._smtp_port, self._cwd, self._environment = smtp_port, cwd, dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.family: list[psutil.Process] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,8 +140,8 @@ class Engine:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 list(map(str, command)),
-                cwd=ROOT,
-                env=_environment(smtp),
+                cwd=self._cwd,
+                env=_environment(smtp | self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -167,6 +169,11 @@ class Engine:
         left = [_name(process) for process in staying]
         _end(staying)
         return self._process.wait(), took_s, left
+
+    def ended(self, deadline_s: float) -> int:
+        """The exit code of a front process that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(deadline_s)
 
     def hang_up(self) -> None:
         """SIGHUP for the front process: new replicas of the ingress."""
