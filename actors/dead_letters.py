@@ -18,7 +18,7 @@ from actors.acts import act
 from actors.batch import Batch
 from engine import codec, once, seeds
 from engine.effects import Tell
-from engine.errors import InvalidInput, NotFound
+from engine.errors import Corrupt, InvalidInput, NotFound
 from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
 from engine.vocabulary import DAY_MS
@@ -79,7 +79,7 @@ class DeadLetters:
         """The newest ones, newest first, at most `LISTED_MAX` and what an answer has room for."""
         found: list[DeadLetter] = []
         room = LISTED_BYTES_MAX
-        for key, record in reversed(self._batch.rows("dead", b"")):
+        for key, record in reversed(self._rows()):
             letter = _read(key, record)
             room -= min(letter.size, SHOWN_BYTES_MAX)
             if len(found) == LISTED_MAX or room < 0:
@@ -101,11 +101,15 @@ class DeadLetters:
         self._batch.put("dead", keys.number_key(number), None)
         return letter
 
+    def _rows(self) -> list[tuple[bytes, bytes]]:
+        """All that can be read: a letter to somebody whose key is damaged is no reason to show none."""
+        return self._batch.rows("dead", b"", unreadable_too=False)
+
     def _trim(self, now_ms: int) -> None:
         """Let rejected items go that are too old or too many; what failed by our fault stays."""
         rejected = [
             letter
-            for key, record in reversed(self._batch.rows("dead", b""))
+            for key, record in reversed(self._rows())
             if isinstance((letter := _read(key, record)).told, Rejected)
         ]
         for place, letter in enumerate(rejected):
@@ -115,7 +119,11 @@ class DeadLetters:
 
 def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
     """Keep a rejected item. Only somebody who lives here has a key here; for all others stands one of the shard's."""
-    lives_here = not shard.residence.is_away(profile) and isinstance(shard.record(profile), Profile)
+    try:
+        shard.batch.check_key(profile)
+        lives_here = not shard.residence.is_away(profile) and isinstance(shard.record(profile), Profile)
+    except Corrupt:  # nothing can be locked under that key; the letter says why
+        lives_here = False
     owner = profile if lives_here else seeds.profile_id(shard.catalog.id_key, "rejected", "")
     shard.dead.put(profile, told, reason, shard.clock.now_ms(), owner=owner)
 

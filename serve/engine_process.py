@@ -75,9 +75,11 @@ class EngineProcess:
             self.keys, self.made_keys = KeyRing.load_or_create(
                 self.data.path / "keys.json", settings.write_key, settings.server_key
             )
+            self.data.rely_on("keys.json")
         except BaseException:
             self.data.release()
             raise
+        self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
         self.dashboard_url = ""
         self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp" if Path("/tmp").is_dir() else None)
         self._actors: list[Any] = []
@@ -89,15 +91,18 @@ class EngineProcess:
         """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready."""
         if self.data.is_old:
             self._upgrade()
-        self.standing = Standing(self.data.path / "catalog", self.data.id_key)
-        if not (self.data.path / "catalog").exists():
+        self.data.settle()
+        self.standing = Standing(self.data.catalog_path, self.data.id_key)
+        if not self.data.catalog_path.exists():
+            self.notices += self.data.missing_catalog()
             self._bring_back_catalog()
         self._start_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
         self.catalog = self.standing.take(self.catalog.document)
+        self.data.rely_on("catalog")
         plan = cluster.Plan(
-            catalog=str(self.data.path / "catalog"),
+            catalog=str(self.data.catalog_path),
             id_key=self.data.id_key,
             stores=tuple(str(self.data.shard_path(number)) for number in range(self.settings.shards)),
             vault=str(self.data.vault_path),
@@ -108,7 +113,7 @@ class EngineProcess:
             public_url=self.settings.public_url,
         )
         with ThreadPoolExecutor(1) as beside:  # both mostly wait for processes to come up
-            starting = beside.submit(cluster.start, plan)
+            starting = beside.submit(cluster.start, plan, self.notices.append)
             try:
                 self._start_ingress(plan)
             finally:
