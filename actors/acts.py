@@ -29,6 +29,13 @@ def act(shard: Shard, profile: Profile, asked: list[effects.Effect]) -> dict[str
     return answer
 
 
+def check_leaving(shard: Shard, profile_id: str, asked: list[effects.Effect]) -> None:
+    """What a profile takes along is read before anything is written: Corrupt is known while a turn can be undone."""
+    if any(isinstance(effect, effects.Surrender) for effect in asked):
+        for family in ("history", "audit", "seen"):
+            shard.records(family, profile_id)
+
+
 def _page(shard: Shard, profile: Profile, effect: effects.Page) -> None:
     key = keys.page_key(profile.id, effect.number)
     shard.batch.put("history", key, codec.encode_page(effect.events), profile.id)

@@ -8,26 +8,31 @@ files are hard links where the file system allows that, so a backup takes no roo
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from actors import key_copies, manifest
+from actors import durable, inventory, key_copies, manifest
 from actors.clock import WallClock
 from actors.manifest import Manifest
 from actors.placement import slots_of
+from actors.standing import document_in
 from actors.store import RocksStore
-from actors.store_folders import shard_path, sync_folder
+from actors.store_folders import shard_path
 from engine import reading
-from engine.errors import InvalidInput, NotReady
+from engine.errors import Corrupt, InvalidInput, NotReady
 
 _PART = ".part"
 CATALOG = "catalog"  # the file of the one that stands
+_OF_A_STORE = re.compile(
+    r"CURRENT|IDENTITY|LOCK|SYNCED|rocksdict-config\.json|LOG(\.old\.\d+)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|"
+    r"\d+\.(sst|log|blob|dbtmp)|\.\w+-\w+\.new"
+)
 
 
 class BackedUp(Protocol):
@@ -106,7 +111,7 @@ def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
     _begin(wanted)
     try:
         for number in range(shards):
-            store = RocksStore(shard_path(wanted.data, number))
+            store = RocksStore(shard_path(wanted.data, number), create=False)
             try:
                 store.checkpoint(wanted.store(number))
             finally:
@@ -124,10 +129,10 @@ def _refuse_pins(profiles: list[str]) -> None:
 
 
 def _begin(wanted: Order) -> None:
-    """An empty folder to grow in; what a backup that was killed left in it is thrown away."""
-    left = [path for path in wanted.part.glob("*") if not path.name.startswith(("shard-", manifest.NAME, CATALOG))]
-    if left:
-        raise InvalidInput(f"{left[0]} is in the way", "directory")
+    """An empty folder to grow in; what a backup that was killed left in it is thrown away, and nothing else is."""
+    left = next(_in_the_way(wanted.part), None)
+    if left is not None:
+        raise InvalidInput(f"{left} is in the way", "directory")
     try:
         shutil.rmtree(wanted.part, ignore_errors=True)
         wanted.part.mkdir(parents=True)
@@ -135,11 +140,37 @@ def _begin(wanted: Order) -> None:
         raise InvalidInput(f"{wanted.part} cannot be written: {error.strerror}", "directory") from error
 
 
+def _in_the_way(part: Path) -> Iterator[Path]:
+    """All that no backup can have left."""
+    for path in part.glob("*") if part.is_dir() and not part.is_symlink() else part.parent.glob(part.name):
+        if re.fullmatch(r"shard-\d{3}(\.tmp)?", path.name) and path.is_dir() and not path.is_symlink():
+            yield from (each for each in path.iterdir() if not _OF_A_STORE.fullmatch(each.name))
+        elif not _is_manifest(path) and not _is_catalog(path):
+            yield path
+
+
+def _is_catalog(path: Path) -> bool:
+    try:
+        return path.name == CATALOG and bool(document_in(path))
+    except Corrupt:
+        return False
+
+
+def _is_manifest(path: Path) -> bool:
+    if path.name != manifest.NAME or not path.is_file():
+        return re.fullmatch(rf"\.{re.escape(manifest.NAME)}-\w+\.new", path.name) is not None
+    try:
+        manifest.read(path.parent)
+    except Corrupt:
+        return False
+    return True
+
+
 def _finish(wanted: Order, shards: int) -> dict[str, Any]:
     """Count and digest the copies, bring the keys, and give the whole its name."""
     counted = []
     for number in range(shards):
-        store = RocksStore(wanted.store(number))  # so it surely opens, and stands without its write-ahead log
+        store = RocksStore(wanted.store(number), create=False)  # it opens, and stands without its log
         try:
             counted.append(manifest.shard_copy(store, number, slots_of(number, shards)))
         finally:
@@ -149,7 +180,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
     made = Manifest(
         at=reading.iso(WallClock().now_ms()),
         version=version("segue"),
-        engine=json.loads((wanted.data / "engine.json").read_text()),
+        engine=inventory.read(wanted.data),
         shards=counted,
         files=manifest.files_below(wanted.part),
     )
@@ -157,8 +188,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
     key_copies.renew(wanted.data, wanted.keys)  # after the stores: every key that they name is in it
     if wanted.directory.exists():
         wanted.directory.rmdir()
-    wanted.part.rename(wanted.directory)
-    sync_folder(wanted.directory.parent)
+    durable.move(wanted.part, wanted.directory)
     return {
         "directory": str(wanted.directory),
         "keys": str(wanted.keys),

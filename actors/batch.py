@@ -16,9 +16,11 @@ from actors import keys
 from actors.store import Store
 from actors.vault import Vault, place_in
 from engine import codec
+from engine.errors import Corrupt
 
 _PLACES_KEPT = 100_000
 _ERASING = b"erasing/"
+KEY_FILE = b"vault/"  # in `meta`: how many slots of a key file were durable when a key of it was last given away
 _LOCKED_ELSEWHERE = ("messages", "staged", "dead")  # families in which a profile's records stand under other keys
 
 
@@ -35,6 +37,8 @@ class Batch:
         self._erased: list[bytes] = []
         self._new_places: dict[tuple[str, bytes], bytes] = {}
         self._facts: dict[str, bytes] = {}
+        self._extent: tuple[str, int] = ("", 0)
+        self._has_new_keys = False
         self.is_synced = True  # nothing is committed that a power cut could take back
 
     def __bool__(self) -> bool:
@@ -63,9 +67,15 @@ class Batch:
         found = self._store.get(family, key)
         return None if found is None else self._vault.unlock(found)
 
-    def rows(self, family: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """All plain records under a prefix, in order."""
-        found = {key: self._vault.unlock(record) for key, record in self._store.scan(family, prefix)}
+    def rows(self, family: str, prefix: bytes, *, unreadable_too: bool = True) -> list[tuple[bytes, bytes]]:
+        """All plain records under a prefix, in order; Corrupt for one that cannot be read, or without those."""
+        found = {}
+        for key, record in self._store.scan(family, prefix):
+            try:
+                found[key] = self._vault.unlock(record)
+            except Corrupt:
+                if unreadable_too:
+                    raise
         for (where, key), record in self._writes.items():
             if where == family and key.startswith(prefix):
                 if record is None:
@@ -104,6 +114,10 @@ class Batch:
         stored = (key for key, _ in self._store.scan(family, b"", start) if key not in written)
         return heapq.merge(added, stored)
 
+    def unlock(self, record: bytes) -> bytes:
+        """A record of `raw` as it was written; Corrupt where its key or itself cannot be read."""
+        return self._vault.unlock(record)
+
     def raw(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Committed records as they stand in the store, locked or not: a copy of one is good in any store."""
         return self._store.scan(family, prefix)
@@ -120,6 +134,16 @@ class Batch:
     def disown(self, family: str, key: bytes) -> None:
         """Write a record of this group plain after all."""
         self._owners.pop((family, key), None)
+
+    def check_key(self, profile: str) -> None:
+        """Corrupt where the key of a profile cannot be read: nothing must be written then that needs it."""
+        if place := self.key_of(profile):
+            self._vault.check_key(place)
+
+    def check_there(self) -> None:
+        """NotReady where a file of the store or of the vault has gone: what is written to it would go too."""
+        self._store.check_there()
+        self._vault.check_there()
 
     def key_of(self, profile: str) -> bytes:
         """The place of a profile's key; empty where it has none."""
@@ -166,6 +190,10 @@ class Batch:
             record = written[where]
             if record is not None and (place := self._place_for(owner)):
                 written[where] = self._vault.lock(place, record)
+        if self._new_places:
+            self._vault.check_there()
+            self._has_new_keys = True
+            self._note_extent(written)
         self._store.write(written | self._new_places)
         self._writes, self._owners, self._new_places = {}, {}, {}
         self.is_synced = False
@@ -174,6 +202,9 @@ class Batch:
         """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
         if not self.is_synced:
             self._store.sync()
+            if self._has_new_keys:  # nobody is told of a customer whose key went away meanwhile
+                self._vault.check_there()
+                self._has_new_keys = False
             for place in self._erasing:
                 self._vault.erase(place)
             self._erased, self._erasing = self._erased + self._erasing, []
@@ -186,6 +217,13 @@ class Batch:
     def close(self) -> None:
         """Release the store."""
         self._store.close()
+
+    def _note_extent(self, written: dict[tuple[str, bytes], bytes | None]) -> None:
+        """With the keys that are given away stands how long their file is: one that is shorter later was cut."""
+        extent = self._vault.extent()
+        if extent != self._extent and extent[0]:
+            self._extent = extent
+            written["meta", KEY_FILE + extent[0].encode()] = codec.seal(msgspec.msgpack.encode(extent[1]))
 
     def _place_for(self, owner: str) -> bytes:
         """Where a profile's key stands, made for its first record; empty in a vault that has no keys."""

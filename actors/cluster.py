@@ -11,13 +11,14 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from actors import pids
+from actors import logs, pids
 from actors.clock import ReplayClock, WallClock
 from actors.dispatcher import Dispatcher
 from actors.host import START_S, STOP_S, Host
@@ -26,9 +27,11 @@ from actors.ray_meter import RayMeter
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.shard_shell import ShardShell
-from actors.store import inspect, open_when_free
+from actors.start_check import inspect_shard
+from actors.store import RocksStore, open_when_free
 from actors.vault import FileVault
 from actors.windows import Windows
+from engine.errors import Corrupt
 
 NAMESPACE = "segue"
 _POLL_S = 0.05
@@ -49,9 +52,16 @@ class ProfileShard:
         self._shard: Shard | None = None
         self._host.take_over(self.start, plan.shard_sockets()[number], is_again=_is_again())
 
-    def inspect(self) -> None:
-        """Look for damage in the store; Corrupt names the file."""
-        inspect(Path(self._plan.stores[self._number]))
+    def inspect(self) -> list[str]:
+        """Look for damage in the store and in the keys: Corrupt names a file that nobody can do without; a line for
+        each key that cannot be read."""
+        plan, number = self._plan, self._number
+        vault = FileVault(Path(plan.vault), plan.engine_key)
+        own = range(number, plan.vault_base + len(plan.stores), len(plan.stores))  # each file is looked at by one shard
+        try:
+            return inspect_shard(Path(plan.stores[number]), vault, [file for file in own if vault.path(file).exists()])
+        finally:
+            vault.close()
 
     def start(self) -> int:
         """Open the store and listen; returns the process id."""
@@ -59,8 +69,14 @@ class ProfileShard:
         self._host.start(self._make)
         assert self._shard is not None
         for profile in self._shard.residence.pinned():
-            self._pins.start_now(profile)
+            self._start_pin(profile, is_new=not self._shard.residence.has_left(profile))
         return os.getpid()
+
+    def _start_pin(self, profile: str, *, is_new: bool) -> None:
+        try:
+            self._pins.start_now(profile, is_new=is_new)
+        except Corrupt as error:  # of one person: nobody else waits for them
+            logs.fault(log, "pinned_profile_damaged", error)
 
     def stop(self) -> None:
         """Finish the group at hand and close the store; first those of its pinned profiles."""
@@ -72,11 +88,12 @@ class ProfileShard:
     def _make(self) -> ShardShell:
         plan, number = self._plan, self._number
         standing = plan.standing()
-        vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number)
+        vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number, create=False)
         sockets = plan.shard_sockets()
 
         def open_shard() -> ShardServer:
             clock = ReplayClock() if plan.is_replay else WallClock(plan.clock_file())
+            vault.check_there()
             store = open_when_free(Path(plan.stores[number]))
             try:
                 shard = Shard(number, store, standing.read(), clock, vault=vault)
@@ -118,6 +135,7 @@ class PinnedProfile:
         vault = FileVault(Path(plan.vault), plan.engine_key)  # a profile brings its key along
 
         def open_shard() -> ShardServer:
+            vault.check_there()
             store = open_when_free(plan.pin_store(profile))
             try:
                 clock = WallClock(plan.clock_file())
@@ -140,14 +158,17 @@ class RayPins:
 
     async def start(self, profile: str) -> None:
         """Returns when it listens; does nothing where it does so already."""
-        await asyncio.get_running_loop().run_in_executor(None, self.start_now, profile)
+        await asyncio.get_running_loop().run_in_executor(None, partial(self.start_now, profile, is_new=True))
 
     async def end(self, profile: str) -> None:
         """End it, and remove its store."""
         await asyncio.get_running_loop().run_in_executor(None, self._remove, profile)
 
-    def start_now(self, profile: str) -> None:
-        """The same, for who can wait. One that was left by an engine that was killed knows other sockets."""
+    def start_now(self, profile: str, *, is_new: bool = False) -> None:
+        """The same, for who can wait. One that was left by an engine that was killed knows other sockets. `is_new`:
+        the profile has not arrived there yet, so its store may have to be made."""
+        if is_new and not self._plan.pin_store(profile).exists():
+            RocksStore(self._plan.pin_store(profile)).close()
         if self._started(profile) != self._plan.sockets:
             self.end_now(profile)
             self._started(profile)
@@ -222,15 +243,19 @@ class DispatcherActor:
         )
 
 
-def start(plan: Plan, environment: Mapping[str, str]) -> list[Any]:
+def start(plan: Plan, environment: Mapping[str, str], tell: Callable[[str], None] = lambda line: None) -> list[Any]:
     """Start all actors of an engine, shards first; returns their handles. The dispatcher alone is told the environment.
-    Raises what the first that failed raised."""
+
+    Raises what the first that failed raised; `tell` is given a line for each key of a customer that cannot be read.
+    """
     shard = ray.remote(ProfileShard)
     shards = [
         shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
     ]
     dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan, environment)
-    _await([actor.inspect.remote() for actor in shards])  # all, before any of them changes anything
+    for lines in _await([actor.inspect.remote() for actor in shards]):  # all, before any of them changes anything
+        for line in lines:
+            tell(line)
     _await([actor.start.remote() for actor in shards])
     _await([dispatcher.start.remote()])
     return [*shards, dispatcher]
@@ -268,8 +293,8 @@ def _name(profile: str) -> str:
     return f"pinned-{profile}"
 
 
-def _await(calls: list[Any]) -> None:
+def _await(calls: list[Any]) -> list[Any]:
     try:
-        ray.get(calls, timeout=START_S)
+        return list(ray.get(calls, timeout=START_S))
     except ray.exceptions.RayTaskError as error:
         raise (error.cause or error) from None

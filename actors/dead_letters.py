@@ -22,7 +22,7 @@ from actors.acts import act
 from actors.batch import Batch
 from engine import codec, once, seeds
 from engine.effects import Tell
-from engine.errors import InvalidInput, NotFound
+from engine.errors import Corrupt, InvalidInput, NotFound
 from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
 from engine.vocabulary import DAY_MS
@@ -136,7 +136,8 @@ class DeadLetters:
     def _read_shelves(self) -> dict[Kind, _Shelf]:
         if self._shelves is None:
             self._shelves = {kind: _Shelf() for kind in KINDS}
-            for key, record in self._batch.rows("dead", b""):
+            # A letter to somebody whose key is damaged is no reason to show none.
+            for key, record in self._batch.rows("dead", b"", unreadable_too=False):
                 letter = _read(int.from_bytes(key), record)
                 self._shelves[_kind(letter.told, letter.reason)].put(letter.number, len(record), letter.at_ms)
         return self._shelves
@@ -172,7 +173,11 @@ class _Shelf:
 
 def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
     """Keep a rejected item. Only somebody who lives here has a key here; for all others stands one of the shard's."""
-    lives_here = not shard.residence.is_away(profile) and isinstance(shard.record(profile), Profile)
+    try:
+        shard.batch.check_key(profile)
+        lives_here = not shard.residence.is_away(profile) and isinstance(shard.record(profile), Profile)
+    except Corrupt:  # nothing can be locked under that key; the letter says why
+        lives_here = False
     owner = profile if lives_here else seeds.profile_id(shard.catalog.id_key, "rejected", "")
     shard.dead.put(profile, told, reason, shard.clock.now_ms(), owner=owner)
 

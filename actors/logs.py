@@ -8,11 +8,15 @@ import logging
 import traceback
 from pathlib import PurePath
 
+from engine.errors import Corrupt
+
 _FRAMES = 12
 
 
 def fault(log: logging.Logger, event: str, error: BaseException, **about: object) -> None:
     """An error that nobody expected: its type and where it came from."""
+    if isinstance(error, Corrupt):  # it names a file, and says nothing of what is in it
+        about = {"file": error.field, "reason": error.message} | about
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     where = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     log.error(event, extra={"error": type(error).__name__, "where": where, **about}, stacklevel=2)

@@ -5,7 +5,6 @@ It names every file with its size and digest, and what was in each shard, counte
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from actors import durable
 from actors.store import RocksStore, Store
-from actors.store_folders import sync_folder
 from engine import codec
 from engine.errors import Corrupt
 
@@ -80,8 +79,7 @@ def files_below(folder: Path) -> dict[str, FileCopy]:
     """Every file below a folder, made durable and digested."""
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        durable.sync_file(path)
         found[path.relative_to(folder).as_posix()] = FileCopy(path.stat().st_size, digest_of(path))
     return found
 
@@ -98,11 +96,7 @@ def digest_of(path: Path) -> str:
 def write(manifest: Manifest, folder: Path) -> None:
     """Put it into its folder, durably."""
     manifest.digest = _own_digest(manifest)
-    with (folder / NAME).open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(folder)
+    durable.write(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest), indent=1), mode=0o644)
 
 
 def read(folder: Path) -> Manifest:

@@ -56,5 +56,8 @@ class MemoryStore:
         """There are no files."""
         raise NotReady("a store in memory cannot be copied")
 
+    def check_there(self) -> None:
+        """There are no files."""
+
     def close(self) -> None:
         """Nothing to do."""

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from actors import keys
+from actors.batch import KEY_FILE
 from actors.fence import epoch_of
 from actors.manifest import meta
 from actors.placement import shard_of
-from actors.store import Store
+from actors.store import MARKED, Store
 from actors.vault import Vault
 from engine import codec
 from engine.errors import NotFound, SegueError
@@ -31,6 +32,7 @@ _GRANTED, _PURSES = b"granted/", (b"lease/", b"purse")
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
+_OF_THE_STORE = (KEY_FILE, MARKED)  # of the new ones they are written anew; engine.json knows the old key files
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
@@ -112,7 +114,8 @@ def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
 
 
 def _names(sources: Sequence[Store]) -> list[str]:
-    known = (_CATALOG, _ERASING, _GRANTED, *_PURSES)  # what a purse held is not spent: a new one has leases of its own
+    # what a purse held is not spent: a new one has leases of its own
+    known = (_CATALOG, _ERASING, _GRANTED, *_PURSES, *_OF_THE_STORE)
     return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
 
 

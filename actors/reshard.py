@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actors import store_folders
+from actors import durable, store_folders
 from actors.manifest import meta
 from actors.placing import MOVED, Mover, digest_of
 from actors.store import RocksStore
@@ -63,7 +63,7 @@ class Reshard:
         faults, _ = verify(self._new(), self.vault)
         if faults:
             raise SegueError(f"the copy is not whole: {faults[0]}")
-        store_folders.sync_folder(store_folders.growing_path(self.data, self.shards))
+        durable.sync_folder(store_folders.growing_path(self.data, self.shards))
         store_folders.switch(self.data, self.shards, lambda: self.told("switching", self.copied))
         return self._totals
 
@@ -100,7 +100,7 @@ class Reshard:
         if not known.exists() or known.read_text() != epochs:
             shutil.rmtree(growing)
             growing.mkdir()
-            known.write_text(epochs)
+            durable.write(known, epochs)
 
     # -- copying
 

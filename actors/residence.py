@@ -22,7 +22,7 @@ from actors.activation import Record
 from actors.fence import newest
 from actors.outbox import Waiting
 from engine import codec
-from engine.errors import Away, Moved, NotFound, Overloaded, TryAgain
+from engine.errors import Away, Corrupt, Moved, NotFound, Overloaded, TryAgain
 from engine.profile import Profile, Tombstone
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Row = tuple[str, bytes, bytes]
 
-_AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
+AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
 _FIRST = (*keys.OF_PROFILE, "keyring")
 _LAST = ("state", "outbox")
 _ALL = _FIRST + _LAST
@@ -66,10 +66,10 @@ class Residence:
         self._away: dict[str, tuple[str, bool]] = {}
         self._arriving: dict[str, str] = {}
         self._slices: defaultdict[str, bytearray] = defaultdict(bytearray)
-        for key, record in shard.batch.committed("meta", _AWAY):
-            self._away[key.removeprefix(_AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
+        for key, record in shard.batch.committed("meta", AWAY):
+            self._away[key.removeprefix(AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
         self.pins = {key.removeprefix(_PIN).decode() for key, _ in shard.batch.committed("meta", _PIN)}
-        if own and own not in self._away and shard.record(own) is None:
+        if own and own not in self._away and not self._is_known(own) and own not in shard.damaged:
             self._mark(own, own, is_there=True)  # not arrived yet
             shard.commit()
 
@@ -106,7 +106,14 @@ class Residence:
 
     def has_grave(self) -> bool:
         """Whether the profile that this shard is for was absorbed or erased: then it needs no process any more."""
-        return bool(self.own) and not self._away and isinstance(self._shard.record(self.own), Tombstone)
+        return self._is_known(self.own) and not self._away and isinstance(self._shard.record(self.own), Tombstone)
+
+    def _is_known(self, profile: str) -> bool:
+        """Whether something that can be read stands in a place; what cannot be is set aside, and has arrived."""
+        try:
+            return bool(profile) and self._shard.record(profile) is not None
+        except Corrupt:
+            return False
 
     def check_living(self, profile: str) -> None:
         """Raises NotFound for a stranger, Moved where a profile was absorbed."""
@@ -242,7 +249,7 @@ class Residence:
                 mine[name] = mine.get(name, 0) + count
         shard.put_meta("dispatcher", newest(shard.meta("dispatcher", ""), last.dispatcher))
         shard.dead.adopt(last.dead)
-        shard.batch.put("meta", _AWAY + profile.encode(), None)
+        shard.batch.put("meta", AWAY + profile.encode(), None)
         del self._arriving[profile]
         return lambda: self._live(profile)
 

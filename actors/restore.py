@@ -6,18 +6,17 @@ It grows beside its place and gets its name when it is whole and checked.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors import key_copies, manifest
+from actors import durable, inventory, key_copies, manifest
 from actors.forgetting import forget_erased
 from actors.manifest import Manifest
 from actors.placement import slots_of
 from actors.store import RocksStore
-from actors.store_folders import shard_path, sync_folder
+from actors.store_folders import shard_path
 from actors.vault import FileVault
 from actors.verify import verify
 from engine.errors import Corrupt, NotReady, UsageError
@@ -59,12 +58,13 @@ def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> R
     try:
         _copy(found, directory, part)
         key_copies.bring(keys, part)
+        _describe(found, part)
         faults, seen = _faults_of(found, part, engine_key)
+        faults = [_as_given(fault, part, directory, keys) for fault in faults]
         if not faults:
             if data.exists():
                 data.rmdir()
-            part.rename(data)
-            sync_folder(data.parent)
+            durable.move(part, data)
     except OSError as error:
         raise NotReady(f"{part} cannot be written: {error.strerror}") from error
     finally:
@@ -77,16 +77,36 @@ def _copy(found: Manifest, directory: Path, part: Path) -> None:
     for name in found.files:
         (part / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(directory / name, part / name)
-    # new keys go to new files: the engine that was backed up may have gone on with the old ones
-    engine = found.engine | {"vault_base": found.engine.get("vault_base", 0) + len(found.shards)}
-    (part / "engine.json").write_text(json.dumps(engine))
     manifest.files_below(part)  # makes them durable
+
+
+def _describe(found: Manifest, part: Path) -> None:
+    """Say what must be there from now on: what the backup and the newest keys brought. New keys go to new files: the
+    engine that was backed up may have gone on with the old ones."""
+    files = inventory.key_files_in(part)
+    numbers = (int(name.rpartition("-")[2]) + 1 for name in files)
+    base = max(found.engine.get("vault_base", 0) + len(found.shards), *numbers, 0)
+    engine = found.engine | {"vault_base": base}
+    if engine["format"] in inventory.SAME_STORES:
+        engine |= {
+            "format": inventory.FORMAT,
+            "stores": inventory.stores_in(part, len(found.shards)),
+            "vault": files,
+            "files": [name for name in engine.get("files", ()) if name not in inventory.MADE_ANEW],
+        }
+    engine.pop("check", None)
+    inventory.write(part, engine)
 
 
 def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list[str], dict[str, int]]:
     """What differs from the manifest, and what `segue verify` says."""
     paths = [shard_path(part, shard.shard) for shard in found.shards]
-    faults = []
+    wanted = {"vault": found.engine.get("vault", {}), "files": inventory.read(part).get("files", ())}
+    faults = [str(fault) for fault in inventory.faults(part, wanted)]
+    if not faults:
+        faults += _other_keys(found, part, engine_key)
+    if faults:
+        return faults, {}
     for shard, path in zip(found.shards, paths, strict=True):
         faults += _uncounted(shard, path, len(paths))
     if faults:
@@ -96,10 +116,25 @@ def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list
         for path in paths:
             _forget_erased(path, vault)
         return verify(paths, vault)
-    except Corrupt as error:
+    except (Corrupt, UsageError) as error:
         return [str(error)], {}
     finally:
         vault.close()
+
+
+def _other_keys(found: Manifest, part: Path, engine_key: EngineKey) -> Iterator[str]:
+    """The secrets that are not those of the backup's engine; a backup from before they were checked says nothing."""
+    secrets = {"engine": engine_key(part)}
+    if (part / "id.key").exists():
+        secrets["id"] = bytes.fromhex((part / "id.key").read_text())
+    for name, secret in secrets.items():
+        if found.engine.get(f"{name}_key_check", inventory.check_of(secret)) != inventory.check_of(secret):
+            yield f"{part / name}.key: is damaged, or of another engine than this backup"
+
+
+def _as_given(fault: str, part: Path, directory: Path, keys: Path) -> str:
+    """A fault with the name of the file that it came from."""
+    return fault.replace(f"{part}/shard-", f"{directory}/shard-").replace(f"{part}/", f"{keys}/")
 
 
 def _forget_erased(path: Path, vault: FileVault) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from actors import keys, replay, seen, strangers
+from engine.errors import Corrupt
 from engine.vocabulary import DAY_MS
 
 if TYPE_CHECKING:
@@ -42,17 +43,21 @@ class Retention:
             if profile is None:
                 self._round = None
                 break
-            seen.forget_exposures(shard.batch, profile, now_ms)
-            first = replay.first(shard.batch, profile)
-            if first is not None and first.now_ms < before_ms - _SLACK_MS:
-                replaced += replay.compact(shard.batch, profile, shard.catalogs, before_ms)
+            try:
+                shard.batch.check_key(profile)
+                seen.forget_exposures(shard.batch, profile, now_ms)
+                first = replay.first(shard.batch, profile)
+                if first is not None and first.now_ms < before_ms - _SLACK_MS:
+                    replaced += replay.compact(shard.batch, profile, shard.catalogs, before_ms)
+            except Corrupt as error:
+                shard.damaged.set_aside(profile, error)
         return replaced
 
 
 def _journalled(shard: Shard) -> Iterator[str]:
     """Everybody with a journal, once each."""
     last = ""
-    for key, _ in shard.batch.committed("journal"):
+    for key, _ in shard.batch.raw("journal", b""):
         profile = keys.profile_of(key)
         if profile != last:
             last = profile

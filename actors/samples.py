@@ -32,7 +32,7 @@ TAKEN = ("clicked", "converted")
 def samples(paths: Sequence[Path], vault: Vault, catalog: Catalog, read: Read, within_ms: int) -> Iterator[Shown]:
     """A row for each action that was seen. `catalog` says what `read` may ask of older events."""
     for path in paths:
-        batch = Batch(RocksStore(path), vault)
+        batch = Batch(RocksStore(path, create=False), vault)
         try:
             catalogs: dict[str, Catalog] = {}
             replay.fill_archive(catalogs, batch, catalog.id_key)

@@ -17,10 +17,11 @@ import msgspec
 
 from actors import keys, replay, seen, strangers, waking
 from actors.activation import Activation, Record, bytes_in_memory
-from actors.acts import act, drop_from_outbox
+from actors.acts import act, check_leaving, drop_from_outbox
 from actors.batch import Batch
 from actors.budgets import Purse
 from actors.clock import Clock
+from actors.damaged import Damaged
 from actors.dead_letters import DeadLetters
 from actors.due_index import DueIndex, Read
 from actors.outbox import HANDED_OVER, Outbox, Waiting
@@ -94,6 +95,7 @@ class Shard:
         self._dirty: set[str] = set()
         self._group: dict[str, list[tuple[AnyInput, int]]] = {}
         self.unparked: list[str] = []
+        self.damaged = Damaged(self.batch, number)
         self.forgotten: list[str] = []  # for whoever keeps inputs beside the store
         self._open()
         self.residence = Residence(self, own)
@@ -108,7 +110,7 @@ class Shard:
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in committed("outbox", HANDED_OVER)]
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed)
-        self.messages = {key: _message(value) for key, value in committed("messages")}
+        self.messages = {key: _message(value) for key, value in self.damaged.readable("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self.journal_seq: int = self.meta("journal_seq", 0)
         self.dead = DeadLetters(self.batch, self.meta("dead_seq", 0))
@@ -160,6 +162,7 @@ class Shard:
         on.
         """
         record = self.residence.lives(profile_id)
+        self.batch.check_key(profile_id)
         if isinstance(record, Tombstone):
             return self._at_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
@@ -181,7 +184,8 @@ class Shard:
             self.cache.put(profile_id, profile)
         try:
             asked = handle(profile, told, self.catalog, now_ms)
-        except InvalidInput:
+            check_leaving(self, profile_id, asked)
+        except (InvalidInput, Corrupt):
             self._undo(profile_id)
             raise
         except Exception as error:
@@ -219,11 +223,13 @@ class Shard:
         return True
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
-        """For inputs that nobody waits for: what meets a tombstone follows it. False while the profile is on its
-        way."""
+        """For inputs that nobody waits for: what meets a tombstone follows it. False for who is away or unreadable."""
         try:
             self.tell(to, told)
         except (Parked, Away):
+            return False
+        except Corrupt as error:
+            self.damaged.set_aside(to, error)
             return False
         except InvalidInput as error:
             self.dead.put(to, told, str(error), self.clock.now_ms())
@@ -245,7 +251,8 @@ class Shard:
         waking.has_come_up(self, due_ms, profile_id)
         self.tell_or_forward(profile_id, TimersDue(at_ms=due_ms))
         for stale in self.timers.forget(due_ms, profile_id):
-            self.batch.put("timers", stale, None)
+            if profile_id not in self.damaged:  # else they are tried again after the next start
+                self.batch.put("timers", stale, None)
         return True
 
     def disown(self, dispatcher: str) -> int:
@@ -260,6 +267,10 @@ class Shard:
         try:
             done = self.tell(entry.profile, Authorise(send_id=entry.send, dispatcher=dispatcher))
         except (Parked, Moved):
+            return None
+        except Corrupt as error:
+            self.damaged.set_aside(entry.profile, error)
+            self.outbox.drop(entry.profile, entry.send, entry.at_ms)  # in memory: the store keeps it
             return None
         if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
             drop_from_outbox(self, entry.profile, entry.send, entry.at_ms)
@@ -318,7 +329,7 @@ class Shard:
 
     def all_profiles(self) -> list[str]:
         """The ids of all that has a record here."""
-        return [keys.profile_of(key) for key, _ in self.batch.committed("state")]
+        return [keys.profile_of(key) for key, _ in self.batch.raw("state", b"")]
 
     def scan(self, family: str) -> list[tuple[bytes, bytes]]:
         """All committed records of a family."""
@@ -327,7 +338,7 @@ class Shard:
     # -- inside a turn
 
     def _load(self, profile_id: str) -> Record | None:
-        raw = self.batch.get("state", keys.profile_key(profile_id))
+        raw = self.damaged.state_of(profile_id)
         if raw is None:
             return None
         record = codec.decode_record(raw, f"state/{profile_id}")

@@ -23,6 +23,7 @@ from actors.gauges import Gauges
 from actors.handing_out import hand_out
 from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
+from actors.lookout import Lookout
 from actors.meter import Meter, NoMeter
 from actors.passing import Passing
 from actors.readings import letter, read
@@ -82,6 +83,7 @@ class ShardServer:
         self._pulls: deque[tuple[float, str, int, Reply]] = deque()
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
+        self._lookout = Lookout(shard.batch)
         self._closing = False
         self._follower = Follower(standing, self._work.set)
 
@@ -142,6 +144,7 @@ class ShardServer:
         finishes: list[Finish] = []
         if (catalog := self._follower.take()) is not None:
             succession.adopt(self.shard, catalog)
+        self._lookout.look(asyncio.get_running_loop().time())
         self._leases.work()
         mail = self._intake.mail()
         is_durable = self._windows is None or bool(mail)
@@ -176,9 +179,6 @@ class ShardServer:
             self.shard.setting_back.work()
             if not self._intake:
                 self.shard.retention.work()  # the next commit has it
-        self._passivate_idle()
-
-    def _passivate_idle(self) -> None:
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():
             self._sweep_s = now_s + _PASSIVATE_S

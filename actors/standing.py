@@ -3,7 +3,8 @@
 Every part of the engine follows that file, so a part that starts late, or again, comes to the same catalog as those
 that were there when it changed. Only a document that compiles is ever put there. Each part changes between two groups
 of turns, so every turn is of one catalog. Beside the files of a directory it has what commands said of journeys, which
-the next directory does not know: so a new document is made of the one that stands, by one writer at a time.
+the next directory does not know: so a new document is made of the one that stands, by one writer at a time. Its first
+line is a digest of the rest: a byte that changes by itself must not become a rule.
 """
 
 from __future__ import annotations
@@ -13,25 +14,26 @@ import contextlib
 import fcntl
 import logging
 import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from actors import logs
+from actors import durable, logs
 from engine.catalog import statuses
 from engine.catalog.compile import canonical, compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
-from engine.errors import NotReady, Overloaded
+from engine.errors import Corrupt, NotReady, Overloaded
 from engine.vocabulary import Status
 
 LOOK_S = 0.25
 _TURN_S, _TURN_LOOK_S = 60.0, 0.02
 _RETRY_MS = 5_000
+_OF_A_MAP = b"\x80"  # and above: how a document itself begins
 
 log = logging.getLogger(__name__)
 
@@ -75,25 +77,19 @@ class Standing:
 
     def _document(self) -> bytes | None:
         """What stands, None where nothing does yet."""
-        try:
-            document = self._path.read_bytes()
+        if not self._path.exists():
+            return None
+        with contextlib.suppress(Corrupt, OSError, msgspec.MsgspecError):
+            document = document_in(self._path)
             if isinstance(msgspec.msgpack.decode(document), dict):
                 return document
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.MsgspecError):
-            pass
         raise NotReady("is damaged; remove it, and a start takes what the shards went by last", str(self._path))
 
     def put(self, document: bytes) -> None:
         """Let the engine run by this document as it is; durable when this returns. NotReady where the disk takes no
         more."""
         try:
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".catalog-", delete=False) as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path)
+            durable.write(self._path, _digest(document) + b"\n" + document)
         except OSError as error:
             raise NotReady(f"the catalog cannot be written: {error.strerror}") from None
 
@@ -111,8 +107,8 @@ class Standing:
             yield
 
     def read(self) -> Catalog:
-        """The catalog as it stands."""
-        return replace(compile_bytes(self._path.read_bytes()), id_key=self._id_key)
+        """The catalog as it stands; Corrupt where the file is missing or not as it was written."""
+        return replace(compile_bytes(document_in(self._path)), id_key=self._id_key)
 
     async def follow(self, version: str, adopt: Callable[[Catalog], None]) -> None:
         """Call `adopt` with each catalog that takes the place of `version`, and so on, until cancelled."""
@@ -142,6 +138,24 @@ def _is_locked(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def document_in(path: Path) -> bytes:
+    """What was put into the file. One without a digest is of an earlier version, and begins as a document does."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise Corrupt("is missing", str(path)) from None
+    if content[:1] >= _OF_A_MAP and content[32:33] != b"\n":
+        return content
+    digest, _, document = content.partition(b"\n")
+    if digest != _digest(document):
+        raise Corrupt("is not as it was written", str(path))
+    return document
+
+
+def _digest(document: bytes) -> bytes:
+    return blake2b(document, digest_size=16).hexdigest().encode()
 
 
 class Follower:

@@ -1,4 +1,4 @@
-"""Where a shard keeps its records: one small port, and RocksDB behind it (`actors.memory_store` is another).
+"""Where a shard keeps its records: RocksDB behind one small port (`actors.store_port`).
 
 A batch is atomic over all column families. `write` puts it into the write-ahead log, `sync` makes all that was written
 durable; they are two calls because RocksDB holds the interpreter's lock in a synced write, and not in `flush_wal`.
@@ -8,11 +8,11 @@ The only importer of rocksdict.
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol
 
 from rocksdict import (
     AccessType,
@@ -30,12 +30,28 @@ from rocksdict import (
 )
 
 from actors import logs
-from actors.damage import InUse, damage, newest_log, opening_error
+from actors.damage import (
+    WOUNDED,
+    InUse,
+    check_config,
+    check_names,
+    check_there_is_one,
+    damage,
+    gone,
+    newest_log,
+    opening_error,
+    write_error,
+)
 from actors.keys import FAMILIES
+from actors.store_port import Rows as Rows
+from actors.store_port import Store as Store
+from actors.store_port import Writes as Writes
+from actors.synced_mark import FILE as SYNCED
 from actors.synced_mark import SyncedMark
+from actors.torn_end import check_identity, check_manifest
 from engine.errors import Corrupt, NotReady
 
-Writes = Mapping[tuple[str, bytes], bytes | None]
+MARKED = b"marked"  # in `meta`, unsealed: this store has had a mark of how far it is synced
 
 _CACHE_BYTES = 64 << 20
 _MEMTABLE_BYTES = 32 << 20
@@ -46,51 +62,26 @@ _READ_AT_OPENING = ("meta", "timers", "outbox", "messages")
 log = logging.getLogger(__name__)
 
 
-class Store(Protocol):
-    """Sorted bytes to bytes in named families."""
-
-    def get(self, family: str, key: bytes) -> bytes | None:
-        """One record, None where there is none."""
-        ...
-
-    def scan(self, family: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All records whose key starts with `prefix` and is not before `start`, in order."""
-        ...
-
-    def write(self, writes: Writes) -> None:
-        """Apply all of `writes` or nothing; None deletes. NotReady where the disk takes no more."""
-        ...
-
-    def sync(self) -> None:
-        """Make everything written so far survive a power cut."""
-        ...
-
-    def compact(self) -> None:
-        """Rewrite every file: what was overwritten or deleted leaves the disk."""
-        ...
-
-    def checkpoint(self, path: Path) -> None:
-        """Copy everything written so far to a new folder, at one instant. NotReady where that cannot be written."""
-        ...
-
-    def close(self) -> None:
-        """Release the store."""
-        ...
-
-
 class RocksStore:
     """One RocksDB per shard. RocksDB's own lock admits one process; the epoch tells its incarnations apart."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Without `create`, Corrupt where there is no store: one that has gone must not come back empty."""
         self.path = path
+        if not create:
+            check_there_is_one(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            families = _families(FAMILIES)
-            self._db: Rdict | None = Rdict(str(path), _options(), column_families=families)
+            options = _options()
+            options.set_disable_auto_compactions(path in WOUNDED)
+            self._db: Rdict | None = Rdict(str(path), options, column_families=_families(FAMILIES))
         except Exception as error:  # rocksdict raises plain Exception for everything
             raise opening_error(path, error) from error
-        self._mark = SyncedMark(path)
-        self._mark.check(self._db.latest_sequence_number(), newest_log(path))
+        try:
+            self._mark = _mark_of(path, self._db)
+        except BaseException:
+            self._db.close()
+            raise
         self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
         self._unsynced = WriteOptions()
@@ -137,7 +128,7 @@ class RocksStore:
         try:
             self._db.write(batch, self._unsynced)
         except Exception as error:
-            raise NotReady(f"the disk takes no more: {error}") from error
+            raise write_error(self.path, error) from error
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""
@@ -145,7 +136,7 @@ class RocksStore:
             sequence = self._db.latest_sequence_number()
             self._db.flush_wal(True)
         except Exception as error:
-            raise NotReady(f"the disk takes no more: {error}") from error
+            raise write_error(self.path, error) from error
         self._mark.put(sequence)
 
     def compact(self) -> None:
@@ -159,9 +150,17 @@ class RocksStore:
     def checkpoint(self, path: Path) -> None:
         """Copy everything written so far: files as hard links where the file system allows that."""
         try:
+            sequence = self._db.latest_sequence_number()
             Checkpoint(self._db).create_checkpoint(str(path))
         except Exception as error:
             raise NotReady(f"no copy can be made at {path}: {error}") from error
+        SyncedMark(path).make(sequence)
+
+    def check_there(self) -> None:
+        """One look into the folder: the log, the tables and the mark that are in use must be in it."""
+        check_names(self.path, [str(table["name"]) for table in self._db.live_files()])
+        if not self._mark.is_there():
+            raise gone(self.path / SYNCED)
 
     def close(self) -> None:
         """Release the store and its lock, on a full disk too: what was synced is in the log."""
@@ -176,41 +175,78 @@ class RocksStore:
                 logs.tell(log, logging.WARNING, "store_closed_unflushed", path=str(self.path), reason=str(error))
 
 
-def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX) -> None:
+def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX, look: Callable[[Rows], None] | None = None) -> None:
     """Look for damage without changing anything: Corrupt names the file.
 
     All files that opening needs are read, and the records of small families and as many others as `rows_max` allows.
+    `look` is given a way to read whole families.
     """
-    if not path.is_dir() or not any(path.iterdir()):
-        return  # there is no store yet
-    if not (path / "CURRENT").exists():  # RocksDB would make a new store here
-        raise Corrupt("is missing", str(path / "CURRENT"))
+    check_there_is_one(path)
+    check_config(path)
+    check_manifest(path)
     try:
         options = _options()
         families = _families(Rdict.list_cf(str(path), options))
         database = Rdict(str(path), options, column_families=families, access_type=AccessType.read_only())
     except Exception as error:
-        raise opening_error(path, error) from error
+        raise _told_by_table(path, opening_error(path, error)) from error
     try:
-        mark = SyncedMark(path)
-        mark.check(database.latest_sequence_number(), newest_log(path))
-        mark.close()
+        check_identity(path)
+        is_marked = "meta" in families and _is_marked(path, database)
+        SyncedMark(path).check(database.latest_sequence_number(), newest_log(path), is_marked=is_marked)
         ordered = sorted(families, key=_READ_AT_OPENING.__contains__, reverse=True)
         rows = chain.from_iterable(_rows(path, database.get_column_family(name)) for name in ordered)
         for _ in islice(rows, rows_max):
             pass
+        if look is not None:
+            look(lambda name: _rows(path, database.get_column_family(name)) if name in families else iter(()))
     finally:
         database.close()
 
 
-def open_when_free(path: Path, tries: int = 300) -> RocksStore:
+def open_when_free(path: Path, tries: int = 300, *, create: bool = False) -> RocksStore:
     """Open a store whose last process may not have ended quite yet; InUse where it does not end."""
     for _ in range(tries - 1):
         try:
-            return RocksStore(path)
+            return RocksStore(path, create=create)
         except InUse:
             time.sleep(0.1)
-    return RocksStore(path)
+    return RocksStore(path, create=create)
+
+
+def _is_marked(path: Path, database: Rdict) -> bool:
+    try:
+        return database.get_column_family("meta").get(MARKED) is not None
+    except Exception as error:
+        raise damage(path, error) from error
+
+
+def _told_by_table(path: Path, found: Exception) -> Exception:
+    """Of a table's properties RocksDB says that the manifest is damaged. Which table it is shows when each is offered
+    to an empty store, which refuses the others for another reason."""
+    if not isinstance(found, Corrupt) or "properties" not in found.message:
+        return found
+    for table in sorted(path.glob("*.sst")):
+        with tempfile.TemporaryDirectory() as folder:
+            empty = Rdict(folder, Options(raw_mode=True))
+            try:
+                empty.ingest_external_file([str(table)])
+            except Exception as error:
+                if str(error).removeprefix("Corruption: ") in found.message:
+                    return Corrupt(found.message, str(table))
+            finally:
+                empty.close()
+    return found
+
+
+def _mark_of(path: Path, database: Rdict) -> SyncedMark:
+    """The mark of a store that has just been opened, made where there has never been one."""
+    mark, is_marked, sequence = SyncedMark(path), _is_marked(path, database), database.latest_sequence_number()
+    mark.check(sequence, newest_log(path), is_marked=is_marked)
+    if not is_marked:
+        mark.make(sequence)
+        database.get_column_family("meta").put(MARKED, b"1")
+    return mark
 
 
 def _options() -> Options:

@@ -6,14 +6,13 @@ the renames that follow can be done by whoever comes next, from wherever they we
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UsageError
+from actors import durable, inventory
+from engine.errors import Corrupt, UsageError
 
 _MOVING = "moving_from"  # in engine.json: the number of shards before
 
@@ -22,7 +21,7 @@ Told = Callable[[], None]
 
 def shard_path(data: Path, number: int) -> Path:
     """Where a shard keeps its store."""
-    return data / f"shard-{number:03d}"
+    return data / inventory.shard_name(number)
 
 
 def growing_path(data: Path, shards: int) -> Path:
@@ -32,8 +31,7 @@ def growing_path(data: Path, shards: int) -> Path:
 
 def read_engine(data: Path) -> dict[str, Any]:
     """What engine.json says."""
-    made: dict[str, Any] = json.loads((data / "engine.json").read_text())
-    return made
+    return inventory.read(data)
 
 
 def check_settled(data: Path) -> None:
@@ -51,7 +49,11 @@ def switch(data: Path, shards: int, told: Told) -> None:
     """
     before = read_engine(data)
     base = before.get("vault_base", 0) + before["shards"]
-    _write_engine(data, before | {"shards": shards, "vault_base": base, _MOVING: before["shards"]})
+    after = before | {"shards": shards, "vault_base": base, _MOVING: before["shards"]}
+    if "stores" in before:
+        after["stores"] = inventory.stores_in(growing_path(data, shards), shards)
+        after["vault"] = inventory.key_files_in(data)
+    inventory.write(data, after)
     told()
     finish_switch(data, told)
 
@@ -73,11 +75,20 @@ def finish_switch(data: Path, told: Told = lambda: None) -> None:
         if new.exists():
             new.rename(old)
             told()
-    sync_folder(data)
+    durable.sync_folder(data)
+    _check_moved(data, engine)
     del engine[_MOVING]
-    _write_engine(data, engine)
+    inventory.write(data, engine)
     told()
     _delete_former(data)
+
+
+def _check_moved(data: Path, engine: dict[str, Any]) -> None:
+    """Corrupt where a store that should have come is not the one that is in its place: then the old ones stay too."""
+    known = engine.get("stores", {})
+    for name, wanted in known.items():
+        if inventory.identity(data / name) != wanted:
+            raise Corrupt("is missing, or is not the store that was to take this place", str(data / name))
 
 
 def _delete_former(data: Path) -> None:
@@ -85,22 +96,3 @@ def _delete_former(data: Path) -> None:
     for growing in data.glob("reshard-*"):
         if not list(growing.glob("shard-*")):
             shutil.rmtree(growing, ignore_errors=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _write_engine(data: Path, engine: dict[str, Any]) -> None:
-    new = data / "engine.json.new"
-    with new.open("w") as file:
-        file.write(json.dumps(engine))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(data / "engine.json")
-    sync_folder(data)

@@ -1,8 +1,9 @@
 """A key per profile, so that erasing 48 bytes erases every copy of a person's records, backups included (Invariant 10).
 
-A key file is an array of slots: a 32-byte key wrapped by AES-GCM under the engine's key, or zeros where it was erased.
+A key file is an array of slots (`actors.key_file`): a key wrapped under the engine's, or zeros where it was erased.
 Keys are made and synced in blocks ahead of their use, so a new profile costs no sync of its own. A shard appends to
-its own file alone, a new block at each start, and never uses a slot twice; it reads and erases in all files.
+its own file alone, a new block at each start, and never uses a slot twice; it reads and erases in all files. No key
+counts in a file whose name has gone: what is in it would go with the process.
 
 A locked record is the schema version, key id 1, where its key stands (file, slot), a nonce, and the plain record
 encrypted. So it can be copied verbatim from store to store. NIST SP 800-38D bounds random nonces to 2^32 a key.
@@ -10,7 +11,6 @@ encrypted. So it can be copied verbatim from store to store. NIST SP 800-38D bou
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -19,19 +19,18 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from actors.inventory import key_file_name
+from actors.key_file import BLOCK_SLOTS as BLOCK_SLOTS
+from actors.key_file import KeyFile
 from engine.codec import VERSION
-from engine.errors import Corrupt, NotFound, NotReady, UsageError
+from engine.errors import Corrupt, NotFound
 
-KEY_BYTES = 32
-SLOT_BYTES = KEY_BYTES + 16
-BLOCK_SLOTS = 1024
 PLACE_BYTES = 6  # of a key: 2 of file, 4 of slot
 _NONCE_BYTES = 12
 _LOCKED = bytes([VERSION, 1])
 _HEAD_BYTES = len(_LOCKED) + PLACE_BYTES
 _NONCES_AT_ONCE = 256
 _CIPHERS_KEPT = 4_000  # 2.5 KB each
-_ERASED = bytes(SLOT_BYTES)
 
 
 class Vault(Protocol):
@@ -53,6 +52,18 @@ class Vault(Protocol):
         """Destroy a key: durable on return. What was locked under it can never be read again."""
         ...
 
+    def check_key(self, place: bytes) -> None:
+        """Corrupt where a key cannot be read, with its file; NotFound where it was erased."""
+        ...
+
+    def check_there(self) -> None:
+        """NotReady where a file that is in use has gone, or is another one by now."""
+        ...
+
+    def extent(self) -> tuple[str, int]:
+        """The file that new keys go to, and how many slots of it are durable; an empty name where there is none."""
+        ...
+
 
 class PlainVault:
     """No keys: for simulation, where nothing reaches a disk."""
@@ -72,6 +83,16 @@ class PlainVault:
     def erase(self, place: bytes) -> None:
         """Nothing to destroy."""
 
+    def check_key(self, place: bytes) -> None:
+        """Nothing to read."""
+
+    def check_there(self) -> None:
+        """Nothing can go."""
+
+    def extent(self) -> tuple[str, int]:
+        """No file."""
+        return "", 0
+
 
 def place_in(record: bytes) -> bytes:
     """Where the key of a locked record stands; empty for a plain one."""
@@ -81,33 +102,36 @@ def place_in(record: bytes) -> bytes:
 class FileVault:
     """The key files of one engine, in `folder`; new keys go to file `number`. Not thread-safe."""
 
-    def __init__(self, folder: Path, engine_key: bytes, number: int | None = None) -> None:
-        """Without a number nothing can be locked under a new key."""
+    def __init__(self, folder: Path, engine_key: bytes, number: int | None = None, *, create: bool = True) -> None:
+        """Without a number nothing can be locked under a new key. Where its file is missing it is made, or, without
+        `create`, Corrupt says so."""
         self._folder, self._number = folder, number
         self._wrap = AESGCM(engine_key)
-        self._files: dict[int, int] = {}
+        self._files: dict[int, KeyFile] = {}
         self._ciphers: OrderedDict[bytes, AESGCM] = OrderedDict()
         self._nonces: list[bytes] = []
-        self._next = self._made = 0
+        self._next = 0
         if number is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            size = os.fstat(self._file(number, create=True)).st_size
-            self._next = self._made = -(-size // SLOT_BYTES)  # a torn last slot was never given away
-            if size:
-                self._check(number)
+            if create:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                KeyFile.make(self.path(number), number, self._wrap)
+            if self._file(number).is_old:
+                raise Corrupt("is empty or of an earlier format, so no new key can go there", str(self.path(number)))
+            self._next = self._file(number).slots
 
     def close(self) -> None:
         """Let go of the files."""
         for file in self._files.values():
-            os.close(file)
+            file.close()
         self._files.clear()
         self._ciphers.clear()
 
     def new_key(self) -> bytes:
         """The place of a key that nobody has used."""
         assert self._number is not None, "this vault only reads"
-        if self._next == self._made:
-            self._make_block(self._number)
+        file = self._file(self._number)
+        if self._next == file.slots:
+            file.add_block()
         self._next += 1
         return self._number.to_bytes(2) + (self._next - 1).to_bytes(4)
 
@@ -131,79 +155,61 @@ class FileVault:
 
     def erase(self, place: bytes) -> None:
         """Destroy a key."""
-        number, slot = _parts(place)
-        file = self._file(number)
-        try:
-            os.pwrite(file, _ERASED, slot * SLOT_BYTES)
-            os.fdatasync(file)
-        except OSError as error:
-            raise NotReady(f"the disk takes no more: {error.strerror}") from error
+        number, slot = parts(place)
+        self._file(number).erase(slot)
         self._ciphers.pop(place, None)
 
-    def _make_block(self, number: int) -> None:
-        """Keys ahead of their use, synced once for all of them."""
-        slots = range(self._made, self._made + BLOCK_SLOTS)
-        made = [self._wrap.encrypt(_wrap_nonce(number, slot), os.urandom(KEY_BYTES), None) for slot in slots]
-        file = self._file(number)
-        try:
-            if os.pwrite(file, b"".join(made), self._made * SLOT_BYTES) < BLOCK_SLOTS * SLOT_BYTES:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fdatasync(file)
-        except OSError as error:
-            raise NotReady(f"the disk takes no more: {error.strerror}") from error
-        self._made += BLOCK_SLOTS
+    def check_key(self, place: bytes) -> None:
+        """Try a key. What was read once is not read again."""
+        self._cipher(place)
+
+    def check_there(self) -> None:
+        """Look whether each file still has its name. A copy that is the same to the byte takes its place."""
+        for number, file in list(self._files.items()):
+            if not file.is_there():
+                self._files[number] = file.replaced()
+
+    def extent(self) -> tuple[str, int]:
+        """The file that new keys go to, and how many slots of it are durable."""
+        if self._number is None:
+            return "", 0
+        return key_file_name(self._number), self._file(self._number).slots
+
+    def check_slot(self, number: int, slot: int) -> None:
+        """Corrupt where a key cannot be read; keeps nothing of it."""
+        self._file(number).key(slot)
+
+    def path(self, number: int) -> Path:
+        """Where a key file is."""
+        return self._folder / key_file_name(number)
+
+    def slots(self, number: int) -> int:
+        """How many slots a file has; Corrupt where it is damaged as a whole."""
+        return self._file(number).slots
+
+    def broken(self, number: int) -> list[int]:
+        """Every slot of a file that cannot be read, whether it is somebody's or not."""
+        return self._file(number).broken()
 
     def _cipher(self, place: bytes) -> AESGCM:
         found = self._ciphers.get(place)
         if found is None:
-            number, slot = _parts(place)
-            found = self._ciphers[place] = AESGCM(self._key(number, slot))
+            number, slot = parts(place)
+            key = self._file(number).key(slot)
+            if key is None:
+                raise NotFound("this person was erased", "identifier")
+            found = self._ciphers[place] = AESGCM(key)
             if len(self._ciphers) > _CIPHERS_KEPT:
                 self._ciphers.popitem(last=False)
         return found
 
-    def _key(self, number: int, slot: int) -> bytes:
-        wrapped = self._slot(number, slot)
-        if wrapped == _ERASED:
-            raise NotFound("this person was erased", "identifier")
-        try:
-            return self._wrap.decrypt(_wrap_nonce(number, slot), wrapped, None)
-        except (InvalidTag, ValueError):
-            raise Corrupt(f"slot {slot} cannot be read", str(self._path(number))) from None
-
-    def _check(self, number: int) -> None:
-        """Another engine's key is told apart from a slot that is broken: it opens none of the first block."""
-        for slot in range(BLOCK_SLOTS):
-            wrapped = self._slot(number, slot)
-            try:
-                if wrapped != _ERASED:
-                    self._wrap.decrypt(_wrap_nonce(number, slot), wrapped, None)
-                    return
-            except (InvalidTag, ValueError):
-                continue
-        raise UsageError(f"the engine key does not open {self._path(number)}", "engine.key")
-
-    def _slot(self, number: int, slot: int) -> bytes:
-        return os.pread(self._file(number), SLOT_BYTES, slot * SLOT_BYTES)
-
-    def _file(self, number: int, *, create: bool = False) -> int:
+    def _file(self, number: int) -> KeyFile:
         found = self._files.get(number)
         if found is None:
-            flags = os.O_RDWR | (os.O_CREAT if create else 0)
-            try:
-                found = self._files[number] = os.open(self._path(number), flags, 0o600)
-            except OSError as error:
-                raise Corrupt(f"cannot be opened: {error.strerror}", str(self._path(number))) from error
+            found = self._files[number] = KeyFile(self.path(number), number, self._wrap)
         return found
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"keys-{number:05d}"
 
-
-def _parts(place: bytes) -> tuple[int, int]:
+def parts(place: bytes) -> tuple[int, int]:
+    """The file and the slot of a place."""
     return int.from_bytes(place[:2]), int.from_bytes(place[2:])
-
-
-def _wrap_nonce(number: int, slot: int) -> bytes:
-    """A slot is written once with one key, so its place is a nonce that never comes twice."""
-    return number.to_bytes(4) + slot.to_bytes(8)

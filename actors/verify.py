@@ -3,6 +3,8 @@ somewhere."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ import msgspec
 
 from actors import keys
 from actors.batch import Batch
-from actors.store import RocksStore
+from actors.store import RocksStore, inspect
 from actors.vault import Vault
 from engine import audit, codec
 from engine.errors import Corrupt
@@ -22,10 +24,16 @@ from engine.profile import Profile, Tombstone
 def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
     """Every fault as `shard: record: message`, and how much was looked at. UsageError while an engine runs there."""
     stores: dict[str, Batch] = {}
+    unread: list[str] = []
     try:
         for path in paths:
-            stores[path.name] = Batch(RocksStore(path), vault)
-        return check(stores)
+            with _naming(unread):
+                inspect(path, rows_max=0)  # what is broken as a whole is not opened, which would change it
+                with _naming(unread):
+                    inspect(path, rows_max=sys.maxsize)
+                stores[path.name] = Batch(RocksStore(path, create=False), vault)
+        faults, seen = check(stores)
+        return list(dict.fromkeys(unread + faults)), seen
     finally:
         for store in stores.values():
             store.close()
@@ -35,10 +43,24 @@ def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
     """The same for stores that are open, by name."""
     faults: list[str] = []
     seen = dict.fromkeys(("profiles", "tombstones", "audit entries", "timers", "sends", "journal records"), 0)
-    everybody = {keys.profile_of(key) for store in stores.values() for key, _ in store.committed("state")}
+    everybody: set[str] = set()
     for name, store in stores.items():
-        faults += [f"{name}: {fault}" for fault in _of_shard(store, everybody, seen)]
-    return faults, seen
+        with _naming(faults, name):
+            everybody.update(keys.profile_of(key) for key, _ in store.raw("state", b""))
+    for name, store in stores.items():
+        with _naming(faults, name):
+            for fault in _of_shard(store, everybody, seen):
+                faults.append(f"{name}: {fault}")
+    return list(dict.fromkeys(faults)), seen
+
+
+@contextlib.contextmanager
+def _naming(faults: list[str], name: str = "") -> Iterator[None]:
+    """A block that cannot be read ends the reading of its store, and not that of the others."""
+    try:
+        yield
+    except Corrupt as error:
+        faults.append(f"{name}: {error}" if name else str(error))
 
 
 def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterator[str]:
@@ -51,10 +73,10 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     for key, _ in store.committed("outbox"):
         at_ms, profile, send = keys.outbox_parts(key)
         outbox[profile].add((at_ms, send))
-    for key, raw in store.committed("state"):
+    for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
-            record = codec.decode_record(raw, name)
+            record = codec.decode_record(store.unlock(locked), name)
             if isinstance(record, Tombstone):
                 seen["tombstones"] += 1
                 if record.to not in everybody and not erasure.is_erased(name, record):
@@ -63,7 +85,9 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
                 seen["profiles"] += 1
                 yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
         except Corrupt as error:
-            yield str(error)
+            timers.pop(name, None)
+            outbox.pop(name, None)
+            yield f"{name}: {error}"
     for profile in (*timers, *outbox):
         yield f"{profile}: has timers or sends, and no profile"
     yield from _of_journal(store, seen)
@@ -102,8 +126,9 @@ def _of_profile(
 
 
 def _of_journal(store: Batch, seen: dict[str, int]) -> Iterator[str]:
-    for key, value in store.committed("journal"):
+    for key, locked in store.raw("journal", b""):
         try:
+            value = store.unlock(locked)
             codec.decode_input(msgspec.msgpack.decode(codec.unseal(value, "journal"))[2])
         except (Corrupt, msgspec.MsgspecError) as error:
             yield f"{keys.profile_of(key)}: journal record {key[keys.PROFILE_BYTES :].hex()} cannot be read: {error}"

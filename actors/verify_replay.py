@@ -11,7 +11,7 @@ from actors.store import RocksStore
 from actors.vault import Vault
 from engine import codec, history
 from engine.catalog.compiled import Catalog
-from engine.errors import SegueError
+from engine.errors import Corrupt, SegueError
 from engine.identity import erasure
 from engine.profile import Profile, Tombstone
 
@@ -21,15 +21,19 @@ def verify_replay(paths: Sequence[Path], vault: Vault, id_key: bytes) -> tuple[l
     faults: list[str] = []
     rebuilt = 0
     for path in paths:
-        batch = Batch(RocksStore(path), vault)
+        batch = Batch(RocksStore(path, create=False), vault)
         try:
             catalogs: dict[str, Catalog] = {}
             replay.fill_archive(catalogs, batch, id_key)
-            for key, record in batch.committed("state"):
+            for key, record in batch.raw("state", b""):
                 rebuilt += 1
                 profile = keys.profile_of(key)
-                stored = codec.decode_record(record, profile)
-                faults += [f"{path.name}: {profile}: {what}" for what in differences(batch, profile, stored, catalogs)]
+                try:
+                    stored = codec.decode_record(batch.unlock(record), profile)
+                    differing = list(differences(batch, profile, stored, catalogs))
+                except Corrupt as error:
+                    differing = [str(error)]
+                faults += [f"{path.name}: {profile}: {what}" for what in differing]
         finally:
             batch.close()
     return faults, rebuilt

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from actors import durable
 from engine.errors import Forbidden, Unauthorised, UsageError
 from serve.hostile_json import UNREADABLE
 from serve.http import Headers
@@ -40,7 +40,7 @@ class Principal(msgspec.Struct, frozen=True):
     per_s: float = 0.0
 
 
-class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is kept of a key."""
 
     name: str
@@ -49,9 +49,12 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     per_s: float = 0.0
 
 
-class _KeysFile(msgspec.Struct, frozen=True):
+class _KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file without a check was written by an earlier version, or by hand."""
+
     keys: tuple[Key, ...]
     version: Literal[1] = 1
+    check: str = ""  # over the keys: a changed hash would lock somebody out and say nothing
 
 
 class _WithKey(msgspec.Struct, rename="camel", frozen=True):
@@ -87,13 +90,15 @@ class KeyRing:
                 known[name] = Key(name, kind, _hashed(plain))
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
-        if known != before:
+        if known != before or not _has_check(path):
             _write(path, tuple(known.values()))
         return cls(tuple(known.values())), made
 
     @classmethod
     def read(cls, path: Path) -> KeyRing:
-        """The keys as they stand in their file."""
+        """The keys as they stand in their file; UsageError where there is none."""
+        if not path.exists():
+            raise UsageError(f"the keys file {path} is missing")
         return cls(_read(path))
 
     def identify(self, headers: Headers, body_key: str | None = None) -> Principal:
@@ -206,26 +211,28 @@ def _presented(headers: Headers) -> str:
 
 def _read(path: Path) -> tuple[Key, ...]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_KeysFile).keys
+        found = msgspec.json.decode(path.read_bytes(), type=_KeysFile)
     except FileNotFoundError:
         return ()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise UsageError(f"the keys file {path} cannot be read: {fault}") from None
+    if found.check and found.check != _check_of(found.keys):
+        raise UsageError(f"the keys file {path} is damaged: it is not as it was written")
+    return found.keys
+
+
+def _has_check(path: Path) -> bool:
+    return path.exists() and bool(msgspec.json.decode(path.read_bytes(), type=_KeysFile).check)
+
+
+def _check_of(keys: tuple[Key, ...]) -> str:
+    return hashlib.blake2b(msgspec.json.encode(keys), digest_size=16).hexdigest()
 
 
 def _write(path: Path, keys: tuple[Key, ...]) -> None:
     """Replace the file in one step: a crash leaves the old keys or the new ones, never none."""
-    fresh = path.with_name(path.name + ".new")
-    content = msgspec.json.format(msgspec.json.encode(_KeysFile(keys)), indent=2)
+    content = msgspec.json.encode(_KeysFile(keys, check=_check_of(keys)))
     try:
-        fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        durable.write(path, msgspec.json.format(content, indent=2))
     except OSError as fault:
         raise UsageError(f"the keys file {path} cannot be written: {fault.strerror or fault}") from None

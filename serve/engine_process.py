@@ -30,7 +30,6 @@ from serve.guard import Guard
 from serve.ports import check_free
 from serve.ray_parts import RayParts
 from serve.settings import Settings
-from serve.upgrading import upgrade
 
 _READY_S = 60.0
 _STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most
@@ -55,10 +54,12 @@ class EngineProcess:
             self.keys, self.made_keys = KeyRing.load_or_create(
                 self.data.path / "keys.json", settings.write_key, settings.server_key
             )
+            self.data.rely_on("keys.json")
         except BaseException:
             shutil.rmtree(self._sockets, ignore_errors=True)
             self.data.release()
             raise
+        self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
         self._actors: list[Any] = []
         self._lanes = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._generation = 0
@@ -80,8 +81,10 @@ class EngineProcess:
         """
         if self.data.is_old:
             upgrade(self.data, self.settings.shards, self.catalog)
-        self.standing = Standing(self.data.path / "catalog", self.data.id_key)
-        if not (self.data.path / "catalog").exists():
+        self.data.settle()
+        self.standing = Standing(self.data.catalog_path, self.data.id_key)
+        if not self.data.catalog_path.exists():
+            self.notices += self.data.missing_catalog()
             self._bring_back_catalog()
         try:
             self._start_parts()
@@ -98,8 +101,9 @@ class EngineProcess:
         from actors import cluster  # imports Ray, which must see the flags first
 
         self.catalog = self.standing.take(self.catalog.document)
+        self.data.rely_on("catalog")
         plan = cluster.Plan(
-            catalog=str(self.data.path / "catalog"),
+            catalog=str(self.data.catalog_path),
             id_key=self.data.id_key,
             stores=tuple(str(self.data.shard_path(number)) for number in range(self.settings.shards)),
             vault=str(self.data.vault_path),
@@ -110,7 +114,7 @@ class EngineProcess:
             public_url=self.settings.public_url,
         )
         with ThreadPoolExecutor(1) as beside:  # both mostly wait for processes to come up
-            starting = beside.submit(cluster.start, plan, surroundings.withheld(os.environ))
+            starting = beside.submit(cluster.start, plan, surroundings.withheld(os.environ), self.notices.append)
             try:
                 self._start_ingress(plan)
             finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from actors import durable
 from engine.errors import Corrupt, UsageError
 
 MARK = "SEGUE_RUN"  # in the environment of all that the engine starts
@@ -29,9 +30,7 @@ def mark(data: Path, folder: str, port: int) -> dict[str, str]:
 
     A process that sets its own title would overwrite its environment, unless it is told not to.
     """
-    new = data / f"{RUN_FILE}.new"
-    new.write_text(json.dumps({"folder": folder, "front": os.getpid(), "port": port}))
-    new.replace(data / RUN_FILE)
+    durable.write(data / RUN_FILE, json.dumps({"folder": folder, "front": os.getpid(), "port": port}))
     return {MARK: folder, "SPT_NOENV": "1"}
 
 

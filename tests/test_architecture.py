@@ -211,3 +211,21 @@ def test_an_error_survives_the_way_between_processes(cls: type[SegueError]):
 def test_each_kind_of_error_has_a_code_of_its_own():
     codes = [cls.code for cls in descendants(SegueError) if cls.__module__ == errors.__name__]
     assert sorted(codes) == sorted(set(codes))
+
+
+# -- one way to write a durable file
+
+RENAMES = {"replace", "rename"}
+# Sockets, notes of processes, and stores that change places under a switch which can be made again.
+NOT_DURABLE = {"actors/pids.py", "serve/lane.py", "actors/store_folders.py"}
+
+
+@pytest.mark.parametrize("module", modules("actors", "serve"))
+def test_only_one_module_makes_a_file_durable_and_gives_it_its_name(module: str):
+    """`path.replace(target)` has one argument, `text.replace(old, new)` two; a key file is written in its place."""
+    called = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
+    methods = [call for call in called if isinstance(call.func, ast.Attribute)]
+    renaming = [call for call in methods if call.func.attr in RENAMES and (len(call.args), call.keywords) == (1, [])]
+    if module not in {"actors/durable.py", *NOT_DURABLE}:
+        assert not renaming
+        assert "fsync" not in {call.func.attr for call in methods}

@@ -72,6 +72,8 @@ def announce(console: Console, engine: EngineProcess) -> None:
             console.print(f"journey:        {row['journey']} is {row['status']}, by command")
     if engine.orphans:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
+    for notice in engine.notices:
+        console.print(f"[bold red]damaged:[/]        {escape(notice)}", soft_wrap=True)
     for kind, key in engine.made_keys.items():
         console.print(f"{kind} key:".ljust(16) + key + "  (shown only now)")
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from actors import store_folders
+from actors import inventory
 from engine.errors import UsageError
-from serve.data_directory import engine_key_of, id_key_of
+from serve.data_directory import engine_key_of, faults_of_small_files, id_key_of
 from serve.settings import DATA
 
 
@@ -21,20 +21,30 @@ def verify(
     """Check audit chains, references and counts of a stopped engine; exit 1 and say where if something is broken."""
     from actors import verify as check  # opens RocksDB, which the other commands need not wait for
     from actors.vault import FileVault
+    from actors.verify_files import verify_files, verify_keys
     from actors.verify_replay import verify_replay
 
     paths = [*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))]
-    if not paths:
+    if not paths and not inventory.others(data):
         raise UsageError(f"{data} is no data directory", "--data")
-    store_folders.check_settled(data)
-    engine_key = engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY"))
-    vault = FileVault(data / "vault", engine_key)
-    faults, seen = check.verify(paths, vault)
+    facts = inventory.read(data)
+    given = os.environ.get("SEGUE_ID_KEY"), os.environ.get("SEGUE_ENGINE_KEY")
+    secrets = list(faults_of_small_files(data, facts, *given))
+    faults = [*verify_files(data, facts), *secrets]
+    if secrets:  # without the right ones nothing else can be read
+        _end(data, faults, {})
+    vault = FileVault(data / "vault", engine_key_of(data, given[1], facts))
+    faults += verify_keys(data, vault)
+    found, seen = check.verify(paths, vault)
+    faults += found
     if replay:
-        differing, seen["profiles rebuilt"] = verify_replay(
-            paths, vault, id_key_of(data, os.environ.get("SEGUE_ID_KEY"))
-        )
+        id_key = id_key_of(data, given[0], facts)
+        differing, seen["profiles rebuilt"] = verify_replay(paths, vault, id_key)
         faults += differing
+    _end(data, faults, seen)
+
+
+def _end(data: Path, faults: list[str], seen: dict[str, int]) -> None:
     for fault in faults:
         typer.echo(fault, err=True)
     counted = ", ".join(f"{count:,} {what}" for what, count in seen.items())

@@ -21,9 +21,10 @@ import msgspec
 import pytest
 from support.world import CART, compiled
 
-from actors import backup, key_copies, restore
+from actors import backup, inventory, key_copies, restore
 from actors.barrier import Barrier
 from actors.clock import WallClock
+from actors.key_file import HEAD_BYTES, SLOT_BYTES
 from actors.placement import shard_of, slots_of
 from actors.router import Router
 from actors.shard import Shard
@@ -356,11 +357,12 @@ def test_keys_go_apart_and_the_newest_copy_replaces_the_older(whole: tuple[Path,
     old = copies / "vault" / "keys-00000"
     place = bytes(6)
     inode = old.open("rb")
-    wrapped = old.read_bytes()[:48]
+    slot = slice(HEAD_BYTES, HEAD_BYTES + SLOT_BYTES)
+    wrapped = old.read_bytes()[slot]
     assert any(wrapped)
     FileVault(data / "vault", ENGINE_KEY).erase(place)
     key_copies.renew(data, copies)
-    assert old.read_bytes()[:48] == bytes(48)
+    assert old.read_bytes()[slot] == bytes(SLOT_BYTES)
     assert old.stat().st_mode & 0o777 == 0o600
     with inode:
         assert wrapped not in inode.read(), "the older copy is overwritten, not only unlinked"
@@ -418,3 +420,86 @@ def test_slots_are_those_that_the_placement_says():
     for shards in (1, 2, 3, 7, 256):
         owners = [number for number in range(shards) for _ in slots_of(number, shards)]
         assert owners == [shard_of(f"{slot:04x}" + "00" * 13, shards) for slot in range(4096)]
+
+
+def test_a_folder_of_somebody_else_is_neither_filled_nor_changed(whole: tuple[Path, Path], tmp_path: Path):
+    directory, keys = whole
+    data = _restored(directory, keys, tmp_path / "data")
+    (data / "keys.json").write_text('{"keys": []}')
+    app = tmp_path / "app"
+    for name, content in (("keys.json", "theirs"), ("vault/keys-00000", "theirs"), ("settings.ini", "theirs")):
+        shutil.rmtree(app, ignore_errors=True)
+        (app / name).parent.mkdir(parents=True)
+        (app / name).write_text(content)
+        app.chmod(0o755)
+        with pytest.raises(InvalidInput) as said:
+            backup.order(data, tmp_path / "backup", app)
+        assert said.value.field == "keys" and str(app) in str(said.value)
+        with pytest.raises(InvalidInput):
+            key_copies.renew(data, app)
+        assert (app / name).read_text() == content and app.stat().st_mode & 0o777 == 0o755
+        assert [path for path in app.rglob("*") if path.is_file()] == [app / name]
+
+
+def test_a_folder_of_keys_that_is_new_empty_or_of_earlier_backups_is_used(whole: tuple[Path, Path], tmp_path: Path):
+    directory, keys = whole
+    data = _restored(directory, keys, tmp_path / "data")
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o750)
+    for folder in (tmp_path / "new", empty):
+        for _ in range(2):
+            key_copies.renew(data, folder)
+        assert (folder / "engine.key").read_text() == ENGINE_KEY.hex()
+        assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.rglob("*") if path.is_file())
+    assert empty.stat().st_mode & 0o777 == 0o750
+    (data / "engine.key").unlink()  # as where all secrets are in the environment
+    (data / "id.key").unlink()
+    for _ in range(2):
+        key_copies.renew(data, tmp_path / "of the vault alone")
+
+
+def test_what_lies_where_a_backup_would_grow_is_thrown_away_only_if_a_backup_left_it(
+    whole: tuple[Path, Path], tmp_path: Path
+):
+    directory, keys = whole
+    data = _restored(directory, keys, tmp_path / "data")
+    wanted = backup.order(data, tmp_path / "backup", tmp_path / "keys")
+    for name in ("shard-000/notes.txt", "shard-1/CURRENT", "manifest.json"):
+        (wanted.part / name).parent.mkdir(parents=True, exist_ok=True)
+        (wanted.part / name).write_text("theirs")
+        with pytest.raises(InvalidInput, match="in the way"):
+            backup.of_stopped(wanted, SHARDS)
+        assert (wanted.part / name).read_text() == "theirs"
+        shutil.rmtree(wanted.part)
+    shutil.copytree(directory, wanted.part)
+    assert backup.of_stopped(wanted, SHARDS)["shards"] == SHARDS
+
+
+@pytest.mark.parametrize("name", ["engine.key", "id.key", "vault/keys-00000"])
+@pytest.mark.parametrize("harm", ["missing", "changed", "cut"])
+def test_a_copy_of_a_key_that_is_damaged_is_named_at_the_restore(
+    whole: tuple[Path, Path], tmp_path: Path, name: str, harm: str
+):
+    data = _restored(*whole, tmp_path / "data")
+    facts = inventory.read(data) | {
+        "engine_key_check": inventory.check_of(ENGINE_KEY),
+        "id_key_check": inventory.check_of(bytes(32)),
+        "files": ["engine.key", "id.key"],
+    }
+    inventory.write(data, facts)
+    directory, keys = tmp_path / "backup", tmp_path / "keys"
+    backup.of_stopped(backup.order(data, directory, keys), SHARDS)
+    whole_file = (keys / name).read_bytes()
+    if harm == "missing":
+        (keys / name).unlink()
+    elif harm == "cut":
+        (keys / name).write_bytes(whole_file[: len(whole_file) // 2])
+    else:
+        at = HEAD_BYTES + 20 if "vault" in name else 5
+        changed = b"e" if whole_file[at : at + 1] != b"e" else b"f"
+        (keys / name).write_bytes(whole_file[:at] + changed + whole_file[at + 1 :])
+    with contextlib.suppress(Corrupt, FileNotFoundError):
+        engine_key = lambda part: bytes.fromhex((part / "engine.key").read_text()[:64].ljust(64, "0"))  # noqa: E731
+        done = restore.restore(directory, keys, tmp_path / "new", engine_key)
+        assert any(str(keys / name) in fault for fault in done.faults), done.faults
+    assert not list(tmp_path.glob("new*"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,17 +17,16 @@ RECORDS = 3_000
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a table, a log and a manifest, whose process was killed."""
-    path = tmp_path_factory.mktemp("killed") / "shard-000"
+    """A store with a table, a log and a manifest, as a kill has left it: a copy of what is there while it is open."""
+    folder = tmp_path_factory.mktemp("killed")
+    path = folder / "at first"
     for part in range(2):  # the second opening makes a table of the first one's log
-        child = os.fork()
-        if child == 0:
-            store = RocksStore(path)
-            for number in range(part * 1_500, (part + 1) * 1_500):
-                store.write({("state", _key(number)): os.urandom(200), ("timers", _key(number)): b"x"})
-            store.sync()
-            os.kill(os.getpid(), signal.SIGKILL)
-        os.waitpid(child, 0)
+        store = RocksStore(path)
+        for number in range(part * 1_500, (part + 1) * 1_500):
+            store.write({("state", _key(number)): os.urandom(200), ("timers", _key(number)): b"x"})
+        store.sync()
+        path = Path(shutil.copytree(path, folder / str(part) / "shard-000"))
+        store.close()
     return path
 
 

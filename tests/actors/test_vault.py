@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from actors.batch import Batch
+from actors.key_file import BLOCK_SLOTS, HEAD_BYTES, SLOT_BYTES
 from actors.memory_store import MemoryStore
-from actors.vault import BLOCK_SLOTS, SLOT_BYTES, FileVault, place_in
+from actors.vault import FileVault, place_in
 from engine import codec
 from engine.errors import Corrupt, NotFound, UsageError
 
@@ -49,7 +50,7 @@ def test_an_erased_key_opens_nothing_in_no_process(vault: FileVault, tmp_path: P
         assert [other.unlock(locked[0]), other.unlock(locked[2])] == [RECORD, RECORD]
         with pytest.raises(NotFound, match="erased"):
             other.unlock(locked[1])
-    assert before[SLOT_BYTES : 2 * SLOT_BYTES] not in (tmp_path / "keys-00003").read_bytes()
+    assert before[HEAD_BYTES + SLOT_BYTES : HEAD_BYTES + 2 * SLOT_BYTES] not in (tmp_path / "keys-00003").read_bytes()
 
 
 def test_no_place_is_given_twice_whatever_happens_in_between(tmp_path: Path):
@@ -75,7 +76,8 @@ def test_a_broken_slot_and_a_broken_record_are_named(vault: FileVault, tmp_path:
     with pytest.raises(Corrupt, match="cannot be decrypted"):
         vault.unlock(locked[:-1] + bytes([locked[-1] ^ 1]))
     path = tmp_path / "keys-00003"
-    path.write_bytes(b"\x01" + path.read_bytes()[1:])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: HEAD_BYTES + 30] + bytes([whole[HEAD_BYTES + 30] ^ 1]) + whole[HEAD_BYTES + 31 :])
     with pytest.raises(Corrupt, match="slot 0 cannot be read"):
         FileVault(tmp_path, ENGINE_KEY, 3).unlock(locked)
 
