@@ -2,7 +2,8 @@
 
     decided ──authorise──► handing_over ──settle──► sent | refused | unknown
        ▲                        │
-       └───── retry (surely not sent), until the attempts are used up: failed
+       └───── retry (surely not sent), while it is worth a try (`engine.retries`): then failed or expired
+       └───── not begun (it waited in line behind others): nothing has happened
     decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
        └── while its journey or action is paused it waits
     (a gate's no) ──► held
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import caps, consent, seeds
+from engine import caps, consent, retries, seeds
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
@@ -30,8 +31,7 @@ from engine.recent import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 
-MAX_ATTEMPTS = 6
-_FIRST_RETRY_MS = 30_000
+_OVER = {"expired": "validity.over", "failed": "retry.over"}
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
@@ -106,10 +106,12 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if send is None or not waiting:
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
-    reason = _objection(turn, send)
+    reason, outcome = _objection(turn, send), "withdrawn"
+    if reason is None and (over := retries.ending(turn.catalog, send, turn.now_ms)) is not None:
+        reason, outcome = _OVER[over], over
     if reason is not None:
         send.state = "decided"  # a dispatcher that asks again has lost the first answer, and handed nothing over
-        withdraw(turn, send, reason)
+        _end_unsent(turn, send, outcome, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
     if reason := statuses.send_waits(turn.catalog, send):
@@ -118,7 +120,8 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
-    send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
+    send.attempts += send.state == "decided"
+    send.state, send.dispatcher = "handing_over", asked.dispatcher
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": _message(turn, send)})
 
@@ -128,20 +131,18 @@ def settle(turn: Turn, said: Settle) -> None:
     send = find(turn, said.send_id)
     if send is None or send.state != "handing_over":
         return
-    if said.outcome == "retry" and send.attempts < MAX_ATTEMPTS:
-        _put_back(turn, send, said.detail)
+    if said.outcome in ("retry", "not_begun"):
+        _take_back(turn, send, said)
         return
-    outcome = "failed" if said.outcome == "retry" else said.outcome
-    if outcome not in ("sent", "unknown"):
+    if said.outcome not in ("sent", "unknown"):
         _release(turn, send)
-    _close(turn, send, outcome, said.detail)
+    _close(turn, send, said.outcome, said.detail)
 
 
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """A decided send does not go after all; its place is free again."""
     assert send.state == "decided", "what is being handed over cannot be called back"
-    _release(turn, send)
-    _close(turn, send, "withdrawn", reason)
+    _end_unsent(turn, send, "withdrawn", reason)
 
 
 def put_off(turn: Turn, send: Send, until_ms: int) -> None:
@@ -195,14 +196,32 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     turn.answer({"authorised": False, "reason": reason})
 
 
-def _put_back(turn: Turn, send: Send, detail: str) -> None:
+def _take_back(turn: Turn, send: Send, said: Settle) -> None:
+    """It surely did not leave: put it back, where it meets what was forbidden meanwhile, or end it."""
+    if said.outcome == "not_begun":
+        send.attempts -= 1
+        _put_back(turn, send, send.next_ms)
+    else:
+        next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
+        if isinstance(next_ms, str):
+            _end_unsent(turn, send, next_ms, said.detail if next_ms == "failed" else _OVER[next_ms])
+            return
+        _put_back(turn, send, next_ms)
+        _note(turn, send, "retry", said.detail)
+    withdraw_without_consent(turn)
+
+
+def _put_back(turn: Turn, send: Send, next_ms: int) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = 0, send.waits_ms
-    send.state, send.dispatcher = "decided", ""
-    send.next_ms = turn.now_ms + _FIRST_RETRY_MS * 2 ** (send.attempts - 1)
+    send.state, send.dispatcher, send.next_ms = "decided", "", next_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
-    _note(turn, send, "retry", detail)
+
+
+def _end_unsent(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+    _release(turn, send)
+    _close(turn, send, outcome, reason)
 
 
 def _release(turn: Turn, send: Send) -> None:
