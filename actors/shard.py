@@ -104,7 +104,7 @@ class Shard:
         committed = self.batch.committed
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in committed("outbox", HANDED_OVER)]
-        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed)
+        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
         self.messages = {key: _message(value) for key, value in committed("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self.journal_seq: int = self.meta("journal_seq", 0)
@@ -126,6 +126,13 @@ class Shard:
         if count is None:
             count = sum(1 for _ in self.batch.raw(family, b"")) - less
         return lambda start: self.batch.keys_from(family, start), count
+
+    def _channel_of(self, profile_id: str, send_id: str) -> str:
+        """Of a send that waits; empty where today's catalog has no way to send it."""
+        record = self.record(profile_id)
+        sends = record.sends if isinstance(record, Profile) else ()
+        channel = self.catalog.channels.get(next((send.channel for send in sends if send.id == send_id), ""))
+        return channel.id if channel is not None and channel.provider != "none" else ""
 
     @property
     def catalogs(self) -> replay.Catalogs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +24,7 @@ from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
 from actors.meter import Meter, NoMeter
 from actors.passing import Passing
+from actors.pulls import Pulls
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
@@ -35,7 +36,6 @@ from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
 
 _TIMERS_IN_A_GROUP = 200
-_PULL_S = 1.0
 _IDLE_S = 0.5
 _PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
 _SYNCED_LATER = frozenset(("run", "peek"))  # a `run` syncs by itself what must be, the `rest` at its end all of it
@@ -78,7 +78,7 @@ class ShardServer:
         self._gauges = Gauges(meter or NoMeter(), shard, lambda: len(self._intake))
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
-        self._pulls: deque[tuple[float, str, int, Reply]] = deque()
+        self._pulls = Pulls(shard, self._fence)
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
         self._closing = False
@@ -128,8 +128,7 @@ class ShardServer:
         if self._windows is None:
             now_ms = self.shard.clock.now_ms()
             due_ms = self.shard.timers.next_ms()
-            ready_ms = self.shard.outbox.next_ms() if self._pulls else None
-            for at_ms in (due_ms, ready_ms):
+            for at_ms in (due_ms, self._pulls.next_ms()):
                 if at_ms is not None:
                     pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
         with contextlib.suppress(TimeoutError):
@@ -155,7 +154,7 @@ class ShardServer:
                 if due_ms is None or not self.shard.fire_timers(now_ms):
                     break
                 self._gauges.fired(now_ms - due_ms)
-            self._answer_pulls(finishes)
+            self._pulls.answer(finishes)
             self._removals.work(finishes)
             self._unpark(finishes)
         turned_s = stopwatch()
@@ -187,10 +186,7 @@ class ShardServer:
                 dispatcher, payload = _from_dispatcher.decode(payload)
                 self._fence.check(dispatcher)
             if op == "outbox":
-                pull, most = msgspec.msgpack.decode(payload)
-                self.shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
-                deadline = asyncio.get_running_loop().time() + _PULL_S
-                self._pulls.append((deadline, f"{dispatcher}.{pull}", most, reply))
+                self._pulls.ask(dispatcher, payload, reply)
             elif op == "deliver" and not self._barrier.is_down:
                 self._passing.deliver(payload, reply, finishes)
             elif op == "settle":
@@ -279,21 +275,3 @@ class ShardServer:
             if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
                 for finish in self._absorbing.pop(profile):
                     finish()
-
-    # -- what leaves the shard
-
-    def _answer_pulls(self, finishes: list[Finish]) -> None:
-        now_s = asyncio.get_running_loop().time()
-        while self._pulls:
-            deadline, pull, most, reply = self._pulls[0]
-            if not reply.connection.is_open:  # nothing must be given to a dispatcher that has died
-                self._pulls.popleft()
-                reply.fail(NotReady("the connection was lost"))
-                continue
-            ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most, pull)
-            if not ready and now_s < deadline:
-                return
-            self._pulls.popleft()
-            found = [message for entry in ready if (message := self.shard.authorise(entry, pull)) is not None]
-            answer = _encode(found)
-            finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]

@@ -40,6 +40,8 @@ class SmtpAdapter:
     win where they are set.
     """
 
+    places = 1
+
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         def setting(name: str, default: Any = None) -> Any:
             return environ.get(settings.get(f"{name}_env") or "") or settings.get(name) or default

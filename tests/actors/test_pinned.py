@@ -271,11 +271,11 @@ def test_a_send_that_is_being_handed_over_is_not_given_out_again_in_the_new_plac
         home, own = ShardLink(engine.paths[shard_of(ADA, SHARDS)]), ShardLink(pin_socket(engine.sockets, ADA))
         await home.enlist("1.d")
         await eventually(lambda: len(engine.shard(engine.home(ADA)).outbox) == 1)
-        given = await home.pull()
+        given = await home.pull("lane-0", 64)
         assert len(given) == 1
         await engine.router.resettle(ADA, "pin")
         await own.enlist("1.d")
-        assert await own.pull() == []
+        assert await own.pull("other-0", 64) == []
         await home.settle([Outcome(ADA, given[0]["send"], "sent")])
         timeline = await engine.router.read(ADA, "timeline", 100)
         assert [each["outcome"] for each in timeline["entries"] if each["kind"] == "send"][-1] == "sent"
