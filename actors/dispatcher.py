@@ -198,7 +198,7 @@ class Dispatcher:
         """One message's way. What it came to is told to its shard; of a pinned profile to its home, which knows where
         it lives by then."""
         try:
-            outcome = await self._hands.hand_over(message, PATIENCE_S)
+            outcome = await self._hands.hand_over(message, PATIENCE_S, lane.ask_again)
         finally:
             lane.gate.done()
         await lane.settling.tell(outcome)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NoReturn
 
 from actors import logs
 from actors.channels import open_adapters
@@ -22,7 +22,10 @@ from engine.errors import Refused, Unavailable, Unknown
 REST: Final = ""  # the line of sends whose channel nothing can be sent on
 _HAND_OVER_S = 30.0
 _GRACE_S = 5.0  # the adapter's own deadline comes first: only it knows whether anything may have left
+_FRESH_S = 0.5  # how old an authorisation may be when the dialogue begins
 _VERSIONS_KEPT = 8
+
+AskAgain = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +76,20 @@ class Hands:
         """Give up all connections."""
         await asyncio.gather(*(adapter.close() for adapter in (*self._adapters.values(), *self._retired)))
 
-    async def hand_over(self, message: dict[str, Any], patience_s: float | None = None) -> Outcome:
+    async def hand_over(
+        self, message: dict[str, Any], patience_s: float | None = None, ask_again: AskAgain | None = None
+    ) -> Outcome:
         """One message to its provider, when its turn has come; `not_begun` where that takes longer than `patience_s`.
-        The time of the hand-over begins with its turn."""
-        gate = self.gates.get(message["channel"], self.gates[REST])
+        The time of the hand-over begins with its turn.
+
+        A message that had to wait is asked about once more: `ask_again` gives it as it is now, or None where it may not
+        go any more.
+        """
+        gate, came_s = self.gates.get(message["channel"], self.gates[REST]), stopwatch()
         try:
             async with gate.turn(patience_s):
+                if ask_again is not None and stopwatch() - came_s >= _FRESH_S:
+                    message = await ask_again(message) or _not_begun()
                 began_s = stopwatch()
                 outcome, detail = await self._ask(message)
                 self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
@@ -138,3 +149,7 @@ class Hands:
             deadline_s=_HAND_OVER_S,
             unsubscribe_url=opt_out,
         )
+
+
+def _not_begun() -> NoReturn:
+    raise NotBegun

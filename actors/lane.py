@@ -8,6 +8,7 @@ from typing import Any
 from actors.gate import Gate
 from actors.settling import Settling
 from actors.shard_link import ShardLink
+from engine.errors import TryAgain
 
 
 class Lane:
@@ -34,7 +35,15 @@ class Lane:
         most = await self.gate.share_of_room(sharers)
         if not most:
             return []
-        found = await self.link.pull(f"{self._name}-{self._fetches}", most, self.channel)
+        name = f"{self._name}-{self._fetches}"
+        found = await self.link.pull(name, most, self.channel)
         self._fetches += 1
         self.gate.fetched(len(found))
-        return found
+        return [{**message, "pull": name} for message in found]
+
+    async def ask_again(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """A message of this lane as it may go now; None where it may not, or nobody says so."""
+        try:
+            return await self.link.authorise(message["pull"], message["profile"], message["send"])
+        except TryAgain:
+            return None

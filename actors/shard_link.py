@@ -55,6 +55,11 @@ class ShardLink:
         found: list[dict[str, Any]] = _decode(await self._ask("outbox", (name, most, channel)))
         return found
 
+    async def authorise(self, name: str, profile: str, send: str) -> dict[str, Any] | None:
+        """The message of a send that the pull of this name was given, as it may go now; None where it may not."""
+        found: dict[str, Any] | None = _decode(await self._ask("authorise", (name, profile, send)))
+        return found
+
     async def pins(self) -> list[str]:
         """The profiles of this shard that have processes of their own, or are about to."""
         known: list[str] = _decode(await self._client.call("read", _encode(("pins", "", None))))

@@ -23,6 +23,7 @@ from actors.gauges import Gauges
 from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
 from actors.meter import Meter, NoMeter
+from actors.outbox import Waiting
 from actors.passing import Passing
 from actors.pulls import Pulls
 from actors.readings import letter, read
@@ -39,7 +40,9 @@ _TIMERS_IN_A_GROUP = 200
 _IDLE_S = 0.5
 _PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
 _SYNCED_LATER = frozenset(("run", "peek"))  # a `run` syncs by itself what must be, the `rest` at its end all of it
-_OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refused to all but the newest dispatcher
+_OF_DISPATCHER = frozenset(
+    ("outbox", "authorise", "settle", "run", "rest", "peek")
+)  # refused to all but the newest dispatcher
 
 _encode = msgspec.msgpack.Encoder().encode
 _from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
@@ -187,6 +190,11 @@ class ShardServer:
                 self._fence.check(dispatcher)
             if op == "outbox":
                 self._pulls.ask(dispatcher, payload, reply)
+            elif op == "authorise":
+                name, profile, send = msgspec.msgpack.decode(payload)
+                given = Waiting(profile, send, 0, f"{dispatcher}.{name}")
+                answer = _encode(self.shard.authorise(given, given.dispatcher))
+                finishes.append(lambda: reply.send(answer))
             elif op == "deliver" and not self._barrier.is_down:
                 self._passing.deliver(payload, reply, finishes)
             elif op == "settle":

@@ -102,6 +102,7 @@ class Running(ServedShard):
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     for module, name in ((hands, "_HAND_OVER_S"), (hands, "_GRACE_S"), (dispatcher, "PATIENCE_S"), (gate, "_SOON_S")):
         monkeypatch.setattr(module, name, getattr(module, name) / 10)
+    monkeypatch.setattr(hands, "_FRESH_S", 0)  # every message is asked about again
     with Mailbox().open() as mailbox:
         one = Running(tmp_path, mailbox)
         try:
@@ -163,6 +164,17 @@ def test_an_opt_out_reaches_a_letter_that_waits_in_line_at_its_provider(running:
     eventually_equal(lambda: running.fates(people[1:]), Counter(withdrawn=2), 30)
     running.mailbox.stalling.clear()
     eventually(lambda: running.fates(people)["withdrawn"] == 2 and running.outcomes(people[0])[-1][0] != "decided", 30)
+    assert [mail["To"] for mail in running.mailbox.mails] == ["p0@shop.example"]
+
+
+def test_a_letter_whose_turn_comes_after_its_customers_opt_out_does_not_leave(running: Running):
+    running.mailbox.stalling.add("p0@shop.example")
+    people = [running.letter_for(f"p{number}") for number in range(2)]
+    running.dispatch()
+    eventually(lambda: running.mailbox.stalled, 30)
+    running.refuse("p1")
+    running.mailbox.stalling.clear()  # so the turn of the second one comes at once, before it would go back
+    eventually_equal(lambda: running.fates(people), Counter(sent=1, withdrawn=1), 30)
     assert [mail["To"] for mail in running.mailbox.mails] == ["p0@shop.example"]
 
 
