@@ -97,20 +97,25 @@ def find(turn: Turn, send_id: str) -> Send | None:
     return None
 
 
+def reclaim(turn: Turn, asked: Authorise) -> bool:
+    """A dispatcher that asks again has handed nothing over: as if it had not asked. Whether it was so."""
+    send = find(turn, asked.send_id)
+    if send is None or send.state != "handing_over" or send.dispatcher != asked.dispatcher:
+        return False
+    _forget_attempt(turn, send)
+    return True
+
+
 def authorise(turn: Turn, asked: Authorise) -> None:
     """Let a send go, or withdraw it: consent, suppression and caps are read anew, just before the hand-over."""
     send = find(turn, asked.send_id)
-    waiting = send is not None and (
-        send.state == "decided" or (send.state == "handing_over" and send.dispatcher == asked.dispatcher)
-    )
-    if send is None or not waiting:
+    if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
     reason, outcome = _objection(turn, send), "withdrawn"
     if reason is None and (over := retries.ending(turn.catalog, send, turn.now_ms)) is not None:
         reason, outcome = _OVER[over], over
     if reason is not None:
-        send.state = "decided"  # a dispatcher that asks again has lost the first answer, and handed nothing over
         _end_unsent(turn, send, outcome, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
@@ -120,8 +125,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
-    send.attempts += send.state == "decided"
-    send.state, send.dispatcher = "handing_over", asked.dispatcher
+    send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": _message(turn, send)})
 
@@ -132,7 +136,11 @@ def settle(turn: Turn, said: Settle) -> None:
     if send is None or send.state != "handing_over":
         return
     if said.outcome in ("retry", "not_begun"):
-        _take_back(turn, send, said)
+        if said.outcome == "retry":
+            _try_again(turn, send, said.detail)
+        else:
+            _forget_attempt(turn, send)
+        withdraw_without_consent(turn)
         return
     if said.outcome not in ("sent", "unknown"):
         _release(turn, send)
@@ -196,19 +204,20 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     turn.answer({"authorised": False, "reason": reason})
 
 
-def _take_back(turn: Turn, send: Send, said: Settle) -> None:
-    """It surely did not leave: put it back, where it meets what was forbidden meanwhile, or end it."""
-    if said.outcome == "not_begun":
-        send.attempts -= 1
-        _put_back(turn, send, send.next_ms)
-    else:
-        next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
-        if isinstance(next_ms, str):
-            _end_unsent(turn, send, next_ms, said.detail if next_ms == "failed" else _OVER[next_ms])
-            return
-        _put_back(turn, send, next_ms)
-        _note(turn, send, "retry", said.detail)
-    withdraw_without_consent(turn)
+def _forget_attempt(turn: Turn, send: Send) -> None:
+    """It was authorised, and nothing has come of it."""
+    send.attempts -= 1
+    _put_back(turn, send, send.next_ms)
+
+
+def _try_again(turn: Turn, send: Send, detail: str) -> None:
+    """It surely did not leave: put it back, or end it where it is worth no further try."""
+    next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
+    if isinstance(next_ms, str):
+        _end_unsent(turn, send, next_ms, detail if next_ms == "failed" else _OVER[next_ms])
+        return
+    _put_back(turn, send, next_ms)
+    _note(turn, send, "retry", detail)
 
 
 def _put_back(turn: Turn, send: Send, next_ms: int) -> None:

@@ -28,13 +28,13 @@ PLAIN = document(
     },
     actions=[
         action("letter", tier="lifecycle"),
-        action("text", purpose="service", tier="lifecycle", channels=["sms"]),
+        action("text", purpose="service", tier="service", channels=["sms"]),
     ],
     journeys=[
         cart_journey(id="mail", tier="lifecycle", steps=[{"send": {"action": "letter", "channel": "email"}}]),
         cart_journey(
             id="text",
-            tier="lifecycle",
+            tier="service",
             trigger={"event": "Call Ended"},
             steps=[{"send": {"action": "text", "channel": "sms"}}],
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.world import DAY, HOUR, MINUTE, START_MS, World, action, cart_journey, document
 
+from actors.outbox import Waiting
 from actors.windows import WINDOW_MS
 
 NOW = [{"send": {"action": "letter", "channel": "sms"}}]
@@ -197,6 +198,35 @@ def test_while_a_letter_waits_for_its_next_try_its_run_goes_on_and_a_stop_takes_
     world.settle()
     assert ada.pending_timers == [] and ada.profile.sends == []
     assert [reason for _, reason in ada.outcomes("withdrawn")] == ["stop.purchase"] * 2
+
+
+@pytest.mark.parametrize("what", ["Order Completed", "Consent Updated"])
+def test_a_dispatcher_that_asks_again_learns_of_a_stop_and_an_opt_out_that_came_meanwhile(what: str):
+    world = World(catalog())
+    ada = world.customer("ada")
+    ada.does("Product Added", cart_id="c")
+    shard = world.engine.shard(ada.id)
+    (entry,) = shard.outbox.ready(world.now_ms)
+    assert shard.authorise(entry, world.engine.conductor._name) is not None
+    ada.does(what, properties={"purpose": "marketing", "channel": "sms", "granted": False})
+    assert [send.state for send in ada.profile.sends] == ["handing_over"]
+    assert shard.authorise(entry, world.engine.conductor._name) is None
+    reason = "stop.purchase" if what == "Order Completed" else "consent.marketing.sms"
+    assert ada.outcomes("withdrawn") == [("letter", reason)] and ada.profile.places == []
+
+
+def test_a_first_try_that_comes_late_is_not_given_up_when_its_dispatcher_asks_again():
+    world = World(catalog("10m"))
+    ada = world.customer("ada")
+    provider = Provider(world, says="not_begun")
+    ada.does("Product Added", cart_id="c")
+    world.advance(hours=1)
+    provider.says = "sent"
+    shard = world.engine.shard(ada.id)
+    (send,) = ada.profile.sends
+    (entry,) = shard.outbox.ready(world.now_ms + DAY) or [Waiting(ada.id, send.id, 0, send.dispatcher)]
+    assert shard.authorise(entry, entry.dispatcher or "local.9") is not None
+    assert shard.authorise(entry, entry.dispatcher or "local.9") is not None
 
 
 def test_a_dispatcher_that_asks_again_has_not_tried_twice():
