@@ -98,6 +98,7 @@ class SmtpAdapter:
     async def _attempt(self, dialogue: Dialogue) -> str:
         """One try. Afterwards the connection is either ready for the next message or gone."""
         client, self._client = self._client, None
+        dialogue.is_ended = False
         try:
             if client is None or not client.is_connected:
                 client = await self._connected()

@@ -183,5 +183,18 @@ def test_the_time_of_a_letter_begins_with_its_dialogue_and_not_with_its_place_in
     asyncio.run(asyncio.wait_for(story(), 15))
 
 
+def test_a_letter_that_was_put_off_at_its_end_and_then_found_nobody_was_surely_not_taken():
+    async def story() -> None:
+        async with ScriptedSmtp({}).open() as server:
+            adapter = SmtpAdapter({"port": server.port, "timeout_s": 0.3}, {})
+            assert await adapter.send(MESSAGE) == "queued as 7"
+            server.at |= {"end": "421 restarting", "greeting": "stall"}
+            with pytest.raises(Unavailable):
+                await adapter.send(MESSAGE)
+            assert len(server.taken) == 1 and server.connections == 2
+
+    asyncio.run(asyncio.wait_for(story(), 15))
+
+
 def test_every_stage_is_in_these_tests():
     assert {*BEFORE_THE_END, "body", "end", "after"} == set(STAGES)
