@@ -92,7 +92,8 @@ class Hands:
                     message = await ask_again(message) or _not_begun()
                 began_s = stopwatch()
                 outcome, detail = await self._ask(message)
-                self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
+                if outcome != "not_begun":
+                    self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
         except NotBegun:
             outcome, detail = "not_begun", ""
         return Outcome(message["profile"], message["send"], outcome, detail)
@@ -103,7 +104,7 @@ class Hands:
                 self.take(self._standing.read())  # a shard that is a moment ahead
             adapter = self._adapters.get(message["channel"])
             if adapter is None:
-                return "retry", "nothing can be sent on this channel"
+                return "not_begun", ""  # the channel has just gone; nothing is fetched for it while it stays away
             rendered = self._render(message)
         except Refused as error:
             return "refused", error.message

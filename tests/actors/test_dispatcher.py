@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.running import Mailbox, eventually, eventually_equal
@@ -87,6 +88,16 @@ class Running(ServedShard):
         """No more letters."""
         no = {"purpose": "marketing", "channel": "email", "granted": False}
         self.tell(self.customer(name).event("Consent Updated", message_id="no", properties=no))
+
+    def change_channels(self, *channels: dict[str, Any]) -> None:
+        """The dispatcher, not the shard, goes on with other channels."""
+        assert self._dispatcher is not None
+        made = self._dispatcher[2]
+        has_texts = any(channel["id"] == "sms" for channel in channels)
+        kept = {name: file for name, file in PLAIN.items() if has_texts or "text" not in name}
+        catalog = compiled(kept | {"channels.yaml": {"channels": [*channels]}})
+        Standing(self._document, ID_KEY).put(catalog.document)
+        eventually_equal(lambda: made._hands.version, catalog.version)
 
     def fates(self, people: list[str]) -> Counter[str]:
         """The last word on each one's send."""
@@ -176,6 +187,22 @@ def test_a_letter_whose_turn_comes_after_its_customers_opt_out_does_not_leave(ru
     running.mailbox.stalling.clear()  # so the turn of the second one comes at once, before it would go back
     eventually_equal(lambda: running.fates(people), Counter(sent=1, withdrawn=1), 30)
     assert [mail["To"] for mail in running.mailbox.mails] == ["p0@shop.example"]
+
+
+def test_a_channel_that_changes_or_comes_back_goes_on_and_sends_nothing_twice(running: Running):
+    web, sms = {"id": "web", "provider": "none"}, {"id": "sms", "provider": "sandbox"}
+    running.mailbox.takes_s = 0.1
+    people = [running.letter_for(f"p{number}") for number in range(20)]
+    running.dispatch()
+    eventually(lambda: len(running.mailbox.mails) > 2, 30)
+    for timeout_s in (20, 21, 22):  # new adapters, the same line
+        running.change_channels(web, sms, MAIL | {"timeout_s": timeout_s})
+    eventually_equal(lambda: running.fates(people), Counter(sent=20), 30)
+    assert len(running.mailbox.send_ids()) == len(set(running.mailbox.send_ids())) == 20
+    running.change_channels(web, MAIL)
+    text = running.letter_for("t", "Call Ended")
+    running.change_channels(web, sms, MAIL)
+    eventually_equal(lambda: running.fates([text]), Counter(sent=1), 30)
 
 
 def test_letters_to_a_server_that_never_greets_wait_for_another_try_and_none_is_unknown(
