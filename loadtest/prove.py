@@ -45,7 +45,8 @@ SWEEPS: Final[dict[str, Sweep]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for, print the figures, write them as JSON."""
     asked = _parser().parse_args(arguments)
-    sizes = {name: SWEEPS[name].size for name in asked.only or SWEEPS} | dict(asked.size or ())
+    other = dict(asked.size or ())
+    sizes = {name: other.get(name, SWEEPS[name].size) for name in asked.only or SWEEPS}
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # no engine must outlive this
     said: dict[str, Any] = {}
     try:
