@@ -2,12 +2,13 @@
 
 Surely not taken: it is tried again after half a minute, then ever more rarely, for its channel's `retry_for` from the
 decision on, and never once its action is over. Each pause is stretched by a draw of its own, so that what failed
-together does not come back together. What was never tried has used up nothing.
+together does not come back together. What was never tried has used up nothing, and a try that comes late, after a pause
+or a downtime, is made all the same.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
@@ -21,32 +22,22 @@ _DOUBLINGS_MAX: Final = 6  # the pause is at its longest by then
 _STRETCH: Final = 0.5
 _MARGIN_MS: Final = MINUTE_MS  # between the last try and the end, so that a busy moment does not cost it
 
-Ending = Literal["failed", "expired"]
 
-
-def ending(catalog: Catalog, send: Send, now_ms: int) -> Ending | None:
-    """What becomes of a send that is not worth a try at `now_ms`; None where it is.
-
-    `expired`: its action is over. `failed`: it was tried, and its channel's time for that is up; a first try is due to
-    every message.
-    """
+def ends_with_its_action(catalog: Catalog, send: Send) -> bool:
+    """Whether its action, as the catalog that stands has it, is over before its channel gives it up."""
     over_ms = _over_ms(catalog, send)
-    if over_ms is not None and now_ms >= over_ms:
-        return "expired"
-    return "failed" if send.attempts and now_ms >= _given_up_ms(catalog, send) else None
+    return over_ms is not None and over_ms < _given_up_ms(catalog, send)
 
 
-def next_try_ms(catalog: Catalog, send: Send, now_ms: int) -> int | Ending:
-    """When a send that was tried `send.attempts` times is tried again; else what becomes of it."""
-    over_ms, given_up_ms = _over_ms(catalog, send), _given_up_ms(catalog, send)
-    end_ms = given_up_ms if over_ms is None else min(given_up_ms, over_ms)
+def next_try_ms(catalog: Catalog, send: Send, now_ms: int) -> int | None:
+    """When a send that was tried `send.attempts` times is tried again; None where it is not worth another try."""
+    over_ms, end_ms = _over_ms(catalog, send), _given_up_ms(catalog, send)
+    end_ms = end_ms if over_ms is None else min(end_ms, over_ms)
     last_ms = end_ms - min(_MARGIN_MS, (end_ms - send.decided_ms) // 4)
     pause_ms = min(_FIRST_MS * 2 ** min(send.attempts - 1, _DOUBLINGS_MAX), _LONGEST_MS)
     stretch = 1 + _STRETCH * seeds.draw(catalog.id_key, "retry", send.id, send.attempts)
     wanted_ms = min(now_ms + int(pause_ms * stretch), last_ms)
-    if wanted_ms >= now_ms + _FIRST_MS:
-        return wanted_ms
-    return "failed" if over_ms is None or given_up_ms <= over_ms else "expired"
+    return wanted_ms if wanted_ms >= now_ms + _FIRST_MS else None
 
 
 def _given_up_ms(catalog: Catalog, send: Send) -> int:
@@ -55,5 +46,5 @@ def _given_up_ms(catalog: Catalog, send: Send) -> int:
 
 
 def _over_ms(catalog: Catalog, send: Send) -> int | None:
-    action = catalog.of_version(send.version).actions.get(send.action)
+    action = catalog.actions.get(send.action)
     return action.valid_until_ms if action else None

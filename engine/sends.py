@@ -2,7 +2,7 @@
 
     decided ──authorise──► handing_over ──settle──► sent | refused | unknown
        ▲                        │
-       └───── retry (surely not sent), while it is worth a try (`engine.retries`): then failed or expired
+       └───── retry (surely not sent), while it is worth a try (`engine.retries`): then failed or withdrawn
        └───── not begun (it waited in line behind others): nothing has happened
     decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
        └── while its journey or action is paused it waits
@@ -30,8 +30,6 @@ from engine.profile import Run, Send
 from engine.recent import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
-
-_OVER = {"expired": "validity.over", "failed": "retry.over"}
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
@@ -112,11 +110,9 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
-    reason, outcome = _objection(turn, send), "withdrawn"
-    if reason is None and (over := retries.ending(turn.catalog, send, turn.now_ms)) is not None:
-        reason, outcome = _OVER[over], over
+    reason = _objection(turn, send)
     if reason is not None:
-        _end_unsent(turn, send, outcome, reason)
+        withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
     if reason := statuses.send_waits(turn.catalog, send):
@@ -213,8 +209,9 @@ def _forget_attempt(turn: Turn, send: Send) -> None:
 def _try_again(turn: Turn, send: Send, detail: str) -> None:
     """It surely did not leave: put it back, or end it where it is worth no further try."""
     next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
-    if isinstance(next_ms, str):
-        _end_unsent(turn, send, next_ms, detail if next_ms == "failed" else _OVER[next_ms])
+    if next_ms is None:
+        is_over = retries.ends_with_its_action(turn.catalog, send)
+        _end_unsent(turn, send, *(("withdrawn", "validity.over") if is_over else ("failed", detail)))
         return
     _put_back(turn, send, next_ms)
     _note(turn, send, "retry", detail)

@@ -108,7 +108,7 @@ def test_no_try_comes_after_the_action_is_over():
     world.drain()
     midnight_ms = START_MS - START_MS % DAY + DAY
     assert midnight_ms - HOUR < provider.asked_ms[-1] < midnight_ms
-    assert ada.outcomes("expired") == [("letter", "validity.over")]
+    assert ada.outcomes("withdrawn") == [("letter", "validity.over")]
     assert ada.outcomes("failed") == [] and ada.profile.places == [] and ada.profile.sends == []
 
 
@@ -121,7 +121,7 @@ def test_a_letter_that_waited_in_line_until_its_action_was_over_does_not_leave()
     world.advance(minutes=1)
     provider.takes_from_ms = START_MS - START_MS % DAY + DAY
     world.advance(days=1)
-    assert ada.sends == [] and ada.outcomes("expired") == [("letter", "validity.over")]
+    assert ada.sends == [] and ada.outcomes("withdrawn") == [("letter", "validity.over")]
 
 
 def test_many_letters_that_fail_together_come_back_spread():
