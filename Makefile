@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.setup-done
 
-.PHONY: help setup demo test lint bench load chaos clean
+.PHONY: help setup demo test lint bench load chaos prove clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,6 +44,9 @@ load: $(READY) ## play Locust users for 20 s against an engine of its own; LOCUS
 chaos: $(READY) ## kill -9 under load, then balance the books; SECONDS=60 SEED=7 as you like
 	@$(BIN)/python -m loadtest.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
+prove: $(READY) ## the long sweeps, half an hour in all, and their figures in prove.json; ONLY=delivery SIZE=delivery=150
+	@$(BIN)/python -m loadtest.prove --json prove.json $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
+
 clean: ## remove .venv and everything that tools leave behind
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json load.html *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json prove.json load.html *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

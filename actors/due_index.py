@@ -9,7 +9,7 @@ for those who ask; whether there is more to read does not hang on it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 
 from actors import keys
@@ -71,6 +71,21 @@ class DueIndex:
         for key in found:
             heapq.heappush(self._heap, key)
         return found
+
+    def __contains__(self, key: bytes) -> bool:
+        """Whether a key that was taken out is pending still."""
+        return key in self._pending
+
+    def take_out(self, now_ms: int) -> bytes | None:
+        """The earliest key that is due at `now_ms`: it stays pending, but is for the caller to look after."""
+        first_ms = self.next_ms()
+        return heapq.heappop(self._heap) if first_ms is not None and first_ms <= now_ms else None
+
+    def put_back(self, keys: Iterable[bytes]) -> None:
+        """Look after these again, those that are pending still."""
+        for key in keys:
+            if key in self._pending:
+                heapq.heappush(self._heap, key)
 
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
         """Of timers: the earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's

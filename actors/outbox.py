@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from actors import keys
 from actors.due_index import DueIndex, Read
+from actors.lines import Lines
 from engine import codec
 
+_READY_MOST = 64
 HANDED_OVER = bytes(8)  # the time under which what a dispatcher has stands
 
 
@@ -40,12 +42,23 @@ class Waiting:
         return cls(profile, send, at_ms, msgspec.msgpack.decode(codec.unseal(record, "outbox")))
 
 
+ChannelOf = Callable[[str, str], str]
+
+
 class Outbox:
     """The entries of one shard. The store has them all; in memory is what a dispatcher has, and of what waits, the near
-    future. `read` and `waiting` are as for `DueIndex`."""
+    future. `read` and `waiting` are as for `DueIndex`; `channel_of` knows the channel of a (profile, send), empty where
+    nothing can be sent."""
 
-    def __init__(self, read: Read, waiting: int, handed: Iterable[Waiting] = ()) -> None:
+    def __init__(
+        self,
+        read: Read,
+        waiting: int,
+        handed: Iterable[Waiting] = (),
+        channel_of: ChannelOf = lambda profile, send: "",
+    ) -> None:
         self._waiting = DueIndex(read, waiting, since_ms=1)
+        self._lines = Lines(self._waiting, lambda key: channel_of(*keys.outbox_parts(key)[1:]))
         self._handed: dict[tuple[str, str], Waiting] = {(entry.profile, entry.send): entry for entry in handed}
 
     def __len__(self) -> int:
@@ -74,21 +87,37 @@ class Outbox:
         """Whether a dispatcher has a send of this profile in its hands."""
         return any(owner == profile for owner, _ in self._handed)
 
-    def ready(self, now_ms: int, most: int | None = None, pull: str = "") -> list[Waiting]:
-        """What may be handed over now, the longest waiting first, so that nobody is passed over when there is much.
+    def ready(self, now_ms: int, most: int | None = None, pull: str = "", channel: str | None = None) -> list[Waiting]:
+        """What may be handed over now on a channel (None: on any), the longest waiting first, so that nobody is passed
+        over when there is much.
 
         `pull` is the name of the dispatcher's pull: what an earlier try of the same one was given was lost on the way,
-        so it was not handed over.
+        so it was not handed over; all of it is given again, or it would be nobody's.
         """
         lost = [entry for entry in self._handed.values() if entry.dispatcher == pull]
         if lost:
-            return lost[:most]
-        found = (keys.outbox_parts(key) for key in self._waiting.due(now_ms, most))
+            return lost
+        if channel is None:
+            self._lines.undo()
+            due = self._waiting.due(now_ms, most)
+        else:
+            due = self._lines.due(channel, now_ms, most or _READY_MOST)
+        found = (keys.outbox_parts(key) for key in due)
         return [Waiting(profile, send, at_ms) for at_ms, profile, send in found]
 
-    def next_ms(self) -> int | None:
-        """When the next entry may be handed over."""
-        return self._waiting.next_ms()
+    def next_ms(self, channel: str | None = None) -> int | None:
+        """When the next entry may be handed over; of a channel, when one may be that could be its."""
+        if channel is None:
+            self._lines.undo()
+            return self._waiting.next_ms()
+        first = self._lines.next_key(channel)
+        if first is not None:
+            return keys.outbox_parts(first)[0]
+        return None if self._lines.is_full else self._waiting.next_ms()
+
+    def sort_anew(self) -> None:
+        """The catalog's channels are others now."""
+        self._lines.undo()
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
         """What another dispatcher was handing over: nobody knows whether it left."""

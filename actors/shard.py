@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from actors import keys, replay, seen, strangers, waking
+from actors import handing_out, keys, replay, seen, strangers, waking
 from actors.activation import Activation, Record, bytes_in_memory
-from actors.acts import act, check_leaving, drop_from_outbox
+from actors.acts import act, check_leaving
 from actors.batch import Batch
 from actors.budgets import Purse
 from actors.clock import Clock
@@ -40,7 +41,6 @@ from engine.inputs import (
     IDS_ONLY,
     Absorb,
     AnyInput,
-    Authorise,
     Claim,
     Decide,
     Erase,
@@ -109,7 +109,7 @@ class Shard:
         committed = self.batch.committed
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in committed("outbox", HANDED_OVER)]
-        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed)
+        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, partial(handing_out.channel_of, self))
         self.messages = {key: _message(value) for key, value in self.damaged.readable("messages")}
         self.epoch = self.meta("epoch", 0) + 1
         self.journal_seq: int = self.meta("journal_seq", 0)
@@ -261,22 +261,6 @@ class Shard:
         for entry in orphans:
             self.tell_or_forward(entry.profile, Settle(send_id=entry.send, outcome="unknown", detail="dispatcher lost"))
         return len(orphans)
-
-    def authorise(self, entry: Waiting, dispatcher: str) -> dict[str, Any] | None:
-        """The message of a send that may go now, None where it may not."""
-        try:
-            done = self.tell(entry.profile, Authorise(send_id=entry.send, dispatcher=dispatcher))
-        except (Parked, Moved):
-            return None
-        except Corrupt as error:
-            self.damaged.set_aside(entry.profile, error)
-            self.outbox.drop(entry.profile, entry.send, entry.at_ms)  # in memory: the store keeps it
-            return None
-        if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
-            drop_from_outbox(self, entry.profile, entry.send, entry.at_ms)
-        if done.value is None or not done.value["authorised"]:
-            return None
-        return {**done.value["message"], "profile": entry.profile}
 
     def commit(self, *, sync: bool = True, final: bool = False) -> None:
         """Write everything since the last commit in one batch; with `sync`, survive a power cut too. What only repeats

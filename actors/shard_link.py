@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import uuid
 from typing import Any
 
 import msgspec
 
 from actors.windows import Outcome, Report, Span
 from actors.wire import FrameClient
-from engine.errors import TryAgain
-
-_PULL_MOST = 64
-_PAUSE_S = 0.2
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -27,9 +20,7 @@ class ShardLink:
 
     def __init__(self, path: str) -> None:
         self._client = FrameClient(path)
-        self._lane = uuid.uuid4().hex[:8]
         self._dispatcher = ""
-        self._pulls = 0
         self.is_over = False
 
     async def known(self) -> str:
@@ -57,14 +48,16 @@ class ShardLink:
         """Lower or lift the barrier of a backup, or copy the store behind it."""
         return bool(_decode(await self._client.call("barrier", _encode((op, name, path)))))
 
-    async def pull(self) -> list[dict[str, Any]]:
-        """Messages that are authorised and durably `handing_over`; waits a moment where there are none.
+    async def pull(self, name: str, most: int, channel: str | None = None) -> list[dict[str, Any]]:
+        """Up to `most` messages of a channel (empty: of those that nothing can be sent on; None: of all) that are
+        authorised and durably `handing_over`; waits a moment where there are none. What a pull of the same name was
+        given before is given again."""
+        found: list[dict[str, Any]] = _decode(await self._ask("outbox", (name, most, channel)))
+        return found
 
-        A pull that fails keeps its name: what the shard gave to it then surely went to nobody, and is given again. So
-        no two shards may know a pull by the same name, or one would give again what a profile has brought along.
-        """
-        found: list[dict[str, Any]] = _decode(await self._ask("outbox", (f"{self._lane}-{self._pulls}", _PULL_MOST)))
-        self._pulls += 1
+    async def authorise(self, name: str, profile: str, send: str) -> dict[str, Any] | None:
+        """The message of a send that the pull of this name was given, as it may go now; None where it may not."""
+        found: dict[str, Any] | None = _decode(await self._ask("authorise", (name, profile, send)))
         return found
 
     async def pins(self) -> list[str]:
@@ -77,13 +70,10 @@ class ShardLink:
         self.is_over = True
         self._client.close()
 
-    async def settle(self, outcomes: list[Outcome]) -> None:
-        """Say what providers said, again until the shard has it."""
-        while outcomes:
-            with contextlib.suppress(TryAgain):
-                outcomes = _outcomes.decode(await self._ask("settle", outcomes))
-            if outcomes:
-                await asyncio.sleep(_PAUSE_S)
+    async def settle(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Say what providers said. Returns what cannot be taken yet, because its profile is on its way; raises TryAgain
+        where nothing was."""
+        return _outcomes.decode(await self._ask("settle", outcomes))
 
     async def _ask(self, op: str, what: Any) -> bytes:
         return await self._client.call(op, _encode((self._dispatcher, _encode(what))))

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from actors import dead_letters, keys, succession
+from actors import dead_letters, handing_out, keys, succession
 from actors.barrier import Barrier
 from actors.clock import stopwatch
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.gauges import Gauges
-from actors.handing_out import hand_out
 from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
 from actors.lookout import Lookout
 from actors.meter import Meter, NoMeter
+from actors.outbox import Waiting
 from actors.passing import Passing
+from actors.pulls import Pulls
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
 from actors.shard import Parked, Shard
@@ -37,11 +38,12 @@ from engine.inputs import AnyInput, Rejected
 from engine.profile import Profile
 
 _TIMERS_IN_A_GROUP = 200
-_PULL_S = 1.0
 _IDLE_S = 0.5
 _PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
 _SYNCED_LATER = frozenset(("run", "peek"))  # a `run` syncs by itself what must be, the `rest` at its end all of it
-_OF_DISPATCHER = frozenset(("outbox", "settle", "run", "rest", "peek"))  # refused to all but the newest dispatcher
+_OF_DISPATCHER = frozenset(
+    ("outbox", "authorise", "settle", "run", "rest", "peek")
+)  # refused to all but the newest dispatcher
 
 _encode = msgspec.msgpack.Encoder().encode
 _from_dispatcher = msgspec.msgpack.Decoder(tuple[str, bytes])
@@ -80,7 +82,7 @@ class ShardServer:
         self._gauges = Gauges(meter or NoMeter(), shard, lambda: len(self._intake))
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
         self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
-        self._pulls: deque[tuple[float, str, int, Reply]] = deque()
+        self._pulls = Pulls(shard, self._fence)
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
         self._lookout = Lookout(shard.batch)
@@ -131,8 +133,7 @@ class ShardServer:
         if self._windows is None:
             now_ms = self.shard.clock.now_ms()
             due_ms = self.shard.timers.next_ms()
-            ready_ms = self.shard.outbox.next_ms() if self._pulls else None
-            for at_ms in (due_ms, ready_ms):
+            for at_ms in (due_ms, self._pulls.next_ms()):
                 if at_ms is not None:
                     pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
         with contextlib.suppress(TimeoutError):
@@ -159,7 +160,7 @@ class ShardServer:
                 if due_ms is None or not self.shard.fire_timers(now_ms):
                     break
                 self._gauges.fired(now_ms - due_ms)
-            self._answer_pulls(finishes)
+            self._pulls.answer(finishes)
             self._removals.work(finishes)
             self._unpark(finishes)
         turned_s = stopwatch()
@@ -189,10 +190,12 @@ class ShardServer:
                 dispatcher, payload = _from_dispatcher.decode(payload)
                 self._fence.check(dispatcher)
             if op == "outbox":
-                pull, most = msgspec.msgpack.decode(payload)
-                self.shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
-                deadline = asyncio.get_running_loop().time() + _PULL_S
-                self._pulls.append((deadline, f"{dispatcher}.{pull}", most, reply))
+                self._pulls.ask(dispatcher, payload, reply)
+            elif op == "authorise":
+                name, profile, send = msgspec.msgpack.decode(payload)
+                given = Waiting(profile, send, 0, f"{dispatcher}.{name}")
+                answer = _encode(handing_out.authorise(self.shard, given, given.dispatcher))
+                finishes.append(lambda: reply.send(answer))
             elif op == "deliver" and not self._barrier.is_down:
                 self._passing.deliver(payload, reply, finishes)
             elif op == "settle":
@@ -281,20 +284,3 @@ class ShardServer:
             if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
                 for finish in self._absorbing.pop(profile):
                     finish()
-
-    # -- what leaves the shard
-
-    def _answer_pulls(self, finishes: list[Finish]) -> None:
-        now_s = asyncio.get_running_loop().time()
-        while self._pulls:
-            deadline, pull, most, reply = self._pulls[0]
-            if not reply.connection.is_open:  # nothing must be given to a dispatcher that has died
-                self._pulls.popleft()
-                reply.fail(NotReady("the connection was lost"))
-                continue
-            ready = self.shard.outbox.ready(self.shard.clock.now_ms(), most, pull)
-            if not ready and now_s < deadline:
-                return
-            self._pulls.popleft()
-            answer = hand_out(self.shard, ready, pull)
-            finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]

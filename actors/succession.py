@@ -19,6 +19,7 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
     shard.catalog = succeed(shard.catalog, catalog)
     shard.batch.put("meta", b"catalog/" + catalog.version.encode(), codec.seal(catalog.document))
     waking.after_change(shard)
+    shard.outbox.sort_anew()
     shard.cache.clear()  # what conditions ask of older events is tallied anew as profiles come back
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors import keys, strangers
+from actors import handing_out, keys, strangers
 from actors.clock import ReplayClock
 from actors.shard import Shard
 from engine import codec
@@ -192,7 +192,7 @@ class Windows:
             if not self.shard.tell_or_forward(said.profile, settle):
                 report.untaken.append(said)  # its profile is on its way to another one
         for entry in self.shard.outbox.ready(self.clock.now_ms()):
-            message = self.shard.authorise(entry, span.dispatcher)
+            message = handing_out.authorise(self.shard, entry, span.dispatcher)
             if message is not None:
                 report.hand_overs.append(message)
 

@@ -2,7 +2,8 @@
 
     decided ──authorise──► handing_over ──settle──► sent | refused | unknown
        ▲                        │
-       └───── retry (surely not sent), until the attempts are used up: failed
+       └───── retry (surely not sent), while it is worth a try (`engine.retries`): then failed or withdrawn
+       └───── not begun (it waited in line behind others): nothing has happened
     decided ──a stop, an opt-out, a full cap at authorisation──► withdrawn
        └── while its journey or action is paused it waits
     (a gate's no) ──► held
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import caps, consent, seeds
+from engine import caps, consent, retries, seeds
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
@@ -29,9 +30,6 @@ from engine.profile import Run, Send
 from engine.recent import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
-
-MAX_ATTEMPTS = 6
-_FIRST_RETRY_MS = 30_000
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
@@ -97,18 +95,23 @@ def find(turn: Turn, send_id: str) -> Send | None:
     return None
 
 
+def reclaim(turn: Turn, asked: Authorise) -> bool:
+    """A dispatcher that asks again has handed nothing over: as if it had not asked. Whether it was so."""
+    send = find(turn, asked.send_id)
+    if send is None or send.state != "handing_over" or send.dispatcher != asked.dispatcher:
+        return False
+    _forget_attempt(turn, send)
+    return True
+
+
 def authorise(turn: Turn, asked: Authorise) -> None:
     """Let a send go, or withdraw it: consent, suppression and caps are read anew, just before the hand-over."""
     send = find(turn, asked.send_id)
-    waiting = send is not None and (
-        send.state == "decided" or (send.state == "handing_over" and send.dispatcher == asked.dispatcher)
-    )
-    if send is None or not waiting:
+    if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
     reason = _objection(turn, send)
     if reason is not None:
-        send.state = "decided"  # a dispatcher that asks again has lost the first answer, and handed nothing over
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
@@ -128,20 +131,22 @@ def settle(turn: Turn, said: Settle) -> None:
     send = find(turn, said.send_id)
     if send is None or send.state != "handing_over":
         return
-    if said.outcome == "retry" and send.attempts < MAX_ATTEMPTS:
-        _put_back(turn, send, said.detail)
+    if said.outcome in ("retry", "not_begun"):
+        if said.outcome == "retry":
+            _try_again(turn, send, said.detail)
+        else:
+            _forget_attempt(turn, send)
+        withdraw_without_consent(turn)
         return
-    outcome = "failed" if said.outcome == "retry" else said.outcome
-    if outcome not in ("sent", "unknown"):
+    if said.outcome not in ("sent", "unknown"):
         _release(turn, send)
-    _close(turn, send, outcome, said.detail)
+    _close(turn, send, said.outcome, said.detail)
 
 
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """A decided send does not go after all; its place is free again."""
     assert send.state == "decided", "what is being handed over cannot be called back"
-    _release(turn, send)
-    _close(turn, send, "withdrawn", reason)
+    _end_unsent(turn, send, "withdrawn", reason)
 
 
 def put_off(turn: Turn, send: Send, until_ms: int) -> None:
@@ -195,14 +200,34 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     turn.answer({"authorised": False, "reason": reason})
 
 
-def _put_back(turn: Turn, send: Send, detail: str) -> None:
+def _forget_attempt(turn: Turn, send: Send) -> None:
+    """It was authorised, and nothing has come of it."""
+    send.attempts -= 1
+    _put_back(turn, send, send.next_ms)
+
+
+def _try_again(turn: Turn, send: Send, detail: str) -> None:
+    """It surely did not leave: put it back, or end it where it is worth no further try."""
+    next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
+    if next_ms is None:
+        is_over = retries.ends_with_its_action(turn.catalog, send)
+        _end_unsent(turn, send, *(("withdrawn", "validity.over") if is_over else ("failed", detail)))
+        return
+    _put_back(turn, send, next_ms)
+    _note(turn, send, "retry", detail)
+
+
+def _put_back(turn: Turn, send: Send, next_ms: int) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = 0, send.waits_ms
-    send.state, send.dispatcher = "decided", ""
-    send.next_ms = turn.now_ms + _FIRST_RETRY_MS * 2 ** (send.attempts - 1)
+    send.state, send.dispatcher, send.next_ms = "decided", "", next_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
-    _note(turn, send, "retry", detail)
+
+
+def _end_unsent(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+    _release(turn, send)
+    _close(turn, send, outcome, reason)
 
 
 def _release(turn: Turn, send: Send) -> None:

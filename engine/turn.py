@@ -68,6 +68,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case ConsentChange():
             _on_consent(turn, told)
         case Authorise():
+            if sends.reclaim(turn, told):
+                stops.apply_to_put_back(turn, told.send_id)
             sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)

@@ -30,6 +30,7 @@ from serve.guard import Guard
 from serve.ports import check_free
 from serve.ray_parts import RayParts
 from serve.settings import Settings
+from serve.upgrading import upgrade
 
 _READY_S = 60.0
 _STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most

@@ -12,7 +12,7 @@ class Message:
     """One send, rendered and addressed. An adapter reads what its provider has a use for.
 
     `at_ms` is the engine's time of the hand-over, UTC. `unsubscribe_url` is empty where there is nothing to leave.
-    `deadline_s` bounds the whole hand-over, from the call to the provider's answer.
+    `deadline_s` bounds the dialogue with the provider, from its beginning to the provider's answer.
     """
 
     send_id: str
@@ -29,7 +29,9 @@ class Message:
 
 
 class Adapter(Protocol):
-    """One provider of one channel."""
+    """One provider of one channel. `places` is how many messages it takes at a time; the others wait outside."""
+
+    places: int
 
     async def send(self, message: Message) -> str:
         """Hand `message` over; the provider's reference for it.

@@ -11,6 +11,8 @@ from engine.errors import ProviderError
 class SandboxAdapter:
     """Counts by outcome (`sent`, or the code of the error). `fails_with` is raised for each message while it is set."""
 
+    places = 64
+
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.fails_with: ProviderError | None = None

@@ -1,7 +1,7 @@
 """E-mail over SMTP: one connection, opened when needed and kept, one message at a time.
 
-SMTP has no idempotency. Up to DATA a failure is harmless, and a stale connection is replaced once; a code in answer to
-DATA is the server's word; silence after DATA was begun is `Unknown`, because the mail may be on its way.
+SMTP has no idempotency: `smtp_dialogue` says what a dialogue that fails may have sent. Where it has sent nothing, a
+kept connection that turns out to be stale is replaced once. A message's time begins when the connection is its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, Final
 import aiosmtplib
 
 from actors.channels.adapter import Message
-from engine.errors import ProviderError, Refused, Unavailable, Unknown, UsageError
+from actors.channels.smtp_dialogue import Answered, Dialogue
+from engine.errors import Refused, Unavailable, UsageError
 
 # Wide lines keep long URLs in headers whole; 7 bit keeps every server able to pass the body on.
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -29,15 +30,17 @@ _URL: Final = re.compile(r"https?://[!-;=?-~]{1,900}")
 _OURS: Final = re.compile(
     r"bcc|cc|content-.*|date|from|list-unsubscribe.*|message-id|mime-version|resent-.*|return-path|sender|subject|to"
 )
-_REFERENCE_CHARS_MAX: Final = 200
 
 
 class SmtpAdapter:
     """Sends through the server that a channel's settings name; `environ` holds what they name by variable.
 
-    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), timeout_s (of one command), and `…_env` for
-    host, port, sender, username and password, which win where they are set.
+    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), timeout_s (of one command; the answer to a whole
+    mail may take all the time that its message has), and `…_env` for host, port, sender, username and password, which
+    win where they are set.
     """
+
+    places = 1
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         def setting(name: str, default: Any = None) -> Any:
@@ -66,12 +69,12 @@ class SmtpAdapter:
     async def send(self, message: Message) -> str:
         """See `Adapter.send`; the reference is the text of the server's 250."""
         content = build(message, self._sender)
-        hand_over = _HandOver(_mailbox(message.address), self._own_address, content)
+        dialogue = Dialogue(_mailbox(message.address), self._own_address, content)
         try:
-            async with asyncio.timeout(message.deadline_s), self._one_at_a_time:
-                return await self._deliver(hand_over)
+            async with self._one_at_a_time, asyncio.timeout(message.deadline_s):
+                return await self._deliver(dialogue)
         except TimeoutError:
-            raise hand_over.doubt(f"no answer within {message.deadline_s:g} s") from None
+            raise dialogue.doubt(f"no answer within {message.deadline_s:g} s") from None
 
     async def close(self) -> None:
         """Say goodbye, if anyone is listening."""
@@ -82,30 +85,30 @@ class SmtpAdapter:
             except (aiosmtplib.SMTPException, OSError):
                 client.close()
 
-    async def _deliver(self, hand_over: _HandOver) -> str:
+    async def _deliver(self, dialogue: Dialogue) -> str:
         was_open = self._client is not None and self._client.is_connected
         try:
-            return await self._attempt(hand_over)
+            return await self._attempt(dialogue)
         except Unavailable:
             # A kept connection may have died of old age. Nothing was sent, so a fresh one gets the same message.
             if not was_open or self._client is not None:
                 raise
-            return await self._attempt(hand_over)
+            return await self._attempt(dialogue)
 
-    async def _attempt(self, hand_over: _HandOver) -> str:
+    async def _attempt(self, dialogue: Dialogue) -> str:
         """One try. Afterwards the connection is either ready for the next message or gone."""
         client, self._client = self._client, None
-        hand_over.data_begun = False
+        dialogue.is_ended = False
         try:
             if client is None or not client.is_connected:
                 client = await self._connected()
-            reference = await hand_over.run(client)
-        except _Answered as answered:
-            self._client = await _ready_again(client, answered.code)
+            reference = await dialogue.run(client)
+        except Answered as answered:
+            self._client = await _ready_again(client, answered)
             raise answered.error from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
             _drop(client)
-            raise hand_over.doubt(type(fault).__name__) from None
+            raise dialogue.doubt(type(fault).__name__) from None
         except BaseException:  # cancelled, or out of time: the dialogue broke off in the middle
             _drop(client)
             raise
@@ -122,50 +125,6 @@ class SmtpAdapter:
             _drop(client)
             raise
         return client
-
-
-class _Answered(Exception):
-    """The server answered with something else than yes; the dialogue is intact."""
-
-    def __init__(self, code: int, error: ProviderError) -> None:
-        super().__init__(code, error)
-        self.code, self.error = code, error
-
-
-class _HandOver:
-    """One message's dialogue, which knows how far it came."""
-
-    def __init__(self, recipient: str, sender: str, content: bytes) -> None:
-        self._recipient, self._sender, self._content = recipient, sender, content
-        self.data_begun = False
-
-    def doubt(self, what: str) -> ProviderError:
-        """The error for a dialogue that broke off."""
-        if self.data_begun:
-            return Unknown(f"the SMTP server may have taken it: {what}")
-        return Unavailable(f"the SMTP server did not take it: {what}")
-
-    async def run(self, client: aiosmtplib.SMTP) -> str:
-        options, encoding = [], "ascii"
-        if not self._recipient.isascii():
-            if not client.supports_extension("smtputf8"):
-                raise _Answered(0, Refused("the SMTP server takes no international addresses"))
-            options, encoding = ["SMTPUTF8"], "utf-8"
-        try:
-            await client.mail(self._sender, options=options, encoding=encoding)
-            await client.rcpt(self._recipient, encoding=encoding)
-            self.data_begun = True
-            answer = await client.data(self._content)
-        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as fault:
-            raise _Answered(fault.code, self._judged(fault.code)) from None
-        return answer.message[:_REFERENCE_CHARS_MAX]
-
-    def _judged(self, code: int) -> ProviderError:
-        if 400 <= code < 500:
-            return Unavailable(f"the SMTP server answered {code}")
-        if 500 <= code < 600:
-            return Refused(f"the SMTP server answered {code}")
-        return self.doubt(f"it answered {code}")
 
 
 def build(message: Message, sender: str) -> bytes:
@@ -212,12 +171,14 @@ def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:
 
 def _drop(client: aiosmtplib.SMTP | None) -> None:
     if client is not None:
+        if client.transport is not None:
+            client.transport.abort()  # what is still to be written stays here
         client.close()
 
 
-async def _ready_again(client: aiosmtplib.SMTP | None, code: int) -> aiosmtplib.SMTP | None:
+async def _ready_again(client: aiosmtplib.SMTP | None, answered: Answered) -> aiosmtplib.SMTP | None:
     """The connection, its transaction reset; None where the server hangs up (421) or does not answer."""
-    if client is None or code == 421 or not client.is_connected:
+    if client is None or not answered.is_intact or answered.code == 421 or not client.is_connected:
         _drop(client)
         return None
     try:

@@ -201,8 +201,8 @@ def _source(source: schema.Source) -> Source:
 
 
 def _channel(channel: schema.Channel) -> compiled.Channel:
-    settings = channel.model_dump(exclude={"id", "provider", "address"}, exclude_none=True)
-    return compiled.Channel(channel.id, channel.provider, channel.address or "", settings)
+    settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for"}, exclude_none=True)
+    return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
 
 
 def _blocked(identity: schema.Identity) -> dict[str, frozenset[str]]:

@@ -15,19 +15,22 @@ from engine.catalog.permissions import Purpose, Source
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
 from engine.value_tests import Where
+from engine.vocabulary import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A way to reach a person. `address` is the namespace of the identifier that it needs; empty where none is needed.
 
-    `settings` are the adapter's own (host, port, sender …); credentials are named by environment variable, never held.
+    `retry_for_ms` is how long after its decision a message that was surely not taken is tried again. `settings` are
+    the adapter's own (host, port, sender …); credentials are named by environment variable, never held.
     """
 
     id: str
     provider: str
     address: str
     settings: Mapping[str, Any]
+    retry_for_ms: int = DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.catalog.schema_grammar import (
     ChannelRef,
@@ -31,6 +31,8 @@ from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
 from engine.vocabulary import DAY_MS, Status, Tier
+
+_RETRY_FOR_MS_MAX: Final = 30 * DAY_MS
 
 
 def _blocked_text(value: Any) -> Any:
@@ -77,8 +79,18 @@ class Consent(Model):
     sensitive: list[Path] = []
 
 
+def _not_for_ever(duration_ms: int) -> int:
+    if duration_ms > _RETRY_FOR_MS_MAX:
+        raise ValueError("a message is tried for at most 30 days")
+    return duration_ms
+
+
+_RetrySpan = Annotated[Span, AfterValidator(_not_for_ever)]
+
+
 class Channel(Model):
-    """A way to reach a person. Provider `none` is asked, never sent to (a web page); `sandbox` only writes down.
+    """A way to reach a person. Provider `none` is asked, never sent to (a web page); `sandbox` only writes down. What
+    was surely not taken is tried again for `retry_for` after its decision.
 
     A host, port or credential may be named by environment variable (`…_env`), which wins over the value beside it.
     Other keys are the adapter's own settings, each a text, a number or a truth value.
@@ -99,6 +111,7 @@ class Channel(Model):
     password_env: str | None = None
     tls: Literal["none", "starttls", "implicit"] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] | None = None
+    retry_for: _RetrySpan = DAY_MS
 
     @model_validator(mode="after")
     def _can_send(self) -> Channel:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.world import DAY, HOUR, ID_KEY, MINUTE, START_MS, action, cart_journey, compiled, document
 
-from actors import verify_replay
+from actors import handing_out, verify_replay
 from actors.clock import SLEW_MS, STANDS_MS, WallClock
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
@@ -171,7 +171,7 @@ class Home:
             while self.shard.fire_timers(self.shard.clock.now_ms()):
                 pass
             for entry in self.shard.outbox.ready(self.shard.clock.now_ms()):
-                message = self.shard.authorise(entry, "d")
+                message = handing_out.authorise(self.shard, entry, "d")
                 if message is not None:
                     self.mails.append((self.machine.true_ms, message["send"]))
                     self.shard.tell(ADA, Settle(send_id=message["send"], outcome="sent"))

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors import due_index, keys
+from actors import due_index, keys, lines
 from actors.batch import Batch
 from actors.due_index import DueIndex
 from actors.memory_store import MemoryStore
@@ -109,6 +109,11 @@ def test_a_count_that_is_wrong_hides_no_timer():
     assert index.next_ms() is None
 
 
+def channel_of(profile: str, send: str) -> str:
+    """So that each profile has sends on each channel."""
+    return {"aa": "email", "bb": "sms", "cc": ""}[send[:2]]
+
+
 class Outboxes(RuleBasedStateMachine):
     """Entries wait, are handed over, come back and settle, and the batch is committed or not; beside it a plain
     dictionary."""
@@ -125,7 +130,7 @@ class Outboxes(RuleBasedStateMachine):
         self.batch.commit()
         handed = [Waiting.read(*row) for row in self.batch.committed("outbox", HANDED_OVER)]
         waiting = sum(not entry.dispatcher for entry in self.wanted.values())
-        self.outbox = Outbox(lambda start: self.batch.keys_from("outbox", start), waiting, handed)
+        self.outbox = Outbox(lambda start: self.batch.keys_from("outbox", start), waiting, handed, channel_of)
 
     @rule()
     def commit(self) -> None:
@@ -168,3 +173,53 @@ class Outboxes(RuleBasedStateMachine):
 
 TestOutboxes = Outboxes.TestCase
 TestOutboxes.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+class OutboxesByChannel(Outboxes):
+    """The same, asked as lanes ask: for one channel at a time."""
+
+    @invariant()
+    def agrees(self) -> None:
+        waiting = sorted((entry.at_ms, entry.profile, entry.send) for entry in self.wanted.values() if entry.at_ms)
+        for channel in ("sms", "email", ""):
+            mine = [row for row in waiting if channel_of(*row[1:]) == channel]
+            due = [Waiting(profile, send, at_ms) for at_ms, profile, send in mine if at_ms <= 4]
+            few = self.outbox.ready(4, 1, channel=channel)
+            assert len(few) == min(1, len(due)) and set(few) <= set(due)
+            assert self.outbox.ready(4, 64, channel=channel) == due
+            next_ms = self.outbox.next_ms(channel)
+            assert next_ms == due[0].at_ms if due else next_ms is None or next_ms > 4
+        assert self.outbox.waiting == len(waiting)
+
+    @rule()
+    def new_channels(self) -> None:
+        self.outbox.sort_anew()
+
+
+TestOutboxesByChannel = OutboxesByChannel.TestCase
+TestOutboxesByChannel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_much_for_one_channel_keeps_nobody_else_waiting_and_is_sorted_a_part_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(lines, "_SORTED_AT_ONCE", 10)
+    batch = Batch(MemoryStore(), PlainVault())
+    outbox = Outbox(lambda start: batch.keys_from("outbox", start), 0, (), channel_of)
+    for number in range(1, 101):
+        send = ("bb" if number == 100 else "aa") * 4 + f"{number:016x}"
+        entry = Waiting(PROFILES[0], send, number)
+        batch.put("outbox", entry.key, entry.record)
+        outbox.put(entry)
+    assert len(outbox.ready(200, 3, channel="email")) == 3
+    asked = 0
+    while not (found := outbox.ready(200, 3, channel="sms")):
+        next_ms = outbox.next_ms("sms")
+        assert next_ms is not None and next_ms <= 200, "there is more to be sorted, so nobody sleeps"
+        asked += 1
+    assert [entry.at_ms for entry in found] == [100] and asked == 9
+
+
+def test_all_of_a_pull_that_was_lost_is_given_again_though_less_is_asked_for():
+    outbox = Outbox(lambda start: iter(()), 0, [Waiting(PROFILES[n], "aa" * 12, 0, "1.a.p-0") for n in range(3)])
+    assert len(outbox.ready(1, 1, "1.a.p-0", "email")) == 3

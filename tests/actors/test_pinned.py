@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
-from actors import keys
+from actors import handing_out, keys
 from actors.clock import WallClock
 from actors.memory_store import MemoryStore
 from actors.placement import pin_socket, shard_of
@@ -259,7 +259,7 @@ def test_timers_fire_and_a_send_goes_out_once_in_the_new_place():
         home = engine.shard(engine.home(ADA))
         assert len(home.outbox) == 1 and len(home.timers) == 0
         (entry,) = home.outbox.ready(WallClock().now_ms())
-        assert home.authorise(entry, "1.d.0") is not None
+        assert handing_out.authorise(home, entry, "1.d.0") is not None
 
     run(scenario)
 
@@ -274,11 +274,11 @@ def test_a_send_that_is_being_handed_over_is_not_given_out_again_in_the_new_plac
         home, own = ShardLink(engine.paths[shard_of(ADA, SHARDS)]), ShardLink(pin_socket(engine.sockets, ADA))
         await home.enlist("1.d")
         await eventually(lambda: len(engine.shard(engine.home(ADA)).outbox) == 1)
-        given = await home.pull()
+        given = await home.pull("lane-0", 64)
         assert len(given) == 1
         await engine.router.resettle(ADA, "pin")
         await own.enlist("1.d")
-        assert await own.pull() == []
+        assert await own.pull("other-0", 64) == []
         await home.settle([Outcome(ADA, given[0]["send"], "sent")])
         timeline = await engine.router.read(ADA, "timeline", 100)
         assert [each["outcome"] for each in timeline["entries"] if each["kind"] == "send"][-1] == "sent"

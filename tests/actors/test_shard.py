@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
 
-from actors import dead_letters, keys, shard
+from actors import dead_letters, handing_out, keys, shard
 from actors.clock import ReplayClock
 from actors.dead_letters import CONSENT, TRACKING_PLAN, Bound, DeadLetters
 from actors.memory_store import MemoryStore
@@ -328,7 +328,10 @@ def test_what_another_dispatcher_was_handing_over_is_unknown_keeps_its_place_and
     assert one.disown(entry.dispatcher) == 0, "its own dispatcher still has it"
     assert one.disown("another") == 1
     assert len(one.outbox) == 0 and one.sends["unknown"] == 1
-    assert one.authorise(entry, "another") is None and one.authorise(entry, entry.dispatcher) is None
+    assert (
+        handing_out.authorise(one, entry, "another") is None
+        and handing_out.authorise(one, entry, entry.dispatcher) is None
+    )
     record = one.record(entry.profile)
     assert [(place.ref, bool(place.left_ms)) for place in record.places] == [(entry.send, True)]  # type: ignore[union-attr]
     assert one.disown("another") == 0

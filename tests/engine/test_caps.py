@@ -122,13 +122,13 @@ def test_what_the_provider_says_decides_about_the_place(outcome: str, sent_after
     assert ada.outcomes(outcome) == [("call", "")]
 
 
-def test_a_send_that_is_never_taken_is_retried_six_times_and_gives_its_place_back():
+def test_a_send_that_is_never_taken_gives_its_place_back():
     world = World(catalog((1, "7d")))
     ada = world.customer("ada")
     world.provider_says = "retry"
     ada.does("Product Added", cart_id="first")
     world.drain()
-    assert len(ada.outcomes("retry")) == 5 and ada.outcomes("failed") == [("call", "")]
+    assert len(ada.outcomes("retry")) > 20 and ada.outcomes("failed") == [("call", "")]
     assert ada.profile.places == [] and ada.profile.sends == []
 
 

@@ -72,7 +72,7 @@ def test_a_run_of_a_stopped_journey_ends_however_its_profile_is_reached(how: str
     ada = ada_in(world)
     if touched_by == "the hand-over":
         world.provider_says = "retry"
-        world.advance(hours=1, minutes=1)
+        world.advance(30_000, hours=1)
         assert [send.state for send in ada.profile.sends] == ["decided"]
     world.provider_says = "sent"
     STOPS[how](world)
@@ -115,7 +115,7 @@ def test_a_send_that_was_decided_before_a_stop_does_not_leave_after_it_is_live_a
     world = Told(shop())
     ada = ada_in(world)
     world.provider_says = "retry"
-    world.advance(hours=1, minutes=1)
+    world.advance(30_000, hours=1)
     world.provider_says = "sent"
     world.takes(shop(letter={"status": "stopped"}))
     world.takes(shop())
@@ -231,7 +231,7 @@ def test_a_decided_send_waits_while_its_journey_or_its_action_is_paused_and_leav
     world = Told(shop(), stores=[MemoryStore()])
     ada = ada_in(world)
     world.provider_says = "retry"
-    world.advance(hours=1, minutes=1)
+    world.advance(30_000, hours=1)
     world.provider_says = "sent"
     world.takes(paused)
     world.advance(days=1)
@@ -247,7 +247,7 @@ def test_an_opt_out_during_a_pause_withdraws_what_waits():
     world = Told(shop())
     ada = ada_in(world)
     world.provider_says = "retry"
-    world.advance(hours=1, minutes=1)
+    world.advance(30_000, hours=1)
     world.provider_says = "sent"
     world.says("way", "paused")
     world.settle()
@@ -308,7 +308,7 @@ def decided_and_waiting(world: Told) -> Customer:
     """Ada, whose letter is decided and could not be handed over yet."""
     ada = ada_in(world)
     world.provider_says = "retry"
-    world.advance(hours=1, minutes=1)
+    world.advance(30_000, hours=1)
     world.provider_says = "sent"
     assert [send.state for send in ada.profile.sends] == ["decided"]
     return ada
@@ -368,7 +368,7 @@ def test_a_new_text_stays_outside_unless_it_is_declared_to_reach_those_inside():
         ada_in(world)
         bob = world.customer("bob@example.com", consents=YES_TO_MAIL)
         world.provider_says = "retry"
-        world.advance(hours=1, minutes=1)  # Ada's is decided
+        world.advance(30_000, hours=1)  # Ada's is decided
         world.provider_says = "sent"
         bob.does("Product Added", cart_id="c2")
         world.takes(told("right", **texts))

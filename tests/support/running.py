@@ -315,18 +315,21 @@ class Mailbox:
     """A real SMTP server on a free port; all mail that it was given, in order of arrival.
 
     Mail to an address in `stalling` is kept like the rest, but its sender does not hear so for as long as it is there.
+    Each mail takes `takes_s`.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.stalling: set[str] = set()
         self.stalled: list[EmailMessage] = []
+        self.takes_s = 0.0
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(mail, EmailMessage)
+        await asyncio.sleep(self.takes_s)
         self.mails.append(mail)
         if self.stalling.intersection(envelope.rcpt_tos):
             self.stalled.append(mail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
@@ -38,7 +39,11 @@ class ServedShard:
         self._loop = uvloop.new_event_loop()  # as in the cluster: asyncio's own may leave a caller hanging at a restart
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
-        eventually(Path(self.path).exists)
+        eventually(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(self.path) == 0  # the file is there a moment before anybody listens
 
     def _serve(self) -> None:
         try:
