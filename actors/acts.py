@@ -11,7 +11,7 @@ from actors import keys
 from actors.outbox import Waiting
 from engine import codec, effects
 from engine.inputs import IDS_ONLY, HandOver
-from engine.profile import Profile, Tombstone
+from engine.profile import Profile, Tombstone, grave
 from engine.vocabulary import FINAL_STATES
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
     for family in ("history", "audit"):
         for key, _ in shard.records(family, profile.id):
             shard.batch.put(family, prefix + key, None)
-    place = effect.to, shard.clock.now_ms(), profile.message_seq
-    tombstone = buried.pointed(*place) if isinstance(buried, Tombstone) else Tombstone(*place)
+    tombstone = grave(buried or profile, effect.to, shard.clock.now_ms(), profile.message_seq)
     shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)
 

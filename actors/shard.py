@@ -38,6 +38,7 @@ from engine.inputs import (
     Absorb,
     AnyInput,
     Authorise,
+    Bind,
     Claim,
     Decide,
     Erase,
@@ -363,7 +364,7 @@ class Shard:
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
-        if isinstance(told, Absorb | Claim | HandedOver) and not erasure.is_erased(profile_id, tombstone):
+        if isinstance(told, Absorb | Claim | HandedOver | Bind) and not erasure.is_erased(profile_id, tombstone):
             self._journal(profile_id, told, now_ms)
         value, current = self._act(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)

@@ -1,9 +1,10 @@
 """What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
-said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival."""
+said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
+`engine.addresses` says more."""
 
 from __future__ import annotations
 
-from engine import stated_time
+from engine import addresses, stated_time
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -13,9 +14,12 @@ def learn(turn: Turn, event: Event) -> None:
     """Write down what an event says."""
     profile, at_ms = turn.profile, stated_time.of_fact(event.at_ms, turn.now_ms)
     for name, value in event.traits.items():
+        if name in addresses.NAMESPACES:
+            addresses.state(turn, name, value, at_ms, public=event.public)
+            continue
         known = profile.traits.get(name)
         if known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms):
-            profile.traits[name] = TraitValue(value, at_ms)
+            profile.traits[name] = TraitValue(value, at_ms, event.public)
     locale, zone = event.context.get("locale"), event.context.get("timezone")
     if isinstance(locale, str) and at_ms >= profile.locale_ms:
         profile.locale, profile.locale_ms = locale, at_ms
@@ -24,8 +28,11 @@ def learn(turn: Turn, event: Event) -> None:
 
 
 def join(profile: Profile, other: Profile) -> None:
-    """After an absorb the newer word of the two counts; among equals the survivor's."""
+    """After an absorb the newer word of the two counts; among equals the survivor's. Addresses have a rule of their
+    own (`addresses.merge`)."""
     for name, trait in other.traits.items():
+        if name in addresses.NAMESPACES:
+            continue
         if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
             profile.traits[name] = trait
     if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):

@@ -1,15 +1,16 @@
 """What an event says about who this is: identifiers to link, places to claim, profiles to absorb (design §4a).
 
 An event with a user id and an anonymous id makes the user's profile absorb the anonymous one; `alias` absorbs whatever
-`previousId` named. Other identifiers (e-mail, phone, device, loyalty) get a pointer at their own place. A profile that
-already holds an identifier says nothing more.
+`previousId` named. A write key's word takes visitors without a user id alone, and no pointer from anybody. Other
+identifiers (e-mail, phone, device, loyalty) get a pointer at their own place. A profile that already holds an
+identifier says nothing more.
 """
 
 from __future__ import annotations
 
-from engine import identifiers, seeds
+from engine import addresses, identifiers, seeds
 from engine.catalog.compiled import Catalog
-from engine.inputs import Absorb, Claim, ConsentChange, Decide, Event
+from engine.inputs import Absorb, Claim, ConsentChange, Decide, Declined, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 
@@ -18,7 +19,10 @@ _LINKS_MAX = 200
 
 
 def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
-    """The id of the profile that an input is for: user id, else anonymous id, else its first other identifier."""
+    """The id of the profile that an input is for: the one named by its own id, else that of the user id, else of the
+    anonymous id, else of the first other identifier."""
+    if not isinstance(told, Event) and told.profile_id:
+        return told.profile_id
     if isinstance(told, Event):  # nearly every event names its profile by itself
         for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
             if value and not _is_blocked(catalog, namespace, value):
@@ -41,18 +45,33 @@ def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
     """Link what an input names to this profile, and claim or absorb what lies elsewhere."""
-    at_ms = told.at_ms
     for namespace, value in sorted(named(told)):
         if _is_blocked(turn.catalog, namespace, value):
             continue
-        _link(turn, namespace, value, at_ms)
-        kind = Absorb if namespace in _PREFERRED else Claim
-        _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), kind)
+        place = seeds.profile_id(turn.catalog.id_key, namespace, value)
+        if namespace in addresses.NAMESPACES:
+            addresses.mention(turn, namespace, value, told.at_ms, public=told.public)
+            _make_known(turn, place, public=told.public)
+        elif namespace not in _PREFERRED:
+            _link(turn, namespace, value, told.at_ms)
+            _reach(turn, place, Claim(to=turn.profile.id, public=told.public))
+        elif not (told.public and _is_declined(turn, place)):
+            _link(turn, namespace, value, told.at_ms)
+            _absorb(turn, place, public=told.public)
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id:
-        # Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left
-        for namespace in _PREFERRED:
-            place = seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id)
-            _reach(turn, place, Absorb)
+        _alias(turn, told)
+
+
+def _alias(turn: Turn, told: Event) -> None:
+    """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left."""
+    user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
+    if not told.public:
+        _absorb(turn, user, public=False)
+        _absorb(turn, visitor, public=False)
+    elif visitor not in turn.profile.held and not _is_declined(turn, visitor):
+        summary = "previousId is taken as an anonymous id alone"
+        turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
+        _absorb(turn, visitor, public=True)
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -62,14 +81,53 @@ def introduce(turn: Turn, asked: Decide) -> None:
             _link(turn, namespace, value, turn.now_ms)
 
 
-def _reach(turn: Turn, place: str, kind: type[Absorb | Claim]) -> None:
+def decline(turn: Turn, told: Declined) -> None:
+    """What a write key wanted for this profile belongs to somebody: it is let go, and said once."""
+    profile = turn.profile
+    if told.origin in profile.absorbing:
+        profile.absorbing.remove(told.origin)
+    if told.origin in profile.held:
+        profile.held.remove(told.origin)
+    profile.declined.append(told.origin)
+    del profile.declined[:-_LINKS_MAX]
+    key = turn.catalog.id_key
+    profile.identifiers[:] = [
+        link
+        for link in profile.identifiers
+        if link.namespace != "anonymous_id"
+        or seeds.profile_id(key, link.namespace, link.value)[:-2] != told.origin[:-2]
+    ]
+    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
+
+
+def _is_declined(turn: Turn, place: str) -> bool:
+    return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
+
+
+def _absorb(turn: Turn, place: str, *, public: bool) -> None:
+    if _reach(turn, place, Absorb(to=turn.profile.id, public=public)):
+        turn.profile.absorbing.append(place)
+
+
+def _make_known(turn: Turn, place: str, *, public: bool) -> None:
+    """Let an address's own place know that this profile has it."""
+    profile = turn.profile
+    if place == profile.id or place in profile.told:
+        return
+    profile.told.append(place)
+    if place not in profile.held:
+        profile.held.append(place)
+    turn.tell(place, Claim(to=profile.id, public=public))
+
+
+def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
+    """Ask a place once; whether that was now."""
     profile = turn.profile
     if place == profile.id or place in profile.held:
-        return
+        return False
     profile.held.append(place)
-    if kind is Absorb:
-        profile.absorbing.append(place)
-    turn.tell(place, kind(to=profile.id))
+    turn.tell(place, message)
+    return True
 
 
 def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> None:

@@ -13,10 +13,11 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, facts, history, sends
+from engine import addresses, caps, codec, consent, facts, history, sends
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
-from engine.inputs import Absorb, Claim, Erase, HandedOver, HandOver, Released
+from engine.identity import holding
+from engine.inputs import Absorb, Claim, Declined, Erase, HandedOver, HandOver, Released
 from engine.journeys import interpreter, pauses, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import Happened, history_order
@@ -24,8 +25,15 @@ from engine.turn_state import Turn
 
 
 def surrender(turn: Turn, asked: Absorb | Claim) -> None:
-    """Hand everything over to the profile that asks."""
+    """Hand everything over to the profile that asks. What a write key says takes a visitor without a user id alone."""
     profile = turn.profile
+    if asked.public and not profile.is_blank and asked.to != profile.id:
+        if isinstance(asked, Claim):
+            holding.add(turn, profile.holders, asked.to, holding.words_of(profile))
+            return
+        if any(link.namespace == "user_id" for link in profile.identifiers):
+            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_user"))
+            return
     if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
         return
     if profile.is_blank:
@@ -40,10 +48,15 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
 
 
 def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> None:
-    """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its
-    owner."""
+    """A later absorb of a place that already points somewhere: move the pointer, but not by a write key's word. A claim
+    never takes it from its owner; whoever claims an address is told what was said by it."""
     profile = turn.profile
-    if isinstance(asked, Absorb):
+    if isinstance(asked, Claim):
+        if asked.to != tombstone.to:
+            holding.add(turn, tombstone.holders, asked.to, tombstone.words)
+    elif asked.public and asked.to != tombstone.to:
+        turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))
+    else:
         turn.tell(asked.to, HandOver(origin=profile.id, points=asked.to != tombstone.to))
 
 
@@ -103,6 +116,8 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
         profile.held.append(told.origin)
+    if told.origin in profile.told and told.origin not in profile.owns:
+        profile.owns.append(told.origin)
     if not told.state:
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
@@ -110,7 +125,7 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
     turn.effects.append(TakeIn(told.history, told.audit, told.seen))
-    _join_facts(profile, other)
+    _join_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
@@ -127,7 +142,9 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
 
 
-def _join_facts(profile: Profile, other: Profile) -> None:
+def _join_facts(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    words, theirs = addresses.words(profile), addresses.words(other)
     known = {(link.namespace, link.value): link for link in profile.identifiers}
     for link in other.identifiers:
         mine = known.get((link.namespace, link.value))
@@ -136,8 +153,11 @@ def _join_facts(profile: Profile, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+            mine.verified = mine.verified or link.verified
     facts.join(profile, other)
+    addresses.merge(turn, words, theirs)
     consent.merge(profile, other)
+    holding.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)

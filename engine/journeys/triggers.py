@@ -86,6 +86,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_ms=event.at_ms,
         trigger_seq=event.seq,
         trigger=event.properties,
+        public=turn.is_public,
     )
     standing = stops.standing_stop(turn, run)
     if standing is not None:
