@@ -6,21 +6,27 @@ mail and telephone are slow (about 20 µs), so their answers are kept; being pur
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 import email_validator
+import idna
 import phonenumbers
 
 from engine.errors import InvalidInput
+from engine.seeds import SLOTS
 from engine.vocabulary import NAMESPACES
 
 VALUE_CHARS_MAX: Final = 255
 PROFILE_ID: Final = "profile_id"  # read-only: it names a profile in paths, and is never claimed
 
 _KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
+_PROFILE: Final = re.compile(r"[0-9a-fA-F]{30}")
+_LABEL_CHARS_MAX: Final = 63
+_DOTS: Final = ".。．｡"
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
@@ -28,7 +34,8 @@ def canonical(namespace: str, value: object) -> str:
     """The one way in which `value` is written in `namespace`; where it has none, `InvalidInput` with that as its field.
 
     Applied to its own result it changes nothing. E-mail: lower case as a whole, although RFC 5321 lets a host tell
-    `Ada@` from `ada@`; none does. Telephone: E.164, so it needs its `+` and country code. A number becomes its digits.
+    `Ada@` from `ada@`; none does. Its domain is in letters, by IDNA 2008: `xn--strae-oqa.de` is `straße.de`. Telephone:
+    E.164, so it needs its `+` and country code. A number becomes its digits.
     """
     if namespace not in _KNOWN:
         raise InvalidInput(f"is none of the namespaces {', '.join(NAMESPACES)}", namespace[:VALUE_CHARS_MAX])
@@ -44,6 +51,25 @@ def canonical(namespace: str, value: object) -> str:
     if problem:
         raise InvalidInput(problem, namespace)
     return found
+
+
+def mailbox(address: str) -> str:
+    """An e-mail address as an envelope and a header name it: its domain as DNS has it, by IDNA 2008 alone.
+
+    Python's own `idna` codec is IDNA 2003, to which `straße.de` is `strasse.de`. The local part stays as it is.
+    InvalidInput for more or less than one bare address, and for a domain that nobody can have.
+    """
+    local, at, domain = address.rpartition("@")
+    if not local or any(char.isspace() or not char.isprintable() or char in ",;<>()@" for char in local + domain):
+        raise InvalidInput("is not one bare e-mail address", "email")
+    if domain.isascii() and "xn--" not in domain.lower():
+        if all(0 < len(label) <= _LABEL_CHARS_MAX for label in domain.split(".")):
+            return address
+        raise InvalidInput("names a domain that nobody can have", "email")
+    try:
+        return local + at + idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        raise InvalidInput("names a domain that nobody can have", "email") from None
 
 
 def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:
@@ -83,6 +109,8 @@ def _plain(text: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=65_536)
 def _email(text: str) -> tuple[str, str]:
+    if text[-1] in _DOTS:  # the root of DNS, which names the same domain
+        text = text[:-1]
     try:
         # `.test` (RFC 6761) belongs to worlds like our own demo; whether mail arrives is not asked here.
         parsed = email_validator.validate_email(text, check_deliverability=False, test_environment=True)
@@ -105,4 +133,11 @@ def _phone(text: str) -> tuple[str, str]:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
 
 
-_PARSERS: Final = {"email": _email, "phone": _phone}
+@lru_cache(maxsize=65_536)
+def _profile(text: str) -> tuple[str, str]:
+    if _PROFILE.fullmatch(text) is None or int(text[:4], 16) >= SLOTS:
+        return "", "is not the id of a profile"
+    return text.lower(), ""
+
+
+_PARSERS: Final = {"email": _email, "phone": _phone, PROFILE_ID: _profile}

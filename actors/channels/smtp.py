@@ -19,7 +19,8 @@ from typing import Any, Final
 import aiosmtplib
 
 from actors.channels.adapter import Message
-from engine.errors import ProviderError, Refused, Unavailable, Unknown, UsageError
+from engine import identifiers
+from engine.errors import InvalidInput, ProviderError, Refused, Unavailable, Unknown, UsageError
 
 # Wide lines keep long URLs in headers whole; 7 bit keeps every server able to pass the body on.
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -195,12 +196,9 @@ def build(message: Message, sender: str) -> bytes:
 
 def _mailbox(address: str) -> str:
     """`address` with its domain as DNS has it; `Refused` for more or less than one bare address."""
-    local, at, domain = address.rpartition("@")
     try:
-        if not local or any(char.isspace() or not char.isprintable() or char in ",;<>()@" for char in local + domain):
-            raise ValueError
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except ValueError:
+        return identifiers.mailbox(address)
+    except InvalidInput:
         raise Refused("the e-mail address is not one") from None
 
 
