@@ -79,6 +79,15 @@ class Router:
         """
         return await self._follow(profile, "tell", lambda home: (home, told, patience_s))
 
+    async def tell_place(self, place: str, told: AnyInput) -> Any:
+        """An input for a place itself, whoever lives there or wherever it points; one epoch on where it was erased."""
+        for _ in range(_HOPS_MAX):
+            try:
+                return _decode(await self._ask(place, "tell", (profile_at(place), told, 0.0)))
+            except Moved as moved:
+                place = moved.to
+        raise NotReady("this profile is between two places")
+
     async def read(self, profile: str, what: str, argument: Any = None) -> Any:
         """A reading of one profile; NotFound for a stranger."""
         return await self._follow(profile, "read", lambda home: (what, home, argument))

@@ -31,7 +31,7 @@ from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, InvalidInput, Moved
+from engine.errors import Away, InvalidInput, Moved, NotFound
 from engine.identity import erasure, merge
 from engine.inputs import (
     IDS_ONLY,
@@ -40,6 +40,7 @@ from engine.inputs import (
     Authorise,
     Bind,
     Claim,
+    ConsentChange,
     Decide,
     Erase,
     Event,
@@ -161,6 +162,8 @@ class Shard:
             return self._at_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             return Done("accepted")
+        if record is None and isinstance(told, Decide | ConsentChange) and told.profile_id:
+            raise NotFound("there is no such profile", "identifiers.profile_id")
         profile = record or Profile(profile_id)
         is_moving = bool(profile.moving_to)
         if merge.must_wait(profile, told):
@@ -361,10 +364,13 @@ class Shard:
         self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
+        is_erased = erasure.is_erased(profile_id, tombstone)
+        if is_erased and isinstance(told, Decide | ConsentChange) and told.profile_id[:-2] == profile_id[:-2]:
+            raise NotFound("there is no such profile", "identifiers.profile_id")
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
-        if isinstance(told, Absorb | Claim | HandedOver | Bind) and not erasure.is_erased(profile_id, tombstone):
+        if isinstance(told, Absorb | Claim | HandedOver | Bind) and not is_erased:
             self._journal(profile_id, told, now_ms)
         value, current = self._act(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)

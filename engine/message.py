@@ -33,7 +33,7 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
         **_facts(turn, send, link),
         "action": dict(action.facts),
         "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
-        "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place]))
+        "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place, turn.now_ms]))
         if place
         else "",
         "at_ms": turn.now_ms,

@@ -167,7 +167,7 @@ class App:
     def _measure(self, gateway: Gateway, path: str, began_s: float, status: int) -> None:
         name = _name(path)
         if name not in self._names:
-            name = "/u" if name.startswith("/u/") else "other"
+            name = next((page for page in ("/u", "/c") if name.startswith(f"{page}/")), "other")
         gateway.meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
 
     def _line(self, scope: Scope) -> Line:

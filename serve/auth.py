@@ -33,20 +33,22 @@ _FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_")
 
 class Principal(msgspec.Struct, frozen=True):
     """Whoever holds a key; `source` is the key's name, which is the source of its events. `per_s` is how many requests
-    a second it may send, 0 where any number."""
+    a second it may send, 0 where any number; `user_secret` is what user ids are proved with, empty where none is."""
 
     kind: Kind
     source: str
     per_s: float = 0.0
+    user_secret: str = ""
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is kept of a key."""
+    """What is kept of a key. `user_secret` is kept as it is, because hashes are made with it."""
 
     name: str
     kind: Kind
     sha256: str
     per_s: float = 0.0
+    user_secret: str = ""
 
 
 class _KeysFile(msgspec.Struct, frozen=True):
@@ -77,7 +79,8 @@ class KeyRing:
             if plain is None and name not in known:
                 plain = made[kind] = prefix + secrets.token_urlsafe(32)
             if plain is not None:
-                known[name] = Key(name, kind, _hashed(plain))
+                before_it = known.get(name)
+                known[name] = Key(name, kind, _hashed(plain), user_secret=before_it.user_secret if before_it else "")
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
         if known != before:
@@ -107,7 +110,7 @@ class KeyRing:
         hashed, found = _hashed(plain), None
         for key in self.keys:  # to the end always, so that the time tells nothing
             if hmac.compare_digest(key.sha256, hashed):
-                found = Principal(key.kind, key.name, key.per_s)
+                found = Principal(key.kind, key.name, key.per_s, key.user_secret)
         return found
 
 
@@ -137,6 +140,19 @@ def revoke(path: Path, name: str) -> None:
         if left == keys:
             raise UsageError(f"there is no key called {name}", "NAME")
         _write(path, left)
+
+
+def make_user_secret(path: Path, name: str) -> str:
+    """A new secret that user ids are proved with under a write key, in place of an older one. UsageError where there is
+    no such key."""
+    secret = secrets.token_hex(32)
+    with _alone(path):
+        keys = _read(path)
+        if not any(key.name == name and key.kind == "write" for key in keys):
+            raise UsageError(f"there is no write key called {name}", "NAME")
+        changed = (msgspec.structs.replace(key, user_secret=secret) if key.name == name else key for key in keys)
+        _write(path, tuple(changed))
+    return secret
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from engine.errors import InvalidInput, TooLarge
 from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
 from serve.hostile_json import UNREADABLE, check_shape, unreadable
+from serve.user_hash import FIELD, Proof
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
@@ -32,6 +33,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _YEAR_10000_MS: Final = 253_402_300_800_000
 
+_UNPROVED: Final = Proof()
 _Id = str | int | None
 _Time = str | int | None
 _Object = dict[str, Any] | None
@@ -55,6 +57,7 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     properties: _Object = None
     traits: _Object = None
     context: _Object = None
+    user_hash: Any = None
 
 
 class _Batch(msgspec.Struct, rename="camel", frozen=True):
@@ -63,13 +66,8 @@ class _Batch(msgspec.Struct, rename="camel", frozen=True):
     context: _Object = None
 
 
-class _WithKey(msgspec.Struct, rename="camel", frozen=True):
-    write_key: str | None = None
-
-
 _sent: Final = msgspec.json.Decoder(_Sent).decode
 _batch: Final = msgspec.json.Decoder(_Batch).decode
-_with_key: Final = msgspec.json.Decoder(_WithKey).decode
 _plain: Final = msgspec.json.Decoder().decode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -102,6 +100,7 @@ class _Arrival:
     received_at_ms: int
     imported: bool
     public: bool
+    proof: Proof
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
 
@@ -115,24 +114,18 @@ def parse_body(
     received_at_ms: int,
     imported: bool = False,
     public: bool = False,
+    proof: Proof = _UNPROVED,
 ) -> Parsed:
     """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
 
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
+    `timestamp` as it is; `public` is what comes under a write key, and `proof` what it asks of a user id. Field names
+    in errors are those of the wire.
     """
-    arrival = _Arrival(source, channel, received_at_ms, imported, public)
+    arrival = _Arrival(source, channel, received_at_ms, imported, public, proof)
     if path_kind is None:
         return _parse_batch(raw, arrival)
     return Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
-
-
-def write_key_of(raw: bytes) -> str | None:
-    """The `writeKey` in a body; None where there is none, or no body that can be read."""
-    try:
-        return _with_key(raw).write_key
-    except UNREADABLE:
-        return None
 
 
 def _parse_batch(raw: bytes, arrival: _Arrival) -> Parsed:
@@ -217,6 +210,8 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
     anonymous_id = _id("anonymous_id", sent.anonymous_id, "anonymousId")
     if not user_id and not anonymous_id:
         raise InvalidInput("neither userId nor anonymousId is given", "userId")
+    if user_id:
+        arrival.proof.check(user_id, sent.user_hash or context.get(FIELD))
     previous_id = _id("user_id", sent.previous_id, "previousId")
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
@@ -240,7 +235,7 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         identifiers=_identifiers(told if kind == "group" else told | own, sent.properties, context),
         properties=_properties(sent, kind),
         traits=told | own if kind == "identify" else {},
-        context=context,
+        context={name: told for name, told in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
     )

@@ -29,7 +29,7 @@ def is_known(profile: Profile, change: ConsentChange) -> bool:
     """Whether this very word has come by another way: one who has absorbed another holder is told as both."""
     same = (change.purpose, change.channel, change.granted, change.at_ms, change.address)
     known = ((word.purpose, word.channel, word.granted, word.at_ms, word.address) for word in profile.consent)
-    return not change.identifiers and same in known
+    return change.imported and same in known
 
 
 def add(turn: Turn, holders: list[str], holder: str, words: Iterable[ConsentRecord]) -> None:

@@ -71,6 +71,7 @@ async def _read(
             received_at_ms=now_ms,
             imported=imported,
             public=principal.kind == "write",
+            proof=gateway.proof(principal),
         )
         return parsed, *homes(gateway, parsed)
 
