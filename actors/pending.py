@@ -35,8 +35,8 @@ class Pending:
         return True
 
     def release(self) -> None:
-        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes; and
-        for words that everybody whom they bind knows."""
+        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes;
+        and for words that everybody whom they bind knows."""
         if not self._absorbing and not self._binding:
             return
         telling = {keys.profile_of(key) for key in self._shard.messages}

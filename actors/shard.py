@@ -365,7 +365,7 @@ class Shard:
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         is_erased = erasure.is_erased(profile_id, tombstone)
-        if is_erased and isinstance(told, Decide | ConsentChange) and told.profile_id[:-2] == profile_id[:-2]:
+        if is_erased and isinstance(told, Decide | ConsentChange) and told.profile_id:
             raise NotFound("there is no such profile", "identifiers.profile_id")
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
