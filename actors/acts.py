@@ -124,7 +124,10 @@ def _forget(shard: Shard, profile: Profile, effect: effects.Forget) -> None:
         if family == "messages":
             shard.messages.pop(key, None)
     shard.forgotten.append(profile.id)
-    shard.cache.put(profile.id, Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq), 100)
+    tombstone = Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq)
+    if isinstance(forgotten, Tombstone) and forgotten.to == effect.to:  # the address of somebody who lives on
+        tombstone.holders, tombstone.words = forgotten.holders, forgotten.words
+    shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)
 
 

@@ -86,8 +86,9 @@ def decline(turn: Turn, told: Declined) -> None:
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
-    if told.origin in profile.held:
-        profile.held.remove(told.origin)
+    for places in (profile.held, profile.told):
+        if told.origin in places:
+            places.remove(told.origin)
     profile.declined.append(told.origin)
     del profile.declined[:-_LINKS_MAX]
     key = turn.catalog.id_key
@@ -112,7 +113,7 @@ def _absorb(turn: Turn, place: str, *, public: bool) -> None:
 def _make_known(turn: Turn, place: str, *, public: bool) -> None:
     """Let an address's own place know that this profile has it."""
     profile = turn.profile
-    if place == profile.id or place in profile.told:
+    if place == profile.id or place in profile.told or (public and _is_declined(turn, place)):
         return
     profile.told.append(place)
     if place not in profile.held:
@@ -123,7 +124,7 @@ def _make_known(turn: Turn, place: str, *, public: bool) -> None:
 def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
     """Ask a place once; whether that was now."""
     profile = turn.profile
-    if place == profile.id or place in profile.held:
+    if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
         return False
     profile.held.append(place)
     turn.tell(place, message)

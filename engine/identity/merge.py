@@ -30,6 +30,7 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
     if asked.public and not profile.is_blank and asked.to != profile.id:
         if isinstance(asked, Claim):
             holding.add(turn, profile.holders, asked.to, holding.words_of(profile))
+            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_customer"))
             return
         if any(link.namespace == "user_id" for link in profile.identifiers):
             turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_user"))

@@ -108,8 +108,10 @@ def test_nobody_who_lives_by_an_address_or_a_card_is_claimed(world: World, names
     mallory.does("Seen", identifiers=((namespace, value),), public=True)
     world.settle()
     assert world.engine.resolve(place) == place
-    mallory.does("Seen")
-    registered = world.customer("ada")
+    mallory.does("Seen", identifiers=((namespace, value),), public=True)
+    world.settle()
+    assert reasons(mallory) == ["write_key.known_customer"], "said once"
+    registered = world.customer("mallory")
     registered.does("Seen", identifiers=((namespace, value),))
     world.settle()
     assert world.engine.resolve(place) == registered.id, "a server key may say so"
@@ -294,6 +296,23 @@ def test_a_no_by_an_address_that_nobody_has_yet_waits_for_whoever_gets_it(world:
     ada = world.customer("ada")
     says(ada, email="shared@shop.example", public=public)
     assert words(ada) == [("*", False, True)]
+
+
+def test_the_erasure_of_another_holder_changes_nothing_for_whom_the_address_points_to(world: World):
+    ada, bob, carl = (world.customer(name) for name in ("ada", "bob", "carl"))
+    for person in (ada, bob, carl):
+        says(person, email="shared@shop.example")
+    bound(world, False)
+    world.engine.ask_profile(bob.id, Erase())
+    world.settle()
+    place = profile_id(world.catalog.id_key, "email", "shared@shop.example")
+    assert world.engine.resolve(place) == ada.id
+    world.advance(minutes=1)
+    bound(world, True)
+    assert words(ada) == words(carl) == [("*", True, True)]
+    late = world.customer("late")
+    says(late, email="shared@shop.example")
+    assert words(late) == [("*", True, True)]
 
 
 def test_an_erasure_leaves_the_address_to_whoever_else_has_it(world: World):
