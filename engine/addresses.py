@@ -41,20 +41,22 @@ def value(profile: Profile, namespace: str) -> str | None:
     return None if link is None else link.value
 
 
-def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> None:
-    """An input names the address as this person's. Under a server key that verifies a new one, and the current one."""
+def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
+    """An input names the address as this person's. Under a server key that verifies a new one, and the current one.
+    False where this person has too many identifiers for another one."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
         link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
         link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
-        return
-    if len(profile.identifiers) >= _LINKS_MAX and not _make_room(profile, namespace, before):
-        return
+        return True
+    if len(profile.identifiers) >= _LINKS_MAX and (public or not _make_room(profile, namespace, before)):
+        return False
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)
     if public and before is not None and before is not current(profile, namespace):
         link.stated_ms = turn.now_ms  # whatever it claims: what happened before it came was another's to read
+    return True
 
 
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:

@@ -62,14 +62,19 @@ def mailbox(address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not local or any(char.isspace() or not char.isprintable() or char in ",;<>()@" for char in local + domain):
         raise InvalidInput("is not one bare e-mail address", "email")
+    return local + at + host(domain)
+
+
+def host(domain: str) -> str:
+    """A domain as DNS has it, by IDNA 2008; InvalidInput for one that nobody can have."""
     if domain.isascii() and "xn--" not in domain.lower():
         if all(0 < len(label) <= _LABEL_CHARS_MAX for label in domain.split(".")):
-            return address
-        raise InvalidInput("names a domain that nobody can have", "email")
+            return domain
+        raise InvalidInput("is a domain that nobody can have", "email")
     try:
-        return local + at + idna.encode(domain, uts46=True).decode()
+        return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        raise InvalidInput("names a domain that nobody can have", "email") from None
+        raise InvalidInput("is a domain that nobody can have", "email") from None
 
 
 def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:

@@ -53,7 +53,7 @@ class SmtpAdapter:
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise UsageError(f"the port of the SMTP server is none: {port}")
         self._connect_with: dict[str, Any] = {
-            "hostname": str(setting("host", "127.0.0.1")),
+            "hostname": _host(str(setting("host", "127.0.0.1"))),
             "port": int(port),
             "username": setting("username"),
             "password": setting("password"),
@@ -200,6 +200,14 @@ def _mailbox(address: str) -> str:
         return identifiers.mailbox(address)
     except InvalidInput:
         raise Refused("the e-mail address is not one") from None
+
+
+def _host(name: str) -> str:
+    """The server's name as DNS has it: the resolver of the standard library would ask for another one."""
+    try:
+        return name if name.isascii() else identifiers.host(name)
+    except InvalidInput:
+        raise UsageError(f"the name of the SMTP server is none: {name}") from None
 
 
 def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:

@@ -50,8 +50,8 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
             continue
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
         if namespace in addresses.NAMESPACES:
-            addresses.mention(turn, namespace, value, told.at_ms, public=told.public)
-            _make_known(turn, place, public=told.public)
+            if addresses.mention(turn, namespace, value, told.at_ms, public=told.public):
+                _make_known(turn, place, public=told.public)
         elif namespace not in _PREFERRED:
             _link(turn, namespace, value, told.at_ms)
             _reach(turn, place, Claim(to=turn.profile.id, public=told.public))

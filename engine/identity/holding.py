@@ -17,7 +17,7 @@ from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
 
-_HOLDERS_MAX = 10_000
+_HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed without a grant of its own
 
 
 def words_of(profile: Profile) -> list[ConsentRecord]:

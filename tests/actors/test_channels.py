@@ -170,6 +170,13 @@ def test_the_senders_own_domain_is_named_so_too(port, mailbox):
     assert envelope.mail_from == "hallo@xn--strae-oqa.de" and mail["From"] == "Füße <hallo@xn--strae-oqa.de>"
 
 
+def test_a_mail_server_is_looked_for_under_its_own_name():
+    adapter = SmtpAdapter({"host": "mail.straße.de", "sender": "a@b.de"}, {})
+    assert adapter._connect_with["hostname"] == "mail.xn--strae-oqa.de"
+    with pytest.raises(UsageError, match="name of the SMTP server"):
+        SmtpAdapter({"host": "mail.☃.de", "sender": "a@b.de"}, {})
+
+
 def test_nobody_listens():
     (outcome,) = deliver(free_port(), MESSAGE)
     assert isinstance(outcome, Unavailable)

@@ -224,6 +224,17 @@ def test_10_a_verified_one_gets_it(world: World):
     assert [mail["address"] for mail in world.mailbox] == ["new@shop.example"]
 
 
+def test_the_200th_identifier_is_the_last_that_a_write_key_adds(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example")
+    world.engine.stage([said(ada, None, email=f"x{number}@shop.example", public=True) for number in range(300)])
+    world.settle()
+    assert len(ada.profile.identifiers) == 200 and len(ada.profile.told) == 199
+    says(ada, email="new@shop.example")
+    agrees(ada, "new@shop.example")
+    assert len(ada.profile.identifiers) == 200
+
+
 def test_11_what_was_kept_before_there_was_a_difference_counts_as_verified(world: World):
     ada = world.customer("ada")
     says(ada, email="ada@shop.example", public=True)
