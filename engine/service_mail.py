@@ -7,7 +7,9 @@ from engine import addresses
 from engine.identity import holding
 from engine.profile import Link, Run, Send
 from engine.turn_state import Turn
-from engine.vocabulary import SERVICE_CAP
+from engine.vocabulary import MINUTE_MS, SERVICE_CAP
+
+_GOOD_MS = MINUTE_MS  # a place counts from when it was given, so what leaves much later has it given anew
 
 
 def objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: str = "") -> str | None:
@@ -23,7 +25,9 @@ def objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: 
 
 def counted_elsewhere(turn: Turn, send: Send) -> Link | None:
     """The unverified address that a send goes to, where another profile counts for it and has not given it a place."""
-    if send.tier != "service" or send.room == "given" or not turn.catalog.service_per_address:
+    if send.tier != "service" or not turn.catalog.service_per_address:
+        return None
+    if send.room == "given" and turn.now_ms - send.next_ms <= _GOOD_MS:
         return None
     link = _goes_to(turn, send.channel)
     is_elsewhere = link is not None and not link.verified and holding.is_counted_elsewhere(turn, link)

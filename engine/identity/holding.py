@@ -80,18 +80,18 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
     if not limit:
         return False
     channels = {channel.id for channel in turn.catalog.channels.values() if channel.address == link.namespace}
-    used = sum(
-        place.tier == "service"
+    used = {
+        place.ref
+        for place in profile.places
+        if place.tier == "service"
         and place.channel in channels
         and not place.placement
         and (place.left_ms or (place.at_ms if is_decided else 0)) > since_ms
-        and place.ref != but_for
-        for place in profile.places
-    )
-    if not link.verified:
+    }
+    if not link.verified:  # one of its own that was asked for before it was known who counts is not counted twice
         profile.lent[:] = [place for place in profile.lent if place.at_ms > since_ms]
-        used += sum(_is_at(turn, link, place.address) for place in profile.lent)
-    return used >= limit
+        used |= {place.ref for place in profile.lent if _is_at(turn, link, place.address)}
+    return len(used - {but_for}) >= limit
 
 
 def ask(turn: Turn, send: Send, link: Link) -> None:
@@ -103,9 +103,13 @@ def ask(turn: Turn, send: Send, link: Link) -> None:
 def give(turn: Turn, asked: Ask) -> None:
     """Another profile's send wants a place under the bound of an address that this one counts for."""
     profile = turn.profile
-    is_given = any(place.ref == asked.send for place in profile.lent)  # it has lost the first answer
+    known = next((place for place in profile.lent if place.ref == asked.send), None)
+    is_given = known is not None and known.at_ms > turn.now_ms - DAY_MS
+    if known is not None and is_given:  # it leaves only now
+        known.at_ms = turn.now_ms
     link = next((link for link in profile.identifiers if _is_at(turn, link, asked.address)), None)
     if not is_given and link is not None and not is_full(turn, msgspec.structs.replace(link, verified=False)):
+        profile.lent[:] = [place for place in profile.lent if place.ref != asked.send]
         profile.lent.append(Lent(asked.send, asked.address, turn.now_ms))
         is_given = True
     turn.tell(asked.to, Given(send=asked.send, granted=is_given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.letters import RECEIPT, SHOP, says
+from support.letters import RECEIPT, SHOP, said, says
 from support.world import Customer, World, action, document
 
 from engine import foreign_words
@@ -185,6 +185,41 @@ def test_many_users_with_one_unverified_address_share_its_ten(world: World, at_o
     orders(people[-1], 1, public=True)
     world.advance(minutes=5)
     assert len(mails(world, "stranger@shop.example")) == 11
+
+
+def test_it_is_ten_exactly_where_address_and_orders_come_at_once_on_any_number_of_shards():
+    sent = []
+    for shards in (1, 3):
+        world = World(SHOP, shards=shards)
+        people = [world.customer(f"user{number}") for number in range(20)]
+        for person in people:
+            orders_ = [person.event("Order Completed", order_id=order, public=True) for order in ("o", "p")]
+            world.engine.stage([said(person, None, email="stranger@shop.example", public=True), *orders_])
+        world.advance(minutes=10)
+        sent.append(sorted(mail["send"] for mail in world.mailbox))
+    assert len(sent[0]) == 10 and sent[0] == sent[1]
+
+
+def test_what_leaves_late_counts_from_when_it_left(world: World):
+    people = [world.customer(f"user{number}") for number in range(22)]
+    for person in people:
+        says(person, email="stranger@shop.example", public=True)
+    world.provider_says = "retry"
+    for person in people[:11]:
+        orders(person, 1, public=True)
+    world.advance(minutes=10)
+    world.provider_says = "sent"
+    world.advance(minutes=10)
+    assert len(world.mailbox) == 10
+    world.advance(hours=23, minutes=45)  # a day after they were decided, and not after they left
+    for person in people[11:]:
+        orders(person, 1, public=True)
+    world.advance(minutes=2)
+    assert len(world.mailbox) == 10
+    world.advance(hours=1)
+    orders(people[-1], 1, public=True)
+    world.advance(minutes=2)
+    assert len(world.mailbox) == 11
 
 
 def test_whoever_has_verified_the_address_keeps_a_bound_of_their_own(world: World):
