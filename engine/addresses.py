@@ -95,12 +95,19 @@ def confirm(turn: Turn, said: Confirm) -> None:
     turn.answer({"confirmed": False})
 
 
-def is_too_early(link: Link | None, run: Run) -> bool:
+def unverified(turn: Turn, at_ms: int) -> list[str]:
+    """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
+    of what happened then, whichever profile it comes to belong to."""
+    found = (current(turn.profile, namespace) for namespace in NAMESPACES)
+    return [place(turn, link) for link in found if link is not None and not link.verified and link.stated_ms <= at_ms]
+
+
+def is_too_early(turn: Turn, link: Link, run: Run) -> bool:
     """Whether what a run is about happened before an unverified address was stated: then it is not for whoever reads
     the mail there."""
-    return (
-        link is not None and not link.verified and (run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms)
-    )
+    if link.verified or place(turn, link) in run.told_at:
+        return False
+    return run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms
 
 
 def place(turn: Turn, link: Link) -> str:

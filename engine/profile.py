@@ -121,6 +121,7 @@ class Run(Part):
     was_due_ms: int = 0  # what a pause has put off: when its timer was due; 0: it goes on as soon as it may
     is_met: bool = False  # what its `wait_for` waits for came during a pause
     public: bool = False  # its trigger came under a write key
+    told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
 
 
 class Send(Part):

@@ -18,7 +18,7 @@ def objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: 
     link = _goes_to(turn, channel) if tier == "service" else None
     if link is None:
         return None
-    if run is not None and addresses.is_too_early(link, run):
+    if run is not None and addresses.is_too_early(turn, link, run):
         return f"fit.unverified_{link.namespace}"
     return f"cap.{SERVICE_CAP}" if holding.is_full(turn, link, but_for, is_decided=not but_for) else None
 

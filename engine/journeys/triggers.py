@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine import addresses
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
@@ -87,6 +88,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_seq=event.seq,
         trigger=event.properties,
         public=turn.is_public,
+        told_at=addresses.unverified(turn, event.at_ms),
     )
     standing = stops.standing_stop(turn, run)
     if standing is not None:

@@ -214,6 +214,16 @@ def test_10_nor_what_happened_before_and_arrives_after(world: World):
     assert world.mailbox == []
 
 
+def test_10_a_guest_who_signs_up_still_hears_of_the_order(world: World):
+    guest = world.customer(anonymous="laptop")
+    says(guest, email="ada@shop.example", public=True)
+    guest.does("Order Placed", order_id="o1", public=True)
+    world.advance(minutes=10)
+    says(world.customer("ada", anonymous="laptop"), email="ada@shop.example", public=True)
+    world.advance(hours=2)
+    assert [mail["address"] for mail in world.mailbox] == ["ada@shop.example"]
+
+
 def test_10_a_verified_one_gets_it(world: World):
     ada = world.customer("ada")
     says(ada, email="ada@shop.example")
