@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors import keys
+from actors import keys, surrendering
 from actors.outbox import Waiting
 from engine import codec, effects
-from engine.inputs import IDS_ONLY, HandOver
+from engine.inputs import IDS_ONLY
 from engine.profile import Profile, Tombstone, grave
 from engine.vocabulary import FINAL_STATES
 
@@ -84,16 +84,11 @@ def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
 
 
 def _surrender(shard: Shard, profile: Profile, effect: effects.Surrender) -> None:
-    for send in profile.sends:
-        drop_from_outbox(shard, profile.id, send.id, send.waits_ms)
-    hand_over = HandOver(
-        origin=profile.id,
-        state=codec.encode_record(profile),
-        history=tuple(shard.records("history", profile.id)),
-        audit=tuple(shard.records("audit", profile.id)),
-        seen=tuple(shard.records("seen", profile.id)),
-    )
-    _tell(shard, profile, effects.Tell(effect.to, effect.seq, hand_over))
+    if not effect.after:
+        for send in profile.sends:
+            drop_from_outbox(shard, profile.id, send.id, send.waits_ms)
+    piece = surrendering.piece(shard.batch, profile, effect.after)
+    _tell(shard, profile, effects.Tell(effect.to, effect.seq, piece))
 
 
 def _take_in(shard: Shard, profile: Profile, effect: effects.TakeIn) -> None:
@@ -108,8 +103,8 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
     shard.profiles -= isinstance(buried, Profile) and not buried.is_blank
     prefix = keys.profile_key(profile.id)
     for family in ("history", "audit"):
-        for key, _ in shard.records(family, profile.id):
-            shard.batch.put(family, prefix + key, None)
+        for key in shard.batch.keys_under(family, prefix):
+            shard.batch.put(family, key, None)
     tombstone = grave(buried or profile, effect.to, shard.clock.now_ms(), profile.message_seq)
     shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)

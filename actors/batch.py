@@ -74,6 +74,24 @@ class Batch:
                     found[key] = record
         return [(key, found[key]) for key in sorted(found)]
 
+    def rows_after(self, family: str, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The plain records under a prefix whose keys come after `after`, in order, one after the other; what is not
+        committed included."""
+        for key, record, is_stored in self._under(family, prefix, after + b"\x00"):
+            yield key, self._vault.unlock(record) if is_stored else record
+
+    def keys_under(self, family: str, prefix: bytes) -> Iterator[bytes]:
+        """The keys under a prefix, in order, what is not committed included."""
+        return (key for key, _, _ in self._under(family, prefix, prefix))
+
+    def _under(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+        written = {
+            key: record for (where, key), record in self._writes.items() if where == family and key.startswith(prefix)
+        }
+        added = sorted((key, record, False) for key, record in written.items() if record is not None and key >= start)
+        stored = self._store.scan(family, prefix, start)
+        return heapq.merge(added, ((key, record, True) for key, record in stored if key not in written))
+
     def committed(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The same without what is not committed, one after the other."""
         for key, record in self._store.scan(family, prefix):

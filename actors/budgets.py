@@ -60,7 +60,8 @@ class Purse:
         return [
             (budget.id, lease[0], self._name, lease[2] + 1)
             for budget in self._shard.catalog.budgets
-            if (lease := self._lease(budget))[1] < SCARCE and self._dry_until.get(budget.id, 0) <= now_ms
+            if (lease := self._lease(budget))[1] < SCARCE
+            and not 0 < self._dry_until.get(budget.id, 0) - now_ms <= _DRY_MS
         ]
 
     def take(self, wanted: Wanted, amount: int) -> None:

@@ -75,7 +75,7 @@ class ProfileShard:
         sockets = plan.shard_sockets()
 
         def open_shard() -> ShardServer:
-            clock = ReplayClock() if plan.is_replay else WallClock()
+            clock = ReplayClock() if plan.is_replay else WallClock(plan.clock_file())
             store = open_when_free(Path(plan.stores[number]))
             try:
                 shard = Shard(number, store, standing.read(), clock, vault=vault)
@@ -119,7 +119,8 @@ class PinnedProfile:
         def open_shard() -> ShardServer:
             store = open_when_free(plan.pin_store(profile))
             try:
-                shard = Shard(PINNED, store, standing.read(), WallClock(), vault=vault, own=profile)
+                clock = WallClock(plan.clock_file())
+                shard = Shard(PINNED, store, standing.read(), clock, vault=vault, own=profile)
             except BaseException:
                 store.close()
                 raise

@@ -77,9 +77,11 @@ class Gauges:
             (m.CACHE_BYTES, shard.cache.bytes),
             (m.MESSAGES_PENDING, len(shard.messages)),
             (m.SHARD_EPOCH, shard.epoch),
+            (m.CLOCK_BEHIND_SECONDS, shard.clock.behind_ms / 1000),
         ):
             tell.set(metric, value)
         tell.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
+        tell.total(m.CLOCK_JUMPS, shard.clock.jumps)
         for metric, totals in (
             (m.EVENTS, shard.counts),
             (m.SENDS, shard.sends),

@@ -75,6 +75,8 @@ PROFILES_ACTIVE = _gauge("profiles_active", "Profiles in memory")
 CACHE_BYTES = _gauge("cache_bytes", "What the profiles in memory take")
 MESSAGES_PENDING = _gauge("messages_pending", "Durable messages between profiles on their way")
 DEAD_LETTERS = _counter("dead_letters", "Inputs set aside")
+CLOCK_JUMPS = _counter("clock_jumps", "Jumps of the machine's clock, as each part saw them")
+CLOCK_BEHIND_SECONDS = _gauge("clock_behind_seconds", "By how much the machine's clock is ahead of the engine's")
 SHARD_EPOCH = _gauge("shard_epoch", "How often this shard's store has been opened: a step is a restart")
 
 METRICS: tuple[Metric, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Metric))

@@ -25,11 +25,12 @@ from engine.errors import NotFound, SegueError
 _AFTER_TIME = ("timers", "outbox", "strangers")  # the profile stands behind 8 bytes of time
 _INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
 _NUMBER_BYTES = 8
+_SENDER = 4  # where a dead letter says who sent it, behind whom it is for
 _CATALOG = b"catalog/"
 _GRANTED, _PURSES = b"granted/", (b"lease/", b"purse")
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 _SUMMED = ("counts", "sends")
-_HIGHEST = ("epoch", "journal_seq", "clock")
+_HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
@@ -52,7 +53,9 @@ class Mover:
 
     def _owner(self, source: int, record: bytes) -> int:
         try:
-            profile, *_ = msgspec.msgpack.decode(codec.unseal(self._vault.unlock(record)))
+            profile, *rest = msgspec.msgpack.decode(codec.unseal(self._vault.unlock(record)))
+            if len(rest) > _SENDER and rest[_SENDER]:  # a message that did not arrive is its sender's
+                profile = rest[_SENDER]
         except NotFound:  # erased: nobody can read whose it was, and nobody needs it
             return source * self._shards // self._former
         return shard_of(profile, self._shards)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from actors.clock import clock_file
 from actors.placement import pin_socket
 from actors.standing import Standing
 
@@ -38,6 +39,10 @@ class Plan:
     def pin_store(self, profile: str) -> Path:
         """Where a pinned profile is kept."""
         return Path(self.stores[0]).parent / f"pin-{profile}"
+
+    def clock_file(self) -> Path:
+        """Where the processes agree on the time."""
+        return clock_file(Path(self.sockets))
 
     def dispatcher_socket(self) -> str:
         """Where the dispatcher listens (for moves of the replay clock)."""

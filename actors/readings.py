@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors import budgets, export, replay
-from actors.dead_letters import DeadLetter
+from actors.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard import Shard
 from engine import audit, codec, reading
 from engine.errors import InvalidInput, Moved, NotFound
@@ -28,7 +28,7 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
-        return [letter(shard, each) for each in shard.dead.all()]
+        return [letter(shard, each, is_listed=True) for each in shard.dead.all()]
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -57,8 +57,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     raise InvalidInput(f"there is no reading {what}")
 
 
-def letter(shard: Shard, found: DeadLetter) -> dict[str, Any]:
-    """A dead letter as plain data."""
+def letter(shard: Shard, found: DeadLetter, *, is_listed: bool = False) -> dict[str, Any]:
+    """A dead letter as plain data; in a list, of a large input its size alone."""
     return {
         "id": f"{shard.number}-{found.number}",
         "at": found.at_ms,
@@ -66,7 +66,7 @@ def letter(shard: Shard, found: DeadLetter) -> dict[str, Any]:
         "kind": type(found.told).__name__,
         "reason": found.reason,
         "attempts": found.attempts,
-        "input": export.plain(found.told),
+        "input": {"bytes": found.size} if is_listed and found.size > SHOWN_BYTES_MAX else export.plain(found.told),
     }
 
 
@@ -102,6 +102,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "messages": len(shard.messages),
         "budgets": budgets.reading(shard),
         "now": shard.clock.now_ms(),
+        "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
     }
 
 

@@ -24,12 +24,14 @@ from engine.errors import NotReady, SegueError, TryAgain
 
 _PAUSE_S = 0.05
 _PATIENCE_S = 20.0
+_SLICE_BYTES = 8 << 20
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _begin = msgspec.msgpack.Decoder(tuple[str, str])
 _take = msgspec.msgpack.Decoder(tuple[str, str, list[Row]])
-_arrive = msgspec.msgpack.Decoder(tuple[str, str, Last])
+_slice = msgspec.msgpack.Decoder(tuple[str, str, bytes])
+_last = msgspec.msgpack.Decoder(Last)
 
 T = TypeVar("T")
 
@@ -92,15 +94,18 @@ class Removals:
         elif op == "move_take":
             self._residence.take(*_take.decode(payload))
             finishes.append(lambda: reply.send(b""))
+        elif op == "move_slice":
+            self._residence.take_slice(*_slice.decode(payload))
+            finishes.append(lambda: reply.send(b""))
         elif op == "move_arrive":
-            self._steps.append(partial(self._arrive, *_arrive.decode(payload), reply))  # after this group's timers
+            self._steps.append(partial(self._arrive, *_begin.decode(payload), reply))  # after this group's timers
         else:
             return False
         return True
 
-    def _arrive(self, profile: str, move: str, last: Last, reply: Reply) -> Callable[[], None]:
+    def _arrive(self, profile: str, move: str, reply: Reply) -> Callable[[], None]:
         try:
-            live = self._residence.arrive(profile, move, last)
+            live = self._residence.arrive(profile, move, _last.decode(self._residence.sliced(profile, move)))
         except SegueError as error:
             return partial(reply.fail, error)
 
@@ -197,7 +202,10 @@ class Removals:
             return
         for rows in self._residence.chunks(profile):
             await self._ask(to, "move_take", (profile, move, rows))
-        await self._ask(to, "move_arrive", (profile, move, self._residence.last(profile)))
+        last = _encode(self._residence.last(profile))
+        for start in range(0, len(last), _SLICE_BYTES):
+            await self._ask(to, "move_slice", (profile, move, last[start : start + _SLICE_BYTES]))
+        await self._ask(to, "move_arrive", (profile, move))
 
     # -- how
 

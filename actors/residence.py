@@ -11,6 +11,7 @@ A crash anywhere leaves the mark of `leave`, and the move is made again from its
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ class Residence:
         self.own = own
         self._away: dict[str, tuple[str, bool]] = {}
         self._arriving: dict[str, str] = {}
+        self._slices: defaultdict[str, bytearray] = defaultdict(bytearray)
         for key, record in shard.batch.committed("meta", _AWAY):
             self._away[key.removeprefix(_AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
         self.pins = {key.removeprefix(_PIN).decode() for key, _ in shard.batch.committed("meta", _PIN)}
@@ -177,6 +179,17 @@ class Residence:
             made.dead = [record for _, record in shard.batch.raw("dead", b"")]
         return made
 
+    def take_slice(self, profile: str, move: str, part: bytes) -> None:
+        """Some of what `arrive` will be given, where that is more than a message holds."""
+        if self._arriving.get(profile) != move:
+            raise TryAgain("this move has begun anew")
+        self._slices[profile] += part
+
+    def sliced(self, profile: str, move: str) -> bytes:
+        """All slices of a move, which are forgotten here. TryAgain where another one has begun."""
+        self.take_slice(profile, move, b"")
+        return bytes(self._slices.pop(profile, b""))
+
     def left(self, profile: str) -> None:
         """It has arrived: here only its address stays."""
         shard = self._shard
@@ -203,6 +216,7 @@ class Residence:
         for family, key, _ in list(self._rows(profile, _ALL)):
             shard.batch.put(family, key, None)
         self._arriving[profile] = move
+        self._slices.pop(profile, None)
         return False
 
     def take(self, profile: str, move: str, rows: list[Row]) -> None:

@@ -12,6 +12,7 @@ from actors.batch import Batch
 from engine import codec, once
 from engine.inputs import AnyInput
 from engine.profile import Profile
+from engine.setting_back import clock_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def before(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: i
     if raw is None:
         return None
     plain = codec.unseal(raw, "seen")
-    if not once.is_remembered(told, int.from_bytes(plain[:8]), max(now_ms, profile.clock_ms)):
+    if not once.is_remembered(told, int.from_bytes(plain[:8]), clock_of(profile, now_ms)):
         return None
     return Before(msgspec.msgpack.decode(plain[8:]) if len(plain) > 8 else None)
 

@@ -8,6 +8,7 @@ repeated) and set aside.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,12 +27,13 @@ from actors.outbox import HANDED_OVER, Outbox, Waiting
 from actors.residence import Parked as Parked
 from actors.residence import Residence
 from actors.retention import Retention
+from actors.setting_back import SettingBack
 from actors.store import Store
 from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, InvalidInput, Moved, NotFound
+from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotFound, NotReady
 from engine.identity import erasure, merge
 from engine.inputs import (
     IDS_ONLY,
@@ -98,6 +100,7 @@ class Shard:
         self._open()
         self.residence = Residence(self, own)
         self.retention = Retention(self)
+        self.setting_back = SettingBack(self)
         self.purse = Purse(self)
 
     # -- opening and closing
@@ -117,6 +120,7 @@ class Shard:
         replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
         self.catalog.archive[self.catalog.version] = self.catalog
         self.batch.finish_erasures()
+        self.clock.doubt(self.meta("turned_ms", 0))
         waking.after_change(self)
         self.put_meta("epoch", self.epoch)
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
@@ -174,7 +178,7 @@ class Shard:
             if first is not None:
                 self.counts["repeated"] += isinstance(told, Event)
                 return Done("repeated", once.answer_again(told, first.value))
-        now_ms = self.clock.now_ms()
+        now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.purse.tokens()):
             told = msgspec.structs.replace(told, tokens=tokens)
         if record is None:
@@ -206,8 +210,15 @@ class Shard:
         key = ("seen", keys.profile_key(to) + once.message_key(sender, seq))
         if self.batch.get(*key) is not None:
             return True
-        if not self.tell_or_forward(to, told):
-            return False
+        try:
+            if not self.tell_or_forward(to, told):
+                return False
+        except (NotReady, Fenced):
+            raise
+        except Exception as error:  # what it meets here it would meet again, and others wait behind it
+            with contextlib.suppress(Corrupt):
+                self._undo(to)
+            self.dead.put(to, told, f"{type(error).__name__}: {error}", self.clock.now_ms())
         self.batch.put(*key, codec.seal(self.clock.now_ms().to_bytes(8)))
         return True
 
@@ -272,8 +283,8 @@ class Shard:
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
-            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last}
-            self.batch.put_changed(facts | {"timers": len(self.timers), "outbox": self.outbox.waiting})
+            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
+            self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
             self.sync()

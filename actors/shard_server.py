@@ -20,6 +20,7 @@ from actors.clock import stopwatch
 from actors.courier import Courier
 from actors.fence import Fence
 from actors.gauges import Gauges
+from actors.handing_out import hand_out
 from actors.intake import Finish, Intake, Mail, in_time
 from actors.leases import Leases, wanted
 from actors.meter import Meter, NoMeter
@@ -120,7 +121,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings:
+        if self._intake or self._pings or self.shard.setting_back.is_busy:
             await asyncio.sleep(0)
             return
         self._work.clear()
@@ -172,6 +173,7 @@ class ShardServer:
         self._gauges.committed(turned_s, durable_s, is_durable)
         if self._windows is None:
             self._courier.carry()
+            self.shard.setting_back.work()
             if not self._intake:
                 self.shard.retention.work()  # the next commit has it
         self._passivate_idle()
@@ -282,6 +284,5 @@ class ShardServer:
             if not ready and now_s < deadline:
                 return
             self._pulls.popleft()
-            found = [message for entry in ready if (message := self.shard.authorise(entry, pull)) is not None]
-            answer = _encode(found)
+            answer = hand_out(self.shard, ready, pull)
             finishes.append(lambda reply=reply, answer=answer: reply.send(answer))  # type: ignore[misc]

@@ -27,14 +27,19 @@ class Tally:
             self.heard[told.source] = (now_ms, max(oldest_ms, now_ms - told.at_ms))
 
     def entry(self, entry: Entry, catalog: Catalog) -> None:
-        """An entry of an audit chain: what held a send back, or candidates of a decision."""
+        """An entry of an audit chain: what held a send back, or candidates of a decision, or had no room in a
+        profile."""
         if entry.kind == "decision":
             kept = entry.detail.get("receipt")
             if isinstance(kept, Receipt):
                 names = self._reasons(catalog)
                 for number in kept.reasons:
                     self.refusals[names[number]] += 1
-        elif entry.outcome == "held" or (entry.kind == "identity" and entry.outcome == "refused"):
+        elif (
+            entry.outcome == "held"
+            or entry.reason.startswith("limit.")
+            or (entry.kind == "identity" and entry.outcome == "refused")
+        ):
             self.refusals[entry.reason] += 1
 
     def lag(self) -> dict[str, tuple[int, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine import seeds, stated_time
+from engine import limits, seeds, stated_time
 from engine.errors import InvalidInput
 from engine.identifiers import canonical
 from engine.inputs import Confirm
@@ -19,7 +19,6 @@ from engine.profile import Link, Profile, Run, TraitValue
 from engine.turn_state import Turn
 
 NAMESPACES: Final = ("email", "phone")
-_LINKS_MAX: Final = 200
 
 
 def current(profile: Profile, namespace: str) -> Link | None:
@@ -50,7 +49,7 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
         link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
         link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
         return True
-    if len(profile.identifiers) >= _LINKS_MAX and (public or not _make_room(profile, namespace, before)):
+    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
         return False
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)

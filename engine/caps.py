@@ -8,6 +8,7 @@ what has time > now − window; that of a calendar cap is the day, week or month
 
 from __future__ import annotations
 
+from engine import limits
 from engine.catalog import zones
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Lever
 from engine.profile import Place, Profile
@@ -162,7 +163,21 @@ def excess(turn: Turn) -> list[tuple[Place, Cap]]:
     return list(found.values())
 
 
-def forget_old(profile: Profile, now_ms: int) -> None:
-    """Drop places that no window can count any more."""
+def forget_old(turn: Turn) -> None:
+    """Drop places that no window can count any more; where there are very many, those that no cap of today counts."""
+    profile, now_ms = turn.profile, turn.now_ms
     if profile.places and profile.places[0].at_ms <= now_ms - _KEEP_MS:
         profile.places[:] = [place for place in profile.places if place.at_ms > now_ms - _KEEP_MS]
+    surplus = len(profile.places) - limits.PLACES_MAX
+    if surplus > 0:
+        opens = {cap.id: opens_ms(profile, turn.catalog, cap, now_ms) for cap in turn.catalog.caps}
+        open_sends = {send.id for send in profile.sends}
+        idle = [
+            place.ref
+            for place in profile.places
+            if place.left_ms
+            and place.ref not in open_sends
+            and all(max(place.at_ms, place.left_ms) <= opens[cap.id] for cap in over(turn.catalog, place))
+        ]
+        forgotten = set(idle[:surplus])
+        profile.places[:] = [place for place in profile.places if place.ref not in forgotten]

@@ -92,10 +92,12 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Surrender:
-    """Hand everything that this profile holds to `to`, as message number `seq`."""
+    """Hand everything that this profile holds to `to`, as message number `seq`: as much as one message may carry, of
+    what stands behind `after`."""
 
     to: str
     seq: int
+    after: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

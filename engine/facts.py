@@ -4,7 +4,7 @@ said and never by a time ahead of the turn that heard it (`stated_time`); among 
 
 from __future__ import annotations
 
-from engine import addresses, stated_time
+from engine import addresses, limits, stated_time
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -13,13 +13,8 @@ from engine.turn_state import Turn
 def learn(turn: Turn, event: Event) -> None:
     """Write down what an event says."""
     profile, at_ms = turn.profile, stated_time.of_fact(event.at_ms, turn.now_ms)
-    for name, value in event.traits.items():
-        if name in addresses.NAMESPACES:
-            addresses.state(turn, name, value, at_ms, public=event.public)
-            continue
-        known = profile.traits.get(name)
-        if known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms):
-            profile.traits[name] = TraitValue(value, at_ms, event.public)
+    if event.traits:
+        _learn_traits(turn, event, at_ms)
     locale, zone = event.context.get("locale"), event.context.get("timezone")
     if isinstance(locale, str) and at_ms >= profile.locale_ms:
         profile.locale, profile.locale_ms = locale, at_ms
@@ -27,15 +22,39 @@ def learn(turn: Turn, event: Event) -> None:
         profile.timezone, profile.timezone_ms = zone, at_ms
 
 
-def join(profile: Profile, other: Profile) -> None:
+def join(turn: Turn, other: Profile) -> None:
     """After an absorb the newer word of the two counts; among equals the survivor's. Addresses have a rule of their
     own (`addresses.merge`)."""
-    for name, trait in other.traits.items():
-        if name in addresses.NAMESPACES:
-            continue
-        if name not in profile.traits or profile.traits[name].at_ms < trait.at_ms:
-            profile.traits[name] = trait
+    profile = turn.profile
+    join_traits(turn, other)
     if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):
         profile.locale, profile.locale_ms = other.locale, other.locale_ms
     if other.timezone and (not profile.timezone or profile.timezone_ms < other.timezone_ms):
         profile.timezone, profile.timezone_ms = other.timezone, other.timezone_ms
+
+
+def join_traits(turn: Turn, other: Profile) -> None:
+    """The same for traits alone; where there is no room for all, the newest ones come along."""
+    traits = turn.profile.traits
+    room = limits.TraitRoom(traits)
+    for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):
+        if name in addresses.NAMESPACES:
+            continue
+        if (name not in traits or traits[name].at_ms < trait.at_ms) and room.takes(name, trait.value):
+            traits[name] = trait
+    room.tell(turn, "merge")
+
+
+def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
+    traits = turn.profile.traits
+    room = limits.TraitRoom(traits)
+    for name, value in event.traits.items():
+        if name in addresses.NAMESPACES:
+            if room.takes(name, value):
+                addresses.state(turn, name, value, at_ms, public=event.public)
+            continue
+        known = traits.get(name)
+        is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)
+        if is_newer and room.takes(name, value):
+            traits[name] = TraitValue(value, at_ms, event.public)
+    room.tell(turn, "event", event.message_id)

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from engine import limits
 from engine.catalog.compiled import Action, Catalog
 from engine.conditions import Condition, EventAtom, atoms_of, build
 from engine.effects import Page
 from engine.profile import Profile
-from engine.recent import Happened
+from engine.recent import Happened, Recent
 from engine.turn_state import Turn
 from engine.value_tests import Where
 
@@ -59,22 +60,27 @@ def tallies_of(catalog: Catalog) -> Tallies:
 def bound(turn: Turn) -> None:
     """At the end of a turn: see to it that not too much is recent. Now and then is enough, and what may still stop a
     run would be looked for after every event."""
-    if len(turn.profile.history) % _LOOK_EVERY == 0:
+    recent = turn.profile.history
+    if len(recent) % _LOOK_EVERY == 0 or recent.packed_bytes > limits.RECENT_BYTES_MAX:
         spill(turn)
 
 
 def spill(turn: Turn) -> None:
     """Let a page of the oldest events go where there are too many."""
     profile = turn.profile
-    if len(profile.history) <= RECENT_MAX:
+    surplus = profile.history.packed_bytes - limits.RECENT_BYTES_MAX
+    if len(profile.history) <= RECENT_MAX and surplus <= 0:
         return
     needed = _may_still_stop(turn)
     events = profile.history.events
     free = [place for place, event in enumerate(events) if id(event) not in needed]
+    leaving = free[:PAGE_EVENTS]
     if len(free) <= RECENT_MAX:
+        leaving = _oldest_until(profile.history, free, surplus)
+    if not leaving:
         return
-    page = [events[place] for place in free[:PAGE_EVENTS]]
-    profile.history.drop(set(free[:PAGE_EVENTS]))
+    page = [events[place] for place in leaving]
+    profile.history.drop(set(leaving))
     wanted = tallies_of(turn.catalog)
     if not profile.spilled:
         profile.tallied = wanted.name
@@ -82,6 +88,17 @@ def spill(turn: Turn) -> None:
     add(profile, turn.catalog, page)
     profile.pages += 1
     turn.effects.append(Page(profile.pages, page))
+
+
+def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
+    """The oldest that may leave, as many as bring `surplus` bytes; the newest of all stays."""
+    leaving = []
+    for place in free[:PAGE_EVENTS]:
+        if surplus <= 0 or place == len(recent) - 1:
+            break
+        leaving.append(place)
+        surplus -= recent.bytes_of(place)
+    return leaving
 
 
 def tally_anew(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
@@ -110,7 +127,19 @@ def _may_still_stop(turn: Turn) -> set[int]:
     since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.trigger_ms for run in open_runs)])
     names = catalog.stop_names.union(*(catalog.of_version(run.version).stop_names for run in open_runs))
     stopping = [event for event in profile.history.events if event.name in names and event.at_ms >= since_ms]
-    return {id(event) for event in stopping[-STOPS_KEPT:]}
+    return _newest_within(profile.history, {id(event) for event in stopping[-STOPS_KEPT:]})
+
+
+def _newest_within(recent: Recent, wanted: set[int]) -> set[int]:
+    """As many of the newest as have half of the room; the newest one in any case."""
+    room, kept = limits.RECENT_BYTES_MAX // 2, set[int]()
+    for place, event in reversed([*enumerate(recent.events)]):
+        if id(event) in wanted:
+            room -= recent.bytes_of(place)
+            if kept and room < 0:
+                break
+            kept.add(id(event))
+    return kept
 
 
 def _tallies(catalog: Catalog) -> Tallies:

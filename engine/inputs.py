@@ -132,7 +132,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     the place of `origin` is about to point to whoever takes this in, and waits to be told.
 
     `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
-    with its key less the profile's id.
+    with its key less the profile's id. What is too much for one message comes in pieces: where `after` is not empty,
+    this is one of them and not the last, and says how far it goes; a `state` in it holds some of the traits alone.
     """
 
     origin: str
@@ -141,6 +142,13 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     audit: tuple[tuple[bytes, bytes], ...] = ()
     seen: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
+    after: bytes = b""
+
+
+class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
+    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
+
+    after: bytes
 
 
 class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
@@ -194,6 +202,10 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
+class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
+    """The clock was set back, and this profile's last turn lies ahead of it."""
+
+
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
     person's own profile is asked."""
@@ -224,9 +236,11 @@ AnyInput = (
     | Settle
     | Absorb
     | HandOver
+    | GoOn
     | HandedOver
     | Released
     | Claim
+    | LookAtClock
     | Erase
     | Rejected
     | Declined
@@ -236,14 +250,5 @@ AnyInput = (
     | Confirm
 )
 
-IDS_ONLY = (
-    Absorb,
-    HandedOver,
-    Released,
-    Claim,
-    Erase,
-    Declined,
-    Ask,
-    Given,
-    Confirm,
-)  # these say nothing of a person that could be read
+# these say nothing of a person that could be read
+IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)

@@ -17,6 +17,7 @@ from engine.errors import NotFound
 from engine.journeys import pauses
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
+from engine.setting_back import clock_of
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 
@@ -153,7 +154,7 @@ def why_each(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
 
 
 def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
-    turn = Turn(_settled(known, catalog, now_ms), catalog, max(now_ms, known.clock_ms))
+    turn = Turn(_settled(known, catalog, now_ms), catalog, clock_of(known, now_ms))
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 

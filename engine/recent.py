@@ -114,6 +114,10 @@ class Recent(Sequence[Happened]):
         """How long their packed forms are together."""
         return len(self._packed)
 
+    def bytes_of(self, place: int) -> int:
+        """How long the packed form of one is."""
+        return int(self._ends[place] - (self._ends[place - 1] if place else 0))
+
     @property
     def is_read(self) -> bool:
         """Whether the unpacked form is in memory too."""

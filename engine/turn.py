@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine import addresses, caps, codec, consent, facts, history, reading, sends, stated_time, statements
+from engine import addresses, caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
@@ -33,6 +33,7 @@ from engine.inputs import (
     Event,
     Exposure,
     Given,
+    GoOn,
     HandedOver,
     HandOver,
     Released,
@@ -48,10 +49,14 @@ from engine.turn_state import Turn
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
-    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn. Raises InvalidInput where
+    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn, unless that was taken by a
+    clock that was wrong (`engine.setting_back`). Raises InvalidInput where
     the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
-    turn = Turn(profile, catalog, max(now_ms, profile.clock_ms), told.tokens)
+    turn = Turn(profile, catalog, setting_back.clock_of(profile, now_ms), told.tokens)
+    if setting_back.is_ahead(profile, now_ms):
+        setting_back.set_back(turn)
+    is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
     if not profile.moving_to:
@@ -75,7 +80,9 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case HandOver() if profile.moving_to:
             merge.pass_on(turn, told)
         case HandOver():
-            merge.take_in(turn, told, [event for _, record in told.history for event in codec.decode_page(record)])
+            merge.take_in(turn, told)
+        case GoOn():
+            merge.go_on(turn, told)
         case Absorb() | Claim():
             merge.surrender(turn, told)
         case HandedOver():
@@ -94,9 +101,10 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             sends.give_room(turn, told)
         case Confirm():
             addresses.confirm(turn, told)
-    history.bound(turn)
-    caps.forget_old(profile, turn.now_ms)
-    triggers.forget_ended(turn)
+    if not is_moving:  # who is handing over stays as it is until the last piece has left
+        history.bound(turn)
+        caps.forget_old(turn)
+        triggers.forget_ended(turn)
     return turn.effects
 
 
@@ -121,6 +129,8 @@ def handle_tombstone(
                 merge.repoint(turn, tombstone, told)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
+        case GoOn():
+            pass  # whoever asks has all of it
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:

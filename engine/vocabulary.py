@@ -48,6 +48,7 @@ EntryKind = Literal[
     "merge",
     "split",
     "identity",
+    "clock",
 ]
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]

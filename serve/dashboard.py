@@ -107,6 +107,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
     ),
     "Shards": (
+        Panel(
+            "The clock",
+            "s",
+            (
+                (f"max by (part) ({exported(m.CLOCK_BEHIND_SECONDS)})", "{{part}}"),
+                (f"max by (part) ({exported(m.CLOCK_JUMPS)})", "jumps {{part}}"),
+            ),
+            "By how much the machine's clock is ahead of the engine's. Above a minute it has jumped.",
+        ),
         Panel("Turns", "ops", ((_rate(m.TURNS, "kind"), "{{kind}}"),)),
         Panel("A commit: p50 and p99", "s", _latency(m.COMMIT_SECONDS, "part"), "The disk, mostly."),
         Panel(

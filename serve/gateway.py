@@ -18,7 +18,7 @@ import msgspec
 from fastapi import Depends, Request
 
 from actors import logs
-from actors.clock import WallClock
+from actors.clock import WallClock, clock_file
 from actors.meter import EVENTS, HTTP_IN_FLIGHT, Meter
 from actors.router import Router
 from actors.standing import LOOK_S, Standing
@@ -68,7 +68,7 @@ class Gateway:
         self.keys = KeyRing.read(Path(config.keys))
         self.in_flight: Callable[[], int] = lambda: 0
         self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0)  # of this replica
-        self._wall = WallClock()
+        self._wall = WallClock(clock_file(Path(config.shards[0]).parent))
         self._rates = Rates(self._wall)
         self._parsing = asyncio.Lock()
         self._dispatcher = FrameClient(config.dispatcher)

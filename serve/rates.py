@@ -23,7 +23,7 @@ class Rates:
             return
         now_s, most = self._clock.now_ms() / 1000, max(1.0, rate * _BURST_S)
         left, since_s = self._buckets.get(principal.source, (most, now_s))
-        left = min(most, left + (now_s - since_s) * rate)
+        left = min(most, left + max(0.0, now_s - since_s) * rate)
         if left < 1.0:
             self._buckets[principal.source] = left, now_s
             raise Overloaded(round((1.0 - left) / rate * 1000))

@@ -90,7 +90,7 @@ def test_every_outcome_is_among_the_reasons(outcome: str):
 
 def reasons_in_code() -> set[str]:
     """Reasons that stand in the engine as they are, and the first word of those that are put together."""
-    words = "|".join((*vocabulary.GATES, "stop", "merge", "journey"))
+    words = "|".join((*vocabulary.GATES, "stop", "merge", "journey", "limit"))
     found: set[str] = set()
     for path in (ROOT / "engine").rglob("*.py"):
         text = path.read_text("utf-8")

@@ -8,14 +8,13 @@ identifier says nothing more.
 
 from __future__ import annotations
 
-from engine import addresses, identifiers, seeds
+from engine import addresses, identifiers, limits, seeds
 from engine.catalog.compiled import Catalog
 from engine.inputs import Absorb, Claim, ConsentChange, Decide, Declined, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
-_LINKS_MAX = 200
 
 
 def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
@@ -45,33 +44,49 @@ def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
     """Link what an input names to this profile, and claim or absorb what lies elsewhere."""
+    too_many: list[str] = []
+    out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
         if _is_blocked(turn.catalog, namespace, value):
             continue
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
-        if namespace in addresses.NAMESPACES:
-            if addresses.mention(turn, namespace, value, told.at_ms, public=told.public):
-                _make_known(turn, place, public=told.public)
-        elif namespace not in _PREFERRED:
-            _link(turn, namespace, value, told.at_ms)
-            _reach(turn, place, Claim(to=turn.profile.id, public=told.public))
-        elif not (told.public and _is_declined(turn, place)):
-            _link(turn, namespace, value, told.at_ms)
-            _absorb(turn, place, public=told.public)
-    if isinstance(told, Event) and told.kind == "alias" and told.previous_id:
-        _alias(turn, told)
+        if told.public and namespace in _PREFERRED and _is_declined(turn, place):
+            continue
+        if not _know(turn, namespace, value, told):
+            too_many.append(f"{namespace}:{value}")
+        elif not _ask_for(turn, namespace, place, public=told.public):
+            out_of_reach.append(f"{namespace}:{value}")
+    if isinstance(told, Event) and told.kind == "alias" and told.previous_id and not _alias(turn, told):
+        out_of_reach.append(f"previousId:{told.previous_id}")
+    limits.refuse(turn, "limit.identifiers", too_many, "identifiers")
+    limits.refuse(turn, "limit.pointers", out_of_reach, "identifiers")
 
 
-def _alias(turn: Turn, told: Event) -> None:
-    """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left."""
+def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
+    if namespace in addresses.NAMESPACES:
+        return addresses.mention(turn, namespace, value, told.at_ms, public=told.public)
+    return _link(turn, namespace, value, told.at_ms)
+
+
+def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
+    if namespace in addresses.NAMESPACES:
+        return _make_known(turn, place, public=public)
+    kind = Absorb if namespace in _PREFERRED else Claim
+    return _reach(turn, place, kind(to=turn.profile.id, public=public))
+
+
+def _alias(turn: Turn, told: Event) -> bool:
+    """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left. False where
+    too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
+    asked = Absorb(to=turn.profile.id, public=told.public)
     if not told.public:
-        _absorb(turn, user, public=False)
-        _absorb(turn, visitor, public=False)
-    elif visitor not in turn.profile.held and not _is_declined(turn, visitor):
-        summary = "previousId is taken as an anonymous id alone"
-        turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
-        _absorb(turn, visitor, public=True)
+        return all([_reach(turn, user, asked), _reach(turn, visitor, asked)])
+    if visitor in turn.profile.held or _is_declined(turn, visitor):
+        return True
+    summary = "previousId is taken as an anonymous id alone"
+    turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
+    return _reach(turn, visitor, asked)
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -90,7 +105,7 @@ def decline(turn: Turn, told: Declined) -> None:
         if told.origin in places:
             places.remove(told.origin)
     profile.declined.append(told.origin)
-    del profile.declined[:-_LINKS_MAX]
+    del profile.declined[: -limits.IDENTIFIERS_MAX]
     key = turn.catalog.id_key
     profile.identifiers[:] = [
         link
@@ -105,40 +120,45 @@ def _is_declined(turn: Turn, place: str) -> bool:
     return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
 
 
-def _absorb(turn: Turn, place: str, *, public: bool) -> None:
-    if _reach(turn, place, Absorb(to=turn.profile.id, public=public)):
-        turn.profile.absorbing.append(place)
-
-
-def _make_known(turn: Turn, place: str, *, public: bool) -> None:
-    """Let an address's own place know that this profile has it."""
+def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
+    """Let an address's own place know that this profile has it. False where too many places point here."""
     profile = turn.profile
     if place == profile.id or place in profile.told or (public and _is_declined(turn, place)):
-        return
-    profile.told.append(place)
+        return True
     if place not in profile.held:
+        if len(profile.held) >= limits.POINTERS_MAX:
+            return False
         profile.held.append(place)
+    profile.told.append(place)
     turn.tell(place, Claim(to=profile.id, public=public))
+    return True
 
 
 def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
-    """Ask a place once; whether that was now."""
+    """Let a place point here. False where too many do already."""
     profile = turn.profile
     if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
+        return True
+    if len(profile.held) >= limits.POINTERS_MAX:
         return False
     profile.held.append(place)
+    if isinstance(message, Absorb):
+        profile.absorbing.append(place)
     turn.tell(place, message)
     return True
 
 
-def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> None:
+def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
+    """False where there are too many already."""
     for link in turn.profile.identifiers:
         if link.namespace == namespace and link.value == value:
             link.first_seen_ms = min(link.first_seen_ms, at_ms)
             link.last_seen_ms = max(link.last_seen_ms, at_ms)
-            return
-    if len(turn.profile.identifiers) < _LINKS_MAX:
-        turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
+            return True
+    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
+        return False
+    turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
+    return True
 
 
 def _is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:

@@ -1,8 +1,14 @@
-"""How one profile absorbs another, in three durable messages (design §4a, Invariant 8).
+"""How one profile absorbs another, in durable messages (design §4a, Invariant 8).
 
     survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
+    survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …
+    survivor ──GoOn──► other        … and asks for the next one
     survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
+
+Most pasts fit into one message, and the two in the middle are left out. The state comes last, all at once: until then
+the other one still is who it was, and may find that it stays. One piece at a time is on its way, so neither side ever
+holds more of a past than that.
 
 The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, once who
 takes it in has said so, and tells the former owner; a hand-over that is still on its way goes to who took the state.
@@ -13,14 +19,14 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import addresses, caps, codec, consent, facts, history, sends
+from engine import addresses, caps, codec, consent, facts, history, limits, sends, setting_back
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.identity import holding
-from engine.inputs import Absorb, Claim, Declined, Erase, HandedOver, HandOver, Released
+from engine.inputs import Absorb, Claim, Declined, Erase, GoOn, HandedOver, HandOver, Released
 from engine.journeys import interpreter, pauses, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
-from engine.recent import Happened, history_order
+from engine.recent import history_order
 from engine.turn_state import Turn
 
 
@@ -87,7 +93,7 @@ def release(turn: Turn, told: Released) -> None:
 
 def must_wait(profile: Profile, told: object) -> bool:
     """Whether an input cannot be taken while this profile is on its way to another one."""
-    if not profile.moving_to or isinstance(told, HandedOver):
+    if not profile.moving_to or isinstance(told, HandedOver | GoOn):
         return False
     if isinstance(told, Erase):
         return profile.moving_to not in told.places
@@ -96,7 +102,15 @@ def must_wait(profile: Profile, told: object) -> bool:
 
 def goes_on(profile: Profile, told: object) -> bool:
     """Whether a profile that is itself on its way must pass this on, because it may have to come full circle."""
-    return isinstance(told, HandOver) and bool(told.state) and told.origin <= profile.id
+    return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
+
+
+def go_on(turn: Turn, told: GoOn) -> None:
+    """What was sent so far has arrived: the next piece follows."""
+    profile = turn.profile
+    if profile.moving_to:
+        profile.message_seq += 1
+        turn.effects.append(Surrender(profile.moving_to, profile.message_seq, told.after))
 
 
 def pass_on(turn: Turn, told: HandOver) -> None:
@@ -110,9 +124,15 @@ def pass_on(turn: Turn, told: HandOver) -> None:
     pauses.settle(turn)
 
 
-def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
-    """Merge what another profile was into this one. `older` is what of its history is not recent."""
+def take_in(turn: Turn, told: HandOver) -> None:
+    """Merge what another profile was into this one; of a piece, what stands beside its state and some traits."""
     profile = turn.profile
+    if told.after:
+        _take_records(turn, told)
+        if told.state:
+            facts.join_traits(turn, _surrendered(told))
+        turn.tell(told.origin, GoOn(after=told.after))
+        return
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
@@ -123,16 +143,14 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
-    other = codec.decode_record(told.state, "hand-over")
-    assert isinstance(other, Profile), "only a profile is handed over"
-    turn.effects.append(TakeIn(told.history, told.audit, told.seen))
+    other = _surrendered(told)
+    if setting_back.is_ahead(other, turn.now_ms):
+        setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     _join_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
-    if older and not profile.spilled:
-        profile.tallied = history.tallies_of(turn.catalog).name
-    history.add(profile, turn.catalog, older)
+    _take_records(turn, told)
     runs = _join_runs(turn, other)
     _note_merge(turn, told.origin, other)
     pauses.settle(turn)
@@ -143,19 +161,30 @@ def take_in(turn: Turn, told: HandOver, older: list[Happened]) -> None:
     interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
 
 
+def _surrendered(told: HandOver) -> Profile:
+    other = codec.decode_record(told.state, "hand-over")
+    assert isinstance(other, Profile), "only a profile is handed over"
+    return other
+
+
+def _take_records(turn: Turn, told: HandOver) -> None:
+    """What stands beside the state is stored here, and counted. A past that comes back to its owner, with somebody who
+    had taken in pieces of it, is here already."""
+    profile = turn.profile
+    own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
+    pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
+    older = [event for _, page in pages for event in codec.decode_page(page)]
+    if older and not profile.spilled:
+        profile.tallied = history.tallies_of(turn.catalog).name
+    history.add(profile, turn.catalog, older)
+
+
 def _join_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
     words, theirs = addresses.words(profile), addresses.words(other)
-    known = {(link.namespace, link.value): link for link in profile.identifiers}
-    for link in other.identifiers:
-        mine = known.get((link.namespace, link.value))
-        if mine is None:
-            profile.identifiers.append(link)
-        else:
-            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
-            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-            mine.verified = mine.verified or link.verified
-    facts.join(profile, other)
+    facts.join(turn, other)
+    _join_identifiers(turn, other)
     addresses.merge(turn, words, theirs)
     consent.merge(profile, other)
     holding.join(profile, other)
@@ -164,6 +193,23 @@ def _join_facts(turn: Turn, other: Profile) -> None:
     profile.ledger.extend(other.ledger)
     profile.seq = max(profile.seq, other.seq)
     profile.created_ms = min(profile.created_ms, other.created_ms)
+
+
+def _join_identifiers(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    refused: list[str] = []
+    known = {(link.namespace, link.value): link for link in profile.identifiers}
+    for link in other.identifiers:
+        mine = known.get((link.namespace, link.value))
+        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX:
+            refused.append(f"{link.namespace}:{link.value}")
+        elif mine is None:
+            profile.identifiers.append(link)
+        else:
+            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
+            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+            mine.verified = mine.verified or link.verified
+    limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
 
 def _join_runs(turn: Turn, other: Profile) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import addresses
+from engine import addresses, limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
@@ -28,7 +28,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
             continue
         if journey.status != "live":
             _note_not_entered(turn, journey, event, statuses.OF_JOURNEY[journey.status])
-        else:
+        elif _has_room(turn, journey, event):
             run = _start(turn, journey, key, event)
             if run is not None:
                 started.append(run)
@@ -60,6 +60,20 @@ def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
         elif turn.now_ms - run.ended_ms < journey.after_ms:
             return False
     return active < journey.concurrent
+
+
+def _has_room(turn: Turn, journey: Journey, event: Happened) -> bool:
+    if limits.has_room_for_run(turn.profile, event.properties):
+        return True
+    turn.note(
+        "journey",
+        f"{journey.id} not entered: this customer has too many runs",
+        journey=journey.id,
+        outcome="not_entered",
+        reason="limit.runs",
+        message_id=event.message_id,
+    )
+    return False
 
 
 def _note_not_entered(turn: Turn, journey: Journey, event: Happened, reason: str) -> None:

@@ -51,6 +51,8 @@ async def status(gateway: ServerGateway) -> Any:
         "catalogVersion": gateway.catalog.version,
         "clock": "replay" if gateway.config.is_replay else "wall",
         "now": reading.iso(max(shard["now"] for shard in shards)),
+        "clockJumps": max(shard["clock"]["jumps"] for shard in shards),
+        "clockBehindMs": max((shard["clock"]["behindMs"] for shard in shards), key=abs),
         "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in own],
         "pinned": sorted(profile for shard in shards for profile in shard["pinned"]),
         "events": dict(events),

@@ -15,7 +15,8 @@ from support.crashing import Crashing, Kept, Step
 from support.faulty_store import Fuse
 from support.world import HOUR, MINUTE, START_MS, action, cart_journey, compiled, document
 
-from actors import shard
+from actors import shard, surrendering
+from engine import history
 from engine.catalog.compiled import Catalog
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.turn import handle
@@ -192,6 +193,33 @@ def test_an_absorb_over_two_shards_with_its_three_messages():
         ]
     )
     assert sorted(whole.outcomes().values()) == [["sent"]] * 3
+    assert len(whole.profiles()) == 1
+
+
+def test_an_absorb_of_a_past_that_comes_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(surrendering, "PIECE_BYTES_MAX", 150)
+    monkeypatch.setattr(history, "RECENT_MAX", 6)
+    monkeypatch.setattr(history, "PAGE_EVENTS", 3)
+    visitor, ada = {"anonymous_id": "laptop"}, {"user_id": "ada"}
+    whole = enumerate_crashes(
+        [
+            staged(
+                consent(1, visitor, START_MS),
+                event(2, "Product Added", properties={"cart_id": "c"}, **visitor),
+                event(3, "Page Viewed", identifiers=(("email", ADA),), **ada),
+                *(event(20 + n, "Page Viewed", START_MS + n * 1_000, **visitor) for n in range(12)),
+            ),
+            until(START_MS + MINUTE),
+            staged(
+                event(4, "Page Viewed", START_MS + 2 * MINUTE, **ada, **visitor),
+                *(event(10 + n, "Page Viewed", START_MS + 2 * MINUTE + n * 20_000, **visitor) for n in range(5)),
+            ),
+            until(START_MS + 3 * HOUR),
+        ],
+        shards=2,
+    )
+    assert sum(windows.shard.tally.turns["GoOn"] for windows in whole.engine.windows) > 3
+    assert sorted(whole.outcomes().values()) == [["sent"]]
     assert len(whole.profiles()) == 1
 
 

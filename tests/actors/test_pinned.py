@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import random
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
+from actors import keys
 from actors.clock import WallClock
 from actors.memory_store import MemoryStore
 from actors.placement import pin_socket, shard_of
@@ -26,11 +28,12 @@ from actors.shard_link import ShardLink
 from actors.shard_server import ShardServer
 from actors.store import Store
 from actors.windows import Outcome
-from engine import codec
+from engine import codec, history
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.identity import claims
 from engine.inputs import Erase, Event
-from engine.profile import Profile
+from engine.profile import Profile, Tombstone, TraitValue
+from engine.recent import Happened
 from engine.seeds import profile_id
 
 CATALOG = compiled(
@@ -389,5 +392,57 @@ def test_a_pinned_profile_comes_back_after_a_crash_of_everything():
             await engine.pins.start(profile)
         told.append(await engine.tell())
         assert await engine.heard() == told
+
+    run(scenario)
+
+
+def user(name: str) -> str:
+    """The id of a user's profile."""
+    return profile_id(ID_KEY, "user_id", name)
+
+
+def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
+    """Somebody of before there were bounds: 31 KB a trait, 24 KB a page, of what LZ4 makes nothing smaller."""
+    shard, noise = engine.shard(engine.home(profile)), random.Random(61)
+    record = shard.record(profile)
+    assert isinstance(record, Profile)
+    record.traits = {f"t{number}": TraitValue(noise.randbytes(31_000), 1) for number in range(traits)}
+    for number in range(1, pages + 1):
+        page = [Happened(number, number, "Looked", {"at": noise.randbytes(24_000)})]
+        shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
+    record.pages = record.spilled = pages
+    record.tallied = history.tallies_of(CATALOG).name
+    shard._dirty.add(profile)
+    shard.commit()
+
+
+def test_a_huge_past_moves_to_another_shard_and_keeps_nobody_waiting():
+    async def scenario(engine: Engine) -> None:
+        bob = next(name for name in map(str, range(99)) if engine.home(user(name)) != engine.home(ADA))
+        await engine.tell("ada")
+        await engine.tell(bob)
+        made_huge(engine, ADA, traits=700, pages=600)
+        await engine.tell(bob, kind="alias", name="Aliased", previous_id="ada")
+        await engine.tell("cleo", anonymous_id="phone", name="Page Viewed")
+        await engine.tell("dora", kind="alias", name="Aliased", previous_id="cleo")
+        here, there = engine.shard(engine.home(user(bob))), engine.shard(engine.home(ADA))
+        await eventually(lambda: isinstance(there.record(ADA), Tombstone), 45)
+        found = here.record(user(bob))
+        assert isinstance(found, Profile) and len(codec.canonical(found)) < 300_000, "it is within its bounds"
+        assert found.spilled == 600 == len(here.older(user(bob)))
+        await eventually(lambda: not here.messages and not there.messages)
+        assert isinstance(engine.shard(engine.home(user("cleo"))).record(user("cleo")), Tombstone)
+        assert here.dead.all() == there.dead.all() == []
+
+    run(scenario)
+
+
+def test_a_huge_profile_is_pinned():
+    async def scenario(engine: Engine) -> None:
+        await engine.tell()
+        made_huge(engine, ADA, traits=1_200, pages=100)
+        before = await engine.state()
+        assert await engine.router.resettle(ADA, "pin") is True
+        assert await engine.state() == before
 
     run(scenario)

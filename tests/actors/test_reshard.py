@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.running import eventually
 from support.world import CART, DAY, START_MS, YES_TO_MAIL, Customer, World
@@ -26,6 +27,7 @@ from actors.reshard import Reshard
 from actors.store import RocksStore, Writes
 from actors.vault import FileVault
 from actors.verify import verify
+from engine import codec
 from engine.errors import NotReady, SegueError, UsageError
 from engine.inputs import ConsentChange
 
@@ -297,6 +299,18 @@ def test_a_fact_that_is_not_known_here_is_not_lost(data: Path):
         store.close()
     with pytest.raises(SegueError, match="what new should be"):
         resharded(data, 3)
+
+
+def test_the_newest_turn_of_all_shards_is_that_of_each(data: Path):
+    for number, path in enumerate(sorted(data.glob("shard-*"))):
+        store = RocksStore(path)
+        store.write({("meta", b"turned_ms"): codec.seal(msgspec.msgpack.encode(START_MS + number))})
+        store.close()
+    resharded(data, 3)
+    for path in data.glob("shard-*"):
+        store = RocksStore(path)
+        assert meta(store, "turned_ms", 0) == START_MS + 1
+        store.close()
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(data: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ from collections import Counter
 
 from support.world import CART, compiled
 
-from actors.clock import stopwatch
+from actors.clock import ReplayClock, stopwatch
 from actors.gauges import Gauges
 from actors.intake import ToldMail
 from actors.memory_store import MemoryStore
@@ -17,13 +17,6 @@ from engine.audit import Entry
 from engine.inputs import ConsentChange, Decide, Event
 
 NOW_MS = 1_800_000_000_000
-
-
-class Clock:
-    """Stands still."""
-
-    def now_ms(self) -> int:
-        return NOW_MS
 
 
 class Kept(NoMeter):
@@ -45,7 +38,7 @@ class Kept(NoMeter):
 
 
 def shard() -> Shard:
-    return Shard(0, MemoryStore(), compiled(CART), Clock())
+    return Shard(0, MemoryStore(), compiled(CART), ReplayClock(NOW_MS))
 
 
 def test_turns_are_counted_by_kind_and_decisions_by_what_they_held_back():

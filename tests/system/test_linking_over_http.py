@@ -80,3 +80,24 @@ def test_a_name_may_hold_what_paths_must_not(shop: Engine, name: str):
     (event,) = shop.timeline("user_id", name)
     assert event["properties"] == {"who": name}
     assert shop.server.get(profile_path("user_id", name) + "/why?action=spring_offer").status_code == 200
+
+
+def test_a_client_that_makes_a_profile_huge_delays_nobodys_merge(shop: Engine):
+    for start in range(0, 1_440, 100):
+        shop.batch(
+            [
+                {"type": "identify", "userId": "huge", "traits": {f"t{number}": f"{number:05}" * 6_200}}
+                for number in range(start, min(start + 100, 1_440))
+            ]
+        )
+    shop.call("alias", userId="survivor", previousId="huge")
+    shop.track("Seen", anonymousId="beside")
+    shop.call("identify", userId="besides", anonymousId="beside")
+    assert shop.profile("anonymous_id", "beside")["profileId"] == shop.profile("user_id", "besides")["profileId"]
+    survivor = shop.profile("user_id", "survivor")
+    assert survivor["profileId"] == shop.profile("user_id", "huge")["profileId"]
+    assert 5 <= len(survivor["traits"]) <= 9
+    refused = [entry for entry in shop.timeline("user_id", "survivor") if entry.get("reason") == "limit.traits_bytes"]
+    assert len(refused) == 1_440 - len(survivor["traits"])
+    assert shop.dead_letters() == []
+    assert (shop.status()["clockJumps"], shop.is_quiet()) == (0, True)
