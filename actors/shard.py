@@ -33,23 +33,9 @@ from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotFound, NotReady
+from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady
 from engine.identity import erasure, merge
-from engine.inputs import (
-    IDS_ONLY,
-    Absorb,
-    AnyInput,
-    Authorise,
-    Bind,
-    Claim,
-    ConsentChange,
-    Decide,
-    Erase,
-    Event,
-    HandedOver,
-    Settle,
-    TimersDue,
-)
+from engine.inputs import AT_PLACES, IDS_ONLY, AnyInput, Authorise, Decide, Erase, Event, HandedOver, Settle, TimersDue
 from engine.profile import Profile, Tombstone
 from engine.recent import Happened
 from engine.turn import handle, handle_tombstone
@@ -166,8 +152,7 @@ class Shard:
             return self._at_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             return Done("accepted")
-        if record is None and isinstance(told, Decide | ConsentChange) and told.profile_id:
-            raise NotFound("there is no such profile", "identifiers.profile_id")
+        strangers.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         is_moving = bool(profile.moving_to)
         if merge.must_wait(profile, told):
@@ -376,12 +361,11 @@ class Shard:
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         is_erased = erasure.is_erased(profile_id, tombstone)
-        if is_erased and isinstance(told, Decide | ConsentChange) and told.profile_id:
-            raise NotFound("there is no such profile", "identifiers.profile_id")
+        strangers.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
-        if isinstance(told, Absorb | Claim | HandedOver | Bind) and not is_erased:
+        if isinstance(told, AT_PLACES) and not is_erased:
             self._journal(profile_id, told, now_ms)
         value, current = self._act(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)

@@ -250,5 +250,6 @@ AnyInput = (
     | Confirm
 )
 
+AT_PLACES = (Absorb, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
 # these say nothing of a person that could be read
 IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)
