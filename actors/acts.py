@@ -11,7 +11,7 @@ from actors import keys, surrendering
 from actors.outbox import Waiting
 from engine import codec, effects
 from engine.inputs import IDS_ONLY
-from engine.profile import Profile, Tombstone
+from engine.profile import Profile, Tombstone, grave
 from engine.vocabulary import FINAL_STATES
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def _bury(shard: Shard, profile: Profile, effect: effects.Bury) -> None:
     for family in ("history", "audit"):
         for key in shard.batch.keys_under(family, prefix):
             shard.batch.put(family, key, None)
-    place = effect.to, shard.clock.now_ms(), profile.message_seq
-    tombstone = buried.pointed(*place) if isinstance(buried, Tombstone) else Tombstone(*place)
+    tombstone = grave(buried or profile, effect.to, shard.clock.now_ms(), profile.message_seq)
     shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)
 
@@ -127,7 +126,10 @@ def _forget(shard: Shard, profile: Profile, effect: effects.Forget) -> None:
         if family == "messages":
             shard.messages.pop(key, None)
     shard.forgotten.append(profile.id)
-    shard.cache.put(profile.id, Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq), 100)
+    tombstone = Tombstone(effect.to, shard.clock.now_ms(), profile.message_seq)
+    if isinstance(forgotten, Tombstone) and forgotten.to == effect.to:  # the address of somebody who lives on
+        tombstone.holders, tombstone.words = forgotten.holders, forgotten.words
+    shard.cache.put(profile.id, tombstone, 100)
     shard.unparked.append(profile.id)
 
 

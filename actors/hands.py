@@ -129,6 +129,7 @@ class Hands:
         content, opt_out = message["content"], f"{self._public_url}/u/{message['opt_out']}"
         values = {name: message[name] for name in ("traits", "event", "action", "language")}
         values["unsubscribe_url"] = opt_out
+        values["confirm_address_url"] = f"{self._public_url}/c/{message['confirm']}" if message["confirm"] else ""
         template = content.get("template")
         if "template_text" in content:  # of a version that its shard has left behind
             renderer = Renderer({template: content["template_text"]})

@@ -18,8 +18,8 @@ from engine import codec, effects, history
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
-from engine.inputs import Absorb, AnyInput, Claim, HandedOver
-from engine.profile import Profile, Tombstone
+from engine.inputs import Absorb, AnyInput, Bind, Claim, HandedOver
+from engine.profile import Profile, Tombstone, grave
 from engine.turn import handle, handle_tombstone
 
 Catalogs = Mapping[str, Catalog]
@@ -74,7 +74,7 @@ class Replica:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
         was = self.record
         if isinstance(was, Tombstone):
-            assert isinstance(entry.told, Absorb | Claim | HandedOver), "a tombstone takes nothing else"
+            assert isinstance(entry.told, Absorb | Claim | HandedOver | Bind), "a tombstone takes nothing else"
             stand_in = Profile(self.profile, message_seq=was.message_seq)
             asked = handle_tombstone(stand_in, was, entry.told, catalog, entry.now_ms)
             was.message_seq = stand_in.message_seq
@@ -107,9 +107,7 @@ class Replica:
                 self.history |= dict(effect.history)
                 self.audit |= dict(effect.audit)
             elif isinstance(effect, effects.Bury):
-                place = effect.to, now_ms, profile.message_seq
-                was = self.record
-                self.record = was.pointed(*place) if isinstance(was, Tombstone) else Tombstone(*place)
+                self.record = grave(self.record or profile, effect.to, now_ms, profile.message_seq)
                 self.history, self.audit = {}, {}
 
 

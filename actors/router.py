@@ -16,7 +16,7 @@ import msgspec
 from actors.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.wire import OVERLOADED_RETRY_MS, FrameClient
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
-from engine.inputs import AnyInput, Event, Rejected
+from engine.inputs import AnyInput, ConsentChange, Decide, Event, Rejected
 
 _HOPS_MAX = 8
 _ATTEMPTS = 40
@@ -75,9 +75,22 @@ class Router:
         """One input that has an answer of its own (a decision, a consent change, an exposure).
 
         Its caller has gone after `patience_s`; one that waits for its turn longer has none. 0: it waits as long as
-        it takes.
+        it takes. A profile that was named by its own id is looked for hop by hop, because nobody is known any more by
+        the id of an erased person.
         """
+        if isinstance(told, Decide | ConsentChange) and told.profile_id:
+            return await self.tell_place(profile, told, patience_s)
         return await self._follow(profile, "tell", lambda home: (home, told, patience_s))
+
+    async def tell_place(self, place: str, told: AnyInput, patience_s: float = 0.0) -> Any:
+        """An input for a place itself, wherever earlier ones for it went; what the place does not take follows its
+        pointer."""
+        for _ in range(_HOPS_MAX):
+            try:
+                return _decode(await self._ask(place, "tell", (profile_at(place), told, patience_s)))
+            except Moved as moved:
+                place = moved.to
+        raise NotReady("this profile is between two places")
 
     async def read(self, profile: str, what: str, argument: Any = None) -> Any:
         """A reading of one profile; NotFound for a stranger."""

@@ -38,10 +38,9 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady
 from engine.identity import erasure, merge
 from engine.inputs import (
+    AT_PLACES,
     IDS_ONLY,
-    Absorb,
     AnyInput,
-    Claim,
     Decide,
     Erase,
     Event,
@@ -167,6 +166,7 @@ class Shard:
             return self._at_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             return Done("accepted")
+        strangers.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         is_moving = bool(profile.moving_to)
         if merge.must_wait(profile, told):
@@ -366,10 +366,12 @@ class Shard:
         self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
+        is_erased = erasure.is_erased(profile_id, tombstone)
+        strangers.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
-        if isinstance(told, Absorb | Claim | HandedOver) and not erasure.is_erased(profile_id, tombstone):
+        if isinstance(told, AT_PLACES) and not is_erased:
             self._journal(profile_id, told, now_ms)
         value, current = self._act(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from actors import dead_letters, handing_out, keys, succession
+from actors import dead_letters, handing_out, succession
 from actors.barrier import Barrier
 from actors.clock import stopwatch
 from actors.courier import Courier
@@ -26,6 +26,7 @@ from actors.lookout import Lookout
 from actors.meter import Meter, NoMeter
 from actors.outbox import Waiting
 from actors.passing import Passing
+from actors.pending import Pending
 from actors.pulls import Pulls
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
@@ -35,7 +36,6 @@ from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
 from engine.errors import NotReady, SegueError
 from engine.inputs import AnyInput, Rejected
-from engine.profile import Profile
 
 _TIMERS_IN_A_GROUP = 200
 _IDLE_S = 0.5
@@ -81,7 +81,7 @@ class ShardServer:
         self._removals = Removals(shard, peers, self._work.set, pins, self._barrier)
         self._gauges = Gauges(meter or NoMeter(), shard, lambda: len(self._intake))
         self._parked: defaultdict[str, list[Mail]] = defaultdict(list)
-        self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
+        self._pending = Pending(shard)
         self._pulls = Pulls(shard, self._fence)
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
@@ -167,7 +167,7 @@ class ShardServer:
         self.shard.commit(sync=False)
         if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
             self.shard.sync()
-        self._release_absorbed()
+        self._pending.release()
         for finish in finishes:
             finish()
         while self._pings:
@@ -264,23 +264,11 @@ class ShardServer:
         except Exception as error:  # the outermost loop of this shell, as above
             finishes.append(mail.failed(error))
         else:
-            record = self.shard.record(profile) if mail.is_event and self._windows is None else None
-            is_held = isinstance(record, Profile) and record.absorbing
-            (self._absorbing[profile] if is_held else finishes).append(finish)
+            if self._windows is not None or not self._pending.hold(mail, finish):
+                finishes.append(finish)
 
     def _unpark(self, finishes: list[Finish]) -> None:
         """What waited for a profile to become a tombstone is told now: its callers learn where it moved."""
         while self.shard.unparked:
             for mail in self._parked.pop(self.shard.unparked.pop(), []):
                 self._turn(mail, finishes)
-
-    def _release_absorbed(self) -> None:
-        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes."""
-        if not self._absorbing:
-            return
-        telling = {keys.profile_of(key) for key in self.shard.messages}
-        for profile in list(self._absorbing):
-            record = self.shard.record(profile)
-            if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
-                for finish in self._absorbing.pop(profile):
-                    finish()

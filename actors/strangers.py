@@ -11,9 +11,17 @@ import msgspec
 from actors import keys
 from actors.batch import Batch
 from engine import codec, once
+from engine.errors import NotFound
+from engine.inputs import AnyInput, ConsentChange, Decide
 from engine.profile import Profile
 
 _TIME_BYTES = 8
+
+
+def refuse_unnamed(told: AnyInput, is_known: bool) -> None:
+    """NotFound where a profile was named by its own id and nobody is known by it."""
+    if not is_known and isinstance(told, Decide | ConsentChange) and told.profile_id:
+        raise NotFound("there is no such profile", "identifiers.profile_id")
 
 
 def leave_receipt(batch: Batch, profile: Profile, number: int, seen_key: bytes | None) -> None:

@@ -35,7 +35,11 @@ class Tally:
                 names = self._reasons(catalog)
                 for number in kept.reasons:
                     self.refusals[names[number]] += 1
-        elif entry.outcome == "held" or entry.reason.startswith("limit."):
+        elif (
+            entry.outcome == "held"
+            or entry.reason.startswith("limit.")
+            or (entry.kind == "identity" and entry.outcome == "refused")
+        ):
             self.refusals[entry.reason] += 1
 
     def lag(self) -> dict[str, tuple[int, int]]:

@@ -25,6 +25,7 @@ def may_grant(catalog: Catalog, name: str, purpose: str, *, public: bool) -> boo
 
 
 def may_send(catalog: Catalog, name: str, event: str, *, public: bool) -> bool:
-    """Whether this source may send track events of that name."""
+    """Whether this source may send track events of that name. Anybody may send what carries consent: it is judged by
+    what it states, and a no must never be set aside for its source."""
     allowed = source(catalog, name).events
-    return not public or allowed is None or event in allowed
+    return not public or allowed is None or event in allowed or event in catalog.consent_events

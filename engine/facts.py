@@ -1,9 +1,10 @@
 """What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
-said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival."""
+said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
+`engine.addresses` says more."""
 
 from __future__ import annotations
 
-from engine import limits, stated_time
+from engine import addresses, limits, stated_time
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -22,7 +23,8 @@ def learn(turn: Turn, event: Event) -> None:
 
 
 def join(turn: Turn, other: Profile) -> None:
-    """After an absorb the newer word of the two counts; among equals the survivor's."""
+    """After an absorb the newer word of the two counts; among equals the survivor's. Addresses have a rule of their
+    own (`addresses.merge`)."""
     profile = turn.profile
     join_traits(turn, other)
     if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):
@@ -36,6 +38,8 @@ def join_traits(turn: Turn, other: Profile) -> None:
     traits = turn.profile.traits
     room = limits.TraitRoom(traits)
     for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):
+        if name in addresses.NAMESPACES:
+            continue
         if (name not in traits or traits[name].at_ms < trait.at_ms) and room.takes(name, trait.value):
             traits[name] = trait
     room.tell(turn, "merge")
@@ -45,8 +49,12 @@ def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
     traits = turn.profile.traits
     room = limits.TraitRoom(traits)
     for name, value in event.traits.items():
+        if name in addresses.NAMESPACES:
+            if room.takes(name, value):
+                addresses.state(turn, name, value, at_ms, public=event.public)
+            continue
         known = traits.get(name)
         is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)
         if is_newer and room.takes(name, value):
-            traits[name] = TraitValue(value, at_ms)
+            traits[name] = TraitValue(value, at_ms, event.public)
     room.tell(turn, "event", event.message_id)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 import email_validator
+import idna
 import phonenumbers
 
 from engine.errors import InvalidInput
@@ -23,6 +24,8 @@ PROFILE_ID: Final = "profile_id"  # read-only: it names a profile in paths, and 
 
 _KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
 _PROFILE_IDS: Final = re.compile("0[0-9a-f]{29}")  # see `seeds.profile_id`; a slot has 12 bits
+_LABEL_CHARS_MAX: Final = 63
+_DOTS: Final = ".。．｡"
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
@@ -30,7 +33,8 @@ def canonical(namespace: str, value: object) -> str:
     """The one way in which `value` is written in `namespace`; where it has none, `InvalidInput` with that as its field.
 
     Applied to its own result it changes nothing. E-mail: lower case as a whole, although RFC 5321 lets a host tell
-    `Ada@` from `ada@`; none does. Telephone: E.164, so it needs its `+` and country code. A number becomes its digits.
+    `Ada@` from `ada@`; none does. Its domain is in letters, by IDNA 2008: `xn--strae-oqa.de` is `straße.de`. Telephone:
+    E.164, so it needs its `+` and country code. A number becomes its digits.
     """
     if namespace not in _KNOWN:
         raise InvalidInput(f"is none of the namespaces {', '.join(NAMESPACES)}", namespace[:VALUE_CHARS_MAX])
@@ -46,6 +50,30 @@ def canonical(namespace: str, value: object) -> str:
     if problem:
         raise InvalidInput(problem, namespace)
     return found
+
+
+def mailbox(address: str) -> str:
+    """An e-mail address as an envelope and a header name it: its domain as DNS has it, by IDNA 2008 alone.
+
+    Python's own `idna` codec is IDNA 2003, to which `straße.de` is `strasse.de`. The local part stays as it is.
+    InvalidInput for more or less than one bare address, and for a domain that nobody can have.
+    """
+    local, at, domain = address.rpartition("@")
+    if not local or any(char.isspace() or not char.isprintable() or char in ",;<>()@" for char in local + domain):
+        raise InvalidInput("is not one bare e-mail address", "email")
+    return local + at + host(domain)
+
+
+def host(domain: str) -> str:
+    """A domain as DNS has it, by IDNA 2008; InvalidInput for one that nobody can have."""
+    if domain.isascii() and "xn--" not in domain.lower():
+        if all(0 < len(label) <= _LABEL_CHARS_MAX for label in domain.split(".")):
+            return domain
+        raise InvalidInput("is a domain that nobody can have", "email")
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        raise InvalidInput("is a domain that nobody can have", "email") from None
 
 
 def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:
@@ -85,6 +113,8 @@ def _plain(text: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=65_536)
 def _email(text: str) -> tuple[str, str]:
+    if text[-1] in _DOTS:  # the root of DNS, which names the same domain
+        text = text[:-1]
     try:
         # `.test` (RFC 6761) belongs to worlds like our own demo; whether mail arrives is not asked here.
         parsed = email_validator.validate_email(text, check_deliverability=False, test_environment=True)

@@ -52,7 +52,8 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
-    """A front end asks what to show now at `placement`."""
+    """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
+    that nobody knows is then not found, and none is made."""
 
     placement: str
     channel: str
@@ -61,6 +62,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     limit: int = 1
     explain: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
+    profile_id: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
@@ -77,6 +79,7 @@ class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="c
     `at_ms` is when they said so. `source` is the name of the key that told it, or, where a server key says so, where it
     was said; `key` is the name of the key then. `public` and `imported` are as of an event. `address` is the place
     (profile id) of the mailbox or telephone that the word binds, whoever has it; empty where it binds the person alone.
+    `profile_id` is as of a decision.
     """
 
     purpose: str
@@ -90,6 +93,7 @@ class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="c
     imported: bool = False
     address: str = ""
     key: str = ""
+    profile_id: str = ""
 
 
 class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
@@ -108,10 +112,19 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     detail: str = ""
 
 
-class Absorb(Input, frozen=True, kw_only=True, tag="absorb"):
-    """A message to a profile: hand everything over to profile `to`."""
+class Absorb(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
+    """A message to a profile: hand everything over to profile `to`. A `public` one comes of what a write key said, and
+    takes a visitor without a user id alone."""
 
     to: str
+    public: bool = False
+
+
+class Declined(Input, frozen=True, kw_only=True, tag="declined"):
+    """A message back to whoever wanted to absorb `origin` by a write key's word: it stays where it is."""
+
+    origin: str
+    reason: str
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
@@ -151,10 +164,42 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
     origin: str
 
 
-class Claim(Input, frozen=True, kw_only=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`."""
+class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
+    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, of a write key, takes nothing
+    over from somebody who lives there."""
 
     to: str
+    public: bool = False
+
+
+class Ask(Input, frozen=True, kw_only=True, tag="ask"):
+    """A message to an address's own place, and so to whoever counts for it: may the send `send` of profile `to` have a
+    place under the day's bound of that address?"""
+
+    address: str
+    send: str
+    to: str
+
+
+class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
+    """A message back: it may, or there is no room."""
+
+    send: str
+    granted: bool
+
+
+class Bind(Input, frozen=True, kw_only=True, tag="bind"):
+    """A word about consent that binds an address, told to the address's own place: everybody who has the address is
+    told, but for `but`, who hears it otherwise."""
+
+    change: ConsentChange
+    but: str = ""
+
+
+class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
+    """Whoever reads the mail of the address whose place is `address` says that it is theirs."""
+
+    address: str
 
 
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
@@ -198,7 +243,13 @@ AnyInput = (
     | LookAtClock
     | Erase
     | Rejected
+    | Declined
+    | Ask
+    | Given
+    | Bind
+    | Confirm
 )
 
+AT_PLACES = (Absorb, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
 # these say nothing of a person that could be read
-IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase)
+IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)

@@ -14,20 +14,30 @@ from engine.recent import Happened, Part, Recent
 
 
 class TraitValue(Part):
-    """A trait with the event time that wrote it: the last writer by (event time, arrival) wins."""
+    """A trait with the event time that wrote it: the last writer by (event time, arrival) wins. `public` says that it
+    came under a write key."""
 
     value: Any
     at_ms: int
+    public: bool = False
 
 
 class Link(Part):
-    """An identifier of this person."""
+    """An identifier of this person.
+
+    Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
+    what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
+    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.addresses`).
+    """
 
     namespace: str
     value: str
     first_seen_ms: int
     last_seen_ms: int
     confidence: float = 1.0
+    verified: bool = True
+    stated_ms: int = 0
+    since_ms: int = 0
 
 
 class ConsentRecord(Part):
@@ -110,6 +120,8 @@ class Run(Part):
     held_ms: int = 0  # and since when
     was_due_ms: int = 0  # what a pause has put off: when its timer was due; 0: it goes on as soon as it may
     is_met: bool = False  # what its `wait_for` waits for came during a pause
+    public: bool = False  # its trigger came under a write key
+    told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
 
 
 class Send(Part):
@@ -133,11 +145,21 @@ class Send(Part):
     next_ms: int = 0  # of another attempt
     trigger: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
     round: int = 0  # of its action, when it was decided
+    public: bool = False  # its trigger came under a write key
+    room: str = ""  # at an address that another profile counts for: `asked`, then `given`
 
     @property
     def waits_ms(self) -> int:
         """From when on it may be handed over; 0 while a dispatcher has it. Its place in the outbox."""
         return 0 if self.dispatcher else self.next_ms or self.decided_ms
+
+
+class Lent(Part):
+    """A place under the daily bound of an address that this profile has given to another one's send."""
+
+    ref: str
+    address: str
+    at_ms: int
 
 
 class Absorbed(Part):
@@ -181,6 +203,11 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     awaiting: list[ConsentRecord] = []  # what a source may not grant: without effect until the person confirms it
     locale_ms: int = 0
     timezone_ms: int = 0
+    told: list[str] = []  # places of addresses that know that this profile has them
+    owns: list[str] = []  # those of them that point here
+    declined: list[str] = []  # places that a write key could not have absorbed, so that it is not tried again
+    holders: list[str] = []  # at an address's own place: other profiles that have the address
+    lent: list[Lent] = []
 
     @property
     def history(self) -> Recent:
@@ -200,11 +227,6 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
         """The traits without their times."""
         return {name: trait.value for name, trait in self.traits.items()}
 
-    def address(self, namespace: str) -> str | None:
-        """The newest identifier of a namespace, None where there is none."""
-        links = [link for link in self.identifiers if link.namespace == namespace]
-        return max(links, key=lambda link: (link.last_seen_ms, link.value)).value if links else None
-
     @property
     def is_blank(self) -> bool:
         """Nothing is known: such a profile leaves no record behind."""
@@ -216,14 +238,25 @@ class Tombstone(msgspec.Struct, array_like=True):
     """What stands in the place of an absorbed profile, or of an identifier that points elsewhere.
 
     `heir` took over what the profile held, where the pointer has moved on since: what becomes of a send that was on its
-    way then is for the heir.
+    way then is for the heir. In the place of an address, `holders` are the profiles that have it beside `to`, and
+    `words` what was said about consent by that address, without texts.
     """
 
     to: str
     at_ms: int
     message_seq: int = 0
     heir: str = ""
+    holders: list[str] = []
+    words: list[ConsentRecord] = []
 
     def pointed(self, to: str, at_ms: int, message_seq: int) -> Tombstone:
         """The same place when its pointer moves."""
-        return Tombstone(to, at_ms, message_seq, self.heir or self.to)
+        return Tombstone(to, at_ms, message_seq, self.heir or self.to, self.holders, self.words)
+
+
+def grave(buried: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
+    """What is left in a place when its profile goes on in `to`, or when its pointer moves."""
+    if isinstance(buried, Tombstone):
+        return buried.pointed(to, at_ms, message_seq)
+    words = [msgspec.structs.replace(word, text="") for word in buried.consent if word.address == buried.id]
+    return Tombstone(to, at_ms, message_seq, "", buried.holders, words)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine import caps, codec, consent
+from engine import addresses, caps, codec, consent
 from engine.audit import Entry
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Cap, Catalog
@@ -40,11 +40,13 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 "namespace": link.namespace,
                 "value": link.value,
                 "confidence": link.confidence,
+                **({"verified": link.verified} if link.namespace in addresses.NAMESPACES else {}),
                 "firstSeen": iso(link.first_seen_ms),
                 "lastSeen": iso(link.last_seen_ms),
             }
             for link in known.identifiers
         ],
+        "addresses": {name: addresses.value(known, name) for name in addresses.NAMESPACES},
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
         "consent": consents(known),

@@ -16,7 +16,7 @@ from engine.profile import Send
 from engine.vocabulary import DAY_MS, MINUTE_MS
 
 _RETRY_FOR_MS: Final = DAY_MS  # of a channel that is no longer in the catalog
-_FIRST_MS: Final = MINUTE_MS // 2
+FIRST_MS: Final = MINUTE_MS // 2
 _LONGEST_MS: Final = 30 * MINUTE_MS
 _DOUBLINGS_MAX: Final = 6  # the pause is at its longest by then
 _STRETCH: Final = 0.5
@@ -34,10 +34,10 @@ def next_try_ms(catalog: Catalog, send: Send, now_ms: int) -> int | None:
     over_ms, end_ms = _over_ms(catalog, send), _given_up_ms(catalog, send)
     end_ms = end_ms if over_ms is None else min(end_ms, over_ms)
     last_ms = end_ms - min(_MARGIN_MS, (end_ms - send.decided_ms) // 4)
-    pause_ms = min(_FIRST_MS * 2 ** min(send.attempts - 1, _DOUBLINGS_MAX), _LONGEST_MS)
+    pause_ms = min(FIRST_MS * 2 ** min(send.attempts - 1, _DOUBLINGS_MAX), _LONGEST_MS)
     stretch = 1 + _STRETCH * seeds.draw(catalog.id_key, "retry", send.id, send.attempts)
     wanted_ms = min(now_ms + int(pause_ms * stretch), last_ms)
-    return wanted_ms if wanted_ms >= now_ms + _FIRST_MS else None
+    return wanted_ms if wanted_ms >= now_ms + FIRST_MS else None
 
 
 def _given_up_ms(catalog: Catalog, send: Send) -> int:

@@ -16,20 +16,18 @@ that its run entered under; whether it may go at all is for the one that stands 
 
 from __future__ import annotations
 
-from typing import Any
-
-from engine import caps, consent, retries, seeds
+from engine import addresses, caps, consent, message, retries, service_mail
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
 from engine.decide import arbitration, budgets, fatigue, gates, offers, plan
 from engine.effects import Dequeue, Enqueue
-from engine.inputs import Authorise, Settle
+from engine.identity import holding
+from engine.inputs import Authorise, Given, Settle
 from engine.profile import Run, Send
-from engine.recent import encoder
 from engine.turn_state import Turn
-from engine.vocabulary import NEVER_MS
+from engine.vocabulary import NEVER_MS, SERVICE_CAP
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
@@ -43,6 +41,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     verdict, alive = gates.judge(turn, view, wanted, {})
     reason = arbitration.send_reason(turn, view, verdict, alive)
+    reason = reason or service_mail.objection(turn, step.channel, action.tier, run)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
         if reason != run.held:  # a run that waits for the reason to change says so once
@@ -84,6 +83,7 @@ def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step,
         decided_ms=turn.now_ms,
         trigger=run.trigger,
         round=action.round,
+        public=run.public,
     )
 
 
@@ -118,12 +118,15 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
         return
+    if _asks(turn, send):
+        turn.answer({"authorised": False, "reason": "asks for room"})
+        return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
     send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
-    turn.answer({"authorised": True, "message": _message(turn, send)})
+    turn.answer({"authorised": True, "message": message.of(turn, send)})
 
 
 def settle(turn: Turn, said: Settle) -> None:
@@ -176,7 +179,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
     channel = turn.catalog.channels.get(send.channel)
     if channel is None:
         return "fit.channel"
-    if channel.address and turn.profile.address(channel.address) is None:
+    if channel.address and addresses.current(turn.profile, channel.address) is None:
         return f"fit.no_{channel.address}"
     for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
         if consent.token(turn, purpose, send.channel, tier) is None:
@@ -186,7 +189,34 @@ def _objection(turn: Turn, send: Send) -> str | None:
         if asked.asking and not asked.refusing(view, asked.asking):
             return f"suppress.{rule}"
     cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
-    return f"cap.{cap.id}" if cap else None
+    if cap is not None:
+        return f"cap.{cap.id}"
+    run = next((run for run in turn.profile.runs if run.id == send.run), None)
+    return service_mail.objection(turn, send.channel, send.tier, run, but_for=send.id)
+
+
+def give_room(turn: Turn, told: Given) -> None:
+    """Whoever counts for an address has given a send its place there, or has none."""
+    send = find(turn, told.send)
+    if send is None or send.state != "decided" or send.room == "given":
+        return
+    if not told.granted:
+        withdraw(turn, send, f"cap.{SERVICE_CAP}")
+        return
+    was_ms, send.room, send.next_ms = send.waits_ms, "given", turn.now_ms
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+
+
+def _asks(turn: Turn, send: Send) -> bool:
+    """Whether a place has to be asked for first; the send waits meanwhile, and without an answer it asks again."""
+    link = service_mail.counted_elsewhere(turn, send)
+    if link is None:
+        return False
+    holding.ask(turn, send, link)
+    was_ms = send.waits_ms
+    send.state, send.dispatcher, send.room, send.next_ms = "decided", "", "asked", turn.now_ms + retries.FIRST_MS
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    return True
 
 
 def _wait(turn: Turn, send: Send, reason: str) -> None:
@@ -221,7 +251,7 @@ def _put_back(turn: Turn, send: Send, next_ms: int) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = 0, send.waits_ms
-    send.state, send.dispatcher, send.next_ms = "decided", "", next_ms
+    send.state, send.dispatcher, send.room, send.next_ms = "decided", "", "", next_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
 
 
@@ -258,29 +288,3 @@ def _note(turn: Turn, send: Send, outcome: str, reason: str) -> None:
         reason=reason,
         detail={"send": send.id, "basis": send.basis},
     )
-
-
-def _message(turn: Turn, send: Send) -> dict[str, Any]:
-    """All that the dispatcher needs to render and hand over, without asking again."""
-    is_current = turn.catalog.actions[send.action].texts == "current"
-    catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
-    action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
-    same = (form for form in action.variants if form.id == send.variant)
-    variant = next(same, None) or arbitration.variant_of(turn, action)
-    content = dict(variant.content.get(send.channel, {}))
-    if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
-        content["template_text"] = catalog.templates[content["template"]]
-    opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id])
-    return {
-        "send": send.id,
-        "channel": send.channel,
-        "version": catalog.version,
-        "address": turn.profile.address(channel.address) if channel.address else "",
-        "content": content,
-        "traits": turn.profile.trait_values,
-        "event": send.trigger,
-        "action": dict(action.facts),
-        "language": turn.profile.locale or turn.catalog.language,
-        "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
-        "at_ms": turn.now_ms,
-    }

@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import msgspec
 
-from engine import caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
+from engine import addresses, caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
 from engine.catalog.compiled import Catalog
 from engine.decide import decision, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.identity import claims, erasure, merge
+from engine.identity import claims, erasure, holding, merge
 from engine.inputs import (
     Absorb,
     AnyInput,
+    Ask,
     Authorise,
+    Bind,
     Claim,
+    Confirm,
     ConsentChange,
     Decide,
+    Declined,
     Erase,
     Event,
     Exposure,
+    Given,
     GoOn,
     HandedOver,
     HandOver,
@@ -88,6 +93,16 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             erasure.erase(turn, told)
         case Released():
             merge.release(turn, told)
+        case Declined():
+            claims.decline(turn, told)
+        case Bind():
+            holding.bind(turn, told)
+        case Ask():
+            holding.give(turn, told)
+        case Given():
+            sends.give_room(turn, told)
+        case Confirm():
+            addresses.confirm(turn, told)
     if not is_moving:  # who is handing over stays as it is until the last piece has left
         history.bound(turn)
         caps.forget_old(turn)
@@ -114,6 +129,8 @@ def handle_tombstone(
         case HandedOver():
             if not erased:
                 merge.repoint(turn, tombstone, told)
+        case Bind() if not erased:
+            holding.bind(turn, told, tombstone)
         case GoOn():
             pass  # whoever asks has all of it
         case Settle() | HandOver():
@@ -126,6 +143,7 @@ def handle_tombstone(
 def _on_event(turn: Turn, event: Event) -> None:
     profile = turn.profile
     profile.seq += 1
+    turn.is_public = event.public
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
@@ -152,6 +170,8 @@ def _on_decide(turn: Turn, asked: Decide) -> None:
 
 
 def _on_consent(turn: Turn, change: ConsentChange) -> None:
+    if change.address and holding.is_known(turn.profile, change):
+        return
     claims.learn(turn, change)
     heard = consent.record(turn, change)
     sends.withdraw_without_consent(turn)

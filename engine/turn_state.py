@@ -19,7 +19,7 @@ from engine.recent import Happened
 class Turn:
     """What the rules write to. Everything here is undone when the turn fails, because the shell has not acted yet."""
 
-    __slots__ = ("catalog", "effects", "now_ms", "profile", "tokens")
+    __slots__ = ("catalog", "effects", "is_public", "now_ms", "profile", "tokens")
 
     def __init__(
         self, profile: Profile, catalog: Catalog, now_ms: int, tokens: Mapping[str, int] = MappingProxyType({})
@@ -29,6 +29,7 @@ class Turn:
         self.now_ms = now_ms
         self.effects: list[Effect] = []
         self.tokens = dict(tokens)
+        self.is_public = False  # what this turn is about came under a write key
 
     def view(self, context: dict[str, Any] | None = None) -> View:
         """What conditions may look at, as of now. Take a new one after the profile has changed."""

@@ -36,10 +36,24 @@ SendState = Literal["decided", "handing_over", "sent", "refused", "unknown", "wi
 FINAL_STATES: Final = frozenset({"sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"})
 
 EntryKind = Literal[
-    "event", "decision", "send", "receipt", "exposure", "consent", "journey", "timer", "stop", "merge", "split", "clock"
+    "event",
+    "decision",
+    "send",
+    "receipt",
+    "exposure",
+    "consent",
+    "journey",
+    "timer",
+    "stop",
+    "merge",
+    "split",
+    "identity",
+    "clock",
 ]
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]
+
+SERVICE_CAP: Final = "service_per_address"  # the cap that stands in no list: how many service messages a day
 
 NAMESPACES: Final = ("user_id", "email", "phone", "device_id", "loyalty_id", "anonymous_id")
 

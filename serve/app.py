@@ -229,7 +229,7 @@ class App:
     def _measure(self, gateway: Gateway, scope: Scope, began_s: float, status: int) -> None:
         name = _name(scope["path"])
         if name not in self._names:
-            name = "/u" if name.startswith("/u/") else "other"
+            name = next((page for page in ("/u", "/c") if name.startswith(f"{page}/")), "other")
         gateway.meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
 
     def _looked_into(self, gateway: Gateway, request: Request) -> Request:

@@ -22,7 +22,6 @@ import msgspec
 
 from actors import durable
 from engine.errors import Forbidden, Unauthorised, UsageError
-from serve.hostile_json import UNREADABLE
 from serve.http import Headers
 
 Kind = Literal["write", "server"]
@@ -33,20 +32,22 @@ _FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_")
 
 class Principal(msgspec.Struct, frozen=True):
     """Whoever holds a key; `source` is the key's name, which is the source of its events. `per_s` is how many requests
-    a second it may send, 0 where any number."""
+    a second it may send, 0 where any number; `user_secret` is what user ids are proved with, empty where none is."""
 
     kind: Kind
     source: str
     per_s: float = 0.0
+    user_secret: str = ""
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is kept of a key."""
+    """What is kept of a key. `user_secret` is kept as it is, because hashes are made with it."""
 
     name: str
     kind: Kind
     sha256: str
     per_s: float = 0.0
+    user_secret: str = ""
 
 
 class _KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,13 +56,6 @@ class _KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[Key, ...]
     version: Literal[1] = 1
     check: str = ""  # over the keys: a changed hash would lock somebody out and say nothing
-
-
-class _WithKey(msgspec.Struct, rename="camel", frozen=True):
-    write_key: str | None = None
-
-
-_with_key: Final = msgspec.json.Decoder(_WithKey).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,8 @@ class KeyRing:
             if plain is None and name not in known:
                 plain = made[kind] = prefix + secrets.token_urlsafe(32)
             if plain is not None:
-                known[name] = Key(name, kind, _hashed(plain))
+                before_it = known.get(name)
+                known[name] = Key(name, kind, _hashed(plain), user_secret=before_it.user_secret if before_it else "")
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
         if known != before or not _has_check(path):
@@ -119,7 +114,7 @@ class KeyRing:
         hashed, found = _hashed(plain), None
         for key in self.keys:  # to the end always, so that the time tells nothing
             if hmac.compare_digest(key.sha256, hashed):
-                found = Principal(key.kind, key.name, key.per_s)
+                found = Principal(key.kind, key.name, key.per_s, key.user_secret)
         return found
 
 
@@ -151,6 +146,19 @@ def revoke(path: Path, name: str) -> None:
         _write(path, left)
 
 
+def make_user_secret(path: Path, name: str) -> str:
+    """A new secret that user ids are proved with under a write key, in place of an older one. UsageError where there is
+    no such key."""
+    secret = secrets.token_hex(32)
+    with _alone(path):
+        keys = _read(path)
+        if not any(key.name == name and key.kind == "write" for key in keys):
+            raise UsageError(f"there is no write key called {name}", "NAME")
+        changed = (msgspec.structs.replace(key, user_secret=secret) if key.name == name else key for key in keys)
+        _write(path, tuple(changed))
+    return secret
+
+
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """One change at a time."""
@@ -162,14 +170,6 @@ def _alone(path: Path) -> Iterator[None]:
 def shows_key(headers: Headers) -> bool:
     """Whether a request has a header that should hold a key, known or not."""
     return not headers.keys().isdisjoint((b"authorization", b"x-api-key"))
-
-
-def write_key_of(raw: bytes) -> str | None:
-    """The `writeKey` in a body; None where there is none, or no body that can be read."""
-    try:
-        return _with_key(raw).write_key
-    except UNREADABLE:
-        return None
 
 
 def require_server(principal: Principal) -> None:

@@ -23,14 +23,17 @@ from actors.meter import EVENTS, HTTP_IN_FLIGHT, Meter
 from actors.router import Router
 from actors.standing import LOOK_S, Standing
 from actors.wire import FrameClient
+from engine import authority
 from engine.catalog.compiled import Catalog
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
-from engine.identifiers import canonical, is_blocked
+from engine.identifiers import PROFILE_ID, canonical, is_blocked
 from engine.seeds import profile_id
-from serve.auth import KeyRing, Principal, require_server, shows_key, write_key_of
+from serve.auth import KeyRing, Principal, require_server, shows_key
+from serve.body_key import write_key_of
 from serve.http import Headers, headers_of
 from serve.rates import Rates
 from serve.segment_format import time_ms
+from serve.user_hash import Proof
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
 _METRICS_S = 5.0
@@ -146,6 +149,17 @@ class Gateway:
         require_server(principal)
         return principal
 
+    def proof(self, principal: Principal) -> Proof:
+        """What is asked of whoever names a user: nothing of a server key."""
+        if principal.kind == "server":
+            return Proof()
+        return Proof(principal.user_secret, authority.source(self.catalog, principal.source).user_hash)
+
+    def prove(self, principal: Principal, user_id: object, told: object) -> None:
+        """Unauthorised where the hash of a user id is needed and is not there, or is wrong."""
+        if user_id is not None and user_id != "":
+            self.proof(principal).check(canonical("user_id", user_id), told)
+
     @asynccontextmanager
     async def parsing(self) -> AsyncIterator[None]:
         """Held while a batch is read, which takes milliseconds: so whoever asks in between waits for one batch and not
@@ -190,17 +204,21 @@ class Gateway:
         lines = (line for answer in told for line in answer.text.splitlines(keepends=True))
         return "".join(line for line in lines if _OURS.match(line))
 
-    def identifiers(self, named: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-        """Canonical (namespace, value) pairs; InvalidInput names the one that cannot be used."""
-        pairs = tuple((namespace, canonical(namespace, value)) for namespace, value in named.items())
-        usable = tuple(pair for pair in pairs if not is_blocked(*pair, self.catalog.blocked_values))
-        if not usable:
+    def identifiers(self, named: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The profile that is named by its own id (empty where none is), and the canonical (namespace, value) pairs;
+        InvalidInput names the one that cannot be used."""
+        pairs = [(namespace, canonical(namespace, value)) for namespace, value in named.items()]
+        profile = dict(pairs).get(PROFILE_ID, "")
+        usable = tuple(
+            pair for pair in pairs if pair[0] != PROFILE_ID and not is_blocked(*pair, self.catalog.blocked_values)
+        )
+        if not usable and not profile:
             raise InvalidInput("names nobody that can be known", "identifiers")
-        return usable
+        return profile, usable
 
     def home(self, namespace: str, value: str) -> str:
         """The id of the profile that an identifier names first."""
-        if namespace == "profile_id":
+        if namespace == PROFILE_ID:
             return value
         return profile_id(self.catalog.id_key, namespace, value)
 

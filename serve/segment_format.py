@@ -19,6 +19,7 @@ from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
 from serve.batch_body import read_batch
 from serve.hostile_json import UNREADABLE, check_shape, unreadable
+from serve.user_hash import FIELD, Proof
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
@@ -35,6 +36,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _YEAR_10000_MS: Final = 253_402_300_800_000
 
+_UNPROVED: Final = Proof()
 _Id = str | int | None
 _Time = str | int | None
 _Object = dict[str, Any] | None
@@ -58,6 +60,7 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     properties: _Object = None
     traits: _Object = None
     context: _Object = None
+    user_hash: Any = None
 
 
 _sent: Final = msgspec.json.Decoder(_Sent).decode
@@ -93,6 +96,7 @@ class _Arrival:
     received_at_ms: int
     imported: bool
     public: bool
+    proof: Proof
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
 
@@ -106,11 +110,13 @@ def parse_body(
     received_at_ms: int,
     imported: bool = False,
     public: bool = False,
+    proof: Proof = _UNPROVED,
 ) -> Parsed:
     """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
 
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is; `public` is what comes under a write key. Field names in errors are those of the wire.
+    `timestamp` as it is; `public` is what comes under a write key, and `proof` what it asks of a user id. Field names
+    in errors are those of the wire.
     """
     *_, parsed = parse_parts(
         raw,
@@ -120,6 +126,7 @@ def parse_body(
         received_at_ms=received_at_ms,
         imported=imported,
         public=public,
+        proof=proof,
     )
     return parsed
 
@@ -133,10 +140,11 @@ def parse_parts(
     received_at_ms: int,
     imported: bool = False,
     public: bool = False,
+    proof: Proof = _UNPROVED,
 ) -> Iterator[Parsed]:
     """The same, a part of a large batch at a time: yields what is parsed so far, always the same object, so that
     others may have their turn before the next part."""
-    arrival = _Arrival(source, channel, received_at_ms, imported, public)
+    arrival = _Arrival(source, channel, received_at_ms, imported, public, proof)
     if path_kind is None:
         yield from _parse_batch(raw, arrival)
     else:
@@ -201,6 +209,8 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
     anonymous_id = _id("anonymous_id", sent.anonymous_id, "anonymousId")
     if not user_id and not anonymous_id:
         raise InvalidInput("neither userId nor anonymousId is given", "userId")
+    if user_id:
+        arrival.proof.check(user_id, sent.user_hash or context.get(FIELD))
     previous_id = _id("user_id", sent.previous_id, "previousId")
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
@@ -224,7 +234,7 @@ def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
         identifiers=_identifiers(told if kind == "group" else told | own, sent.properties, context),
         properties=_properties(sent, kind),
         traits=told | own if kind == "identify" else {},
-        context=context,
+        context={name: told for name, told in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
     )

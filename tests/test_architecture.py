@@ -26,8 +26,8 @@ IMPURE = {
     "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
 }
 PURE_LIBRARIES = {
-    "cronsim", "email_validator", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec", "numpy", "onnxruntime",
-    "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
+    "cronsim", "email_validator", "idna", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec", "numpy",
+    "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
 }
 # fmt: on
 MAY_IMPORT_OF_OURS = {

@@ -20,7 +20,8 @@ import aiosmtplib
 
 from actors.channels.adapter import Message
 from actors.channels.smtp_dialogue import Answered, Dialogue
-from engine.errors import Refused, Unavailable, UsageError
+from engine import identifiers
+from engine.errors import InvalidInput, Refused, Unavailable, UsageError
 
 # Wide lines keep long URLs in headers whole; 7 bit keeps every server able to pass the body on.
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
@@ -55,7 +56,7 @@ class SmtpAdapter:
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise UsageError(f"the port of the SMTP server is none: {port}")
         self._connect_with: dict[str, Any] = {
-            "hostname": str(setting("host", "127.0.0.1")),
+            "hostname": _host(str(setting("host", "127.0.0.1"))),
             "port": int(port),
             "username": setting("username"),
             "password": setting("password"),
@@ -154,13 +155,18 @@ def build(message: Message, sender: str) -> bytes:
 
 def _mailbox(address: str) -> str:
     """`address` with its domain as DNS has it; `Refused` for more or less than one bare address."""
-    local, at, domain = address.rpartition("@")
     try:
-        if not local or any(char.isspace() or not char.isprintable() or char in ",;<>()@" for char in local + domain):
-            raise ValueError
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except ValueError:
+        return identifiers.mailbox(address)
+    except InvalidInput:
         raise Refused("the e-mail address is not one") from None
+
+
+def _host(name: str) -> str:
+    """The server's name as DNS has it: the resolver of the standard library would ask for another one."""
+    try:
+        return name if name.isascii() else identifiers.host(name)
+    except InvalidInput:
+        raise UsageError(f"the name of the SMTP server is none: {name}") from None
 
 
 def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:

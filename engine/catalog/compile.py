@@ -150,6 +150,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
         suppressions=rules.suppressions(actions.values()),
         min_propensity=policies.min_propensity,
+        service_per_address=policies.service_per_address or 0,
         counts_dismissed=policies.on_dismissed == "count",
         budgets=tuple(map(compile_policies.budget, policies.budgets)),
         levers=tuple(

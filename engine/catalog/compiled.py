@@ -261,6 +261,7 @@ class Catalog:
     cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
     min_propensity: float
+    service_per_address: int  # a day; 0: any number
     counts_dismissed: bool  # whether a dismissed display keeps its place under the caps
     budgets: tuple[Budget, ...]
     levers: tuple[Lever, ...]

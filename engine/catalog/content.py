@@ -12,7 +12,7 @@ from engine.catalog.document import Document, by_id
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema import Action
 
-TEMPLATE_NAMES: Final = frozenset({"traits", "event", "unsubscribe_url", "action", "language"})
+TEMPLATE_NAMES: Final = frozenset({"traits", "event", "unsubscribe_url", "confirm_address_url", "action", "language"})
 _EMAIL_FIELDS: Final = {"subject", "template", "text"}
 _JINJA: Final = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
 

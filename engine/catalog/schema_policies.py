@@ -184,8 +184,9 @@ class Offers(Model):
 
 
 class Policies(Model):
-    """policies.yaml. `min_propensity`: what is less likely to be taken is not shown, silence is better; `on_dismissed`:
-    whether what a customer dismisses gives its place under the caps back, or counts as seen."""
+    """policies.yaml. `service_per_address`: at most so many service messages go to one e-mail address or telephone in
+    any 24 hours, null for any number; `min_propensity`: what is less likely to be taken is not shown, silence is
+    better; `on_dismissed`: whether what a customer dismisses gives its place under the caps back, or counts as seen."""
 
     workspace: Workspace = Workspace()
     caps: list[Cap] = []
@@ -199,4 +200,5 @@ class Policies(Model):
     after_purchase: list[AfterPurchase] = []
     offers: Offers = Offers()
     min_propensity: Probability = 0.0
+    service_per_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
     on_dismissed: Literal["release", "count"] = "release"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine import caps, consent
+from engine import addresses, caps, consent
 from engine.conditions import View
 from engine.decide import budgets, fatigue, offers
 from engine.decide.plan import Plan, bits
@@ -82,7 +82,7 @@ def reached(turn: Turn, verdict: Verdict, alive: int) -> int:
     channel = turn.catalog.channels.get(verdict.plan.channel)
     if channel is None:
         return 0
-    if channel.address and turn.profile.address(channel.address) is None:
+    if channel.address and addresses.current(turn.profile, channel.address) is None:
         alive ^= verdict.drop(f"fit.no_{channel.address}", alive)
     return alive
 

@@ -1,15 +1,16 @@
 """What an event says about who this is: identifiers to link, places to claim, profiles to absorb (design §4a).
 
 An event with a user id and an anonymous id makes the user's profile absorb the anonymous one; `alias` absorbs whatever
-`previousId` named. Other identifiers (e-mail, phone, device, loyalty) get a pointer at their own place. A profile that
-already holds an identifier says nothing more.
+`previousId` named. A write key's word takes visitors without a user id alone, and no pointer from anybody. Other
+identifiers (e-mail, phone, device, loyalty) get a pointer at their own place. A profile that already holds an
+identifier says nothing more.
 """
 
 from __future__ import annotations
 
-from engine import identifiers, limits, seeds
+from engine import addresses, identifiers, limits, seeds
 from engine.catalog.compiled import Catalog
-from engine.inputs import Absorb, Claim, ConsentChange, Decide, Event
+from engine.inputs import Absorb, Claim, ConsentChange, Decide, Declined, Event
 from engine.profile import Link
 from engine.turn_state import Turn
 
@@ -17,7 +18,10 @@ _PREFERRED = ("user_id", "anonymous_id")
 
 
 def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
-    """The id of the profile that an input is for: user id, else anonymous id, else its first other identifier."""
+    """The id of the profile that an input is for: the one named by its own id, else that of the user id, else of the
+    anonymous id, else of the first other identifier."""
+    if not isinstance(told, Event) and told.profile_id:
+        return told.profile_id
     if isinstance(told, Event):  # nearly every event names its profile by itself
         for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
             if value and not _is_blocked(catalog, namespace, value):
@@ -40,26 +44,49 @@ def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
     """Link what an input names to this profile, and claim or absorb what lies elsewhere."""
-    at_ms = told.at_ms
     too_many: list[str] = []
     out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
         if _is_blocked(turn.catalog, namespace, value):
             continue
-        if not _link(turn, namespace, value, at_ms):
-            too_many.append(f"{namespace}:{value}")
+        place = seeds.profile_id(turn.catalog.id_key, namespace, value)
+        if told.public and namespace in _PREFERRED and _is_declined(turn, place):
             continue
-        kind = Absorb if namespace in _PREFERRED else Claim
-        if not _reach(turn, seeds.profile_id(turn.catalog.id_key, namespace, value), kind):
+        if not _know(turn, namespace, value, told):
+            too_many.append(f"{namespace}:{value}")
+        elif not _ask_for(turn, namespace, place, public=told.public):
             out_of_reach.append(f"{namespace}:{value}")
-    if isinstance(told, Event) and told.kind == "alias" and told.previous_id:
-        # Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left
-        places = [seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED]
-        reached = [_reach(turn, place, Absorb) for place in places]
-        if not all(reached):
-            out_of_reach.append(f"previousId:{told.previous_id}")
+    if isinstance(told, Event) and told.kind == "alias" and told.previous_id and not _alias(turn, told):
+        out_of_reach.append(f"previousId:{told.previous_id}")
     limits.refuse(turn, "limit.identifiers", too_many, "identifiers")
     limits.refuse(turn, "limit.pointers", out_of_reach, "identifiers")
+
+
+def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
+    if namespace in addresses.NAMESPACES:
+        return addresses.mention(turn, namespace, value, told.at_ms, public=told.public)
+    return _link(turn, namespace, value, told.at_ms)
+
+
+def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
+    if namespace in addresses.NAMESPACES:
+        return _make_known(turn, place, public=public)
+    kind = Absorb if namespace in _PREFERRED else Claim
+    return _reach(turn, place, kind(to=turn.profile.id, public=public))
+
+
+def _alias(turn: Turn, told: Event) -> bool:
+    """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left. False where
+    too many places point here."""
+    user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
+    asked = Absorb(to=turn.profile.id, public=told.public)
+    if not told.public:
+        return all([_reach(turn, user, asked), _reach(turn, visitor, asked)])
+    if visitor in turn.profile.held or _is_declined(turn, visitor):
+        return True
+    summary = "previousId is taken as an anonymous id alone"
+    turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
+    return _reach(turn, visitor, asked)
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -69,17 +96,55 @@ def introduce(turn: Turn, asked: Decide) -> None:
             _link(turn, namespace, value, turn.now_ms)
 
 
-def _reach(turn: Turn, place: str, kind: type[Absorb | Claim]) -> bool:
+def decline(turn: Turn, told: Declined) -> None:
+    """What a write key wanted for this profile belongs to somebody: it is let go, and said once."""
+    profile = turn.profile
+    if told.origin in profile.absorbing:
+        profile.absorbing.remove(told.origin)
+    for places in (profile.held, profile.told):
+        if told.origin in places:
+            places.remove(told.origin)
+    profile.declined.append(told.origin)
+    del profile.declined[: -limits.IDENTIFIERS_MAX]
+    key = turn.catalog.id_key
+    profile.identifiers[:] = [
+        link
+        for link in profile.identifiers
+        if link.namespace != "anonymous_id"
+        or seeds.profile_id(key, link.namespace, link.value)[:-2] != told.origin[:-2]
+    ]
+    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
+
+
+def _is_declined(turn: Turn, place: str) -> bool:
+    return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
+
+
+def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
+    """Let an address's own place know that this profile has it. False where too many places point here."""
+    profile = turn.profile
+    if place == profile.id or place in profile.told or (public and _is_declined(turn, place)):
+        return True
+    if place not in profile.held:
+        if len(profile.held) >= limits.POINTERS_MAX:
+            return False
+        profile.held.append(place)
+    profile.told.append(place)
+    turn.tell(place, Claim(to=profile.id, public=public))
+    return True
+
+
+def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
     """Let a place point here. False where too many do already."""
     profile = turn.profile
-    if place == profile.id or place in profile.held:
+    if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
         return True
     if len(profile.held) >= limits.POINTERS_MAX:
         return False
     profile.held.append(place)
-    if kind is Absorb:
+    if isinstance(message, Absorb):
         profile.absorbing.append(place)
-    turn.tell(place, kind(to=profile.id))
+    turn.tell(place, message)
     return True
 
 

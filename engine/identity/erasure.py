@@ -60,6 +60,12 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Absorb | Claim 
     """What an erasure, or something that meets an erased place, does to a pointer."""
     place = turn.profile.id
     if isinstance(told, Erase):
+        tombstone.holders[:] = [holder for holder in tombstone.holders if holder not in told.places]
+        if tombstone.to in told.places:  # whoever has this address beside the erased person has it still
+            for holder in tombstone.holders:
+                turn.tell(seeds.next_epoch(place), Claim(to=holder, public=True))
+        if {tombstone.to, tombstone.heir}.isdisjoint(told.places):
+            return  # the erased person had the address of somebody else, and left nothing here
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))
     elif isinstance(told, HandOver):
         turn.tell(told.origin, Erase(places=(place,)))

@@ -19,10 +19,11 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import caps, codec, consent, facts, history, limits, sends, setting_back
+from engine import addresses, caps, codec, consent, facts, history, limits, sends, setting_back
 from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
-from engine.inputs import Absorb, Claim, Erase, GoOn, HandedOver, HandOver, Released
+from engine.identity import holding
+from engine.inputs import Absorb, Claim, Declined, Erase, GoOn, HandedOver, HandOver, Released
 from engine.journeys import interpreter, pauses, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import history_order
@@ -30,8 +31,16 @@ from engine.turn_state import Turn
 
 
 def surrender(turn: Turn, asked: Absorb | Claim) -> None:
-    """Hand everything over to the profile that asks."""
+    """Hand everything over to the profile that asks. What a write key says takes a visitor without a user id alone."""
     profile = turn.profile
+    if asked.public and not profile.is_blank and asked.to != profile.id:
+        if isinstance(asked, Claim):
+            holding.add(turn, profile.holders, asked.to, holding.words_of(profile))
+            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_customer"))
+            return
+        if any(link.namespace == "user_id" for link in profile.identifiers):
+            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_user"))
+            return
     if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
         return
     if profile.is_blank:
@@ -46,10 +55,15 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
 
 
 def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> None:
-    """A later absorb of a place that already points somewhere: move the pointer. A claim never takes it from its
-    owner."""
+    """A later absorb of a place that already points somewhere: move the pointer, but not by a write key's word. A claim
+    never takes it from its owner; whoever claims an address is told what was said by it."""
     profile = turn.profile
-    if isinstance(asked, Absorb):
+    if isinstance(asked, Claim):
+        if asked.to != tombstone.to:
+            holding.add(turn, tombstone.holders, asked.to, tombstone.words)
+    elif asked.public and asked.to != tombstone.to:
+        turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))
+    else:
         turn.tell(asked.to, HandOver(origin=profile.id, points=asked.to != tombstone.to))
 
 
@@ -123,6 +137,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
         profile.held.append(told.origin)
+    if told.origin in profile.told and told.origin not in profile.owns:
+        profile.owns.append(told.origin)
     if not told.state:
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
@@ -166,9 +182,12 @@ def _take_records(turn: Turn, told: HandOver) -> None:
 
 def _join_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
+    words, theirs = addresses.words(profile), addresses.words(other)
     facts.join(turn, other)
     _join_identifiers(turn, other)
+    addresses.merge(turn, words, theirs)
     consent.merge(profile, other)
+    holding.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
@@ -189,6 +208,7 @@ def _join_identifiers(turn: Turn, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+            mine.verified = mine.verified or link.verified
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
 

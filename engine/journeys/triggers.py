@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import limits
+from engine import addresses, limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.journeys import interpreter, stops
@@ -101,6 +101,8 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_ms=event.at_ms,
         trigger_seq=event.seq,
         trigger=event.properties,
+        public=turn.is_public,
+        told_at=addresses.unverified(turn, event.at_ms),
     )
     standing = stops.standing_stop(turn, run)
     if standing is not None:

@@ -40,6 +40,12 @@ def listed(data: Data = DATA) -> None:
     Console(highlight=False).print(table)
 
 
+@app.command("user-secret")
+def user_secret(name: Annotated[str, typer.Argument(help="The write key's name.")], data: Data = DATA) -> None:
+    """Make the secret that a shop's server proves user ids with (userHash), and show it, this once."""
+    typer.echo(auth.make_user_secret(_file(data), name))
+
+
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = DATA) -> None:
     """Let a key count no more. One of the two first keys is made anew at the next start."""

@@ -10,9 +10,10 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from engine import seeds, statements
+from engine.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from engine.identity import claims
-from engine.inputs import ConsentChange
+from engine.inputs import Bind, Confirm, ConsentChange
 from serve.api_types import ConsentBody, ConsentReceipt
 from serve.gateway import AnyGateway, Gateway, ServerPrincipal
 
@@ -24,8 +25,20 @@ class OptOut(msgspec.Struct, array_like=True):
     purpose: str
     channel: str
     send: str
+    address: str = ""  # the place of the address that it went to; links of long ago have none
 
 
+class Confirmation(msgspec.Struct, array_like=True):
+    """What the token of a link carries that confirms an address: whose, the place of the address, and when it was
+    made."""
+
+    profile: str
+    address: str
+    at_ms: int
+
+
+_CONFIRM_MS = 30 * 86_400_000
+_confirmation = msgspec.msgpack.Decoder(Confirmation)
 _opt_out = msgspec.msgpack.Decoder(OptOut)
 
 _PAGE = """<!doctype html>
@@ -35,6 +48,7 @@ _PAGE = """<!doctype html>
 button{{font:inherit;padding:.6rem 1.2rem}}</style></head>
 <body><h1>{title}</h1><p>{text}</p>{form}</body></html>
 """
+_CONFIRM_FORM = '<form method="post"><button type="submit">Yes, this is my address</button></form>'
 _FORM = '<form method="post"><button type="submit">Yes, stop these messages</button></form>'
 
 router = APIRouter(tags=["consent"])
@@ -44,6 +58,8 @@ router = APIRouter(tags=["consent"])
 async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
     """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
     effect and what stands against it."""
+    profile, identifiers = gateway.identifiers(dict(body.identifiers))
+    places = [] if profile else _addresses(gateway, identifiers)
     granted, ((purpose, channel), *_) = statements.understood(gateway.catalog, body.model_dump())
     change = ConsentChange(
         purpose=purpose,
@@ -53,11 +69,15 @@ async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGate
         source=body.source,
         key=principal.source,
         text=body.text,
-        identifiers=gateway.identifiers(dict(body.identifiers)),
+        identifiers=identifiers,
+        profile_id=profile,
+        address=places[0] if places else "",
     )
     home = claims.home(gateway.catalog, change)
     assert home is not None, "usable identifiers name somebody"
-    return await gateway.router.tell(home, change)
+    answer = await gateway.router.tell(home, change)
+    await _bind(gateway, change, places, answer["profileId"])
+    return answer
 
 
 @router.get("/u/{token}", response_class=HTMLResponse)
@@ -80,14 +100,56 @@ async def unsubscribe(token: str, gateway: AnyGateway) -> HTMLResponse:
         at_ms=await gateway.now_ms(),
         source="unsubscribe_link",
         text=f"link in message {link.send}",
+        address=link.address,
     )
-    await gateway.router.tell(link.profile, change)
+    answer = await gateway.router.tell(link.profile, change)
+    await _bind(gateway, change, [link.address] if link.address else [], answer["profileId"])
     return _page(200, "Done", f"You will get no more {_what(link)}.")
 
 
 def is_ours(gateway: Gateway, token: str) -> bool:
     """Whether a link was signed by this workspace."""
     return _read(gateway, token) is not None
+
+
+@router.get("/c/{token}", response_class=HTMLResponse)
+async def ask_before_confirming(token: str, gateway: AnyGateway) -> HTMLResponse:
+    """A page with a button and no effect of its own, because mail scanners follow links."""
+    if await _confirmed(gateway, token) is None:
+        return _not_valid()
+    return _page(200, "Confirm your address", "Did you get this message at an address of yours?", _CONFIRM_FORM)
+
+
+@router.post("/c/{token}", response_class=HTMLResponse)
+async def confirm(token: str, gateway: AnyGateway) -> HTMLResponse:
+    """The button of that page: whoever reads the mail there says that the address is theirs."""
+    link = await _confirmed(gateway, token)
+    if link is None:
+        return _not_valid()
+    answer = await gateway.router.tell(link.profile, Confirm(address=link.address))
+    return _page(200, "Done", "Your address is confirmed.") if answer["confirmed"] else _not_valid()
+
+
+async def _confirmed(gateway: Gateway, token: str) -> Confirmation | None:
+    try:
+        link = _confirmation.decode(seeds.verify(gateway.catalog.id_key, "confirm", token))
+    except (InvalidInput, msgspec.MsgspecError):
+        return None
+    return link if await gateway.now_ms() < link.at_ms + _CONFIRM_MS else None
+
+
+def _addresses(gateway: Gateway, identifiers: tuple[tuple[str, str], ...]) -> list[str]:
+    """The places of the addresses that a word binds, because it names nobody by anything else."""
+    if any(namespace not in NAMESPACES for namespace, _ in identifiers):
+        return []
+    return [gateway.home(namespace, value) for namespace, value in identifiers]
+
+
+async def _bind(gateway: Gateway, change: ConsentChange, places: list[str], but: str) -> None:
+    """Everybody who has one of these addresses is told, and the place of each keeps it. `but` has heard it."""
+    for number, place in enumerate(places):
+        bound = msgspec.structs.replace(change, address=place, identifiers=(), profile_id="")
+        await gateway.router.tell_place(place, Bind(change=bound, but="" if number else but))
 
 
 def _read(gateway: Gateway, token: str) -> OptOut | None:

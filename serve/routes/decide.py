@@ -36,6 +36,7 @@ class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     context: dict[str, Any] | None = None
     limit: int = 1
     explain: bool = False
+    user_hash: str | None = None
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -108,12 +109,14 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
     if body.context and len(msgspec.json.encode(body.context)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     named = dict(body.identifiers or {})
+    gateway.prove(principal, body.user_id, body.user_hash)
     if body.user_id is not None:
         named["user_id"] = body.user_id
     if body.anonymous_id is not None:
         named["anonymous_id"] = body.anonymous_id
     if not named:
         raise InvalidInput("userId, anonymousId or identifiers are needed", "userId")
+    profile, identifiers = gateway.identifiers(named)
     return Decide(
         placement=placement.id,
         channel=placement.channel,
@@ -121,5 +124,6 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         context=body.context or {},
         limit=body.limit,
         explain=body.explain,
-        identifiers=gateway.identifiers(named),
+        identifiers=identifiers,
+        profile_id=profile,
     )

@@ -80,6 +80,7 @@ async def _read(
             received_at_ms=now_ms,
             imported=imported,
             public=principal.kind == "write",
+            proof=gateway.proof(principal),
         ):
             if len(parsed.items) > PARSED_AT_ONCE:
                 await asyncio.sleep(0)

@@ -26,7 +26,7 @@ from serve.routes.decide import read_json
 
 FLAGS: Final = "/ofrep/v1/evaluate/flags"
 _JSON = (b"content-type", b"application/json")
-_WHO: Final = ("targetingKey", "userId", "anonymousId")
+_WHO: Final = ("targetingKey", "userId", "anonymousId", "userHash")
 _CONTEXT_BYTES_MAX: Final = 32 * 1024
 
 
@@ -43,8 +43,9 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
     """One flag, or all of them; errors in the shape that the protocol has for them."""
     key = unquote(request.path.removeprefix(FLAGS).removeprefix("/"))
     try:
-        gateway.principal(request.headers)
+        principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
+        gateway.prove(principal, _named(body.context).get("user_id"), body.context.get("userHash"))
         return await (_one(gateway, body.context, request, key) if key else _all(gateway, body.context, request))
     except SegueError as error:
         return _refusal(error, key)
@@ -87,21 +88,24 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
 
 
 def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
-    named = {
-        namespace: context[name]
-        for namespace, name in (("user_id", "userId"), ("anonymous_id", "anonymousId"))
-        if context.get(name) is not None
-    }
-    if not named and context.get("targetingKey"):
-        named = {"user_id": context["targetingKey"]}
+    named = _named(context)
     if not named:
         raise InvalidInput("says who this is about", "targetingKey")
     told = {name: value for name, value in context.items() if name not in _WHO}
     if len(msgspec.json.encode(told)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     placement = gateway.catalog.placements[key]
-    identifiers = gateway.identifiers(named)
+    _, identifiers = gateway.identifiers(named)
     return Decide(placement=key, channel=placement.channel, context=told, identifiers=identifiers)
+
+
+def _named(context: dict[str, Any]) -> dict[str, Any]:
+    named = {
+        namespace: context[name]
+        for namespace, name in (("user_id", "userId"), ("anonymous_id", "anonymousId"))
+        if context.get(name) is not None
+    }
+    return {"user_id": context["targetingKey"]} if not named and context.get("targetingKey") else named
 
 
 def _refusal(error: SegueError, key: str) -> Response:

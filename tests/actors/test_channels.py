@@ -14,6 +14,7 @@ from actors.channels.rendering import HTML_BYTES_MAX, Renderer, plain_text
 from actors.channels.sandbox import SandboxAdapter
 from actors.channels.smtp import SmtpAdapter, build
 from engine.errors import Refused, Unavailable, Unknown, UsageError
+from engine.identifiers import canonical
 from serve.ports import free_port
 
 MESSAGE = Message(
@@ -139,6 +140,41 @@ def test_an_address_that_is_refused_harms_no_other(port, mailbox, address, expec
     assert isinstance(bad, expected) and good == "queued as 7"
     assert len(mailbox.mails) == (2 if expected is str else 1)
     assert "eve" not in repr(mailbox.mails)
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("cleo@straße.de", "cleo@xn--strae-oqa.de"),
+        ("cleo@xn--strae-oqa.de", "cleo@xn--strae-oqa.de"),
+        ("ada@βόλος.gr", "ada@xn--nxasmm1c.gr"),
+        ("жук@straße.de", "жук@xn--strae-oqa.de"),
+    ],
+)
+def test_the_envelope_and_the_header_name_the_domain_that_the_door_keeps(port, mailbox, address, named):
+    assert deliver(port, message(address=canonical("email", address))) == ["queued as 7"]
+    (envelope,) = mailbox.mails
+    mail = email.message_from_bytes(envelope.content, policy=email.policy.SMTPUTF8)
+    assert envelope.rcpt_tos == [named] and mail["To"] == named
+
+
+def test_the_senders_own_domain_is_named_so_too(port, mailbox):
+    async def story():
+        adapter = SmtpAdapter({"host": "127.0.0.1", "port": port, "sender": "Füße <hallo@straße.de>"}, {})
+        await adapter.send(MESSAGE)
+        await adapter.close()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+    (envelope,) = mailbox.mails
+    mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    assert envelope.mail_from == "hallo@xn--strae-oqa.de" and mail["From"] == "Füße <hallo@xn--strae-oqa.de>"
+
+
+def test_a_mail_server_is_looked_for_under_its_own_name():
+    adapter = SmtpAdapter({"host": "mail.straße.de", "sender": "a@b.de"}, {})
+    assert adapter._connect_with["hostname"] == "mail.xn--strae-oqa.de"
+    with pytest.raises(UsageError, match="name of the SMTP server"):
+        SmtpAdapter({"host": "mail.☃.de", "sender": "a@b.de"}, {})
 
 
 def test_nobody_listens():

@@ -71,7 +71,13 @@ def test_everything_is_there_afterwards_and_nothing_plain_is_left(folders: list[
     for profile, said in OLD["said"].items():
         shard = world.engine.shard(profile)
         consents = [word | {"effective": True} for word in said["profile"]["consent"]]
-        new = {"fatigue": {}, "promises": [], "awaiting": [], "consent": consents}
+        mails = [link["value"] for link in said["profile"]["identifiers"] if link["namespace"] == "email"]
+        links = [
+            link | ({"verified": True} if link["namespace"] == "email" else {})
+            for link in said["profile"]["identifiers"]
+        ]
+        new = {"fatigue": {}, "promises": [], "awaiting": [], "consent": consents, "identifiers": links}
+        new["addresses"] = {"email": mails[-1] if mails else None, "phone": None}
         assert read(shard, "profile", profile) == said["profile"] | new
         assert read(shard, "timeline", profile, 10_000) == said["timeline"]
     world.now_ms = OLD["now_ms"]

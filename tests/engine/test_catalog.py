@@ -196,7 +196,7 @@ def test_a_fault_is_named_with_its_file_and_path(
         (
             "{{ trait.name }}",
             "1: template: 'trait' is not there when a message is rendered; "
-            "there are action, event, language, traits, unsubscribe_url",
+            "there are action, confirm_address_url, event, language, traits, unsubscribe_url",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.errors import InvalidInput
-from engine.identifiers import canonical, is_blocked, parse_reference
+from engine.identifiers import canonical, is_blocked, mailbox, parse_reference
 from engine.vocabulary import NAMESPACES
 
 PROFILE = "0a1b" + "2c" * 13
@@ -26,6 +26,16 @@ PROFILE = "0a1b" + "2c" * 13
         ("loyalty_id", "Cafe\u0301", "Caf\u00e9"),
         ("anonymous_id", "x" * 255, "x" * 255),
         ("profile_id", PROFILE.upper(), PROFILE),
+        ("email", "cleo@straße.de", "cleo@straße.de"),
+        ("email", "cleo@xn--strae-oqa.de", "cleo@straße.de"),
+        ("email", "cleo@XN--STRAE-OQA.DE", "cleo@straße.de"),
+        ("email", "cleo@STRAẞE.de", "cleo@straße.de"),
+        ("email", "cleo@straße。de", "cleo@straße.de"),
+        ("email", "cleo@ｓｔｒａße．de", "cleo@straße.de"),
+        ("email", "cleo@straße.de.", "cleo@straße.de"),
+        ("email", "cleo@straße.xn--p1ai", "cleo@straße.рф"),
+        ("email", "ada@βόλος.gr", "ada@βόλος.gr"),
+        ("profile_id", "0A1b" + "0" * 26, "0a1b" + "0" * 26),
     ],
 )
 def test_two_spellings_of_one_thing_become_one_value(namespace, value, expected):
@@ -55,6 +65,13 @@ def test_two_spellings_of_one_thing_become_one_value(namespace, value, expected)
         ("user_id", "a\nb", "control"),
         ("user_id", "a\ud800b", "broken"),
         ("shoe_size", "43", "none of the namespaces"),
+        ("email", "a@xn--a.de", "not an e-mail"),
+        ("email", "a@[127.0.0.1]", "not an e-mail"),
+        ("email", "a@shop.de..", "not an e-mail"),
+        ("email", ".", "not an e-mail"),
+        ("profile_id", "zz", "not the id"),
+        ("profile_id", "0a1b", "not the id"),
+        ("profile_id", "ffff" + "0" * 26, "not the id"),
     ],
 )
 def test_what_names_nobody_is_refused_and_says_which_namespace(namespace, value, problem):
@@ -106,3 +123,36 @@ def test_what_is_not_the_id_of_a_profile_is_refused(value: str):
     with pytest.raises(InvalidInput) as fault:
         canonical("profile_id", value)
     assert fault.value.field == "profile_id"
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("cleo@straße.de", "cleo@xn--strae-oqa.de"),
+        ("cleo@xn--strae-oqa.de", "cleo@xn--strae-oqa.de"),
+        ("ada@βόλος.gr", "ada@xn--nxasmm1c.gr"),
+        ("ada@βόλοσ.gr", "ada@xn--nxasmq6b.gr"),
+        ("жук@straße.de", "жук@xn--strae-oqa.de"),
+        ("segue@localhost", "segue@localhost"),
+    ],
+)
+def test_a_domain_is_named_to_the_mail_server_as_its_owner_registered_it(address, named):
+    assert mailbox(address) == named
+    assert mailbox(named) == named
+
+
+@pytest.mark.parametrize(
+    "address", ["", "ada", "@a.de", "a b@a.de", "a@b@c.de", "a@b.de,c@d.de", "a@xn--a.de", "a@☃.net"]
+)
+def test_what_is_no_mailbox_is_named_to_nobody(address):
+    with pytest.raises(InvalidInput):
+        mailbox(address)
+
+
+@given(st.emails())
+def test_what_the_door_keeps_can_be_mailed_and_comes_back_the_same(address):
+    try:
+        kept = canonical("email", address)
+    except InvalidInput:
+        assume(False)
+    assert canonical("email", mailbox(kept)) == kept

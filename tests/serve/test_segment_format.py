@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InvalidInput, TooLarge
 from engine.inputs import AnyInput, Event
-from serve.auth import write_key_of
+from serve.body_key import write_key_of
 from serve.segment_format import BATCH_EVENTS_MAX, EVENT_BYTES_MAX, parse_body
 
 NOON_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z

@@ -43,7 +43,8 @@ caps:
 stops:
   - {id: purchase, on: Order Completed, tier: promotional}
 """,
-    "templates/plain.html": "<p>Hello</p><a href='{{ unsubscribe_url }}'>No more of these</a>",
+    "templates/plain.html": "<p>Hello</p><a href='{{ unsubscribe_url }}'>No more of these</a>"
+    "<a href='{{ confirm_address_url }}'>My address</a>",
     "actions/cart_reminder.yaml": "id: cart_reminder\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/price_alert.yaml": "id: price_alert\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/letter.yaml": "id: letter\ntier: lifecycle\npurpose: marketing\nchannels: [email]" + EMAIL,

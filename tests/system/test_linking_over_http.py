@@ -46,13 +46,16 @@ def test_a_visitors_cart_comes_along_and_is_reminded_of_once(shop: Engine, mailb
     assert len(mailbox.to("late@shop.example")) == 1
 
 
-def test_an_alias_leads_to_the_new_name(shop: Engine):
+def test_an_alias_of_a_user_leads_to_the_new_name_where_a_server_says_so(shop: Engine):
     shop.track("Seen", userId="old-name")
-    shop.call("alias", userId="new-name", previousId="old-name")
+    alias = {"userId": "new-name", "previousId": "old-name"}
+    shop.call("alias", **alias)
+    assert shop.profile("user_id", "old-name")["profileId"] != shop.profile("user_id", "new-name")["profileId"]
+    assert shop.server.post("/v1/alias", json=alias).json() == {"success": True}
     assert shop.profile("user_id", "old-name")["profileId"] == shop.profile("user_id", "new-name")["profileId"]
     shop.track("Seen Again", userId="old-name")
     names = [entry["summary"] for entry in shop.timeline("user_id", "new-name") if entry["kind"] == "event"]
-    assert names == ["Seen", "Aliased", "Seen Again"]
+    assert names == ["Seen", "Aliased", "Aliased", "Seen Again"]
 
 
 def test_an_address_finds_its_profile_however_it_is_spelled(shop: Engine):

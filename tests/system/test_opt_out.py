@@ -56,6 +56,20 @@ def test_every_mail_says_how_to_get_no_more(shop: Engine, mailbox: Mailbox):
     assert body is not None and _link(mail) in body.get_content()
 
 
+def test_a_mailbox_confirms_itself_with_the_button_behind_its_link(shop: Engine, mailbox: Mailbox):
+    body = _first_mail(shop, mailbox, "confirmer").get_body(("html",))
+    assert body is not None
+    link = body.get_content().partition(f"{shop.url}/c/")
+    address = f"{shop.url}/c/" + link[2].partition("'")[0]
+
+    def verified() -> list[bool]:
+        return [link["verified"] for link in shop.profile("user_id", "confirmer")["identifiers"] if "verified" in link]
+
+    assert "<form" in httpx.get(address, trust_env=False).text and verified() == [False]
+    assert httpx.post(address, trust_env=False).status_code == 200
+    assert verified() == [True]
+
+
 def _first_mail(shop: Engine, mailbox: Mailbox, user: str) -> EmailMessage:
     address = f"{user}@shop.example"
     shop.identify(user, email=address, name="Zoë Ångström")

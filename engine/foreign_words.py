@@ -1,0 +1,45 @@
+"""What is left of a stranger's words in a message to a mailbox that nobody has confirmed.
+
+Whoever holds a write key can have such a message sent. It must not carry what they would have it say: each text is cut
+short, and links, addresses and line breaks are taken out. Numbers and the shape of the data stay.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Final
+
+CHARS_MAX: Final = 60
+
+# A word that a mail program could make a link of: with a scheme, an address, or a dot before something like a domain.
+_LINK: Final = re.compile(
+    r"^\W*[a-z][a-z0-9+.-]*:\S|//|@|\\\\|www\.|\w\.(?=[^\W\d_]{2}|xn--)|\d+\.\d+\.\d+\.\d+", re.IGNORECASE
+)
+_DOTS: Final = str.maketrans("。｡．․", "....")
+_BREAKS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))
+
+
+def cut(value: Any) -> Any:
+    """The value with every text in it made harmless, names of fields too."""
+    if isinstance(value, str):
+        return _short(value)
+    if isinstance(value, dict):
+        return {cut(name): cut(part) for name, part in value.items()}
+    return [cut(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _short(text: str) -> str:
+    # What is longer than some lines cannot matter: most of it is cut, whatever is taken out.
+    spaced = "".join(
+        ("" if unicodedata.category(char) == "Cf" else " ") if unicodedata.category(char) in _BREAKS else char
+        for char in text[: 20 * CHARS_MAX]
+    )
+    words = [word for word in spaced.split() if not _is_link(word)]
+    line = " ".join(words)
+    return line if len(line) <= CHARS_MAX else line[: CHARS_MAX - 1].rstrip() + "…"
+
+
+def _is_link(word: str) -> bool:
+    plain = unicodedata.normalize("NFKC", word).translate(_DOTS)
+    return _LINK.search(plain) is not None

@@ -1,0 +1,145 @@
+"""What an address's own place knows: who has the address, and what was said about consent by it.
+
+A word that came by the address alone (a link in a mail, a mailbox that was named without a person) binds the address:
+the place keeps it, tells everybody who has the address now, and whoever gets it later. The same place bounds how many
+service messages a day go to an address that nobody has verified: whoever it points to counts for all who have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine import addresses, stated_time
+from engine.inputs import Ask, Bind, ConsentChange, Given
+from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
+from engine.turn_state import Turn
+from engine.vocabulary import DAY_MS
+
+_HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed without a grant of its own
+
+
+def words_of(profile: Profile) -> list[ConsentRecord]:
+    """What binds the address whose place this profile lives in."""
+    return [word for word in profile.consent if word.address == profile.id]
+
+
+def is_known(profile: Profile, change: ConsentChange) -> bool:
+    """Whether this very word has come by another way: one who has absorbed another holder is told as both."""
+    same = (change.purpose, change.channel, change.granted, change.at_ms, change.address)
+    known = ((word.purpose, word.channel, word.granted, word.at_ms, word.address) for word in profile.consent)
+    return change.imported and same in known
+
+
+def add(turn: Turn, holders: list[str], holder: str, words: Iterable[ConsentRecord]) -> None:
+    """Somebody else has this address too: they are told what was said by it."""
+    if holder not in holders and len(holders) < _HOLDERS_MAX:
+        holders.append(holder)
+    for word in words:
+        turn.tell(holder, _change(turn.profile.id, word))
+
+
+def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
+    """Keep a word by this address, and tell it to everybody who has the address."""
+    holders = turn.profile.holders if tombstone is None else [tombstone.to, *tombstone.holders]
+    said = told.change
+    at_ms = stated_time.of_consent(said.at_ms, turn.now_ms, granted=said.granted, imported=said.imported)
+    # Everybody has it as of the same moment, however long it is on its way.
+    change = msgspec.structs.replace(said, at_ms=at_ms, imported=True, identifiers=(), profile_id="")
+    for holder in dict.fromkeys(holders):
+        if holder != told.but:
+            turn.tell(holder, change)
+    if tombstone is not None:
+        _keep(tombstone.words, change)
+    turn.answer({"holders": len(holders)})
+
+
+def join(profile: Profile, other: Profile) -> None:
+    """After an absorb."""
+    for mine, theirs in ((profile.told, other.told), (profile.owns, other.owns)):
+        mine.extend(each for each in theirs if each not in mine and each != profile.id)
+    profile.declined.extend(each for each in other.declined if each not in profile.declined)
+    profile.lent = sorted([*profile.lent, *other.lent], key=lambda place: (place.at_ms, place.ref))
+
+
+# -- the daily bound
+
+
+def is_counted_elsewhere(turn: Turn, link: Link) -> bool:
+    """Whether another profile counts for this unverified address, or nobody has said yet who does."""
+    place = addresses.place(turn, link)
+    return place != turn.profile.id and place not in turn.profile.owns
+
+
+def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = False) -> bool:
+    """Whether as many service messages of the last day as its bound allows have left for an address, as far as this
+    profile counts for it: its own, and of an unverified one those of all who have it. With `is_decided` those that wait
+    count too. `but_for` is a send that does not stand in its own way."""
+    limit, profile, since_ms = turn.catalog.service_per_address, turn.profile, turn.now_ms - DAY_MS
+    if not limit:
+        return False
+    channels = {channel.id for channel in turn.catalog.channels.values() if channel.address == link.namespace}
+    used = {
+        place.ref
+        for place in profile.places
+        if place.tier == "service"
+        and place.channel in channels
+        and not place.placement
+        and (place.left_ms or (place.at_ms if is_decided else 0)) > since_ms
+    }
+    if not link.verified:  # one of its own that was asked for before it was known who counts is not counted twice
+        profile.lent[:] = [place for place in profile.lent if place.at_ms > since_ms]
+        used |= {place.ref for place in profile.lent if _is_at(turn, link, place.address)}
+    return len(used - {but_for}) >= limit
+
+
+def ask(turn: Turn, send: Send, link: Link) -> None:
+    """Have a place given by whoever counts for the address."""
+    place = addresses.place(turn, link)
+    turn.tell(place, Ask(address=place, send=send.id, to=turn.profile.id))
+
+
+def give(turn: Turn, asked: Ask) -> None:
+    """Another profile's send wants a place under the bound of an address that this one counts for."""
+    profile = turn.profile
+    known = next((place for place in profile.lent if place.ref == asked.send), None)
+    is_given = known is not None and known.at_ms > turn.now_ms - DAY_MS
+    if known is not None and is_given:  # it leaves only now
+        known.at_ms = turn.now_ms
+    link = next((link for link in profile.identifiers if _is_at(turn, link, asked.address)), None)
+    if not is_given and link is not None and not is_full(turn, msgspec.structs.replace(link, verified=False)):
+        profile.lent[:] = [place for place in profile.lent if place.ref != asked.send]
+        profile.lent.append(Lent(asked.send, asked.address, turn.now_ms))
+        is_given = True
+    turn.tell(asked.to, Given(send=asked.send, granted=is_given))
+
+
+def _is_at(turn: Turn, link: Link, place: str) -> bool:
+    return link.namespace in addresses.NAMESPACES and addresses.place(turn, link)[:-2] == place[:-2]
+
+
+def _keep(words: list[ConsentRecord], change: ConsentChange) -> None:
+    new = ConsentRecord(
+        change.purpose, change.channel, change.granted, change.at_ms, change.source, "", "", change.address
+    )
+    for word in words:
+        if (word.purpose, word.channel) == (new.purpose, new.channel):
+            if (new.at_ms, not new.granted) >= (word.at_ms, not word.granted):
+                words[words.index(word)] = new
+            return
+    words.append(new)
+
+
+def _change(place: str, word: ConsentRecord) -> ConsentChange:
+    return ConsentChange(
+        purpose=word.purpose,
+        channel=word.channel,
+        granted=word.granted,
+        at_ms=word.at_ms,
+        source=word.source,
+        text=word.text,
+        imported=True,
+        address=place,
+        key=word.key,
+    )

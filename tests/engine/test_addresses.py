@@ -1,0 +1,253 @@
+"""`docs/addresses.md`: which address is current, a test for each of its sentences, by number."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.letters import SHOP, said, says
+from support.world import DAY, HOUR, START_MS, Customer, World
+
+from engine import addresses
+from engine.identifiers import canonical
+from engine.inputs import Confirm
+from engine.seeds import profile_id
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "addresses.md"
+
+
+@pytest.fixture(params=[1, 4], ids=["one shard", "four shards"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(SHOP, shards=request.param)
+
+
+def address(who: Customer, namespace: str = "email") -> str | None:
+    return addresses.value(who.profile, namespace)
+
+
+def agrees(who: Customer, wanted: str | None) -> None:
+    """The address, the trait where one was stated, and the mail are one."""
+    assert address(who) == wanted
+    if "email" in who.profile.traits and wanted is not None:
+        assert canonical("email", who.profile.traits["email"].value) == wanted
+    before = len(who.world.mailbox)
+    who.does("Order Completed", order_id=who.world.message_id())
+    who.world.settle()
+    assert [mail["address"] for mail in who.world.mailbox[before:]] == ([wanted] if wanted else [])
+
+
+def test_every_sentence_of_the_page_has_a_test():
+    numbers = re.findall(r"^(\d+)\. ", PAGE.read_text("utf-8"), re.MULTILINE)
+    tests = re.findall(r"^def test_(\d+)_", Path(__file__).read_text("utf-8"), re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert sorted(set(map(int, tests))) == list(map(int, numbers))
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_1_an_identify_states_the_address(world: World, public: bool):
+    ada = world.customer("ada")
+    says(ada, email="Old@Shop.Example", public=public)
+    agrees(ada, "old@shop.example")
+    world.advance(minutes=1)
+    says(ada, email="new@shop.example", public=public)
+    agrees(ada, "new@shop.example")
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_2_what_rides_along_in_context_does_not_bring_an_old_address_back(world: World, public: bool):
+    ada = world.customer("ada")
+    says(ada, email="old@shop.example", public=public)
+    world.advance(minutes=1)
+    says(ada, email="new@shop.example", public=public)
+    world.advance(minutes=1)
+    says(ada, email="old@shop.example", kind="track", public=public)
+    agrees(ada, "new@shop.example")
+    says(ada, email="third@shop.example", kind="track", public=public)
+    agrees(ada, "new@shop.example")
+    assert [link.value for link in ada.profile.identifiers if link.namespace == "email"] == [
+        "old@shop.example", "new@shop.example", "third@shop.example",
+    ]  # fmt: skip
+
+
+def test_3_where_nothing_was_stated_the_first_mention_that_came_last_counts(world: World):
+    ada = world.customer("ada")
+    for at_ms, email in ((1, "one@shop.example"), (2, "two@shop.example"), (3, "one@shop.example")):
+        says(ada, START_MS - HOUR + at_ms, email=email, kind="track", public=True)
+    agrees(ada, "two@shop.example")
+    says(ada, START_MS - DAY, email="one@shop.example", public=True)
+    agrees(ada, "one@shop.example")
+
+
+@pytest.mark.parametrize("told", [None, "", "not an address", 7, ["a@shop.example"], "ada@"])
+@pytest.mark.parametrize("public", [True, False])
+def test_4_null_and_what_cannot_be_read_mean_no_address_and_never_the_old_one(world: World, told: Any, public: bool):
+    ada = world.customer("ada")
+    says(ada, email="old@shop.example", public=public)
+    world.advance(minutes=1)
+    says(ada, email=told, public=public)
+    agrees(ada, None)
+    says(ada, email="old@shop.example", kind="track", public=public)
+    agrees(ada, None)
+    assert ("receipt", "fit.no_email") in ada.outcomes("held")
+    says(ada, email="new@shop.example", public=public)
+    agrees(ada, "new@shop.example")
+
+
+def test_5_a_late_word_does_not_take_over_and_of_equal_times_the_later_arrival_counts(world: World):
+    ada = world.customer("ada")
+    says(ada, email="new@shop.example")
+    says(ada, START_MS - DAY, email="old@shop.example")
+    agrees(ada, "new@shop.example")
+    at_ms = world.now_ms
+    says(ada, at_ms, email="one@shop.example")
+    says(ada, at_ms, email="two@shop.example")
+    agrees(ada, "two@shop.example")
+
+
+def test_6_a_clock_that_runs_ahead_makes_no_address_last(world: World):
+    ada = world.customer("ada")
+    shard = world.engine.shard(ada.id)
+    shard.tell(ada.id, said(ada, world.now_ms + 4 * 60_000, email="ahead@shop.example"))
+    shard.commit()
+    world.advance(minutes=1)
+    says(ada, email="new@shop.example")
+    agrees(ada, "new@shop.example")
+
+
+def test_7_a_write_key_replaces_no_verified_address(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example")
+    world.advance(minutes=1)
+    for told in ("mallory@evil.example", None, "no address"):
+        says(ada, email=told, public=True)
+        agrees(ada, "ada@shop.example")
+    refused = [entry for entry in ada.timeline if entry.kind == "identity"]
+    assert [(entry.outcome, entry.reason) for entry in refused] == [("refused", "address.unverified")]
+    says(ada, email="mallory@evil.example", public=True)
+    assert len([entry for entry in ada.timeline if entry.kind == "identity"]) == 1, "said once"
+    says(ada, email="new@shop.example")
+    agrees(ada, "new@shop.example")
+
+
+@pytest.mark.parametrize("kind", ["identify", "track"])
+def test_7_nor_one_that_a_server_only_mentioned(world: World, kind: str):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", kind="track")
+    world.advance(minutes=1)
+    says(ada, email="mallory@evil.example", public=True, kind=kind)
+    agrees(ada, "ada@shop.example")
+
+
+def test_8_a_confirmed_address_is_verified_and_takes_the_place_of_one_that_is_not(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    world.advance(minutes=1)
+    says(ada, email="mallory@evil.example", public=True)
+    place = profile_id(world.catalog.id_key, "email", "ada@shop.example")
+    world.advance(minutes=1)
+    assert world.engine.ask_profile(ada.id, Confirm(address=place)) == {"confirmed": True}
+    agrees(ada, "ada@shop.example")
+    says(ada, email="mallory@evil.example", public=True)
+    agrees(ada, "ada@shop.example")
+    assert world.engine.ask_profile(ada.id, Confirm(address=ada.id)) == {"confirmed": False}
+
+
+@pytest.mark.parametrize("verified", ["visitor", "user", "neither"])
+def test_9_when_two_become_one_the_verified_word_counts_and_else_the_later_one(world: World, verified: str):
+    visitor, ada = world.customer(anonymous="laptop"), world.customer("ada")
+    says(visitor, email="visitor@shop.example", public=verified != "visitor")
+    world.advance(minutes=1)
+    says(ada, email="user@shop.example", public=verified != "user")
+    world.customer("ada", anonymous="laptop").does("Seen", public=True)
+    world.settle()
+    agrees(ada, "visitor@shop.example" if verified == "visitor" else "user@shop.example")
+
+
+def test_9_what_a_visitor_stated_later_counts_for_what_happens_from_then_on(world: World):
+    visitor, ada = world.customer(anonymous="laptop"), world.customer("ada")
+    says(ada, email="user@shop.example", public=True)
+    world.advance(minutes=1)
+    says(visitor, email="visitor@shop.example", public=True)
+    ada.does("Order Placed", order_id="o")
+    world.advance(minutes=1)
+    world.customer("ada", anonymous="laptop").does("Seen", public=True)
+    world.advance(hours=2)
+    assert world.mailbox == []
+    assert ("receipt", "fit.unverified_email") in ada.outcomes("held")
+    agrees(ada, "visitor@shop.example")
+
+
+def test_10_an_unverified_address_gets_nothing_about_what_happened_before_it(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    ada.does("Order Placed", order_id="o1")
+    world.advance(minutes=10)
+    says(ada, START_MS, email="mallory@evil.example", public=True)
+    world.advance(hours=2)
+    assert world.mailbox == []
+    assert ada.outcomes("held") == [("receipt", "fit.unverified_email")]
+    agrees(ada, "mallory@evil.example")
+
+
+def test_10_nor_what_was_decided_and_waits_for_its_provider(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    world.provider_says = "retry"
+    ada.does("Order Completed", order_id="o1")
+    world.settle()
+    says(ada, email="mallory@evil.example", public=True)
+    world.provider_says = "sent"
+    world.advance(hours=2)
+    assert world.mailbox == []
+    assert ada.outcomes("withdrawn") == [("receipt", "fit.unverified_email")]
+
+
+def test_10_nor_what_happened_before_and_arrives_after(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    world.advance(minutes=10)
+    says(ada, START_MS + 1, email="mallory@evil.example", public=True)
+    ada.does("Order Completed", order_id="o1", at_ms=world.now_ms - 5 * 60_000)
+    world.settle()
+    assert world.mailbox == []
+
+
+def test_10_a_guest_who_signs_up_still_hears_of_the_order(world: World):
+    guest = world.customer(anonymous="laptop")
+    says(guest, email="ada@shop.example", public=True)
+    guest.does("Order Placed", order_id="o1", public=True)
+    world.advance(minutes=10)
+    says(world.customer("ada", anonymous="laptop"), email="ada@shop.example", public=True)
+    world.advance(hours=2)
+    assert [mail["address"] for mail in world.mailbox] == ["ada@shop.example"]
+
+
+def test_10_a_verified_one_gets_it(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example")
+    ada.does("Order Placed", order_id="o1")
+    world.advance(minutes=10)
+    says(ada, email="new@shop.example")
+    world.advance(hours=2)
+    assert [mail["address"] for mail in world.mailbox] == ["new@shop.example"]
+
+
+def test_the_200th_identifier_is_the_last_that_a_write_key_adds(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example")
+    world.engine.stage([said(ada, None, email=f"x{number}@shop.example", public=True) for number in range(300)])
+    world.settle()
+    assert len(ada.profile.identifiers) == 200 and len(ada.profile.told) == 199
+    says(ada, email="new@shop.example")
+    agrees(ada, "new@shop.example")
+    assert len(ada.profile.identifiers) == 200
+
+
+def test_11_what_was_kept_before_there_was_a_difference_counts_as_verified(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    (link,) = (link for link in ada.profile.identifiers if link.namespace == "email")
+    old = type(link)(link.namespace, link.value, link.first_seen_ms, link.last_seen_ms)
+    assert old.verified
