@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from actors import logs
+from actors import durable, logs
 
 stopwatch = time.perf_counter  # seconds, for how long something took: no rule ever sees it
 
@@ -155,10 +155,8 @@ class WallClock(Clock):
 
     def _share(self) -> None:
         if self._shared is not None:
-            new = self._shared.with_name(f"{self._shared.name}.{id(self):x}")
             try:
-                new.write_text(str(self._offset_ns))
-                new.replace(self._shared)
+                durable.write(self._shared, str(self._offset_ns))
             except OSError as error:  # each process then goes by what it sees
                 logs.fault(log, "clock_not_shared", error)
 

@@ -124,7 +124,8 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
-    send.state, send.dispatcher, send.attempts = "handing_over", asked.dispatcher, send.attempts + 1
+    send.attempts += send.state == "decided"  # asked again in line, it is the same attempt
+    send.state, send.dispatcher = "handing_over", asked.dispatcher
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": message.of(turn, send)})
 
