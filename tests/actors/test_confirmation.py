@@ -8,7 +8,8 @@ from typing import Any
 from support.letters import SHOP, says
 from support.world import ID_KEY, World, compiled
 
-from actors.dispatcher import Dispatcher
+from actors.hands import Hands
+from actors.meter import NoMeter
 from actors.standing import Standing
 from engine import seeds
 from engine.recent import encoder
@@ -24,10 +25,8 @@ def test_a_template_may_show_the_link_that_confirms_the_address(tmp_path: Path):
     (message,) = world.mailbox
     standing = Standing(tmp_path / "catalog", ID_KEY)
     standing.put(compiled(files).document)
-    dispatcher = Dispatcher(
-        standing, [], str(tmp_path / "none"), public_url="https://shop.example", is_replay=True, environ={}
-    )
-    html = dispatcher._render(message | {"profile": ada.id}).html
+    hands = Hands(standing, {}, "https://shop.example", NoMeter())
+    html = hands._render(message | {"profile": ada.id}).html
     token = html.partition("https://shop.example/c/")[2].partition("'")[0]
     place = seeds.profile_id(ID_KEY, "email", "ada@shop.example")
     assert seeds.verify(ID_KEY, "confirm", token) == encoder.encode([ada.id, place, message["at_ms"]])

@@ -19,6 +19,7 @@ from support.world import CART, compiled
 
 from actors import inventory, verify
 from actors.clock import WallClock
+from actors.keys import FAMILIES
 from actors.placement import pinned, shard_of
 from actors.shard import Shard
 from actors.standing import Standing
@@ -220,6 +221,26 @@ def verified(data: Path) -> list[str]:
         vault.close()
 
 
+def is_harmless(original: Path, name: Path, harm: Callable[[Path], None], scratch: Path) -> bool:
+    """Whether every record of a store is there as it was: a byte of a Bloom filter holds nothing of anybody's."""
+    if name.suffix != ".sst":
+        return False
+    rows = []
+    for hurt in (False, True):
+        folder = Path(shutil.copytree(original / name.parent, scratch / f"hurt-{hurt}"))
+        if hurt:
+            harm(folder / name.name)
+        try:
+            store = RocksStore(folder)
+            rows.append([list(store.scan(family)) for family in FAMILIES])
+            store.close()
+        except SegueError:
+            return False
+        finally:
+            shutil.rmtree(folder)
+    return rows[0] == rows[1]
+
+
 def names(line: str, path: Path) -> bool:
     """Whether a line names a file; of a log that has gone nobody knows the number."""
     known = path if path.exists() or path.suffix != ".log" else path.with_name("*.log")
@@ -236,7 +257,9 @@ def test_whatever_happens_to_a_file_is_named_with_the_file(
             data = Path(shutil.copytree(original, tmp_path / "data"))
             HARM[kind](data / name)
             said = look(data)
-            if not any(names(line, data / name) for line in said):
+            if not any(names(line, data / name) for line in said) and not is_harmless(
+                original, name, HARM[kind], tmp_path
+            ):
                 unnamed.append((str(name), said))
             shutil.rmtree(data)
     assert unnamed == [], "\n".join(map(str, unnamed))
