@@ -12,21 +12,26 @@ import itertools
 import json
 import multiprocessing
 import os
+import secrets
 import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
 from loadtest.attackers import attack
 from loadtest.loopback import why_refused
+from loadtest.run import EngineError, running_engine
+from loadtest.sweep import Figure, Outcome
 
 DECISIONS_PER_S = 50
 OPT_OUTS_PER_S = 5
 LOOKS_PER_S = 5
 PATIENCE_S = 30.0
+SECONDS = 60
 
 IDLE = 4_200
 
@@ -154,11 +159,38 @@ async def _every(pause_s: float, seconds: float, ask: Callable[[], Awaitable[htt
     await asyncio.gather(*asked)
 
 
+def sweep(seconds: int, folder: Path) -> Outcome:
+    """The same against an engine of its own, as a sweep of `make prove`."""
+    keys = {"SEGUE_WRITE_KEY": secrets.token_urlsafe(24), "SEGUE_SERVER_KEY": secrets.token_urlsafe(24)}
+    made = Outcome()
+    try:
+        with running_engine(folder, os.environ | keys) as url:
+            report = play(
+                url,
+                write_key=keys["SEGUE_WRITE_KEY"],
+                server_key=keys["SEGUE_SERVER_KEY"],
+                placement="home_hero",
+                purpose="marketing",
+                seconds=seconds,
+            )
+    except EngineError as error:
+        made.faults.append(f"the sweep broke off: {error}")
+        return made
+    made.faults += report.faults()
+    for what, each in report.beside.items():
+        made.figures += [
+            Figure(f"{what}: asked", each.statuses.total()),
+            Figure(f"{what}: by default", each.degraded),
+            *(Figure(f"{what}: {share:.0%} within", round(each.slowest(share), 2), "s") for share in (0.5, 0.99, 1.0)),
+        ]
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Attack and print what was seen; 1 where anything but 200 was answered."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.attack", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--placement", default="home_hero")
     parser.add_argument("--purpose", default="marketing")
     parser.add_argument("--idle", type=int, default=IDLE)

@@ -22,7 +22,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from loadtest import chaos, delivery
+from loadtest import attack, chaos, delivery
 from loadtest.sweep import Outcome
 
 
@@ -38,6 +38,7 @@ class Sweep:
 
 SWEEPS: Final[dict[str, Sweep]] = {
     "delivery": Sweep(delivery.sweep, delivery.LETTERS, "letters", "a mail server that takes 2 s for each mail"),
+    "attack": Sweep(attack.sweep, attack.SECONDS, "seconds", "slow, huge, lying, many and idle clients at the door"),
     "chaos": Sweep(chaos.sweep, chaos.SECONDS, "seconds", "kill -9 under load, then the books"),
 }
 
