@@ -41,15 +41,16 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
 
 
 def _facts(turn: Turn, send: Send, link: Link | None) -> dict[str, Any]:
-    """What templates may say of the person and of what happened; to an address that nobody has verified, nothing that a
-    stranger could have worded."""
+    """What templates may say of the person and of what happened. Service messages need no consent, so nothing of them
+    is in a stranger's words; neither is anything that goes to an address that nobody has verified."""
     profile, language = turn.profile, turn.profile.locale or turn.catalog.language
-    if link is None or link.verified or link.namespace not in addresses.NAMESPACES:
+    is_unverified = link is not None and not link.verified and link.namespace in addresses.NAMESPACES
+    if send.tier != "service" and not is_unverified:
         return {"traits": profile.trait_values, "event": send.trigger, "language": language}
     traits = {
         name: foreign_words.cut(trait.value) if trait.public else trait.value for name, trait in profile.traits.items()
     }
-    if link.namespace in traits:
+    if link is not None and link.namespace in traits:
         traits[link.namespace] = link.value
     event = foreign_words.cut(send.trigger) if send.public else send.trigger
     return {"traits": traits, "event": event, "language": foreign_words.cut(language)}

@@ -179,9 +179,11 @@ def test_9_ten_service_messages_a_day_go_to_one_address_of_many_strangers(world:
     assert len(world.mailbox) == 10
 
 
-def test_10_a_strangers_words_are_cut(world: World):
+@pytest.mark.parametrize("is_verified", [False, True])
+def test_10_a_strangers_words_are_cut(world: World, is_verified: bool):
     ada = world.customer("ada")
-    says(ada, email="ada@shop.example", name="Pay at https://evil.example\nnow", public=True)
+    says(ada, email="ada@shop.example", public=not is_verified)
+    says(ada, name="Pay at https://evil.example\nnow", public=True)
     ada.does("Order Completed", order_id="o", deep={"note": ["x" * 99]}, public=True)
     world.settle()
     (mail,) = world.mailbox
