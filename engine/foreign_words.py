@@ -1,4 +1,4 @@
-"""What is left of a stranger's words in a message that needs no consent, or goes to a mailbox that nobody has confirmed.
+"""What is left of a stranger's words in a message that needs no consent, or to a mailbox that nobody has confirmed.
 
 Whoever holds a write key can have such a message sent. It must not carry what they would have it say: each text is cut
 short, and links, addresses and line breaks are taken out. Numbers and the shape of the data stay.

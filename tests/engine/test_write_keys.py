@@ -246,7 +246,9 @@ def test_a_strangers_words_are_cut_in_mail_to_an_unverified_address(world: World
     assert mail["event"]["note"] == "y" * 59 + "…" and mail["event"]["lines"] == [{"name": "a b"}]
 
 
-def test_what_a_server_said_is_not_cut_and_nothing_is_to_a_verified_address(world: World):
+def test_what_a_server_said_is_not_cut_and_a_service_message_to_a_verified_address_says_nothing_of_a_strangers(
+    world: World,
+):
     ada = world.customer("ada")
     says(ada, email="ada@shop.example", public=True)
     says(ada, name="See https://shop.example")
@@ -257,7 +259,7 @@ def test_what_a_server_said_is_not_cut_and_nothing_is_to_a_verified_address(worl
     world.engine.ask_profile(ada.id, Confirm(address=profile_id(world.catalog.id_key, "email", "ada@shop.example")))
     orders(ada, 1, url="https://shop.example/2", public=True)
     world.settle()
-    assert world.mailbox[-1]["event"]["url"] == "https://shop.example/2"
+    assert world.mailbox[-1]["event"]["url"] == ""
 
 
 @pytest.mark.parametrize(
