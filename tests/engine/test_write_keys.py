@@ -246,7 +246,7 @@ def test_a_strangers_words_are_cut_in_mail_to_an_unverified_address(world: World
     assert mail["event"]["note"] == "y" * 59 + "…" and mail["event"]["lines"] == [{"name": "a b"}]
 
 
-def test_what_a_server_said_is_not_cut_and_a_service_message_to_a_verified_address_says_nothing_of_a_strangers(
+def test_what_a_server_said_is_not_cut_and_a_strangers_words_are_cut_to_a_verified_address_too(
     world: World,
 ):
     ada = world.customer("ada")
