@@ -137,10 +137,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             compiled.Placement(each.id, each.channel, each.default, each.per_category)
             for each in _file(models, "placements.yaml", schema.Placements).placements
         ),
-        purposes={
-            name: Purpose(name, frozenset(each.channels), frozenset(each.no_consent_needed), each.default)
-            for name, each in consent.purposes.items()
-        },
+        purposes={name: _purpose(name, each) for name, each in consent.purposes.items()},
         consent_events=frozenset(consent.events),
         actions=actions,
         shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
@@ -194,6 +191,10 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
     for key, value in pairs:
         groups[key].append(value)
     return {key: tuple(values) for key, values in groups.items()}
+
+
+def _purpose(name: str, purpose: schema.Purpose) -> Purpose:
+    return Purpose(name, frozenset(purpose.channels), frozenset(purpose.no_consent_needed), purpose.default)
 
 
 def _source(source: schema.Source) -> Source:
