@@ -94,6 +94,17 @@ def confirm(turn: Turn, said: Confirm) -> None:
     turn.answer({"confirmed": False})
 
 
+def distrust(profile: Profile, now_ms: int) -> None:
+    """Somebody whom nobody has vouched for comes to another person: each address counts as stated now by a stranger."""
+    for link in profile.identifiers:
+        if link.namespace in NAMESPACES:
+            link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
+    for namespace in NAMESPACES:
+        stated = profile.traits.get(namespace)
+        if stated is not None:
+            profile.traits[namespace] = TraitValue(stated.value, stated.at_ms, True)
+
+
 def unverified(turn: Turn, at_ms: int) -> list[str]:
     """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
     of what happened then, whichever profile it comes to belong to."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine import statements
 from engine.catalog.compiled import Catalog
 from engine.catalog.permissions import Source
 
@@ -28,4 +29,4 @@ def may_send(catalog: Catalog, name: str, event: str, *, public: bool) -> bool:
     """Whether this source may send track events of that name. Anybody may send what carries consent: it is judged by
     what it states, and a no must never be set aside for its source."""
     allowed = source(catalog, name).events
-    return not public or allowed is None or event in allowed or event in catalog.consent_events
+    return not public or allowed is None or event in allowed or statements.carries(catalog, event)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import authority, stated_time
+from engine import addresses, authority, seeds, stated_time
 from engine.catalog.compiled import Catalog
 from engine.catalog.permissions import Purpose
 from engine.inputs import ConsentChange
@@ -59,7 +59,8 @@ def basis(profile: Profile, catalog: Catalog, purpose: str, channel: str, tier: 
         if record.purpose in (purpose, "*") and record.channel in (channel, "*"):
             if not record.granted:
                 return None
-            grant = record.receipt
+            if not record.address or _is_reached_at(profile, catalog, channel, record.address):
+                grant = record.receipt
     if grant is not None:
         return grant
     rule = catalog.purposes.get(purpose)
@@ -135,6 +136,14 @@ def merge(profile: Profile, other: Profile) -> None:
     profile.awaiting.sort(key=_order)
 
 
+def distrust(profile: Profile) -> None:
+    """Somebody whom nobody has vouched for comes to another person: what they granted awaits confirmation."""
+    granted = [record for record in profile.consent if record.granted]
+    profile.consent = [record for record in profile.consent if not record.granted]
+    for new in granted:
+        _replace(profile.awaiting, _same(profile.awaiting, new), new)
+
+
 def _hear(turn: Turn, change: ConsentChange) -> Heard:
     profile = turn.profile
     at_ms = stated_time.of_consent(change.at_ms, turn.now_ms, granted=change.granted, imported=change.imported)
@@ -163,7 +172,8 @@ def _newer(profile: Profile, new: ConsentRecord) -> ConsentRecord | None:
         return known
     if new.granted:
         return None
-    lifting = (yes for yes in profile.consent if yes.granted and _lifts(yes, new))
+    # The no of an address is outlived by no yes that was said of the person, or of another address.
+    lifting = (yes for yes in profile.consent if yes.granted and _lifts(yes, new) and new.address in ("", yes.address))
     return next(lifting, None)
 
 
@@ -177,6 +187,14 @@ def _write(profile: Profile, new: ConsentRecord, *, lifts_addresses: bool) -> No
 
     profile.consent = sorted([*(known for known in profile.consent if not goes(known)), new], key=_order)
     profile.awaiting = [known for known in profile.awaiting if _scope(known) != _scope(new)]
+
+
+def _is_reached_at(profile: Profile, catalog: Catalog, channel: str, place: str) -> bool:
+    """Whether this channel goes to the address of that place: its yes is for no other one."""
+    rule = catalog.channels.get(channel)
+    link = addresses.current(profile, rule.address) if rule is not None and rule.address else None
+    found = seeds.profile_id(catalog.id_key, link.namespace, link.value) if link is not None else ""
+    return found[:-2] == place[:-2]
 
 
 def _is_needed(rule: Purpose, channel: str, tier: str) -> bool:

@@ -12,7 +12,7 @@ from engine.turn_state import Turn
 
 def learn(turn: Turn, event: Event) -> None:
     """Write down what an event says."""
-    profile, at_ms = turn.profile, stated_time.of_fact(event.at_ms, turn.now_ms)
+    profile, at_ms = turn.profile, stated_time.of_fact(stated_time.said_ms(event), turn.now_ms)
     if event.traits:
         _learn_traits(turn, event, at_ms)
     locale, zone = event.context.get("locale"), event.context.get("timezone")

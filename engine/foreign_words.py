@@ -14,7 +14,9 @@ CHARS_MAX: Final = 60
 
 # A word that a mail program could make a link of: with a scheme, an address, or a dot before something like a domain.
 _LINK: Final = re.compile(
-    r"^\W*[a-z][a-z0-9+.-]*:\S|//|@|\\\\|www\.|\w\.(?=[^\W\d_]{2}|xn--)|\d+\.\d+\.\d+\.\d+", re.IGNORECASE
+    r"^\W*[a-z][a-z0-9+.-]*:\S|//|@|\\\\|www\."
+    r"|[^\s.]\.(?=[^\s./:?#]*[^\W\d_])(?=[^\s./:?#]{2})|\d+\.\d+\.\d+\.\d+",
+    re.IGNORECASE,
 )
 _DOTS: Final = str.maketrans("。｡．․", "....")
 _BREAKS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))

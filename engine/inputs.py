@@ -224,6 +224,8 @@ class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reject
     received_at_ms: int = 0
     is_cut: bool = False
     public: bool = False
+    imported: bool = False
+    sent_at: str = ""  # of its batch, as JSON
 
 
 AnyInput = (

@@ -208,6 +208,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     declined: list[str] = []  # places that a write key could not have absorbed, so that it is not tried again
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
+    publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
 
     @property
     def history(self) -> Recent:

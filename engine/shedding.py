@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from engine import statements
 from engine.catalog.compiled import Catalog
 from engine.inputs import AnyInput, Decide, Event
 
@@ -18,7 +19,7 @@ from engine.inputs import AnyInput, Decide, Event
 def is_sheddable(catalog: Catalog, told: AnyInput) -> bool:
     """Whether an overloaded queue may refuse this input."""
     if isinstance(told, Event):
-        return told.name not in events_kept(catalog)
+        return told.name not in events_kept(catalog) and not statements.carries(catalog, told.name)
     return isinstance(told, Decide)
 
 

@@ -8,18 +8,31 @@ names the property: such an event is set aside, and never noted as if it had an 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
+from engine import stated_time
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
 from engine.inputs import ConsentChange, Event
 
 ALL: Final = "*"
 NAMES_MAX: Final = 32  # in one list of an event
+TEXT_CHARS_MAX: Final = 4_000  # of what the person was shown
 _QUOTED_MAX: Final = 40
 _YES: Final = frozenset(("true", "yes", "y", "1", "on", "granted", "opt_in", "opt-in", "subscribed"))
 _NO: Final = frozenset(("false", "no", "n", "0", "off", "denied", "withdrawn", "opt_out", "opt-out", "unsubscribed"))
+
+
+def carries(catalog: Catalog, name: str) -> bool:
+    """Whether events of this name carry consent, in whatever spelling."""
+    return name in catalog.consent_events or name.strip().casefold() in _folded(catalog.consent_events)
+
+
+@lru_cache(maxsize=8)
+def _folded(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.casefold() for name in names)
 
 
 def read(event: Event, catalog: Catalog) -> list[ConsentChange]:
@@ -34,9 +47,9 @@ def read(event: Event, catalog: Catalog) -> list[ConsentChange]:
             purpose=purpose,
             channel=channel,
             granted=granted,
-            at_ms=event.at_ms,
+            at_ms=stated_time.said_ms(event),
             source=event.source,
-            text=str(said.get("text") or ""),
+            text=str(said.get("text") or "")[:TEXT_CHARS_MAX],
             public=event.public,
             imported=event.imported,
         )
@@ -59,6 +72,7 @@ def understood(catalog: Catalog, said: Mapping[str, Any], path: str = "") -> tup
 
 
 def _granted(value: Any, field: str) -> bool:
+    value = int(value) if value in (0.0, 1.0) and isinstance(value, float) else value  # JSON tells them not apart
     word = str(value).strip().casefold() if isinstance(value, str | bool | int) else ""
     if word in _YES or word in _NO:
         return word in _YES
@@ -70,7 +84,7 @@ def _named(field: str, value: Any, known: Iterable[str], path: str) -> list[str]
     values = value if isinstance(value, list) else [value]
     if len(values) > NAMES_MAX:
         raise InvalidInput(f"names {len(values)}, at most {NAMES_MAX} are read", f"{path}{field}")
-    ids = {name.casefold(): name for name in known} | {name: name for name in known} | {ALL: ALL, "all": ALL}
+    ids = {ALL: ALL, "all": ALL} | {name.casefold(): name for name in known} | {name: name for name in known}
     found: dict[str, None] = {}
     for each in values:
         if each is None or (isinstance(each, str) and not each.strip()):

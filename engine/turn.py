@@ -153,7 +153,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event.at_ms, profile.seq, event.name, event.properties, event.message_id, event.channel, event.source
     )
     turn.remember(happened)
-    if event.name in turn.catalog.consent_events:
+    if statements.carries(turn.catalog, event.name):
         for said in statements.read(event, turn.catalog):
             consent.record(turn, said)
         sends.withdraw_without_consent(turn)

@@ -1,12 +1,14 @@
-"""The body of a batch: a list of items, of which one that is broken costs only itself."""
+"""The body of a batch: a list of items, of which one that is broken costs only itself, and what was made of them."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from engine.inputs import Event
 from serve.hostile_json import UNREADABLE, unreadable
 
 
@@ -46,3 +48,27 @@ def _batch_around_a_broken_character(raw: bytes) -> Batch | None:
         return msgspec.convert(body | {"batch": items}, Batch)
     except (*UNREADABLE, KeyError, TypeError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the item at `index` of a batch was not taken; `field` may be empty where the item is no event at all."""
+
+    index: int
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The good events, the index in the batch of each, the others with their reasons, and all items as they came.
+
+    `sent_at` is that of the batch, as JSON; `imported` as of `parse_body`.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    items: list[msgspec.Raw] = field(default_factory=list)
+    sent_at: str = ""
+    imported: bool = False

@@ -40,6 +40,8 @@ def letters(
             received_at_ms=received_at_ms,
             is_cut=is_cut,
             public=principal.kind == "write",
+            imported=parsed.imported,
+            sent_at=parsed.sent_at,
         )
         found.append((_home(gateway, raw), told, item.message))
     return found
@@ -51,13 +53,15 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
     if event is None and item["is_cut"]:
         raise InvalidInput(f"was longer than {EVENT_BYTES_MAX} bytes and is not kept whole: correct it", "event")
     text = item["text"].encode() if event is None else msgspec.json.encode(event)
+    sent_at = f',"sentAt":{item["sent_at"]}'.encode() if item.get("sent_at") else b""
     parsed = parse_body(
-        b'{"batch":[' + text + b"]}",
+        b'{"batch":[' + text + b"]" + sent_at + b"}",
         None,
         source=item["source"],
         channel=item["channel"],
         received_at_ms=item["received_at_ms"],
-        public=item.get("public", False) and event is None,  # what is corrected, the server key states
+        imported=item.get("imported", False),
+        public=item.get("public", False),  # who corrects it lends it no right of their own
     )
     pairs, strangers = homes(gateway, parsed)
     rejections = [*parsed.rejected, *strangers]

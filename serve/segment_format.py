@@ -17,6 +17,8 @@ import msgspec
 from engine.errors import InvalidInput, TooLarge
 from engine.identifiers import canonical, is_clean
 from engine.inputs import Event
+from serve.batch_body import Parsed as Parsed
+from serve.batch_body import Rejection as Rejection
 from serve.batch_body import read_batch
 from serve.hostile_json import UNREADABLE, check_shape, unreadable
 from serve.user_hash import FIELD, Proof
@@ -66,25 +68,6 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
 _sent: Final = msgspec.json.Decoder(_Sent).decode
 _plain: Final = msgspec.json.Decoder().decode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why the item at `index` of a batch was not taken; `field` may be empty where the item is no event at all."""
-
-    index: int
-    field: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The good events, the index in the batch of each, the others with their reasons, and all items as they came."""
-
-    events: list[Event] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
-    rejected: list[Rejection] = field(default_factory=list)
-    items: list[msgspec.Raw] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +139,8 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
     arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
-    parsed = Parsed(items=sent.batch)
+    sent_at = "" if sent.sent_at is None else msgspec.json.encode(sent.sent_at).decode()
+    parsed = Parsed(items=sent.batch, sent_at=sent_at, imported=arrival.imported)
     for index, item in enumerate(sent.batch):
         try:
             parsed.events.append(_parse_event(item, None, arrival))

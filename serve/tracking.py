@@ -41,7 +41,7 @@ def objection(catalog: Catalog, event: Event) -> InvalidInput | None:
     """Why an event is not for its source to send, or what it says about consent cannot be understood; else None."""
     if event.kind == "track" and not authority.may_send(catalog, event.source, event.name, public=event.public):
         return InvalidInput(f"source: a write key of {event.source} may not send {event.name}", "event")
-    if event.name in catalog.consent_events:
+    if statements.carries(catalog, event.name):
         try:
             statements.read(event, catalog)
         except InvalidInput as fault:

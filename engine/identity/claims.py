@@ -8,10 +8,10 @@ identifier says nothing more.
 
 from __future__ import annotations
 
-from engine import addresses, identifiers, limits, seeds
+from engine import addresses, identifiers, limits, seeds, stated_time
 from engine.catalog.compiled import Catalog
 from engine.inputs import Absorb, Claim, ConsentChange, Decide, Declined, Event
-from engine.profile import Link
+from engine.profile import Link, Profile
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
@@ -64,7 +64,8 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
 
 def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
-        return addresses.mention(turn, namespace, value, told.at_ms, public=told.public)
+        at_ms = stated_time.said_ms(told) if isinstance(told, Event) else told.at_ms
+        return addresses.mention(turn, namespace, value, at_ms, public=told.public)
     return _link(turn, namespace, value, told.at_ms)
 
 
@@ -101,7 +102,7 @@ def decline(turn: Turn, told: Declined) -> None:
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
-    for places in (profile.held, profile.told):
+    for places in (profile.held, profile.told, profile.publicly):
         if told.origin in places:
             places.remove(told.origin)
     profile.declined.append(told.origin)
@@ -137,6 +138,8 @@ def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
 def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
     """Let a place point here. False where too many do already."""
     profile = turn.profile
+    if not message.public and place in profile.publicly:
+        profile.publicly.remove(place)  # a server says the same
     if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
         return True
     if len(profile.held) >= limits.POINTERS_MAX:
@@ -144,8 +147,15 @@ def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
     profile.held.append(place)
     if isinstance(message, Absorb):
         profile.absorbing.append(place)
+        if message.public and _is_somebody(profile):
+            profile.publicly.append(place)
     turn.tell(place, message)
     return True
+
+
+def _is_somebody(profile: Profile) -> bool:
+    """Whether this person was known before what is being told now."""
+    return profile.seq > 1 or bool(profile.consent)
 
 
 def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:

@@ -59,6 +59,7 @@ def join(profile: Profile, other: Profile) -> None:
     """After an absorb."""
     for mine, theirs in ((profile.told, other.told), (profile.owns, other.owns)):
         mine.extend(each for each in theirs if each not in mine and each != profile.id)
+    profile.publicly.extend(each for each in other.publicly if each not in profile.publicly)
     profile.declined.extend(each for each in other.declined if each not in profile.declined)
     profile.lent = sorted([*profile.lent, *other.lent], key=lambda place: (place.at_ms, place.ref))
 

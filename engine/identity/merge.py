@@ -130,7 +130,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            facts.join_traits(turn, _surrendered(told))
+            facts.join_traits(turn, _surrendered(turn, told))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
@@ -140,10 +140,12 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.origin in profile.told and told.origin not in profile.owns:
         profile.owns.append(told.origin)
     if not told.state:
+        _arrived(profile, told.origin)
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
-    other = _surrendered(told)
+    other = _surrendered(turn, told)
+    _arrived(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     _join_facts(turn, other)
@@ -161,10 +163,20 @@ def take_in(turn: Turn, told: HandOver) -> None:
     interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
 
 
-def _surrendered(told: HandOver) -> Profile:
+def _surrendered(turn: Turn, told: HandOver) -> Profile:
+    """What another profile was; of a visitor whom only a write key's word brings to somebody who was known before,
+    without what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
+    if told.origin in turn.profile.publicly:
+        addresses.distrust(other, turn.now_ms)
+        consent.distrust(other)
     return other
+
+
+def _arrived(profile: Profile, origin: str) -> None:
+    if origin in profile.publicly:
+        profile.publicly.remove(origin)
 
 
 def _take_records(turn: Turn, told: HandOver) -> None:

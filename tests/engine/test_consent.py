@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
+from support.world import DAY, HOUR, ID_KEY, Customer, World, action, cart_journey, document
 
-from engine import consent
+from engine import consent, seeds
 from engine.inputs import ConsentChange
 
 LATER = [
@@ -362,6 +362,57 @@ def test_the_no_of_an_address_is_lifted_by_a_server_key_and_by_no_public_one():
     assert not may_mail(world, ada)
     world.advance(minutes=1)
     assert ada.consents("marketing", "email", True)["effective"] and may_mail(world, ada)
+
+
+def by_address(world: World, customer: Customer, granted: bool, address: str) -> None:
+    world.engine.ask_profile(
+        customer.id,
+        ConsentChange(
+            purpose="marketing", channel="email", granted=granted, at_ms=world.now_ms, source="link", address=address
+        ),
+    )
+
+
+def test_the_no_of_an_address_is_outlived_by_no_older_yes_of_the_person():
+    world = World(document())
+    ada = world.customer("ada@example.com", consents=("marketing:email",))
+    place = seeds.profile_id(ID_KEY, "email", "ada@example.com")
+    no_ms = world.now_ms - HOUR
+    change = ConsentChange(
+        purpose="marketing", channel="email", granted=False, at_ms=no_ms, source="link", address=place, imported=True
+    )
+    world.engine.ask_profile(ada.id, change)  # she comes to an address that has said no before
+    assert not may_mail(world, ada)
+
+
+def test_the_yes_of_an_address_counts_for_no_other_one():
+    world = World(document())
+    ada = world.customer("ada@example.com")
+    by_address(world, ada, True, seeds.profile_id(ID_KEY, "email", "ada@example.com"))
+    assert may_mail(world, ada)
+    world.advance(minutes=1)
+    ada.identifies(email="other@example.com")
+    assert not may_mail(world, ada)
+
+
+@pytest.mark.parametrize("said", [" consent updated", "CONSENT UPDATED "])
+def test_an_event_carries_consent_however_its_name_is_spelt(said: str):
+    world = world_with(default=True)
+    ada = world.customer("ada@example.com")
+    ada.does(said, properties={"granted": 0.0})
+    assert not may_mail(world, ada)
+
+
+def test_a_yes_that_lay_somewhere_counts_from_when_it_was_received_at_most():
+    world = world_with()
+    ada = world.customer("ada@example.com")
+    word = {"purpose": "marketing", "channel": "email", "granted": True}
+    yes = ada.event("Consent Updated", properties=word, at_ms=world.now_ms + HOUR)
+    world.advance(minutes=1)
+    ada.consents("marketing", "email", False)
+    world.advance(hours=2)
+    world.engine.ask(yes)
+    assert not may_mail(world, ada)
 
 
 statement = st.tuples(

@@ -8,7 +8,7 @@ import pytest
 from support.letters import RECEIPT, SHOP, said, says
 from support.world import Customer, World, action, document
 
-from engine import foreign_words
+from engine import addresses, foreign_words
 from engine.errors import Moved
 from engine.inputs import Bind, Confirm, ConsentChange, Erase
 from engine.seeds import profile_id
@@ -30,6 +30,37 @@ def known(world: World, name: str = "victim", **fields: Any) -> Customer:
 
 
 # -- whom it can absorb
+
+
+@pytest.mark.parametrize("by", ["track", "alias"])
+def test_a_visitor_of_a_strangers_brings_neither_a_verified_address_nor_a_yes(world: World, by: str):
+    victim, visitor = known(world), world.customer(anonymous="cookie")
+    says(visitor, email="evil@shop.example")
+    visitor.consents("marketing", "email", True)
+    visitor.consents("service", "email", False)
+    if by == "track":
+        world.customer("victim", anonymous="cookie").does("Seen", public=True)
+    else:
+        victim.does("Aliased", kind="alias", previous_id="cookie", public=True)
+    world.settle()
+    assert victim.id == visitor.id
+    assert addresses.value(victim.profile, "email") == "victim@shop.example"
+    assert [(word.purpose, word.granted) for word in victim.profile.consent] == [("service", False)]
+    assert [word.purpose for word in victim.profile.awaiting] == ["marketing"]
+    assert victim.profile.publicly == []
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_visitor_who_signs_up_brings_what_a_server_said_of_them(world: World, known_before: bool):
+    visitor, ada = world.customer(anonymous="cookie"), world.customer("ada", anonymous="cookie")
+    says(visitor, email="ada@shop.example")
+    visitor.consents("marketing", "email", True)
+    if known_before:
+        world.customer("ada").does("Seen")
+    ada.does("Signed Up", public=not known_before)  # of somebody who is known, a server says so
+    world.settle()
+    assert addresses.value(ada.profile, "email") == "ada@shop.example"
+    assert [word.purpose for word in ada.profile.consent if word.granted] == ["marketing"]
 
 
 @pytest.mark.parametrize("previous", ["victim", "victim@shop.example"])
@@ -277,6 +308,7 @@ def test_what_a_server_said_is_not_cut_and_a_strangers_words_are_cut_to_a_verifi
         ("ｅｖｉｌ．ｃｏｍ evil。com ev\u200bil.com", ""),
         ("evil.xn--p1ai пример.рф", ""),
         ("10.0.0.1/x", ""),
+        ("हिन्दी.com/pay evil.भारत pay-💰.ws i❤.ws evil.1com", ""),
         ("\\\\evil\\share", ""),
         ("x" * 10_000_000, "x" * 59 + "…"),
     ],

@@ -70,6 +70,35 @@ def test_what_cannot_be_understood_is_acknowledged_set_aside_counted_and_without
     assert [word["granted"] for word in shown(client, f"cleo-{path}")["consent"]] == [False]
 
 
+@pytest.mark.parametrize("is_corrected", [True, False])
+def test_who_corrects_what_a_write_key_said_lends_it_no_right(client: httpx.Client, is_corrected: bool):
+    user = f"fay-{is_corrected}"
+    track(client, user, SAID | {"channel": "e-mial"}, key=WRITE)
+    letter = client.get("/v1/dead-letters").json()["deadLetters"][0]
+    event = {"type": "track", "userId": user, "event": "Consent Updated", "messageId": user, "properties": SAID}
+    answer = client.post(f"/v1/dead-letters/{letter['id']}/retry", json={"event": event} if is_corrected else None)
+    assert answer.status_code == (200 if is_corrected else 400)
+    if is_corrected:
+        known = shown(client, user)
+        assert (known["consent"], [word["source"] for word in known["awaiting"]]) == ([], ["web"])
+
+
+def test_an_old_yes_that_is_told_again_lifts_no_newer_no(client: httpx.Client):
+    item = {"type": "track", "event": "Consent Updated", "userId": "gil", "properties": SAID}
+    times = {"timestamp": "2030-01-01T10:00:00Z"}
+    batch = {"sentAt": "2030-01-01T11:00:00Z"}
+    ways = [("/v1/batch", batch, times), ("/v1/import", {}, {"timestamp": "2025-01-01T10:00:00Z"})]
+    for number, (path, around, when) in enumerate(ways):
+        wrong = item | when | {"properties": SAID | {"channel": "e-mial"}, "messageId": f"gil-{number}"}
+        no = {"identifiers": {"user_id": "gil"}, "source": "form", "granted": False}
+        assert client.post("/v1/consent", json=no).json()["effective"]
+        assert client.post(path, json={"batch": [wrong]} | around).json() == {"success": True}
+        letter = client.get("/v1/dead-letters").json()["deadLetters"][0]
+        right = {"event": item | when | {"messageId": f"gil-{number}"}}
+        assert client.post(f"/v1/dead-letters/{letter['id']}/retry", json=right).json() == {"status": "accepted"}
+        assert not [word for word in shown(client, "gil")["consent"] if word["granted"] and word["effective"]]
+
+
 def test_a_receipt_says_whether_the_word_has_effect_and_what_stands_against_it(client: httpx.Client):
     who = {"identifiers": {"user_id": "dora"}, "source": "call centre"}
     no = client.post("/v1/consent", json=who | {"granted": "FALSE"}).json()
