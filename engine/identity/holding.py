@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine import addresses, stated_time
-from engine.inputs import Ask, Bind, ConsentChange, Given
+from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
 from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
@@ -32,10 +32,14 @@ def is_known(profile: Profile, change: ConsentChange) -> bool:
     return change.imported and same in known
 
 
-def add(turn: Turn, holders: list[str], holder: str, words: Iterable[ConsentRecord]) -> None:
-    """Somebody else has this address too: they are told what was said by it."""
-    if holder not in holders and len(holders) < _HOLDERS_MAX:
-        holders.append(holder)
+def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRecord]) -> None:
+    """Somebody else has this address too: they are told what was said by it. Who came by a server's word stands before
+    all whom a write key brought, and is never the one for whom there is no room."""
+    holder = asked.to
+    if holder not in holders or not asked.public:
+        holders[:] = [known for known in holders if known != holder]
+        holders.insert(len(holders) if asked.public else 0, holder)
+        del holders[_HOLDERS_MAX:]
     for word in words:
         turn.tell(holder, _change(turn.profile.id, word))
 

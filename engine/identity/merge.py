@@ -35,7 +35,7 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
     profile = turn.profile
     if asked.public and not profile.is_blank and asked.to != profile.id:
         if isinstance(asked, Claim):
-            holding.add(turn, profile.holders, asked.to, holding.words_of(profile))
+            holding.add(turn, profile.holders, asked, holding.words_of(profile))
             turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_customer"))
             return
         if any(link.namespace == "user_id" for link in profile.identifiers):
@@ -60,7 +60,7 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> 
     profile = turn.profile
     if isinstance(asked, Claim):
         if asked.to != tombstone.to:
-            holding.add(turn, tombstone.holders, asked.to, tombstone.words)
+            holding.add(turn, tombstone.holders, asked, tombstone.words)
     elif asked.public and asked.to != tombstone.to:
         turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))
     else:

@@ -10,6 +10,7 @@ from support.world import Customer, World, action, document
 
 from engine import addresses, foreign_words
 from engine.errors import Moved
+from engine.identity import holding
 from engine.inputs import Bind, Confirm, ConsentChange, Erase
 from engine.seeds import profile_id
 
@@ -354,6 +355,18 @@ def test_a_no_by_an_address_reaches_whoever_has_it_now_and_whoever_gets_it_later
     world.advance(minutes=1)
     bound(world, True)
     assert words(ada) == words(bob) == words(carl) == [("*", True, True)]
+
+
+def test_strangers_who_claim_an_address_leave_room_for_whom_a_server_says_has_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(holding, "_HOLDERS_MAX", 2)
+    for number in range(4):
+        says(world.customer(f"mallory{number}"), email="shared@shop.example", public=True)
+    ada = world.customer("ada")
+    says(ada, email="shared@shop.example")
+    bound(world, False)
+    assert words(ada) == [("*", False, True)]
 
 
 @pytest.mark.parametrize("public", [True, False])
