@@ -68,19 +68,28 @@ class Order:
 def order(data: Path, directory: str | Path, keys: str | Path | None = None) -> Order:
     """A backup that can be made; InvalidInput says which folder cannot be used. `keys` is `directory` + `.keys` where
     it is not given."""
-    directory = Path(directory)
+    try:
+        return _order(data, Path(directory), keys)
+    except OSError as error:
+        raise InvalidInput(f"cannot be used: {error.strerror}", "directory") from None
+
+
+def _order(data: Path, directory: Path, keys: str | Path | None) -> Order:
+    if not directory.name or directory.is_symlink():
+        raise InvalidInput("is no folder that can be made", "directory")
     keys = Path(keys) if keys else directory.with_name(directory.name + ".keys")
     for field, folder in (("directory", directory), ("keys", keys)):
         if not folder.is_absolute():
             raise InvalidInput("must begin with /", field)
         if folder.resolve().is_relative_to(data.resolve()):
             raise InvalidInput("lies in the data directory", field)
-    if keys.resolve().is_relative_to(directory.resolve()):
+    wanted = Order(data, directory, keys)
+    if any(keys.resolve().is_relative_to(folder.resolve()) for folder in (directory, wanted.part)):
         raise InvalidInput("keys must lie apart from what they open", "keys")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InvalidInput(f"{directory} is there already, and not empty", "directory")
     key_copies.check(data, keys)
-    return Order(data, directory, keys)
+    return wanted
 
 
 async def of_running(shards: Sequence[BackedUp], wanted: Order) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from actors import keys
 from actors.store import Store
 from actors.vault import Vault, place_in
 from engine import codec
-from engine.errors import Corrupt
+from engine.errors import Corrupt, NotFound
 
 _PLACES_KEPT = 100_000
-_ERASING = b"erasing/"
+ERASING = b"erasing/"
 KEY_FILE = b"vault/"  # in `meta`: how many slots of a key file were durable when a key of it was last given away
 _LOCKED_ELSEWHERE = ("messages", "staged", "dead")  # families in which a profile's records stand under other keys
 
@@ -65,14 +65,14 @@ class Batch:
         if (family, key) in self._writes:
             return self._writes[family, key]
         found = self._store.get(family, key)
-        return None if found is None else self._vault.unlock(found)
+        return None if found is None else self.unlock(found)
 
     def rows(self, family: str, prefix: bytes, *, unreadable_too: bool = True) -> list[tuple[bytes, bytes]]:
         """All plain records under a prefix, in order; Corrupt for one that cannot be read, or without those."""
         found = {}
         for key, record in self._store.scan(family, prefix):
             try:
-                found[key] = self._vault.unlock(record)
+                found[key] = self.unlock(record)
             except Corrupt:
                 if unreadable_too:
                     raise
@@ -88,7 +88,7 @@ class Batch:
         """The plain records under a prefix whose keys come after `after`, in order, one after the other; what is not
         committed included."""
         for key, record, is_stored in self._under(family, prefix, after + b"\x00"):
-            yield key, self._vault.unlock(record) if is_stored else record
+            yield key, self.unlock(record) if is_stored else record
 
     def keys_under(self, family: str, prefix: bytes) -> Iterator[bytes]:
         """The keys under a prefix, in order, what is not committed included."""
@@ -115,8 +115,14 @@ class Batch:
         return heapq.merge(added, stored)
 
     def unlock(self, record: bytes) -> bytes:
-        """A record of `raw` as it was written; Corrupt where its key or itself cannot be read."""
-        return self._vault.unlock(record)
+        """A record of `raw` as it was written; Corrupt where its key or itself cannot be read.
+
+        An erasure drops the records of a key with the key: one whose key is blank is damage.
+        """
+        try:
+            return self._vault.unlock(record)
+        except NotFound:
+            raise Corrupt("is locked by a key whose slot is blank", "a record") from None
 
     def raw(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Committed records as they stand in the store, locked or not: a copy of one is good in any store."""
@@ -138,7 +144,10 @@ class Batch:
     def check_key(self, profile: str) -> None:
         """Corrupt where the key of a profile cannot be read: nothing must be written then that needs it."""
         if place := self.key_of(profile):
-            self._vault.check_key(place)
+            try:
+                self._vault.check_key(place)
+            except NotFound:
+                raise Corrupt("is blank", f"the slot of the key of {profile}") from None
 
     def check_there(self) -> None:
         """NotReady where a file of the store or of the vault has gone: what is written to it would go too."""
@@ -166,7 +175,7 @@ class Batch:
             self._new_places.pop(("keyring", prefix), None)
             self._places[owner] = b""
             self.put("keyring", prefix, None)
-            self.put("meta", _ERASING + place, b"")  # found at the next start, should we die before it is done
+            self.put("meta", ERASING + place, b"")  # found at the next start, should we die before it is done
             self._erasing.append(place)
         for family, key in gone:
             self.put(family, key, None)
@@ -174,8 +183,8 @@ class Batch:
 
     def finish_erasures(self) -> None:
         """At a start: destroy the keys that a crash has left to be destroyed."""
-        for key, _ in self._store.scan("meta", _ERASING):
-            self._vault.erase(key.removeprefix(_ERASING))
+        for key, _ in self._store.scan("meta", ERASING):
+            self._vault.erase(key.removeprefix(ERASING))
             self.put("meta", key, None)
 
     def commit(self) -> None:
@@ -183,7 +192,7 @@ class Batch:
         if not self._writes:
             return
         for place in self._erased:
-            self._writes["meta", _ERASING + place] = None
+            self._writes["meta", ERASING + place] = None
         self._erased = []
         written = dict(self._writes)
         for where, owner in self._owners.items():

@@ -19,7 +19,7 @@ from actors.clock import stopwatch
 from actors.mailbox import Mailboxes
 from actors.shard import Done, Parked, Shard
 from actors.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
-from engine.errors import Moved, Overloaded, SegueError
+from engine.errors import Corrupt, Moved, Overloaded, SegueError
 from engine.inputs import AnyInput, Decide, Event
 from engine.shedding import is_sheddable
 
@@ -96,6 +96,8 @@ class EventMail:
             return partial(self.frame.settle, self.index, f"moved:{error.to}")
         if isinstance(error, Parked):
             return partial(self.frame.settle, self.index, "busy")
+        if isinstance(error, Corrupt):  # the client can do nothing about it, and is not told where our files are
+            return partial(self.frame.settle, self.index, f"unreadable:{error}")
         if isinstance(error, SegueError):
             return partial(self.frame.settle, self.index, f"rejected:{error}")
         return partial(self.frame.reply.fail, error)

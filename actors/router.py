@@ -37,7 +37,8 @@ class Router:
         self._moved: dict[str, str] = {}
 
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[str]:
-        """Tell (profile, event) pairs; the status of each: `accepted`, `repeated`, `failed` or `rejected:` and why.
+        """Tell (profile, event) pairs; the status of each: `accepted`, `repeated`, `failed`, or `rejected:` or
+        `unreadable:` and why.
 
         Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one
         is full, then after all of it has been tried: what was taken is a repeat when the caller tells it again.

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from actors import keys
-from actors.batch import KEY_FILE
+from actors.batch import ERASING, KEY_FILE
 from actors.placement import pinned
 from actors.residence import AWAY
 from actors.store import inspect
@@ -50,8 +50,11 @@ def inspect_shard(path: Path, vault: FileVault, key_files: Iterable[int]) -> lis
 
 def unreadable(rows: Rows, vault: FileVault) -> Iterator[str]:
     """A line for each person whose key cannot be read. Corrupt where a whole key file cannot be."""
+    erasing = {key.removeprefix(ERASING) for key, _ in rows("meta") if key.startswith(ERASING)}
     for key, place in rows("keyring"):
         number, slot = parts(place)
+        if place in erasing:  # a crash has left it to be destroyed
+            continue
         vault.slots(number)
         try:
             vault.check_slot(number, slot)

@@ -176,8 +176,9 @@ class FileVault:
         return key_file_name(self._number), self._file(self._number).slots
 
     def check_slot(self, number: int, slot: int) -> None:
-        """Corrupt where a key cannot be read; keeps nothing of it."""
-        self._file(number).key(slot)
+        """Corrupt where a key that somebody has cannot be read, or is blank; keeps nothing of it."""
+        if self._file(number).key(slot) is None:
+            raise Corrupt(f"slot {slot} is blank", str(self.path(number)))
 
     def path(self, number: int) -> Path:
         """Where a key file is."""

@@ -225,7 +225,7 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     was_ms = send.waits_ms
-    place.left_ms, send.state, send.dispatcher, send.next_ms = 0, "decided", "", NEVER_MS
+    place.left_ms, send.state, send.dispatcher, send.room, send.next_ms = 0, "decided", "", "", NEVER_MS
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     _note(turn, send, "waits", reason)
     turn.answer({"authorised": False, "reason": reason})

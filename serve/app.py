@@ -101,6 +101,8 @@ class App:
             await self._live(receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})  # there is none here
 
     def open(self) -> tuple[Gateway, FastAPI]:
         """The gateway of this replica, and the routes that are not hot."""

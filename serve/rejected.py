@@ -74,9 +74,10 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
             rejections.append(Rejection(0, found.field, f"the tracking plan still objects: {found.message}"))
     if not rejections:
         (status,) = await gateway.router.ingest([pair for _, pair in pairs])
-        if not status.startswith("rejected:"):
+        outcome, _, reason = status.partition(":")
+        if outcome not in ("rejected", "unreadable"):
             return
-        rejections = [Rejection(0, "", status.removeprefix("rejected:"))]
+        rejections = [Rejection(0, "", reason)]
     raise InvalidInput(rejections[0].message, f"event.{rejections[0].field}".rstrip("."))
 
 

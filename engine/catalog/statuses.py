@@ -190,3 +190,8 @@ def as_it_stands(catalog: Catalog, action: Action) -> Action:
 def _action_paused(catalog: Catalog, action: str) -> str:
     standing = catalog.actions.get(action)
     return OF_ACTION["paused"] if standing is not None and standing.status == "paused" else ""
+
+
+def is_word(ended_by: str) -> bool:
+    """Whether a run was ended by what the catalog says of its journey, and by nothing of the customer's."""
+    return ended_by == "journey.removed" or ended_by in OF_JOURNEY.values()

@@ -55,7 +55,7 @@ def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
         if holder != told.but:
             turn.tell(holder, change)
     if tombstone is not None:
-        _keep(tombstone.words, change)
+        _keep(tombstone.words, change, turn.now_ms)
     turn.answer({"holders": len(holders)})
 
 
@@ -124,12 +124,14 @@ def _is_at(turn: Turn, link: Link, place: str) -> bool:
     return link.namespace in addresses.NAMESPACES and addresses.place(turn, link)[:-2] == place[:-2]
 
 
-def _keep(words: list[ConsentRecord], change: ConsentChange) -> None:
+def _keep(words: list[ConsentRecord], change: ConsentChange, now_ms: int) -> None:
     new = ConsentRecord(
         change.purpose, change.channel, change.granted, change.at_ms, change.source, "", "", change.address
     )
     for word in words:
         if (word.purpose, word.channel) == (new.purpose, new.channel):
+            # What a clock that was wrong has kept lies ahead of what is told now, and is not later for that.
+            word.at_ms = min(word.at_ms, now_ms)
             if (new.at_ms, not new.granted) >= (word.at_ms, not word.granted):
                 words[words.index(word)] = new
             return

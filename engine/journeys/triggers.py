@@ -57,7 +57,7 @@ def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
             continue
         if run.state == "active":
             active += 1
-        elif turn.now_ms - run.ended_ms < journey.after_ms:
+        elif not statuses.is_word(run.ended_by) and turn.now_ms - run.ended_ms < journey.after_ms:
             return False
     return active < journey.concurrent
 

@@ -22,7 +22,7 @@ def backup(
     """Copy all stores of an engine at one instant, with a manifest, and its keys apart from them (SEGUE_SERVER_KEY is
     the key of a running engine)."""
     directory = directory.absolute()
-    keys = keys.absolute() if keys else directory.with_name(directory.name + ".keys")
+    keys = keys.absolute() if keys else None
     made = _of_running(url, directory, keys) if data is None else _of_stopped(data, directory, keys)
     typer.echo(
         f"{made['directory']}: {made['profiles']:,} profiles of {made['shards']} shards, {made['files']:,} files, "
@@ -31,18 +31,18 @@ def backup(
     typer.echo(f"{made['keys']}: the keys; without them nobody can read it. Keep them elsewhere.")
 
 
-def _of_running(url: str, directory: Path, keys: Path) -> dict[str, Any]:
+def _of_running(url: str, directory: Path, keys: Path | None) -> dict[str, Any]:
     server_key = os.environ.get("SEGUE_SERVER_KEY")
     if not server_key:
         raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     client = EngineClient(url, server_key)
     try:
-        return client.post("/v1/backup", {"directory": str(directory), "keys": str(keys)})
+        return client.post("/v1/backup", {"directory": str(directory), "keys": None if keys is None else str(keys)})
     finally:
         client.close()
 
 
-def _of_stopped(data: Path, directory: Path, keys: Path) -> dict[str, Any]:
+def _of_stopped(data: Path, directory: Path, keys: Path | None) -> dict[str, Any]:
     from actors import backup as copies  # opens RocksDB, which the other commands need not wait for
 
     with stopped(data) as made:

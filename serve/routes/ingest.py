@@ -44,9 +44,7 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
     pairs, quarantined = await _sifted(gateway, pairs)
-    for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
-        if status.startswith("rejected:"):
-            rejected.append(Rejection(index, "", status.removeprefix("rejected:")))
+    await _tell(gateway, pairs, rejected, quarantined)
     return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
 
 
@@ -60,8 +58,17 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
     if gateway.config.is_replay:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
-        await gateway.router.ingest([pair for _, pair in pairs])
+        await _tell(gateway, pairs, rejected, quarantined)
     return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
+
+
+async def _tell(gateway: Gateway, pairs: list[Pair], rejected: list[Rejection], quarantined: list[Rejection]) -> None:
+    """Events have their turns. What a profile cannot take is rejected; what is for one that cannot be read is kept
+    until it can be."""
+    for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
+        outcome, _, reason = status.partition(":")
+        if outcome in ("rejected", "unreadable"):
+            (rejected if outcome == "rejected" else quarantined).append(Rejection(index, "", reason))
 
 
 async def _read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,8 @@ def test_a_data_directory_that_cannot_be_written_is_named(shop: Engine, tmp_path
 
 
 def test_data_that_was_made_otherwise_is_not_opened(tmp_path: Path, shop: Engine):
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "engine.json").write_text((shop.data / "engine.json").read_text())  # of three shards, on the wall clock
+    data = tmp_path / "data"  # of three shards, on the wall clock
+    shutil.copytree(shop.data, data, ignore=shutil.ignore_patterns("LOCK", "run.json"))
     where = ("--config", shop.config, "--data", data, "--port", free_port())
     assert "--shards" in _refused("up", *where, "--shards", 5)
     assert "--clock" in _refused("up", *where, "--shards", 3, "--clock", "replay")

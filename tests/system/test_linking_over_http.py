@@ -90,7 +90,8 @@ def test_a_client_that_makes_a_profile_huge_delays_nobodys_merge(shop: Engine):
                 for number in range(start, min(start + 100, 1_440))
             ]
         )
-    shop.call("alias", userId="survivor", previousId="huge")
+    alias = {"userId": "survivor", "previousId": "huge"}
+    assert shop.server.post("/v1/alias", json=alias).json() == {"success": True}
     shop.track("Seen", anonymousId="beside")
     shop.call("identify", userId="besides", anonymousId="beside")
     assert shop.profile("anonymous_id", "beside")["profileId"] == shop.profile("user_id", "besides")["profileId"]
