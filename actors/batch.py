@@ -121,8 +121,8 @@ class Batch:
         """
         try:
             return self._vault.unlock(record)
-        except NotFound:
-            raise Corrupt("is locked by a key whose slot is blank", "a record") from None
+        except NotFound as error:
+            raise Corrupt(error.message, error.field) from None
 
     def raw(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Committed records as they stand in the store, locked or not: a copy of one is good in any store."""
@@ -146,8 +146,8 @@ class Batch:
         if place := self.key_of(profile):
             try:
                 self._vault.check_key(place)
-            except NotFound:
-                raise Corrupt("is blank", f"the slot of the key of {profile}") from None
+            except NotFound as error:
+                raise Corrupt(error.message, error.field) from None
 
     def check_there(self) -> None:
         """NotReady where a file of the store or of the vault has gone: what is written to it would go too."""

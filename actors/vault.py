@@ -178,7 +178,7 @@ class FileVault:
     def check_slot(self, number: int, slot: int) -> None:
         """Corrupt where a key that somebody has cannot be read, or is blank; keeps nothing of it."""
         if self._file(number).key(slot) is None:
-            raise Corrupt(f"slot {slot} is blank", str(self.path(number)))
+            raise Corrupt(f"slot {slot} cannot be read: it is blank", str(self.path(number)))
 
     def path(self, number: int) -> Path:
         """Where a key file is."""
@@ -198,7 +198,7 @@ class FileVault:
             number, slot = parts(place)
             key = self._file(number).key(slot)
             if key is None:
-                raise NotFound("this person was erased", "identifier")
+                raise NotFound(f"slot {slot} is blank: this person was erased", str(self.path(number)))
             found = self._ciphers[place] = AESGCM(key)
             if len(self._ciphers) > _CIPHERS_KEPT:
                 self._ciphers.popitem(last=False)

@@ -51,8 +51,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def break_key_of(user: str, data: Path) -> int:
-    """Flip a byte in somebody's slot."""
+HARM = pytest.mark.parametrize("blank", [False, True], ids=["a flipped byte", "a blank slot"])
+
+
+def break_key_of(user: str, data: Path, blank: bool = False) -> int:
+    """Flip a byte in somebody's slot, or leave nothing in it."""
     store = RocksStore(data / "shard-000")
     place = store.get("keyring", bytes.fromhex(home(user)))
     store.close()
@@ -60,20 +63,25 @@ def break_key_of(user: str, data: Path) -> int:
     _, slot = parts(place)
     path = data / "vault" / "keys-00000"
     whole = bytearray(path.read_bytes())
-    whole[HEAD_BYTES + slot * SLOT_BYTES + 20] ^= 0x10
+    at = HEAD_BYTES + slot * SLOT_BYTES
+    if blank:
+        whole[at : at + SLOT_BYTES] = bytes(SLOT_BYTES)
+    whole[at + 20] ^= 0x10 * (not blank)
     path.write_bytes(bytes(whole))
     return slot
 
 
-def test_a_key_that_cannot_be_read_is_named_at_the_start_with_its_file_and_its_person(data: Path):
-    slot = break_key_of("ada", data)
+@HARM
+def test_a_key_that_cannot_be_read_is_named_at_the_start_with_its_file_and_its_person(data: Path, blank: bool):
+    slot = break_key_of("ada", data, blank)
     (line,) = inspect_shard(data / "shard-000", FileVault(data / "vault", KEY), [0])
-    assert line.startswith(f"{data}/vault/keys-00000: slot {slot} cannot be read; ")
+    assert line.startswith(f"{data}/vault/keys-00000: slot {slot} cannot be read")
     assert home("ada") in line
 
 
-def test_whoever_cannot_be_read_is_set_aside_and_all_others_live(data: Path):
-    break_key_of("ada", data)
+@HARM
+def test_whoever_cannot_be_read_is_set_aside_and_all_others_live(data: Path, blank: bool):
+    break_key_of("ada", data, blank)
     shard = opened(data, create=False)
     with pytest.raises(Corrupt, match="keys-00000"):
         shard.tell(home("ada"), event("ada", "ada-2"))
