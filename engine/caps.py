@@ -75,13 +75,22 @@ def counted(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> list[P
     return [place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)]
 
 
+def stands_ms(place: Place) -> int:
+    """From when on a place counts for what is shown now."""
+    return place.at_ms if place.placement else max(place.at_ms, place.left_ms)
+
+
 class Count:
     """Who holds the live places under each cap at one moment, counted in one pass: a decision asks for each of its
-    candidates."""
+    candidates.
+
+    For a display (`shown_now`) a send counts from when it left, because a display leaves at once and is not counted
+    again: a retry or a pause may lie between a decision and its hand-over.
+    """
 
     __slots__ = ("_catalog", "refs")
 
-    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int) -> None:
+    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, *, shown_now: bool = False) -> None:
         self._catalog = catalog
         self.refs: dict[str, list[str]] = {}
         if not profile.places or not catalog.caps:
@@ -90,9 +99,10 @@ class Count:
         kind_of, known = catalog.cap_kind, catalog.caps_over
         for place in profile.places:
             if place.left_ms or not place.expires_ms or place.expires_ms > now_ms:  # `is_live`, without a call
-                age = now_ms - place.at_ms
+                at_ms = stands_ms(place) if shown_now else place.at_ms
+                age = now_ms - at_ms
                 for cap in known.get(kind_of(place)) or over(catalog, place):
-                    if place.at_ms > opens[cap.id] if cap.calendar else age < cap.per_ms:
+                    if at_ms > opens[cap.id] if cap.calendar else age < cap.per_ms:
                         self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:

@@ -49,7 +49,7 @@ def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tupl
 
     `held` are the places that candidates hold already: those do not stand in their own way.
     """
-    verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
+    verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms, shown_now=bool(plan.placement)))
     alive = valid(turn, verdict, plan.everyone)
     alive ^= verdict.drop("fit.channel", alive & ~plan.on_channel)
     alive = consented(turn, verdict, reached(turn, verdict, alive))

@@ -215,3 +215,23 @@ def test_no_window_holds_more_hand_overs_than_the_cap(steps: list[tuple[str, str
     for windows in world.engine.windows:
         assert len(windows.shard.outbox) == 0, "every send has ended"
         assert not windows.shard.scan("dead")
+
+
+@pytest.mark.parametrize("hours", [3, 9])
+def test_a_letter_that_leaves_late_counts_for_a_display_from_when_it_left(hours: int):
+    hero = action("hero", purpose="service", channels=["web"], placements=["home_hero"])
+    cap = {"id": "c", "limit": 1, "per": "2h", "match": {"tier": "promotional"}}
+    call = action("call", purpose="service", channels=["sms"])
+    steps = [{"send": {"action": "call", "channel": "sms"}}]
+    journey = cart_journey(steps=steps)
+    world = World(document(actions=[hero, call], journeys=[journey], policies={"caps": [cap]}))
+    ada = world.customer("ada")
+    world.provider_says = "retry"
+    ada.does("Product Added", cart_id="c")
+    world.advance(hours=hours)
+    world.provider_says = "sent"
+    while not world.mailbox:
+        world.advance(minutes=1)
+    assert ada.decides()["actions"] == []
+    world.advance(hours=3)
+    assert [shown["actionId"] for shown in ada.decides()["actions"]] == ["hero"]
