@@ -111,6 +111,19 @@ def test_who_was_inside_stays_out_when_a_stopped_journey_comes_back(how: str):
     assert rebuilt(ada) == []
 
 
+def test_who_was_inside_a_stopped_journey_may_enter_it_again_whatever_its_rule_of_re_entry():
+    plain = shop(journey(re_entry={"after": "30d"}))
+    world = Told(plain, stores=[MemoryStore()])
+    ada = ada_in(world)
+    world.says("way", "stopped")
+    world.advance(days=1)
+    world.says("way", "live")
+    ada.does("Product Added", cart_id="c1")
+    world.advance(days=2)
+    assert ends(ada) == [("stopped", "journey.stopped"), ("completed", "end")]
+    assert ada.sends == ["letter"]
+
+
 def test_a_send_that_was_decided_before_a_stop_does_not_leave_after_it_is_live_again():
     world = Told(shop())
     ada = ada_in(world)
