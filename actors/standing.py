@@ -146,6 +146,8 @@ def document_in(path: Path) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError:
         raise Corrupt("is missing", str(path)) from None
+    except OSError as error:
+        raise Corrupt(f"cannot be read: {error.strerror}", str(path)) from None
     if content[:1] >= _OF_A_MAP and content[32:33] != b"\n":
         return content
     digest, _, document = content.partition(b"\n")

@@ -253,7 +253,10 @@ def _secret(path: Path, *, is_known: bool, needed_by: str) -> bytes:
         if is_known or any(path.parent.glob(needed_by)):
             raise Corrupt(f"is missing, and {needed_by} cannot be read without it", str(path))
         durable.write(path, secrets.token_hex(32))
-    text = path.read_bytes()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise Corrupt(f"cannot be read: {error.strerror}", str(path)) from None
     if re.fullmatch(rb"[0-9a-f]{64}\s*", text) is None:
         raise Corrupt("is damaged: it should be 64 hex digits", str(path))
     return bytes.fromhex(text.decode())

@@ -11,7 +11,7 @@ from actors import inventory
 from actors.store import RocksStore
 from actors.vault import FileVault
 from engine.errors import Corrupt, SegueError
-from serve import orphans
+from serve import data_directory, orphans
 from serve import settings as process_settings
 from serve.auth import KeyRing
 from serve.data_directory import DataDirectory
@@ -161,3 +161,10 @@ def test_two_stores_that_have_changed_places_are_noticed(tmp_path: Path):
         (data / source).rename(data / target)
     with pytest.raises(Corrupt, match="shard-000"):
         _open(data)
+
+
+@pytest.mark.parametrize("name", ["id.key", "engine.key"])
+def test_a_folder_in_the_place_of_a_key_is_named_and_not_made_anew(tmp_path: Path, name: str):
+    (tmp_path / name).mkdir()
+    with pytest.raises(Corrupt, match=rf"{name}: cannot be read"):
+        data_directory._secret(tmp_path / name, is_known=True, needed_by="vault/keys-*")
