@@ -83,6 +83,7 @@ def test_a_name_may_hold_what_paths_must_not(shop: Engine, name: str):
 
 
 def test_a_client_that_makes_a_profile_huge_delays_nobodys_merge(shop: Engine):
+    letters, jumps = shop.dead_letters(), shop.status()["clockJumps"]  # other tests use this engine too
     for start in range(0, 1_440, 100):
         shop.batch(
             [
@@ -100,5 +101,5 @@ def test_a_client_that_makes_a_profile_huge_delays_nobodys_merge(shop: Engine):
     assert 5 <= len(survivor["traits"]) <= 9
     refused = [entry for entry in shop.timeline("user_id", "survivor") if entry.get("reason") == "limit.traits_bytes"]
     assert len(refused) == 1_440 - len(survivor["traits"])
-    assert shop.dead_letters() == []
-    assert (shop.status()["clockJumps"], shop.is_quiet()) == (0, True)
+    assert shop.dead_letters() == letters
+    assert (shop.status()["clockJumps"], shop.is_quiet()) == (jumps, True)
