@@ -59,7 +59,7 @@ def _runtime(engine: Engine) -> Path:
 def _living(engine: Engine, kind: str) -> list[psutil.Process]:
     found = []
     for process in engine.processes():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        with contextlib.suppress(psutil.Error):
             if process.status() != psutil.STATUS_ZOMBIE and kind in (
                 process.name(),
                 kind_of(process.name(), process.cmdline()),
@@ -72,8 +72,11 @@ def _living(engine: Engine, kind: str) -> list[psutil.Process]:
 def _each(engine: Engine, read: Callable[[psutil.Process], object]) -> Iterator[tuple[psutil.Process, object]]:
     """All processes of the engine but its front, and what is read of each that lives long enough."""
     for process in engine.processes()[1:]:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            yield process, read(process)
+        try:
+            found = read(process)
+        except psutil.Error:
+            continue
+        yield process, found
 
 
 def _kill(engine: Engine, kind: str) -> psutil.Process:
@@ -92,7 +95,7 @@ def test_nothing_is_imported_from_the_current_folder(engine: Engine, trace: Path
 
 def test_an_engine_listens_on_loopback_alone(engine: Engine):
     listening = [
-        (" ".join(process.cmdline())[:60], connection.laddr)
+        (" ".join(_words(process))[:60], connection.laddr)
         for process, connections in _each(engine, lambda process: process.net_connections("inet"))
         for connection in connections
         if connection.status == psutil.CONN_LISTEN
@@ -105,7 +108,7 @@ def test_only_the_front_process_has_secrets_in_its_environment(engine: Engine):
     secrets = {PASSWORD, WRITE_KEY, SERVER_KEY}
     seen = dict(_each(engine, psutil.Process.environ))
     assert len(seen) > 10
-    assert [process.name() for process, environ in seen.items() if secrets & set(environ.values())] == []
+    assert [_words(process) for process, environ in seen.items() if secrets & set(environ.values())] == []
     assert all(not name.startswith("SEGUE_S") for environ in seen.values() for name in environ)
 
 
@@ -152,6 +155,13 @@ def test_a_part_of_the_door_and_then_a_shard_come_back(engine: Engine, part: str
     engine.track("Product Viewed", messageId=f"after-{part}", userId="parts")
 
 
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def _words(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
@@ -172,7 +182,7 @@ def test_an_engine_whose_ray_dies_stops_with_its_reason_and_can_be_started_again
     name = {"gcs": "GCS", "raylet": "raylet"}[part]
     assert [line for line in lines if line.startswith("segue:")] == [f"segue: the engine stops: Ray's {name} has ended"]
     assert not any("Traceback" in line for line in lines)
-    assert [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+    assert [process for process in family if _is_alive(process)] == []
     assert not runtime.exists() and not (engine.data / "run.json").exists()
 
 

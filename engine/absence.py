@@ -1,0 +1,30 @@
+"""What counts as nothing: one rule for the door, for conditions and for templates.
+
+Null is nothing, and so are a text that is empty, blank or made of invisible characters alone, an empty list (PHP's
+empty object), an empty object, and the words that JavaScript writes where it has no value. Zero and false are values.
+What was said is kept as it came; this says only how it is read.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Final
+
+WORDS: Final = frozenset(("undefined", "null", "NaN", "[object Object]"))
+_INVISIBLE: Final = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
+
+
+def is_absent(value: Any) -> bool:
+    """Whether `value`, as JSON, says nothing."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return is_blank(value) or value.strip() in WORDS
+    return isinstance(value, (list, tuple, dict)) and not value
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` can be seen."""
+    return not text or (
+        not text[0].isalnum() and all(char.isspace() or unicodedata.category(char) in _INVISIBLE for char in text)
+    )
