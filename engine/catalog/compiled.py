@@ -75,7 +75,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads."""
+    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads; `asked` is the
+    condition of its file, from which `eligible` is made."""
 
     id: str
     tier: str
@@ -97,6 +98,7 @@ class Action:
     status: str = "live"  # the stricter of its file's and the operator's; `removed` where the catalog has none such
     round: int = 0  # how often it has ended
     texts: Literal["entered", "current"] = "entered"
+    asked: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
