@@ -95,7 +95,7 @@ class _Story:
             return self._within(tree_of(self.view.catalog.segments[body]), (*at, word, body), NO_FACTS, answer=answer)
         if word == "suppression":
             rule = next(rule for rule in self.view.catalog.suppressions if rule.id == body)
-            return self._within(rule.tree, (*at, word, body), self.facts, answer=answer)
+            return self._within(rule.asked or rule.tree, (*at, word, body), self.facts, answer=answer)
         return self._atom(word, body, at, answer=answer)
 
     def _within(self, tree: Tree | None, at: Loc, facts: Mapping[str, Any], *, answer: bool) -> Failing | None:

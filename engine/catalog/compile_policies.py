@@ -63,9 +63,10 @@ class Rules:
         """The rules that hold actions back, those after a purchase last."""
         found = []
         for rule in self._policies.suppress:
-            tree = inline(self._asked[rule.id], self._asked)
+            asked = self._asked[rule.id]
+            tree = inline(asked, self._asked)
             assert tree is not None, "the schema wants a condition"
-            found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {}))))
+            found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})), asked=asked))
         for after in self._policies.after_purchase:
             tree = _bought(self._policies.purchases, after)
             held = frozenset(each.id for each in actions if _is_about(after, each) and each.id not in after.show)

@@ -116,13 +116,15 @@ class Cap:
 @dataclass(frozen=True, slots=True)
 class Suppression:
     """Holds every action of `tier` (None: any), or those in `only`, while what `tree` asks of the customer, with the
-    facts of the action in it, is true. `when` is what it asks where there is no action."""
+    facts of the action in it, is true. `when` is what it asks where there is no action, `asked` the condition of its
+    file, from which `tree` is made."""
 
     id: str
     tier: str | None
     tree: Tree
     when: Condition
     only: frozenset[str] | None = None
+    asked: Tree | None = None
 
     def of(self, action: Action) -> Tree | None:
         """What it asks about an action; None where it is not about that one."""
