@@ -25,7 +25,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from engine.value_tests import Where, any_at, build_test, build_where
+from engine.value_tests import RULES, Test, Where, build_at, build_where, is_about_texts
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
@@ -79,10 +79,10 @@ class EventAtom:
     @classmethod
     def of(cls, name: str, where: Mapping[str, Any] | None, keep: int) -> EventAtom:
         """The atom that asks `where` of the events of a name."""
-        digest = blake2b(repr((name, where)).encode(), digest_size=6).hexdigest()
-        ((path, test),) = where.items() if where and len(where) == 1 else (("", None),)
-        text_at, text = ((name, path), test) if isinstance(test, str) else (None, "")
-        return cls(name, build_where(where), keep, digest, text_at, text)
+        spelled = repr((name, where) if is_about_texts(where) else (name, where, RULES))
+        digest = blake2b(spelled.encode(), digest_size=6).hexdigest()
+        ((path, text),) = where.items() if where and len(where) == 1 and is_about_texts(where) else (("", ""),)
+        return cls(name, build_where(where), keep, digest, (name, path) if path else None, text)
 
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
@@ -155,26 +155,25 @@ def _not(tree: Mapping[str, Any]) -> Condition:
     return _made_of(lambda view: not part(view), [part])
 
 
-def _tests_of(body: Mapping[str, Any]) -> Callable[[Any], bool]:
-    tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
-    return build_test(tests)
+def _test_at(path: Sequence[str], body: Mapping[str, Any]) -> Test:
+    tests = {word: operand for word, operand in body.items() if word != "name"}
+    return build_at(tuple(path), tests or {"exists": True})
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:
-    name, *path = body["name"].split(".")
-    below, test = tuple(path), _tests_of(body)
+    name, *below = body["name"].split(".")
+    passes = _test_at(below, body)
 
     def of_trait(view: View) -> bool:
         trait = view.profile.traits.get(name)
-        value = None if trait is None else trait.value
-        return any_at(value, below, 0, test) if below or value.__class__ is list else test(value)
+        return passes(None if trait is None else trait.value)
 
     return of_trait
 
 
 def _context(body: Mapping[str, Any]) -> Condition:
-    path, test = tuple(body["name"].split(".")), _tests_of(body)
-    return lambda view: any_at(view.context, path, 0, test)
+    passes = _test_at(body["name"].split("."), body)
+    return lambda view: passes(view.context)
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
