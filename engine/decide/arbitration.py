@@ -12,6 +12,7 @@ from engine.decide.gates import Verdict
 from engine.decide.plan import Group, Plan
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
+from engine.value_tests import number_of
 
 Factors = dict[tuple[Propensity | None, str | None], float]  # what of a group's scores depends on the customer
 
@@ -175,9 +176,8 @@ def propensity(view: View, action: Action) -> float:
     if model.trait is None:
         return model.constant if model.constant is not None else model.default
     trait = view.profile.traits.get(model.trait)
-    value = trait.value if trait else None
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if usable and value is not None else model.default
+    score = number_of(trait.value) if trait else None
+    return float(score) if score is not None and 0 <= score <= 1 else model.default
 
 
 def worth(view: View, action: Action) -> float:

@@ -250,6 +250,6 @@ class Judge:
         model = action.get("propensity", {"constant": 1.0})
         if "trait" not in model:
             return self.base(action)
-        value = person.traits.get(model["trait"])
-        usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+        value = number(person.traits.get(model["trait"]))
+        usable = value is not None and 0 <= value <= 1
         return self.base(action) * (value if usable else model.get("default", 0.0))
