@@ -172,6 +172,13 @@ class Absorbed(Part):
     runs: int
 
 
+class Detail(Part):
+    """What of an event that is not recent conditions of runs may still look at."""
+
+    at_ms: int
+    properties: dict[str, Any]
+
+
 class Profile(msgspec.Struct, array_like=True, dict=True):
     """A customer, known or anonymous."""
 
@@ -209,6 +216,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
+    details: dict[str, list[Detail]] = {}  # beside the tallies: of what runs ask with facts of their own
 
     @property
     def history(self) -> Recent:

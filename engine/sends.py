@@ -186,7 +186,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
     for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
         if consent.token(turn, purpose, send.channel, tier) is None:
             return f"consent.{purpose}.{send.channel}"
-    view = turn.view()
+    view = turn.view(trigger=send.trigger)
     for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
         if asked.asking and not asked.refusing(view, asked.asking):
             return f"suppress.{rule}"

@@ -10,7 +10,8 @@ less_than, exists, some`. A path is dotted; a list that it leads to or through s
   less than anything.
 - Beside a number, a text that is a plain number (`19.90`) counts as one. True and false are no numbers.
 
-Facts of an action (`$action.x`) stand in a test already (`engine.binding`).
+Facts of an action and of what started a run (`$action.x`, `$event.x`) stand in a test already (`engine.binding`); a
+fact may be several values, and a test against several passes where it does against one of them.
 """
 
 from __future__ import annotations
@@ -47,6 +48,30 @@ def build_at(path: tuple[str, ...], test: Any) -> Test:
         (each if wanted else none).append(_exists)
     parts = [_reaching(path, _all(each))] if each else []
     return _all([*parts, *(_none(_reaching(path, unwanted)) for unwanted in none)])
+
+
+def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Every path at which tests look."""
+    for path, test in paths.items():
+        steps = tuple(path.split("."))
+        some = test.get("some") if isinstance(test, Mapping) else None
+        if some is None or len(test) > 1:
+            yield steps
+        yield from ((*steps, *below) for below in paths_of(some or {}))
+
+
+def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+    """What of plain data stands at some paths, in its own shape."""
+    if () in paths:
+        return data
+    if isinstance(data, list | tuple):
+        return [only(element, paths) for element in data]
+    if not isinstance(data, Mapping):
+        return data
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for path in paths:
+        below.setdefault(path[0], []).append(path[1:])
+    return {name: only(data[name], rest) for name, rest in below.items() if name in data}
 
 
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
@@ -130,6 +155,8 @@ def number_of(value: Any) -> int | float | None:
 
 
 def _is(operand: Any) -> Test:
+    if isinstance(operand, list | tuple):
+        return _is_in(operand)
     if is_absent(operand):
         return is_absent
     if isinstance(operand, bool):
@@ -151,10 +178,14 @@ def _any(tests: Sequence[Test]) -> Test:
 
 
 def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
-    def build_comparison(bound: Any) -> Test:
+    def build_comparison(operand: Any) -> Test:
+        if isinstance(operand, list | tuple):
+            return _any([build_comparison(member) for member in operand])
+        bound = number_of(operand)
+
         def test(value: Any) -> bool:
             number = number_of(value)
-            return number is not None and holds(number, bound)
+            return number is not None and bound is not None and holds(number, bound)
 
         return test
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from engine.binding import names_event
 from engine.catalog import schema_journeys as written
 from engine.catalog.compiled import Journey, Step, StopRule, Trigger
 from engine.catalog.schema_grammar import tree_of
@@ -44,7 +45,7 @@ def compile_journey(journey: written.Journey) -> Journey:
 def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
     """An event by name, with the tests on its properties."""
     tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger(event, build_where(tests))
+    return Trigger(event, lambda properties: False, tests) if names_event(tests) else Trigger(event, build_where(tests))
 
 
 def _plain(test: Any) -> Any:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.binding import Tree, bind
+from engine.binding import Tree, bind, bind_event
 from engine.catalog.permissions import Purpose, Source
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
-from engine.value_tests import Where
+from engine.value_tests import Where, build_where
 from engine.vocabulary import DAY_MS
 
 
@@ -178,10 +178,19 @@ class Fatigue:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event by name, with tests on its properties (made by `engine.value_tests.build_where`)."""
+    """An event by name, with tests on its properties (made by `engine.value_tests.build_where`). Where they name what
+    started a run, `open` are those tests, and `where` holds for nobody."""
 
     event: str
     where: Where
+    open: Mapping[str, Any] | None = None
+
+    def passes(self, properties: Mapping[str, Any], trigger: Mapping[str, Any]) -> bool:
+        """Whether an event of this name passes, for a run that an event with `trigger` started."""
+        if self.open is None:
+            return self.where(properties)
+        tests = bind_event(self.open, trigger)
+        return tests is not None and build_where(tests)(properties)
 
 
 @dataclass(frozen=True, slots=True)

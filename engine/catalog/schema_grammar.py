@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.binding import EVENT_FACT
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", "value")
@@ -125,7 +126,9 @@ SuppressionRef = Annotated[str, _known("suppression")]
 
 
 def _scalar(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("$action."):
+    if _is_event_fact(value):
+        _path(value.removeprefix(EVENT_FACT))
+    elif isinstance(value, str) and value.startswith("$action."):
         if value.removeprefix("$action.") not in ACTION_FACTS:
             raise ValueError(f"{value} is none of the facts of an action: {', '.join(ACTION_FACTS)}")
     elif not isinstance(value, str | bool | int) and not (isinstance(value, float) and abs(value) < float("inf")):
@@ -133,15 +136,22 @@ def _scalar(value: Any) -> Any:
     return value
 
 
+def _is_event_fact(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(EVENT_FACT)
+
+
 def _bound(value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    if _is_event_fact(value):
+        return _scalar(value)
     if not is_number and value != "$action.value":
         raise ValueError("should be a number")
     return value
 
 
 def _of_one_kind(members: list[Any]) -> list[Any]:
-    kinds = {bool if isinstance(m, bool) else str if isinstance(m, str) else float for m in members}
+    known = [member for member in members if not _is_event_fact(member)]
+    kinds = {bool if isinstance(m, bool) else str if isinstance(m, str) else float for m in known}
     if len(kinds) > 1:
         raise ValueError("mixes texts, numbers or truth values")
     return members
@@ -149,7 +159,8 @@ def _of_one_kind(members: list[Any]) -> list[Any]:
 
 _ScalarJson = str | int | float | bool
 Scalar = Annotated[Any, PlainValidator(_scalar, json_schema_input_type=_ScalarJson)]
-Bound = Annotated[Any, PlainValidator(_bound, json_schema_input_type=float | Literal["$action.value"])]
+_EventFact = Annotated[str, Field(pattern=r"^\$event\..+$")]
+Bound = Annotated[Any, PlainValidator(_bound, json_schema_input_type=float | Literal["$action.value"] | _EventFact)]
 Members = Annotated[list[Scalar], Some, AfterValidator(_of_one_kind)]
 
 

@@ -104,7 +104,7 @@ def react(turn: Turn, event: Happened) -> list[Run]:
             run.was_due_ms = 0
             turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "reset")
             _note_timer(turn, run, step.id, "waits anew", "reset")
-        elif step.kind == "wait_for" and _is_awaited(turn, step, event):
+        elif step.kind == "wait_for" and _is_awaited(run, step, event):
             if statuses.paused(turn.catalog, run.journey):
                 run.is_met = True
                 pauses.wait(turn, run, step.id)
@@ -165,18 +165,18 @@ def _advance(turn: Turn, run: Run) -> Step | None:
         if step.kind == "exit":
             finish(turn, run, "exited", step.reason or "exit")
             return None
-        run.position = _branch(turn, step) if step.kind == "branch" else step.target
+        run.position = _branch(turn, run, step) if step.kind == "branch" else step.target
     raise AssertionError(f"{run.journey} goes round in circles")
 
 
-def _branch(turn: Turn, step: Step) -> int:
-    view = turn.view()
+def _branch(turn: Turn, run: Run, step: Step) -> int:
+    view = turn.view(trigger=run.trigger)
     return next((target for condition, target in step.arms if condition(view)), step.target)
 
 
 def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
-    reason = sends.propose(turn, turn.view(), run, step)
+    reason = sends.propose(turn, turn.view(trigger=run.trigger), run, step)
     if reason == statuses.OF_ACTION["paused"]:  # whatever `on_held` says: a pause is meant to end
         run.held = reason
         pauses.wait(turn, run, step.id)
@@ -222,8 +222,9 @@ def _note_timer(turn: Turn, run: Run, step: str, what: str, outcome: str, reason
     turn.note("timer", summary, journey=run.journey, run=run.id, step=step, outcome=outcome, reason=reason)
 
 
-def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:
-    return step.event is not None and step.event.event == event.name and step.event.where(event.properties)
+def _is_awaited(run: Run, step: Step, event: Happened) -> bool:
+    awaited = step.event
+    return awaited is not None and awaited.event == event.name and awaited.passes(event.properties, run.trigger)
 
 
 def _same_key(journey: Journey, run: Run, event: Happened) -> bool:

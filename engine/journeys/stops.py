@@ -33,7 +33,7 @@ def apply(turn: Turn, event: Happened) -> None:
             continue  # most events stop nothing
         if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
             for rule in rules_for(catalog, run, event.name):
-                if rule.on.where(event.properties):
+                if rule.on.passes(event.properties, run.trigger):
                     _stop(turn, run, f"stop.{rule.id}", event)
                     break
 
@@ -84,7 +84,7 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
         for rule in rules_for(turn.catalog, run, event.name):
-            if rule.on.where(event.properties) and not _is_trigger(event, run):
+            if rule.on.passes(event.properties, run.trigger) and not _is_trigger(event, run):
                 return f"stop.{rule.id}", event
     return None
 

@@ -18,7 +18,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
     journeys = turn.catalog.entered_by.get(event.name)
     if not journeys or event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         return []
-    view = turn.view()
+    view = turn.view(trigger=event.properties)
     started = []
     for journey in journeys:
         if not journey.trigger.where(event.properties) or not journey.when(view):

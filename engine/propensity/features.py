@@ -16,7 +16,8 @@ from math import inf
 from typing import Any
 
 from engine.binding import bind
-from engine.conditions import Condition, EventAtom, View, atoms_of, build, how_many
+from engine.conditions import Condition, View, atoms_of, build
+from engine.event_atoms import EventAtom, how_many
 from engine.value_tests import number_of, values_at
 
 Read = Callable[[View], float]
