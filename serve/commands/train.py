@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from actors import catalog_files, store_folders
+from actors import catalog_files, durable, store_folders
 from engine.catalog.compiled import Catalog
 from engine.catalog.schema_models import PropensityModel
 from engine.conditions import View
@@ -50,7 +50,7 @@ def train(
     made, quality = fit(declared, rows)
     made["trained"] = {"rows": quality.rows, "auc": round(quality.auc, 4), "logLoss": round(quality.log_loss, 5)}
     target = out or config / "models" / f"{model}.yaml"
-    target.write_text(_yaml(made), "utf-8")
+    durable.write(target, _yaml(made), mode=0o644)
     _print(Console(highlight=False), model, quality, target)
 
 
