@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from engine.catalog import statuses
 from engine.errors import CatalogError, SegueError
-from serve import interrupts
+from serve import interrupts, listening
 from serve import settings as process_settings
 from serve.engine_process import EngineProcess
 
@@ -67,6 +67,8 @@ def announce(console: Console, engine: EngineProcess) -> None:
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
     console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
+    if listening.is_open(engine.settings.addresses) and engine.settings.public_url == engine.settings.url:
+        console.print(f"links:          in messages begin with {engine.settings.url}; set SEGUE_PUBLIC_URL")
     for row in statuses.listed(msgspec.msgpack.decode(engine.catalog.document)):
         if row["operator"] != "live":
             console.print(f"journey:        {row['journey']} is {row['status']}, by command")
