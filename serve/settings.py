@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UsageError
-from serve import listening
+from serve import listening, which_catalog
 
 ClockKind = Literal["wall", "replay"]
 
-CONFIG = Path(__file__).resolve().parent.parent / "configs"
 DATA = Path("segue-data")
 RUNTIME = Path("/tmp")
 LOOPBACK = listening.LOOPBACK
@@ -72,7 +71,7 @@ def read(
         raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
     host = environment.get(listening.VARIABLE, LOOPBACK)
     return Settings(
-        config=(config or CONFIG).resolve(),
+        config=which_catalog.which(config),
         data=(data or DATA).resolve(),
         port=port,
         shards=shards,
