@@ -61,9 +61,11 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
 
 
 @asynccontextmanager
-async def door(folder: Path, *, deadline_s: float = 0.0) -> AsyncIterator[httpx.AsyncClient]:
+async def door(
+    folder: Path, files: dict[str, Any] = CART, *, deadline_s: float = 0.0
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application itself, with one shard behind it and no socket before it."""
-    catalog, path = compiled(CART), str(folder / "shard")
+    catalog, path = compiled(files), str(folder / "shard")
     standing = Standing(folder / "catalog", ID_KEY)
     standing.put(catalog.document)
     server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
