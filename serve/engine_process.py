@@ -251,6 +251,7 @@ class EngineProcess:
             lanes=None if self.settings.address else (self._sockets, self._lanes),
             metrics=cluster.metrics_urls(),
             deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
+            public_url=self.settings.public_url,
         )
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         # Our HAProxy listens where it was told (`serve/front_door.py`), and what Serve has beside it on loopback alone.

@@ -63,7 +63,7 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
 
 @asynccontextmanager
 async def door(
-    folder: Path, *, deadline_s: float = 0.0, files: dict[str, Any] = CART, replay: ReplayClock | None = None
+    folder: Path, files: dict[str, Any] = CART, *, deadline_s: float = 0.0, replay: ReplayClock | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application itself, with one shard behind it and no socket before it. With `replay`
     the engine is on that clock, in the place of the machine's time."""
