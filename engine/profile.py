@@ -122,6 +122,9 @@ class Run(Part):
     is_met: bool = False  # what its `wait_for` waits for came during a pause
     public: bool = False  # its trigger came under a write key
     told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
+    since_ms: int = 0  # when the step that it stands at began, by the time and number of what brought it there;
+    since_seq: int = 0  # 0: not known, with its trigger
+    began_ms: int = 0  # when its wait first began, by the clock; 0: not known
 
 
 class Send(Part):

@@ -196,9 +196,12 @@ StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 class Step:
     """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
 
-    send:     action, channel, on_held (continue | exit | wait) wait:     for_ms, reset_on wait_for: event, for_ms (the
-    time-out), on_event and on_timeout (targets) branch:   arms ((condition, target), …) tried in order, else `target`
-    jump:     target exit:     reason
+    send:     action, channel, on_held (continue | exit | wait)
+    wait:     for_ms, reset_on, reset_until_ms (from its first start)
+    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
+    branch:   arms ((condition, target), …) tried in order, else `target`
+    jump:     target
+    exit:     reason
     """
 
     id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
@@ -216,6 +219,7 @@ class Step:
     reason: str = ""
     late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
     late_ms: int = 0  # how late it may still fire, for `drop`
+    reset_until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

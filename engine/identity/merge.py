@@ -160,7 +160,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
-    interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
+    moving = [run for run in runs if run.state == "active" and not run.due_ms]
+    interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
 def _surrendered(turn: Turn, told: HandOver) -> Profile:

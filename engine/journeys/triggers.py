@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine import addresses, limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
-from engine.journeys import interpreter, stops
+from engine.journeys import keys, stops, waits
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -23,7 +23,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
     for journey in journeys:
         if not journey.trigger.where(event.properties) or not journey.when(view):
             continue
-        key = interpreter.key_of(journey, event)
+        key = keys.key_of(journey, event)
         if not _may_enter(turn, journey, key):
             continue
         if journey.status != "live":
@@ -53,7 +53,7 @@ def _counts_for_re_entry(turn: Turn, run: Run) -> bool:
 def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
     active = 0
     for run in turn.profile.runs:
-        if run.journey != journey.id or run.key != key:
+        if run.journey != journey.id or keys.kept(run.key) != key:
             continue
         if run.state == "active":
             active += 1
@@ -104,6 +104,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         public=turn.is_public,
         told_at=addresses.unverified(turn, event.at_ms),
     )
+    waits.begin_with(turn, run, event)
     standing = stops.standing_stop(turn, run)
     if standing is not None:
         turn.note(
