@@ -112,11 +112,18 @@ def build(tree: Mapping[str, Any] | None) -> Condition:
     if condition is None:
         ((word, body),) = tree.items()
         condition = _BUILT[spelled] = _BUILDERS[word](body)
+        _TREES[condition] = tree
     return condition
+
+
+def tree_of(condition: Condition) -> Mapping[str, Any] | None:
+    """The tree that `build` made a condition of; None where it always holds."""
+    return _TREES.get(condition)
 
 
 # Equal trees are one predicate as long as a catalog holds it, so what many actions ask is answered once per view.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
+_TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
 
 
 def _all(trees: list[Mapping[str, Any]]) -> Condition:
@@ -171,29 +178,50 @@ def _context(body: Mapping[str, Any]) -> Condition:
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
+    least, most, enough, atom, undoing = _asked(body)
     within = body.get("within", inf)
-    bounds = body.get("count") or {"at_least": 1}
-    least, most = bounds.get("at_least", 0), bounds.get("at_most")
-    enough = least if most is None else most + 1
-    atom = EventAtom.of(body["name"], body.get("where"), enough)
-    undo = body.get("undone_by")
-    undoing = EventAtom.of(undo["name"], undo.get("where"), 1) if undo else None
 
     def happened(view: View) -> bool:
-        since_ms = view.now_ms - within
-        if undoing is not None:
-            since_ms = max(since_ms, _newest_ms(view, undoing))
+        since_ms = _since_ms(view, within, undoing)
         times = view.times(atom)
         if len(times) >= enough and times[enough - 1] > since_ms:
             return most is None
-        count = how_many(times, since_ms)
-        if view.profile.spilled:
-            older = view.profile.tallies.get(atom.digest, ())
-            count += len(older) - bisect_right(older, since_ms)
+        count = _how_often(view, atom, since_ms)
         return count >= least and (most is None or count <= most)
 
     _ATOMS[happened] = frozenset((atom,) if undoing is None else (atom, undoing))
     return happened
+
+
+def counted(view: View, body: Mapping[str, Any]) -> tuple[int, float]:
+    """How many events an event's condition counts now, and after which time; −inf: at all. Of old ones it knows no
+    more than what decides it."""
+    _, _, _, atom, undoing = _asked(body)
+    since_ms = _since_ms(view, body.get("within", inf), undoing)
+    return _how_often(view, atom, since_ms), since_ms
+
+
+def _asked(body: Mapping[str, Any]) -> tuple[int, int | None, int, EventAtom, EventAtom | None]:
+    """At least and at most how many, how many decide it, of which events, and what takes them back."""
+    bounds = body.get("count") or {"at_least": 1}
+    least, most = bounds.get("at_least", 0), bounds.get("at_most")
+    enough = least if most is None else most + 1
+    undo = body.get("undone_by")
+    undoing = EventAtom.of(undo["name"], undo.get("where"), 1) if undo else None
+    return least, most, enough, EventAtom.of(body["name"], body.get("where"), enough), undoing
+
+
+def _since_ms(view: View, within: float, undoing: EventAtom | None) -> float:
+    since_ms = view.now_ms - within
+    return since_ms if undoing is None else max(since_ms, _newest_ms(view, undoing))
+
+
+def _how_often(view: View, atom: EventAtom, since_ms: float) -> int:
+    count = how_many(view.times(atom), since_ms)
+    if view.profile.spilled:
+        older = view.profile.tallies.get(atom.digest, ())
+        count += len(older) - bisect_right(older, since_ms)
+    return count
 
 
 def how_many(times: Sequence[int], since_ms: float) -> int:

@@ -21,7 +21,7 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import arbitration, budgets, fatigue, gates, offers, plan
+from engine.decide import arbitration, behind, budgets, fatigue, gates, offers, plan
 from engine.effects import Dequeue, Enqueue
 from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
@@ -48,6 +48,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
         if reason != run.held:  # a run that waits for the reason to change says so once
             also = [other for other in arbitration.objections(turn, view, wanted) if other != reason]
             detail = {"send": send_id, "worth": arbitration.worth(view, action), **({"also": also} if also else {})}
+            detail |= behind.told(view, action, reason)
             turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
     token = consent.token(turn, action.purpose, step.channel, action.tier)

@@ -139,7 +139,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     style = {"withdrawn": "yellow", "held": "yellow", "stopped": "yellow", "sent": "green", "absorbed": "cyan"}.get(
         outcome, ""
     )
-    why = " ".join(part for part in (outcome, f"({reason})" if reason else "") if part)
+    behind = row.get("detail", {}).get("condition")
+    saw = f"{behind['path']} saw {behind['saw']}" if behind else ""
+    why = " ".join(part for part in (outcome, f"({reason})" if reason else "", saw) if part)
     what = escape(row["summary"])
     plain = f"[dim]{what}" if row["kind"] == "event" else f"{row['kind']}: {what}"
     return _when(row["at"]), row.get("channel", ""), plain, f"[{style}]{escape(why)}" if style else escape(why)

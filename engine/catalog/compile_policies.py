@@ -28,7 +28,8 @@ class Rules:
         space, facts = self._space, _facts(action)
         value_minor = money.minor_units(action.value, space.currency)
         assert value_minor is not None, "check.py refuses more decimals than the currency has"
-        eligible = conjuncts(bind(inline(tree_of(action.eligible), self._asked), facts))
+        asked = tree_of(action.eligible)
+        eligible = conjuncts(bind(inline(asked, self._asked), facts))
         eligible += [
             _bought(self._policies.purchases, rule) for rule in self._policies.after_purchase if action.id in rule.show
         ]
@@ -51,6 +52,7 @@ class Rules:
             because=action.because or "",
             facts=facts,
             texts=action.texts,
+            asked=asked,
         )
 
     def _propensity(self, asked: schema.Propensity, facts: Mapping[str, Any]) -> compiled.Propensity:
@@ -61,9 +63,10 @@ class Rules:
         """The rules that hold actions back, those after a purchase last."""
         found = []
         for rule in self._policies.suppress:
-            tree = inline(self._asked[rule.id], self._asked)
+            asked = self._asked[rule.id]
+            tree = inline(asked, self._asked)
             assert tree is not None, "the schema wants a condition"
-            found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {}))))
+            found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})), asked=asked))
         for after in self._policies.after_purchase:
             tree = _bought(self._policies.purchases, after)
             held = frozenset(each.id for each in actions if _is_about(after, each) and each.id not in after.show)

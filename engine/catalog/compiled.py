@@ -75,7 +75,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads."""
+    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads; `asked` is the
+    condition of its file, from which `eligible` is made."""
 
     id: str
     tier: str
@@ -97,6 +98,7 @@ class Action:
     status: str = "live"  # the stricter of its file's and the operator's; `removed` where the catalog has none such
     round: int = 0  # how often it has ended
     texts: Literal["entered", "current"] = "entered"
+    asked: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,15 @@ class Cap:
 @dataclass(frozen=True, slots=True)
 class Suppression:
     """Holds every action of `tier` (None: any), or those in `only`, while what `tree` asks of the customer, with the
-    facts of the action in it, is true. `when` is what it asks where there is no action."""
+    facts of the action in it, is true. `when` is what it asks where there is no action, `asked` the condition of its
+    file, from which `tree` is made."""
 
     id: str
     tier: str | None
     tree: Tree
     when: Condition
     only: frozenset[str] | None = None
+    asked: Tree | None = None
 
     def of(self, action: Action) -> Tree | None:
         """What it asks about an action; None where it is not about that one."""

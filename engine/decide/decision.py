@@ -7,7 +7,7 @@ from typing import Any
 from engine import seeds
 from engine.catalog.compiled import Action
 from engine.conditions import View
-from engine.decide import arbitration, exposures, gates, plan, receipt, sentence
+from engine.decide import arbitration, behind, exposures, gates, plan, receipt, sentence
 from engine.decide.gates import Verdict
 from engine.inputs import Decide
 from engine.profile import Place
@@ -41,12 +41,13 @@ def decide(turn: Turn, asked: Decide) -> None:
 
 def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
     """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
-    dropped; those that do not belong to the placement come last."""
+    dropped, with the part of a condition that dropped them; those that do not belong to the placement come last."""
     rows = []
     for i, outcome, reason in verdict.outcomes():
         action = verdict.plan.actions[i]
         points, terms = arbitration.score(turn, view, verdict.plan, i)
-        rows.append({"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms})
+        row = {"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms}
+        rows.append(row | behind.told(view, action, reason))
     first = len(verdict.chosen)
     for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
         row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
@@ -76,7 +77,8 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
             verdict, alive = gates.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
             reason = arbitration.send_reason(turn, view, verdict, alive) or ""
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
-            rows.append(told if reason else told | {"sentence": sentence.because(view, action, channel)})
+            more = behind.told(view, wanted.actions[0], reason)
+            rows.append(told | (more if reason else {"sentence": sentence.because(view, action, channel)}))
     return rows
 
 

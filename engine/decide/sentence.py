@@ -12,10 +12,8 @@ from typing import Any
 from engine import consent
 from engine.binding import Tree
 from engine.catalog.compiled import Action
+from engine.condition_story import span
 from engine.conditions import View, build
-from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
-
-_UNITS = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"))
 
 
 def because(view: View, action: Action, channel: str) -> str:
@@ -53,18 +51,12 @@ def _event(body: Mapping[str, Any]) -> Iterator[str]:
         f"{path.split('.')[-1]} {test}" for path, test in (body.get("where") or {}).items() if _is_plain(test)
     )
     often = "" if least == 1 else f" at least {least} times"
-    within = f" in the last {_span(body['within'])}" if "within" in body else ""
+    within = f" in the last {span(body['within'])}" if "within" in body else ""
     yield f"there was “{body['name']}”{f' ({where})' if where else ''}{often}{within}"
 
 
 def _is_plain(test: Any) -> bool:
     return isinstance(test, str | int | float) and not isinstance(test, bool)
-
-
-def _span(ms: int) -> str:
-    unit_ms, name = next(((unit, name) for unit, name in _UNITS if ms % unit == 0), (1_000, "second"))
-    count = ms // unit_ms
-    return f"{count} {name}s" if count > 1 else name
 
 
 def _joined(reasons: list[str]) -> str:

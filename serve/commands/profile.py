@@ -75,5 +75,16 @@ def _print_why(console: Console, actions: list[dict[str, Any]]) -> None:
     for row in actions:
         for gate in row["gates"]:
             where = gate["channel"] + (f" {gate['placement']}" if gate["placement"] else "")
-            table.add_row(row["actionId"], row["tier"], where, "[green]may go" if gate["wouldGo"] else gate["reason"])
+            now = "[green]may go" if gate["wouldGo"] else escape(_no(gate))
+            table.add_row(row["actionId"], row["tier"], where, now)
     console.print(table)
+
+
+def _no(gate: dict[str, Any]) -> str:
+    """A gate's reason, with the part of a condition that is behind it: what it wanted and what it saw."""
+    behind = gate.get("condition")
+    if behind is None:
+        return str(gate["reason"])
+    parts = behind.get("parts") or [behind]
+    lines = [f"{part['path']} {part['wanted']}: saw {part['saw']}" for part in parts]
+    return "\n  ".join([gate["reason"], *lines])

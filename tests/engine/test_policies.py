@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.world import DAY, HOUR, Customer, World, action, document
 
+from engine import reading
 from engine.decide import exposures
 
 VIP = {"trait": {"name": "vip", "is": True}}
@@ -292,6 +293,43 @@ def test_the_customer_can_be_told_why_in_a_sentence_of_their_own():
     }
 
 
+def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_saw():
+    grown = {"trait": {"name": "age", "at_least": 18}}
+    bought = {"event": {"name": "Order Completed", "where": {"products.category": "$action.category"}}}
+    suppress = [
+        {"id": "minors", "when": {"not": grown}, "tier": "promotional"},
+        {"id": "settled", "when": {"any": [{"suppression": "bought"}, VIP]}},
+        {"id": "bought", "when": bought, "tier": "service"},
+    ]
+    world = shop(
+        offer("vips", eligible={"all": [{"trait": {"name": "country"}}, VIP]}),
+        offer("shoes", category="shoes"),
+        offer("care", category="shoes"),
+        suppress=suppress,
+        after_purchase=[{"id": "shoes", "category": "shoes", "for": "30d", "show": ["care"]}],
+    )
+    ada = world.customer("ada")
+    ada.identifies(country="AT", age="17", vip=False)
+    ada.does("Order Completed", products=[{"category": "shoes"}])
+    told = {row["actionId"]: row.get("condition") for row in ada.decides(explain=True)["explanation"]["candidates"]}
+    assert told["vips"] == {"path": "eligible.all[2].trait.vip", "wanted": "is true", "saw": "false"}
+    (why,) = reading.why(ada.profile, world.catalog, world.now_ms, "vips")["gates"]
+    assert (why["reason"], why["condition"]) == ("eligibility", told["vips"])
+    assert told["shoes"] == {"path": "suppress.minors.when.not.trait.age", "wanted": "at least 18", "saw": '"17"'}
+    ada.identifies(age=18)
+    told = {row["actionId"]: row.get("condition") for row in ada.decides(explain=True)["explanation"]["candidates"]}
+    assert told["shoes"] == {
+        "path": "suppress.settled.when.any[1].suppression.bought.event.Order Completed",
+        "wanted": 'not: at least 1 where products.category is "$action.category"',
+        "saw": "1",
+    }
+    other = shop(offer("care", category="shoes"), after_purchase=[
+        {"id": "shoes", "category": "shoes", "for": "30d", "show": ["care"]}
+    ]).customer("ada")  # fmt: skip
+    (row,) = other.decides(explain=True)["explanation"]["candidates"]
+    assert row["condition"]["path"] == "after_purchase.event.Order Completed"
+
+
 def test_silence_is_better_than_what_the_customer_would_hardly_take():
     world = shop(
         offer("dear", value=99.0, propensity={"constant": 0.01}),
@@ -329,4 +367,21 @@ def test_a_held_send_tells_every_other_reason_against_it_and_what_it_was_worth()
     ada.does("Go")
     (held,) = [entry for entry in ada.timeline if entry.kind == "send"]
     assert (held.reason, held.detail["also"]) == ("fit.no_email", ["consent.marketing.email", "eligibility"])
+    assert "condition" not in held.detail
     assert held.detail["worth"] == 100.0
+
+
+def test_a_held_send_tells_in_the_timeline_which_part_of_its_condition_failed():
+    journey = {
+        "id": "j",
+        "tier": "promotional",
+        "trigger": {"event": "Go"},
+        "steps": [{"send": {"action": "letter", "channel": "email"}}],
+    }
+    world = World(document(actions=[action("letter", eligible=VIP)], journeys=[journey]))
+    ada = world.customer("ada", consents=("marketing:email",))
+    ada.identifies(email="ada@shop.example", vip="yes")
+    ada.does("Go")
+    (held,) = [entry for entry in ada.timeline if entry.kind == "send"]
+    assert held.reason == "eligibility"
+    assert held.detail["condition"] == {"path": "eligible.trait.vip", "wanted": "is true", "saw": '"yes"'}
