@@ -144,7 +144,7 @@ def _begin(wanted: Order) -> None:
         raise InvalidInput(f"{left} is in the way", "directory")
     try:
         shutil.rmtree(wanted.part, ignore_errors=True)
-        wanted.part.mkdir(parents=True)
+        durable.make_folder(wanted.part)
     except OSError as error:
         raise InvalidInput(f"{wanted.part} cannot be written: {error.strerror}", "directory") from error
 
@@ -185,7 +185,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
         finally:
             store.close()
     if (wanted.data / CATALOG).exists():  # what commands said of journeys is nowhere else
-        shutil.copyfile(wanted.data / CATALOG, wanted.part / CATALOG)
+        durable.copy(wanted.data / CATALOG, wanted.part / CATALOG)
     made = Manifest(
         at=reading.iso(WallClock().now_ms()),
         version=version("segue"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any
 
 import ray
 
-from actors import logs, pids
+from actors import durable, logs, pids
 from actors.clock import ReplayClock, WallClock
 from actors.dispatcher import Dispatcher
 from actors.host import START_S, STOP_S, Host
@@ -190,7 +189,7 @@ class RayPins:
 
     def _remove(self, profile: str) -> None:
         self.end_now(profile)
-        shutil.rmtree(self._plan.pin_store(profile), ignore_errors=True)
+        durable.drop_folder(self._plan.pin_store(profile))
         for name in (self._plan.pin_socket(profile), f"{self._plan.pin_socket(profile)}.pid"):
             Path(name).unlink(missing_ok=True)
 

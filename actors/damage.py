@@ -9,18 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from actors import logs
-from engine.errors import Corrupt, NotReady, UsageError
+from engine.errors import Corrupt, InUse, NotReady, UsageError
 
 WOUNDED: set[Path] = set()  # stores in which this process has met damage while RocksDB rewrote files
 _CONFIG = {"raw_mode": True, "prefix_extractors": {}}
 
 log = logging.getLogger(__name__)
-
-
-class InUse(UsageError):
-    """Another process has the store open."""
-
-    code = "in_use"
 
 
 def opening_error(path: Path, error: Exception) -> Exception:

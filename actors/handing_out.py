@@ -9,8 +9,7 @@ import msgspec
 
 from actors.acts import drop_from_outbox
 from actors.outbox import Waiting
-from actors.residence import Parked
-from engine.errors import Corrupt, Moved
+from engine.errors import Corrupt, Moved, Parked
 from engine.inputs import Authorise, Settle
 from engine.profile import Profile
 

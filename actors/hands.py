@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 from actors import logs
 from actors.channels import open_adapters
 from actors.channels.adapter import Adapter, Message
+from actors.channels.letter import letter
 from actors.channels.rendering import Renderer
 from actors.clock import stopwatch
 from actors.gate import Gate, NotBegun
@@ -126,31 +127,8 @@ class Hands:
             return "unknown", type(error).__name__
 
     def _render(self, message: dict[str, Any]) -> Message:
-        content, opt_out = message["content"], f"{self._public_url}/u/{message['opt_out']}"
-        values = {name: message[name] for name in ("traits", "event", "action", "language")}
-        values["unsubscribe_url"] = opt_out
-        values["confirm_address_url"] = f"{self._public_url}/c/{message['confirm']}" if message["confirm"] else ""
-        template = content.get("template")
-        if "template_text" in content:  # of a version that its shard has left behind
-            renderer = Renderer({template: content["template_text"]})
-        else:
-            renderer = self._renderers.get(message["version"]) or self._renderers[self.version]
-        if template is not None:
-            rendered = renderer.render(template, content["subject"], values)
-        else:
-            rendered = renderer.render_plain(content, values)
-        return Message(
-            send_id=message["send"],
-            channel=message["channel"],
-            address=message["address"],
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            at_ms=message["at_ms"],
-            idempotency_key=message["send"],
-            deadline_s=_HAND_OVER_S,
-            unsubscribe_url=opt_out,
-        )
+        renderer = self._renderers.get(message["version"]) or self._renderers[self.version]
+        return letter(message, renderer, self._public_url, _HAND_OVER_S)
 
 
 def _not_begun() -> NoReturn:

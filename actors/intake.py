@@ -17,9 +17,9 @@ import msgspec
 
 from actors.clock import stopwatch
 from actors.mailbox import Mailboxes
-from actors.shard import Done, Parked, Shard
+from actors.shard import Done, Shard
 from actors.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
-from engine.errors import Corrupt, Moved, Overloaded, SegueError
+from engine.errors import Corrupt, Moved, Overloaded, Parked, SegueError
 from engine.inputs import AnyInput, Decide, Event
 from engine.shedding import is_sheddable
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,22 +48,18 @@ def renew(data: Path, folder: Path) -> None:
     """Replace the copies in `folder`, each file at once; what was there before is overwritten."""
     check(data, folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "vault").mkdir(mode=0o700, exist_ok=True)
+        durable.make_folder(folder / "vault", 0o700)
         for name in _names(data):
             _replace(data / name, folder / name)
-        durable.sync_folder(folder)
     except OSError as error:
         raise NotReady(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def bring(folder: Path, data: Path) -> None:
     """Put the copies into a data directory that is being made."""
-    (data / "vault").mkdir(mode=0o700)
+    durable.make_folder(data / "vault", 0o700)
     for name in _names(folder):
-        shutil.copyfile(folder / name, data / name)
-        (data / name).chmod(0o600)
-        durable.sync_file(data / name)
+        durable.copy(folder / name, data / name)
 
 
 def _strangers(folder: Path) -> Iterator[Path]:
@@ -105,7 +100,7 @@ def _names(home: Path) -> Iterator[str]:
 def _replace(source: Path, target: Path) -> None:
     old = os.open(target, os.O_RDWR | os.O_NOFOLLOW) if target.exists() else -1
     try:
-        durable.write(target, source.read_bytes())
+        durable.copy(source, target)
         if old >= 0:
             os.pwrite(old, bytes(os.fstat(old).st_size), 0)  # no erased key is left in blocks that are free now
             os.fdatasync(old)

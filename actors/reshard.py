@@ -86,20 +86,20 @@ class Reshard:
         growing = store_folders.growing_path(self.data, self.shards)
         for other in self.data.glob("reshard-*"):
             if other != growing:
-                shutil.rmtree(other)
+                durable.remove_folder(other)
         needed = _ROOM * sum(map(_bytes_of, self._old())) - sum(map(_bytes_of, self._new()))
         free = shutil.disk_usage(self.data).free
         if free < needed:
             raise UsageError(f"needs {needed / 1e6:,.0f} MB of disk, and {free / 1e6:,.0f} MB are free", "--data")
-        growing.mkdir(exist_ok=True)
+        durable.make_folder(growing)
 
     def _throw_away_what_is_older(self, sources: Sequence[RocksStore]) -> None:
         """What was copied before the engine ran once more does not count: each start raises the epoch."""
         growing = store_folders.growing_path(self.data, self.shards)
         epochs, known = str([meta(store, "epoch", 0) for store in sources]), growing / "epochs"
         if not known.exists() or known.read_text() != epochs:
-            shutil.rmtree(growing)
-            growing.mkdir()
+            durable.remove_folder(growing)
+            durable.make_folder(growing)
             durable.write(known, epochs)
 
     # -- copying

@@ -22,7 +22,7 @@ from actors.activation import Record
 from actors.fence import newest
 from actors.outbox import Waiting
 from engine import codec
-from engine.errors import Away, Corrupt, Moved, NotFound, Overloaded, TryAgain
+from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
 from engine.profile import Profile, Tombstone
 
 if TYPE_CHECKING:
@@ -35,12 +35,6 @@ _FIRST = (*keys.OF_PROFILE, "keyring")
 _LAST = ("state", "outbox")
 _ALL = _FIRST + _LAST
 _CHUNK_BYTES = 2 << 20
-
-
-class Parked(Overloaded):
-    """The profile is on its way to another place; ask again when it has arrived there."""
-
-    code = "parked"
 
 
 class Last(msgspec.Struct, array_like=True):

@@ -73,11 +73,11 @@ def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> R
 
 
 def _copy(found: Manifest, directory: Path, part: Path) -> None:
-    part.mkdir(mode=0o700, parents=True)
+    durable.make_folder(part, 0o700)
+    for folder in sorted({(part / name).parent for name in found.files}):
+        durable.make_folder(folder)
     for name in found.files:
-        (part / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(directory / name, part / name)
-    manifest.files_below(part)  # makes them durable
+        durable.copy(directory / name, part / name)
 
 
 def _describe(found: Manifest, part: Path) -> None:

@@ -26,7 +26,6 @@ from actors.damaged import Damaged
 from actors.dead_letters import DeadLetters
 from actors.due_index import DueIndex, Read
 from actors.outbox import HANDED_OVER, Outbox, Waiting
-from actors.residence import Parked as Parked
 from actors.residence import Residence
 from actors.retention import Retention
 from actors.setting_back import SettingBack
@@ -35,7 +34,7 @@ from actors.tally import Tally
 from actors.vault import PlainVault, Vault
 from engine import codec, effects, history, once
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady
+from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady, Parked
 from engine.identity import erasure, merge
 from engine.inputs import (
     AT_PLACES,

@@ -30,11 +30,11 @@ from actors.pending import Pending
 from actors.pulls import Pulls
 from actors.readings import letter, read
 from actors.removals import Pins, Removals
-from actors.shard import Parked, Shard
+from actors.shard import Shard
 from actors.standing import Follower, Standing
 from actors.windows import Span, Windows
 from actors.wire import FrameServer, Reply
-from engine.errors import NotReady, SegueError
+from engine.errors import NotReady, Parked, SegueError
 from engine.inputs import AnyInput, Rejected
 
 _TIMERS_IN_A_GROUP = 200

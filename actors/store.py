@@ -29,7 +29,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from actors import logs
+from actors import durable, logs
 from actors.damage import (
     WOUNDED,
     InUse,
@@ -71,7 +71,7 @@ class RocksStore:
         if not create:
             check_there_is_one(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(path)
             options = _options()
             options.set_disable_auto_compactions(path in WOUNDED)
             self._db: Rdict | None = Rdict(str(path), options, column_families=_families(FAMILIES))

@@ -6,7 +6,6 @@ the renames that follow can be done by whoever comes next, from wherever they we
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,12 +69,11 @@ def finish_switch(data: Path, told: Told = lambda: None) -> None:
         old, new, aside = shard_path(data, number), shard_path(growing, number), growing / f"old-{number:03d}"
         is_new_in_place = number < shards and not new.exists()
         if old.exists() and not is_new_in_place:
-            old.rename(aside)
+            durable.move(old, aside)
             told()
         if new.exists():
-            new.rename(old)
+            durable.move(new, old)
             told()
-    durable.sync_folder(data)
     _check_moved(data, engine)
     del engine[_MOVING]
     inventory.write(data, engine)
@@ -95,4 +93,4 @@ def _delete_former(data: Path) -> None:
     """The stores that count no more; those that grow for another number of shards stay."""
     for growing in data.glob("reshard-*"):
         if not list(growing.glob("shard-*")):
-            shutil.rmtree(growing, ignore_errors=True)
+            durable.drop_folder(growing)

@@ -19,6 +19,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from actors import durable
 from actors.inventory import key_file_name
 from actors.key_file import BLOCK_SLOTS as BLOCK_SLOTS
 from actors.key_file import KeyFile
@@ -113,7 +114,7 @@ class FileVault:
         self._next = 0
         if number is not None:
             if create:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                durable.make_folder(folder, 0o700)
                 KeyFile.make(self.path(number), number, self._wrap)
             if self._file(number).is_old:
                 raise Corrupt("is empty or of an earlier format, so no new key can go there", str(self.path(number)))

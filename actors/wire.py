@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ import msgspec
 
 from actors import logs
 from actors.gathered import Gathered
-from engine.errors import NotReady, Overloaded, SegueError, TooLarge, UsageError
+from engine.errors import BY_CODE, NotReady, Overloaded, SegueError, TooLarge, UsageError
 
 VERSION: Final = 1
 FRAME_BYTES_MAX: Final = 32 << 20  # a hand-over carries a whole past: some 300,000 events
@@ -40,27 +40,34 @@ _decode_answer: Final = msgspec.msgpack.Decoder(tuple[int, bool, bytes | tuple[s
 log = logging.getLogger(__name__)
 
 
-def _classes(root: type[SegueError]) -> Iterator[type[SegueError]]:
-    yield root
-    for cls in root.__subclasses__():
-        yield from _classes(cls)
-
-
-_CLASS_OF: Final = {cls.code: cls for cls in _classes(SegueError)}
-
-
 def _frame(content: tuple[int, str | bool, object]) -> bytes:
     body = _encode(content)
     return (len(body) + 1).to_bytes(4, "big") + bytes((VERSION,)) + body
 
 
 def _failed(request_id: int, error: SegueError) -> bytes:
-    return _frame((request_id, False, (error.code, error.message, error.field, error.args)))
+    try:
+        return _frame((request_id, False, (error.code, error.message, error.field, error.args)))
+    except (TypeError, ValueError, OverflowError):
+        args = [_sendable(arg) for arg in error.args]
+        return _frame((request_id, False, (error.code, _sendable(error.message), _sendable(error.field), args)))
+
+
+def _sendable(value: Any) -> Any:
+    """What of an error no frame can hold (half of a character, an object), as a text that one can."""
+    if isinstance(value, list | tuple):
+        return [_sendable(each) for each in value]
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return value
+    return str(value).encode(errors="replace").decode()
 
 
 def _error(code: str, message: str, field: str, args: list[Any]) -> SegueError:
-    """The error that the other end had; a plain `SegueError` where this end does not know its code."""
-    return _CLASS_OF[code](*args) if code in _CLASS_OF else SegueError(message, field)
+    """The error that the other end had; a plain `SegueError` where this end cannot make one of that code."""
+    try:
+        return BY_CODE[code](*args)
+    except (KeyError, TypeError):
+        return SegueError(message, field)
 
 
 def _checked_path(path: str | Path) -> str:

@@ -4,17 +4,22 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ InvalidInput   the caller's fault: a 400, a line in `rejected`, or a dead letter
 │  ├─ Unauthorised, Forbidden, NotFound, TooLarge
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
-├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2
+├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2; InUse
 ├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
-├─ TryAgain       Overloaded(retry_after_ms), Moved(to), Away(to), NotReady
+├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), Moved(to), Away(to), NotReady
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
+
+They all stand here, so that whichever process is told of one knows it (`BY_CODE`).
 
 Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives
 pickling.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 
 class SegueError(Exception):
@@ -85,6 +90,12 @@ class UsageError(SegueError):
     code = "usage"
 
 
+class InUse(UsageError):
+    """Another process has the store open."""
+
+    code = "in_use"
+
+
 class PartLost(SegueError):
     """A part of the engine has ended or stays away, and nothing here can bring it back; a new start can."""
 
@@ -106,6 +117,12 @@ class Overloaded(TryAgain):
         Exception.__init__(self, retry_after_ms)
         self.retry_after_ms = retry_after_ms
         self.message, self.field = "too many requests are waiting, try again later", ""
+
+
+class Parked(Overloaded):
+    """The profile is on its way to another place; ask again when it has arrived there."""
+
+    code = "parked"
 
 
 class NotReady(TryAgain):
@@ -171,3 +188,12 @@ class Fenced(Stop):
     """Another process holds a newer epoch of the same store."""
 
     code = "fenced"
+
+
+def _classes(root: type[SegueError]) -> Iterator[type[SegueError]]:
+    yield root
+    for cls in root.__subclasses__():
+        yield from _classes(cls)
+
+
+BY_CODE: Final[Mapping[str, type[SegueError]]] = {cls.code: cls for cls in _classes(SegueError)}

@@ -17,6 +17,7 @@ from serve.gateway import Gateway
 from serve.problems import problem
 from serve.routes import (
     backup,
+    browser,
     catalog,
     consent,
     dead_letters,
@@ -29,6 +30,7 @@ from serve.routes import (
     profiles,
 )
 
+_MODULES = (backup, catalog, consent, dead_letters, journeys, operation, pins, profiles)
 _HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
 _SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
 
@@ -37,14 +39,23 @@ def build(gateway: Gateway) -> FastAPI:
     """The application for everything that is not hot."""
     api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
     api.state.gateway = gateway
-    for module in (backup, catalog, consent, dead_letters, journeys, operation, pins, profiles):
+    for module in _MODULES:
         api.include_router(module.router)
-    hot = (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES, ofrep.FLAGS, f"{ofrep.FLAGS}/{{key:path}}")
+    hot = (
+        *ingest.KIND_OF_PATH,
+        "/v1/import",
+        browser.STATISTICS,
+        *_HOT_BODIES,
+        ofrep.FLAGS,
+        f"{ofrep.FLAGS}/{{key:path}}",
+    )
     for path in hot:  # known here too, or another method would be a 404
         api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
+    api.add_route("/v1/projects/{key:path}/settings", _never_asked, ["GET"], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
+    api.add_exception_handler(Exception, _fault)
     described: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -54,6 +65,12 @@ def build(gateway: Gateway) -> FastAPI:
 
     api.openapi = openapi  # type: ignore[method-assign]
     return api
+
+
+def every_path(api: FastAPI) -> list[str]:
+    """The paths that there are, as patterns."""
+    included = [route for module in _MODULES for route in module.router.routes]
+    return [route.path for route in (*api.routes, *included) if hasattr(route, "path")]
 
 
 def _with_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +126,12 @@ async def _never_asked(request: Request) -> Response:
 async def _segue_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SegueError)
     return _answer(error)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """Starlette sends this and raises the error on, so that the application can log it."""
+    status, headers, body = problem(error)
+    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

@@ -80,7 +80,6 @@ class DataDirectory:
                 if not known.get(inventory.shard_name(number)):
                     RocksStore(self.shard_path(number)).close()
                 FileVault(self.vault_path, self.engine_key, self.vault_base + number).close()
-            durable.sync_folder(self.path)
         except OSError as error:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}", "--data") from error
         self._put(
@@ -269,7 +268,7 @@ def lock(path: Path) -> IO[str]:
     """
     os.umask(0o077)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(path)
         _close_to_others(path)
         file = (path / "LOCK").open("a+")
     except OSError as error:

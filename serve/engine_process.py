@@ -29,7 +29,7 @@ from serve.gateway import GatewayConfig
 from serve.guard import Guard
 from serve.ports import check_free
 from serve.ray_parts import RayParts
-from serve.settings import Settings
+from serve.settings import LOOPBACK, Settings
 from serve.upgrading import upgrade
 
 _READY_S = 60.0
@@ -46,7 +46,7 @@ class EngineProcess:
         surroundings.check_open_files()
         self.catalog = catalog_files.load(settings.config)
         self.orphans = _end_orphans(settings.data)
-        check_free(settings.host, settings.port, "--port")
+        check_free(settings.addresses, settings.port, "--port")
         self.data = DataDirectory(settings)
         self._sockets = ""
         try:
@@ -251,9 +251,12 @@ class EngineProcess:
             lanes=None if self.settings.address else (self._sockets, self._lanes),
             metrics=cluster.metrics_urls(),
             deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
+            public_url=self.settings.public_url,
         )
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
-        ray_serve.start(http_options=HTTPOptions(host=self.settings.host, port=self.settings.port))
+        # Our HAProxy listens where it was told (`serve/front_door.py`), and what Serve has beside it on loopback alone.
+        host = self.settings.host if self.settings.address else LOOPBACK
+        ray_serve.start(http_options=HTTPOptions(host=host, port=self.settings.port))
         self._deploy(self.settings.replicas, self._generation)
 
     def _deploy(self, replicas: int, generation: int) -> None:

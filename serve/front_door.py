@@ -2,9 +2,9 @@
 
 Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
 reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. It also
-binds the metrics and stats ports on all interfaces; here they listen on loopback. And where Serve gives up the actor
-that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the ports, so the next one never comes up;
-here the next one ends it first.
+binds the metrics and stats ports on all interfaces; here they listen on loopback, and the door where it was told.
+And where Serve gives up the actor that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the
+ports, so the next one never comes up; here the next one ends it first.
 
 Requests go to the sockets of the replicas' own lanes (`serve/lane.py`), and by Serve's way where none is open.
 
@@ -50,7 +50,7 @@ _ADMIN_SOCKET = re.compile(r"^(\s*stats socket \S+ mode )\d+", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
-_DOOR = re.compile(r"^frontend http_frontend\n(?: *bind .*\n)+", re.MULTILINE)
+_DOOR = re.compile(r"^(frontend http_frontend\n)((?: *bind .*\n)+)", re.MULTILINE)
 # Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long. A body that says it
 # is too large is not waited for: the replica refuses it by its headers. While connections run short none is kept for a
 # next request, so those that nobody uses go first.
@@ -99,20 +99,23 @@ def corrected(
     lanes: Sequence[str] = (),
     errors: Mapping[int, Path] = MappingProxyType({}),
     connections_max: int = CONNECTIONS_MAX,
+    binds: Sequence[str] = (),
 ) -> str:
     """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback, our patience and
     our number of connections, without splicing and request logs, and with the sockets of the replicas' own `lanes`
-    before Serve's way to them."""
+    before Serve's way to them. The door listens at `binds`, and where Serve has it without any."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
     patience = _PATIENCE.replace("BODY_MAX", str(BODY_BYTES_MAX)).replace("CROWDED", str(connections_max // 2))
-    config = _DOOR.sub(lambda found: found[0] + patience + files, config)
+    serves = _DOOR.search(config)
+    door = "".join(f"    bind {place}\n" for place in binds) or (serves[2] if serves else "")
+    config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
+    config = _DOOR.sub(lambda found: found[1] + door + patience + files, config)
     config = _CONNECTIONS.sub(rf"\g<1>{connections_max}", config)
     body = problem(503).replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
     config = _NO_REPLICA.sub(lambda found: f"{found[1]} {answer}", config)
     config = _REQUEST_LOG.sub("", _SPLICING.sub("", config))
     config = _ADMIN_SOCKET.sub(r"\g<1>600", config)
-    config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
     if lanes and _FIRST_ROUTE.search(config):  # only where Serve knows of a replica
         config = _FIRST_ROUTE.sub(lambda found: _TO_LANES + found[0], config, count=1)
         servers = (f"    server lane-{number} unix@{lane} check\n" for number, lane in enumerate(lanes))
@@ -120,10 +123,11 @@ def corrected(
     return config
 
 
-def write_binary(folder: Path, lanes: Sequence[Path] = ()) -> Path:
+def write_binary(folder: Path, lanes: Sequence[Path] = (), binds: Sequence[str] = ()) -> Path:
     """An executable in `folder`, for Serve to start as HAProxy."""
     path = folder / "haproxy"
-    command = shlex.join([sys.executable, "-I", str(Path(__file__).resolve()), ",".join(map(str, lanes))])
+    words = [sys.executable, "-I", str(Path(__file__).resolve()), ",".join(map(str, lanes)), ",".join(binds)]
+    command = shlex.join(words)
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
     path.chmod(0o700)
     return path
@@ -150,8 +154,9 @@ def _runs_with(process: Path, config: Path) -> bool:
         return False
 
 
-def main(lanes: str, arguments: list[str]) -> None:
-    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments.
+def main(lanes: str, binds: str, arguments: list[str]) -> None:
+    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments. In `lanes`
+    and `binds` there are commas between.
 
     The corrected file is this process's own: Serve may write the next one over its own before HAProxy has read it.
     """
@@ -164,7 +169,7 @@ def main(lanes: str, arguments: list[str]) -> None:
         errors = {status: path.with_name(f"segue-{status}.http") for status in (408,)}
         own = path.with_name(f"{path.name}.{os.getpid()}")
         most = connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        own.write_text(corrected(config, [lane for lane in lanes.split(",") if lane], errors, most), "utf-8")
+        own.write_text(corrected(config, _words(lanes), errors, most, _words(binds)), "utf-8")
         arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")
@@ -175,5 +180,9 @@ def main(lanes: str, arguments: list[str]) -> None:
     os.execv(binary, [binary, *arguments])
 
 
+def _words(joined: str) -> list[str]:
+    return [word for word in joined.split(",") if word]
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -56,6 +56,7 @@ class GatewayConfig:
     lanes: tuple[str, int] | None = None  # the folder of the replicas' own sockets, and how many there may be
     metrics: tuple[str, ...] = ()  # where the nodes of Ray show what was measured
     deadline_s: float = 0.0  # of a decision, past which its placement's default is the answer; 0: none
+    public_url: str = ""  # by which others reach this engine
 
 
 class Gateway:

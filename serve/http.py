@@ -48,6 +48,22 @@ class Response(msgspec.Struct, frozen=True):
     is_faulty: bool = False  # what was sent was of little use
 
 
+PREFLIGHT: Final = (
+    Response(  # which headers a page may send, good for two hours; whether it may at all is said beside it
+        204,
+        b"",
+        (
+            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (
+                b"access-control-allow-headers",
+                b"authorization, content-type, if-none-match, x-api-key, x-request-id, x-retry-count",
+            ),
+            (b"access-control-max-age", b"7200"),
+        ),
+    )
+)
+
+
 def ok(value: Any) -> Response:
     """200 with JSON."""
     return Response(200, _encode(value))
@@ -132,18 +148,6 @@ async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()
     await send({"type": "http.response.body", "body": response.body})
 
 
-def with_headers(send: Send, extra: tuple[Header, ...], told: Callable[[int], None]) -> Send:
-    """A `send` that adds headers to the answer of another application, and tells its status."""
-
-    async def sending(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            told(message["status"])
-            message = {**message, "headers": [*message["headers"], *extra]}
-        await send(message)
-
-    return sending
-
-
 def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
     """What lets a page of `origin` read the answer; nothing for a page that may not, or for no page at all."""
     if not origin:
@@ -154,23 +158,6 @@ def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
     if origin.decode("latin-1") in origins:
         return ((b"access-control-allow-origin", origin), exposed, (b"vary", b"origin"))
     return ()
-
-
-def preflight(origins: tuple[str, ...], origin: bytes) -> Response:
-    """The answer to OPTIONS: which headers a page may send, good for two hours."""
-    return Response(
-        204,
-        b"",
-        (
-            *cors_headers(origins, origin),
-            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (
-                b"access-control-allow-headers",
-                b"authorization, content-type, if-none-match, x-api-key, x-request-id, x-retry-count",
-            ),
-            (b"access-control-max-age", b"7200"),
-        ),
-    )
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:

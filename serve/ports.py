@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Sequence
 
 from engine.errors import SegueError, UsageError
+from serve import listening
 
 # A port that anything else may get for itself could be taken in the seconds until HAProxy binds it. Ray's workers have
 # theirs up to 19999, Serve's replicas from 30000, outgoing connections on Linux from 32768.
@@ -25,11 +27,8 @@ def free_port() -> int:
     raise SegueError(f"no port from {_OURS[0]} to {_OURS[-1]} is free")
 
 
-def check_free(host: str, port: int, flag: str) -> None:
-    """UsageError where this port cannot be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UsageError(f"port {port} on {host} cannot be used: {error.strerror}", flag) from None
+def check_free(addresses: Sequence[str], port: int, flag: str) -> None:
+    """UsageError where this port cannot be listened on, at one of these addresses."""
+    for address in addresses:
+        if why := listening.fault(address, port):
+            raise UsageError(f"port {port} on {address} cannot be used: {why}", flag)

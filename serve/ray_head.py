@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UsageError
-from serve import front_door, lane, orphans, surroundings
+from serve import front_door, lane, listening, orphans, surroundings
 from serve.ports import free_port
 from serve.ray_flags import ray_flags, serve_flags
 from serve.settings import LOOPBACK, Settings
@@ -47,7 +47,9 @@ def _prepare(settings: Settings, data: Path, sockets: Path, lanes: int) -> None:
     marks = orphans.mark(data, str(sockets), settings.port)
     os.environ.update(ray_flags(settings.ray_host) | serve_flags(str(sockets)) | marks)
     paths = [sockets / lane.socket_name(number) for number in range(lanes)]
-    os.environ[front_door.BINARY] = str(front_door.write_binary(sockets, paths))
+    os.environ[front_door.BINARY] = str(
+        front_door.write_binary(sockets, paths, listening.binds(settings.addresses, settings.port))
+    )
 
 
 def _own(sockets: str, ray_folder: Path, options: dict[str, Any]) -> Any:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UsageError
+from serve import listening, which_catalog
 
 ClockKind = Literal["wall", "replay"]
 
-CONFIG = Path(__file__).resolve().parent.parent / "configs"
 DATA = Path("segue-data")
 RUNTIME = Path("/tmp")
-LOOPBACK = "127.0.0.1"
+LOOPBACK = listening.LOOPBACK
 SHARDS_MAX = 256
 DEADLINE_MS = 50
 
@@ -32,7 +32,7 @@ class Settings:
     shards: int
     clock: ClockKind
     address: str  # of a Ray cluster to join; empty starts one
-    host: str
+    host: str  # where HTTP listens: an address or a name
     public_url: str  # what links in messages begin with
     origins: tuple[str, ...]  # web pages that may call; `*` for all
     replicas: int  # of the ingress
@@ -43,11 +43,12 @@ class Settings:
     engine_key: str | None
     runtime: Path = RUNTIME  # sockets, and what Ray keeps while it runs
     ray_host: str = LOOPBACK  # where Ray's own ports listen
+    addresses: tuple[str, ...] = (LOOPBACK,)  # those of `host`
 
     @property
     def url(self) -> str:
-        """Where this engine answers."""
-        return f"http://{self.host}:{self.port}"
+        """Where this engine answers whoever is on this machine."""
+        return f"http://{listening.near(self.host)}:{self.port}"
 
 
 def read(
@@ -68,16 +69,16 @@ def read(
     shards = max(2, os.cpu_count() or 2) if shards is None else shards
     if not 1 <= shards <= SHARDS_MAX:
         raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
-    host = environment.get("SEGUE_HOST", LOOPBACK)
+    host = environment.get(listening.VARIABLE, LOOPBACK)
     return Settings(
-        config=(config or CONFIG).resolve(),
+        config=which_catalog.which(config),
         data=(data or DATA).resolve(),
         port=port,
         shards=shards,
         clock="wall" if clock == "wall" else "replay",
         address=address,
         host=host,
-        public_url=environment.get("SEGUE_PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
+        public_url=environment.get("SEGUE_PUBLIC_URL", f"http://{listening.near(host)}:{port}").rstrip("/"),
         origins=tuple(environment.get("SEGUE_ORIGINS", "*").split(",")),
         replicas=_number(environment, "SEGUE_INGRESS_REPLICAS", 1, range(1, 65)),
         deadline_s=_number(environment, "SEGUE_DECIDE_DEADLINE_MS", DEADLINE_MS, range(60_001)) / 1000,
@@ -87,6 +88,7 @@ def read(
         engine_key=environment.get("SEGUE_ENGINE_KEY"),
         runtime=Path(environment.get("SEGUE_RUNTIME_DIR", RUNTIME)).absolute(),
         ray_host=_address(environment, "SEGUE_RAY_HOST"),
+        addresses=listening.addresses(host),
     )
 
 

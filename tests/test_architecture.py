@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import pickle
 import sys
@@ -176,16 +175,17 @@ def test_the_list_of_longer_modules_names_modules_that_exist():
 
 
 def error_classes() -> list[type[SegueError]]:
-    """The whole tree: the engine's classes, and those that shells add (but Ray stays out of this process)."""
-    known = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, SegueError)}
-    homes = {errors.__name__}
-    for module in modules("actors"):
-        classes = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.ClassDef)]
-        adds = any(is_name(base) and base.id in known for node in classes for base in node.bases)
-        if adds and "ray" not in roots(module):
-            homes.add(importlib.import_module(module.removesuffix(".py").replace("/", ".")).__name__)
-    found = [cls for cls in descendants(SegueError) if cls.__module__ in homes]
-    return sorted(found, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}")
+    """The whole tree."""
+    return sorted(descendants(SegueError), key=lambda cls: f"{cls.__module__}.{cls.__qualname__}")
+
+
+@pytest.mark.parametrize("module", modules(*OURS))
+def test_every_error_class_stands_where_each_process_knows_it(module: str):
+    """One that a shell made would be a fault without a name wherever that shell is not loaded."""
+    known = {cls.__name__ for cls in error_classes()} if module != "engine/errors.py" else set()
+    classes = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.ClassDef)]
+    adds = [node.name for node in classes for base in node.bases if is_name(base) and base.id in known]
+    assert not adds, f"{module} makes errors that no other process knows"
 
 
 def descendants(cls: type[SegueError]) -> set[type[SegueError]]:
@@ -215,17 +215,66 @@ def test_each_kind_of_error_has_a_code_of_its_own():
 
 # -- one way to write a durable file
 
-RENAMES = {"replace", "rename"}
-# Sockets, notes of processes, and stores that change places under a switch which can be made again.
-NOT_DURABLE = {"actors/pids.py", "serve/lane.py", "actors/store_folders.py"}
+RENAMES = {"replace", "rename", "renames", "link", "hardlink_to", "symlink_to"}
+COPIES = {"copy", "copy2", "copyfile", "copytree", "move"}  # of shutil
+SYNCS = {"fsync", "fdatasync", "sync"}
+# Who may write or make anything without it, and what: a power cut may take that.
+PLAIN = {
+    "actors/catalog_files.py": "a catalog that was posted, in a temporary folder while it is compiled",
+    "actors/pids.py": "which process serves a socket, in the runtime folder",
+    "actors/standing.py": "a lock, which is empty",
+    "serve/auth.py": "a lock, which is empty",
+    "serve/commands/bench.py": "figures that can be measured again",
+    "serve/commands/dashboard.py": "what can be printed again",
+    "serve/commands/simulate.py": "what can be simulated again",
+    "serve/commands/validate.py": "schemas that can be made again",
+    "serve/data_directory.py": "a lock, which is empty",
+    "serve/front_door.py": "HAProxy's own configuration, in the runtime folder",
+    "serve/lane.py": "sockets and locks, in the runtime folder",
+    "serve/ray_parts.py": "the output of a helper of Ray",
+    "serve/surroundings.py": "folders of the runtime folder",
+}
+IN_PLACE = {"actors/key_file.py": {"fdatasync"}, "actors/key_copies.py": {"fdatasync"}}  # files that are there already
 
 
-@pytest.mark.parametrize("module", modules("actors", "serve"))
-def test_only_one_module_makes_a_file_durable_and_gives_it_its_name(module: str):
-    """`path.replace(target)` has one argument, `text.replace(old, new)` two; a key file is written in its place."""
+def plain_writing(module: str) -> set[str]:
+    """What a module does to files by itself. `path.replace(target)` has one argument, `text.replace(old, new)` two."""
     called = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
-    methods = [call for call in called if isinstance(call.func, ast.Attribute)]
-    renaming = [call for call in methods if call.func.attr in RENAMES and (len(call.args), call.keywords) == (1, [])]
-    if module not in {"actors/durable.py", *NOT_DURABLE}:
-        assert not renaming
-        assert "fsync" not in {call.func.attr for call in methods}
+    return {name for call in called if (name := _writing(call))}
+
+
+def _writing(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Name):
+        return "open" if call.func.id == "open" and _is_for_writing(call.args[1:2], call) else ""
+    if not isinstance(call.func, ast.Attribute):
+        return ""
+    name = call.func.attr
+    of_shutil = is_name(call.func.value) and call.func.value.id == "shutil"
+    is_found = (
+        (name in RENAMES and (len(call.args), call.keywords) == (1, []))
+        or (name in COPIES and of_shutil)
+        or name in {"write_text", "write_bytes", "mkdir", "makedirs", "touch", *SYNCS - {"sync"}}
+        or (name == "open" and _is_for_writing(call.args[:1], call))
+    )
+    return name if is_found else ""
+
+
+def _is_for_writing(mode: list[ast.expr], call: ast.Call) -> bool:
+    given = [*mode, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    words = [node.value for node in given if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return any(set(word) & set("wax+") for word in words)
+
+
+@pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
+def test_only_one_module_makes_a_file_or_a_folder_durable(module: str):
+    if module != "actors/durable.py" and module not in PLAIN:
+        assert plain_writing(module) <= IN_PLACE.get(module, set()), "use actors/durable.py"
+
+
+def test_whoever_may_write_plainly_does():
+    assert {module for module in (*PLAIN, *IN_PLACE) if not plain_writing(module)} == set()
+
+
+def test_only_the_store_and_one_module_sync():
+    syncing = {module for module in modules("actors", "serve") if plain_writing(module) & SYNCS}
+    assert syncing == {"actors/durable.py", *IN_PLACE}

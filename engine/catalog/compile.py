@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from engine.catalog import compile_policies, compiled, schema, schema_journeys, schema_policies, zones
+from engine.catalog import advice, compile_policies, compiled, schema, schema_journeys, schema_policies, zones
 from engine.catalog.check import Models, examine, of_kind
 from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
@@ -96,6 +96,12 @@ def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]
     """What `compile_document` would complain about, each problem with its place; `unread` as in `check.examine`."""
     plain = msgspec.msgpack.decode(canonical(document))
     return examine(plain, frozenset(unread))[1]
+
+
+def warnings_of(document: Document) -> list[Problem]:
+    """What the author of a document without problems has hardly meant (`advice`)."""
+    plain = msgspec.msgpack.decode(canonical(document))
+    return advice.warnings(plain, examine(plain)[0])
 
 
 def version_of(document_bytes: bytes) -> str:

@@ -37,18 +37,23 @@ _MESSAGES: Final = {
 class Problem:
     """`loc` leads from the top of the file to the fault, or is one word for the whole (`file`, `yaml`, `template`).
 
-    `line` is known only to those who have seen the text.
+    `line` is known only to those who have seen the text. A warning keeps nobody from taking the catalog.
     """
 
     file: str
     loc: Loc
     message: str
     line: int = 0
+    is_warning: bool = False
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        path = ".".join(str(step) for step in self.loc)
-        return f"{where}: {path}: {self.message}"
+        return f"{where}: {spelled(self.loc)}: {self.message}"
+
+
+def spelled(loc: Loc) -> str:
+    """A place as people count: `steps[2].send.action` is in the second step."""
+    return "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in loc).removeprefix(".")
 
 
 def of_validation(file: str, data: Any, details: ErrorDetails) -> Problem:

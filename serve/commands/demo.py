@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from actors import event_files
 from loadtest import world
-from serve import interrupts, story, story_page
+from serve import interrupts, story, story_page, which_catalog
 from serve import settings as process_settings
 from serve.commands.replay import run_with_bar
 from serve.commands.up import announce
@@ -96,6 +97,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     )
     interrupts.listen()
     engine = EngineProcess(asked)
+    console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     client = EngineClient(asked.url, key)
     try:
         with console.status("starting the engine …"):

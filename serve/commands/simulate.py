@@ -26,9 +26,8 @@ from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.identity import claims
 from engine.inputs import AnyInput, Event
-from serve import segment_format
+from serve import segment_format, which_catalog
 from serve.commands import summary
-from serve.commands.validate import CONFIG
 
 CHUNK_LINES = 5_000
 _SOURCE = "server"  # the name of the key that a replay imports with, so that both tell the engine the same
@@ -39,7 +38,7 @@ _NAMED_MAX = 20
 def simulate(
     events: Annotated[list[Path], typer.Option("--events", help="Event files (.jsonl, .jsonl.gz), Segment format.")],
     more_events: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More of them.")] = None,
-    config: Annotated[Path, typer.Option("--config", help="The directory of the catalog.")] = CONFIG,
+    config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     against: Annotated[Path | None, typer.Option("--against", help="A second catalog to compare with.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write what happened under --config as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -49,7 +48,11 @@ def simulate(
 ) -> None:
     """Run history through a catalog: who is sent what, what is held, stopped and withdrawn. Nothing leaves."""
     files = [*events, *(more_events or [])]
-    catalogs = [_catalog(directory) for directory in ([config] if against is None else [config, against])]
+    directories = [which_catalog.which(each) for each in ([config] if against is None else [config, against])]
+    catalogs = [_catalog(directory) for directory in directories]
+    if not as_json:
+        for directory, catalog in zip(directories, catalogs, strict=True):
+            typer.echo(which_catalog.line(directory, catalog.version))
     lines_file = _opened(out, files)
     past = [
         run(catalog, files, shards=shards, drain=not no_drain, keep_lines=lines_file is not None and position == 0)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from actors import catalog_files, store_folders
+from actors import catalog_files, durable, store_folders
 from engine.catalog.compiled import Catalog
 from engine.catalog.schema_models import PropensityModel
 from engine.conditions import View
@@ -22,7 +22,7 @@ from engine.errors import UsageError
 from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader
 from engine.propensity.training import Quality, Shown, fit
-from serve.commands.validate import CONFIG
+from serve import which_catalog
 from serve.data_directory import engine_key_of, id_key_of, stopped
 from serve.settings import DATA
 
@@ -32,12 +32,14 @@ _DAY_MS = 86_400_000
 def train(
     model: Annotated[str, typer.Option("--model", help="The model's name in models/.")],
     data: Annotated[Path, typer.Option("--data", help="The data directory of a stopped engine.")] = DATA,
-    config: Annotated[Path, typer.Option("--config", help="The directory of the catalog.")] = CONFIG,
+    config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the model; its own file.")] = None,
     days: Annotated[int, typer.Option("--days", min=1, help="A click counts within so many days of the view.")] = 7,
 ) -> None:
     """Fit a model and print how good it is on customers that it has not seen."""
-    catalog, documents = catalog_files.load(config), catalog_files.read(config)
+    directory = which_catalog.which(config)
+    catalog, documents = catalog_files.load(directory), catalog_files.read(directory)
+    typer.echo(which_catalog.line(directory, catalog.version))
     declared = _declared(documents.data, model)
     checked = PropensityModel.model_validate(declared).model_dump(by_alias=True, exclude_unset=True)
     body = checked.get("logistic") or {}
@@ -49,8 +51,8 @@ def train(
     rows = _rows(data, catalog, read, days * _DAY_MS)
     made, quality = fit(declared, rows)
     made["trained"] = {"rows": quality.rows, "auc": round(quality.auc, 4), "logLoss": round(quality.log_loss, 5)}
-    target = out or config / "models" / f"{model}.yaml"
-    target.write_text(_yaml(made), "utf-8")
+    target = out or directory / "models" / f"{model}.yaml"
+    durable.write(target, _yaml(made), mode=0o644)
     _print(Console(highlight=False), model, quality, target)
 
 

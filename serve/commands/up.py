@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from engine.catalog import statuses
 from engine.errors import CatalogError, SegueError
-from serve import interrupts
+from serve import interrupts, listening, which_catalog
 from serve import settings as process_settings
 from serve.engine_process import EngineProcess
 
@@ -37,6 +37,7 @@ def up(
     console = Console(highlight=False)
     interrupts.listen()
     engine = EngineProcess(asked)
+    console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     try:
         engine.start()
         interrupts.listen()
@@ -67,9 +68,15 @@ def announce(console: Console, engine: EngineProcess) -> None:
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
     console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
-    for row in statuses.listed(msgspec.msgpack.decode(engine.catalog.document)):
-        if row["operator"] != "live":
-            console.print(f"journey:        {row['journey']} is {row['status']}, by command")
+    if listening.is_open(engine.settings.addresses) and engine.settings.public_url == engine.settings.url:
+        console.print(f"links:          in messages begin with {engine.settings.url}; set SEGUE_PUBLIC_URL")
+    said = [
+        row for row in statuses.listed(msgspec.msgpack.decode(engine.catalog.document)) if row["operator"] != "live"
+    ]
+    for row in said:
+        console.print(f"journey:        {row['journey']} is {row['status']}, by command")
+    if said:
+        console.print(f"catalog:        {engine.catalog.version}, with what was said by command")
     if engine.orphans:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for notice in engine.notices:

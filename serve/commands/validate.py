@@ -12,24 +12,24 @@ from actors import catalog_files
 from engine.catalog import schema
 from engine.catalog.compiled import Catalog
 from engine.errors import CatalogError
-
-CONFIG = Path("configs")
+from serve import which_catalog
 
 
 def validate(
-    config: Annotated[Path, typer.Option("--config", help="The directory of the catalog.")] = CONFIG,
+    config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     write_schema: Annotated[bool, typer.Option("--write-schema", help="Renew its schema/*.json first.")] = False,
 ) -> None:
     """Compile the catalog and print every problem as `file:line: path: message`; exit 2 if there is any."""
+    directory = which_catalog.which(config)
     if write_schema:
-        write_schemas(config / "schema")
+        write_schemas(directory / "schema")
     try:
-        catalog = catalog_files.load(config)
+        catalog = catalog_files.load(directory)
     except CatalogError as error:
         for problem in error.problems:
             typer.echo(problem, err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"{config}: version {catalog.version}, {_counted(catalog)}")
+    typer.echo(f"{which_catalog.line(directory, catalog.version)}, {_counted(catalog)}")
 
 
 def write_schemas(directory: Path) -> None:

@@ -37,6 +37,7 @@ class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     limit: int = 1
     explain: bool = False
     user_hash: str | None = None
+    write_key: str | None = None  # of a page that sends no headers; whose it is has been looked at before
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -45,6 +46,7 @@ class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     tracking_token: str
     event: ExposureEvent
     at: str | int | None = None
+    write_key: str | None = None
 
 
 _decide = msgspec.json.Decoder(DecideBody)
@@ -54,7 +56,7 @@ _exposure = msgspec.json.Decoder(ExposureBody)
 async def decide(gateway: Gateway, request: Request) -> Response:
     """Choose what to show now; 200 with an empty list, and what the placement shows by default, where silence is
     better or no decision came in time."""
-    principal = gateway.principal(request.headers)
+    principal = gateway.principal(request.headers, request.body)
     body: DecideBody = read_json(_decide, request.body)
     asked = _asked(gateway, principal, body)
     home = claims.home(gateway.catalog, asked)
@@ -70,7 +72,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
 
 async def expose(gateway: Gateway, request: Request) -> Response:
     """Viewed, clicked, dismissed or converted: the place under the caps follows."""
-    gateway.principal(request.headers)
+    gateway.principal(request.headers, request.body)
     body: ExposureBody = read_json(_exposure, request.body)
     shown = read_token(gateway.catalog.id_key, body.tracking_token)
     at_ms = await gateway.past_ms(body.at, "at")

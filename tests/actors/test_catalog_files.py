@@ -83,7 +83,7 @@ BAD = [
      'policies.yaml:2: yaml: found duplicate key "caps" with value "[]" (original value: "[]")'),
     ("policies_yaml", "a: 1\n\tb: 2\n", "policies.yaml:2: yaml: found character '\\t' that cannot start any token"),
     ("policies_yaml", "caps: []\n---\ncaps: []\n", "policies.yaml:2: yaml: but found another document"),
-    ("policies_yaml", "caps:\n  - limit: .nan\n", "policies.yaml:2: caps.0.limit: is a number out of bounds"),
+    ("policies_yaml", "caps:\n  - limit: .nan\n", "policies.yaml:2: caps[1].limit: is a number out of bounds"),
     ("policies_yaml", "workspace:\n  1: x\n", "policies.yaml:2: workspace: the key 1 is no text: put it in quotes"),
     ("policies_yaml", "# " + "x" * 1_000_000, "policies.yaml:1: file: is larger than 1 MB"),
     ("polices_yaml", "caps: []\n", "polices.yaml:1: file: no such file belongs to a catalog"),
@@ -92,20 +92,21 @@ BAD = [
      "templates/offer.html:2: template: Encountered unknown tag 'endif'."),
     # faults that the engine finds, at the line of the part at fault
     ("policies_yaml", "caps:\n  - id: a\n    per: 7d\n    limit: 0\n",
-     "policies.yaml:4: caps.0.limit: a limit is at least 1: to send nothing at all, end the action's validity instead"),
-    ("policies_yaml", "caps:\n\n  - id: a\n    per: 7d\n", "policies.yaml:3: caps.0.limit: is required"),
+     "policies.yaml:4: caps[1].limit: a limit is at least 1: "
+     "to send nothing at all, end the action's validity instead"),
+    ("policies_yaml", "caps:\n\n  - id: a\n    per: 7d\n", "policies.yaml:3: caps[1].limit: is required"),
     ("policies_yaml", "caps: 3\n", "policies.yaml:1: caps: should be a list"),
     ("policies_yaml", "- caps\n", "policies.yaml:1: file: should be a mapping"),
     ("actions__offer_yaml", OFFER.replace("within: 7d", "within: 7 days"),
-     "actions/offer.yaml:9: eligible.all.1.event.within: a duration is a number and a unit: 30s, 30m, 2h or 7d"),
+     "actions/offer.yaml:9: eligible.all[2].event.within: a duration is a number and a unit: 30s, 30m, 2h or 7d"),
     ("actions__offer_yaml", OFFER.replace("[DE, NO]", "[DE, 4]"),
-     "actions/offer.yaml:8: eligible.all.0.trait.in: mixes texts, numbers or truth values"),
+     "actions/offer.yaml:8: eligible.all[1].trait.in: mixes texts, numbers or truth values"),
     ("actions__offer_yaml", OFFER.replace("marketing", "fun"),
      "actions/offer.yaml:3: purpose: no purpose called 'fun' is known"),
     ("actions__offer_yaml", OFFER.replace("offer.html", "x.html"),
-     "actions/offer.yaml:12: variants.0.email.template: no template called 'x.html' in templates/"),
+     "actions/offer.yaml:12: variants[1].email.template: no template called 'x.html' in templates/"),
     ("channels_yaml", CHANNELS + "    password: hunter2\n",
-     "channels.yaml:8: channels.1.password: a secret is never written here: "
+     "channels.yaml:8: channels[2].password: a secret is never written here: "
      "name its environment variable as password_env"),
 ]  # fmt: skip
 
@@ -124,8 +125,8 @@ def test_one_look_finds_every_problem_and_blames_nothing_on_a_file_that_cannot_b
     )
     assert _problems(directory) == [
         "actions/offer.yaml:2: tier: should be 'service', 'lifecycle' or 'promotional'",
-        "actions/offer.yaml:8: eligible.all.0.trait.name: is required",
-        "actions/offer.yaml:8: eligible.all.0.trait.nam: is not known here",
+        "actions/offer.yaml:8: eligible.all[1].trait.name: is required",
+        "actions/offer.yaml:8: eligible.all[1].trait.nam: is not known here",
         "consent.yaml:2: yaml: expected the node content, but found '<stream end>'",
         "segments.yaml:2: segments.a: goes round in a circle: segment a → segment a",
     ]

@@ -16,12 +16,11 @@ from support.serving import ServedShard
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.clock import WallClock
-from actors.damage import InUse
 from actors.fence import Fence
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.store import RocksStore, open_when_free
-from engine.errors import Fenced
+from engine.errors import Fenced, InUse
 
 ADA = "ada@shop.example"
 MAIL = {"id": "email", "provider": "smtp", "address": "email", "host": "127.0.0.1", "port": 1, "timeout_s": 60}

@@ -1,6 +1,7 @@
 """Frames over a real Unix socket, on both event loops."""
 
 import asyncio
+import inspect
 import pickle
 import struct
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import uvloop
 
 from actors.gathered import Gathered
 from actors.wire import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, VERSION, FrameClient, FrameServer
-from engine.errors import CatalogError, InvalidInput, Moved, NotReady, Overloaded, SegueError, TooLarge, UsageError
+from engine.errors import BY_CODE, CatalogError, InvalidInput, NotReady, Overloaded, SegueError, TooLarge, UsageError
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -68,26 +69,70 @@ def test_answers_may_come_later_and_in_another_order(run, tmp_path):
     run(story())
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        InvalidInput("is no e-mail address", "email"),
-        Overloaded(2500),
-        Moved("p7"),
-        CatalogError(("a.yaml:1: x: is missing", "b.yaml:2: y: is too much")),
-    ],
-)
-def test_an_error_arrives_as_it_was_raised(run, tmp_path, error):
-    async def story():
-        async with listening(tmp_path / "s") as (shard, _, client):
-            call = asyncio.create_task(client.call("hold", b""))
-            (await shard.holds(1))[0][2].fail(error)
-            with pytest.raises(type(error)) as caught:
-                await call
-            assert (type(caught.value), vars(caught.value)) == (type(error), vars(error))
-            assert vars(pickle.loads(pickle.dumps(caught.value))) == vars(error)
+def each_error():
+    """Every class that there is, empty, and with a value of its own for each parameter."""
+    values = {
+        "str": "some text",
+        "int": 2500,
+        "tuple[str, ...]": ("a.yaml:1: x: is missing", "b.yaml:2: y: is too much"),
+    }
+    for cls in {SegueError, *BY_CODE.values()}:
+        wanted = [str(each.annotation) for each in inspect.signature(cls).parameters.values()]
+        yield cls()
+        yield cls(*(values[name] for name in wanted))
 
-    run(story())
+
+def told(run, path, error):
+    """What a caller gets for an error that the other end raises, and whether the connection goes on."""
+
+    async def story():
+        async with listening(path) as (shard, _, client):
+            call, other = (asyncio.create_task(client.call("hold", b"")) for _ in range(2))
+            (await shard.holds(2))[0][2].fail(error)
+            with pytest.raises(SegueError) as caught:
+                await call
+            shard.held[1][2].send(b"still there")
+            assert await other == b"still there"
+            return caught.value
+
+    return run(story())
+
+
+@pytest.mark.parametrize("error", each_error(), ids=repr)
+def test_every_error_there_is_arrives_as_it_was_raised(run, tmp_path, error):
+    arrived = told(run, tmp_path / "s", error)
+    assert (type(arrived), vars(arrived)) == (type(error), vars(error))
+    assert vars(pickle.loads(pickle.dumps(arrived))) == vars(error)
+
+
+class OfAShell(SegueError):
+    """A class of which the other end knows nothing."""
+
+    code = "of_a_shell"
+
+
+class Awkward(Exception):
+    """One that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OfAShell("what", "where"), SegueError),
+        (ZeroDivisionError("the secret of ada@example.com"), SegueError),
+        (Awkward(), SegueError),
+        (InvalidInput("half of a character: \ud83d", "a\ud800"), InvalidInput),
+        (InvalidInput(object(), "x"), InvalidInput),
+        (CatalogError(("x: \ud83d",)), CatalogError),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else "",
+)
+def test_an_error_that_no_frame_can_hold_costs_its_own_request_alone(run, tmp_path, error, kind):
+    arrived = told(run, tmp_path / "s", error)
+    assert type(arrived) is kind and "ada" not in str(arrived)
 
 
 def test_a_bug_in_the_handler_fails_its_own_request_and_tells_nothing(run, tmp_path):

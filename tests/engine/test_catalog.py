@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.catalog import compile as catalog_compile
-from engine.catalog.compile import compile_bytes, compile_document
+from engine.catalog.compile import compile_bytes, compile_document, warnings_of
 from engine.errors import CatalogError
 
 _DAY_MS = 86_400_000
@@ -92,7 +92,7 @@ BROKEN = [
     (OFFER, ("colour",), "red", "colour: is not known here"),
     (OFFER, ("value",), "4", "value: should be a number"),
     (OFFER, ("value",), 4.005, "value: EUR has no more than 2 decimals"),
-    (OFFER, ("variants", 0, "id"), "a b", f"variants.0.id: {NO_ID}"),
+    (OFFER, ("variants", 0, "id"), "a b", f"variants[1].id: {NO_ID}"),
     (OFFER, ("variants",), [], "variants: should not be empty"),
     (OFFER, ("propensity",), {"constant": 1.5}, "propensity.constant: should be at most 1.0"),
     (OFFER, ("propensity",), {"model": "m"}, "propensity.model: no model called 'm' is known"),
@@ -100,45 +100,45 @@ BROKEN = [
     (OFFER, ("valid",), {"from": "soon"}, "valid.from: a date is written 2026-03-01"),
     (OFFER, ("valid",), {"from": "2026-03-02", "until": "2026-03-01"}, "valid: until lies before from"),
     ("sources.yaml", (), ["web"], "file: should be a mapping"),
-    (POLICIES, ("caps", 0, "limit"), 0, f"caps.0.limit: {LIMIT}"),
-    (POLICIES, ("caps", 0, "limit"), True, "caps.0.limit: should be a whole number"),
-    (POLICIES, ("caps", 0, "per"), "0d", "caps.0.per: a duration of zero means nothing here"),
-    (POLICIES, ("caps", 0, "per"), "400d", "caps.0.per: a cap looks back at most 366d"),
-    (POLICIES, ("caps", 0, "per"), 7, f"caps.0.per: {NO_UNIT}"),
-    (POLICIES, ("caps", 0, "window"), "calendar", f"caps.0: {WINDOW}"),
+    (POLICIES, ("caps", 0, "limit"), 0, f"caps[1].limit: {LIMIT}"),
+    (POLICIES, ("caps", 0, "limit"), True, "caps[1].limit: should be a whole number"),
+    (POLICIES, ("caps", 0, "per"), "0d", "caps[1].per: a duration of zero means nothing here"),
+    (POLICIES, ("caps", 0, "per"), "400d", "caps[1].per: a cap looks back at most 366d"),
+    (POLICIES, ("caps", 0, "per"), 7, f"caps[1].per: {NO_UNIT}"),
+    (POLICIES, ("caps", 0, "window"), "calendar", f"caps[1]: {WINDOW}"),
     (POLICIES, ("workspace", "zone"), "Mars/Olympus", "workspace.zone: no zone called 'Mars/Olympus' is known"),
     (POLICIES, ("workspace", "lateness"), "0s", "workspace.lateness: a duration of zero means nothing here"),
-    (CHANNELS, ("channels", 0, "port"), 0, "channels.0.port: should be at least 1"),
-    (CHANNELS, ("channels", 1, "host"), None, "channels.1: an smtp channel needs address, host and sender"),
-    (CHANNELS, ("channels", 1, "quiet"), {"from": 22}, "channels.1.quiet: should be a text, a number, true or false"),
+    (CHANNELS, ("channels", 0, "port"), 0, "channels[1].port: should be at least 1"),
+    (CHANNELS, ("channels", 1, "host"), None, "channels[2]: an smtp channel needs address, host and sender"),
+    (CHANNELS, ("channels", 1, "quiet"), {"from": 22}, "channels[2].quiet: should be a text, a number, true or false"),
     (
         CHANNELS,
         ("channels", 1, "password"),
         "hunter2",
-        "channels.1.password: a secret is never written here: name its environment variable as password_env",
+        "channels[2].password: a secret is never written here: name its environment variable as password_env",
     ),
     ("pollicies.yaml", (), {}, "file: no such file belongs to a catalog"),
     # references
     (OFFER, ("purpose",), "marketting", "purpose: no purpose called 'marketting', did you mean 'marketing'?"),
-    (OFFER, ("channels", 1), "fax", "channels.1: no channel called 'fax' is known"),
-    (OFFER, ("placements", 0), "zzz", "placements.0: no placement called 'zzz' is known"),
-    (POLICIES, ("caps", 0, "match", "action"), "zzz", "caps.0.match.action: no action called 'zzz' is known"),
-    (CHANNELS, ("channels", 2, "address"), "fax_no", "channels.2.address: no namespace called 'fax_no' is known"),
-    (CART, ("steps", 1, "send", "action"), "zzz", "steps.1.send.action: no action called 'zzz' is known"),
-    (CART, ("steps", 1, "send", "channel"), "sms", "steps.1.send.channel: offer has no channel sms"),
-    (CART, ("steps", 1, "send", "channel"), "web", "steps.1.send.channel: web is asked, it cannot be sent to"),
-    (OFFER, ("channels",), ["email"], "placements.0: hero is on channel web, which is not one of the action's"),
+    (OFFER, ("channels", 1), "fax", "channels[2]: no channel called 'fax' is known"),
+    (OFFER, ("placements", 0), "zzz", "placements[1]: no placement called 'zzz' is known"),
+    (POLICIES, ("caps", 0, "match", "action"), "zzz", "caps[1].match.action: no action called 'zzz' is known"),
+    (CHANNELS, ("channels", 2, "address"), "fax_no", "channels[3].address: no namespace called 'fax_no' is known"),
+    (CART, ("steps", 1, "send", "action"), "zzz", "steps[2].send.action: no action called 'zzz' is known"),
+    (CART, ("steps", 1, "send", "channel"), "sms", "steps[2].send.channel: offer has no channel sms"),
+    (CART, ("steps", 1, "send", "channel"), "web", "steps[2].send.channel: web is asked, it cannot be sent to"),
+    (OFFER, ("channels",), ["email"], "placements[1]: hero is on channel web, which is not one of the action's"),
     # content
-    (OFFER, ("variants", 0, "email", "template"), "x.html", f"variants.0.email.template: {NO_TEMPLATE}"),
-    (OFFER, ("variants", 0, "email"), {"template": "offer.html"}, "variants.0.email.subject: is required"),
-    (OFFER, ("variants", 0, "sms"), {"text": "x"}, "variants.0.sms: is not one of the action's channels"),
-    (OFFER, ("variants", 0, "web"), {"title": "x"}, "variants.0.web: should be {content: {…}}"),
-    (OFFER, ("channels",), ["email", "web", "sms"], f"variants.0.sms: {NOTHING_TO_SAY}"),
+    (OFFER, ("variants", 0, "email", "template"), "x.html", f"variants[1].email.template: {NO_TEMPLATE}"),
+    (OFFER, ("variants", 0, "email"), {"template": "offer.html"}, "variants[1].email.subject: is required"),
+    (OFFER, ("variants", 0, "sms"), {"text": "x"}, "variants[1].sms: is not one of the action's channels"),
+    (OFFER, ("variants", 0, "web"), {"title": "x"}, "variants[1].web: should be {content: {…}}"),
+    (OFFER, ("channels",), ["email", "web", "sms"], f"variants[1].sms: {NOTHING_TO_SAY}"),
     # the grammar of conditions
     (OFFER, ("eligible",), {}, f"eligible: {CONDITION}"),
     (OFFER, ("eligible",), {"all": []}, "eligible.all: should not be empty"),
     (OFFER, ("eligible",), {"segment": "staff", "suppression": "angry"}, f"eligible: {CONDITION}"),
-    (OFFER, ("eligible",), {"all": [{"any": [{"planet": "x"}]}]}, f"eligible.all.0.any.0: {CONDITION}"),
+    (OFFER, ("eligible",), {"all": [{"any": [{"planet": "x"}]}]}, f"eligible.all[1].any[1]: {CONDITION}"),
     (OFFER, ("eligible",), {"not": {"segment": "zzz"}}, "eligible.not.segment: no segment called 'zzz' is known"),
     (OFFER, ("eligible",), {"suppression": "zzz"}, "eligible.suppression: no suppression called 'zzz' is known"),
     (OFFER, ("eligible",), {"trait": {"name": "n", "roughly": 3}}, "eligible.trait.roughly: is not known here"),
@@ -166,17 +166,17 @@ BROKEN = [
     ),
     # journeys
     (CART, ("steps",), [], "steps: should not be empty"),
-    (CART, ("steps", 0), {"wait": {"for": "0m"}}, "steps.0.wait.for: a duration of zero means nothing here"),
-    (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps.0: {NO_STEP}"),
-    (CART, ("steps", 0), {"exit": None}, "steps.1: is never reached, the step before it always ends the run"),
-    (CART, ("steps", 0), {"branch": [{"steps": [SEND]}]}, f"steps.0.branch.0: {NO_ARM}"),
+    (CART, ("steps", 0), {"wait": {"for": "0m"}}, "steps[1].wait.for: a duration of zero means nothing here"),
+    (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps[1]: {NO_STEP}"),
+    (CART, ("steps", 0), {"exit": None}, "steps[2]: is never reached, the step before it always ends the run"),
+    (CART, ("steps", 0), {"branch": [{"steps": [SEND]}]}, f"steps[1].branch[1]: {NO_ARM}"),
     (
         CART,
         ("steps", 0),
         {"branch": [{"else": True, "steps": [SEND]}, {"when": {"segment": "staff"}, "steps": [SEND]}]},
-        "steps.0.branch: else is the last arm of a branch",
+        "steps[1].branch: else is the last arm of a branch",
     ),
-    (CART, ("steps",), [{"id": "x"} | SEND, {"id": "x"} | SEND], "steps.1.id: 'x' is there already"),
+    (CART, ("steps",), [{"id": "x"} | SEND, {"id": "x"} | SEND], "steps[2].id: 'x' is there already"),
 ]  # fmt: skip
 
 
@@ -185,6 +185,17 @@ def test_a_fault_is_named_with_its_file_and_path(
     file: str, loc: tuple[str | int, ...], value: Any, problem: str
 ) -> None:
     assert _problems(_changed(file, loc, value)) == [f"{file}: {problem}"]
+
+
+def test_a_warning_is_no_problem_and_stands_at_its_place() -> None:
+    document = _document() | {"journeys/again.yaml": deepcopy(_document()["journeys/cart.yaml"]) | {"id": "again"}}
+    assert compile_document(document).journeys.keys() == {"again", "cart"}
+    (doubt,) = warnings_of(document)
+    assert doubt.is_warning
+    assert str(doubt) == (
+        "journeys/cart.yaml: trigger.event: whoever enters again enters this journey too: both begin with "
+        "'Product Added'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,10 +254,10 @@ def test_every_problem_is_reported_at_once() -> None:
     assert _problems(document) == [
         "actions/offer.yaml: purpose: no purpose called 'fun' is known",
         "actions/offer.yaml: id: 'offer' is the id of actions/again.yaml already",
-        f"journeys/cart.yaml: steps.0.wait.for: {NO_UNIT}",
-        f"policies.yaml: caps.0.limit: {LIMIT}",
-        "policies.yaml: suppress.1.when.segment: no segment called 'nobody' is known",
-        "policies.yaml: suppress.1.id: 'angry' is there already",
+        f"journeys/cart.yaml: steps[1].wait.for: {NO_UNIT}",
+        f"policies.yaml: caps[1].limit: {LIMIT}",
+        "policies.yaml: suppress[2].when.segment: no segment called 'nobody' is known",
+        "policies.yaml: suppress[2].id: 'angry' is there already",
     ]
 
 

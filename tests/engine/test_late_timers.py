@@ -123,5 +123,5 @@ def _runs(person: Customer) -> list[Any]:
 
 @pytest.mark.parametrize("late", ["never", {"drop_if_late": "0s"}, {"drop_if_late": 5}, {"other": "2h"}, 3])
 def test_a_rule_that_is_none_is_refused(late: Any):
-    with pytest.raises(CatalogError, match=r"steps\.0\.wait\.late"):
+    with pytest.raises(CatalogError, match=r"steps\[1\]\.wait\.late"):
         World(waiting(late))

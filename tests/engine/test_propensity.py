@@ -127,8 +127,8 @@ def test_a_network_in_onnx_says_what_it_computes_and_no_number_is_the_default():
 FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"logistic": {"features": []}}, {}, "models/m.yaml: logistic.features: should not be empty"),
     ({"logistic": {"intercept": math.nan, "features": [{"trait": "x"}]}}, {}, "models/m.yaml: logistic.intercept: "),
-    ({"logistic": {"features": [{"trait": "x", "coefficient": math.inf}]}}, {}, "m.yaml: logistic.features.0.coeff"),
-    ({"logistic": {"features": [{"trait": "x", "scale": 0.0}]}}, {}, "models/m.yaml: logistic.features.0.scale: "),
+    ({"logistic": {"features": [{"trait": "x", "coefficient": math.inf}]}}, {}, "m.yaml: logistic.features[1].coeff"),
+    ({"logistic": {"features": [{"trait": "x", "scale": 0.0}]}}, {}, "models/m.yaml: logistic.features[1].scale: "),
     ({"logistic": {"features": [{"trait": "x", "context": "y"}]}}, {}, "exactly one of trait, context, when"),
     ({"logistic": {"features": [{"trait": "religion"}]}}, {}, "'religion' is sensitive (consent.yaml)"),
     ({"rates": {"table": {"nobody": {"": [1, 2]}}}}, {}, "no action called 'nobody'"),

@@ -14,7 +14,7 @@ def test_a_free_port_can_be_listened_on_and_no_outgoing_connection_gets_it():
     for _ in range(20):
         port = free_port()
         assert port not in range(outgoing[0], outgoing[1] + 1)
-        check_free("127.0.0.1", port, "--port")
+        check_free(["127.0.0.1"], port, "--port")
 
 
 def test_a_taken_port_is_named():
@@ -23,4 +23,4 @@ def test_a_taken_port_is_named():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"--port: port {port} on 127.0.0.1 cannot be used"):
-            check_free("127.0.0.1", port, "--port")
+            check_free(["127.0.0.1"], port, "--port")

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import uvicorn
 
-from actors.clock import WallClock
+from actors.clock import ReplayClock, WallClock
 from actors.memory_store import MemoryStore
 from actors.shard import Shard
 from actors.shard_server import ShardServer
 from actors.standing import Standing
+from actors.windows import Windows
 from serve.app import App
 from serve.auth import KeyRing
 from serve.gateway import GatewayConfig
@@ -61,18 +62,30 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
 
 
 @asynccontextmanager
-async def door(folder: Path, *, deadline_s: float = 0.0) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application itself, with one shard behind it and no socket before it."""
-    catalog, path = compiled(CART), str(folder / "shard")
+async def door(
+    folder: Path, files: dict[str, Any] = CART, *, deadline_s: float = 0.0, replay: ReplayClock | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application itself, with one shard behind it and no socket before it. With `replay`
+    the engine is on that clock, in the place of the machine's time."""
+    catalog, path = compiled(files), str(folder / "shard")
     standing = Standing(folder / "catalog", ID_KEY)
     standing.put(catalog.document)
-    server = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
+    shard = Shard(0, MemoryStore(), catalog, replay or WallClock())
+    windows = None if replay is None else Windows(shard, replay)
+    server = ShardServer(shard, path, [path], windows=windows, standing=standing)
     serving = asyncio.create_task(server.serve())
     while not (folder / "shard").exists():
         await asyncio.sleep(0)
     KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
     config = GatewayConfig(
-        standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0", deadline_s=deadline_s
+        standing,
+        (path,),
+        str(folder / "none"),
+        str(folder / "keys.json"),
+        replay is not None,
+        ("*",),
+        "0",
+        deadline_s=deadline_s,
     )
     headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
     transport = httpx.ASGITransport(app=App(config))

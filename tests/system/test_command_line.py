@@ -17,7 +17,7 @@ def test_a_wrong_type_in_yaml_is_named_by_file_and_line(tmp_path: Path, shop_fil
     config = write_catalog(tmp_path / "configs", broken)
     for command in ("validate", "up"):
         said = _refused(command, "--config", config, *(_elsewhere(tmp_path) if command == "up" else ()))
-        assert re.match(r"\S*policies\.yaml:3: caps\.0\.limit: \S", said), said
+        assert re.match(r"\S*policies\.yaml:3: caps\[1\]\.limit: \S", said), said
     assert not (tmp_path / "data").exists()
 
 

@@ -136,7 +136,7 @@ def test_an_invalid_catalog_is_named_and_changes_nothing(shop: Engine, files: di
     broken = files | {"policies.yaml": "caps:\n  - {id: a, limit: 1, per: 0d}\n"}
     answer = shop.server.post("/v1/catalog", json={"files": broken})
     assert answer.status_code == 422
-    assert answer.json()["problems"] == ["policies.yaml:2: caps.0.per: a duration of zero means nothing here"]
+    assert answer.json()["problems"] == ["policies.yaml:2: caps[1].per: a duration of zero means nothing here"]
     answer = shop.server.post("/v1/catalog", json={"files": files | {"../evil.yaml": "a: 1"}})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_catalog")
     assert shop.web.post("/v1/catalog", json={"files": files}).status_code == 403

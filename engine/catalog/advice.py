@@ -1,0 +1,38 @@
+"""What can stand in a catalog, and is hardly meant: warnings, each at its place.
+
+A rule reads the models of a document that has no problems, and yields what it doubts; a new one is written beside the
+others and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from engine.catalog.check import Models, of_kind
+from engine.catalog.document import Document
+from engine.catalog.problems import Problem
+from engine.catalog.schema_journeys import Journey
+
+Rule = Callable[[Document, Models], Iterator[Problem]]
+
+
+def warnings(document: Document, models: Models) -> list[Problem]:
+    """Every doubt of every rule, by file."""
+    found = (replace(doubt, is_warning=True) for rule in _RULES for doubt in rule(document, models))
+    return sorted(found, key=lambda doubt: doubt.file)
+
+
+def _entered_together(document: Document, models: Models) -> Iterator[Problem]:
+    """Two journeys that begin with the same event under the same conditions."""
+    seen: list[Journey] = []
+    for file, journey in of_kind(models, Journey):
+        twin = next((one for one in seen if (one.trigger, one.when) == (journey.trigger, journey.when)), None)
+        if twin is not None:
+            message = f"whoever enters {twin.id} enters this journey too: both begin with {journey.trigger.event!r}"
+            yield Problem(file, ("trigger", "event"), message)
+        seen.append(journey)
+
+
+_RULES: Final[tuple[Rule, ...]] = (_entered_together,)

@@ -1,0 +1,79 @@
+"""A power cut for real files: what a disk holds of a folder if it kept nothing but what somebody had synced.
+
+POSIX promises no more than that: the bytes of a file as they were at its last fsync, and the names of a folder as they
+were at the folder's last fsync. RocksDB syncs by itself, past Python, so a store counts as synced whole; its name is
+its folder's, as every other one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_STORE = "CURRENT"  # a folder with such a file is RocksDB's
+
+
+class Disk:
+    """Watches every sync of this process below `root`, which is there already when it begins."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+        self.root = root
+        self._files: dict[int, bytes] = {}
+        self._folders: dict[int, dict[str, int]] = {root.stat().st_ino: {}}
+        self._held: list[int] = []  # so that no number of a file is used again
+        for name in ("fsync", "fdatasync"):
+            monkeypatch.setattr(os, name, self._watching(getattr(os, name)))
+
+    def cut(self, into: Path) -> Path:
+        """The folder as it would be found after a power cut now, in `into`."""
+        self._rebuild(self.root, self.root.stat().st_ino, into)
+        return into
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for held in self._held:
+            os.close(held)
+
+    def _watching(self, sync: Callable[[int], None]) -> Callable[[Any], None]:
+        def watched(file: Any) -> None:
+            number = file if isinstance(file, int) else file.fileno()
+            sync(number)
+            self._keep(Path(f"/proc/self/fd/{number}").readlink(), number)
+
+        return watched
+
+    def _keep(self, path: Path, number: int) -> None:
+        found = os.fstat(number)
+        self._held.append(os.dup(number))
+        if path.is_dir():
+            self._folders[found.st_ino] = {entry.name: entry.inode() for entry in os.scandir(path)}
+        else:
+            with open(f"/proc/self/fd/{number}", "rb") as again:  # noqa: PTH123
+                self._files[found.st_ino] = again.read()
+
+    def _rebuild(self, path: Path, node: int, target: Path) -> None:
+        """`path` is where the folder is today: that tells which of its names are folders."""
+        target.mkdir(parents=True, exist_ok=True)
+        today = {entry.inode(): Path(entry.path) for entry in self._all()}
+        for name, inner in self._folders.get(node, {}).items():
+            place = today.get(inner)
+            if place is not None and place.is_dir():
+                if (place / _STORE).exists():
+                    shutil.copytree(place, target / name)
+                else:
+                    self._rebuild(place, inner, target / name)
+            elif place is not None or inner in self._files:
+                (target / name).write_bytes(self._files.get(inner, b""))
+
+    def _all(self) -> list[os.DirEntry[str]]:
+        found, folders = [], [str(self.root)]
+        while folders:
+            entries = list(os.scandir(folders.pop()))
+            found += entries
+            folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return found
