@@ -157,6 +157,18 @@ class Send(Part):
         return 0 if self.dispatcher else self.next_ms or self.decided_ms
 
 
+class Refusal(Part):
+    """Why a journey was not entered though its trigger happened: lately at `at_ms`, and last noted at `noted_ms`, with
+    the part of its condition that failed then. `key` is empty where the reason has nothing to do with it."""
+
+    journey: str
+    reason: str
+    key: str
+    noted_ms: int
+    at_ms: int
+    condition: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+
+
 class Lent(Part):
     """A place under the daily bound of an address that this profile has given to another one's send."""
 
@@ -212,6 +224,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
+    refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
 
     @property
     def history(self) -> Recent:

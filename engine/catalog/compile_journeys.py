@@ -46,7 +46,7 @@ def compile_journey(journey: written.Journey) -> Journey:
 def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
     """An event by name, with the tests on its properties."""
     tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger(event, build_where(tests))
+    return Trigger(event, build_where(tests), tests)
 
 
 def _plain(test: Any) -> Any:

@@ -178,10 +178,12 @@ class Fatigue:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event by name, with tests on its properties (made by `engine.value_tests.build_where`)."""
+    """An event by name, with tests on its properties: as they are asked (by `engine.value_tests.build_where`), and as
+    plain data, by path."""
 
     event: str
     where: Where
+    tests: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
