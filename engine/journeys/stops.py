@@ -64,7 +64,7 @@ def apply_to_put_back(turn: Turn, send_id: str) -> None:
     send = sends.find(turn, send_id)
     if send is None or send.state != "decided":
         return
-    run = next((run for run in turn.profile.runs if run.id == send.run), None)
+    run = _run_of(turn, send)
     standing = standing_stop(turn, run) if run else None
     if standing is not None:
         sends.withdraw(turn, send, standing[0])
@@ -106,20 +106,22 @@ def _decided(turn: Turn) -> list[Send]:
     return [send for send in turn.profile.sends if send.state == "decided"]
 
 
+def _run_of(turn: Turn, send: Send) -> Run | None:
+    return next((run for run in turn.profile.runs if run.id == send.run), None)
+
+
 def _withdraw_of_tiers(turn: Turn, event: Happened) -> None:
     """A stop of a tier withdraws the sends of that tier that were triggered before it, also of runs that go on."""
-    runs = {run.id: run for run in turn.profile.runs}
     for send in _decided(turn):
-        run = runs.get(send.run)
-        if run is None or (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
-            rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event)
-            if rules:
-                sends.withdraw(turn, send, f"stop.{rules[0].id}")
+        rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event)
+        run = _run_of(turn, send) if rules else None
+        if rules and (run is None or (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq)):
+            sends.withdraw(turn, send, f"stop.{rules[0].id}")
 
 
 def _withdraw_stopped(turn: Turn, send: Send) -> None:
     """Withdraw a decided send where the history has a stop of its tier."""
-    run = next((run for run in turn.profile.runs if run.id == send.run), None)
+    run = _run_of(turn, send)
     reason = _tier_stop(turn, run, _tiers(turn.catalog, send)) if run is not None else ""
     if reason:
         sends.withdraw(turn, send, reason)
@@ -138,10 +140,10 @@ def _rules_of(catalog: Catalog, tiers: Collection[str], event: Happened) -> list
     return [rule for rule in rules if rule.tier in tiers and rule.on.where(event.properties)]
 
 
-def _tiers(catalog: Catalog, send: Send) -> set[str]:
+def _tiers(catalog: Catalog, send: Send) -> tuple[str, ...]:
     """The tier that a send was decided as, and the one that its action has now."""
     action = catalog.actions.get(send.action)
-    return {send.tier} if action is None else {send.tier, action.tier}
+    return (send.tier,) if action is None else (send.tier, action.tier)
 
 
 def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
