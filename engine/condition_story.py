@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from engine import consent
 from engine.binding import NEVER, Tree, absent_facts, bind
+from engine.catalog.problems import spelled
 from engine.conditions import View, build, counted, tree_of
 from engine.event_atoms import with_trigger
-from engine.located import spelled
-from engine.value_tests import values_at
+from engine.value_tests import build_where, values_at
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 Loc = tuple[str | int, ...]
@@ -70,6 +70,15 @@ def holding(tree: Tree | None, view: View, facts: Mapping[str, Any] = NO_FACTS, 
         if not tree
         else _Story(view, facts).deciding(tree, at, answer=True)
     )
+
+
+def failing_test(tests: Mapping[str, Any] | None, properties: Mapping[str, Any], at: Loc = ()) -> Failing | None:
+    """The first of an event's tests, by path, that its properties do not pass; None where they pass all."""
+    for path, test in (tests or {}).items():
+        if not build_where({path: test})(properties):
+            saw = _value_seen(properties, tuple(path.split(".")))
+            return Failing(spelled((*at, path)), _bounded(_test_in_words(test)), saw)
+    return None
 
 
 def span(ms: int) -> str:

@@ -122,6 +122,9 @@ class Run(Part):
     is_met: bool = False  # what its `wait_for` waits for came during a pause
     public: bool = False  # its trigger came under a write key
     told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
+    since_ms: int = 0  # when the step that it stands at began, by the time and number of what brought it there;
+    since_seq: int = 0  # 0: not known, with its trigger
+    began_ms: int = 0  # when its wait first began, by the clock; 0: not known
 
 
 class Send(Part):
@@ -152,6 +155,18 @@ class Send(Part):
     def waits_ms(self) -> int:
         """From when on it may be handed over; 0 while a dispatcher has it. Its place in the outbox."""
         return 0 if self.dispatcher else self.next_ms or self.decided_ms
+
+
+class Refusal(Part):
+    """Why a journey was not entered though its trigger happened: lately at `at_ms`, and last noted at `noted_ms`, with
+    the part of its condition that failed then. `key` is empty where the reason has nothing to do with it."""
+
+    journey: str
+    reason: str
+    key: str
+    noted_ms: int
+    at_ms: int
+    condition: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
 
 
 class Lent(Part):
@@ -216,6 +231,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
+    refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
     details: dict[str, list[Detail]] = {}  # beside the tallies: of what runs ask with facts of their own
 
     @property

@@ -30,8 +30,9 @@ from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS, SERVICE_CAP
 
 
-def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
-    """Put a journey's send through the gates: None when it is decided, else the reason for which it is held."""
+def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> str | None:
+    """Put a journey's send through the gates: None when it is decided, else the reason for which it is held. `stopped`
+    is the reason of a stop that covers it already."""
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return "validity.unknown_action"
@@ -40,7 +41,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     action = wanted.actions[0]
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     verdict, alive = gates.judge(turn, view, wanted, {})
-    reason = arbitration.send_reason(turn, view, verdict, alive)
+    reason = stopped or arbitration.send_reason(turn, view, verdict, alive)
     reason = reason or service_mail.objection(turn, step.channel, action.tier, run)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:

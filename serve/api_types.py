@@ -122,7 +122,7 @@ class Timeline(BaseModel):
 
 
 class Why(BaseModel):
-    """One action on each of its channels and placements, or `actions`, a row each."""
+    """One action on each of its channels and placements, or `actions`, a row each; and `journeys`, a row each."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -14,6 +14,7 @@ from engine.catalog.check import Models, of_kind
 from engine.catalog.document import Document
 from engine.catalog.problems import Problem
 from engine.catalog.schema_journeys import Journey
+from engine.catalog.tiers import tier_warnings
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
 
@@ -35,4 +36,4 @@ def _entered_together(document: Document, models: Models) -> Iterator[Problem]:
         seen.append(journey)
 
 
-_RULES: Final[tuple[Rule, ...]] = (_entered_together,)
+_RULES: Final[tuple[Rule, ...]] = (_entered_together, tier_warnings)

@@ -24,7 +24,7 @@ from engine.decide import fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.identity import holding
 from engine.inputs import Absorb, Claim, Declined, Erase, GoOn, HandedOver, HandOver, Released
-from engine.journeys import interpreter, pauses, stops
+from engine.journeys import interpreter, pauses, refusals, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import history_order
 from engine.turn_state import Turn
@@ -160,7 +160,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
-    interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
+    moving = [run for run in runs if run.state == "active" and not run.due_ms]
+    interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
 def _surrendered(turn: Turn, told: HandOver) -> Profile:
@@ -200,6 +201,7 @@ def _join_facts(turn: Turn, other: Profile) -> None:
     addresses.merge(turn, words, theirs)
     consent.merge(profile, other)
     holding.join(profile, other)
+    refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)

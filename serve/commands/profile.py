@@ -19,7 +19,12 @@ from serve.replayer import EngineClient
 
 def profile(
     reference: Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example email:ada@example.com.")],
-    explain: Annotated[bool, typer.Option("--explain", help="What would become of every action now, and why.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="What would become of every action now, where it stands with every journey, and why."
+        ),
+    ] = False,
     at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
     url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
 ) -> None:
@@ -37,7 +42,9 @@ def profile(
         _print_state(console, client.get(path))
         story_page.path_of(console, client.get(f"{path}/timeline", limit=200)["entries"])
         if explain:
-            _print_why(console, client.get(f"{path}/why")["actions"])
+            found = client.get(f"{path}/why")
+            _print_why(console, found["actions"])
+            _print_journeys(console, found["journeys"])
     finally:
         client.close()
 
@@ -80,8 +87,18 @@ def _print_why(console: Console, actions: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
+def _print_journeys(console: Console, journeys: list[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("journey", "status", "at", "where the customer stands"):
+        table.add_column(column)
+    for row in journeys:
+        at = row.get("at", "")[:19].replace("T", " ")
+        table.add_row(row["journeyId"], row["status"], at, "[green]inside" if row["inside"] else escape(_no(row)))
+    console.print(table)
+
+
 def _no(gate: dict[str, Any]) -> str:
-    """A gate's reason, with the part of a condition that is behind it: what it wanted and what it saw."""
+    """The reason of a gate or a journey, with the part of a condition behind it: what it wanted and what it saw."""
     behind = gate.get("condition")
     if behind is None:
         return str(gate["reason"])

@@ -53,9 +53,12 @@ async def timeline(
 
 
 @router.get("/{reference:path}/why", response_model=Why, response_model_exclude_unset=True)
-async def why(reference: str, home: Home, gateway: ServerGateway, action: str | None = None) -> Any:
-    """Why this action (every action, where none is named) would or would not go now: the first gate on each way."""
-    return await gateway.router.read(home, "why", action)
+async def why(
+    reference: str, home: Home, gateway: ServerGateway, action: str | None = None, journey: str | None = None
+) -> Any:
+    """Why this action would or would not go now, the first gate on each way, and where the customer stands with this
+    journey; with every action and journey, where none is named."""
+    return await gateway.router.read(home, "why", (action, journey))
 
 
 @router.get("/{reference:path}/export")
