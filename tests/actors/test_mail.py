@@ -13,13 +13,13 @@ from email.header import decode_header, make_header
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.scripted_smtp import ScriptedSmtp
 
 from actors.channels import smtp
 from actors.channels.adapter import Message
 from actors.channels.mail import build
 from actors.channels.smtp import SmtpAdapter
 from engine.errors import Refused, UsageError
-from support.scripted_smtp import ScriptedSmtp
 
 MAIL = Message(
     send_id="5eed",
@@ -82,13 +82,15 @@ def check(content: bytes, names=NAMES) -> list[bytes]:
 )
 def test_a_subject_is_read_as_it_was_meant_from_short_lines(subject):
     head = check(made(subject=subject))
-    assert read(made(subject=subject))["Subject"] == subject.strip()
+    assert read(made(subject=subject))["Subject"] == subject
     first = next(n for n, line in enumerate(head) if line.startswith(b"Subject:"))
     last = next(n for n, line in enumerate(head) if line.startswith(b"Date:"))
     assert all(len(line) <= 78 for line in head[first:last])
 
 
-TEXTS = st.text(st.sampled_from("aB 9é漢🎉\u0301\u200d\u05d0=?_\"(),;<>@\\.\u00a0\u202e") | st.characters(), max_size=120)
+TEXTS = st.text(
+    st.sampled_from('aB 9é漢🎉\u0301\u200d\u05d0=?_"(),;<>@\\.\u00a0\u202e') | st.characters(), max_size=120
+)
 
 
 @given(TEXTS)
@@ -108,7 +110,7 @@ def test_whatever_the_name_of_the_sender_it_is_the_same_afterwards_and_the_addre
     content = made(sender=f'"{quoted}" <hello@straße.de>')
     check(content)
     (address,) = read(content)["From"].addresses
-    assert (address.display_name, address.addr_spec) == (" ".join(name.split(" ")).strip(), "hello@xn--strae-oqa.de")
+    assert (address.display_name, address.addr_spec) == (name.strip(), "hello@xn--strae-oqa.de")
 
 
 def test_a_long_name_stands_in_short_lines():
@@ -184,7 +186,7 @@ def greeting(monkeypatch, machine: str, **settings) -> str:
         ("fe80::1", {}, "shop.example"),
         ("laptop", {"sender": "hallo@straße.de"}, "xn--strae-oqa.de"),
         ("mx1.shop.example", {"helo": "out.shop.example"}, "out.shop.example"),
-        ("mx1.shop.example", {"helo": "außen.example"}, "xn--auen-hqa.example"),
+        ("mx1.shop.example", {"helo": "außen.example"}, "xn--auen-wna.example"),
         ("mx1.shop.example", {"helo": "[192.0.2.1]"}, "[192.0.2.1]"),
     ],
 )
@@ -192,7 +194,9 @@ def test_we_greet_with_a_full_name(monkeypatch, machine, settings, name):
     assert greeting(monkeypatch, machine, **settings) == name
 
 
-@pytest.mark.parametrize("helo", ["two words", "a\r\nMAIL FROM:<x@y.z>", "-", "a_b.example", "[not an address]", "☃", "x" * 300])
+@pytest.mark.parametrize(
+    "helo", ["two words", "a\r\nMAIL FROM:<x@y.z>", "-", "a_b.example", "[not an address]", "☃", "x" * 300]
+)
 def test_a_greeting_that_no_server_takes_is_said_at_once(helo):
     with pytest.raises(UsageError, match="helo"):
         SmtpAdapter({"sender": SENDER, "helo": helo}, {})
@@ -202,7 +206,9 @@ def test_the_greeting_may_come_from_the_environment():
     assert smtp.SmtpAdapter({"helo_env": "H"}, {"H": "out.shop.example"})._helo == "out.shop.example"
 
 
-@pytest.mark.parametrize("sender", ["ädä@shop.example", '"a\r\nBcc: x" <a@b.de>', "a@b.de, c@d.de", "Alba, Birka <a@b.de>"])
+@pytest.mark.parametrize(
+    "sender", ["ädä@shop.example", '"a\r\nBcc: x" <a@b.de>', "a@b.de, c@d.de", "Alba, Birka <a@b.de>"]
+)
 def test_a_sender_that_cannot_stand_in_every_mail_is_said_at_once(sender):
     with pytest.raises(UsageError, match="sender"):
         SmtpAdapter({"sender": sender}, {})
