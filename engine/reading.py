@@ -15,6 +15,7 @@ from engine.decide import arbitration, decision, fatigue, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
 from engine.journeys import pauses
+from engine.nearest import meant
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
@@ -143,7 +144,7 @@ def why(known: Profile, catalog: Catalog, now_ms: int, action_id: str) -> dict[s
     """Why one action would or would not be chosen now. Raises NotFound for an action that the catalog does not have."""
     action = catalog.actions.get(action_id)
     if action is None:
-        raise NotFound(f"there is no action {action_id}", "action")
+        raise NotFound(f"there is no action {action_id}; {meant(action_id, catalog.actions)}", "action")
     return {"profileId": known.id, "catalogVersion": catalog.version, **_why(known, catalog, now_ms, action)}
 
 
