@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import typing
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from engine.errors import InvalidInput, NotFound, SegueError
+from engine.nearest import nearest
+from serve import misspelt
 from serve.gateway import Gateway
 from serve.problems import problem
 from serve.routes import (
@@ -40,7 +44,7 @@ def build(gateway: Gateway) -> FastAPI:
     api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
     api.state.gateway = gateway
     for module in _MODULES:
-        api.include_router(module.router)
+        api.include_router(module.router, dependencies=[Depends(_no_near_misses)])
     hot = (
         *ingest.KIND_OF_PATH,
         "/v1/import",
@@ -114,6 +118,16 @@ def _with_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _near(request: Request) -> str:
+    """The path that was probably meant: the whole of it, or its beginning where a part of it names something."""
+    path = request.scope["path"]
+    there_are = every_path(request.app)
+    near = nearest(path, [each for each in there_are if "{" not in each])
+    beginnings = {each.partition("/{")[0] for each in there_are if "{" in each}
+    first = nearest("/".join(path.split("/")[:3]), beginnings)
+    return f"; did you mean {near or first}?" if near or first else ""
+
+
 def _answer(error: SegueError) -> Response:
     status, headers, body = problem(error)
     return Response(body, status, {name.decode(): value.decode() for name, value in headers})
@@ -136,17 +150,36 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    return _answer(InvalidInput(first["msg"], field))
+    return _answer(misspelt.of_model(error.errors(), _model_of(request)))
+
+
+def _model_of(request: Request) -> type[BaseModel] | None:
+    """What the body of a route must look like; None where it has none, or anything may stand in it."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    parts = getattr(field.field_info, "annotation", None) if field is not None else None
+    found = [
+        part for part in (parts, *typing.get_args(parts)) if isinstance(part, type) and issubclass(part, BaseModel)
+    ]
+    return found[0] if found else None
+
+
+def _no_near_misses(request: Request) -> None:
+    """Refuse a name in the query that is nearly one that the route reads: it would be lost silently."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if (near := nearest(name, known)) is not None:
+            raise InvalidInput(f"is not read here; did you mean {near}?", name[:100])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     """What FastAPI itself refuses: a path that is none, the wrong method for one, a body that is no text."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _answer(NotFound("there is no such page", "path"))
-    answer = _answer(InvalidInput(str(error.detail), "method" if error.status_code == 405 else "body"))
+        return _answer(NotFound(f"there is no such page{_near(request)}", "path"))
+    if error.status_code == 405:
+        answer = _answer(InvalidInput(f"this path takes {(error.headers or {}).get('Allow', 'another one')}", "method"))
+    else:
+        answer = _answer(InvalidInput(str(error.detail), "body"))
     told = msgspec.json.decode(answer.body) | {
         "status": error.status_code,
         "title": HTTPStatus(error.status_code).phrase,
