@@ -9,65 +9,51 @@ from typing import Any
 import msgspec
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from engine.errors import InvalidInput, NotFound, SegueError
 from engine.nearest import nearest
-from serve import misspelt
+from serve import misspelt, openapi
 from serve.gateway import Gateway
+from serve.hot_routes import HOT
 from serve.problems import problem
-from serve.routes import (
-    backup,
-    browser,
-    catalog,
-    consent,
-    dead_letters,
-    decide,
-    ingest,
-    journeys,
-    ofrep,
-    operation,
-    pins,
-    profiles,
-)
+from serve.routes import backup, catalog, consent, dead_letters, journeys, operation, pins, profiles
 
 _MODULES = (backup, catalog, consent, dead_letters, journeys, operation, pins, profiles)
-_HOT_BODIES: dict[str, type] = {"/v1/decide": decide.DecideBody, "/v1/exposures": decide.ExposureBody}
-_SEGMENT = {"description": "A call of Segment's tracking API, or a batch of them", "type": "object"}
 
 
 def build(gateway: Gateway) -> FastAPI:
     """The application for everything that is not hot."""
-    api = FastAPI(title="Segue", version=gateway.config.version, redirect_slashes=False)
+    api = FastAPI(
+        title="Segue",
+        version=gateway.config.version,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.name_of,
+    )
     api.state.gateway = gateway
     for module in _MODULES:
         api.include_router(module.router, dependencies=[Depends(_no_near_misses)])
-    hot = (
-        *ingest.KIND_OF_PATH,
-        "/v1/import",
-        browser.STATISTICS,
-        *_HOT_BODIES,
-        ofrep.FLAGS,
-        f"{ofrep.FLAGS}/{{key:path}}",
-    )
-    for path in hot:  # known here too, or another method would be a 404
-        api.add_route(path, _never_asked, ["POST"], include_in_schema=False)
-    api.add_route("/v1/projects/{key:path}/settings", _never_asked, ["GET"], include_in_schema=False)
+    for path, hot in HOT.items():  # known here too, or another method would be a 404
+        pattern = path.replace("{key}", "{key:path}")
+        api.add_route(pattern, _never_asked, [hot.method.upper()], include_in_schema=False)
     api.add_exception_handler(SegueError, _segue_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _fault)
     described: dict[str, Any] = {}
 
-    def openapi() -> dict[str, Any]:
+    def describe() -> dict[str, Any]:
         if not described:
-            described.update(_with_hot_routes(get_openapi(title=api.title, version=api.version, routes=api.routes)))
+            included = [route for module in _MODULES for route in module.router.routes if isinstance(route, APIRoute)]
+            described.update(openapi.document(api.title, api.version, api.routes, included))
         return described
 
-    api.openapi = openapi  # type: ignore[method-assign]
+    api.openapi = describe  # type: ignore[method-assign]
     return api
 
 
@@ -75,47 +61,6 @@ def every_path(api: FastAPI) -> list[str]:
     """The paths that there are, as patterns."""
     included = [route for module in _MODULES for route in module.router.routes]
     return [route.path for route in (*api.routes, *included) if hasattr(route, "path")]
-
-
-def _with_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
-    schemas, components = msgspec.json.schema_components(
-        _HOT_BODIES.values(), ref_template="#/components/schemas/{name}"
-    )
-    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
-    bodies = dict(zip(_HOT_BODIES, schemas, strict=True))
-    for path in (*ingest.KIND_OF_PATH, "/v1/import", *_HOT_BODIES):
-        content = {"application/json": {"schema": bodies.get(path, _SEGMENT)}}
-        answers = {
-            "200": {"description": "done, and durable"},
-            "400": {"description": "the body, or a field of it, cannot be used"},
-            "401": {"description": "no key, or one that is not known"},
-            "403": {"description": "a key that may not"},
-            "413": {"description": "over 4 MB"},
-            "429": {"description": "too much at once; Retry-After says when to come back"},
-            "503": {"description": "not ready"},
-        }
-        document["paths"][path] = {
-            "post": {"requestBody": {"required": True, "content": content}, "responses": answers, "tags": ["hot"]}
-        }
-    for path in (ofrep.FLAGS, f"{ofrep.FLAGS}/{{key}}"):
-        schema = {"type": "object", "properties": {"context": {"type": "object"}}}
-        parameters = [{"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}]
-        document["paths"][path] = {
-            "post": {
-                "requestBody": {"content": {"application/json": {"schema": schema}}},
-                "responses": {
-                    "200": {"description": "key, value, variant and reason, or `flags` of these"},
-                    "304": {"description": "nothing has changed"},
-                    "400": {"description": "`errorCode` and `errorDetails`"},
-                    "401": {"description": "no key, or one that is not known"},
-                    "404": {"description": "no such placement"},
-                },
-                "tags": ["OpenFeature"],
-            }
-            | ({"parameters": parameters} if "{" in path else {})
-        }
-    document["paths"]["/healthz"] = {"get": {"responses": {"200": {"description": "alive"}}, "tags": ["operation"]}}
-    return document
 
 
 def _near(request: Request) -> str:
