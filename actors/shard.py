@@ -40,7 +40,6 @@ from engine.inputs import (
     AT_PLACES,
     IDS_ONLY,
     AnyInput,
-    Decide,
     Erase,
     Event,
     HandedOver,
@@ -195,7 +194,7 @@ class Shard:
         self._group.setdefault(profile_id, []).append((told, now_ms))
         self._journal(profile_id, told, now_ms)
         value = self._act(profile, asked)
-        seen.remember(self.batch, profile_id, seen_key, now_ms, value if isinstance(told, Decide) else None)
+        seen.remember(self.batch, profile_id, seen_key, now_ms, once.to_remember(told, value))
         self.tally.turn(told, now_ms)
         self.counts["accepted"] += isinstance(told, Event)
         if record is None:

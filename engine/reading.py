@@ -15,6 +15,7 @@ from engine.decide import arbitration, decision, fatigue, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
 from engine.journeys import pauses, whereabouts
+from engine.nearest import meant
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
@@ -161,7 +162,7 @@ def why(
 
 def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
     if name not in parts:
-        raise NotFound(f"there is no {what} {name}", what)
+        raise NotFound(f"there is no {what} {name}; {meant(name, parts)}", what)
     return parts[name]
 
 

@@ -141,6 +141,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
         profile.owns.append(told.origin)
     if not told.state:
         _arrived(profile, told.origin)
+        if told.seen:
+            turn.effects.append(TakeIn((), (), told.seen))
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
