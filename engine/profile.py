@@ -94,6 +94,13 @@ class Promise(Part):
     expires_ms: int
 
 
+class Drawn(Part):
+    """What was drawn of a variant (its id) or a holdout (`in`, `out`), and when that first counted."""
+
+    outcome: str
+    at_ms: int
+
+
 class Run(Part):
     """One customer's way through one journey: a position in the program of catalog `version`.
 
@@ -209,6 +216,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
+    drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
+    drawn_as: str = ""  # the id by which what is not drawn yet is; empty: its own
 
     @property
     def history(self) -> Recent:

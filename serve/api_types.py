@@ -110,7 +110,7 @@ class Profile(BaseModel):
     journeys: list[dict[str, Any]]
     timers: list[dict[str, Any]]
     suppressions: list[dict[str, Any]]
-    holdouts: list[dict[str, Any]]
+    holdouts: list[str]
 
 
 class Timeline(BaseModel):
