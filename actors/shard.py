@@ -180,6 +180,7 @@ class Shard:
             told = msgspec.structs.replace(told, tokens=tokens)
         if record is None:
             self.cache.put(profile_id, profile)
+            told = strangers.with_draws(self.batch, profile_id, told)
         try:
             asked = handle(profile, told, self.catalog, now_ms)
             check_leaving(self, profile_id, asked)
@@ -198,6 +199,8 @@ class Shard:
         self.tally.turn(told, now_ms)
         self.counts["accepted"] += isinstance(told, Event)
         if record is None:
+            if told.drawn:
+                strangers.forget_draws(self.batch, profile_id)
             self._first_turn(profile, seen_key)
         if is_moving and not profile.moving_to:
             self.unparked.append(profile_id)  # it stays after all
@@ -360,7 +363,7 @@ class Shard:
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
         self.journal_seq += 1
         record = replay.pack(now_ms, self.catalog.version, told)
-        owner = "" if isinstance(told, IDS_ONLY) else profile_id
+        owner = "" if isinstance(told, IDS_ONLY) and not told.drawn else profile_id
         self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:

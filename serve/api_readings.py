@@ -135,7 +135,7 @@ class Profile(Answer):
     journeys: list[JourneyRun]
     timers: list[Timer]
     suppressions: list[Suppression]
-    holdouts: list[Any]
+    holdouts: list[str]
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
@@ -195,6 +195,7 @@ class Gate(Answer):
     placement: str | None
     wouldGo: bool
     reason: str
+    variant: str = Field(ABSENT, description="What the customer would see")
     sentence: str = Field(ABSENT, description="For the customer, where it would go")
     condition: dict[str, Any] = Field(ABSENT, description="The part that failed: `path`, `wanted`, `saw`")
 
