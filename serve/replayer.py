@@ -68,7 +68,12 @@ class EngineClient:
             time.sleep(float(answer.headers.get("retry-after", "1")))
         if answer.status_code != 200:
             raise SegueError(f"{method} {path}: {_reason(answer)}")
-        body: dict[str, Any] = answer.json()
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise SegueError(f"what answers at {self.url} is no engine")
         return body
 
 
@@ -153,5 +158,5 @@ def _reason(answer: httpx.Response) -> str:
     try:
         body = answer.json()
         return f"{answer.status_code} {body.get('field', '')} {body['message']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return f"status {answer.status_code}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,26 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.errors import UsageError
 from engine.identifiers import parse_reference
-from serve import story_page
-from serve.replayer import EngineClient
+from serve import asking, story_page
 
 
 def profile(
     reference: Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example email:ada@example.com.")],
     explain: Annotated[bool, typer.Option("--explain", help="What would become of every action now, and why.")] = False,
     at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     namespace, value = parse_reference(reference)
     path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
-    console, client = Console(highlight=False), EngineClient(url, key)
-    try:
+    console = Console(highlight=False)
+    with asking.engine(url) as client:
         if at:
             _print_state(console, client.get(path, at=at))
             return
@@ -38,8 +32,6 @@ def profile(
         story_page.path_of(console, client.get(f"{path}/timeline", limit=200)["entries"])
         if explain:
             _print_why(console, client.get(f"{path}/why")["actions"])
-    finally:
-        client.close()
 
 
 def _print_state(console: Console, known: dict[str, Any]) -> None:
