@@ -36,7 +36,10 @@ class EngineClient:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         headers = {"authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise UsageError(str(error), "--url") from None
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """A reading; SegueError with the engine's own words where it says no."""
