@@ -11,7 +11,7 @@ from actors.channels.letter import letter
 from actors.channels.rendering import Renderer
 from engine import reading
 from engine.errors import Refused
-from serve.api_readings import Said
+from serve.api_messages import Said
 from serve.api_types import told
 from serve.gateway import Gateway, ServerGateway
 from serve.routes.profiles import Home
