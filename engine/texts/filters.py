@@ -16,6 +16,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.filters import sync_do_join
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
+from markupsafe import soft_str
 
 from engine.texts import effort, wording
 from engine.texts.operators import UNFIT, compared, formatted, reckoned, written
@@ -24,7 +25,7 @@ from engine.texts.values import Absent, elements, is_nothing
 _NUMBERS: Final = frozenset(("abs", "round", "filesizeformat"))
 _TEXTS: Final = frozenset(("truncate", "wordwrap", "indent", "replace", "wordcount", "striptags", "urlize"))
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
-_RAW: Final = frozenset(("default", "d", "tojson"))  # they tell nothing from something themselves
+_RAW: Final = frozenset(("default", "d"))  # they tell nothing from something themselves
 _ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
 _ORDER: Final = {
     "eq": ("eq", "==", "equalto"),
@@ -95,7 +96,7 @@ def _attr(env: Environment, value: Any, name: str) -> Any:
 
 
 def _format(pattern: Any, *values: Any, **named: Any) -> Any:
-    return formatted(str(pattern), named or values) if not is_nothing(pattern) else Absent()
+    return formatted(soft_str(pattern), named or values) if not is_nothing(pattern) else Absent()
 
 
 def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,13 +110,13 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         if name in _SIZED:
             for given in (*rest, *named.values()):
                 effort.check_width(given)
-        value = value if name in _RAW else _fit(name, value)
+        value = _fit(name, value)
         if name == "replace" and len(rest) > 1:
             effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
         try:
             made = filter_(*head, value, *rest, **named)
         except (*UNFIT, UndefinedError):
-            return Absent()
+            return list(value) if name == "sort" and isinstance(value, list | tuple) else Absent()
         if isinstance(made, str | list | tuple):
             effort.spend(chars=len(made))
         return made
@@ -124,6 +125,10 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fit(name: str, value: Any) -> Any:
+    if name in _RAW:
+        return value
+    if name == "tojson" and isinstance(value, Undefined):
+        return None
     if name in _NUMBERS:
         return reckoned(value)
     if name in _TEXTS and not isinstance(value, str):

@@ -173,12 +173,19 @@ def test_what_python_would_write_of_data_is_no_text():
         ("{{ 'No. ' + event.number }} {{ event.number + ' pieces' }}", "No. 12345 12345 pieces"),
         ("{{ event.lines | sum(attribute='price') }}", "24.9"),
         ("{{ event.lines | selectattr('price', 'gt', 5) | map(attribute='price') | join }}", "19.90"),
-        ("{{ event.lines | sort(attribute='price') | length }}", "0"),
+        ("{{ event.lines | sort(attribute='price') | length }}", "3"),
+        (
+            "{% for a, b in event.pairs %}{{ a }}={{ b }};{% endfor %}{% set a, b = event.price %}{{ a }}",
+            "x=1;y=;z=;19.90",
+        ),
+        ("{{ '<b>%s' | safe | format('<') }}", "<b>&lt;"),
+        ("{{ event.nosuch | tojson }} {{ event.quantity | tojson }}", "null 2"),
     ],
 )
 def test_data_of_another_kind_than_was_meant_ends_no_message(source, reads):
     lines = [{"price": "19.90"}, {"name": "x"}, {"price": 5}]
     event = {"price": "19.90", "quantity": 2, "name": "bag", "number": 12345, "vip": True, "lines": lines}
+    event["pairs"] = [["x", 1], ["y", None], "z", []]
     assert said(source, event=event) == reads
 
 
@@ -225,7 +232,7 @@ def test_numbers_and_dates_are_written_as_the_customer_does():
         said("{{ 1299.5 | number }} {{ '1.299,50' | number(2) }} {{ 2.0 | number }} {{ 'x' | number }}.", "de")
         == "1.299,5 1.299,50 2 ."
     )
-    event = {"day": "2026-03-05", "at": "2026-03-05T23:30:00Z", "s": 1772753400, "ms": 1772753400000, "odd": "soon"}
+    event = {"day": "2026-03-05", "at": "2026-03-05T23:30:00Z", "s": 1772753400, "ms": "1772753400000", "odd": "soon"}
     assert said("{{ event.day | date }} {{ event.odd | date }}.", event=event) == "March 5, 2026 ."
     assert said("{{ event.day | date('short') }}", "de", event=event) == "05.03.26"
     for name in ("at", "s", "ms"):
