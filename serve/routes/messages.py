@@ -35,7 +35,7 @@ async def said(reference: str, send_id: str, home: Home, gateway: ServerGateway)
     message = found["message"]
     if message is None:
         never = known["outcome"] in _UNSAID
-        return known | nothing | {"missing": "it was never handed over" if never else found["missing"]}
+        return known | nothing | {"missing": "it was not handed over" if never else found["missing"]}
     known |= {"at": reading.iso(message["at_ms"]), "catalogVersion": message["version"], "address": message["address"]}
     return nothing | known | await asyncio.to_thread(_rendered, gateway, message)
 
