@@ -119,6 +119,10 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         parts = tuple(value)[:names] if isinstance(value, list | tuple) else (value,)
         return parts + (Absent(),) * (names - len(parts))
 
+    def repeated(self, left: Any, right: Any) -> Any:
+        """See `operators`."""
+        return operators.repeated(left, right)
+
     def compared(self, left: Any, *rest: Any) -> bool:
         """See `operators`."""
         return operators.compared(left, *rest)
@@ -163,6 +167,11 @@ class _Guiding(NodeTransformer):
         rest = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
         return _asking("compared", node.expr, *rest)
 
+    def visit_Mul(self, node: nodes.Mul) -> nodes.Node:
+        self.generic_visit(node)
+        is_own = any(isinstance(part, nodes.List | nodes.Tuple) or _is_text(part) for part in (node.left, node.right))
+        return _asking("repeated", node.left, node.right) if is_own else node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _asking("joined", *node.nodes)
@@ -173,6 +182,10 @@ class _Guiding(NodeTransformer):
         return node
 
     visit_Extends = visit_Import = visit_FromImport = visit_Include
+
+
+def _is_text(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and isinstance(node.value, str)
 
 
 def _names(target: nodes.Node) -> nodes.Const:
