@@ -48,6 +48,7 @@ _OF_ALL: Final = (400, 408, 413, 429, 500, 503)
 _KEYS: Final = ("basic", "bearer", "apiKey")
 _TEXTS: Final = {"text/html": "<!doctype html>…", "text/plain": 'ray_segue_events_total{status="accepted"} 10250\n'}
 _FILLED: Final = {
+    "send_id": "5eed",
     "reference": "user_id:ada",
     "version": "9f2c1e7ab04d",
     "letter": "0-17",

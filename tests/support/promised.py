@@ -27,8 +27,8 @@ def document() -> dict[str, Any]:
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], str]]:
-    """Patterns of paths, those with the fewest parameters and the longest first."""
-    named = sorted(document()["paths"], key=lambda path: (path.count("{"), -len(path)))
+    """Patterns of paths, those that say the most first."""
+    named = sorted(document()["paths"], key=lambda path: -len(re.sub(r"{\w+}", "", path)))
     return [(re.compile(re.sub(r"\\{\w+\\}", "(.+)", re.escape(path))), path) for path in named]
 
 
