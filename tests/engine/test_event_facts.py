@@ -182,3 +182,27 @@ def test_a_fact_of_a_run_is_refused_where_there_is_none():
         with pytest.raises(CatalogError) as error:
             compile_document(document(actions=[action("a", eligible={"trait": {"name": "x", "is": fact}})]))
         assert "a path is names with single dots between them" in str(error.value)
+
+
+def test_a_journey_may_ask_for_a_suppression_and_a_run_for_what_is_gone_since():
+    """The names that a run's journey asks for are those of the catalog that stands: one that is gone is nobody's."""
+    asked = {"any": [{"segment": "grown"}, {"suppression": "has_it"}]}
+    branch = {"branch": [{"when": asked, "steps": [exit_as("yes")]}, {"else": True, "steps": [exit_as("no")]}]}
+    steps = [{"wait": {"for": "1h"}}, branch]
+    when = {"all": [{"not": {"suppression": "has_it"}}, {"segment": "grown"}]}
+    policies = {"suppress": [{"id": "has_it", "when": BOUGHT_IT}]}
+    segments = {"segments": {"grown": {"trait": {"name": "age", "at_least": 18}}}}
+    files = document(actions=[action("letter")], policies=policies, segments=segments)
+    stores: list[Any] = [MemoryStore()]
+    first = World(files | {"journeys/j.yaml": journey(when=when, steps=steps)}, stores=stores)
+    ada = ada_of(first)
+    ada.identifies(age=20)
+    ada.does("Bought", items=[{"category": "hats"}])
+    for category in ("hats", "bags"):
+        ada.does("Seen", category=category)
+    assert [run.trigger["category"] for run in ada.profile.runs] == ["bags"]
+    without = document(actions=[action("letter")], journeys=[journey(steps=[exit_as("new")])])
+    again = World(without, stores=stores)
+    again.now_ms, again._messages = first.now_ms, first._messages
+    again.advance(hours=2)
+    assert again.customer("ada@example.com").run("j").ended_by == "no"
