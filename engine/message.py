@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from engine import addresses, foreign_words, seeds
-from engine.decide import arbitration
+from engine.decide import draws
 from engine.profile import Link, Send
 from engine.recent import encoder
+from engine.texts.language import with_mentioned
 from engine.turn_state import Turn
 
 
@@ -17,10 +18,11 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
     catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
     same = (form for form in action.variants if form.id == send.variant)
-    variant = next(same, None) or arbitration.variant_of(turn, action)
+    variant = next(same, None) or draws.variant_of(turn, action)
     content = dict(variant.content.get(send.channel, {}))
     if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
-        content["template_text"] = catalog.templates[content["template"]]
+        named = (content[part] for part in ("template", "text") if part in content)
+        content["templates"] = with_mentioned(catalog.templates, named)
     link = addresses.current(turn.profile, channel.address) if channel.address else None
     place = addresses.place(turn, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id, place])
@@ -32,6 +34,8 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
         "content": content,
         **_facts(turn, send, link),
         "action": dict(action.facts),
+        "currency": catalog.currency,
+        "timezone": turn.profile.timezone or catalog.zone,
         "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
         "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place, turn.now_ms]))
         if place

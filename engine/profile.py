@@ -94,6 +94,13 @@ class Promise(Part):
     expires_ms: int
 
 
+class Drawn(Part):
+    """What was drawn of a variant (its id) or a holdout (`in`, `out`), and when that first counted."""
+
+    outcome: str
+    at_ms: int
+
+
 class Run(Part):
     """One customer's way through one journey: a position in the program of catalog `version`.
 
@@ -233,6 +240,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
     refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
     details: dict[str, list[Detail]] = {}  # beside the tallies: of what runs ask with facts of their own
+    drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
+    drawn_as: str = ""  # the id by which what is not drawn yet is; empty: its own
 
     @property
     def history(self) -> Recent:

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import msgspec
+
 from engine import addresses, caps, codec, consent
 from engine.audit import Entry
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Cap, Catalog, Journey
 from engine.conditions import View
-from engine.decide import arbitration, decision, fatigue, offers
+from engine.decide import decision, draws, fatigue, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
 from engine.journeys import pauses, whereabouts
+from engine.nearest import meant
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
@@ -61,7 +64,8 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "suppressions": [
             {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
         ],
-        "holdouts": [rule.id for rule in catalog.holdouts if arbitration.is_held_out(known, catalog, rule)],
+        "holdouts": [rule.id for rule in catalog.holdouts if draws.is_held_out(known, catalog, rule)],
+        "drawn": _drawn(known),
         "promises": [
             {
                 "subject": promise.subject,
@@ -81,6 +85,21 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "merges": [
             {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
             for past in known.ledger
+        ],
+    }
+
+
+def _drawn(known: Profile) -> dict[str, Any]:
+    """What was drawn and stays: a variant per action, a side per holdout."""
+    kept = draws.shown(known)
+    return {
+        "variants": [
+            {"action": name, "variant": each.outcome, "at": iso(each.at_ms)}
+            for name, each in sorted(kept["variants"].items())
+        ],
+        "holdouts": [
+            {"holdout": name, "side": each.outcome, "at": iso(each.at_ms)}
+            for name, each in sorted(kept["holdouts"].items())
         ],
     }
 
@@ -161,7 +180,7 @@ def why(
 
 def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
     if name not in parts:
-        raise NotFound(f"there is no {what} {name}", what)
+        raise NotFound(f"there is no {what} {name}; {meant(name, parts)}", what)
     return parts[name]
 
 
@@ -172,7 +191,7 @@ def _whereabouts(known: Profile, catalog: Catalog, journey: Journey) -> dict[str
 
 
 def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
-    turn = Turn(known, catalog, clock_of(known, now_ms))
+    turn = Turn(_to_try(known), catalog, clock_of(known, now_ms))
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 
@@ -222,6 +241,13 @@ def _settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
     copy = codec.decode_record(codec.encode_record(known), known.id)
     assert isinstance(copy, Profile), "a profile is read back as one"
     pauses.settle(Turn(copy, catalog, now_ms))
+    return copy
+
+
+def _to_try(known: Profile) -> Profile:
+    """The same to put questions to that keep what they draw: a reading writes nothing."""
+    copy = msgspec.structs.replace(known, drawn=dict(known.drawn))
+    copy.history = known.history
     return copy
 
 

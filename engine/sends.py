@@ -21,7 +21,7 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import arbitration, behind, budgets, fatigue, gates, offers, plan
+from engine.decide import arbitration, behind, budgets, draws, fatigue, gates, offers, plan
 from engine.effects import Dequeue, Enqueue
 from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
@@ -76,7 +76,7 @@ def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step,
         journey=run.journey,
         step=step.id,
         action=action.id,
-        variant=arbitration.variant_of(turn, action).id,
+        variant=draws.variant_of(turn, action).id,
         channel=step.channel,
         tier=action.tier,
         purpose=action.purpose,

@@ -53,7 +53,13 @@ def bring_back(turn: Turn) -> None:
         _shorten(place, place.at_ms, now_ms)
     for promise in profile.promises:
         _shorten(promise, promise.shown_ms, now_ms)
-    for part in (*profile.ledger, *profile.lent, *profile.refused, *profile.fatigue.values()):
+    for part in (
+        *profile.ledger,
+        *profile.lent,
+        *profile.refused,
+        *profile.fatigue.values(),
+        *profile.drawn.values(),
+    ):
         _bring(part, now_ms, now_ms)
     for send in profile.sends:
         _send(turn, send, ahead_ms)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from engine.catalog.check import Models, of_kind
 from engine.catalog.document import Document
+from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
 from engine.catalog.schema_journeys import Journey
 from engine.catalog.tiers import tier_warnings

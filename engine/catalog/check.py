@@ -7,35 +7,41 @@ written, not as models, so that a fault in one file hides nothing in another.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic_core import ValidationError
 
 from engine.binding import ACTION_FACT, EVENT_FACT
 from engine.catalog import money, sensitive, zones
+from engine.catalog.circles import no_circles
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
+from engine.catalog.file_names import other_name
+from engine.catalog.models import Models, of_kind
 from engine.catalog.onnx_files import model_file_problems, onnx_problems
-from engine.catalog.problems import Loc, Problem, of_validation
-from engine.catalog.schema import Action, Segments, is_beside_models, model_of
-from engine.catalog.schema_grammar import All, Any_, Condition, Model, Not, OfSegment, OfSuppression
+from engine.catalog.plain_words import UNKNOWN, of_validation, written_at
+from engine.catalog.problems import Loc, Problem
+from engine.catalog.schema import Action, is_beside_models, model_of
+from engine.catalog.schema_grammar import Model
 from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
 from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
 from engine.catalog.tracking import plan_problems
 
-Models = dict[str, Model]
 Rule = Callable[[Document, Models], Iterator[Problem]]
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 _SECRET_WORDS: Final = ("password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "credential")
 
 
-def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, list[Problem]]:
+def examine(
+    document: Document, unread: Collection[str] = (), *, is_taken: bool = False
+) -> tuple[Models, list[Problem]]:
     """The models of the files that have their right shape, and every problem.
 
-    `unread` names files that exist but could not be read: what refers to them is given the benefit of the doubt.
+    `unread` names files that exist but could not be read: what refers to them is given the benefit of the doubt. What
+    `is_taken` was found to be in order once, perhaps by a version of ours that was less strict: it is only read, and
+    keys that we do not know are passed over.
     """
     known = names(document, unread)
     models: Models = {}
@@ -43,30 +49,55 @@ def examine(document: Document, unread: Collection[str] = ()) -> tuple[Models, l
     for file, written in document.items():
         model, data = model_of(file), {} if written is None else written
         if file.startswith("templates/"):
-            problems += template_problems(document, file, unread)
+            problems += () if is_taken else template_problems(document, file, unread)
         elif is_beside_models(file):
-            problems += model_file_problems(document, file)
+            problems += () if is_taken else model_file_problems(document, file)
         elif model is None:
-            problems.append(Problem(file, ("file",), "no such file belongs to a catalog"))
+            problems.append(Problem(file, ("file",), f"no such file belongs to a catalog{other_name(file)}"))
         else:
             try:
-                models[file] = model.model_validate(data, context=known)
+                models[file] = _read(model, data, known, is_taken=is_taken)
             except ValidationError as error:
-                problems += [of_validation(file, data, details) for details in error.errors(include_url=False)]
+                problems += [of_validation(model, file, data, details) for details in error.errors(include_url=False)]
+    if not is_taken:
+        problems += _of_rules(document, models, unread)
+    return models, sorted(_one_each(problems), key=lambda problem: problem.file)
+
+
+def _read(model: type[Model], data: Any, known: Mapping[str, Collection[str]], *, is_taken: bool) -> Model:
+    try:
+        return model.model_validate(data, context=known)
+    except ValidationError as error:
+        if not is_taken or any(details["type"] != "extra_forbidden" for details in error.errors()):
+            raise
+        unknown = [written_at(data, details["loc"]) for details in error.errors()]
+        return model.model_validate(_without(data, unknown), context=known)
+
+
+def _without(data: Any, unknown: Collection[Loc], loc: Loc = ()) -> Any:
+    if isinstance(data, Mapping):
+        here = {key: (*loc, key) for key in data}
+        return {key: _without(data[key], unknown, at) for key, at in here.items() if at not in unknown}
+    if isinstance(data, list):
+        return [_without(value, unknown, (*loc, i)) for i, value in enumerate(data)]
+    return data
+
+
+def _of_rules(document: Document, models: Models, unread: Collection[str]) -> Iterator[Problem]:
     for rule in _RULES:
-        problems += rule(document, models)
+        yield from rule(document, models)
     for file, declared in of_kind(models, PropensityModel):
-        problems += onnx_problems(document, file, declared, unread)
+        yield from onnx_problems(document, file, declared, unread)
     for _, plan in of_kind(models, TrackingPlan):
-        problems += plan_problems(plan)
+        yield from plan_problems(plan)
     for file, action in of_kind(models, Action):
-        problems += content_problems(document, file, action, unread)
-    return models, sorted(problems, key=lambda problem: problem.file)
+        yield from content_problems(document, file, action, unread)
 
 
-def of_kind(models: Models, kind: type[AnyModel]) -> list[tuple[str, AnyModel]]:
-    """The models of one kind, with their files."""
-    return [(file, model) for file, model in models.items() if isinstance(model, kind)]
+def _one_each(problems: list[Problem]) -> list[Problem]:
+    """Where a rule has something to say of a key, that it is not known there says nothing more."""
+    told = {(problem.file, problem.loc) for problem in problems if not problem.message.startswith(UNKNOWN)}
+    return [each for each in problems if not (each.message.startswith(UNKNOWN) and (each.file, each.loc) in told)]
 
 
 def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
@@ -104,13 +135,11 @@ def _unique_in(document: Document, file: str, key: str) -> Iterator[Problem]:
 
 def _no_secrets(document: Document, models: Models) -> Iterator[Problem]:
     for i, channel in items(document, "channels.yaml", "channels"):
-        for key, value in channel.items():
+        for key in channel:
             is_secret = any(word in str(key).lower() for word in _SECRET_WORDS) and not str(key).endswith("_env")
             if is_secret:
                 message = f"a secret is never written here: name its environment variable as {key}_env"
                 yield Problem("channels.yaml", ("channels", i, key), message)
-            elif isinstance(value, list | dict):
-                yield Problem("channels.yaml", ("channels", i, key), "should be a text, a number, true or false")
 
 
 def _workspace(document: Document, models: Models) -> Iterator[Problem]:
@@ -158,66 +187,6 @@ def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
     elif isinstance(data, Mapping | list):
         for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
             yield from _texts(value, (*loc, key))
-
-
-def _no_circles(document: Document, models: Models) -> Iterator[Problem]:
-    """A segment that needs itself has no answer; nor has a suppression."""
-    places: dict[str, tuple[str, Loc, Condition]] = {}
-    for file, segments in of_kind(models, Segments):
-        for name, condition in segments.segments.items():
-            places[f"segment {name}"] = (file, ("segments", name), condition)
-            for atom in _atoms(condition):
-                if isinstance(atom, OfSuppression):
-                    message = "a segment is about a customer alone, a suppression is about an action too"
-                    yield Problem(file, ("segments", name), message)
-    for file, policies in of_kind(models, Policies):
-        for i, rule in enumerate(policies.suppress):
-            places[f"suppression {rule.id}"] = (file, ("suppress", i, "when"), rule.when)
-    needs = {name: _needs(condition) for name, (_, _, condition) in places.items()}
-    for name, (file, loc, _) in places.items():
-        circle = _way_back(name, needs)
-        if circle:
-            yield Problem(file, loc, f"goes round in a circle: {' → '.join(circle)}")
-
-
-def _atoms(condition: Condition) -> Iterator[Condition]:
-    match condition:
-        case All():
-            parts = condition.all
-        case Any_():
-            parts = condition.any
-        case Not():
-            parts = [condition.not_]
-        case _:
-            yield condition
-            return
-    for part in parts:
-        yield from _atoms(part)
-
-
-def _needs(condition: Condition) -> list[str]:
-    found = []
-    for atom in _atoms(condition):
-        if isinstance(atom, OfSegment):
-            found.append(f"segment {atom.segment}")
-        elif isinstance(atom, OfSuppression):
-            found.append(f"suppression {atom.suppression}")
-    return found
-
-
-def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:
-    """A way from `start` to itself, empty if there is none."""
-    seen: set[str] = set()
-    ways = [[start]]
-    while ways:
-        way = ways.pop()
-        for name in needs.get(way[-1], []):
-            if name == start:
-                return [*way, name]
-            if name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
-    return []
 
 
 def _sensitive(document: Document, models: Models) -> Iterator[Problem]:
@@ -287,7 +256,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _workspace,
     _action_facts,
     _event_facts,
-    _no_circles,
+    no_circles,
     _sensitive,
     _placements,
     _journeys,

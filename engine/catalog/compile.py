@@ -5,7 +5,10 @@ A document is plain data by file name, as `configs/` has it, templates as text u
     compile_document({
         "channels.yaml": {"channels": [{"id": "web", "provider": "none"}]},
         "consent.yaml": {"purposes": {"service": {"default": True}}},
-        "actions/hello.yaml": {"id": "hello", "tier": "service", "purpose": "service", "channels": ["web"]},
+        "actions/hello.yaml": {
+            "id": "hello", "tier": "service", "purpose": "service", "channels": ["web"],
+            "variants": [{"id": "a", "web": {"content": {"title": "Hello"}}}],
+        },
     })
 """
 
@@ -19,12 +22,22 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from engine.catalog import advice, compile_policies, compiled, schema, schema_journeys, schema_policies, zones
-from engine.catalog.check import Models, examine, of_kind
+from engine.catalog import (
+    advice,
+    compile_policies,
+    compiled,
+    schema,
+    schema_channels,
+    schema_journeys,
+    schema_policies,
+    zones,
+)
+from engine.catalog.check import examine
 from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
+from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
 from engine.catalog.schema_grammar import Model, tree_of
@@ -71,7 +84,12 @@ FileModel = TypeVar("FileModel", bound=Model)
 
 def compile_document(document: Document) -> Catalog:
     """The catalog of plain data; raises CatalogError with every problem as `file: path: message`."""
-    return compile_bytes(canonical(document))
+    document_bytes = canonical(document)
+    plain: dict[str, Any] = msgspec.msgpack.decode(document_bytes)
+    models, problems = examine(plain)
+    if problems:
+        raise CatalogError(tuple(str(problem) for problem in problems))
+    return _compile(plain, document_bytes, models)
 
 
 def canonical(document: Document) -> bytes:
@@ -85,9 +103,9 @@ def canonical(document: Document) -> bytes:
 
 
 def compile_bytes(document_bytes: bytes) -> Catalog:
-    """The catalog of a document in its canonical spelling, as `Catalog.document` keeps it."""
+    """The catalog of a document that was compiled before, in its canonical spelling, as `Catalog.document` keeps it."""
     document: dict[str, Any] = msgspec.msgpack.decode(document_bytes)
-    models, problems = examine(document)
+    models, problems = examine(document, is_taken=True)
     if problems:
         raise CatalogError(tuple(str(problem) for problem in problems))
     return _compile(document, document_bytes, models)
@@ -137,7 +155,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         lateness_ms=space.lateness,
         journal_ms=space.journal,
         reserve_ms=space.reserve,
-        channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema.Channels).channels),
+        channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema_channels.Channels).channels),
         placements=_by_id(
             compiled.Placement(each.id, each.channel, each.default, each.per_category)
             for each in _file(models, "placements.yaml", schema.Placements).placements
@@ -207,7 +225,7 @@ def _source(source: schema.Source) -> Source:
     return Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
 
 
-def _channel(channel: schema.Channel) -> compiled.Channel:
+def _channel(channel: schema_channels.Channel) -> compiled.Channel:
     settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for"}, exclude_none=True)
     return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
 

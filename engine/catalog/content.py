@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta
+from pydantic import ValidationError
 
 from engine.catalog.document import Document, by_id
+from engine.catalog.plain_words import of_validation
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema import Action
+from engine.catalog.schema_channels import CONTENT
+from engine.catalog.suggest import did_you_mean
+from engine.texts.language import NAMES, TemplateLanguage
 
-TEMPLATE_NAMES: Final = frozenset({"traits", "event", "unsubscribe_url", "confirm_address_url", "action", "language"})
-_EMAIL_FIELDS: Final = {"subject", "template", "text"}
-_JINJA: Final = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+_NOTHING_SAID: Final = "is required: this channel delivers, so every variant has something to say on it"
+_NOTHING_SHOWN: Final = "is required: this channel is asked for what to show, so every variant has content for it"
+_LANGUAGE: Final = TemplateLanguage(autoescape=True)
 
 
 def template_problems(document: Document, file: str, unread: Collection[str] = ()) -> Iterator[Problem]:
@@ -30,48 +34,36 @@ def template_problems(document: Document, file: str, unread: Collection[str] = (
 def content_problems(document: Document, file: str, action: Action, unread: Collection[str] = ()) -> Iterator[Problem]:
     """Whether each variant of an action can go out on each of its channels."""
     channels = by_id(document, "channels.yaml", "channels")
+    is_written = "variants" in action.model_fields_set
     for i, variant in enumerate(action.variants):
         written = variant.model_extra or {}
         for name in written:
             if name not in action.channels:
-                yield Problem(file, ("variants", i, name), "is not one of the action's channels")
+                near = did_you_mean(name, action.channels)
+                yield Problem(file, ("variants", i, name), f"is not one of the action's channels{near}")
         for channel in action.channels:
             provider = channels.get(channel, {}).get("provider")
-            loc: Loc = ("variants", i, channel)
             for path, message in _channel_faults(provider, written.get(channel), document, unread):
-                yield Problem(file, loc + path, message)
+                yield Problem(file, ("variants", i, channel, *path) if is_written else ("variants",), message)
 
 
 def _channel_faults(
     provider: Any, content: Any, document: Document, unread: Collection[str]
 ) -> Iterator[tuple[Loc, str]]:
-    if provider == "none":
-        if content is not None and not (
-            _is_full(content) and set(content) == {"content"} and _is_full(*content.values())
-        ):
-            yield (), "should be {content: {…}}"
-    elif provider in ("smtp", "sandbox"):
-        if not _is_full(content):
-            yield (), "is required: this channel delivers, so every variant has something to say on it"
-            return
-        if provider == "smtp":
-            yield from _email_faults(content)
+    model = CONTENT.get(provider) if isinstance(provider, str) else None
+    if model is None:
+        return
+    if content is None or content == {}:
+        yield (), _NOTHING_SHOWN if provider == "none" else _NOTHING_SAID
+        return
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            found = of_validation(model, "", content, details)
+            yield () if found.loc == ("file",) else found.loc, found.message
+    if provider != "none" and isinstance(content, Mapping):
         yield from _delivered_faults(content, document, unread)
-
-
-def _is_full(*values: Any) -> bool:
-    return all(isinstance(value, Mapping) and bool(value) for value in values)
-
-
-def _email_faults(content: Mapping[str, Any]) -> Iterator[tuple[Loc, str]]:
-    for key in ("subject", "template"):
-        if key not in content:
-            yield (key,), "is required"
-    for key, value in content.items():
-        if key not in _EMAIL_FIELDS:
-            yield (key,), "is not known here"
-        elif not isinstance(value, str) or not value:
-            yield (key,), "should be a text"
 
 
 def _delivered_faults(
@@ -93,16 +85,16 @@ def _is_there(template: str, document: Document, unread: Collection[str]) -> boo
 
 def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iterator[tuple[str, int]]:
     try:
-        tree = _JINJA.parse(text)
-        _JINJA.compile(text)  # only this looks up filters and tests
+        tree = _LANGUAGE.parse(text)
+        _LANGUAGE.compile(text)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
         yield (error.message or "cannot be parsed"), error.lineno
         return
-    except (TemplateError, RecursionError) as error:
+    except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
         return
-    for name in sorted(meta.find_undeclared_variables(tree) - TEMPLATE_NAMES):
-        yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(TEMPLATE_NAMES))}", 1
+    for line, name in _LANGUAGE.unknown_names(text):
+        yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
     for other in meta.find_referenced_templates(tree):
         if other is None or not _is_there(other, document, unread):
             yield f"no template called {other!r} in templates/", 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from engine.catalog.schema_channels import Channels
 from engine.catalog.schema_grammar import (
     ChannelRef,
     Condition,
@@ -18,7 +19,6 @@ from engine.catalog.schema_grammar import (
     LocalDate,
     Model,
     ModelRef,
-    NamespaceRef,
     Path,
     PlacementRef,
     Probability,
@@ -31,8 +31,6 @@ from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
 from engine.vocabulary import DAY_MS, Status, Tier
-
-_RETRY_FOR_MS_MAX: Final = 30 * DAY_MS
 
 
 def _blocked_text(value: Any) -> Any:
@@ -77,55 +75,6 @@ class Consent(Model):
     purposes: dict[Id, Purpose] = {}
     events: EventNames = []
     sensitive: list[Path] = []
-
-
-def _not_for_ever(duration_ms: int) -> int:
-    if duration_ms > _RETRY_FOR_MS_MAX:
-        raise ValueError("a message is tried for at most 30 days")
-    return duration_ms
-
-
-_RetrySpan = Annotated[Span, AfterValidator(_not_for_ever)]
-
-
-class Channel(Model):
-    """A way to reach a person. Provider `none` is asked, never sent to (a web page); `sandbox` only writes down. What
-    was surely not taken is tried again for `retry_for` after its decision.
-
-    A host, port or credential may be named by environment variable (`…_env`), which wins over the value beside it.
-    Other keys are the adapter's own settings, each a text, a number or a truth value.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    id: Id
-    provider: Literal["smtp", "sandbox", "none"]
-    address: NamespaceRef | None = None
-    host: str | None = None
-    host_env: str | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    port_env: str | None = None
-    sender: str | None = None
-    sender_env: str | None = None
-    username_env: str | None = None
-    password_env: str | None = None
-    tls: Literal["none", "starttls", "implicit"] | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=600)] | None = None
-    retry_for: _RetrySpan = DAY_MS
-
-    @model_validator(mode="after")
-    def _can_send(self) -> Channel:
-        if self.provider == "smtp" and not (
-            self.address and (self.host or self.host_env) and (self.sender or self.sender_env)
-        ):
-            raise ValueError("an smtp channel needs address, host and sender")
-        return self
-
-
-class Channels(Model):
-    """channels.yaml"""
-
-    channels: list[Channel] = []
 
 
 class Propensity(Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,10 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.errors import UsageError
 from engine.identifiers import parse_reference
-from serve import story_page
-from serve.replayer import EngineClient
+from serve import asking, story_page
 
 
 def profile(
@@ -26,16 +23,13 @@ def profile(
         ),
     ] = False,
     at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     namespace, value = parse_reference(reference)
     path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
-    console, client = Console(highlight=False), EngineClient(url, key)
-    try:
+    console = Console(highlight=False)
+    with asking.engine(url) as client:
         if at:
             _print_state(console, client.get(path, at=at))
             return
@@ -45,8 +39,6 @@ def profile(
             found = client.get(f"{path}/why")
             _print_why(console, found["actions"])
             _print_journeys(console, found["journeys"])
-    finally:
-        client.close()
 
 
 def _print_state(console: Console, known: dict[str, Any]) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import typer
-from jinja2 import StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
 
 from actors import catalog_files, catalog_process
 from engine.catalog.compile import compile_document
 from engine.errors import CatalogError
+from engine.texts.language import TemplateLanguage
 from serve.commands.validate import schema_texts, validate
 
 SHIPPED = Path(__file__).parents[2] / "configs"
@@ -98,7 +97,8 @@ BAD = [
     ("policies_yaml", "caps: 3\n", "policies.yaml:1: caps: should be a list"),
     ("policies_yaml", "- caps\n", "policies.yaml:1: file: should be a mapping"),
     ("actions__offer_yaml", OFFER.replace("within: 7d", "within: 7 days"),
-     "actions/offer.yaml:9: eligible.all[2].event.within: a duration is a number and a unit: 30s, 30m, 2h or 7d"),
+     "actions/offer.yaml:9: eligible.all[2].event.within: a duration is a number and a unit: "
+     "30s, 30m, 2h or 7d; write 7d"),
     ("actions__offer_yaml", OFFER.replace("[DE, NO]", "[DE, 4]"),
      "actions/offer.yaml:8: eligible.all[1].trait.in: mixes texts, numbers or truth values"),
     ("actions__offer_yaml", OFFER.replace("marketing", "fun"),
@@ -126,7 +126,7 @@ def test_one_look_finds_every_problem_and_blames_nothing_on_a_file_that_cannot_b
     assert _problems(directory) == [
         "actions/offer.yaml:2: tier: should be 'service', 'lifecycle' or 'promotional'",
         "actions/offer.yaml:8: eligible.all[1].trait.name: is required",
-        "actions/offer.yaml:8: eligible.all[1].trait.nam: is not known here",
+        "actions/offer.yaml:8: eligible.all[1].trait.nam: is not known here, did you mean 'name'?",
         "consent.yaml:2: yaml: expected the node content, but found '<stream end>'",
         "segments.yaml:2: segments.a: goes round in a circle: segment a → segment a",
     ]
@@ -222,7 +222,7 @@ def test_the_shipped_catalog_has_what_the_shop_needs() -> None:
 @pytest.mark.parametrize("traits", [{}, {"name": "Ada"}])
 def test_every_shipped_message_renders_with_what_its_journey_knows(traits: dict[str, Any]) -> None:
     catalog = catalog_files.load(SHIPPED)
-    jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+    jinja = TemplateLanguage(autoescape=True)
     cart = {"cart_id": "c1", "product_id": "bags-01", "category": "bags", "price": 24.9, "quantity": 1, "value": 24.9}
     order = {"order_id": "o1", "total": 24.9, "currency": "EUR", "products": [cart]}
     events = {"abandoned_cart": cart, "browse_abandonment": cart, "receipt": order, "welcome": {"method": "email"}}

@@ -26,7 +26,7 @@ def _document() -> dict[str, Any]:
             ]
         },
         "consent.yaml": {"purposes": {"marketing": {"channels": ["email", "sms"]}, "service": {"default": True}}},
-        "placements.yaml": {"placements": [{"id": "hero", "channel": "web"}]},
+        "placements.yaml": {"placements": [{"id": "hero", "channel": "web"}, {"id": "box", "channel": "sms"}]},
         "segments.yaml": {"segments": {"staff": {"trait": {"name": "staff", "is": True}}}},
         "policies.yaml": {
             "workspace": {"zone": "Europe/Berlin"},
@@ -42,7 +42,13 @@ def _document() -> dict[str, Any]:
             "channels": ["email", "web"],
             "placements": ["hero"],
             "value": 4.0,
-            "variants": [{"id": "a", "email": {"subject": "Hello {{ traits.name }}", "template": "offer.html"}}],
+            "variants": [
+                {
+                    "id": "a",
+                    "email": {"subject": "Hello {{ traits.name }}", "template": "offer.html"},
+                    "web": {"content": {"title": "Hello"}},
+                }
+            ],
         },
         "journeys/cart.yaml": {
             "id": "cart",
@@ -90,7 +96,7 @@ BROKEN = [
     # shapes and values
     (OFFER, ("tier",), "gold", "tier: should be 'service', 'lifecycle' or 'promotional'"),
     (OFFER, ("colour",), "red", "colour: is not known here"),
-    (OFFER, ("value",), "4", "value: should be a number"),
+    (OFFER, ("value",), "4", "value: should be a number, without quotes"),
     (OFFER, ("value",), 4.005, "value: EUR has no more than 2 decimals"),
     (OFFER, ("variants", 0, "id"), "a b", f"variants[1].id: {NO_ID}"),
     (OFFER, ("variants",), [], "variants: should not be empty"),
@@ -108,16 +114,17 @@ BROKEN = [
     (POLICIES, ("caps", 0, "window"), "calendar", f"caps[1]: {WINDOW}"),
     (POLICIES, ("workspace", "zone"), "Mars/Olympus", "workspace.zone: no zone called 'Mars/Olympus' is known"),
     (POLICIES, ("workspace", "lateness"), "0s", "workspace.lateness: a duration of zero means nothing here"),
-    (CHANNELS, ("channels", 0, "port"), 0, "channels[1].port: should be at least 1"),
+    (CHANNELS, ("channels", 1, "port"), 0, "channels[2].port: should be at least 1"),
+    (CHANNELS, ("channels", 0, "port"), 25, "channels[1].port: is not known here"),
     (CHANNELS, ("channels", 1, "host"), None, "channels[2]: an smtp channel needs address, host and sender"),
-    (CHANNELS, ("channels", 1, "quiet"), {"from": 22}, "channels[2].quiet: should be a text, a number, true or false"),
+    (CHANNELS, ("channels", 1, "quiet"), {"from": 22}, "channels[2].quiet: is not known here"),
     (
         CHANNELS,
         ("channels", 1, "password"),
         "hunter2",
         "channels[2].password: a secret is never written here: name its environment variable as password_env",
     ),
-    ("pollicies.yaml", (), {}, "file: no such file belongs to a catalog"),
+    ("pollicies.yaml", (), {}, "file: no such file belongs to a catalog, did you mean policies.yaml?"),
     # references
     (OFFER, ("purpose",), "marketting", "purpose: no purpose called 'marketting', did you mean 'marketing'?"),
     (OFFER, ("channels", 1), "fax", "channels[2]: no channel called 'fax' is known"),
@@ -127,7 +134,7 @@ BROKEN = [
     (CART, ("steps", 1, "send", "action"), "zzz", "steps[2].send.action: no action called 'zzz' is known"),
     (CART, ("steps", 1, "send", "channel"), "sms", "steps[2].send.channel: offer has no channel sms"),
     (CART, ("steps", 1, "send", "channel"), "web", "steps[2].send.channel: web is asked, it cannot be sent to"),
-    (OFFER, ("channels",), ["email"], "placements[1]: hero is on channel web, which is not one of the action's"),
+    (OFFER, ("placements",), ["hero", "box"], "placements[2]: box is on channel sms, which is not one of the action's"),
     # content
     (OFFER, ("variants", 0, "email", "template"), "x.html", f"variants[1].email.template: {NO_TEMPLATE}"),
     (OFFER, ("variants", 0, "email"), {"template": "offer.html"}, "variants[1].email.subject: is required"),
@@ -137,7 +144,8 @@ BROKEN = [
     # the grammar of conditions
     (OFFER, ("eligible",), {}, f"eligible: {CONDITION}"),
     (OFFER, ("eligible",), {"all": []}, "eligible.all: should not be empty"),
-    (OFFER, ("eligible",), {"segment": "staff", "suppression": "angry"}, f"eligible: {CONDITION}"),
+    (OFFER, ("eligible",), {"segment": "staff", "suppression": "angry"},
+     f"eligible: {CONDITION}, and here are segment and suppression; put them under all"),
     (OFFER, ("eligible",), {"all": [{"any": [{"planet": "x"}]}]}, f"eligible.all[1].any[1]: {CONDITION}"),
     (OFFER, ("eligible",), {"not": {"segment": "zzz"}}, "eligible.not.segment: no segment called 'zzz' is known"),
     (OFFER, ("eligible",), {"suppression": "zzz"}, "eligible.suppression: no suppression called 'zzz' is known"),
@@ -167,7 +175,7 @@ BROKEN = [
     # journeys
     (CART, ("steps",), [], "steps: should not be empty"),
     (CART, ("steps", 0), {"wait": {"for": "0m"}}, "steps[1].wait.for: a duration of zero means nothing here"),
-    (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps[1]: {NO_STEP}"),
+    (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps[1]: {NO_STEP}, and here are exit and wait"),
     (CART, ("steps", 0), {"exit": None}, "steps[2]: is never reached, the step before it always ends the run"),
     (CART, ("steps", 0), {"branch": [{"steps": [SEND]}]}, f"steps[1].branch[1]: {NO_ARM}"),
     (
@@ -207,7 +215,7 @@ def test_a_warning_is_no_problem_and_stands_at_its_place() -> None:
         (
             "{{ trait.name }}",
             "1: template: 'trait' is not there when a message is rendered; "
-            "there are action, confirm_address_url, event, language, traits, unsubscribe_url",
+            "there are action, confirm_address_url, currency, event, language, timezone, traits, unsubscribe_url",
         ),
     ],
 )

@@ -46,7 +46,8 @@ def _catalog(condition: dict[str, Any], **action: Any) -> Catalog:
             },
             "policies.yaml": {"suppress": [{"id": "viennese", "when": _trait("address.city", is_="Wien")}]},
             "actions/a.yaml": {
-                "id": "a", "tier": "promotional", "purpose": "ads", "channels": ["web"], "eligible": condition, **action
+                "id": "a", "tier": "promotional", "purpose": "ads", "channels": ["web"], "eligible": condition,
+                "variants": [{"id": "a", "web": {"content": {"title": "Hello"}}}], **action
             },
         }
     )  # fmt: skip

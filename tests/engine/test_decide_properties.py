@@ -95,6 +95,7 @@ def actions(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "weight": draw(st.sampled_from([1.0, 2.0])),
         "propensity": draw(st.sampled_from([{"constant": 0.5}, {"constant": 1.0}, {"trait": "age", "default": 0.25}])),
     }
+    made["variants"] = [{"id": "a"} | {channel: {"content": {"title": "Hello"}} for channel in made["channels"]}]
     for word in ("category", "product"):
         if draw(st.booleans()):
             made[word] = draw(st.sampled_from(CATEGORIES))

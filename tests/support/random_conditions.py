@@ -116,6 +116,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "purpose": "ads",
         "channels": ["web"],
         "value": 2.5,
+        "variants": [{"id": "v", "web": {"content": {"title": "x"}}}],
         "eligible": draw(trees("segment", "suppression")),
     }
     if draw(st.booleans()):

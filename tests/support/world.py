@@ -60,7 +60,7 @@ def action(name: str, **changes: Any) -> dict[str, Any]:
                 "id": "a",
                 "email": {"subject": name, "template": "plain.html"},
                 "web": {"content": {"title": name}},
-                "sms": {"content": {"text": name}},
+                "sms": {"text": name},
             }
         ],
     } | changes

@@ -1,0 +1,110 @@
+"""What was probably meant: the nearest of the words that there are, and the fields that a place in a file may have."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Final, get_args, get_type_hints
+
+from engine.catalog.problems import Loc
+from engine.catalog.schema_grammar import Model
+
+KEYS: Final = 0.7  # of a word of the grammar there are few
+NAMES: Final = 0.85  # names that are alike may well be two
+_SYNONYMS: Final = {
+    "title": ("subject",),
+    "headline": ("subject", "title"),
+    "message": ("text", "body"),
+    "html": ("template",),
+    "delay": ("wait",),
+    "sleep": ("wait",),
+    "email": ("send",),
+    "if": ("branch", "when"),
+    "filter": ("where", "eligible"),
+    "conditions": ("eligible", "when"),
+    "equals": ("is",),
+    "eq": ("is",),
+    "gte": ("at_least",),
+    "gt": ("more_than",),
+    "lte": ("at_most",),
+    "lt": ("less_than",),
+    "min": ("at_least",),
+    "max": ("at_most",),
+    "contains": ("is", "some"),
+    "since": ("within",),
+    "last": ("within",),
+    "and": ("all",),
+    "or": ("any",),
+    "duration": ("for",),
+    "goal": ("stops",),
+    "exit_on": ("stops",),
+    "from": ("sender",),
+    "to": ("address",),
+    "type": ("provider", "tier"),
+}
+
+
+def nearest(word: str, known: Iterable[str], alike: float = NAMES) -> str | None:
+    """The known word that `word` is a slip of, in case, in spaces and dashes, or in a letter or two; else None. Words
+    that differ in a digit are two words (`Step 1`, `Step 2`). `alike`: how much of them must be the same, from 0 to 1.
+    """
+    by_plain = {_plain(other): other for other in sorted(known) if other != word and _digits(other) == _digits(word)}
+    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=alike)
+    return by_plain[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """`, did you mean 'wait'?`; empty where nothing is near."""
+    near = nearest(word, known, KEYS) or next((other for other in _SYNONYMS.get(word, ()) if other in known), None)
+    return f", did you mean {near!r}?" if near else ""
+
+
+def fields_at(model: type[Model], loc: Loc) -> set[str]:
+    """The fields that the mapping at `loc` (as pydantic has it, tags and all) may have."""
+    reached = {model}
+    for step in loc:
+        inner = {found for one in reached for found in _behind(one, step)}
+        tagged = {one for one in reached if isinstance(step, str) and step.startswith("<") and _is_tagged(one, step)}
+        reached = inner or tagged or reached
+    return {name for one in reached for name in _aliases(one)}
+
+
+def _behind(model: type[Model], step: str | int) -> Iterator[type[Model]]:
+    for name, field in model.model_fields.items():
+        if (field.alias or name) == step:
+            yield from _models_in(_annotations(model)[name])
+
+
+@lru_cache
+def _annotations(model: type[Model]) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
+
+
+def _models_in(annotation: Any) -> Iterator[type[Model]]:
+    """The models that an annotation leads to through lists, mappings and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _is_tagged(model: type[Model], tag: str) -> bool:
+    """Whether a tag may be this model's: that of a provider, or of the one word that it is about."""
+    word = tag.strip("<>")
+    provider = model.model_fields.get("provider")
+    if provider is not None:
+        return model.__name__.lower().startswith({"none": "asked"}.get(word, word))
+    return word in _aliases(model)
+
+
+def _aliases(model: type[Model]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _plain(word: str) -> str:
+    return " ".join(word.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _digits(word: str) -> str:
+    return "".join(char for char in word if char.isdigit())
