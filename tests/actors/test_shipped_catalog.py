@@ -53,6 +53,15 @@ def test_whoever_has_bought_something_else_is_asked(line: dict[str, Any] | None)
     assert mails_after_three_views(customer, **BAG) == ["browse_reminder"]
 
 
+def test_what_was_bought_keeps_nobody_from_being_asked_about_something_else():
+    customer = ada()
+    customer.does("Order Completed", order_id="o1", products=[BAG])
+    customer.world.advance(hours=1)
+    assert mails_after_three_views(customer, **BAG) == []
+    customer.world.advance(days=1)
+    assert mails_after_three_views(customer, product_id="shoe-1", category="shoes", price=120) == ["browse_reminder"]
+
+
 def test_a_purchase_that_is_heard_of_late_counts_when_the_reminder_is_due():
     customer = ada()
     bought_ms = customer.world.now_ms
