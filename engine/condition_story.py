@@ -102,14 +102,19 @@ class _Story:
             parts = [self.deciding(part, (*at, word, place), answer=answer) for place, part in enumerate(body)]
             return _first(parts) if answer is (word == "any") else _together(parts, (*at, word), answer=answer)
         if word == "segment":
-            return self._within(tree_of(self.view.catalog.segments[body]), (*at, word, body), NO_FACTS, answer=answer)
+            condition = self.view.catalog.segments.get(body)
+            asked = None if condition is None else tree_of(condition)
+            return self._within(asked, (*at, word, body), NO_FACTS, answer=answer)
         if word == "suppression":
-            rule = next(rule for rule in self.view.catalog.suppressions if rule.id == body)
-            return self._within(rule.asked or rule.tree, (*at, word, body), self.facts, answer=answer)
+            rules = {rule.id: rule.asked or rule.tree for rule in self.view.catalog.suppressions}
+            return self._within(rules.get(body), (*at, word, body), self.facts, answer=answer)
         return self._atom(word, body, at, answer=answer)
 
     def _within(self, tree: Tree | None, at: Loc, facts: Mapping[str, Any], *, answer: bool) -> Failing | None:
-        return _Story(self.view, facts).deciding(tree or {"all": []}, at, answer=answer)
+        """What a name stands for; one that is not known any more stands for nobody."""
+        if tree is None:
+            return None if answer else Failing(spelled(at), "holds", "it is not in the catalog")
+        return _Story(self.view, facts).deciding(tree, at, answer=answer)
 
     def _atom(self, word: str, body: Mapping[str, Any], at: Loc, *, answer: bool) -> Failing | None:
         tree = bind({word: body}, self.facts) or NEVER

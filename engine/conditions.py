@@ -9,7 +9,7 @@ without a run has none, and an atom that names one is false then.
     {"trait": {"name": path, <test>…}}         {"context": {"name": path, <test>…}}
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
                "undone_by"?: {"name", "where"?}}}
-    {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}
+    {"segment": id}  {"suppression": id}  {"consent": {"purpose", "channel", "granted"?}}
 
 `engine.value_tests` says what a test and a path are. Windows go by event time: an event counts while its time > now −
 within, and while its time > that of the newest event that undoes it (a refund takes back every purchase before it).
@@ -241,15 +241,32 @@ def _newest_ms(view: View, atom: EventAtom) -> float:
 
 
 def _segment(segment: str) -> Condition:
-    key = f"segment {segment}"
-
     def belongs(view: View) -> bool:
+        condition = view.catalog.segments.get(segment)  # a run of an older catalog may ask for one that is gone
+        return condition is not None and condition(view)
+
+    return _once(f"segment {segment}", belongs)
+
+
+def _suppression(rule: str) -> Condition:
+    """What a rule asks where no action is looked at; with its facts in it, it stands in the tree itself."""
+
+    def holds(view: View) -> bool:
+        return any(known.when(view) for known in view.catalog.suppressions if known.id == rule)
+
+    return _once(f"suppression {rule}", holds)
+
+
+def _once(key: str, condition: Condition) -> Condition:
+    """Asked once per view."""
+
+    def known(view: View) -> bool:
         answer: bool | None = view.memo.get(key)
         if answer is None:
-            answer = view.memo[key] = view.catalog.segments[segment](view)
+            answer = view.memo[key] = condition(view)
         return answer
 
-    return belongs
+    return known
 
 
 def _consent(body: Mapping[str, Any]) -> Condition:
@@ -267,5 +284,6 @@ _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "context": _context,
     "event": _event,
     "segment": _segment,
+    "suppression": _suppression,
     "consent": _consent,
 }
