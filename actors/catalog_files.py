@@ -43,6 +43,7 @@ class Documents:
     trees: dict[str, Any] = field(default_factory=dict)  # what ruamel made of each file, with positions
     problems: list[Problem] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    warnings: list[Problem] = field(default_factory=list)  # what is written otherwise than it is read
 
     def line(self, file: str, loc: Loc) -> int:
         """The line (from 1) of the deepest part of `loc` that is written in the file."""
@@ -73,8 +74,8 @@ def load(directory: Path) -> Catalog:
     return compile_document(documents.data)
 
 
-def load_texts(files: Mapping[str, str]) -> Catalog:
-    """The catalog of files that are not on disk yet; raises CatalogError as `load` does."""
+def read_texts(files: Mapping[str, str]) -> Documents:
+    """The same as `read` for files that are not on disk; CatalogError where they cannot be any."""
     if len(files) > FILES_MAX:
         raise CatalogError((f"catalog:1: files: are {len(files)}, at most {FILES_MAX} make a catalog",))
     with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
@@ -86,7 +87,7 @@ def load_texts(files: Mapping[str, str]) -> Catalog:
                 raise CatalogError(
                     (f"{file[:_NAME_CHARS_MAX]!r}:1: file: no such file belongs to a catalog",)
                 ) from None
-        return load(home)
+        return read(home)
 
 
 def _write(home: Path, file: str, text: str) -> None:

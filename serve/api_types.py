@@ -147,10 +147,12 @@ class CatalogBody(BaseModel):
 
 
 class CatalogAnswer(BaseModel):
-    """The version that decides now, and the one before it."""
+    """The version that decides now, and the one before it. `warnings`: what is hardly meant, each as `file:line: path:
+    message`."""
 
     catalogVersion: str
     previous: str
+    warnings: list[str] = []
 
 
 class CatalogFiles(BaseModel):

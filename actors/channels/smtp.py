@@ -47,14 +47,17 @@ class SmtpAdapter:
         def setting(name: str, default: Any = None) -> Any:
             return environ.get(settings.get(f"{name}_env") or "") or settings.get(name) or default
 
+        def place(name: str) -> str:
+            return f"{name}_env" if environ.get(settings.get(f"{name}_env") or "") else name
+
         tls = settings.get("tls") or "none"
         self._sender, port = str(setting("sender", "segue@localhost")), str(setting("port", 25))
         try:
             self._own_address = _mailbox(parseaddr(self._sender)[1])
         except Refused:
-            raise UsageError(f"the sender of e-mail is not an address: {self._sender}") from None
+            raise UsageError(_no_sender(self._sender), place("sender")) from None
         if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UsageError(f"the port of the SMTP server is none: {port}")
+            raise UsageError(f"the port of the SMTP server is none: {port}", place("port"))
         self._connect_with: dict[str, Any] = {
             "hostname": _host(str(setting("host", "127.0.0.1"))),
             "port": int(port),
@@ -76,6 +79,10 @@ class SmtpAdapter:
                 return await self._deliver(dialogue)
         except TimeoutError:
             raise dialogue.doubt(f"no answer within {message.deadline_s:g} s") from None
+
+    def prove(self, message: Message) -> None:
+        """See `Adapter.prove`."""
+        build(message, self._sender)
 
     async def close(self) -> None:
         """Say goodbye, if anyone is listening."""
@@ -166,7 +173,14 @@ def _host(name: str) -> str:
     try:
         return name if name.isascii() else identifiers.host(name)
     except InvalidInput:
-        raise UsageError(f"the name of the SMTP server is none: {name}") from None
+        raise UsageError(f"the name of the SMTP server is none: {name}", "host") from None
+
+
+def _no_sender(text: str) -> str:
+    name = text.partition("<")[0].strip()
+    if "," in name and '"' not in name:
+        return f"is not one address: {text}; a name with a comma stands in quotes of its own: '\"{name}\" <…>'"
+    return f"is not one address, as in Alba <hello@shop.example>: {text}"
 
 
 def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:
