@@ -101,7 +101,7 @@ class Hands:
 
     async def _ask(self, message: dict[str, Any]) -> tuple[str, str]:
         try:
-            if message["version"] not in self._renderers and "template_text" not in message["content"]:
+            if message["version"] not in self._renderers and "templates" not in message["content"]:
                 self.take(self._standing.read())  # a shard that is a moment ahead
             adapter = self._adapters.get(message["channel"])
             if adapter is None:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from actors.made_up import Shape
+from engine.texts.language import TemplateLanguage
 
 _OF_NUMBERS: Final = frozenset(("abs", "filesizeformat", "float", "int", "money", "round"))
 _OF_LISTS: Final = frozenset(
@@ -21,7 +21,7 @@ _OF_LISTS: Final = frozenset(
 )
 _PASSES_ON: Final = _OF_LISTS | {"default", "d", "list"}
 _FORMAT_OF_NUMBER: Final = re.compile(r"%[-+0 #]*[0-9]*(\.[0-9]+)?[dfeg]")
-_JINJA: Final = ImmutableSandboxedEnvironment()
+_LANGUAGE: Final = TemplateLanguage()
 
 Names = dict[str, Shape]
 
@@ -36,7 +36,7 @@ def learn(texts: Iterable[str], templates: Mapping[str, str], roots: Names) -> N
             continue
         seen.add(text)
         try:
-            tree = _JINJA.parse(text)
+            tree = _LANGUAGE.parse(text)
         except (jinja2.TemplateError, RecursionError):  # somebody else says so
             continue
         _Reader(roots).visit(tree, dict(roots))

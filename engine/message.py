@@ -8,6 +8,7 @@ from engine import addresses, foreign_words, seeds
 from engine.decide import arbitration
 from engine.profile import Link, Send
 from engine.recent import encoder
+from engine.texts.language import with_mentioned
 from engine.turn_state import Turn
 
 
@@ -20,7 +21,8 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
     variant = next(same, None) or arbitration.variant_of(turn, action)
     content = dict(variant.content.get(send.channel, {}))
     if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
-        content["template_text"] = catalog.templates[content["template"]]
+        named = (content[part] for part in ("template", "text") if part in content)
+        content["templates"] = with_mentioned(catalog.templates, named)
     link = addresses.current(turn.profile, channel.address) if channel.address else None
     place = addresses.place(turn, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id, place])
@@ -32,6 +34,8 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
         "content": content,
         **_facts(turn, send, link),
         "action": dict(action.facts),
+        "currency": catalog.currency,
+        "timezone": turn.profile.timezone or catalog.zone,
         "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
         "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place, turn.now_ms]))
         if place

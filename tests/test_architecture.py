@@ -25,7 +25,7 @@ IMPURE = {
     "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
 }
 PURE_LIBRARIES = {
-    "cronsim", "email_validator", "idna", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec", "numpy",
+    "babel", "cronsim", "email_validator", "idna", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec", "numpy",
     "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
 }
 # fmt: on

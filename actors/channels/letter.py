@@ -15,13 +15,14 @@ def letter(message: Mapping[str, Any], renderer: Renderer, public_url: str, dead
     brings its own; `public_url` is what its links begin with. Raises Refused."""
     content, opt_out = message["content"], f"{public_url}/u/{message['opt_out']}"
     values = {name: message[name] for name in ("traits", "event", "action", "language")}
+    values |= {name: message.get(name) for name in ("currency", "timezone")}
     values["unsubscribe_url"] = opt_out
     values["confirm_address_url"] = f"{public_url}/c/{message['confirm']}" if message["confirm"] else ""
     template = content.get("template")
-    if "template_text" in content:  # of a version that its shard has left behind
-        renderer = Renderer({template: content["template_text"]})
+    if "templates" in content:  # of a version that its shard has left behind
+        renderer = Renderer(content["templates"])
     if template is not None:
-        rendered = renderer.render(template, content["subject"], values)
+        rendered = renderer.render(template, content["subject"], values, content.get("text") or "")
     else:
         rendered = renderer.render_plain(content, values)
     return Message(

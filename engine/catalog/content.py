@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta
 from pydantic import ValidationError
 
 from engine.catalog.document import Document, by_id
@@ -15,11 +14,11 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema import Action
 from engine.catalog.schema_channels import CONTENT
 from engine.catalog.suggest import did_you_mean
+from engine.texts.language import NAMES, TemplateLanguage
 
-TEMPLATE_NAMES: Final = frozenset({"traits", "event", "unsubscribe_url", "confirm_address_url", "action", "language"})
 _NOTHING_SAID: Final = "is required: this channel delivers, so every variant has something to say on it"
 _NOTHING_SHOWN: Final = "is required: this channel is asked for what to show, so every variant has content for it"
-_JINJA: Final = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+_LANGUAGE: Final = TemplateLanguage(autoescape=True)
 
 
 def template_problems(document: Document, file: str, unread: Collection[str] = ()) -> Iterator[Problem]:
@@ -86,16 +85,16 @@ def _is_there(template: str, document: Document, unread: Collection[str]) -> boo
 
 def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iterator[tuple[str, int]]:
     try:
-        tree = _JINJA.parse(text)
-        _JINJA.compile(text)  # only this looks up filters and tests
+        tree = _LANGUAGE.parse(text)
+        _LANGUAGE.compile(text)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
         yield (error.message or "cannot be parsed"), error.lineno
         return
-    except (TemplateError, RecursionError) as error:
+    except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
         return
-    for name in sorted(meta.find_undeclared_variables(tree) - TEMPLATE_NAMES):
-        yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(TEMPLATE_NAMES))}", 1
+    for line, name in _LANGUAGE.unknown_names(text):
+        yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
     for other in meta.find_referenced_templates(tree):
         if other is None or not _is_there(other, document, unread):
             yield f"no template called {other!r} in templates/", 1

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import typer
-from jinja2 import StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
 
 from actors import catalog_files, catalog_process
 from engine.catalog.compile import compile_document
 from engine.errors import CatalogError
+from engine.texts.language import TemplateLanguage
 from serve.commands.validate import schema_texts, validate
 
 SHIPPED = Path(__file__).parents[2] / "configs"
@@ -223,7 +222,7 @@ def test_the_shipped_catalog_has_what_the_shop_needs() -> None:
 @pytest.mark.parametrize("traits", [{}, {"name": "Ada"}])
 def test_every_shipped_message_renders_with_what_its_journey_knows(traits: dict[str, Any]) -> None:
     catalog = catalog_files.load(SHIPPED)
-    jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+    jinja = TemplateLanguage(autoescape=True)
     cart = {"cart_id": "c1", "product_id": "bags-01", "category": "bags", "price": 24.9, "quantity": 1, "value": 24.9}
     order = {"order_id": "o1", "total": 24.9, "currency": "EUR", "products": [cart]}
     events = {"abandoned_cart": cart, "browse_abandonment": cart, "receipt": order, "welcome": {"method": "email"}}

@@ -288,7 +288,6 @@ def test_a_template_is_rendered_escaped_and_made_into_text():
         ("missing.html", "there is no"),
         ("broken.html", "line 1"),
         ("secret.html", "fails with TypeError"),
-        ("deep.html", "'nothing' is undefined"),
         ("endless.html", "more than"),
         ("escape.html", "fails with SecurityError"),
     ],
@@ -296,8 +295,7 @@ def test_a_template_is_rendered_escaped_and_made_into_text():
 def test_a_template_that_fails_is_refused_with_its_name_and_without_a_value(template, reason):
     templates = {
         "broken.html": "{% if %}",
-        "secret.html": "{{ '%d' | format(name) }}",
-        "deep.html": "{{ nothing.at.all }}",
+        "secret.html": "{{ range(name) }}",
         "endless.html": "{% for i in range(90000) %}{{ name }}{% endfor %}",
         "escape.html": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     }
@@ -315,7 +313,7 @@ def test_a_subject_and_a_body_have_their_bounds():
     with pytest.raises(Refused, match=r"^template a\.html: "):
         renderer.render("a.html", "x", {"text": "ä" * (HTML_BYTES_MAX // 2 + 1)})
     with pytest.raises(Refused, match=r"^template a\.html: "):
-        renderer.render("a.html", "{{ 1 / 0 }}", {})
+        renderer.render("a.html", "{{ 1 | nosuch }}", {})
 
 
 @pytest.mark.parametrize("html", ["", "plain", "<p", "</a></style>&amp;&#0;&nosuch;", "<style><p>x", "<" * 10_000])

@@ -215,7 +215,7 @@ def test_a_warning_is_no_problem_and_stands_at_its_place() -> None:
         (
             "{{ trait.name }}",
             "1: template: 'trait' is not there when a message is rendered; "
-            "there are action, confirm_address_url, event, language, traits, unsubscribe_url",
+            "there are action, confirm_address_url, currency, event, language, timezone, traits, unsubscribe_url",
         ),
     ],
 )

@@ -388,7 +388,7 @@ def test_a_new_text_stays_outside_unless_it_is_declared_to_reach_those_inside():
         world.advance(hours=3)
         assert [message["content"]["subject"] for message in world.mailbox] == [subject] * 2
         is_current = subject == "right"
-        assert all(("template_text" in message["content"]) != is_current for message in world.mailbox)
+        assert all(("templates" in message["content"]) != is_current for message in world.mailbox)
         assert {message["version"] == world.catalog.version for message in world.mailbox} == {is_current}
 
 

@@ -21,6 +21,7 @@ class ScriptedSmtp:
     def __init__(self, at: dict[str, str], *, times: int | None = None) -> None:
         self.at, self.times = at, times
         self.taken: list[bytes] = []
+        self.greeted: list[str] = []  # the name in each EHLO
         self.connections = 0
         self.port = 0
         self._open: set[asyncio.StreamWriter] = set()
@@ -51,6 +52,8 @@ class ScriptedSmtp:
             verb = line.split()[0].decode().upper()
             if verb == "QUIT":
                 return
+            if verb == "EHLO":
+                self.greeted.append(line.split()[1].decode())
             if verb != "DATA":
                 await self._act(writer, at.get(verb), _WELL.get(verb, "250 fine"))
                 continue

@@ -1,0 +1,156 @@
+"""The filters and tests of our templates: Jinja's own, made safe for any data, and some of ours.
+
+What a filter cannot take is absent afterwards, so that `default` has its say; a text where a number is needed is read
+as one. Each use is counted, and what could fill a text up to any width is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Final
+
+from jinja2 import pass_environment, pass_eval_context
+from jinja2.environment import Environment
+from jinja2.exceptions import UndefinedError
+from jinja2.filters import sync_do_join
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Undefined
+
+from engine.texts import effort, wording
+from engine.texts.operators import UNFIT, compared, formatted, reckoned, written
+from engine.texts.values import Absent, elements, is_nothing
+
+_NUMBERS: Final = frozenset(("abs", "round", "filesizeformat"))
+_TEXTS: Final = frozenset(("truncate", "wordwrap", "indent", "replace", "wordcount", "striptags", "urlize"))
+_SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
+_RAW: Final = frozenset(("default", "d", "tojson"))  # they tell nothing from something themselves
+_ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
+_ORDER: Final = {
+    "eq": ("eq", "==", "equalto"),
+    "ne": ("ne", "!="),
+    "lt": ("lt", "<", "lessthan"),
+    "lteq": ("le", "<="),
+    "gt": ("gt", ">", "greaterthan"),
+    "gteq": ("ge", ">="),
+}
+
+
+def install(env: Environment) -> None:
+    """Make the filters and tests of `env` those of this module."""
+    ours: dict[str, Callable[..., Any]] = {
+        "d": _default,
+        "default": _default,
+        "money": wording.money,
+        "number": wording.number,
+        "date": wording.day,
+        "time": wording.clock_time,
+        "rows": rows,
+        "sum": _sum,
+        "join": _join,
+        "attr": _attr,
+        "format": _format,
+    }
+    filters: dict[str, Any] = {**env.filters, **ours}
+    env.filters = {name: _tolerant(name, filter_) for name, filter_ in filters.items()}
+    tests: dict[str, Any] = {**env.tests, "none": is_nothing}
+    for name, spellings in _ORDER.items():
+        tests |= dict.fromkeys(spellings, _comparison(name))
+    env.tests = {name: _calm(name, test) for name, test in tests.items()}
+
+
+def rows(value: Any) -> list[Any]:
+    """The lines of an order, however a shop sends them: the objects of a list; an object whose parts are objects holds
+    the lines; any other object is one line."""
+    if isinstance(value, dict):
+        parts = list(value.values())
+        value = parts if parts and all(isinstance(part, dict) for part in parts) else [value]
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list | tuple) else []
+
+
+def _default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
+    return instead if is_nothing(value) or (boolean and not value) else value
+
+
+@pass_environment
+def _sum(env: Environment, value: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+    """As a database does: lines without a number add nothing, and those that say something else leave no sum."""
+    parts = value if attribute is None else (env.getitem(part, attribute) for part in value)
+    return sum((reckoned(part) for part in parts if not is_nothing(part)), start)
+
+
+@pass_eval_context
+def _join(eval_ctx: EvalContext, value: Any, between: str = "", attribute: Any = None) -> Any:
+    env, parts = eval_ctx.environment, value if isinstance(value, Iterable) else [value]
+    if attribute is not None:
+        parts = (env.getitem(part, attribute) for part in parts)
+    texts = [written(part) for part in parts if not is_nothing(part)]
+    effort.spend(chars=len(str(between)) * len(texts))
+    return sync_do_join(eval_ctx, texts, between)
+
+
+@pass_environment
+def _attr(env: Environment, value: Any, name: str) -> Any:
+    return env.getattr(value, str(name))
+
+
+def _format(pattern: Any, *values: Any, **named: Any) -> Any:
+    return formatted(str(pattern), named or values) if not is_nothing(pattern) else Absent()
+
+
+def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that is counted, bounded, and has no result where its value is of no use to it."""
+    before = 0 if _pass_arg(filter_) is None else 1  # what Jinja hands over first
+
+    @wraps(filter_)
+    def calm(*args: Any, **named: Any) -> Any:
+        head, value, rest = args[:before], args[before], args[before + 1 :]
+        effort.spend()
+        if name in _SIZED:
+            for given in (*rest, *named.values()):
+                effort.check_width(given)
+        value = value if name in _RAW else _fit(name, value)
+        if name == "replace" and len(rest) > 1:
+            effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
+        try:
+            made = filter_(*head, value, *rest, **named)
+        except (*UNFIT, UndefinedError):
+            return Absent()
+        if isinstance(made, str | list | tuple):
+            effort.spend(chars=len(made))
+        return made
+
+    return calm
+
+
+def _fit(name: str, value: Any) -> Any:
+    if name in _NUMBERS:
+        return reckoned(value)
+    if name in _TEXTS and not isinstance(value, str):
+        return str(written(value))
+    return elements(value)
+
+
+def _pass_arg(function: Callable[..., Any]) -> Any:
+    return getattr(function, "jinja_pass_arg", None)
+
+
+def _comparison(name: str) -> Callable[[Any, Any], bool]:
+    return lambda value, other: compared(value, name, other)
+
+
+def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
+    """A test that nothing passes but what asks for nothing, and that unfit values do not pass."""
+    before = 0 if _pass_arg(test) is None else 1
+
+    @wraps(test)
+    def calm(*args: Any, **named: Any) -> bool:
+        effort.spend()
+        if isinstance(args[before], Undefined) and name not in _ABSENT_PASSES:
+            return False
+        try:
+            return bool(test(*args, **named))
+        except UNFIT:
+            return False
+
+    return calm

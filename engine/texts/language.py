@@ -1,0 +1,229 @@
+"""The Jinja of our templates: sandboxed, bounded, and with a customer's data before all that Python knows.
+
+`x.name` is data or absent. A method is one only where it is called, so that an event with a field `items` and one
+without are both read right, and `event.items()` works for either. While a template is compiled nothing is worked out,
+and its loops, joins, comparisons and includes are led through this environment, which counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, wraps
+from itertools import islice
+from typing import Any, Final, cast
+
+from jinja2 import meta, nodes, pass_context, pass_eval_context
+from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from engine.texts import effort, filters, operators
+from engine.texts.values import Absent, elements
+
+_DATA: Final = (dict, list, tuple, str, int, float)
+_FILLING: Final = frozenset(("center", "ljust", "rjust", "zfill", "expandtabs"))
+
+
+# What the data of a message is called.
+NAMES: Final = frozenset(
+    ("traits", "event", "action", "language", "currency", "timezone", "unsubscribe_url", "confirm_address_url")
+)
+
+
+class TemplateLanguage(ImmutableSandboxedEnvironment):
+    """One per renderer and kind of escaping."""
+
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
+    intercepted_unops = frozenset(ImmutableSandboxedEnvironment.default_unop_table)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(undefined=Absent, optimized=False, finalize=_shown, **options)
+        filters.install(self)
+        del self.globals["lipsum"]
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`: of data a part of it, never a method."""
+        if isinstance(obj, Undefined):
+            return obj
+        if isinstance(obj, _DATA):
+            return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`obj[argument]`, for data."""
+        if not isinstance(obj, _DATA):
+            return super().getitem(obj, argument)
+        try:
+            return obj[argument]  # type: ignore[index]
+        except (TypeError, LookupError):
+            return Absent(obj=obj, name=argument)
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        """An author's fault, whatever the data is."""
+        raise SecurityError(f"{attribute} is not for templates")
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """See `operators`."""
+        return operators.arithmetic(operator, left, right)
+
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        """See `operators`."""
+        return operators.negated(operator, arg)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """`obj(…)`: what is absent stays so."""
+        effort.spend()
+        if isinstance(__obj, Undefined):
+            return __obj
+        if isinstance(__obj, LoopContext) and args:
+            args = (__self.looped(args[0]), *args[1:])
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def unknown_names(self, source: str) -> tuple[tuple[int, str], ...]:
+        """The names in a template that no data could ever have, each with the line of its first use. Raises what
+        `parse` raises."""
+        tree = self.parse(source)
+        unknown = meta.find_undeclared_variables(tree) - NAMES
+        lines: dict[str, int] = {}
+        for name in tree.find_all(nodes.Name):
+            if name.name in unknown:
+                lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
+        return tuple(sorted((line, name) for name, line in lines.items()))
+
+    # What compiled templates call; see `_Guiding`.
+
+    def method(self, obj: Any, name: str) -> Any:
+        """What `obj.name(…)` calls."""
+        if name.startswith("_"):
+            raise SecurityError(f"{name} is not for templates")
+        if not isinstance(obj, (*_DATA, Undefined)):
+            return self.getattr(obj, name)
+        found = Absent() if isinstance(obj, Undefined) else super().getattr(obj, name)
+        return _bounded(name, obj, found) if callable(found) and not isinstance(found, Undefined) else Absent()
+
+    def looped(self, value: Any, chars: int = 0) -> Any:
+        """What a loop goes through, with the length of its body: what is no list counts as a list of one."""
+        if isinstance(value, Undefined | bool) or value is None:
+            return ()
+        if isinstance(value, str | int | float) or not isinstance(value, Iterable):
+            value = (value,)
+        listed = elements(list(islice(value, effort.STEPS_MAX + 1)))
+        effort.spend(len(listed), len(listed) * chars)
+        return listed
+
+    def compared(self, left: Any, *rest: Any) -> bool:
+        """See `operators`."""
+        return operators.compared(left, *rest)
+
+    @pass_eval_context
+    def joined(self, eval_ctx: EvalContext, *parts: Any) -> str:
+        """See `operators`."""
+        return operators.joined(bool(eval_ctx.autoescape), parts)
+
+    def included(self, name: Any) -> Any:
+        """The name of another template, whose use counts."""
+        effort.spend(chars=1000)
+        return name
+
+    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
+        return super()._generate(_Guiding().visit(source), *args, **options)
+
+
+class _Guiding(NodeTransformer):
+    """Rewrites a parsed template so that it asks its environment."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        chars = sum(len(part.data) for part in node.find_all(nodes.TemplateData))
+        self.generic_visit(node)
+        node.iter = _asking("looped", cast(nodes.Expr, node.iter), nodes.Const(chars))
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr):
+            node.node = _asking("method", node.node.node, nodes.Const(node.node.attr))
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        rest = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
+        return _asking("compared", node.expr, *rest)
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return _asking("joined", *node.nodes)
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:
+        self.generic_visit(node)
+        node.template = _asking("included", node.template)
+        return node
+
+    visit_Extends = visit_Import = visit_FromImport = visit_Include
+
+
+def _asking(what: str, *args: nodes.Expr) -> nodes.Call:
+    line = args[0].lineno if args else 1
+    return nodes.Call(nodes.EnvironmentAttribute(what, lineno=line), list(args), [], None, None, lineno=line)
+
+
+@pass_context
+def _shown(context: Context, value: Any) -> Any:
+    """What `{{ value }}` says."""
+    text = "" if isinstance(value, Macro) else operators.written(value)
+    effort.spend(chars=len(text) if isinstance(text, str) else 20)
+    return text
+
+
+def _bounded(name: str, obj: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of data: what it cannot take has no result."""
+
+    @wraps(method)
+    def calm(*args: Any, **named: Any) -> Any:
+        if name in _FILLING:
+            for given in (*args, *named.values()):
+                effort.check_width(given)
+        if name in ("format", "format_map"):
+            operators.check_pattern(obj)
+        if name == "replace" and len(args) > 1:
+            effort.spend(chars=str(obj).count(str(args[0])) * len(str(args[1])))
+        if name == "join" and args:
+            args = (listed := [str(operators.written(part)) for part in _parts(args[0])], *args[1:])
+            effort.spend(chars=len(obj) * len(listed) + sum(map(len, listed)))
+        try:
+            made = method(*args, **named)
+        except operators.UNFIT:
+            return Absent()
+        if isinstance(made, str | list | tuple):
+            effort.spend(chars=len(made))
+        return made
+
+    return calm
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return elements(value) if isinstance(value, Iterable) else ()
+
+
+def with_mentioned(templates: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Those of `templates`, with all that they include or extend."""
+    found: dict[str, str] = {}
+    left = [name for name in names if name in templates]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = templates[name]
+            left += [other for other in _mentions(templates[name]) if other in templates]
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _mentions(source: str) -> tuple[str, ...]:
+    try:
+        return tuple(name for name in meta.find_referenced_templates(_PARSER.parse(source)) if name)
+    except TemplateError:
+        return ()
+
+
+_PARSER: Final = TemplateLanguage()
