@@ -19,9 +19,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scanner import RoundTripScanner
 
+from actors import yaml_doubts, yaml_words
 from engine.catalog import schema
 from engine.catalog.compile import compile_document, problems_of
 from engine.catalog.compiled import Catalog
+from engine.catalog.file_names import other_name
 from engine.catalog.problems import Loc, Problem
 from engine.errors import CatalogError
 
@@ -113,18 +115,14 @@ def read(directory: Path) -> Documents:
             if file.startswith("templates/"):
                 documents.data[file] = text
             else:
-                yaml = YAML(typ="rt")
-                yaml.Scanner, yaml.Composer = _Shallow, _Bounded
-                tree = yaml.load(text)
+                documents.trees[file] = tree = _tree(text)
                 documents.data[file] = _Plain().of(tree, ())
-                documents.trees[file] = tree
+                documents.warnings += yaml_doubts.doubts(file, tree, text)
         except _Fault as fault:
-            _set_aside(documents, Problem(file, fault.loc, fault.message, fault.line))
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            message = " ".join(str(error.problem or error.context or "cannot be read").split())
-            _set_aside(documents, Problem(file, ("yaml",), message, mark.line + 1 if mark else 1))
+            documents.trees.pop(file, None)
+            _set_aside(documents, Problem(file, fault.loc or ("yaml",), fault.message, fault.line))
         except (YAMLError, ValueError, RecursionError) as error:
+            documents.trees.pop(file, None)
             _set_aside(documents, Problem(file, ("yaml",), f"cannot be read: {_one_line(error)}", 1))
     return documents
 
@@ -135,6 +133,23 @@ class _Fault(Exception):
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
         self.message, self.loc, self.line = message, loc, line
+
+
+def _tree(text: str) -> Any:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.Scanner, yaml.Composer = _Shallow, _Bounded
+    try:
+        tree = yaml.load(text)
+    except MarkedYAMLError as error:
+        message, line = yaml_words.of_error(error, text)
+        raise _Fault(message, ("yaml",), line) from None
+    except ValueError as error:
+        message, line = yaml_words.of_value(error, text)
+        raise _Fault(message, ("yaml",), line) from None
+    if isinstance(tree, str):
+        raise _Fault("has no line with a key: a colon and a space stand between key and value, id: offer", ("yaml",))
+    return tree
 
 
 class _Shallow(RoundTripScanner):
@@ -195,7 +210,8 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
         elif is_template or schema.model_of(file) or schema.is_beside_models(file):
             yield path
         else:
-            documents.problems.append(Problem(file, ("file",), "no such file belongs to a catalog", 1))
+            message = f"no such file belongs to a catalog{other_name(file)}"
+            documents.problems.append(Problem(file, ("file",), message, 1))
 
 
 def _is_beside(path: Path) -> bool:
@@ -246,7 +262,7 @@ class _Plain:
 
     def _key(self, key: Any, loc: Loc, node: Any) -> str:
         if not isinstance(key, str):
-            raise _Fault(f"the key {key} is no text: put it in quotes", loc, _line(node, key, 1))
+            raise _Fault(yaml_words.of_key(key), loc, _line(node, key, 1))
         return str(key)
 
     def _scalar(self, node: Any, loc: Loc, line: int) -> Any:
@@ -262,7 +278,7 @@ class _Plain:
             return int(node) if isinstance(node, int) else float(node)
         if isinstance(node, date):
             return node.isoformat() if not isinstance(node, datetime) else str(node)
-        raise _Fault(f"a {type(node).__name__} has no place in a catalog", loc, line)
+        raise _Fault(yaml_words.of_tagged(node), loc, line)
 
 
 def _line(node: Any, key: Any, default: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 _LONG: Final = "Lorem ipsum dolor sit amet " * 75
 _ODD: Final = "<b onload='x'>Ölaf & \"Co\"</b> {{ 7 * 7 }} 😀 \u202eשלום\u202c\r\nBcc: eve@example.com\x00"
+_ODD_TEXTS: Final = "texts hold HTML, emoji and Hebrew"
 _NUMBERS: Final = frozenset(
     (
         *("age", "amount", "count", "discount", "number", "points", "price", "quantity", "revenue", "score"),
@@ -64,21 +65,23 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`words` says who it is, in a sentence; `traits` and `event` are what templates see."""
+    """`words` says who it is, in a sentence; `traits` and `event` are what templates see. Who `is_telling` shows how
+    a provider takes what was written, too, which costs the most."""
 
     words: str
     traits: Mapping[str, Any]
     event: Mapping[str, Any]
     language: str = "en"
+    is_telling: bool = False
 
 
 def customers(traits: Shape, event: Shape) -> Iterator[Customer]:
     """Everybody whom a message has to be right for."""
     yield Customer("a customer of whom nothing is known", {}, {})
-    yield Customer("a typical customer", _typical("traits", traits), _typical("event", event))
+    yield Customer("a typical customer", _typical("traits", traits), _typical("event", event), "en", True)
     for words, odd in _HOSTILE.items():
         made = [{name: odd(name, inner) for name, inner in shape.fields.items()} for shape in (traits, event)]
-        yield Customer(f"a hostile customer ({words})", made[0], made[1], "xx-" + "9" * 30)
+        yield Customer(f"a hostile customer ({words})", made[0], made[1], "xx-" + "9" * 30, words == _ODD_TEXTS)
 
 
 def _typical(name: str, shape: Shape) -> Any:
@@ -131,7 +134,7 @@ _HOSTILE: Final[dict[str, Callable[[str, Shape], Any]]] = {
     "every value is null": _none,
     "values are null inside": _inside(_none),
     "texts are very long": _inside(lambda name, shape: _LONG),
-    "texts hold HTML, emoji and Hebrew": _inside(lambda name, shape: _ODD),
+    _ODD_TEXTS: _inside(lambda name, shape: _ODD),
     "numbers come as texts, and texts as numbers": _inside(_swapped),
     "texts where more is expected": lambda name, shape: "19.90",
     "lists of odd things everywhere": _lists,

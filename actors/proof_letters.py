@@ -14,7 +14,7 @@ from actors.channels.rendering import Renderer
 from actors.made_up import Customer, Shape, customers
 from engine.catalog.compiled import Action, Catalog, Variant
 from engine.catalog.document import Document, in_folder
-from engine.catalog.known_names import facts
+from engine.catalog.known_names import Fact, facts
 from engine.catalog.problems import Loc, Problem
 from engine.errors import Refused
 
@@ -33,14 +33,14 @@ def letter_problems(
     catalog: Catalog, document: Document, adapters: Mapping[str, Adapter], bound: Bound
 ) -> Iterator[Problem]:
     """What goes wrong where messages are written, each fault once, for the first customer whom it happens to."""
-    renderer, told = Renderer(catalog.templates), set()
+    renderer, told, known = Renderer(catalog.templates), set(), list(facts(catalog))
     files = {data.get("id"): file for file, data in in_folder(document, "actions").items()}
     for action in catalog.actions.values():
         for number, variant in enumerate(action.variants):
             for channel in action.channels:
                 if channel not in adapters:
                     continue
-                writing = _Writing(catalog, renderer, adapters[channel], action, variant, channel)
+                writing = _Writing(catalog, renderer, adapters[channel], action, variant, channel, known)
                 for found in writing.problems(files[action.id], ("variants", number, channel), bound):
                     if (found.file, found.line, found.loc, found.message) not in told:
                         told.add((found.file, found.line, found.loc, found.message))
@@ -58,9 +58,11 @@ class _Writing:
         action: Action,
         variant: Variant,
         channel: str,
+        known: list[Fact],
     ) -> None:
         self._catalog, self._renderer, self._adapter = catalog, renderer, adapter
         self._action, self._variant, self._channel = action, variant, channel
+        self._facts = known
         self._content: Mapping[str, Any] = variant.content.get(channel, {})
 
     def problems(self, file: str, loc: Loc, bound: Bound) -> Iterator[Problem]:
@@ -69,7 +71,9 @@ class _Writing:
         for customer in customers(*self._known()):
             try:
                 with bound(name):
-                    self._adapter.prove(self.write(customer))
+                    made = self.write(customer)
+                    if customer.is_telling:
+                        self._adapter.prove(made)
             except Refused as fault:
                 yield self._problem(file, loc, customer, fault)
                 return
@@ -102,7 +106,7 @@ class _Writing:
         texts = [text for text in self._content.values() if isinstance(text, str)]
         named = [self._catalog.templates[text] for text in texts if text in self._catalog.templates]
         template_names.learn([*texts, *named], self._catalog.templates, roots)
-        for root, path, kind, example in facts(self._catalog):
+        for root, path, kind, example in self._facts:
             here = roots[root]
             for name in path:
                 here = here.at(name)

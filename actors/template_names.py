@@ -60,6 +60,8 @@ class _Reader:
             if isinstance(node.target, nodes.Name):
                 found = self.shape(node.iter, known)
                 inner[node.target.name] = found.each() if found is not None else Shape()
+            elif isinstance(node.target, nodes.Tuple) and (pairs := self.shape(node.iter, known)) is not None:
+                pairs.each().each()
             self.visit(node.iter, known)
             for child in (*node.body, *node.else_, *([node.test] if node.test else [])):
                 self.visit(child, inner)

@@ -13,6 +13,7 @@ from engine.catalog.document import Document, in_folder, items
 from engine.catalog.problems import Loc
 
 Kind = Literal["event", "trait", "property"]
+Fact = tuple[str, list[str], str, Any]  # (`traits` or `event`, path, kind or nothing, an example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,8 @@ def planned(document: Document) -> Mapping[str, Any]:
     }
 
 
-def facts(catalog: Catalog) -> Iterator[tuple[str, list[str], str, Any]]:
-    """What conditions and the plan tell of what stands behind a name: (`traits` or `event`, path, kind, an example).
-    The kind is `number`, `text`, `flag`, or empty."""
+def facts(catalog: Catalog) -> Iterator[Fact]:
+    """What conditions and the plan tell of what stands behind a name; the kinds are `number`, `text` and `flag`."""
     document: Document = msgspec.msgpack.decode(catalog.document)
     for use in uses(document):
         if use.kind != "event":

@@ -49,7 +49,11 @@ def _mend(model: type[Model], details: ErrorDetails) -> str:
     """What to write instead, where that can be guessed; begins with its own punctuation."""
     kind, given, words = details["type"], details["input"], re.findall(r"'([^']*)'", details["msg"])
     if kind == "extra_forbidden":
-        return did_you_mean(str(details["loc"][-1]), fields_at(model, details["loc"][:-1]))
+        *home, key = details["loc"]
+        near = did_you_mean(str(key), fields_at(model, tuple(home)))
+        if not near and home and home[-1] in ("trait", "context") and isinstance(given, str | int | float):
+            return f"; it is asked for as {{name: {key}, is: {given}}}"
+        return near
     if kind == "literal_error":
         return did_you_mean(given, words) if isinstance(given, str) else ""
     if kind in ("condition", "step"):

@@ -72,13 +72,13 @@ EVENTS: Final = _lines(
     """
 )
 
-_SNAKE_TRAITS: Final = _words(
+SNAKE_TRAITS: Final = _words(
     """
     address age avatar birthday city company country created_at description email first_name gender id language
     last_name locale name phone timezone title username website
     """
 )
-_SNAKE_PROPERTIES: Final = _words(
+SNAKE_PROPERTIES: Final = _words(
     """
     affiliation brand cart_id category checkout_id coupon currency discount image_url list_id name order_id
     payment_method position price product_id products promotion_id quantity query rating revenue review_id shipping
@@ -92,5 +92,5 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-TRAITS: Final = frozenset({*_SNAKE_TRAITS, *map(_camel, _SNAKE_TRAITS)})
-PROPERTIES: Final = frozenset({*_SNAKE_PROPERTIES, *map(_camel, _SNAKE_PROPERTIES)})
+TRAITS: Final = frozenset({*SNAKE_TRAITS, *map(_camel, SNAKE_TRAITS)})
+PROPERTIES: Final = frozenset({*SNAKE_PROPERTIES, *map(_camel, SNAKE_PROPERTIES)})

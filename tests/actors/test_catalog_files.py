@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from actors import catalog_files, catalog_process
+from actors import catalog_files
 from engine.catalog.compile import compile_document
 from engine.errors import CatalogError
 from engine.texts.language import TemplateLanguage
@@ -278,27 +278,4 @@ def test_yaml_of_too_many_values_is_given_up_before_it_is_read(tmp_path: Path) -
 )
 def test_files_that_no_disk_takes_belong_to_no_catalog(files: dict[str, str]) -> None:
     with pytest.raises(CatalogError):
-        catalog_files.load_texts(files)
-
-
-def test_a_large_catalog_is_read_by_a_process_of_its_own_with_the_same_outcome(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = {
-        path.relative_to(folder).as_posix(): path.read_text("utf-8")
-        for folder in [_write(tmp_path)]
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    here = catalog_process.load_texts(files)
-    monkeypatch.setattr(catalog_process, "TEXT_BYTES_MAX", 0)
-    assert catalog_process.load_texts(files).version == here.version
-    with pytest.raises(CatalogError, match="caps: should be a list"):
-        catalog_process.load_texts(files | {"policies.yaml": "caps: 3"})
-
-
-def test_a_catalog_that_takes_too_long_to_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_process, "TEXT_BYTES_MAX", 0)
-    monkeypatch.setattr(catalog_process, "_WALL_S_MAX", 0.01)
-    with pytest.raises(CatalogError, match="takes more than"):
-        catalog_process.load_texts({"policies.yaml": "caps: []"})
+        catalog_files.read_texts(files)

@@ -11,15 +11,15 @@ import socket
 from email.header import decode_header, make_header
 
 import pytest
+from actors.channels.mail import build
 from hypothesis import given
 from hypothesis import strategies as st
+from support.scripted_smtp import ScriptedSmtp
 
 from actors.channels import smtp
 from actors.channels.adapter import Message
-from actors.channels.mail import build
 from actors.channels.smtp import SmtpAdapter
 from engine.errors import Refused, UsageError
-from support.scripted_smtp import ScriptedSmtp
 
 MAIL = Message(
     send_id="5eed",
@@ -88,7 +88,9 @@ def test_a_subject_is_read_as_it_was_meant_from_short_lines(subject):
     assert all(len(line) <= 78 for line in head[first:last])
 
 
-TEXTS = st.text(st.sampled_from("aB 9é漢🎉\u0301\u200d\u05d0=?_\"(),;<>@\\.\u00a0\u202e") | st.characters(), max_size=120)
+TEXTS = st.text(
+    st.sampled_from('aB 9é漢🎉\u0301\u200d\u05d0=?_"(),;<>@\\.\u00a0\u202e') | st.characters(), max_size=120
+)
 
 
 @given(TEXTS)
@@ -192,7 +194,9 @@ def test_we_greet_with_a_full_name(monkeypatch, machine, settings, name):
     assert greeting(monkeypatch, machine, **settings) == name
 
 
-@pytest.mark.parametrize("helo", ["two words", "a\r\nMAIL FROM:<x@y.z>", "-", "a_b.example", "[not an address]", "☃", "x" * 300])
+@pytest.mark.parametrize(
+    "helo", ["two words", "a\r\nMAIL FROM:<x@y.z>", "-", "a_b.example", "[not an address]", "☃", "x" * 300]
+)
 def test_a_greeting_that_no_server_takes_is_said_at_once(helo):
     with pytest.raises(UsageError, match="helo"):
         SmtpAdapter({"sender": SENDER, "helo": helo}, {})
@@ -202,7 +206,9 @@ def test_the_greeting_may_come_from_the_environment():
     assert smtp.SmtpAdapter({"helo_env": "H"}, {"H": "out.shop.example"})._helo == "out.shop.example"
 
 
-@pytest.mark.parametrize("sender", ["ädä@shop.example", '"a\r\nBcc: x" <a@b.de>', "a@b.de, c@d.de", "Alba, Birka <a@b.de>"])
+@pytest.mark.parametrize(
+    "sender", ["ädä@shop.example", '"a\r\nBcc: x" <a@b.de>', "a@b.de, c@d.de", "Alba, Birka <a@b.de>"]
+)
 def test_a_sender_that_cannot_stand_in_every_mail_is_said_at_once(sender):
     with pytest.raises(UsageError, match="sender"):
         SmtpAdapter({"sender": sender}, {})
