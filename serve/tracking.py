@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from actors.dead_letters import CONSENT, TRACKING_PLAN
 from engine import authority, statements
 from engine.catalog.compiled import Catalog
+from engine.catalog.tracking import Objection
 from engine.errors import InvalidInput
 from engine.inputs import Event
 from serve.gateway import Gateway
@@ -46,13 +47,22 @@ def sift(catalog: Catalog, pairs: list[Pair]) -> Sifted:
         if unusable is not None:
             made.quarantined.append(Rejection(pair[0], unusable.field, unusable.message))
             continue
-        found = plan.objection(pair[1][1].name, pair[1][1].properties)
+        found = planned(catalog, pair[1][1])
         if found is None or found.mode == "warn":
             made.warned += found is not None
             made.taken.append(pair)
         else:
             made.quarantined.append(Rejection(pair[0], found.field, f"{TRACKING_PLAN}{found.field}: {found.message}"))
     return made
+
+
+def planned(catalog: Catalog, event: Event) -> Objection | None:
+    """What the tracking plan has against an event. A plan that names no identify, page … lets all of them pass: who
+    names the events of `track` has said nothing of calls that have no name."""
+    if event.kind != "track" and event.name not in catalog.plan.events:
+        return None
+    found: Objection | None = catalog.plan.objection(event.name, event.properties)
+    return found
 
 
 def objection(catalog: Catalog, event: Event) -> InvalidInput | None:
