@@ -10,7 +10,7 @@ import msgspec
 from actors import keys, surrendering
 from actors.outbox import Waiting
 from engine import codec, effects
-from engine.inputs import IDS_ONLY
+from engine.inputs import IDS_ONLY, HandOver
 from engine.profile import Profile, Tombstone, grave
 from engine.vocabulary import FINAL_STATES
 
@@ -83,11 +83,13 @@ def _spend(shard: Shard, profile: Profile, effect: effects.Spend) -> None:
 
 
 def _tell(shard: Shard, profile: Profile, effect: effects.Tell) -> None:
-    key = keys.message_key(profile.id, effect.seq)
-    packed = msgspec.msgpack.encode([effect.to, codec.encode_input(effect.message)])
-    owner = "" if isinstance(effect.message, IDS_ONLY) else profile.id
+    key, message = keys.message_key(profile.id, effect.seq), effect.message
+    if isinstance(message, HandOver) and profile.is_blank and shard.cache.get(profile.id) is profile:
+        message = surrendering.of_a_stranger(shard.batch, message)
+    packed = msgspec.msgpack.encode([effect.to, codec.encode_input(message)])
+    owner = "" if isinstance(message, IDS_ONLY) else profile.id
     shard.batch.put("messages", key, codec.seal(packed), owner)
-    shard.messages[key] = (effect.to, effect.message)
+    shard.messages[key] = (effect.to, message)
 
 
 def _surrender(shard: Shard, profile: Profile, effect: effects.Surrender) -> None:

@@ -62,6 +62,12 @@ def read(paths: Sequence[Path]) -> Iterator[Line]:
     return _merged(opened, list(zip(paths, streams, strict=True)))
 
 
+def check(paths: Sequence[Path]) -> None:
+    """UsageError where a file cannot be opened."""
+    for path in paths:
+        _open(path).close()
+
+
 def _merged(opened: ExitStack, files: list[tuple[Path, IO[bytes]]]) -> Iterator[Line]:
     with opened:
         lines = [_lines(number, path, stream) for number, (path, stream) in enumerate(files)]

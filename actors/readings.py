@@ -49,9 +49,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
         entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
         return reading.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)
     if what == "why":
-        if argument is None:
-            return reading.why_each(profile, shard.catalog, now_ms)
-        return reading.why(profile, shard.catalog, now_ms, str(argument))
+        action, journey = argument or (None, None)
+        return reading.why(profile, shard.catalog, now_ms, action, journey)
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")

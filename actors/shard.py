@@ -40,7 +40,6 @@ from engine.inputs import (
     AT_PLACES,
     IDS_ONLY,
     AnyInput,
-    Decide,
     Erase,
     Event,
     HandedOver,
@@ -181,6 +180,7 @@ class Shard:
             told = msgspec.structs.replace(told, tokens=tokens)
         if record is None:
             self.cache.put(profile_id, profile)
+            told = strangers.with_draws(self.batch, profile_id, told)
         try:
             asked = handle(profile, told, self.catalog, now_ms)
             check_leaving(self, profile_id, asked)
@@ -195,10 +195,12 @@ class Shard:
         self._group.setdefault(profile_id, []).append((told, now_ms))
         self._journal(profile_id, told, now_ms)
         value = self._act(profile, asked)
-        seen.remember(self.batch, profile_id, seen_key, now_ms, value if isinstance(told, Decide) else None)
+        seen.remember(self.batch, profile_id, seen_key, now_ms, once.to_remember(told, value))
         self.tally.turn(told, now_ms)
         self.counts["accepted"] += isinstance(told, Event)
         if record is None:
+            if told.drawn:
+                strangers.forget_draws(self.batch, profile_id)
             self._first_turn(profile, seen_key)
         if is_moving and not profile.moving_to:
             self.unparked.append(profile_id)  # it stays after all
@@ -361,7 +363,7 @@ class Shard:
     def _journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
         self.journal_seq += 1
         record = replay.pack(now_ms, self.catalog.version, told)
-        owner = "" if isinstance(told, IDS_ONLY) else profile_id
+        owner = "" if isinstance(told, IDS_ONLY) and not told.drawn else profile_id
         self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 
     def _at_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:

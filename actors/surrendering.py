@@ -51,6 +51,18 @@ def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
     return _of_records(profile, found, None, state)
 
 
+def of_a_stranger(batch: Batch, told: HandOver) -> HandOver:
+    """The hand-over of somebody of whom nothing is known, with what they were answered: a request that is asked again
+    under another name gets the same answer. As much of it as goes into a message."""
+    prefix, seen, size = keys.profile_key(told.origin), [], 0
+    for key, record in batch.rows_after("seen", prefix, prefix):
+        size += len(key) + len(record)
+        if size > PIECE_BYTES_MAX:
+            break
+        seen.append((key[keys.PROFILE_BYTES :], record))
+    return msgspec.structs.replace(told, seen=tuple(seen)) if seen else told
+
+
 def _records(batch: Batch, profile: str, family: str, reached: bytes | int) -> Iterator[tuple[str, bytes, bytes]]:
     """What stands behind a position, with keys less the profile's id."""
     prefix = keys.profile_key(profile)

@@ -1,7 +1,9 @@
-"""Conditions about an action become conditions about a customer alone: `$action.x` is replaced by the action's fact.
+"""Conditions about an action, or about what started a run, become conditions about a customer alone.
 
-Done once, when a catalog or a plan is made. Then equal questions of different actions are one question, and nothing
-that a condition reads depends on who asks.
+`$action.x` is replaced by the action's fact, once, when a catalog or a plan is made: then equal questions of different
+actions are one question, and nothing that a condition reads depends on who asks. `$event.x` is replaced by what the
+event that started a run has at a path, when the run asks (`engine.conditions`). A fact that is absent makes its atom
+false.
 """
 
 from __future__ import annotations
@@ -9,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from engine.absence import is_absent
+from engine.value_tests import number_of, values_at
+
 ACTION_FACT: Final = "$action."
-NEVER: Final[Mapping[str, Any]] = {"any": []}  # an atom about a fact that the action does not have
+EVENT_FACT: Final = "$event."
+NEVER: Final[Mapping[str, Any]] = {"any": []}  # an atom about a fact that is not there
 
 Tree = Mapping[str, Any]
 
@@ -28,6 +34,32 @@ def bind(tree: Tree | None, facts: Mapping[str, Any]) -> Tree | None:
         return {word: _with_facts(body, facts)}
     except KeyError:
         return NEVER
+
+
+def bind_event(body: Any, trigger: Mapping[str, Any]) -> Any:
+    """An atom's body, or the tests of a `where`, with what the event that started a run has in it; None where that is
+    absent."""
+    try:
+        return _with_event(body, trigger)
+    except KeyError:
+        return None
+
+
+def names_event(body: Any) -> bool:
+    """Whether a part of a condition names what started a run."""
+    if isinstance(body, str):
+        return body.startswith(EVENT_FACT)
+    parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
+    return any(map(names_event, parts))
+
+
+def absent_facts(body: Any, facts: Mapping[str, Any], trigger: Mapping[str, Any]) -> set[str]:
+    """The facts that a part of a condition names and that are not there."""
+    if isinstance(body, str):
+        of_action = body.startswith(ACTION_FACT) and body.removeprefix(ACTION_FACT) not in facts
+        return {body} if of_action or (body.startswith(EVENT_FACT) and not _event_values(body, trigger)) else set()
+    parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
+    return {name for part in parts for name in absent_facts(part, facts, trigger)}
 
 
 def inline(tree: Tree | None, rules: Mapping[str, Tree]) -> Tree | None:
@@ -58,3 +90,29 @@ def _with_facts(body: Any, facts: Mapping[str, Any]) -> Any:
     if isinstance(body, Mapping):
         return {key: _with_facts(part, facts) for key, part in body.items()}
     return [_with_facts(part, facts) for part in body] if isinstance(body, list | tuple) else body
+
+
+def _with_event(body: Any, trigger: Mapping[str, Any]) -> Any:
+    """Raises KeyError where nothing is at a path. A fact of several values is a list of them; in a list they join."""
+    if isinstance(body, Mapping):
+        return {key: _with_event(part, trigger) for key, part in body.items()}
+    if isinstance(body, list | tuple):
+        parts = [_with_event(part, trigger) for part in body]
+        return [member for part in parts for member in (part if isinstance(part, list) else [part])]
+    if not isinstance(body, str) or not body.startswith(EVENT_FACT):
+        return body
+    found = _event_values(body, trigger)
+    if not found:
+        raise KeyError(body)
+    return found if len(found) > 1 else found[0]
+
+
+def _event_values(fact: str, trigger: Mapping[str, Any]) -> list[Any]:
+    """What a trigger has at a path; a number in a text is also that number, as ids come in both ways."""
+    path = tuple(fact.removeprefix(EVENT_FACT).split("."))
+    found: list[Any] = []
+    for value in values_at(trigger, path):
+        if isinstance(value, str | int | float) and not is_absent(value):
+            number = number_of(value)
+            found += [value] if number is None or number is value else [value, number]
+    return list({(value.__class__, value): value for value in found}.values())

@@ -15,10 +15,11 @@ from math import inf
 from typing import Any, Final
 
 from engine import consent
-from engine.binding import ACTION_FACT, NEVER, Tree, bind
+from engine.binding import NEVER, Tree, absent_facts, bind
+from engine.catalog.problems import spelled
 from engine.conditions import View, build, counted, tree_of
-from engine.located import spelled
-from engine.value_tests import values_at
+from engine.event_atoms import with_trigger
+from engine.value_tests import build_where, values_at
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 Loc = tuple[str | int, ...]
@@ -58,7 +59,7 @@ class Failing:
 
 def failing(tree: Tree | None, view: View, facts: Mapping[str, Any] = NO_FACTS, at: Loc = ()) -> Failing | None:
     """The smallest part that makes a checked tree false, None where it holds. `facts` are those of the action that the
-    tree is about, `at` is where it stands."""
+    tree is about (those of a run are in the view), `at` is where it stands."""
     return None if not tree else _Story(view, facts).deciding(tree, at, answer=False)
 
 
@@ -69,6 +70,15 @@ def holding(tree: Tree | None, view: View, facts: Mapping[str, Any] = NO_FACTS, 
         if not tree
         else _Story(view, facts).deciding(tree, at, answer=True)
     )
+
+
+def failing_test(tests: Mapping[str, Any] | None, properties: Mapping[str, Any], at: Loc = ()) -> Failing | None:
+    """The first of an event's tests, by path, that its properties do not pass; None where they pass all."""
+    for path, test in (tests or {}).items():
+        if not build_where({path: test})(properties):
+            saw = _value_seen(properties, tuple(path.split(".")))
+            return Failing(spelled((*at, path)), _bounded(_test_in_words(test)), saw)
+    return None
 
 
 def span(ms: int) -> str:
@@ -102,15 +112,15 @@ class _Story:
         return _Story(self.view, facts).deciding(tree or {"all": []}, at, answer=answer)
 
     def _atom(self, word: str, body: Mapping[str, Any], at: Loc, *, answer: bool) -> Failing | None:
-        bound = bind({word: body}, self.facts)
-        if build(bound)(self.view) is not answer:
+        tree = bind({word: body}, self.facts) or NEVER
+        bound = with_trigger(tree, self.view.trigger)
+        if build(tree)(self.view) is not answer:
             return None
-        here = spelled((*at, word, *_name(word, body)))
-        wanted = ("not: " if answer else "") + _wanted(word, body)
-        if bound is NEVER or bound is None:
-            absent = ", ".join(sorted(_absent(body, self.facts)))
-            return Failing(here, wanted, f"there is no {absent}")
-        return Failing(here, wanted, _saw(self.view, word, bound[word]))
+        here, negated = spelled((*at, word, *_name(word, body))), "not: " if answer else ""
+        if bound is NEVER:
+            absent = ", ".join(sorted(absent_facts(body, self.facts, self.view.trigger)))
+            return Failing(here, negated + _wanted(word, body), f"there is no {absent}")
+        return Failing(here, negated + _wanted(word, bound[word]), _saw(self.view, word, bound[word]))
 
 
 def _first(parts: list[Failing | None]) -> Failing | None:
@@ -222,15 +232,6 @@ def _consent_seen(view: View, purpose: str, channel: str) -> str:
     if basis is None:
         return "nothing is recorded"
     return {consent.NOT_NEEDED: "not needed", consent.BY_DEFAULT: "granted by default"}.get(basis, f"granted ({basis})")
-
-
-def _absent(body: Any, facts: Mapping[str, Any]) -> set[str]:
-    """The facts that a part names and that are not there."""
-    if isinstance(body, str):
-        is_absent = body.startswith(ACTION_FACT) and body.removeprefix(ACTION_FACT) not in facts
-        return {body} if is_absent else set()
-    parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
-    return {name for part in parts for name in _absent(part, facts)}
 
 
 def _time(ms: float) -> str:

@@ -2,7 +2,8 @@
 `View`.
 
 A tree is plain data, already checked, with durations in milliseconds (`engine.catalog` makes it) and with the facts of
-an action in it (`engine.binding`):
+an action in it (`engine.binding`). Those of the event that started a run are put in when the run asks; whoever asks
+without a run has none, and an atom that names one is false then.
 
     {"all": [tree…]}  {"any": [tree…]}  {"not": tree}
     {"trait": {"name": path, <test>…}}         {"context": {"name": path, <test>…}}
@@ -19,13 +20,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from engine.value_tests import Where, any_at, build_test, build_where
+from engine.binding import NEVER, names_event
+from engine.event_atoms import EventAtom, how_many, with_trigger
+from engine.value_tests import Test, build_at
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
@@ -34,19 +35,29 @@ if TYPE_CHECKING:
     from engine.profile import Profile
 
 _NOTHING: Mapping[str, Any] = {}
+_ATOMIC: Final = ("trait", "context", "event")  # words that can name what started a run
 
 
 class View:
-    """What a condition may look at. `memo` keeps what is asked often and answered slowly."""
+    """What a condition may look at. `trigger` is what the event that started a run had in it, for a run that asks.
+    `memo` keeps what is asked often and answered slowly."""
 
-    __slots__ = ("catalog", "context", "history", "memo", "now_ms", "profile")
+    __slots__ = ("catalog", "context", "history", "memo", "now_ms", "profile", "trigger")
 
-    def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, context: Mapping[str, Any] = _NOTHING) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        catalog: Catalog,
+        now_ms: int,
+        context: Mapping[str, Any] = _NOTHING,
+        trigger: Mapping[str, Any] = _NOTHING,
+    ) -> None:
         self.profile = profile
         self.history = profile.history
         self.catalog = catalog
         self.now_ms = now_ms
         self.context = context
+        self.trigger = trigger
         self.memo: dict[str, Any] = {}
 
     def times(self, atom: EventAtom) -> list[int]:
@@ -62,27 +73,6 @@ class View:
 
 
 Condition = Callable[[View], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class EventAtom:
-    """What a condition asks of one kind of event: `keep` is how many matches decide it. Two atoms with one digest ask
-    the same of an event. Where all it asks is one text, that is `text` at `text_at` (the event's name and a path)."""
-
-    name: str
-    where: Where
-    keep: int
-    digest: str
-    text_at: tuple[str, str] | None
-    text: str
-
-    @classmethod
-    def of(cls, name: str, where: Mapping[str, Any] | None, keep: int) -> EventAtom:
-        """The atom that asks `where` of the events of a name."""
-        digest = blake2b(repr((name, where)).encode(), digest_size=6).hexdigest()
-        ((path, test),) = where.items() if where and len(where) == 1 else (("", None),)
-        text_at, text = ((name, path), test) if isinstance(test, str) else (None, "")
-        return cls(name, build_where(where), keep, digest, text_at, text)
 
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
@@ -111,7 +101,8 @@ def build(tree: Mapping[str, Any] | None) -> Condition:
     condition = _BUILT.get(spelled)
     if condition is None:
         ((word, body),) = tree.items()
-        condition = _BUILT[spelled] = _BUILDERS[word](body)
+        is_open = word in _ATOMIC and names_event(body)
+        condition = _BUILT[spelled] = _of_run(word, body) if is_open else _BUILDERS[word](body)
         _TREES[condition] = tree
     return condition
 
@@ -155,26 +146,38 @@ def _not(tree: Mapping[str, Any]) -> Condition:
     return _made_of(lambda view: not part(view), [part])
 
 
-def _tests_of(body: Mapping[str, Any]) -> Callable[[Any], bool]:
-    tests = {word: operand for word, operand in body.items() if word != "name"} or {"exists": True}
-    return build_test(tests)
+def _of_run(word: str, body: Mapping[str, Any]) -> Condition:
+    """An atom that names what started a run: asked anew for each, false where that is absent."""
+
+    def asked(view: View) -> bool:
+        tree = with_trigger({word: body}, view.trigger)
+        return tree is not NEVER and build(tree)(view)
+
+    if word == "event":
+        _, _, _, atom, undoing = _asked(body)
+        _ATOMS[asked] = frozenset((atom,) if undoing is None else (atom, undoing))
+    return asked
+
+
+def _test_at(path: Sequence[str], body: Mapping[str, Any]) -> Test:
+    tests = {word: operand for word, operand in body.items() if word != "name"}
+    return build_at(tuple(path), tests or {"exists": True})
 
 
 def _trait(body: Mapping[str, Any]) -> Condition:
-    name, *path = body["name"].split(".")
-    below, test = tuple(path), _tests_of(body)
+    name, *below = body["name"].split(".")
+    passes = _test_at(below, body)
 
     def of_trait(view: View) -> bool:
         trait = view.profile.traits.get(name)
-        value = None if trait is None else trait.value
-        return any_at(value, below, 0, test) if below or value.__class__ is list else test(value)
+        return passes(None if trait is None else trait.value)
 
     return of_trait
 
 
 def _context(body: Mapping[str, Any]) -> Condition:
-    path, test = tuple(body["name"].split(".")), _tests_of(body)
-    return lambda view: any_at(view.context, path, 0, test)
+    passes = _test_at(body["name"].split("."), body)
+    return lambda view: passes(view.context)
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
@@ -207,8 +210,8 @@ def _asked(body: Mapping[str, Any]) -> tuple[int, int | None, int, EventAtom, Ev
     least, most = bounds.get("at_least", 0), bounds.get("at_most")
     enough = least if most is None else most + 1
     undo = body.get("undone_by")
-    undoing = EventAtom.of(undo["name"], undo.get("where"), 1) if undo else None
-    return least, most, enough, EventAtom.of(body["name"], body.get("where"), enough), undoing
+    undoing = EventAtom.of(undo["name"], undo.get("where"), 1, undo.get("open", "")) if undo else None
+    return least, most, enough, EventAtom.of(body["name"], body.get("where"), enough, body.get("open", "")), undoing
 
 
 def _since_ms(view: View, within: float, undoing: EventAtom | None) -> float:
@@ -219,23 +222,21 @@ def _since_ms(view: View, within: float, undoing: EventAtom | None) -> float:
 def _how_often(view: View, atom: EventAtom, since_ms: float) -> int:
     count = how_many(view.times(atom), since_ms)
     if view.profile.spilled:
-        older = view.profile.tallies.get(atom.digest, ())
+        older = _older(view, atom)
         count += len(older) - bisect_right(older, since_ms)
     return count
 
 
-def how_many(times: Sequence[int], since_ms: float) -> int:
-    """How many of `times`, newest first, are later."""
-    count = 0
-    for at_ms in times:
-        if at_ms <= since_ms:
-            break
-        count += 1
-    return count
+def _older(view: View, atom: EventAtom) -> Sequence[int]:
+    """When the events happened that are not recent, oldest first."""
+    if atom.open:
+        details = view.profile.details.get(atom.open, ())
+        return [detail.at_ms for detail in details if atom.where(detail.properties)]
+    return view.profile.tallies.get(atom.digest, ())
 
 
 def _newest_ms(view: View, atom: EventAtom) -> float:
-    recent, older = view.times(atom), view.profile.tallies.get(atom.digest, ())
+    recent, older = view.times(atom), _older(view, atom)
     return max(recent[0] if recent else -inf, older[-1] if older else -inf)
 
 

@@ -2,7 +2,8 @@
 
 Conditions must not read a lifetime. So when a page leaves, each event atom that a catalog asks for keeps the times of
 the newest matches that it may still need (a tally): an atom that wants three matches needs no more than three times,
-whatever its window. What stands in a tally is in no recent event, so a count is the sum of both.
+whatever its window. What stands in a tally is in no recent event, so a count is the sum of both. Where an atom asks for
+facts of a run's trigger, the newest events themselves are kept instead, with no more than what it will look at.
 
 An event that may still stop a run stays recent: one that a stop is on, not older than the lateness window or than the
 oldest open run. Of those, the newest are kept; stops need no more than the newest that matches.
@@ -18,12 +19,13 @@ from hashlib import blake2b
 
 from engine import limits
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions import Condition, EventAtom, atoms_of, build
+from engine.conditions import Condition, atoms_of, build
 from engine.effects import Page
-from engine.profile import Profile
-from engine.recent import Happened, Recent
+from engine.event_atoms import EventAtom
+from engine.profile import Detail, Profile
+from engine.recent import Happened, Recent, encoder
 from engine.turn_state import Turn
-from engine.value_tests import Where
+from engine.value_tests import Where, only
 
 RECENT_MAX = 24
 PAGE_EVENTS = 12
@@ -33,11 +35,12 @@ _LOOK_EVERY = 4
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The newest `keep` times at which an event passed `where`."""
+    """The newest `keep` times at which an event passed `where`; with `paths`, what stood there then too."""
 
     key: str
     where: Where
     keep: int
+    paths: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
 
 def tally_anew(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
     """Tally all events that are not recent: after an absorb, or under another catalog."""
-    profile.tallies, profile.spilled, profile.tallied = {}, 0, tallies_of(catalog).name
+    profile.tallies, profile.details, profile.spilled, profile.tallied = {}, {}, 0, tallies_of(catalog).name
     add(profile, catalog, older)
 
 
@@ -113,10 +116,27 @@ def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None
     for event in leaving:
         profile.spilled += 1
         for tally in by_event.get(event.name, ()):
-            if tally.where(event.properties):
+            if not tally.where(event.properties):
+                continue
+            if tally.paths:
+                _keep(profile, tally, event)
+            else:
                 times = profile.tallies.setdefault(tally.key, [])
                 insort(times, event.at_ms)
                 del times[: -tally.keep]
+
+
+def _keep(profile: Profile, tally: Tally, event: Happened) -> None:
+    """What runs may ask of an event; of the newest events, as many as there is room for."""
+    details = profile.details.setdefault(tally.key, [])
+    insort(details, Detail(event.at_ms, only(event.properties, tally.paths)), key=lambda detail: detail.at_ms)
+    kept, room = 0, limits.DETAILS_BYTES_MAX
+    for detail in reversed(details):
+        room -= len(encoder.encode(detail))
+        if kept == tally.keep or (kept and room < 0):
+            break
+        kept += 1
+    del details[:-kept]
 
 
 def _may_still_stop(turn: Turn) -> set[int]:
@@ -150,7 +170,7 @@ def _tallies(catalog: Catalog) -> Tallies:
         for atom in _atoms(each, actions.values()):
             known = found.get(atom.digest)
             if known is None or known[1].keep < atom.keep:
-                found[atom.digest] = atom.name, Tally(atom.digest, atom.where, atom.keep)
+                found[atom.digest] = atom.name, Tally(atom.digest, atom.where, atom.keep, atom.paths)
     by_event: defaultdict[str, list[Tally]] = defaultdict(list)
     for key in sorted(found):
         by_event[found[key][0]].append(found[key][1])

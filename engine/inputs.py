@@ -6,14 +6,17 @@ from typing import Any
 
 import msgspec
 
+from engine.profile import Drawn
 from engine.vocabulary import ExposureEvent
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The common ancestor; every kind has a tag of its own. `tokens` is what the shard has left of each budget that is
-    scarce there when the turn begins: so the journal can repeat what it allowed."""
+    scarce there when the turn begins: so the journal can repeat what it allowed. `drawn` is what a stranger drew before
+    this first input that may make a profile of them, or end them."""
 
     tokens: dict[str, int] = {}
+    drawn: dict[str, Drawn] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
@@ -114,10 +117,11 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
 
 class Absorb(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     """A message to a profile: hand everything over to profile `to`. A `public` one comes of what a write key said, and
-    takes a visitor without a user id alone."""
+    takes a visitor without a user id alone. `is_new`: whoever asks has come to be in the turn that asks."""
 
     to: str
     public: bool = False
+    is_new: bool = False
 
 
 class Declined(Input, frozen=True, kw_only=True, tag="declined"):
@@ -128,8 +132,9 @@ class Declined(Input, frozen=True, kw_only=True, tag="declined"):
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` was. Empty `state` when there was nothing; with `points`
-    the place of `origin` is about to point to whoever takes this in, and waits to be told.
+    """A message to the survivor: all that the profile `origin` was. Empty `state` when there was nothing, or
+    nothing but what a stranger drew (`drawn`); `is_new` is as it was asked; with `points` the place of `origin` is
+    about to point to whoever takes this in, and waits to be told.
 
     `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
     with its key less the profile's id. What is too much for one message comes in pieces: where `after` is not empty,
@@ -143,6 +148,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     seen: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
     after: bytes = b""
+    is_new: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):

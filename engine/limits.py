@@ -23,6 +23,8 @@ POINTERS_MAX = 1_000  # places of other identifiers that point to a profile
 RUNS_MAX: Final = 500  # active ones, and ended ones that are kept
 TRIGGERS_BYTES_MAX: Final = 256 << 10  # what started them, together
 RECENT_BYTES_MAX: Final = 256 << 10  # of recent events; older ones leave for pages
+DETAILS_BYTES_MAX: Final = 16 << 10  # of older events, for each question that runs ask with facts of their own
+DRAWN_MAX = 1_000  # beyond it, draws that are about nothing in the catalog are forgotten
 PLACES_MAX = 1_000  # beyond it, those that no cap counts are forgotten
 
 _LISTED: Final = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import addresses, foreign_words, seeds
-from engine.decide import arbitration
+from engine.decide import draws
 from engine.profile import Link, Send
 from engine.recent import encoder
 from engine.texts.language import with_mentioned
@@ -18,7 +18,7 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
     catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
     same = (form for form in action.variants if form.id == send.variant)
-    variant = next(same, None) or arbitration.variant_of(turn, action)
+    variant = next(same, None) or draws.variant_of(turn, action)
     content = dict(variant.content.get(send.channel, {}))
     if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
         named = (content[part] for part in ("template", "text") if part in content)

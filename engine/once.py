@@ -10,13 +10,17 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final
 
+import msgspec
+
 from engine.decide import shown
+from engine.errors import RequestIdUsed
 from engine.inputs import AnyInput, Decide, Event, Exposure
 from engine.vocabulary import DAY_MS
 
 EVENT_KEPT_MS = 30 * DAY_MS
 REQUEST_KEPT_MS = DAY_MS
 EXPOSURES: Final = b"exposure"  # longer than chance could make of a digest
+_QUESTION: Final = "question"  # beside the answer to it
 _BYTES = 12
 _TIME_BYTES = 8
 
@@ -57,9 +61,34 @@ def is_remembered(told: AnyInput, seen_ms: int, now_ms: int) -> bool:
     return now_ms - seen_ms <= (REQUEST_KEPT_MS if isinstance(told, Decide) else EVENT_KEPT_MS)
 
 
-def answer_again(told: AnyInput, answer: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a repeat is told, where the first was told `answer`."""
-    return {"recorded": False, "reason": "repeated"} if isinstance(told, Exposure) else answer
+def to_remember(told: AnyInput, answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What is kept of the answer to `told`; None where nothing of it is given again."""
+    if not isinstance(told, Decide) or answer is None:
+        return None
+    return answer | {_QUESTION: _question(told)} if told.request_id else answer
+
+
+def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a repeat is told, where `kept` is remembered of the first. RequestIdUsed where that was another question.
+
+    Explaining is no part of a question: the explanation was made when it was asked for, and is told to who asks.
+    """
+    if isinstance(told, Exposure):
+        return {"recorded": False, "reason": "repeated"}
+    if kept is None or not isinstance(told, Decide):
+        return kept
+    answer = dict(kept)
+    if answer.pop(_QUESTION, None) not in (None, _question(told)):
+        raise RequestIdUsed("has been used for another placement, limit or context", "requestId")
+    if not told.explain:
+        answer.pop("explanation", None)
+    return answer
+
+
+def _question(told: Decide) -> bytes:
+    """All that a question consists of beside the customer, who is the profile that keeps it."""
+    asked = (told.placement, told.channel, told.limit, told.context)
+    return blake2b(msgspec.json.encode(asked, order="sorted"), digest_size=_BYTES).digest()
 
 
 def _digest(*parts: str) -> bytes:

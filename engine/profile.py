@@ -94,6 +94,13 @@ class Promise(Part):
     expires_ms: int
 
 
+class Drawn(Part):
+    """What was drawn of a variant (its id) or a holdout (`in`, `out`), and when that first counted."""
+
+    outcome: str
+    at_ms: int
+
+
 class Run(Part):
     """One customer's way through one journey: a position in the program of catalog `version`.
 
@@ -122,6 +129,9 @@ class Run(Part):
     is_met: bool = False  # what its `wait_for` waits for came during a pause
     public: bool = False  # its trigger came under a write key
     told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
+    since_ms: int = 0  # when the step that it stands at began, by the time and number of what brought it there;
+    since_seq: int = 0  # 0: not known, with its trigger
+    began_ms: int = 0  # when its wait first began, by the clock; 0: not known
 
 
 class Send(Part):
@@ -154,6 +164,18 @@ class Send(Part):
         return 0 if self.dispatcher else self.next_ms or self.decided_ms
 
 
+class Refusal(Part):
+    """Why a journey was not entered though its trigger happened: lately at `at_ms`, and last noted at `noted_ms`, with
+    the part of its condition that failed then. `key` is empty where the reason has nothing to do with it."""
+
+    journey: str
+    reason: str
+    key: str
+    noted_ms: int
+    at_ms: int
+    condition: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+
+
 class Lent(Part):
     """A place under the daily bound of an address that this profile has given to another one's send."""
 
@@ -170,6 +192,13 @@ class Absorbed(Part):
     identifiers: list[tuple[str, str]]
     events: int
     runs: int
+
+
+class Detail(Part):
+    """What of an event that is not recent conditions of runs may still look at."""
+
+    at_ms: int
+    properties: dict[str, Any]
 
 
 class Profile(msgspec.Struct, array_like=True, dict=True):
@@ -209,6 +238,10 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
+    refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
+    details: dict[str, list[Detail]] = {}  # beside the tallies: of what runs ask with facts of their own
+    drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
+    drawn_as: str = ""  # the id by which what is not drawn yet is; empty: its own
 
     @property
     def history(self) -> Recent:

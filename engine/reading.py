@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from engine import addresses, caps, codec, consent
 from engine.audit import Entry
 from engine.catalog import statuses
-from engine.catalog.compiled import Action, Cap, Catalog
+from engine.catalog.compiled import Action, Cap, Catalog, Journey
 from engine.conditions import View
-from engine.decide import arbitration, decision, fatigue, offers
+from engine.decide import decision, draws, fatigue, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
-from engine.journeys import pauses
+from engine.journeys import pauses, whereabouts
+from engine.nearest import meant
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent import Happened, history_order
 from engine.setting_back import clock_of
@@ -22,6 +25,8 @@ from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 
 TIMELINE_MAX = 10_000
+
+Part = TypeVar("Part", Action, Journey)
 
 
 def iso(ms: int) -> str:
@@ -59,7 +64,8 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "suppressions": [
             {"suppression": rule.id, "tier": rule.tier} for rule in catalog.suppressions if rule.when(view)
         ],
-        "holdouts": [rule.id for rule in catalog.holdouts if arbitration.is_held_out(known, catalog, rule)],
+        "holdouts": [rule.id for rule in catalog.holdouts if draws.is_held_out(known, catalog, rule)],
+        "drawn": _drawn(known),
         "promises": [
             {
                 "subject": promise.subject,
@@ -79,6 +85,21 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "merges": [
             {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
             for past in known.ledger
+        ],
+    }
+
+
+def _drawn(known: Profile) -> dict[str, Any]:
+    """What was drawn and stays: a variant per action, a side per holdout."""
+    kept = draws.shown(known)
+    return {
+        "variants": [
+            {"action": name, "variant": each.outcome, "at": iso(each.at_ms)}
+            for name, each in sorted(kept["variants"].items())
+        ],
+        "holdouts": [
+            {"holdout": name, "side": each.outcome, "at": iso(each.at_ms)}
+            for name, each in sorted(kept["holdouts"].items())
         ],
     }
 
@@ -139,22 +160,38 @@ def timeline(
     return {"profileId": known.id, "entries": [row[3] for row in rows[-limit:]], "next": None}
 
 
-def why(known: Profile, catalog: Catalog, now_ms: int, action_id: str) -> dict[str, Any]:
-    """Why one action would or would not be chosen now. Raises NotFound for an action that the catalog does not have."""
-    action = catalog.actions.get(action_id)
-    if action is None:
-        raise NotFound(f"there is no action {action_id}", "action")
-    return {"profileId": known.id, "catalogVersion": catalog.version, **_why(known, catalog, now_ms, action)}
+def why(
+    known: Profile, catalog: Catalog, now_ms: int, action_id: str | None = None, journey_id: str | None = None
+) -> dict[str, Any]:
+    """Why an action would or would not be chosen now, and where the customer stands with a journey: with those that are
+    named, else with all of both. Raises NotFound for one that the catalog does not have."""
+    answer: dict[str, Any] = {"profileId": known.id, "catalogVersion": catalog.version}
+    known = _settled(known, catalog, now_ms)
+    if action_id is not None:
+        answer |= _why(known, catalog, now_ms, _named(catalog.actions, action_id, "action"))
+    elif journey_id is None:
+        answer["actions"] = [_why(known, catalog, now_ms, action) for action in catalog.actions.values()]
+    if journey_id is not None:
+        answer["journeys"] = [_whereabouts(known, catalog, _named(catalog.journeys, journey_id, "journey"))]
+    elif action_id is None:
+        answer["journeys"] = [_whereabouts(known, catalog, journey) for journey in catalog.journeys.values()]
+    return answer
 
 
-def why_each(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
-    """The same for every action of the catalog."""
-    rows = [_why(known, catalog, now_ms, action) for action in catalog.actions.values()]
-    return {"profileId": known.id, "catalogVersion": catalog.version, "actions": rows}
+def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
+    if name not in parts:
+        raise NotFound(f"there is no {what} {name}; {meant(name, parts)}", what)
+    return parts[name]
+
+
+def _whereabouts(known: Profile, catalog: Catalog, journey: Journey) -> dict[str, Any]:
+    row = whereabouts.of(known, catalog, journey)
+    at_ms = row.pop("at_ms", None)
+    return row if at_ms is None else row | {"at": iso(at_ms)}
 
 
 def _why(known: Profile, catalog: Catalog, now_ms: int, action: Action) -> dict[str, Any]:
-    turn = Turn(_settled(known, catalog, now_ms), catalog, clock_of(known, now_ms))
+    turn = Turn(_to_try(known), catalog, clock_of(known, now_ms))
     return {"actionId": action.id, "tier": action.tier, "gates": decision.why(turn, action)}
 
 
@@ -204,6 +241,13 @@ def _settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
     copy = codec.decode_record(codec.encode_record(known), known.id)
     assert isinstance(copy, Profile), "a profile is read back as one"
     pauses.settle(Turn(copy, catalog, now_ms))
+    return copy
+
+
+def _to_try(known: Profile) -> Profile:
+    """The same to put questions to that keep what they draw: a reading writes nothing."""
+    copy = msgspec.structs.replace(known, drawn=dict(known.drawn))
+    copy.history = known.history
     return copy
 
 

@@ -21,7 +21,7 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.conditions import View
 from engine.consent import ConsentToken
-from engine.decide import arbitration, behind, budgets, fatigue, gates, offers, plan
+from engine.decide import arbitration, behind, budgets, draws, fatigue, gates, offers, plan
 from engine.effects import Dequeue, Enqueue
 from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
@@ -30,8 +30,9 @@ from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS, SERVICE_CAP
 
 
-def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
-    """Put a journey's send through the gates: None when it is decided, else the reason for which it is held."""
+def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> str | None:
+    """Put a journey's send through the gates: None when it is decided, else the reason for which it is held. `stopped`
+    is the reason of a stop that covers it already."""
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return "validity.unknown_action"
@@ -40,7 +41,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step) -> str | None:
     action = wanted.actions[0]
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
     verdict, alive = gates.judge(turn, view, wanted, {})
-    reason = arbitration.send_reason(turn, view, verdict, alive)
+    reason = stopped or arbitration.send_reason(turn, view, verdict, alive)
     reason = reason or service_mail.objection(turn, step.channel, action.tier, run)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
     if reason is not None:
@@ -75,7 +76,7 @@ def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step,
         journey=run.journey,
         step=step.id,
         action=action.id,
-        variant=arbitration.variant_of(turn, action).id,
+        variant=draws.variant_of(turn, action).id,
         channel=step.channel,
         tier=action.tier,
         purpose=action.purpose,
@@ -186,7 +187,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
     for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
         if consent.token(turn, purpose, send.channel, tier) is None:
             return f"consent.{purpose}.{send.channel}"
-    view = turn.view()
+    view = turn.view(trigger=send.trigger)
     for rule, asked in plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
         if asked.asking and not asked.refusing(view, asked.asking):
             return f"suppress.{rule}"

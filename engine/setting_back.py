@@ -53,7 +53,13 @@ def bring_back(turn: Turn) -> None:
         _shorten(place, place.at_ms, now_ms)
     for promise in profile.promises:
         _shorten(promise, promise.shown_ms, now_ms)
-    for part in (*profile.ledger, *profile.lent, *profile.fatigue.values()):
+    for part in (
+        *profile.ledger,
+        *profile.lent,
+        *profile.refused,
+        *profile.fatigue.values(),
+        *profile.drawn.values(),
+    ):
         _bring(part, now_ms, now_ms)
     for send in profile.sends:
         _send(turn, send, ahead_ms)
@@ -70,7 +76,11 @@ def _what_was_stated(turn: Turn) -> None:
         _bring(part, now_ms, now_ms)
     profile.locale_ms, profile.timezone_ms = min(profile.locale_ms, now_ms), min(profile.timezone_ms, now_ms)
     for times in profile.tallies.values():
-        times[:] = [now_ms if at_ms > latest_ms else at_ms for at_ms in times]
+        times[:] = sorted(now_ms if at_ms > latest_ms else at_ms for at_ms in times)
+    for details in profile.details.values():
+        for detail in details:
+            _bring(detail, latest_ms, now_ms)
+        details.sort(key=lambda detail: detail.at_ms)
     events = profile.history.events
     if any(event.at_ms > latest_ms for event in events):
         brought = [msgspec.structs.replace(e, at_ms=now_ms) if e.at_ms > latest_ms else e for e in events]

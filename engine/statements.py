@@ -16,6 +16,7 @@ from engine import stated_time
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
 from engine.inputs import ConsentChange, Event
+from engine.nearest import meant
 
 ALL: Final = "*"
 NAMES_MAX: Final = 32  # in one list of an event
@@ -91,7 +92,8 @@ def _named(field: str, value: Any, known: Iterable[str], path: str) -> list[str]
             continue
         name = ids.get(each.strip()) or ids.get(each.strip().casefold()) if isinstance(each, str) else None
         if name is None:
-            raise InvalidInput(f"names no {field} that there is: {_quoted(each)}", f"{path}{field}")
+            hint = meant(each if isinstance(each, str) else "", known)
+            raise InvalidInput(f"names no {field} that there is: {_quoted(each)}; {hint}", f"{path}{field}")
         found[name] = None
     return list(found)
 

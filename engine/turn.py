@@ -14,7 +14,7 @@ import msgspec
 
 from engine import addresses, caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
 from engine.catalog.compiled import Catalog
-from engine.decide import decision, exposures
+from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.identity import claims, erasure, holding, merge
@@ -59,6 +59,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
+    if told.drawn and not isinstance(told, HandOver):
+        draws.recall(profile, told.drawn)
     if not profile.moving_to:
         pauses.settle(turn)
     match told:

@@ -31,9 +31,10 @@ class Turn:
         self.tokens = dict(tokens)
         self.is_public = False  # what this turn is about came under a write key
 
-    def view(self, context: dict[str, Any] | None = None) -> View:
-        """What conditions may look at, as of now. Take a new one after the profile has changed."""
-        return View(self.profile, self.catalog, self.now_ms, context or {})
+    def view(self, context: dict[str, Any] | None = None, trigger: Mapping[str, Any] = MappingProxyType({})) -> View:
+        """What conditions may look at, as of now; for a run, with what started it. Take a new one after the profile has
+        changed."""
+        return View(self.profile, self.catalog, self.now_ms, context or {}, trigger)
 
     def id_of(self, *parts: str | int) -> str:
         """A keyed id of what `parts` stand for."""

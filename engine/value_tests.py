@@ -1,51 +1,114 @@
-"""The tests that conditions put to single values: of a trait, of the context, of an event's properties.
+"""The tests that conditions put to what a path leads to: in traits, in a context, in an event's properties.
 
 A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
-less_than, exists, some`; several hold together; `some` is tests by path that one element of a list passes together. A
-path is dotted and starts at the event's properties (or the traits, or the context); one that leads through a list
-matches any element. Facts of an action (`$action.x`) stand in it already
-(`engine.binding`).
+less_than, exists, some`. A path is dotted; a list that it leads to or through stands for each of its elements.
+`docs/reference.md` has the table of what each test means. In short:
+
+- One element passes `is`, `in`, the comparisons, `exists` and `some`, all that stand in one mapping together.
+- `not`, `not_in` and `exists: false` are the negations of `is`, `in` and `exists`: no element may be so.
+- What says nothing (`engine.absence`) is absent: it exists not, equals nothing that is there, and is neither more nor
+  less than anything.
+- Beside a number, a text that is a plain number (`19.90`) counts as one. True and false are no numbers.
+
+Facts of an action and of what started a run (`$action.x`, `$event.x`) stand in a test already (`engine.binding`); a
+fact may be several values, and a test against several passes where it does against one of them.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+from engine.absence import is_absent
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
-Test = Callable[[Any], bool]
+Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
+
+RULES: Final = 2  # raised where a test comes to mean something else: what was counted by other rules is counted anew
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_DIGITS_MAX: Final = 40
 
 
 def build_where(paths: Mapping[str, Any] | None) -> Where:
     """The predicate on an event's properties that all tests of `paths` hold."""
-    if not paths:
-        return lambda properties: True
-    tests = [_build_at(tuple(path.split(".")), test) for path, test in paths.items()]
+    return _all([build_at(tuple(path.split(".")), test) for path, test in (paths or {}).items()])
+
+
+def build_at(path: tuple[str, ...], test: Any) -> Test:
+    """The predicate on data that what it has at a path passes a test."""
+    tests = test if isinstance(test, Mapping) else {"in" if isinstance(test, list | tuple) else "is": test}
+    each = [_OF_ONE[word](operand) for word, operand in tests.items() if word in _OF_ONE]
+    none = [_OF_NONE[word](operand) for word, operand in tests.items() if word in _OF_NONE]
+    for wanted in [operand for word, operand in tests.items() if word == "exists"]:
+        (each if wanted else none).append(_exists)
+    parts = [_reaching(path, _all(each))] if each else []
+    return _all([*parts, *(_none(_reaching(path, unwanted)) for unwanted in none)])
+
+
+def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Every path at which tests look."""
+    for path, test in paths.items():
+        steps = tuple(path.split("."))
+        some = test.get("some") if isinstance(test, Mapping) else None
+        if some is None or len(test) > 1:
+            yield steps
+        yield from ((*steps, *below) for below in paths_of(some or {}))
+
+
+def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+    """What of plain data stands at some paths, in its own shape."""
+    if () in paths:
+        return data
+    if isinstance(data, list | tuple):
+        return [only(element, paths) for element in data]
+    if not isinstance(data, Mapping):
+        return data
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for path in paths:
+        below.setdefault(path[0], []).append(path[1:])
+    return {name: only(data[name], rest) for name, rest in below.items() if name in data}
+
+
+def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
+    """Whether each path is only compared with one text: what such tests mean stands since the first rules."""
+    return all(isinstance(test, str) and not is_absent(test) for test in (paths or {}).values())
+
+
+def _all(tests: Sequence[Test]) -> Test:
     if len(tests) == 1:
         return tests[0]
 
-    def where(properties: Mapping[str, Any]) -> bool:
+    def each(value: Any) -> bool:
         for test in tests:
-            if not test(properties):
+            if not test(value):
                 return False
         return True
 
-    return where
+    return each
 
 
-def _build_at(path: tuple[str, ...], test: Any) -> Where:
-    """One test of one path. Most are one name; a window asks that of each of its events."""
-    built = build_test(test)
+def _none(test: Test) -> Test:
+    return lambda value: not test(value)
+
+
+def _reaching(path: tuple[str, ...], test: Test) -> Test:
+    """Whether an element at a path passes. Most paths are one name; a window asks that of each of its events."""
+    if not path:
+        return lambda value: any_at(value, path, 0, test) if value.__class__ is list else test(value)
     if len(path) > 1:
-        return lambda properties: any_at(properties, path, 0, built)
+        return lambda data: any_at(data, path, 0, test)
     (name,) = path
 
-    def at_name(properties: Mapping[str, Any]) -> bool:
-        value = properties.get(name)
-        return any_at(value, path, 1, built) if value.__class__ is list else built(value)
+    def at_name(data: Any) -> bool:
+        if data.__class__ is not dict:
+            return any_at(data, path, 0, test)
+        value = data.get(name)
+        return any_at(value, path, 1, test) if value.__class__ is list else test(value)
 
     return at_name
 
@@ -82,68 +145,69 @@ def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
         yield None
 
 
-def build_test(test: Any) -> Test:
-    """The predicate of one test on one value."""
-    if isinstance(test, Mapping):
-        parts = [_OPERATORS[word](operand) for word, operand in test.items()]
-        return parts[0] if len(parts) == 1 else lambda value: all(part(value) for part in parts)
-    return _is_in(test) if isinstance(test, list | tuple) else _is(test)
-
-
-def _same(value: Any, other: Any) -> bool:
-    # True is 1 in Python, but not in YAML or JSON
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
+def number_of(value: Any) -> int | float | None:
+    """The number that a value is, or that a text spells plainly; None for all others, true and false among them."""
+    if value.__class__ is float or value.__class__ is int:
+        return value
+    if value.__class__ is str and len(value) <= _DIGITS_MAX and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return None
 
 
 def _is(operand: Any) -> Test:
+    if isinstance(operand, list | tuple):
+        return _is_in(operand)
+    if is_absent(operand):
+        return is_absent
+    if isinstance(operand, bool):
+        return lambda value: value is operand
     if isinstance(operand, str):
         return lambda value: bool(value == operand)
-    return lambda value: _same(value, operand)
+    return lambda value: number_of(value) == operand
 
 
 def _is_in(operands: Sequence[Any]) -> Test:
-    if all(isinstance(operand, str) for operand in operands):
+    if all(isinstance(operand, str) and not is_absent(operand) for operand in operands):
         texts = frozenset(operands)
         return lambda value: value.__class__ is str and value in texts
-    return lambda value: any(_same(value, other) for other in operands)
+    return _any([_is(operand) for operand in operands])
 
 
-def _negated(make: Callable[[Any], Test]) -> Callable[[Any], Test]:
-    def build_negated(operand: Any) -> Test:
-        test = make(operand)
-        return lambda value: not test(value)
-
-    return build_negated
+def _any(tests: Sequence[Test]) -> Test:
+    return lambda value: any(test(value) for test in tests)
 
 
 def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
-    def build_comparison(bound: Any) -> Test:
+    def build_comparison(operand: Any) -> Test:
+        if isinstance(operand, list | tuple):
+            return _any([build_comparison(member) for member in operand])
+        bound = number_of(operand)
+
         def test(value: Any) -> bool:
-            if value is None or value.__class__ is bool:
-                return False
-            try:
-                return bool(holds(value, bound))
-            except TypeError:  # a text where the catalog expects a number says nothing, and is no reason to fail a turn
-                return False
+            number = number_of(value)
+            return number is not None and bound is not None and holds(number, bound)
 
         return test
 
     return build_comparison
 
 
-def _has(where: Where) -> Test:
+def _exists(value: Any) -> bool:
+    return not is_absent(value)
+
+
+def _some(paths: Mapping[str, Any]) -> Test:
+    where = build_where(paths)
     return lambda value: isinstance(value, dict) and where(value)
 
 
-_OPERATORS: dict[str, Callable[[Any], Test]] = {
+_OF_ONE: Final[dict[str, Callable[[Any], Test]]] = {
     "is": _is,
-    "not": _negated(_is),
     "in": _is_in,
-    "not_in": _negated(_is_in),
     "at_least": _compare(operator.ge),
     "at_most": _compare(operator.le),
     "more_than": _compare(operator.gt),
     "less_than": _compare(operator.lt),
-    "exists": lambda wanted: lambda value: (value is not None) == wanted,
-    "some": lambda paths: _has(build_where(paths)),
+    "some": _some,
 }
+_OF_NONE: Final[dict[str, Callable[[Any], Test]]] = {"not": _is, "not_in": _is_in}

@@ -3,9 +3,14 @@ line."""
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from types import MappingProxyType
+from typing import Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -38,6 +43,12 @@ _HOMES = MappingProxyType(
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"segue {version('segue')}")
+        raise typer.Exit
+
+
 class _Commands(TyperGroup):
     """Imports a command when somebody asks for it: otherwise each would wait for what all of them need."""
 
@@ -63,17 +74,36 @@ def _help() -> None:
     """One conversation per customer, across every channel, with promises that hold."""
 
 
+def _segue(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """One conversation per customer, across every channel, with promises that hold."""
+
+
 app = typer.Typer(
     name="segue", cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-app.callback()(_help)
+app.callback()(_segue)
 
 
 def main() -> None:
     """Run a command. Exit codes: 0 fine, 1 a check failed, 2 used wrongly or bad configuration, 3 the engine lost a
     part of itself; no traceback."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except typer.TyperException as error:
+        _end(_usage(error), getattr(error, "exit_code", 2))
+    except typer.Abort:
+        _end("given up", 1)
+    except BrokenPipeError:  # whoever read what was printed has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename is not None else ""
+        _end(f"{named}{error.strerror or error}", 2)
     except CatalogError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         sys.exit(2)
@@ -81,5 +111,22 @@ def main() -> None:
         tell(str(error))
         exit_now(GAVE_UP)
     except SegueError as error:
-        print(f"segue: {error}".replace("\n", " "), file=sys.stderr)
-        sys.exit(2)
+        _end(str(error), 2)
+
+
+def _end(line: str, code: int) -> NoReturn:
+    if line:
+        print(f"segue: {line}".replace("\n", " "), file=sys.stderr)
+    sys.exit(code)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What was wrong in a command line, in one line, with what may have been meant."""
+    message = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    if context is None or not message:
+        return message
+    if found := re.match(r"No such command ['\"]([^'\"]*)['\"]", message):
+        known = difflib.get_close_matches(found[1], context.command.list_commands(context), 1)
+        message = f"there is no command {found[1]!r}" + (f", did you mean {known[0]!r}?" if known else "")
+    return f"{message} ({context.command_path} --help says more)"

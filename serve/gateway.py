@@ -233,6 +233,11 @@ def _server_principal(request: Request) -> Principal:
     return _any_gateway(request).server(headers_of(request.scope))
 
 
+def needs_server_key(dependency: object) -> bool:
+    """Whether a route that depends on this is for server keys alone."""
+    return dependency is _server_principal
+
+
 ServerPrincipal = Annotated[Principal, Depends(_server_principal)]
 
 

@@ -36,7 +36,10 @@ class EngineClient:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         headers = {"authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise UsageError(str(error), "--url") from None
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """A reading; SegueError with the engine's own words where it says no."""
@@ -68,7 +71,12 @@ class EngineClient:
             time.sleep(float(answer.headers.get("retry-after", "1")))
         if answer.status_code != 200:
             raise SegueError(f"{method} {path}: {_reason(answer)}")
-        body: dict[str, Any] = answer.json()
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise SegueError(f"what answers at {self.url} is no engine")
         return body
 
 
@@ -153,5 +161,5 @@ def _reason(answer: httpx.Response) -> str:
     try:
         body = answer.json()
         return f"{answer.status_code} {body.get('field', '')} {body['message']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return f"status {answer.status_code}"

@@ -13,6 +13,10 @@ from serve.replayer import Totals
 from serve.story import Conversion, Person
 
 _ENTRIES = 40
+_STYLES = dict.fromkeys(("withdrawn", "held", "stopped", "not_entered"), "yellow") | {
+    "sent": "green",
+    "absorbed": "cyan",
+}
 _PROOFS = 3
 
 
@@ -136,9 +140,7 @@ def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     outcome, reason = row.get("outcome", ""), row.get("reason", "")
-    style = {"withdrawn": "yellow", "held": "yellow", "stopped": "yellow", "sent": "green", "absorbed": "cyan"}.get(
-        outcome, ""
-    )
+    style = _STYLES.get(outcome, "")
     behind = row.get("detail", {}).get("condition")
     saw = f"{behind['path']} saw {behind['saw']}" if behind else ""
     why = " ".join(part for part in (outcome, f"({reason})" if reason else "", saw) if part)

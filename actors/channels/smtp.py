@@ -7,38 +7,26 @@ kept connection that turns out to be stale is replaced once. A message's time be
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
-from typing import Any, Final
+from typing import Any
 
 import aiosmtplib
 
+from actors.channels import helo
 from actors.channels.adapter import Message
+from actors.channels.mail import build, mailbox, sender_of
 from actors.channels.smtp_dialogue import Answered, Dialogue
 from engine import identifiers
 from engine.errors import InvalidInput, Refused, Unavailable, UsageError
-
-# Wide lines keep long URLs in headers whole; 7 bit keeps every server able to pass the body on.
-_POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
-_SEND_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
-_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}")
-_URL: Final = re.compile(r"https?://[!-;=?-~]{1,900}")
-_OURS: Final = re.compile(
-    r"bcc|cc|content-.*|date|from|list-unsubscribe.*|message-id|mime-version|resent-.*|return-path|sender|subject|to"
-)
 
 
 class SmtpAdapter:
     """Sends through the server that a channel's settings name; `environ` holds what they name by variable.
 
-    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), timeout_s (of one command; the answer to a whole
-    mail may take all the time that its message has), and `…_env` for host, port, sender, username and password, which
-    win where they are set.
+    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), helo (the name that we greet with; without it
+    the machine's full name, else the sender's domain), timeout_s (of one command; the answer to a whole mail may take
+    all the time that its message has), and `…_env` for host, port, sender, helo, username and password, which win where
+    they are set.
     """
 
     places = 1
@@ -53,9 +41,11 @@ class SmtpAdapter:
         tls = settings.get("tls") or "none"
         self._sender, port = str(setting("sender", "segue@localhost")), str(setting("port", 25))
         try:
-            self._own_address = _mailbox(parseaddr(self._sender)[1])
-        except Refused:
-            raise UsageError(_no_sender(self._sender), place("sender")) from None
+            self._own_address = sender_of(self._sender)[1]
+        except (Refused, ValueError) as fault:
+            raise UsageError(_no_sender(self._sender, fault), place("sender")) from None
+        greeting = setting("helo")
+        self._helo = helo.checked(str(greeting)) if greeting is not None else ""
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise UsageError(f"the port of the SMTP server is none: {port}", place("port"))
         self._connect_with: dict[str, Any] = {
@@ -73,7 +63,7 @@ class SmtpAdapter:
     async def send(self, message: Message) -> str:
         """See `Adapter.send`; the reference is the text of the server's 250."""
         content = build(message, self._sender)
-        dialogue = Dialogue(_mailbox(message.address), self._own_address, content)
+        dialogue = Dialogue(mailbox(message.address), self._own_address, content)
         try:
             async with self._one_at_a_time, asyncio.timeout(message.deadline_s):
                 return await self._deliver(dialogue)
@@ -124,7 +114,8 @@ class SmtpAdapter:
         return reference
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        client = aiosmtplib.SMTP(local_hostname="segue", **self._connect_with)
+        self._helo = self._helo or await helo.own(self._own_address.rpartition("@")[2])
+        client = aiosmtplib.SMTP(local_hostname=self._helo, **self._connect_with)
         try:
             await client.connect()
             if client.is_ehlo_or_helo_needed:
@@ -135,39 +126,6 @@ class SmtpAdapter:
         return client
 
 
-def build(message: Message, sender: str) -> bytes:
-    """The MIME form of `message`; `Refused` where a part of it cannot stand in a header."""
-    recipient, (name, own) = _mailbox(message.address), parseaddr(sender)
-    mail = EmailMessage(policy=_POLICY if recipient.isascii() else _POLICY.clone(utf8=True))
-    try:
-        mail["From"] = Address(display_name=name, addr_spec=_mailbox(own))
-        mail["To"] = recipient  # `Address` would take no international one
-        mail["Subject"] = message.subject
-        mail["Date"] = format_datetime(datetime.fromtimestamp(message.at_ms // 1000, UTC))
-        mail["Message-ID"] = f"<{_fit(_SEND_ID, message.send_id, 'send id')}@segue>"
-        if message.unsubscribe_url:
-            mail["List-Unsubscribe"] = f"<{_fit(_URL, message.unsubscribe_url, 'unsubscribe URL')}>"
-            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-        for header, value in message.headers.items():
-            if _OURS.fullmatch(header.lower()):
-                raise ValueError(f"the header {header} is not free to set")
-            mail[_fit(_HEADER_NAME, header, "header name")] = value
-        mail.set_content(message.text.replace("\x00", ""))
-        if message.html:
-            mail.add_alternative(message.html.replace("\x00", ""), subtype="html")
-        return mail.as_bytes()
-    except (ValueError, IndexError, LookupError) as fault:  # IndexError: the standard library on some odd addresses
-        raise Refused(f"the e-mail cannot be built: {fault}") from None
-
-
-def _mailbox(address: str) -> str:
-    """`address` with its domain as DNS has it; `Refused` for more or less than one bare address."""
-    try:
-        return identifiers.mailbox(address)
-    except InvalidInput:
-        raise Refused("the e-mail address is not one") from None
-
-
 def _host(name: str) -> str:
     """The server's name as DNS has it: the resolver of the standard library would ask for another one."""
     try:
@@ -176,17 +134,11 @@ def _host(name: str) -> str:
         raise UsageError(f"the name of the SMTP server is none: {name}", "host") from None
 
 
-def _no_sender(text: str) -> str:
+def _no_sender(text: str, fault: Exception) -> str:
     name = text.partition("<")[0].strip()
     if "," in name and '"' not in name:
-        return f"is not one address: {text}; a name with a comma stands in quotes of its own: '\"{name}\" <…>'"
-    return f"is not one address, as in Alba <hello@shop.example>: {text}"
-
-
-def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:
-    if not pattern.fullmatch(value):
-        raise ValueError(f"the {what} has characters that it must not have")
-    return value
+        return f"is not one sender: {text}; a name with a comma stands in quotes of its own: '\"{name}\" <…>'"
+    return f"is not one sender, as in Alba <hello@shop.example>: {text!r}: {fault}"
 
 
 def _drop(client: aiosmtplib.SMTP | None) -> None:

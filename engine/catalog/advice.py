@@ -17,6 +17,7 @@ from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
 from engine.catalog.schema_journeys import Journey
+from engine.catalog.tiers import tier_warnings
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
 
@@ -46,4 +47,5 @@ _RULES: Final[tuple[Rule, ...]] = (
     never_doubts,
     way_out_doubts,
     nobody_doubts,
+    tier_warnings,
 )

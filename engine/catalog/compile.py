@@ -45,6 +45,7 @@ from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.statuses import ruled
 from engine.catalog.tracking import compile_plan
+from engine.catalog.triggers import StopRule
 from engine.conditions import build
 from engine.errors import CatalogError
 from engine.propensity.models import build_model
@@ -143,9 +144,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
     journeys = _by_id(
         ruled(compile_journey(each), each.status, said.journeys) for _, each in of_kind(models, schema_journeys.Journey)
     )
-    stops = tuple(
-        compiled.StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops
-    )
+    stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
     return Catalog(
         version=version_of(document_bytes),
         document=document_bytes,

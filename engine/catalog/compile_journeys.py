@@ -17,12 +17,16 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from engine.binding import names_event
 from engine.catalog import schema_journeys as written
-from engine.catalog.compiled import Journey, Step, StopRule, Trigger
+from engine.catalog.compiled import Journey, Step
 from engine.catalog.schema_grammar import tree_of
+from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions import Condition, build
 from engine.value_tests import build_where
+from engine.vocabulary import DAY_MS
 
+_RESET_TIMES: Final = 7  # as long as so many waits, and a day at least, may one wait become that starts anew
 _END: Final = -1  # stands for `len(steps)` until that is known
 
 
@@ -44,7 +48,7 @@ def compile_journey(journey: written.Journey) -> Journey:
 def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
     """An event by name, with the tests on its properties."""
     tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger(event, build_where(tests))
+    return Trigger(event, build_where(tests), tests, names_event(tests))
 
 
 def _plain(test: Any) -> Any:
@@ -86,8 +90,15 @@ def _single(step: written.Step, step_id: str, index: int) -> Step:
         case written.SendStep(send=send):
             return Step(step_id, "send", action=send.action, channel=send.channel, on_held=send.on_held)
         case written.WaitStep(wait=wait):
-            resets = frozenset(wait.reset_on)
-            return Step(step_id, "wait", for_ms=wait.for_, reset_on=resets, **_late(wait.late))
+            until_ms = wait.reset_until or max(_RESET_TIMES * wait.for_, DAY_MS)
+            return Step(
+                step_id,
+                "wait",
+                for_ms=wait.for_,
+                reset_on=frozenset(wait.reset_on),
+                reset_until_ms=until_ms,
+                **_late(wait.late),
+            )
         case written.WaitForStep(wait_for=wait):
             go_to = {"continue": index + 1, "exit": _END}
             return Step(

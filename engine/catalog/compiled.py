@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from engine.binding import Tree, bind
 from engine.catalog.permissions import Purpose, Source
+from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
-from engine.value_tests import Where
 from engine.vocabulary import DAY_MS
 
 
@@ -176,23 +176,6 @@ class Fatigue:
     tiers: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """An event by name, with tests on its properties (made by `engine.value_tests.build_where`)."""
-
-    event: str
-    where: Where
-
-
-@dataclass(frozen=True, slots=True)
-class StopRule:
-    """Ends runs of `tier` (None: any) when its event happens. Its reason is `stop.<id>`."""
-
-    id: str
-    on: Trigger
-    tier: str | None
-
-
 StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 
 
@@ -200,9 +183,12 @@ StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 class Step:
     """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
 
-    send:     action, channel, on_held (continue | exit | wait) wait:     for_ms, reset_on wait_for: event, for_ms (the
-    time-out), on_event and on_timeout (targets) branch:   arms ((condition, target), …) tried in order, else `target`
-    jump:     target exit:     reason
+    send:     action, channel, on_held (continue | exit | wait)
+    wait:     for_ms, reset_on, reset_until_ms (from its first start)
+    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
+    branch:   arms ((condition, target), …) tried in order, else `target`
+    jump:     target
+    exit:     reason
     """
 
     id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
@@ -220,6 +206,7 @@ class Step:
     reason: str = ""
     late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
     late_ms: int = 0  # how late it may still fire, for `drop`
+    reset_until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class SmtpChannel(AnyChannel):
     port_env: str | None = None
     sender: str | None = None
     sender_env: str | None = None
+    helo: str | None = None
+    helo_env: str | None = None
     username_env: str | None = None
     password_env: str | None = None
     tls: Literal["none", "starttls", "implicit"] | None = None

@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -26,9 +26,9 @@ from pydantic import (
     model_validator,
 )
 
+from engine.catalog.schema_operands import Bound, Members, Scalar, path_of_names
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
-ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", "value")
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 _DURATION: Final = r"^([0-9]{1,9})(s|m|h|d)$"
 _UNIT_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
@@ -76,12 +76,6 @@ def _date(value: Any) -> date:
     return day
 
 
-def _path(value: str) -> str:
-    if not all(value.split(".")):
-        raise ValueError("a path is names with single dots between them")
-    return value
-
-
 def listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -89,7 +83,7 @@ def listed(value: Any) -> Any:
 Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
 EventName = Annotated[str, Field(min_length=1)]
-Path = Annotated[str, AfterValidator(_path)]
+Path = Annotated[str, AfterValidator(path_of_names)]
 DurationText = Annotated[str, Field(pattern=_DURATION)]
 Duration = Annotated[int, PlainValidator(milliseconds, json_schema_input_type=DurationText)]
 Span = Annotated[Duration, AfterValidator(_not_zero)]
@@ -122,35 +116,6 @@ SuppressionRef = Annotated[str, _known("suppression")]
 
 
 # Conditions: the one grammar
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("$action."):
-        if value.removeprefix("$action.") not in ACTION_FACTS:
-            raise ValueError(f"{value} is none of the facts of an action: {', '.join(ACTION_FACTS)}")
-    elif not isinstance(value, str | bool | int) and not (isinstance(value, float) and abs(value) < float("inf")):
-        raise ValueError("should be a text, a number, true or false")
-    return value
-
-
-def _bound(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    if not is_number and value != "$action.value":
-        raise ValueError("should be a number")
-    return value
-
-
-def _of_one_kind(members: list[Any]) -> list[Any]:
-    kinds = {bool if isinstance(m, bool) else str if isinstance(m, str) else float for m in members}
-    if len(kinds) > 1:
-        raise ValueError("mixes texts, numbers or truth values")
-    return members
-
-
-_ScalarJson = str | int | float | bool
-Scalar = Annotated[Any, PlainValidator(_scalar, json_schema_input_type=_ScalarJson)]
-Bound = Annotated[Any, PlainValidator(_bound, json_schema_input_type=float | Literal["$action.value"])]
-Members = Annotated[list[Scalar], Some, AfterValidator(_of_one_kind)]
 
 
 class Operators(Model):

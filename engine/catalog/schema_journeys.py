@@ -5,7 +5,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engine.catalog.schema_grammar import (
     ActionRef,
@@ -58,9 +66,23 @@ Late = Literal["fire", "coalesce"] | DropIfLate
 
 
 class Wait(Model):
+    """`reset_until` bounds a wait that starts anew, from its first start."""
+
     for_: Span = Field(alias="for")
     reset_on: EventNames = []
+    reset_until: Span | None = None
     late: Late = "fire"
+
+    @field_validator("reset_until")
+    @classmethod
+    def _bounds_something(cls, until: int | None, info: ValidationInfo) -> int | None:
+        if until is None:
+            return None
+        if not info.data.get("reset_on", [""]):
+            raise ValueError("bounds nothing: no event of reset_on starts this wait anew")
+        if until < info.data.get("for_", 0):
+            raise ValueError("should be at least as long as the wait itself, its `for`")
+        return until
 
 
 class WaitFor(Model):

@@ -18,6 +18,7 @@ from engine.catalog.compiled import Action, Catalog, Journey
 from engine.catalog.document import Document, in_folder
 from engine.catalog.schema import OPERATOR, Word
 from engine.errors import InvalidInput, NotFound
+from engine.nearest import meant
 from engine.profile import Run, Send
 from engine.vocabulary import Status
 
@@ -60,7 +61,7 @@ def said(document: Document, journey: str, status: Status) -> dict[str, Any]:
     that is not there, InvalidInput where its file says that it is not to go on."""
     files = _statuses(document, "journeys")
     if journey not in files:
-        raise NotFound(f"there is no journey {journey}", "journey")
+        raise NotFound(f"there is no journey {journey}; {meant(journey, files)}", "journey")
     if status == "live" and files[journey] != "live":
         raise InvalidInput(f"its file says {files[journey]}: change it there", "journey")
     spoken = _spoken(document)

@@ -58,7 +58,7 @@ def nearest(word: str, known: Iterable[str], alike: float = EVENTS) -> str | Non
 
 
 def nearest_field(name: str, known: Iterable[str]) -> str | None:
-    """The same for traits and properties: one and many of a thing are two names, and short ones differ by case alone."""
+    """The same for traits and properties: one thing and many are two names, and short names differ by case alone."""
     other = nearest(name, known, FIELDS)
     if other is None or _plain(name) == _plain(other):
         return other

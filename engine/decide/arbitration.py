@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine import caps, seeds
-from engine.catalog.compiled import Action, Catalog, Holdout, Propensity, Variant
+from engine import caps
+from engine.catalog.compiled import Action, Propensity
 from engine.conditions import View
-from engine.decide import budgets, fatigue, gates, offers
+from engine.decide import budgets, draws, fatigue, gates, offers
 from engine.decide.gates import Verdict
 from engine.decide.plan import Group, Plan
-from engine.profile import Place, Profile
+from engine.profile import Place
 from engine.turn_state import Turn
+from engine.value_tests import number_of
 
 Factors = dict[tuple[Propensity | None, str | None], float]  # what of a group's scores depends on the customer
 
@@ -35,9 +36,9 @@ def arbitrate(
             verdict.drop("propensity.low", 1 << i)
             slots += 1
             continue
-        withheld = holdout(turn, plan, i)
-        if withheld is not None:
-            verdict.drop(f"holdout.{withheld}", 1 << i)
+        by = withheld(turn, plan, i)
+        if by is not None:
+            verdict.drop(f"holdout.{by}", 1 << i)
             continue
         action = plan.actions[i]
         place = held.get(i) or caps.place_for(
@@ -63,8 +64,8 @@ def send_reason(turn: Turn, view: View, verdict: Verdict, alive: int) -> str | N
         return verdict.dropped[0][0]
     if is_unlikely(turn, view, verdict.plan.actions[0]):
         return "propensity.low"
-    withheld = holdout(turn, verdict.plan, 0)
-    return f"holdout.{withheld}" if withheld else None
+    by = withheld(turn, verdict.plan, 0)
+    return f"holdout.{by}" if by else None
 
 
 def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
@@ -86,21 +87,23 @@ def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
     gates.unpromised(turn, verdict, 1)
     gates.paid(turn, verdict, 1, {})
     verdict.drop("propensity.low", int(is_unlikely(turn, view, plan.actions[0])))
-    withheld = holdout(turn, plan, 0)
-    return [reason for reason, _ in verdict.dropped] + ([f"holdout.{withheld}"] if withheld else [])
+    by = _withholding(turn, plan, 0)
+    return [reason for reason, _ in verdict.dropped] + ([f"holdout.{by}"] if by else [])
 
 
-def holdout(turn: Turn, plan: Plan, i: int) -> str | None:
-    """The holdout that this customer is in and that is about a candidate; None where there is none."""
+def withheld(turn: Turn, plan: Plan, i: int) -> str | None:
+    """The holdout that this customer is in and that is about a candidate; None where there is none. What was drawn for
+    it is kept."""
     for rule, mask in plan.holdouts:
-        if mask >> i & 1 and is_held_out(turn.profile, turn.catalog, rule):
+        if mask >> i & 1 and draws.holds_out(turn, rule):
             return rule.id
     return None
 
 
-def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
-    """Whether a customer belongs to the share that gets nothing: always the same keyed draw."""
-    return seeds.draw(catalog.id_key, "holdout", rule.id, profile.id) < rule.share
+def _withholding(turn: Turn, plan: Plan, i: int) -> str | None:
+    """The same, only looked at."""
+    rules = (rule for rule, mask in plan.holdouts if mask >> i & 1)
+    return next((rule.id for rule in rules if draws.is_held_out(turn.profile, turn.catalog, rule)), None)
 
 
 def is_unlikely(turn: Turn, view: View, action: Action) -> bool:
@@ -175,9 +178,8 @@ def propensity(view: View, action: Action) -> float:
     if model.trait is None:
         return model.constant if model.constant is not None else model.default
     trait = view.profile.traits.get(model.trait)
-    value = trait.value if trait else None
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if usable and value is not None else model.default
+    score = number_of(trait.value) if trait else None
+    return float(score) if score is not None and 0 <= score <= 1 else model.default
 
 
 def worth(view: View, action: Action) -> float:
@@ -192,17 +194,3 @@ def hold(turn: Turn, place: Place, count: caps.Count) -> None:
         caps.reserve(turn.profile, place)
         count.add(place)
         budgets.spend(turn, place)
-
-
-def variant_of(turn: Turn, action: Action) -> Variant:
-    """The form that this customer always gets of this action: a keyed draw over the variants' weights."""
-    variants = action.variants
-    if len(variants) == 1:
-        return variants[0]
-    point = seeds.draw(turn.catalog.id_key, "variant", turn.profile.id, action.id)
-    point *= sum(variant.weight for variant in variants)
-    for variant in variants:
-        point -= variant.weight
-        if point < 0:
-            return variant
-    return variants[-1]

@@ -7,7 +7,7 @@ from typing import Any
 from engine import seeds
 from engine.catalog.compiled import Action
 from engine.conditions import View
-from engine.decide import arbitration, behind, exposures, gates, plan, receipt, sentence
+from engine.decide import arbitration, behind, draws, exposures, gates, plan, receipt, sentence
 from engine.decide.gates import Verdict
 from engine.inputs import Decide
 from engine.profile import Place
@@ -50,6 +50,7 @@ def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
         rows.append(row | behind.told(view, action, reason))
     first = len(verdict.chosen)
     for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
+        row["variant"] = draws.variant_of(turn, verdict.plan.actions[i]).id
         row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
     beaten = slice(first, first + verdict.beaten.bit_count())
     rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
@@ -77,6 +78,7 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
             verdict, alive = gates.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
             reason = arbitration.send_reason(turn, view, verdict, alive) or ""
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
+            told["variant"] = draws.variant_now(turn.profile, turn.catalog, action).id
             more = behind.told(view, wanted.actions[0], reason)
             rows.append(told | (more if reason else {"sentence": sentence.because(view, action, channel)}))
     return rows
@@ -94,7 +96,7 @@ def _held(turn: Turn, wanted: plan.Plan, placement: str = "") -> dict[int, Place
 
 
 def _shown(turn: Turn, asked: Decide, action: Action, points: float, place: Place) -> dict[str, Any]:
-    variant = arbitration.variant_of(turn, action)
+    variant = draws.variant_of(turn, action)
     payload = [turn.profile.id, place.ref, action.id, place.channel, place.placement, place.expires_ms]
     content = variant.content.get(asked.channel, {})
     shown = {

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from engine.binding import Tree
-from engine.conditions import Condition, EventAtom, View, build
+from engine.binding import Tree, names_event
+from engine.conditions import Condition, View, build
+from engine.event_atoms import EventAtom
 
 _NOTHING: Mapping[str, list[int]] = {}
 
@@ -144,7 +145,7 @@ def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, _Bound]]
     ((word, body),) = tree.items()
     if word == "not":
         yield from _counts(body, happened=not happened)
-    if word != "event" or body.get("undone_by"):
+    if word != "event" or body.get("undone_by") or names_event(body):
         return
     count, window = body.get("count") or {"at_least": 1}, body.get("within", inf)
     least, most = count.get("at_least", 0), count.get("at_most")

@@ -72,17 +72,18 @@ def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -
 def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
     if namespace in addresses.NAMESPACES:
         return _make_known(turn, place, public=public)
-    kind = Absorb if namespace in _PREFERRED else Claim
-    return _reach(turn, place, kind(to=turn.profile.id, public=public))
+    if namespace not in _PREFERRED:
+        return _reach(turn, place, Claim(to=turn.profile.id, public=public))
+    return _reach(turn, place, Absorb(to=turn.profile.id, public=public, is_new=_is_new(turn)))
 
 
 def _alias(turn: Turn, told: Event) -> bool:
     """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left. False where
     too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
-    asked = Absorb(to=turn.profile.id, public=told.public)
+    asked = Absorb(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
     if not told.public:
-        return all([_reach(turn, user, asked), _reach(turn, visitor, asked)])
+        return all([_reach(turn, user, Absorb(to=turn.profile.id)), _reach(turn, visitor, asked)])
     if visitor in turn.profile.held or _is_declined(turn, visitor):
         return True
     summary = "previousId is taken as an anonymous id alone"
@@ -156,6 +157,11 @@ def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
 def _is_somebody(profile: Profile) -> bool:
     """Whether this person was known before what is being told now."""
     return profile.seq > 1 or bool(profile.consent)
+
+
+def _is_new(turn: Turn) -> bool:
+    """Whether this customer has come to be by the very word that is being told."""
+    return turn.profile.created_ms == turn.now_ms and not _is_somebody(turn.profile)
 
 
 def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:

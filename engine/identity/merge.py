@@ -20,11 +20,11 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 from __future__ import annotations
 
 from engine import addresses, caps, codec, consent, facts, history, limits, sends, setting_back
-from engine.decide import fatigue, offers
+from engine.decide import draws, fatigue, offers
 from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
 from engine.identity import holding
 from engine.inputs import Absorb, Claim, Declined, Erase, GoOn, HandedOver, HandOver, Released
-from engine.journeys import interpreter, pauses, stops
+from engine.journeys import interpreter, pauses, refusals, stops
 from engine.profile import Absorbed, Profile, Run, Tombstone
 from engine.recent import history_order
 from engine.turn_state import Turn
@@ -44,7 +44,8 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
     if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
         return
     if profile.is_blank:
-        turn.tell(asked.to, HandOver(origin=profile.id))
+        is_new = isinstance(asked, Absorb) and asked.is_new
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new))
         turn.effects.append(Bury(asked.to))
         return
     for run in profile.runs:
@@ -141,6 +142,9 @@ def take_in(turn: Turn, told: HandOver) -> None:
         profile.owns.append(told.origin)
     if not told.state:
         _arrived(profile, told.origin)
+        if told.seen:
+            turn.effects.append(TakeIn((), (), told.seen))
+        draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
@@ -148,6 +152,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     _arrived(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
+    draws.join(turn, other)
     _join_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.promises = offers.of_both(profile.promises, other.promises)
@@ -160,7 +165,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
-    interpreter.walk(turn, [run for run in runs if run.state == "active" and not run.due_ms])
+    moving = [run for run in runs if run.state == "active" and not run.due_ms]
+    interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
 def _surrendered(turn: Turn, told: HandOver) -> Profile:
@@ -200,6 +206,7 @@ def _join_facts(turn: Turn, other: Profile) -> None:
     addresses.merge(turn, words, theirs)
     consent.merge(profile, other)
     holding.join(profile, other)
+    refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)

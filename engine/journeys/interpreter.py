@@ -12,11 +12,10 @@ from engine import caps, sends
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey, Step
 from engine.decide import arbitration, plan
-from engine.journeys import pauses
+from engine.journeys import pauses, stops, waits
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
-from engine.value_tests import values_at
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
 
 _IN_TIME_MS = MINUTE_MS  # a busy moment is no downtime
@@ -62,6 +61,8 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             continue
         turn.drop_timer(run, step, "fired")
         _note_timer(turn, run, step, "goes on", "fired")
+        if not run.is_met:
+            waits.begin_now(turn, run)
         _leave(turn, run, timed_out=not run.is_met)
     walk(turn, [run for run in due if not run.due_ms])
 
@@ -100,18 +101,11 @@ def react(turn: Turn, event: Happened) -> list[Run]:
         if journey is None:
             continue
         step = journey.steps[run.position]
-        if step.kind == "wait" and event.name in step.reset_on and _same_key(journey, run, event):
-            run.was_due_ms = 0
-            turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "reset")
-            _note_timer(turn, run, step.id, "waits anew", "reset")
-        elif step.kind == "wait_for" and _is_awaited(turn, step, event):
-            if statuses.paused(turn.catalog, run.journey):
-                run.is_met = True
-                pauses.wait(turn, run, step.id)
-                continue
-            turn.drop_timer(run, step.id, "cancelled")
-            _leave(turn, run, timed_out=False)
-            moving.append(run)
+        if step.kind == "wait" and waits.is_reset(turn, journey, run, step, event):
+            _wait_anew(turn, run, step, event)
+        elif step.kind == "wait_for" and waits.is_answered(turn, journey, run, step, event):
+            if _answer(turn, run, step, event):
+                moving.append(run)
         elif step.kind == "send" and not statuses.waits(
             turn.catalog, run
         ):  # held with `on_held: wait`: anything that happens may have changed the reason
@@ -119,20 +113,53 @@ def react(turn: Turn, event: Happened) -> list[Run]:
     return moving
 
 
+def react_to_history(turn: Turn) -> list[Run]:
+    """The same after an absorb: what happened on both sides counts for the waits of both. Returns the runs that go
+    on."""
+    moving = []
+    for run in turn.profile.runs:
+        journey = program(turn, run)
+        if run.state != "active" or not run.due_ms or not run.since_ms or journey is None:
+            continue
+        step = journey.steps[run.position]
+        if step.kind == "wait" and (event := waits.reset_on_record(turn, journey, run, step)):
+            _wait_anew(turn, run, step, event)
+        if step.kind == "wait_for":
+            answer = waits.answer_on_record(turn, journey, run, step)
+            if answer is not None and _answer(turn, run, step, answer):
+                moving.append(run)
+    return moving
+
+
+def _wait_anew(turn: Turn, run: Run, step: Step, event: Happened) -> None:
+    due_ms = waits.anew_ms(turn, run, step)
+    waits.begin_with(turn, run, event)
+    if due_ms <= turn.now_ms:  # it was over during a pause
+        run.was_due_ms = due_ms
+        return
+    run.was_due_ms = 0
+    turn.set_timer(run, due_ms, step.id, "reset")
+    _note_timer(turn, run, step.id, "waits anew", "reset")
+
+
+def _answer(turn: Turn, run: Run, step: Step, event: Happened) -> bool:
+    """What a run waits for has come; whether it goes on in this turn."""
+    if run.is_met:
+        return False
+    waits.begin_with(turn, run, event)
+    if statuses.paused(turn.catalog, run.journey):
+        run.is_met = True
+        pauses.wait(turn, run, step.id)
+        return False
+    turn.drop_timer(run, step.id, "cancelled")
+    _leave(turn, run, timed_out=False)
+    return True
+
+
 def held_runs(turn: Turn) -> list[Run]:
     """Runs parked at a held send, without those that wait for a pause to end."""
     parked = [run for run in turn.profile.runs if run.state == "active" and run.due_ms and _is_held(turn, run)]
     return [run for run in parked if not statuses.waits(turn.catalog, run)]
-
-
-def key_of(journey: Journey, event: Happened) -> str:
-    """The value that separates the runs of one journey; empty where the journey has no key or the event no value."""
-    if journey.key is None:
-        return ""
-    found = next(
-        (value for value in values_at(event.properties, tuple(journey.key.split("."))) if value is not None), ""
-    )
-    return str(found)
 
 
 def finish(turn: Turn, run: Run, state: str, reason: str) -> None:
@@ -159,33 +186,42 @@ def _advance(turn: Turn, run: Run) -> Step | None:
                 pauses.wait(turn, run, step.id)
                 return None
             return step
+        known = waits.answer_on_record(turn, journey, run, step) if step.kind == "wait_for" else None
+        if known is not None:
+            waits.begin_with(turn, run, known)
+            run.position = step.on_event
+            continue
         if step.kind in ("wait", "wait_for"):
+            run.began_ms = turn.now_ms
             turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "set")
             return None
         if step.kind == "exit":
             finish(turn, run, "exited", step.reason or "exit")
             return None
-        run.position = _branch(turn, step) if step.kind == "branch" else step.target
+        run.position = _branch(turn, run, step) if step.kind == "branch" else step.target
     raise AssertionError(f"{run.journey} goes round in circles")
 
 
-def _branch(turn: Turn, step: Step) -> int:
-    view = turn.view()
+def _branch(turn: Turn, run: Run, step: Step) -> int:
+    view = turn.view(trigger=run.trigger)
     return next((target for condition, target in step.arms if condition(view)), step.target)
 
 
 def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
-    reason = sends.propose(turn, turn.view(), run, step)
+    stopped = stops.of_send(turn, run, step)
+    reason = sends.propose(turn, turn.view(trigger=run.trigger), run, step, stopped)
     if reason == statuses.OF_ACTION["paused"]:  # whatever `on_held` says: a pause is meant to end
         run.held = reason
         pauses.wait(turn, run, step.id)
         return False
     run.held_ms = run.held_ms or turn.now_ms
-    if reason is not None and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
+    if reason is not None and not stopped and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = reason
         turn.set_timer(run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
         return False
+    if reason is None or run.due_ms:  # something has left, or it was waited for
+        waits.begin_now(turn, run)
     run.held, run.held_ms = "", 0
     run.occurrence += 1
     turn.drop_timer(run, step.id, "cancelled")
@@ -220,14 +256,6 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
 def _note_timer(turn: Turn, run: Run, step: str, what: str, outcome: str, reason: str = "") -> None:
     summary = f"{run.journey} {what}"
     turn.note("timer", summary, journey=run.journey, run=run.id, step=step, outcome=outcome, reason=reason)
-
-
-def _is_awaited(turn: Turn, step: Step, event: Happened) -> bool:
-    return step.event is not None and step.event.event == event.name and step.event.where(event.properties)
-
-
-def _same_key(journey: Journey, run: Run, event: Happened) -> bool:
-    return journey.key is None or key_of(journey, event) == run.key
 
 
 def _is_held(turn: Turn, run: Run) -> bool:

@@ -4,23 +4,34 @@ A stop ends every run that it covers and whose triggering event is not after it,
 that arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase
 is not touched. What the ended run had decided and not handed over is withdrawn, and so is the send step that it was
 parked at.
+
+A global stop of a tier covers the sends of that tier too, whatever journey they are in: what is decided is withdrawn,
+and what its run comes to later is held. The run itself goes on, for its journey is of another tier. A journey's own
+stop is about the runs of the key that its event carries.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
 from engine import sends
-from engine.catalog.compiled import Catalog, Step, StopRule
-from engine.profile import Run
+from engine.catalog.compiled import Catalog, Step
+from engine.catalog.triggers import StopRule
+from engine.journeys import keys
+from engine.profile import Run, Send
 from engine.recent import Happened
 from engine.turn_state import Turn
 
 
-def rules_for(catalog: Catalog, run: Run, event: str) -> list[StopRule]:
-    """The stop rules on an event that a run is under: the global ones of today's catalog and its journey's own."""
+def rules_for(catalog: Catalog, run: Run, event: Happened) -> list[StopRule]:
+    """The stop rules on an event's name that a run is under: the global ones of today's catalog, and its journey's own
+    where the event is about this run."""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
-    rules = [rule for rule in catalog.stops_on.get(event, ()) if rule.tier in (None, run.tier)]
+    rules = [rule for rule in catalog.stops_on.get(event.name, ()) if rule.tier in (None, run.tier)]
     if journey is not None:
-        rules += [rule for rule in journey.stops if rule.on.event == event]
+        own = [rule for rule in journey.stops if rule.on.event == event.name]
+        rules += own if own and keys.is_about(journey, run, event) else []
     return rules
 
 
@@ -32,10 +43,12 @@ def apply(turn: Turn, event: Happened) -> None:
         if not is_stop and run.version == catalog.version:
             continue  # most events stop nothing
         if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
-            for rule in rules_for(catalog, run, event.name):
-                if rule.on.where(event.properties):
+            for rule in rules_for(catalog, run, event):
+                if rule.on.passes(event.properties, run.trigger):
                     _stop(turn, run, f"stop.{rule.id}", event)
                     break
+    if event.name in catalog.stops_on:
+        _withdraw_of_tiers(turn, event)
 
 
 def apply_history(turn: Turn) -> None:
@@ -44,6 +57,8 @@ def apply_history(turn: Turn) -> None:
         standing = standing_stop(turn, run)
         if standing is not None:
             _stop(turn, run, *standing)
+    for send in _decided(turn):
+        _withdraw_stopped(turn, send)
 
 
 def apply_to_put_back(turn: Turn, send_id: str) -> None:
@@ -51,10 +66,23 @@ def apply_to_put_back(turn: Turn, send_id: str) -> None:
     send = sends.find(turn, send_id)
     if send is None or send.state != "decided":
         return
-    run = next((run for run in turn.profile.runs if run.id == send.run), None)
+    run = _run_of(turn, send)
     standing = standing_stop(turn, run) if run else None
     if standing is not None:
         sends.withdraw(turn, send, standing[0])
+    else:
+        _withdraw_stopped(turn, send)
+
+
+def of_send(turn: Turn, run: Run, step: Step) -> str:
+    """The reason for which the send that a run has come to is stopped for good by its own tier; empty where it is not.
+
+    A run of that tier would have ended: only a send of another tier than its journey's is looked at.
+    """
+    action = turn.catalog.of_version(run.version).actions.get(step.action)
+    now = turn.catalog.actions.get(step.action)
+    tiers = {each.tier for each in (action, now) if each is not None} - {run.tier}
+    return _tier_stop(turn, run, tiers)
 
 
 def _unfinished(turn: Turn) -> list[Run]:
@@ -71,8 +99,53 @@ def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
 
 
 def _withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
-    for send in [send for send in turn.profile.sends if send.run == run.id and send.state == "decided"]:
+    for send in _decided(turn):
+        if send.run == run.id:
+            sends.withdraw(turn, send, reason)
+
+
+def _decided(turn: Turn) -> list[Send]:
+    return [send for send in turn.profile.sends if send.state == "decided"]
+
+
+def _run_of(turn: Turn, send: Send) -> Run | None:
+    return next((run for run in turn.profile.runs if run.id == send.run), None)
+
+
+def _withdraw_of_tiers(turn: Turn, event: Happened) -> None:
+    """A stop of a tier withdraws the sends of that tier that were triggered before it, also of runs that go on."""
+    for send in _decided(turn):
+        rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event, send.trigger)
+        run = _run_of(turn, send) if rules else None
+        if rules and (run is None or (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq)):
+            sends.withdraw(turn, send, f"stop.{rules[0].id}")
+
+
+def _withdraw_stopped(turn: Turn, send: Send) -> None:
+    """Withdraw a decided send where the history has a stop of its tier."""
+    run = _run_of(turn, send)
+    reason = _tier_stop(turn, run, _tiers(turn.catalog, send)) if run is not None else ""
+    if reason:
         sends.withdraw(turn, send, reason)
+
+
+def _tier_stop(turn: Turn, run: Run, tiers: Collection[str]) -> str:
+    """The reason of a stop of one of `tiers` that happened since a run was triggered; empty without."""
+    if not any(rule.tier in tiers for rule in turn.catalog.stops):
+        return ""
+    found = _standing(turn, run, lambda event: _rules_of(turn.catalog, tiers, event, run.trigger))
+    return found[0] if found is not None else ""
+
+
+def _rules_of(catalog: Catalog, tiers: Collection[str], event: Happened, trigger: Mapping[str, Any]) -> list[StopRule]:
+    rules = catalog.stops_on.get(event.name, ())
+    return [rule for rule in rules if rule.tier in tiers and rule.on.passes(event.properties, trigger)]
+
+
+def _tiers(catalog: Catalog, send: Send) -> tuple[str, ...]:
+    """The tier that a send was decided as, and the one that its action has now."""
+    action = catalog.actions.get(send.action)
+    return (send.tier,) if action is None else (send.tier, action.tier)
 
 
 def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
@@ -80,12 +153,21 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
 
     What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
+    catalog = turn.catalog
+    return _standing(
+        turn,
+        run,
+        lambda event: [r for r in rules_for(catalog, run, event) if r.on.passes(event.properties, run.trigger)],
+    )
+
+
+def _standing(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
     for event in turn.profile.history.newest():
         if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
             return None
-        for rule in rules_for(turn.catalog, run, event.name):
-            if rule.on.where(event.properties) and not _is_trigger(event, run):
-                return f"stop.{rule.id}", event
+        rules = rules_on(event)
+        if rules and not _is_trigger(event, run):
+            return f"stop.{rules[0].id}", event
     return None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from engine import addresses, limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
-from engine.journeys import interpreter, stops
+from engine.condition_story import Failing, failing
+from engine.conditions import View, tree_of
+from engine.journeys import keys, refusals, stops, waits
 from engine.profile import Run
 from engine.recent import Happened
 from engine.turn_state import Turn
@@ -16,23 +18,35 @@ _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and f
 def enter(turn: Turn, event: Happened) -> list[Run]:
     """Start a run of every live journey that `event` triggers; an event older than the lateness window starts none."""
     journeys = turn.catalog.entered_by.get(event.name)
-    if not journeys or event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+    if not journeys:
         return []
-    view = turn.view()
+    view = turn.view(trigger=event.properties)
     started = []
     for journey in journeys:
-        if not journey.trigger.where(event.properties) or not journey.when(view):
-            continue
-        key = interpreter.key_of(journey, event)
-        if not _may_enter(turn, journey, key):
-            continue
-        if journey.status != "live":
-            _note_not_entered(turn, journey, event, statuses.OF_JOURNEY[journey.status])
-        elif _has_room(turn, journey, event):
-            run = _start(turn, journey, key, event)
+        if journey.trigger.where(event.properties):
+            run = _enter(turn, view, journey, event)
             if run is not None:
                 started.append(run)
     return started
+
+
+def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:
+    key = keys.key_of(journey, event)
+    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+        reason = refusals.LATE
+    elif not journey.when(view):
+        reason = refusals.CONDITION
+    else:
+        reason = _reason_against(turn, journey, key, event)
+    if not reason:
+        return _start(turn, journey, key, event)
+    refusals.refuse(turn, journey, event, reason, key=key, behind=lambda: behind(view, journey))
+    return None
+
+
+def behind(view: View, journey: Journey) -> Failing | None:
+    """The part of a journey's condition that does not hold; None where it holds."""
+    return failing(tree_of(journey.when), view, at=("when",))
 
 
 def forget_ended(turn: Turn) -> None:
@@ -50,42 +64,21 @@ def _counts_for_re_entry(turn: Turn, run: Run) -> bool:
     return journey is not None and turn.now_ms - run.ended_ms < journey.after_ms
 
 
-def _may_enter(turn: Turn, journey: Journey, key: str) -> bool:
+def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> str:
+    """Why a journey whose condition holds is not entered for this key; empty where it is."""
     active = 0
     for run in turn.profile.runs:
-        if run.journey != journey.id or run.key != key:
+        if run.journey != journey.id or keys.kept(run.key) != key:
             continue
         if run.state == "active":
             active += 1
         elif not statuses.is_word(run.ended_by) and turn.now_ms - run.ended_ms < journey.after_ms:
-            return False
-    return active < journey.concurrent
-
-
-def _has_room(turn: Turn, journey: Journey, event: Happened) -> bool:
-    if limits.has_room_for_run(turn.profile, event.properties):
-        return True
-    turn.note(
-        "journey",
-        f"{journey.id} not entered: this customer has too many runs",
-        journey=journey.id,
-        outcome="not_entered",
-        reason="limit.runs",
-        message_id=event.message_id,
-    )
-    return False
-
-
-def _note_not_entered(turn: Turn, journey: Journey, event: Happened, reason: str) -> None:
-    turn.note(
-        "journey",
-        f"{journey.id} not entered: it is not live",
-        journey=journey.id,
-        outcome="not_entered",
-        reason=reason,
-        message_id=event.message_id,
-        channel=event.channel,
-    )
+            return refusals.RE_ENTRY
+    if active >= journey.concurrent:
+        return refusals.CONCURRENT
+    if journey.status != "live":
+        return statuses.OF_JOURNEY[journey.status]
+    return "" if limits.has_room_for_run(turn.profile, event.properties) else refusals.NO_ROOM
 
 
 def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:
@@ -104,17 +97,14 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         public=turn.is_public,
         told_at=addresses.unverified(turn, event.at_ms),
     )
+    waits.begin_with(turn, run, event)
     standing = stops.standing_stop(turn, run)
     if standing is not None:
-        turn.note(
-            "stop",
-            f"{journey.id} not entered: {standing[1].name} came after its trigger",
-            journey=journey.id,
-            reason=standing[0],
-            outcome="not_entered",
-            message_id=event.message_id,
-        )
+        reason, stopped_by = standing
+        words = f"{stopped_by.name} came after its trigger"
+        refusals.refuse(turn, journey, event, reason, key=key, words=words)
         return None
+    refusals.forget(profile, journey.id, key)
     profile.runs.append(run)
     turn.note(
         "journey",

@@ -1,6 +1,6 @@
 """What a model reads of a customer: numbers, each made in one declared way.
 
-    {"trait": path}  {"context": path}        a number; true is 1, false is 0, anything else is `missing`
+    {"trait": path}  {"context": path}        a number, in a text too; true is 1, false is 0, all else is `missing`
     {"when": tree}                            1 where the condition holds, else 0
     {"count": {"name", "within"?, "where"?}}  how often it happened, up to `most`
     {"action": [id…]}                         1 for these actions, else 0
@@ -16,8 +16,9 @@ from math import inf
 from typing import Any
 
 from engine.binding import bind
-from engine.conditions import Condition, EventAtom, View, atoms_of, build, how_many
-from engine.value_tests import values_at
+from engine.conditions import Condition, View, atoms_of, build
+from engine.event_atoms import EventAtom, how_many
+from engine.value_tests import number_of, values_at
 
 Read = Callable[[View], float]
 
@@ -87,4 +88,5 @@ def _trait(view: View, name: str) -> Any:
 
 def _number(data: Any, path: tuple[str, ...]) -> float | None:
     value = next(iter(values_at(data, path)), None)
-    return float(value) if isinstance(value, int | float) and abs(value) < inf else None
+    number = int(value) if isinstance(value, bool) else number_of(value)
+    return float(number) if number is not None and abs(number) < inf else None

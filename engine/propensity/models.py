@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from math import exp
 from typing import Any, Protocol
 
-from engine.conditions import EventAtom, View
+from engine.conditions import View
+from engine.event_atoms import EventAtom
 from engine.propensity.features import Feature, features_of, vector
 from engine.value_tests import values_at
 

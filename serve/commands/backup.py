@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
+from serve import asking
 from serve.data_directory import stopped
-from serve.replayer import EngineClient
 
 
 def backup(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory for the copies of the stores.")],
     keys: Annotated[Path | None, typer.Option("--keys", help="The directory of the keys' only copy; DIR.keys.")] = None,
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
     data: Annotated[Path | None, typer.Option("--data", help="The data directory of a stopped engine instead.")] = None,
 ) -> None:
     """Copy all stores of an engine at one instant, with a manifest, and its keys apart from them (SEGUE_SERVER_KEY is
@@ -32,14 +30,8 @@ def backup(
 
 
 def _of_running(url: str, directory: Path, keys: Path | None) -> dict[str, Any]:
-    server_key = os.environ.get("SEGUE_SERVER_KEY")
-    if not server_key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
-    client = EngineClient(url, server_key)
-    try:
+    with asking.engine(url) as client:
         return client.post("/v1/backup", {"directory": str(directory), "keys": None if keys is None else str(keys)})
-    finally:
-        client.close()
 
 
 def _of_stopped(data: Path, directory: Path, keys: Path | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from engine.errors import UsageError
-from serve.replayer import EngineClient
+from serve import asking
 
 _PATH = "/v1/dead-letters"
 
@@ -24,19 +23,16 @@ def dead_letters(
         Path | None, typer.Option("--event", metavar="FILE", help="What a rejected item should have been, as JSON.")
     ] = None,
     discard: Annotated[str, typer.Option("--discard", metavar="ID", help="Throw this one away.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
 ) -> None:
     """List what was set aside with its reason, tell it again, or throw it away (SEGUE_SERVER_KEY)."""
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     if retry and discard:
         raise UsageError("cannot be used with --discard", "--retry")
     if event and retry in ("", "all"):
         raise UsageError("needs --retry with the id of one letter", "--event")
     correction = {} if event is None else {"event": _read(event)}
-    console, client = Console(highlight=False), EngineClient(url, key)
-    try:
+    console = Console(highlight=False)
+    with asking.engine(url) as client:
         if discard:
             client.delete(f"{_PATH}/{discard}")
             console.print(f"{discard}: discarded")
@@ -47,8 +43,6 @@ def dead_letters(
                 console.print(f"{name}: {client.post(f'{_PATH}/{name}/retry', correction)['status']}")
             return
         console.print(_table(letters) if letters else "no dead letters")
-    finally:
-        client.close()
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 from urllib.parse import quote
 
@@ -13,23 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.errors import UsageError
-from serve.replayer import EngineClient
+from serve import asking
 
 app = typer.Typer(
     help="Pause, resume or stop a journey of a running engine (SEGUE_SERVER_KEY is its key).", no_args_is_help=True
 )
 
 Journey = Annotated[str, typer.Argument(metavar="ID", help="The journey's id.")]
-Url = Annotated[str, typer.Option("--url", help="Where the engine answers.")]
-_HERE = "http://127.0.0.1:8000"
 _PATH = "/v1/journeys"
 
 
 @app.command("list")
-def listed(url: Url = _HERE) -> None:
+def listed(url: asking.Url = asking.HERE) -> None:
     """Every journey: the status that holds, what its file says, what was said by command."""
-    with _engine(url) as client:
+    with asking.engine(url) as client:
         rows = client.get(_PATH)["journeys"]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("journey", "status", "file", "operator"):
@@ -40,36 +34,24 @@ def listed(url: Url = _HERE) -> None:
 
 
 @app.command()
-def pause(journey: Journey, url: Url = _HERE) -> None:
+def pause(journey: Journey, url: asking.Url = asking.HERE) -> None:
     """Let nobody enter, and let whoever is inside wait, until it is resumed."""
     _say(journey, "pause", url)
 
 
 @app.command()
-def resume(journey: Journey, url: Url = _HERE) -> None:
+def resume(journey: Journey, url: asking.Url = asking.HERE) -> None:
     """Take a pause or a stop back. Who was inside when it was stopped stays out."""
     _say(journey, "resume", url)
 
 
 @app.command()
-def stop(journey: Journey, url: Url = _HERE) -> None:
+def stop(journey: Journey, url: asking.Url = asking.HERE) -> None:
     """End it for whoever is inside, and send nothing of it any more."""
     _say(journey, "stop", url)
 
 
 def _say(journey: str, word: str, url: str) -> None:
-    with _engine(url) as client:
+    with asking.engine(url) as client:
         answer = client.post(f"{_PATH}/{quote(journey, safe='')}/{word}", {})
     typer.echo(f"{journey} is {answer['status']}, by catalog {answer['catalogVersion']}")
-
-
-@contextmanager
-def _engine(url: str) -> Iterator[EngineClient]:
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
-    client = EngineClient(url, key)
-    try:
-        yield client
-    finally:
-        client.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,35 +10,35 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.errors import UsageError
 from engine.identifiers import parse_reference
-from serve import story_page
-from serve.replayer import EngineClient
+from serve import asking, story_page
 
 
 def profile(
     reference: Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example email:ada@example.com.")],
-    explain: Annotated[bool, typer.Option("--explain", help="What would become of every action now, and why.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="What would become of every action now, where it stands with every journey, and why."
+        ),
+    ] = False,
     at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
     namespace, value = parse_reference(reference)
     path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
-    console, client = Console(highlight=False), EngineClient(url, key)
-    try:
+    console = Console(highlight=False)
+    with asking.engine(url) as client:
         if at:
             _print_state(console, client.get(path, at=at))
             return
         _print_state(console, client.get(path))
         story_page.path_of(console, client.get(f"{path}/timeline", limit=200)["entries"])
         if explain:
-            _print_why(console, client.get(f"{path}/why")["actions"])
-    finally:
-        client.close()
+            found = client.get(f"{path}/why")
+            _print_why(console, found["actions"])
+            _print_journeys(console, found["journeys"])
 
 
 def _print_state(console: Console, known: dict[str, Any]) -> None:
@@ -80,8 +79,18 @@ def _print_why(console: Console, actions: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
+def _print_journeys(console: Console, journeys: list[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("journey", "status", "at", "where the customer stands"):
+        table.add_column(column)
+    for row in journeys:
+        at = row.get("at", "")[:19].replace("T", " ")
+        table.add_row(row["journeyId"], row["status"], at, "[green]inside" if row["inside"] else escape(_no(row)))
+    console.print(table)
+
+
 def _no(gate: dict[str, Any]) -> str:
-    """A gate's reason, with the part of a condition that is behind it: what it wanted and what it saw."""
+    """The reason of a gate or a journey, with the part of a condition behind it: what it wanted and what it saw."""
     behind = gate.get("condition")
     if behind is None:
         return str(gate["reason"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,31 +11,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from actors import event_files
 from engine.errors import UsageError
-from serve.replayer import EngineClient, Replayer, Totals
+from serve import asking
+from serve.replayer import Replayer, Totals
 
 _PROBLEMS_SHOWN = 20
 
 
 def replay(
     files: Annotated[list[Path], typer.Argument(help="Event files, .jsonl or .jsonl.gz, in Segment's format.")],
-    url: Annotated[str, typer.Option("--url", help="Where the engine answers.")] = "http://127.0.0.1:8000",
+    url: asking.Url = asking.HERE,
     rate: Annotated[str, typer.Option("--rate", help="Events a second, or max.")] = "max",
     drain: Annotated[bool, typer.Option("--drain", help="At the end, let all pending timers fire.")] = False,
 ) -> None:
     """Stream event files into a running engine (SEGUE_SERVER_KEY is its key). Can be run again after an
     interruption."""
-    key = os.environ.get("SEGUE_SERVER_KEY")
-    if not key:
-        raise UsageError("is needed in the environment", "SEGUE_SERVER_KEY")
-    console = Console(highlight=False)
-    client = EngineClient(url, key)
-    try:
+    console, limit = Console(highlight=False), _rate(rate)
+    event_files.check(files)
+    with asking.engine(url) as client:
         is_replay = client.get("/v1/status")["clock"] == "replay"
-        replayer = Replayer(client, is_replay=is_replay, rate=_rate(rate))
-        totals = run_with_bar(console, replayer, files, drain=drain)
-    finally:
-        client.close()
+        totals = run_with_bar(console, Replayer(client, is_replay=is_replay, rate=limit), files, drain=drain)
     print_totals(console, totals)
+    if totals.lines and len(totals.rejected) == totals.lines:
+        typer.echo(f"segue: none of the {totals.lines:,} lines can be used: {totals.rejected[0]}", err=True)
+        raise typer.Exit(1)
 
 
 def run_with_bar(console: Console, replayer: Replayer, files: list[Path], *, drain: bool) -> Totals:

@@ -73,6 +73,10 @@ def simulate(
     if lines_file is not None:
         with lines_file:
             lines_file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in past[0].tally.lines())
+    if past[0].problems and not past[0].summary["events"]:
+        where, what = past[0].problems[0]
+        typer.echo(f"segue: none of the {past[0].lines:,} lines can be used: {where}: {what}", err=True)
+        raise typer.Exit(1)
     _print(past, as_json=as_json, silence=silence)
     _complain(past)
 
@@ -85,6 +89,7 @@ class Past:
     summary: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)  # of what is not there in most histories
+    lines: int = 0
 
 
 def run(
@@ -117,6 +122,7 @@ def run(
 async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain: bool) -> None:
     last_ms = None
     for lot, next_ms in event_files.chunks(event_files.read(files), CHUNK_LINES):
+        past.lines += len(lot)
         _stage(engine, lot, past)
         last_ms = lot[-1].at_ms
         if next_ms is not None:
@@ -244,4 +250,7 @@ def _complain(past: list[Past]) -> None:
     for where, what in problems[:_NAMED_MAX]:
         typer.echo(f"{where}: {what}", err=True)
     if len(problems) > _NAMED_MAX:
-        typer.echo(f"… and {len(problems) - _NAMED_MAX:,} more were not taken", err=True)
+        typer.echo(f"… and {len(problems) - _NAMED_MAX:,} more", err=True)
+    lines = {where for where, _ in past[0].problems if not where.startswith("profile ")}
+    if lines:
+        typer.echo(f"{len(lines):,} of {past[0].lines:,} lines were not taken", err=True)

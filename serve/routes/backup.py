@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from serve.api_types import BackupAnswer, BackupBody
+from serve.api_types import BackupAnswer, BackupBody, told
 from serve.gateway import ServerGateway
 
 router = APIRouter(tags=["operation"])
 
 
-@router.post("/v1/backup", response_model=BackupAnswer)
+@router.post("/v1/backup", **told(BackupAnswer, summary="Back the running engine up"))
 async def back_up(body: BackupBody, gateway: ServerGateway) -> Any:
     """Copy all stores, at one instant, into a new directory of the engine's machine; answered when it is whole."""
     return await gateway.back_up(body.directory, body.keys)

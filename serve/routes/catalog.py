@@ -12,7 +12,7 @@ from actors import catalog_process
 from engine.catalog import statuses
 from engine.catalog.schema import OPERATOR
 from engine.errors import NotFound
-from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles
+from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles, told
 from serve.gateway import ServerGateway
 
 _reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replica has
@@ -20,7 +20,10 @@ _reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replic
 router = APIRouter(prefix="/v1/catalog", tags=["operation"])
 
 
-@router.post("", response_model=CatalogAnswer)
+@router.post(
+    "",
+    **told(CatalogAnswer, summary="Put another catalog in its place", errors=(422,)),
+)
 async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing: it is
     proved before (compiled, and every message written to made-up customers). `warnings` are what is hardly meant.
@@ -34,13 +37,13 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
-@router.get("", response_model=CatalogFiles)
+@router.get("", **told(CatalogFiles))
 async def standing(gateway: ServerGateway) -> Any:
     """The catalog that decides now."""
     return _shown(gateway.catalog.version, gateway.catalog.document)
 
 
-@router.get("/{version}", response_model=CatalogFiles)
+@router.get("/{version}", **told(CatalogFiles, summary="A catalog by which something was decided"))
 async def older(version: str, gateway: ServerGateway) -> Any:
     """One by which something was decided once."""
     document = await gateway.router.at_shard(0, ("catalog", "", version), "read")

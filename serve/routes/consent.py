@@ -14,7 +14,8 @@ from engine.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from engine.identity import claims
 from engine.inputs import Bind, Confirm, ConsentChange
-from serve.api_types import ConsentBody, ConsentReceipt
+from serve.api_consent import ConsentBody, ConsentReceipt
+from serve.api_types import told
 from serve.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
@@ -51,10 +52,13 @@ button{{font:inherit;padding:.6rem 1.2rem}}</style></head>
 _CONFIRM_FORM = '<form method="post"><button type="submit">Yes, this is my address</button></form>'
 _FORM = '<form method="post"><button type="submit">Yes, stop these messages</button></form>'
 
+_NOT_VALID = {404: {"description": "The link is not valid", "content": {"text/html": {}}}}
+_PAGE_OF_LINK: dict[str, Any] = {"response_class": HTMLResponse, "responses": _NOT_VALID}
+
 router = APIRouter(tags=["consent"])
 
 
-@router.post("/v1/consent", response_model=ConsentReceipt)
+@router.post("/v1/consent", **told(ConsentReceipt, errors=(404,)))
 async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
     """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
     effect and what stands against it."""
@@ -80,14 +84,14 @@ async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGate
     return answer
 
 
-@router.get("/u/{token}", response_class=HTMLResponse)
+@router.get("/u/{token}", **_PAGE_OF_LINK, summary="The page that asks whether to unsubscribe")
 async def ask_before_unsubscribing(token: str, gateway: AnyGateway) -> HTMLResponse:
     """A page with a button and no effect of its own, because mail scanners follow links."""
     link = _read(gateway, token)
     return _not_valid() if link is None else _page(200, "Unsubscribe", f"Do you want to stop {_what(link)}?", _FORM)
 
 
-@router.post("/u/{token}", response_class=HTMLResponse)
+@router.post("/u/{token}", **_PAGE_OF_LINK, summary="Unsubscribe")
 async def unsubscribe(token: str, gateway: AnyGateway) -> HTMLResponse:
     """The button of that page, or the one click of a mail client."""
     link = _read(gateway, token)
@@ -112,7 +116,11 @@ def is_ours(gateway: Gateway, token: str) -> bool:
     return _read(gateway, token) is not None
 
 
-@router.get("/c/{token}", response_class=HTMLResponse)
+@router.get(
+    "/c/{token}",
+    **_PAGE_OF_LINK,
+    summary="The page that asks whose an address is",
+)
 async def ask_before_confirming(token: str, gateway: AnyGateway) -> HTMLResponse:
     """A page with a button and no effect of its own, because mail scanners follow links."""
     if await _confirmed(gateway, token) is None:
@@ -120,7 +128,7 @@ async def ask_before_confirming(token: str, gateway: AnyGateway) -> HTMLResponse
     return _page(200, "Confirm your address", "Did you get this message at an address of yours?", _CONFIRM_FORM)
 
 
-@router.post("/c/{token}", response_class=HTMLResponse)
+@router.post("/c/{token}", **_PAGE_OF_LINK, summary="Confirm an address")
 async def confirm(token: str, gateway: AnyGateway) -> HTMLResponse:
     """The button of that page: whoever reads the mail there says that the address is theirs."""
     link = await _confirmed(gateway, token)

@@ -11,7 +11,7 @@ from actors.dead_letters import Kind
 from engine import reading
 from engine.errors import InvalidInput
 from serve import rejected
-from serve.api_types import Correction, DeadLetterOutcome, DeadLetters
+from serve.api_types import Correction, DeadLetterOutcome, DeadLetters, told
 from serve.gateway import ServerGateway
 
 _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
@@ -19,7 +19,7 @@ _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
 
-@router.get("", response_model=DeadLetters)
+@router.get("", **told(DeadLetters, summary="What was set aside"))
 async def listed(
     gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, kind: Kind | None = None
 ) -> Any:
@@ -29,7 +29,7 @@ async def listed(
     return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
 
 
-@router.post("/{letter}/retry", response_model=DeadLetterOutcome)
+@router.post("/{letter}/retry", **told(DeadLetterOutcome, summary="Tell it again"))
 async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
     """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
 
@@ -46,7 +46,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
     return {"status": "accepted"}
 
 
-@router.delete("/{letter}", response_model=DeadLetterOutcome)
+@router.delete("/{letter}", **told(DeadLetterOutcome))
 async def discard(letter: str, gateway: ServerGateway) -> Any:
     """Throw it away for good."""
     return await gateway.router.at_shard(*_parts(letter, gateway), "discard")

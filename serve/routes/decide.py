@@ -13,8 +13,9 @@ from engine.errors import Forbidden, InvalidInput
 from engine.identifiers import is_clean
 from engine.identity import claims
 from engine.inputs import Decide, Exposure
+from engine.nearest import meant
 from engine.vocabulary import ExposureEvent
-from serve import deciding
+from serve import deciding, misspelt
 from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.hostile_json import UNREADABLE, check_no_nul, check_shape
@@ -85,8 +86,7 @@ def read_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         read = decoder.decode(body)
     except UNREADABLE as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise InvalidInput(message, path.rstrip("`") or "body") from None
+        raise misspelt.refusal(error, decoder.type) from None
     check_shape(body, read, "body")
     check_no_nul(body, [msgspec.structs.asdict(read)])
     return read
@@ -99,7 +99,9 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         raise Forbidden("a write key decides by userId or anonymousId", "identifiers")
     placement = gateway.catalog.placements.get(body.placement)
     if placement is None:
-        raise InvalidInput("there is no such placement", "placement")
+        raise InvalidInput(
+            f"there is no such placement; {meant(body.placement, gateway.catalog.placements)}", "placement"
+        )
     if body.channel not in (None, placement.channel):
         raise InvalidInput(f"this placement is on channel {placement.channel}", "channel")
     if not 1 <= body.limit <= LIMIT_MAX:

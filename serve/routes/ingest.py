@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from engine import authority
 from engine.errors import InvalidInput, Overloaded
 from engine.inputs import Event
 from engine.shedding import is_sheddable
+from serve import misspelt
 from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.http import Request, Response, ok
@@ -33,13 +35,17 @@ KIND_OF_PATH = {
 REJECTED_NAMED_MAX = 100  # of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
 
+_NAMES = ("userId", "anonymousId", "previousId", "event", "type", "batch")  # that an event or a batch may miss
 _OK = ok({"success": True})
 
 
 async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
     principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
-    parsed, pairs, rejected = await _read(gateway, request, principal, now_ms)
+    try:
+        parsed, pairs, rejected = await _read(gateway, request, principal, now_ms)
+    except InvalidInput as fault:
+        raise _with_hint(fault, request.body) from None
     if rejected and KIND_OF_PATH[request.path] is not None:
         raise InvalidInput(rejected[0].message, rejected[0].field)
     _shed(gateway, request, pairs)
@@ -135,12 +141,29 @@ async def _answer(
         return _OK
     gateway.counts["rejected"] += len(rejected)
     rejected.sort(key=lambda item: item.index)
-    named = rejected[:REJECTED_NAMED_MAX]
+    named = _explained(rejected[:REJECTED_NAMED_MAX], parsed)
     await gateway.router.set_aside(letters(gateway, parsed, named, principal, received_at_ms))
     answer: dict[str, Any] = {"success": True, "rejected": [_shown(item) for item in named]}
     if len(named) == len(rejected):
         return ok(answer)
     return msgspec.structs.replace(ok(answer | {"rejectedTotal": len(rejected)}), is_faulty=True)
+
+
+def _explained(rejected: list[Rejection], parsed: Parsed) -> list[Rejection]:
+    """With the name that was probably meant, where one is missing and another one stands in its place."""
+    return [replace(each, message=each.message + _instead(each.field, parsed.items[each.index])) for each in rejected]
+
+
+def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
+    """The same for a single call, or for a batch that is none."""
+    if type(fault) is not InvalidInput:
+        return fault
+    field = fault.field or ("batch" if "`batch`" in fault.message else "")
+    return InvalidInput(fault.message + _instead(field, body), fault.field)
+
+
+def _instead(field: str, item: bytes | msgspec.Raw) -> str:
+    return misspelt.instead_of(field, item, _NAMES) if field in _NAMES else ""
 
 
 def _shown(item: Rejection) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from engine.catalog import statuses
 from engine.vocabulary import Status
-from serve.api_types import Journeys, JourneyStatus
+from serve.api_types import Journeys, JourneyStatus, told
 from serve.gateway import ServerGateway
 
 Word = Literal["pause", "resume", "stop"]
@@ -18,7 +18,7 @@ _STATUS: Final[dict[Word, Status]] = {"pause": "paused", "resume": "live", "stop
 router = APIRouter(prefix="/v1/journeys", tags=["operation"])
 
 
-@router.get("", response_model=Journeys)
+@router.get("", **told(Journeys))
 async def listed(gateway: ServerGateway) -> Any:
     """Every journey with its status."""
     catalog = gateway.catalog
@@ -28,7 +28,10 @@ async def listed(gateway: ServerGateway) -> Any:
     }
 
 
-@router.post("/{journey}/{word}", response_model=JourneyStatus)
+@router.post(
+    "/{journey}/{word}",
+    **told(JourneyStatus, summary="Pause, resume or stop a journey", errors=(422,)),
+)
 async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
     """Pause a journey, resume it, or stop it for whoever is in it; answered when every shard goes by it.
 

@@ -18,7 +18,8 @@ import msgspec
 from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
 from engine.identity import claims
 from engine.inputs import Decide
-from serve import deciding
+from engine.nearest import meant
+from serve import deciding, misspelt
 from serve.gateway import Gateway
 from serve.http import Request, Response
 from serve.problems import problem
@@ -46,6 +47,8 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
         gateway.prove(principal, _named(body.context).get("user_id"), body.context.get("userHash"))
+        if not _named(body.context):
+            raise _unnamed(request.body, body.context)
         return await (_one(gateway, body.context, request, key) if key else _all(gateway, body.context, request))
     except SegueError as error:
         return _refusal(error, key)
@@ -53,7 +56,7 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
 
 async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> Response:
     if key not in gateway.catalog.placements:
-        raise NotFound(f"there is no placement {key}", "key")
+        raise NotFound(f"there is no placement {key}; {meant(key, gateway.catalog.placements)}", "key")
     return Response(200, msgspec.json.encode(await _flag(gateway, context, request, key)))
 
 
@@ -88,14 +91,11 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
 
 
 def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
-    named = _named(context)
-    if not named:
-        raise InvalidInput("says who this is about", "targetingKey")
     told = {name: value for name, value in context.items() if name not in _WHO}
     if len(msgspec.json.encode(told)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     placement = gateway.catalog.placements[key]
-    _, identifiers = gateway.identifiers(named)
+    _, identifiers = gateway.identifiers(_named(context))
     return Decide(placement=key, channel=placement.channel, context=told, identifiers=identifiers)
 
 
@@ -106,6 +106,18 @@ def _named(context: dict[str, Any]) -> dict[str, Any]:
         if context.get(name) is not None
     }
     return {"user_id": context["targetingKey"]} if not named and context.get("targetingKey") else named
+
+
+def _unnamed(body: bytes, context: dict[str, Any]) -> InvalidInput:
+    """The context names nobody; perhaps another name in it, or beside it, was meant to."""
+    hints = (misspelt.instead_of(name, raw, _WHO) for raw in (msgspec.json.encode(context), body) for name in _WHO)
+    outside = misspelt.instead_of("context", body, ["context"]) or _outside(body)
+    return InvalidInput(f"says who this is about{next(filter(None, hints), outside)}", "targetingKey")
+
+
+def _outside(body: bytes) -> str:
+    names = msgspec.json.decode(body or b"{}")
+    return next((f"; {name} stands beside `context`, and belongs into it" for name in _WHO if name in names), "")
 
 
 def _refusal(error: SegueError, key: str) -> Response:

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from engine import reading
 from engine.errors import InvalidInput, NotReady
-from serve.api_types import ClockAnswer, ClockBody, Status
+from serve.api_types import ClockAnswer, ClockBody, Ready, Status, told
 from serve.gateway import AnyGateway, ServerGateway
 from serve.segment_format import time_ms
 
@@ -25,7 +25,7 @@ def is_pin(shard: dict[str, Any]) -> bool:
     return int(shard["shard"]) < 0
 
 
-@router.get("/readyz")
+@router.get("/readyz", **told(Ready))
 async def ready(gateway: AnyGateway) -> dict[str, Any]:
     """All shards answer, and soon, and so do the processes of pinned profiles; 503 else."""
     try:
@@ -36,7 +36,7 @@ async def ready(gateway: AnyGateway) -> dict[str, Any]:
     return {"status": "ready", "shards": len(shards), "catalogVersion": gateway.catalog.version}
 
 
-@router.get("/v1/status", response_model=Status)
+@router.get("/v1/status", **told(Status))
 async def status(gateway: ServerGateway) -> Any:
     """The numbers of the whole engine."""
     shards = await gateway.router.everywhere("status")
@@ -65,13 +65,13 @@ async def status(gateway: ServerGateway) -> Any:
     }
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", response_class=PlainTextResponse, summary="What was measured, for Prometheus")
 async def metrics(gateway: ServerGateway) -> Response:
     """What every part of the engine has measured, some seconds old; Ray's own endpoint has it beside its own."""
     return PlainTextResponse(await gateway.metrics(), media_type="text/plain; version=0.0.4")
 
 
-@router.post("/v1/clock", response_model=ClockAnswer)
+@router.post("/v1/clock", **told(ClockAnswer))
 async def move_clock(body: ClockBody, gateway: ServerGateway) -> Any:
     """Move the replay clock to a watermark; answered once everything due is done."""
     watermark_ms = time_ms(body.watermark, "watermark")

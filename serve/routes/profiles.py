@@ -13,7 +13,8 @@ from engine import reading
 from engine.errors import InvalidInput, NotReady
 from engine.identifiers import parse_reference
 from engine.inputs import Erase
-from serve.api_types import Erased, Profile, Timeline, Why
+from serve.api_readings import Consents, Export, Profile, Timeline, Why
+from serve.api_types import Erased, told
 from serve.gateway import ServerGateway
 from serve.segment_format import time_ms
 
@@ -41,7 +42,7 @@ Home = Annotated[str, Depends(home)]
 # `{reference:path}` lets an encoded slash through; the longer paths stand first so that they are tried first
 
 
-@router.get("/{reference:path}/timeline", response_model=Timeline)
+@router.get("/{reference:path}/timeline", **told(Timeline))
 async def timeline(
     reference: str,
     home: Home,
@@ -52,13 +53,16 @@ async def timeline(
     return await gateway.router.read(home, "timeline", limit)
 
 
-@router.get("/{reference:path}/why", response_model=Why, response_model_exclude_unset=True)
-async def why(reference: str, home: Home, gateway: ServerGateway, action: str | None = None) -> Any:
-    """Why this action (every action, where none is named) would or would not go now: the first gate on each way."""
-    return await gateway.router.read(home, "why", action)
+@router.get("/{reference:path}/why", **told(Why, summary="Why something would go now, or would not"))
+async def why(
+    reference: str, home: Home, gateway: ServerGateway, action: str | None = None, journey: str | None = None
+) -> Any:
+    """Why this action would or would not go now, the first gate on each way, and where the customer stands with this
+    journey; with every action and journey, where none is named."""
+    return await gateway.router.read(home, "why", (action, journey))
 
 
-@router.get("/{reference:path}/export")
+@router.get("/{reference:path}/export", **told(Export))
 async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Everything that is held on this person, as it is kept: state, events, audit and every input of the journal."""
     known = await gateway.router.read(home, "profile")
@@ -79,7 +83,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     }
 
 
-@router.delete("/{reference:path}", response_model=Erased)
+@router.delete("/{reference:path}", **told(Erased))
 async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Erase this person: answered when nothing can be read any more, in no file and in no backup."""
     told = await gateway.router.tell(home, Erase())
@@ -92,13 +96,13 @@ async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     return {"profileId": told["profileId"], "erased": True}
 
 
-@router.get("/{reference:path}/consent")
+@router.get("/{reference:path}/consent", **told(Consents))
 async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Each purpose and channel with the word that stands, and its receipt."""
     return await gateway.router.read(home, "consent")
 
 
-@router.get("/{reference:path}", response_model=Profile)
+@router.get("/{reference:path}", **told(Profile))
 async def profile(reference: str, home: Home, gateway: ServerGateway, at: str | None = None) -> Any:
     """The whole profile; with `at` (a time), as it was then, as far as the journal goes back."""
     if at is not None:

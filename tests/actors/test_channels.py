@@ -10,9 +10,10 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from actors.channels.adapter import Message
+from actors.channels.mail import build
 from actors.channels.rendering import HTML_BYTES_MAX, Renderer, plain_text
 from actors.channels.sandbox import SandboxAdapter
-from actors.channels.smtp import SmtpAdapter, build
+from actors.channels.smtp import SmtpAdapter
 from engine.errors import Refused, Unavailable, Unknown, UsageError
 from engine.identifiers import canonical
 from serve.ports import free_port
@@ -102,7 +103,7 @@ def test_a_mail_arrives_as_it_was_meant(port, mailbox):
         "From": "Alba & Birka <hello@shop.example>",
         "To": "ada@example.com",
         "Subject": "Schöne Schuhe",
-        "Message-ID": "<5eed@segue>",
+        "Message-ID": "<5eed@shop.example>",
         "Date": "Sun, 01 Mar 2026 12:00:00 +0000",
         "X-Campaign": "spring",
     }

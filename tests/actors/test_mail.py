@@ -11,13 +11,13 @@ import socket
 from email.header import decode_header, make_header
 
 import pytest
-from actors.channels.mail import build
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted_smtp import ScriptedSmtp
 
 from actors.channels import smtp
 from actors.channels.adapter import Message
+from actors.channels.mail import build
 from actors.channels.smtp import SmtpAdapter
 from engine.errors import Refused, UsageError
 
@@ -82,7 +82,7 @@ def check(content: bytes, names=NAMES) -> list[bytes]:
 )
 def test_a_subject_is_read_as_it_was_meant_from_short_lines(subject):
     head = check(made(subject=subject))
-    assert read(made(subject=subject))["Subject"] == subject.strip()
+    assert read(made(subject=subject))["Subject"] == subject
     first = next(n for n, line in enumerate(head) if line.startswith(b"Subject:"))
     last = next(n for n, line in enumerate(head) if line.startswith(b"Date:"))
     assert all(len(line) <= 78 for line in head[first:last])
@@ -110,7 +110,7 @@ def test_whatever_the_name_of_the_sender_it_is_the_same_afterwards_and_the_addre
     content = made(sender=f'"{quoted}" <hello@straße.de>')
     check(content)
     (address,) = read(content)["From"].addresses
-    assert (address.display_name, address.addr_spec) == (" ".join(name.split(" ")).strip(), "hello@xn--strae-oqa.de")
+    assert (address.display_name, address.addr_spec) == (name.strip(), "hello@xn--strae-oqa.de")
 
 
 def test_a_long_name_stands_in_short_lines():
@@ -186,7 +186,7 @@ def greeting(monkeypatch, machine: str, **settings) -> str:
         ("fe80::1", {}, "shop.example"),
         ("laptop", {"sender": "hallo@straße.de"}, "xn--strae-oqa.de"),
         ("mx1.shop.example", {"helo": "out.shop.example"}, "out.shop.example"),
-        ("mx1.shop.example", {"helo": "außen.example"}, "xn--auen-hqa.example"),
+        ("mx1.shop.example", {"helo": "außen.example"}, "xn--auen-wna.example"),
         ("mx1.shop.example", {"helo": "[192.0.2.1]"}, "[192.0.2.1]"),
     ],
 )

@@ -77,6 +77,7 @@ def test_everything_is_there_afterwards_and_nothing_plain_is_left(folders: list[
             for link in said["profile"]["identifiers"]
         ]
         new = {"fatigue": {}, "promises": [], "awaiting": [], "consent": consents, "identifiers": links}
+        new["drawn"] = {"variants": [], "holdouts": []}
         new["addresses"] = {"email": mails[-1] if mails else None, "phone": None}
         assert read(shard, "profile", profile) == said["profile"] | new
         assert read(shard, "timeline", profile, 10_000) == said["timeline"]

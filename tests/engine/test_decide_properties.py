@@ -152,7 +152,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 properties = st.fixed_dictionaries(
     {},
     optional={
-        "category": st.sampled_from([*CATEGORIES, 1, True]),
+        "category": st.sampled_from([*CATEGORIES, 1, True, None, ""]),
         "price": numbers,
         "products": st.lists(
             st.fixed_dictionaries({}, optional={"category": st.sampled_from(CATEGORIES), "price": numbers}), max_size=2
@@ -168,7 +168,7 @@ people = st.builds(
         {},
         optional={
             "country": scalars,
-            "age": st.sampled_from([0, 0.5, 1, 5, True, "old"]),
+            "age": st.sampled_from([0, 0.5, 1, 5, True, "old", "0.5"]),
             "address": st.fixed_dictionaries({}, optional={"city": scalars}),
             "tags": st.lists(scalars, max_size=2),
         },

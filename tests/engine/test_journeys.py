@@ -132,7 +132,8 @@ def test_a_stop_of_the_journeys_own_ends_only_that_one():
 
 def test_a_global_stop_spares_other_tiers():
     service = journey({"wait": {"for": "1h"}}, send("second"), id="care", tier="service")
-    world = World(plain(journey({"wait": {"for": "1h"}}, send("first")), service))
+    texts = [text("first"), text("second", tier="service")]
+    world = World(plain(journey({"wait": {"for": "1h"}}, send("first")), service, actions=texts))
     ada = world.customer("ada")
     ada.does("Product Added", cart_id="c")
     ada.does("Order Completed")

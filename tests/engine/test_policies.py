@@ -320,7 +320,7 @@ def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_
     told = {row["actionId"]: row.get("condition") for row in ada.decides(explain=True)["explanation"]["candidates"]}
     assert told["shoes"] == {
         "path": "suppress.settled.when.any[1].suppression.bought.event.Order Completed",
-        "wanted": 'not: at least 1 where products.category is "$action.category"',
+        "wanted": 'not: at least 1 where products.category is "shoes"',
         "saw": "1",
     }
     other = shop(offer("care", category="shoes"), after_purchase=[

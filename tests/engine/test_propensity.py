@@ -67,6 +67,7 @@ def test_a_logistic_model_is_the_sigmoid_of_its_weighted_sum():
     assert chance(world, "a2") == pytest.approx(sigmoid(-2))
     ada.identifies(age=60, vip=True)
     assert chance(world, page={"depth": 3}) == pytest.approx(sigmoid(-1 + 1 + 3 + 2))
+    assert chance(world, page={"depth": "3"}) == pytest.approx(sigmoid(-1 + 1 + 3 + 2))  # a plain number in a text
     for _ in range(5):
         ada.does("Seen")
     assert chance(world) == pytest.approx(sigmoid(-1 + 1 + 2 + 0.75))

@@ -62,7 +62,7 @@ def test_what_cannot_be_understood_is_acknowledged_set_aside_counted_and_without
     assert client.get(f"/v1/profiles/user_id:cleo-{path}").status_code == 404
     assert client.get("/v1/status").json()["events"]["quarantined"] == before + 1
     letter = client.get("/v1/dead-letters").json()["deadLetters"][0]
-    assert letter["reason"] == "consent: names no channel that there is: 'fax'"
+    assert letter["reason"] == "consent: names no channel that there is: 'fax'; there are: email, sms, web"
     event = {"type": "track", "userId": f"cleo-{path}", "event": "Consent Updated", "messageId": path}
     event["properties"] = SAID | {"granted": False}
     retried = client.post(f"/v1/dead-letters/{letter['id']}/retry", json={"event": event})

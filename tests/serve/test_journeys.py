@@ -119,3 +119,31 @@ def test_the_command_says_what_holds(engine: httpx.Client, url: str, monkeypatch
     assert segue("resume", "way").startswith("way is live")
     refused = CliRunner().invoke(app, ["journey", "resume", "asleep", "--url", url])
     assert "its file says draft: change it there" in str(refused.exception)
+
+
+def test_why_says_where_a_customer_stands_with_each_journey(
+    engine: httpx.Client, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    cart = {"userId": "why", "event": "Product Added", "properties": {"cart_id": "c1"}}
+    for _ in range(3):
+        engine.post("/v1/track", json=cart, headers={"x-api-key": WRITE}).raise_for_status()
+    path = "/v1/profiles/user_id:why/why"
+    known = engine.get(path).raise_for_status().json()
+    rows = {row["journeyId"]: (row["status"], row["inside"], row["reason"]) for row in known["journeys"]}
+    assert rows == {"asleep": ("draft", False, "journey.draft"), "way": ("live", True, "")}
+    assert all(row["at"] for row in known["journeys"]) and known["actions"]
+    (row,) = engine.get(path, params={"journey": "way"}).json()["journeys"]
+    assert row["journeyId"] == "way"
+    nowhere = engine.get(path, params={"journey": "nowhere"})
+    assert nowhere.status_code == 404 and nowhere.json()["field"] == "journey"
+    entries = engine.get("/v1/profiles/user_id:why/timeline").json()["entries"]
+    silent = [(row["journey"], row["reason"]) for row in entries if row.get("outcome") == "not_entered"]
+    assert sorted(silent) == [("asleep", "journey.draft"), ("way", "journey.concurrent")]
+    monkeypatch.setenv("SEGUE_SERVER_KEY", SERVER)
+    told = CliRunner().invoke(app, ["profile", "user_id:why", "--explain", "--url", url])
+    assert told.exit_code == 0, told.exception
+    standing = [line.split() for line in told.output.splitlines()[-2:]]
+    assert [(line[0], line[1], line[-1]) for line in standing] == [
+        ("asleep", "draft", "journey.draft"),
+        ("way", "live", "inside"),
+    ]

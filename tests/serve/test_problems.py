@@ -15,6 +15,7 @@ from serve.problems import problem
         (errors.Unauthorised("a key is needed"), 401, "unauthorised"),
         (errors.Forbidden("this needs a server key"), 403, "forbidden"),
         (errors.NotFound("there is no such profile"), 404, "not_found"),
+        (errors.RequestIdUsed("has been used", "requestId"), 422, "request_id_used"),
         (errors.TooLarge("has 5 MB"), 413, "too_large"),
         (errors.CatalogError(("a.yaml:1: x: y",)), 422, "invalid_catalog"),
         (errors.Overloaded(2001), 429, "overloaded"),

@@ -218,17 +218,28 @@ def test_every_bad_line_is_named_and_the_good_ones_count(
     simulate(events=[history], config=config, as_json=True)
     shown = capsys.readouterr()
     assert json.loads(shown.out) == SUMMARY
-    complaints = sorted(shown.err.splitlines(), key=lambda line: int(line.split(":")[1]))
+    *named, counted = shown.err.splitlines()
+    assert counted == f"{len(BAD)} of {len(lines)} lines were not taken"
+    complaints = sorted(named, key=lambda line: int(line.split(":")[1]))
     assert len(complaints) == len(BAD)
     for number, (complaint, (_, reason)) in enumerate(zip(complaints, BAD, strict=True), 5):
         assert complaint.startswith(f"{history}:{number}: {reason}")
 
 
 def test_too_many_bad_lines_are_counted(show: Show, config: Path, history: Path, capsys: pytest.CaptureFixture[str]):
-    history.write_text("nonsense\n" * 50)
+    history.write_text("nonsense\n" * 50 + HISTORY[0])
     simulate(events=[history], config=config)
     complaints = capsys.readouterr().err.splitlines()
-    assert len(complaints) == 21 and complaints[-1] == "… and 30 more were not taken"
+    assert len(complaints) == 22 and complaints[-2:] == ["… and 30 more", "50 of 51 lines were not taken"]
+
+
+def test_a_history_of_unusable_lines_alone_is_a_failure(config: Path, tmp_path: Path):
+    history, out = tmp_path / "history.jsonl", tmp_path / "out.jsonl"
+    history.write_text("nonsense\n" * 3 + event("09:00:00", "null", "X"))
+    for options in ([], ["--json"], ["--out", str(out)], ["--against", str(config)]):
+        done = CliRunner().invoke(app, ["simulate", "--events", str(history), "--config", str(config), *options])
+        assert done.exit_code == 1
+        assert done.stderr == f"segue: none of the 4 lines can be used: {history}:1: is not JSON in UTF-8\n"
 
 
 def test_an_empty_history_is_no_error(show: Show, history: Path):

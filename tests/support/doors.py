@@ -22,6 +22,7 @@ from actors.windows import Windows
 from serve.app import App
 from serve.auth import KeyRing
 from serve.gateway import GatewayConfig
+from support.promised import Promised
 from support.world import CART, ID_KEY, compiled
 
 WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
@@ -34,9 +35,10 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
     standing = Standing(folder / "catalog", ID_KEY)
     standing.put(catalog.document)
     KeyRing.load_or_create(folder / "keys.json", write, server)
-    app = App(GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0"))
+    config = GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0")
+    app = Promised(App(config))
     listening = socket.create_server(("127.0.0.1", 0))
-    web = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    web = uvicorn.Server(uvicorn.Config(app, log_level="error", interface="asgi3"))
     shard = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
 
     async def run() -> None:
@@ -59,6 +61,7 @@ def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iter
     finally:
         web.should_exit = True
         thread.join(20)
+    assert not app.faults, "\n".join(app.faults)
 
 
 @asynccontextmanager
@@ -88,11 +91,13 @@ async def door(
         deadline_s=deadline_s,
     )
     headers = {"x-api-key": SERVER, "origin": "https://shop.example"}
-    transport = httpx.ASGITransport(app=App(config))
+    app = Promised(App(config))
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
         yield client
     server.close()
     await serving
+    assert not app.faults, "\n".join(app.faults)
 
 
 def tell(story: Coroutine[Any, Any, None], deadline_s: float = 20) -> None:

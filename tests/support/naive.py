@@ -5,6 +5,8 @@ It reads the catalog's plain document and a past as plain data; nothing of it co
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,43 +61,73 @@ def lacks_a_fact(body: Any, action: Row) -> bool:
     return isinstance(body, list) and any(lacks_a_fact(part, action) for part in body)
 
 
-def equal(one: Any, other: Any) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def says_nothing(value: Any) -> bool:
+    """Null, an empty list or object, a text without anything to see, and what JavaScript writes for nothing."""
+    if isinstance(value, str):
+        seen = [char for char in value if not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf")]
+        return not seen or value.strip() in ("undefined", "null", "NaN", "[object Object]")
+    return value is None or (isinstance(value, list | dict) and not value)
+
+
+def number(value: Any) -> float | None:
+    """A number, or a text that is written as a plain one."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value, re.ASCII):
+        return float(value)
+    return None
+
+
+def equal(value: Any, wanted: Any) -> bool:
+    if says_nothing(wanted):
+        return says_nothing(value)
+    if isinstance(wanted, bool):
+        return isinstance(value, bool) and value == wanted
+    if isinstance(wanted, str):
+        return isinstance(value, str) and value == wanted
+    return number(value) == wanted
 
 
 def ordered(value: Any, bound: Any, word: str) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    known = number(value)
+    if known is None:
         return False
     return {
-        "at_least": value >= bound,
-        "at_most": value <= bound,
-        "more_than": value > bound,
-        "less_than": value < bound,
+        "at_least": known >= bound,
+        "at_most": known <= bound,
+        "more_than": known > bound,
+        "less_than": known < bound,
     }[word]
 
 
-def passes(value: Any, test: Any, action: Row) -> bool:
-    if isinstance(test, list):
-        return any(equal(value, fact(member, action)) for member in test)
-    if not isinstance(test, Mapping):
-        return equal(value, fact(test, action))
-    return all(one_word(value, word, operand, action) for word, operand in test.items())
-
-
 def one_word(value: Any, word: str, operand: Any, action: Row) -> bool:
-    if word in ("is", "not"):
-        return equal(value, fact(operand, action)) == (word == "is")
-    if word in ("in", "not_in"):
-        return any(equal(value, fact(member, action)) for member in operand) == (word == "in")
+    if word == "is":
+        return equal(value, fact(operand, action))
+    if word == "in":
+        return any(equal(value, fact(member, action)) for member in operand)
     if word == "exists":
-        return (value is not None) == operand
+        return not says_nothing(value)
     if word == "some":
         return isinstance(value, Mapping) and matches(value, operand, action)
     return ordered(value, fact(operand, action), word)
 
 
 def at_path(data: Any, path: str, test: Any, action: Row) -> bool:
-    return any(passes(value, test, action) for value in values(data, path.split(".")))
+    """One of the values passes all that is wanted; and of what is not wanted none is so."""
+    found = list(values(data, path.split(".")))
+    tests = {"in": test} if isinstance(test, list) else test if isinstance(test, Mapping) else {"is": test}
+    unwanted = {"not": "is", "not_in": "in"} | ({} if tests.get("exists", True) else {"exists": "exists"})
+    wanted = {word: operand for word, operand in tests.items() if word not in unwanted}
+    return any(
+        all(one_word(value, word, operand, action) for word, operand in wanted.items()) for value in found
+    ) and not any(
+        one_word(value, unwanted[word], operand, action)
+        for word, operand in tests.items()
+        if word in unwanted
+        for value in found
+    )
 
 
 def matches(properties: Row, where: Row | None, action: Row) -> bool:
@@ -218,6 +250,6 @@ class Judge:
         model = action.get("propensity", {"constant": 1.0})
         if "trait" not in model:
             return self.base(action)
-        value = person.traits.get(model["trait"])
-        usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+        value = number(person.traits.get(model["trait"]))
+        usable = value is not None and 0 <= value <= 1
         return self.base(action) * (value if usable else model.get("default", 0.0))

@@ -93,15 +93,15 @@ def trees(*others: str) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-_data = st.dictionaries(st.sampled_from(["category", "price", "tags", "products"]), values, max_size=4)
+data = st.dictionaries(st.sampled_from(["category", "price", "tags", "products"]), values, max_size=4)
 _past = (st.integers(0, 12 * 24) | st.sampled_from([6, 48, 240])).map(lambda hours: NOW_MS - hours * HOUR_MS)
-_happened = st.tuples(_past, st.sampled_from(NAMES), _data)
+_happened = st.tuples(_past, st.sampled_from(NAMES), data)
 people = st.builds(
     Person,
-    traits=_data,
+    traits=data,
     events=st.lists(_happened, max_size=6) | st.lists(_happened, min_size=28, max_size=40),
     consent=st.lists(st.tuples(st.just("ads"), st.sampled_from(["web", "email"]), st.booleans()), max_size=1),
-    context=_data,
+    context=data,
 )
 
 
@@ -138,6 +138,9 @@ def _about_nobody(tree: Any) -> Any:
     if tree == "$action.value":
         return 1
     return tree.removeprefix("$action.") if isinstance(tree, str) else tree
+
+
+wheres_about_nobody = wheres.map(_about_nobody)
 
 
 def profile_of(person: Person, catalog: Catalog) -> Profile:

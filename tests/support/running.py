@@ -343,7 +343,7 @@ class Mailbox:
 
     def send_ids(self) -> list[str]:
         """The sends that the mail belongs to."""
-        return [mail["Message-ID"].removeprefix("<").removesuffix("@segue>") for mail in self.mails]
+        return [mail["Message-ID"].removeprefix("<").partition("@")[0] for mail in self.mails]
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Mailbox]:

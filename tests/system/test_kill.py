@@ -63,7 +63,7 @@ def test_what_hung_in_the_hand_over_is_unknown_keeps_its_place_and_is_not_sent_a
     (mail,) = mailbox.to(STUCK)
     eventually_equal(lambda: engine.sends("stuck"), [("unknown", "dispatcher lost")])
     sends = [entry["detail"]["send"] for entry in engine.timeline("user_id", "stuck") if entry["kind"] == "send"]
-    assert mail["Message-ID"] == f"<{sends[-1]}@segue>"
+    assert mail["Message-ID"].partition("@")[0] == f"<{sends[-1]}"
     cap = next(row for row in engine.profile("user_id", "stuck")["caps"] if row["cap"] == "alerts")
     assert (cap["used"], cap["reserved"], cap["left"]) == (1, 0, 1)
     mailbox.stalling.clear()

@@ -1,0 +1,37 @@
+"""The events that start runs, stop them, and that runs wait for, as they are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.binding import bind_event
+from engine.value_tests import Where, build_where
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event by name, with tests on its properties: as they are asked (by `engine.value_tests.build_where`), and as
+    plain data, by path. Tests that name what started a run are asked for a run alone."""
+
+    event: str
+    where: Where
+    tests: Mapping[str, Any] | None = None
+    is_of_run: bool = False
+
+    def passes(self, properties: Mapping[str, Any], trigger: Mapping[str, Any]) -> bool:
+        """Whether an event of this name passes, for a run that an event with `trigger` started."""
+        if not self.is_of_run:
+            return self.where(properties)
+        tests = bind_event(self.tests, trigger)
+        return tests is not None and build_where(tests)(properties)
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """Ends runs of `tier` (None: any) when its event happens. Its reason is `stop.<id>`."""
+
+    id: str
+    on: Trigger
+    tier: str | None

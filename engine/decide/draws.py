@@ -1,0 +1,133 @@
+"""What was drawn once stays: which variant of an action a customer gets, and on which side of a holdout they are.
+
+A draw is a keyed hash of who is drawn for what. Who somebody is changes with a login, and what there is to draw with
+the catalog, so each draw is kept with the first decision or send that went by it, and from then on what was kept
+counts. What nobody has drawn yet is drawn as the elder of all whom a customer was: so a visitor who signs in meets what
+the visitor met, also where nothing was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine import limits, seeds
+from engine.catalog.compiled import Action, Catalog, Holdout, Variant
+from engine.profile import Drawn, Profile
+from engine.turn_state import Turn
+
+WITHIN: Final = "in"
+OUTSIDE: Final = "out"
+_VARIANT: Final = "variant "
+_HOLDOUT: Final = "holdout "
+
+
+def variant_of(turn: Turn, action: Action) -> Variant:
+    """The form that this customer always gets of this action; from now on it is kept."""
+    if len(action.variants) == 1 and not turn.profile.drawn:
+        return action.variants[0]
+    found = variant_now(turn.profile, turn.catalog, action)
+    name = _VARIANT + action.id
+    known = turn.profile.drawn.get(name)
+    if (known is None and len(action.variants) > 1) or (known is not None and known.outcome != found.id):
+        _keep_variant(turn, name, known, action, found)
+    return found
+
+
+def variant_now(profile: Profile, catalog: Catalog, action: Action) -> Variant:
+    """The same, only looked at: what was drawn, as long as the action has it; else a draw over the weights."""
+    variants = action.variants
+    if len(variants) == 1:
+        return variants[0]
+    known = profile.drawn.get(_VARIANT + action.id)
+    if known is not None:
+        for variant in variants:
+            if variant.id == known.outcome:
+                return variant
+    point = seeds.draw(catalog.id_key, "variant", _drawn_as(profile), action.id)
+    point *= sum(variant.weight for variant in variants)
+    for variant in variants:
+        point -= variant.weight
+        if point < 0:
+            return variant
+    return variants[-1]
+
+
+def holds_out(turn: Turn, rule: Holdout) -> bool:
+    """Whether this customer belongs to the share that gets nothing; from now on it is kept."""
+    is_within = is_held_out(turn.profile, turn.catalog, rule)
+    if _HOLDOUT + rule.id not in turn.profile.drawn:
+        _keep(turn, _HOLDOUT + rule.id, WITHIN if is_within else OUTSIDE)
+    return is_within
+
+
+def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
+    """The same, only looked at. Another share of the same holdout moves nobody who was drawn."""
+    known = profile.drawn.get(_HOLDOUT + rule.id)
+    if known is not None:
+        return known.outcome == WITHIN
+    return seeds.draw(catalog.id_key, "holdout", rule.id, _drawn_as(profile)) < rule.share
+
+
+def recall(profile: Profile, drawn: Mapping[str, Drawn]) -> None:
+    """What somebody drew before, or elsewhere, is theirs; of two draws the earlier one stands, at one instant the one
+    that comes first in the alphabet, so that it does not matter who absorbs whom."""
+    for name, theirs in drawn.items():
+        mine = profile.drawn.get(name)
+        if mine is None or (theirs.at_ms, theirs.outcome) < (mine.at_ms, mine.outcome):
+            profile.drawn[name] = theirs
+
+
+def join(turn: Turn, other: Profile) -> None:
+    """After an absorb, before anything else of the other one is taken in."""
+    recall(turn.profile, other.drawn)
+    if other.created_ms <= turn.profile.created_ms:
+        turn.profile.drawn_as = _drawn_as(other)
+    _bound(turn)
+
+
+def join_stranger(turn: Turn, stranger: str, drawn: Mapping[str, Drawn], *, is_new: bool) -> None:
+    """The same for somebody of whom there is no profile. `is_new`: they were there before this customer, who has come
+    to be by naming them."""
+    is_elder = is_new or any(each.at_ms <= turn.profile.created_ms for each in drawn.values())
+    recall(turn.profile, drawn)
+    if is_elder and not turn.profile.drawn_as:
+        turn.profile.drawn_as = stranger
+    _bound(turn)
+
+
+def shown(profile: Profile) -> dict[str, dict[str, Drawn]]:
+    """What is kept, by action and by holdout."""
+    return {
+        kind: {name.removeprefix(prefix): each for name, each in profile.drawn.items() if name.startswith(prefix)}
+        for kind, prefix in (("variants", _VARIANT), ("holdouts", _HOLDOUT))
+    }
+
+
+def _drawn_as(profile: Profile) -> str:
+    return profile.drawn_as or profile.id
+
+
+def _keep_variant(turn: Turn, name: str, known: Drawn | None, action: Action, found: Variant) -> None:
+    """What is kept is of the catalog that stands: a run on an older one may have a form that is not there any more, or
+    not the one that was drawn."""
+    standing = turn.catalog.actions.get(action.id)
+    forms = {variant.id for variant in standing.variants} if standing is not None else set()
+    if found.id in forms and (known is None or known.outcome not in forms):
+        _keep(turn, name, found.id)
+
+
+def _keep(turn: Turn, name: str, outcome: str) -> None:
+    turn.profile.drawn[name] = Drawn(outcome, turn.now_ms)
+    _bound(turn)
+
+
+def _bound(turn: Turn) -> None:
+    """Where very much is kept, the oldest draws that are about nothing in the catalog that stands go."""
+    drawn, catalog = turn.profile.drawn, turn.catalog
+    surplus = len(drawn) - limits.DRAWN_MAX
+    if surplus > 0:
+        live = {_VARIANT + name for name in catalog.actions} | {_HOLDOUT + rule.id for rule in catalog.holdouts}
+        idle = sorted((each.at_ms, name) for name, each in drawn.items() if name not in live)
+        for _, name in idle[:surplus]:
+            del drawn[name]

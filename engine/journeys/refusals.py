@@ -1,0 +1,110 @@
+"""Why somebody was not taken into a journey whose trigger happened: the timeline says it, and `why` remembers it.
+
+A trigger may happen a thousand times a day. So each reason of a journey is noted once in 24 hours (by the clock; for
+reasons that hang on the run's key, once per key), until the journey is entered; and no more than REFUSALS_MAX of them
+are remembered at once: where there is no room, and none is a day old, nothing is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.catalog.compiled import Journey
+from engine.condition_story import Failing
+from engine.profile import Profile, Refusal
+from engine.recent import Happened
+from engine.turn_state import Turn
+from engine.vocabulary import DAY_MS
+
+REFUSALS_MAX: Final = 64
+
+LATE: Final = "journey.late"
+CONDITION: Final = "journey.when"
+RE_ENTRY: Final = "journey.re_entry"
+CONCURRENT: Final = "journey.concurrent"
+NO_ROOM: Final = "limit.runs"
+
+_WORDS: Final = {
+    LATE: "its trigger happened too long ago",
+    CONDITION: "its condition does not hold",
+    RE_ENTRY: "the last run ended not long ago",
+    CONCURRENT: "as many runs as it allows are under way",
+    NO_ROOM: "this customer has too many runs",
+}
+_OF_KEY: Final = frozenset((RE_ENTRY, CONCURRENT, NO_ROOM))
+
+
+def refuse(
+    turn: Turn,
+    journey: Journey,
+    event: Happened,
+    reason: str,
+    *,
+    key: str = "",
+    words: str = "",
+    behind: Callable[[], Failing | None] | None = None,
+) -> None:
+    """Remember that `event` did not start a run, and note it where that is news. `behind` tells the part of
+    a condition that failed, and is asked only then."""
+    key = key if reason in _OF_KEY or words else ""
+    known = _taken_out(turn.profile, journey.id, reason, key)
+    if known is None or turn.now_ms - known.noted_ms >= DAY_MS:
+        if known is None and not _has_room(turn):
+            return
+        part = behind() if behind is not None and reason == CONDITION else None
+        known = Refusal(journey.id, reason, key, turn.now_ms, turn.now_ms, part.plain if part is not None else {})
+        _note(turn, known, event, words or _WORDS.get(reason, "it is not live"))
+    known.at_ms = turn.now_ms
+    turn.profile.refused.append(known)
+
+
+def forget(profile: Profile, journey: str, key: str) -> None:
+    """A journey is entered: what kept the customer out of it before is over."""
+    if profile.refused:
+        profile.refused = [row for row in profile.refused if row.journey != journey or row.key not in ("", key)]
+
+
+def last(profile: Profile, journey: str) -> Refusal | None:
+    """Why a journey was not entered when its trigger happened last; None where it was, or did not happen."""
+    return next((row for row in reversed(profile.refused) if row.journey == journey), None)
+
+
+def join(profile: Profile, other: Profile) -> None:
+    """After an absorb: what kept either of the two out."""
+    both = {(row.journey, row.reason, row.key): row for row in sorted([*profile.refused, *other.refused], key=_age)}
+    profile.refused = [*both.values()][-REFUSALS_MAX:]
+
+
+def _age(row: Refusal) -> tuple[int, int, str, str, str]:
+    return row.at_ms, row.noted_ms, row.journey, row.reason, row.key
+
+
+def _taken_out(profile: Profile, journey: str, reason: str, key: str) -> Refusal | None:
+    for place, row in enumerate(profile.refused):
+        if row.journey == journey and row.reason == reason and row.key == key:
+            return profile.refused.pop(place)
+    return None
+
+
+def _has_room(turn: Turn) -> bool:
+    refused = turn.profile.refused
+    if len(refused) < REFUSALS_MAX:
+        return True
+    if turn.now_ms - refused[0].at_ms < DAY_MS:
+        return False
+    del refused[0]
+    return True
+
+
+def _note(turn: Turn, row: Refusal, event: Happened, words: str) -> None:
+    turn.note(
+        "stop" if row.reason.startswith("stop.") else "journey",
+        f"{row.journey} not entered: {words}",
+        journey=row.journey,
+        outcome="not_entered",
+        reason=row.reason,
+        message_id=event.message_id,
+        channel=event.channel,
+        detail={"condition": row.condition} if row.condition else {},
+    )

@@ -1,0 +1,44 @@
+"""What was probably meant by a word that is none of those that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+_CHARS_MAX: Final = 100  # of a word that is looked at; comparing takes the square of it
+_WORDS_MAX: Final = 2_000
+_LIKE: Final = 0.7
+_NAMED_MAX: Final = 20
+_NAMED_CHARS_MAX: Final = 200
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of `words` that `word` is nearly: but for letter case, `_`, `-` and spaces, else by its letters. None
+    where none is near, and for a word that is one of them."""
+    folded: dict[str, str] = {}
+    for known, _ in zip(words, range(_WORDS_MAX), strict=False):
+        if known == word:
+            return None
+        folded.setdefault(_folded(known), known)
+    wanted = _folded(word[:_CHARS_MAX])
+    if wanted in folded:
+        return folded[wanted]
+    close = get_close_matches(wanted, folded, n=1, cutoff=_LIKE) if wanted else []
+    return folded[close[0]] if close else None
+
+
+def meant(word: str, words: Iterable[str]) -> str:
+    """To be put behind a refusal of `word`: what was probably meant, and the first of those that there are."""
+    known = list(words)
+    near = nearest(word, known)
+    named = ", ".join(sorted(known)[:_NAMED_MAX])
+    if len(named) > _NAMED_CHARS_MAX:
+        named = named[:_NAMED_CHARS_MAX].rpartition(", ")[0] or named[:_NAMED_CHARS_MAX]
+    there_are = f"there are: {named}" if known else "there are none"
+    more = ", …" if known and len(named.split(", ")) < len(known) else ""
+    return f"{there_are}{more}" if near is None else f"did you mean {near}? {there_are}{more}"
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("_", "").replace("-", "").replace(" ", "")

@@ -1,0 +1,33 @@
+"""How a command asks a running engine: where it answers, and by which key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from engine.errors import UsageError
+from serve.replayer import EngineClient
+
+HERE = "http://127.0.0.1:8000"
+KEY = "SEGUE_SERVER_KEY"
+
+Url = Annotated[str, typer.Option("--url", envvar="SEGUE_URL", help="Where the engine answers.")]
+
+
+@contextmanager
+def engine(url: str) -> Iterator[EngineClient]:
+    """An engine by its server key, which is in the environment; UsageError where it cannot be one."""
+    key = os.environ.get(KEY)
+    if not key:
+        raise UsageError("is needed in the environment", KEY)
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UsageError("is no key: it has characters that no key has", KEY)
+    client = EngineClient(url, key)
+    try:
+        yield client
+    finally:
+        client.close()
