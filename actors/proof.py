@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,7 +27,7 @@ from engine.errors import CatalogError, UsageError
 Bound = Callable[[str], AbstractContextManager[None]]
 
 
-class Proved(msgspec.Struct, frozen=True):
+class Proved(NamedTuple):
     """A catalog that can be taken, and what its author has hardly meant, as `file:line: path: message`."""
 
     catalog: Catalog

@@ -44,8 +44,7 @@ class EngineProcess:
         """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
         self.settings = settings
         surroundings.check_open_files()
-        proved = catalog_process.prove_directory(settings.config, os.environ)
-        self.catalog, self.warnings = proved.catalog, proved.warnings
+        self.catalog, self.warnings = catalog_process.prove_directory(settings.config, os.environ)
         self.orphans = _end_orphans(settings.data)
         check_free(settings.addresses, settings.port, "--port")
         self.data = DataDirectory(settings)
@@ -126,12 +125,9 @@ class EngineProcess:
 
     def take_catalog(self) -> str:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
-        version of both.
-
-        Raises CatalogError where it has a fault: then nothing changes.
-        """
-        proved = catalog_process.prove_directory(self.settings.config, os.environ)
-        self.catalog, self.warnings = self.standing.take(proved.catalog.document), proved.warnings
+        version of both. Raises CatalogError where it has a fault: then nothing changes."""
+        catalog, self.warnings = catalog_process.prove_directory(self.settings.config, os.environ)
+        self.catalog = self.standing.take(catalog.document)
         return self.catalog.version
 
     def redeploy(self) -> None:

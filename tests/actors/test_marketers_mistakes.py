@@ -356,7 +356,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         '"Alba <hello@shop.example>"',
         '"Alba, Birka <hello@shop.example>"',
         [
-            "channels.yaml:7: channels[2].sender: is not one address: Alba, Birka "
+            "channels.yaml:7: channels[2].sender: is not one sender: Alba, Birka "
             "<hello@shop.example>; a name with a comma stands in quotes of its own: "
             "'\"Alba, Birka\" <…>'"
         ],
@@ -365,7 +365,10 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         CHANNELS,
         '"Alba <hello@shop.example>"',
         "Alba",
-        ["channels.yaml:7: channels[2].sender: is not one address, as in Alba <hello@shop.example>: Alba"],
+        [
+            "channels.yaml:7: channels[2].sender: is not one sender, as in Alba "
+            "<hello@shop.example>: 'Alba': the e-mail address is not one"
+        ],
     ),
     (
         CHANNELS,
