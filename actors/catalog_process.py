@@ -37,6 +37,7 @@ class _Asked(msgspec.Struct):
     files: dict[str, str] | None = None
     directory: str = ""
     environ: dict[str, str] = {}
+    nice: int = 0
 
 
 class _Found(msgspec.Struct):
@@ -53,8 +54,9 @@ def prove_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
 
 
 def prove_texts(files: Mapping[str, str]) -> Proved:
-    """The same for files that anybody may have sent: their channels are told nothing of this process's environment."""
-    return _prove(_Asked(files=dict(files)))
+    """The same for files that somebody has sent to a process that answers others meanwhile: they come first. Channels
+    are told nothing of its environment."""
+    return _prove(_Asked(files=dict(files), nice=_NICE))
 
 
 def _prove(asked: _Asked) -> Proved:
@@ -99,7 +101,6 @@ def _give_up(*_: object) -> None:
 
 
 def _set_limits() -> None:
-    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -110,6 +111,7 @@ def main() -> None:
     """Prove the files that come in, and say what came of them."""
     _set_limits()
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Asked)
+    os.nice(asked.nice)
     try:
         read = catalog_files.read
         documents = read(Path(asked.directory)) if asked.files is None else catalog_files.read_texts(asked.files)

@@ -103,9 +103,10 @@ def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
             try:
                 version = engine.take_catalog()
             except CatalogError as error:
-                console.print("[bold red]the catalog is not taken:[/] " + escape("\n  ".join(("", *error.problems))))
+                told = escape("\n  ".join(("", *error.problems)))
+                console.print(f"[bold red]the catalog is not taken:[/] {told}", soft_wrap=True)
             except SegueError as error:
-                console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}")
+                console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}", soft_wrap=True)
             else:
                 if version != before:
                     console.print(f"catalog:        {version} takes effect")
