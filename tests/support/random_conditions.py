@@ -113,6 +113,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "tier": "promotional",
         "purpose": "ads",
         "channels": ["web"],
+        "variants": [{"id": "a", "web": {"content": {"title": "Hello"}}}],
         "value": 2.5,
         "eligible": draw(trees("segment", "suppression")),
     }
