@@ -8,16 +8,17 @@ are remembered at once: where there is no room, and none is a day old, nothing i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from engine.catalog.compiled import Journey
 from engine.condition_story import Failing
 from engine.profile import Profile, Refusal
-from engine.recent import Happened
+from engine.recent import Happened, encoder
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
 
 REFUSALS_MAX: Final = 64
+_CONDITION_BYTES_MAX: Final = 1_000
 
 LATE: Final = "journey.late"
 CONDITION: Final = "journey.when"
@@ -53,8 +54,9 @@ def refuse(
         if known is None and not _has_room(turn):
             return
         part = behind() if behind is not None and reason == CONDITION else None
-        known = Refusal(journey.id, reason, key, turn.now_ms, turn.now_ms, part.plain if part is not None else {})
-        _note(turn, known, event, words or _WORDS.get(reason, "it is not live"))
+        condition = part.plain if part is not None else {}
+        known = Refusal(journey.id, reason, key, turn.now_ms, turn.now_ms, _bounded(condition))
+        _note(turn, known, event, words or _WORDS.get(reason, "it is not live"), condition)
     known.at_ms = turn.now_ms
     turn.profile.refused.append(known)
 
@@ -97,7 +99,14 @@ def _has_room(turn: Turn) -> bool:
     return True
 
 
-def _note(turn: Turn, row: Refusal, event: Happened, words: str) -> None:
+def _bounded(condition: dict[str, Any]) -> dict[str, Any]:
+    """What the state keeps, which every turn writes anew; the timeline has all of it."""
+    if len(encoder.encode(condition)) <= _CONDITION_BYTES_MAX:
+        return condition
+    return {name: value for name, value in condition.items() if name != "parts"}
+
+
+def _note(turn: Turn, row: Refusal, event: Happened, words: str, condition: dict[str, Any]) -> None:
     turn.note(
         "stop" if row.reason.startswith("stop.") else "journey",
         f"{row.journey} not entered: {words}",
@@ -106,5 +115,5 @@ def _note(turn: Turn, row: Refusal, event: Happened, words: str) -> None:
         reason=row.reason,
         message_id=event.message_id,
         channel=event.channel,
-        detail={"condition": row.condition} if row.condition else {},
+        detail={"condition": condition} if condition else {},
     )

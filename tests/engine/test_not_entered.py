@@ -232,3 +232,13 @@ def test_a_run_that_is_over_in_the_catalog_that_stands_is_over_for_who_asks():
     adds(ada)
     world.says("way", "stopped")
     assert why(ada) == told("journey.stopped") | {"status": "stopped"}
+
+
+def test_of_a_long_story_the_state_keeps_the_head():
+    either = {"any": [{"trait": {"name": f"t{number}", "is": "x" * 150}} for number in range(10)]}
+    world = World(shop(when=either))
+    ada = ada_in(world)
+    adds(ada)
+    (entry,) = [entry for entry in ada.timeline if entry.outcome == "not_entered"]
+    assert len(entry.detail["condition"]["parts"]) == 10
+    assert why(ada)["condition"] == {"path": "when.any", "wanted": "one that holds", "saw": "none holds"}
