@@ -19,9 +19,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scanner import RoundTripScanner
 
+from actors import yaml_doubts, yaml_words
 from engine.catalog import schema
 from engine.catalog.compile import compile_document, problems_of
 from engine.catalog.compiled import Catalog
+from engine.catalog.file_names import other_name
 from engine.catalog.problems import Loc, Problem
 from engine.errors import CatalogError
 
@@ -43,6 +45,7 @@ class Documents:
     trees: dict[str, Any] = field(default_factory=dict)  # what ruamel made of each file, with positions
     problems: list[Problem] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    warnings: list[Problem] = field(default_factory=list)  # what is written otherwise than it is read
 
     def line(self, file: str, loc: Loc) -> int:
         """The line (from 1) of the deepest part of `loc` that is written in the file."""
@@ -73,8 +76,8 @@ def load(directory: Path) -> Catalog:
     return compile_document(documents.data)
 
 
-def load_texts(files: Mapping[str, str]) -> Catalog:
-    """The catalog of files that are not on disk yet; raises CatalogError as `load` does."""
+def read_texts(files: Mapping[str, str]) -> Documents:
+    """The same as `read` for files that are not on disk; CatalogError where they cannot be any."""
     if len(files) > FILES_MAX:
         raise CatalogError((f"catalog:1: files: are {len(files)}, at most {FILES_MAX} make a catalog",))
     with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
@@ -86,7 +89,7 @@ def load_texts(files: Mapping[str, str]) -> Catalog:
                 raise CatalogError(
                     (f"{file[:_NAME_CHARS_MAX]!r}:1: file: no such file belongs to a catalog",)
                 ) from None
-        return load(home)
+        return read(home)
 
 
 def _write(home: Path, file: str, text: str) -> None:
@@ -112,18 +115,14 @@ def read(directory: Path) -> Documents:
             if file.startswith("templates/"):
                 documents.data[file] = text
             else:
-                yaml = YAML(typ="rt")
-                yaml.Scanner, yaml.Composer = _Shallow, _Bounded
-                tree = yaml.load(text)
+                documents.trees[file] = tree = _tree(text)
                 documents.data[file] = _Plain().of(tree, ())
-                documents.trees[file] = tree
+                documents.warnings += yaml_doubts.doubts(file, tree, text)
         except _Fault as fault:
-            _set_aside(documents, Problem(file, fault.loc, fault.message, fault.line))
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            message = " ".join(str(error.problem or error.context or "cannot be read").split())
-            _set_aside(documents, Problem(file, ("yaml",), message, mark.line + 1 if mark else 1))
+            documents.trees.pop(file, None)
+            _set_aside(documents, Problem(file, fault.loc or ("yaml",), fault.message, fault.line))
         except (YAMLError, ValueError, RecursionError) as error:
+            documents.trees.pop(file, None)
             _set_aside(documents, Problem(file, ("yaml",), f"cannot be read: {_one_line(error)}", 1))
     return documents
 
@@ -134,6 +133,23 @@ class _Fault(Exception):
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
         self.message, self.loc, self.line = message, loc, line
+
+
+def _tree(text: str) -> Any:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.Scanner, yaml.Composer = _Shallow, _Bounded
+    try:
+        tree = yaml.load(text)
+    except MarkedYAMLError as error:
+        message, line = yaml_words.of_error(error, text)
+        raise _Fault(message, ("yaml",), line) from None
+    except ValueError as error:
+        message, line = yaml_words.of_value(error, text)
+        raise _Fault(message, ("yaml",), line) from None
+    if isinstance(tree, str):
+        raise _Fault("has no line with a key: a colon and a space stand between key and value, id: offer", ("yaml",))
+    return tree
 
 
 class _Shallow(RoundTripScanner):
@@ -194,7 +210,8 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
         elif is_template or schema.model_of(file) or schema.is_beside_models(file):
             yield path
         else:
-            documents.problems.append(Problem(file, ("file",), "no such file belongs to a catalog", 1))
+            message = f"no such file belongs to a catalog{other_name(file)}"
+            documents.problems.append(Problem(file, ("file",), message, 1))
 
 
 def _is_beside(path: Path) -> bool:
@@ -245,7 +262,7 @@ class _Plain:
 
     def _key(self, key: Any, loc: Loc, node: Any) -> str:
         if not isinstance(key, str):
-            raise _Fault(f"the key {key} is no text: put it in quotes", loc, _line(node, key, 1))
+            raise _Fault(yaml_words.of_key(key), loc, _line(node, key, 1))
         return str(key)
 
     def _scalar(self, node: Any, loc: Loc, line: int) -> Any:
@@ -261,7 +278,7 @@ class _Plain:
             return int(node) if isinstance(node, int) else float(node)
         if isinstance(node, date):
             return node.isoformat() if not isinstance(node, datetime) else str(node)
-        raise _Fault(f"a {type(node).__name__} has no place in a catalog", loc, line)
+        raise _Fault(yaml_words.of_tagged(node), loc, line)
 
 
 def _line(node: Any, key: Any, default: int) -> int:

@@ -189,7 +189,7 @@ _RULES: dict[str, Any] = {
         }
     },
     "sources.yaml": {"sources": {"web": {"channel": "web"}}},
-    "templates/reminder.html": "<p>You left something in your cart.</p>",
+    "templates/reminder.html": "<p>You left something in your cart.</p><a href='{{ unsubscribe_url }}'>No more</a>",
     "actions/reminder.yaml": {
         "id": "reminder",
         "tier": "promotional",

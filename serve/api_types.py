@@ -175,12 +175,14 @@ class CatalogBody(Body):
 
 
 class CatalogAnswer(Answer):
-    """The version that decides now, and the one before it."""
+    """The version that decides now, and the one before it. `warnings`: what is hardly meant, each as `file:line: path:
+    message`."""
 
     model_config = example(catalogVersion=VERSION, previous="51aa90c3f7e2")
 
     catalogVersion: str
     previous: str
+    warnings: list[str] = []
 
 
 class CatalogFiles(Answer):

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from actors import catalog_files
+from actors import catalog_process
 from actors.standing import Standing
 from actors.watchdog import Watchdog
 from engine.errors import PartLost, SegueError
@@ -44,7 +44,7 @@ class EngineProcess:
         """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
         self.settings = settings
         surroundings.check_open_files()
-        self.catalog = catalog_files.load(settings.config)
+        self.catalog, self.warnings = catalog_process.prove_directory(settings.config, os.environ)
         self.orphans = _end_orphans(settings.data)
         check_free(settings.addresses, settings.port, "--port")
         self.data = DataDirectory(settings)
@@ -125,11 +125,9 @@ class EngineProcess:
 
     def take_catalog(self) -> str:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
-        version of both.
-
-        Raises CatalogError where it has a fault: then nothing changes.
-        """
-        self.catalog = self.standing.take(catalog_files.load(self.settings.config).document)
+        version of both. Raises CatalogError where it has a fault: then nothing changes."""
+        catalog, self.warnings = catalog_process.prove_directory(self.settings.config, os.environ)
+        self.catalog = self.standing.take(catalog.document)
         return self.catalog.version
 
     def redeploy(self) -> None:

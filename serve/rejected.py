@@ -16,7 +16,7 @@ from engine.seeds import profile_id
 from serve.auth import Principal
 from serve.gateway import Gateway
 from serve.segment_format import EVENT_BYTES_MAX, Parsed, Rejection, parse_body
-from serve.tracking import objection
+from serve.tracking import objection, planned
 
 _NAMES = (("user_id", "userId"), ("anonymous_id", "anonymousId"))
 _any = msgspec.json.Decoder()
@@ -69,7 +69,7 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         unusable = objection(gateway.catalog, told)
         if unusable is not None:
             rejections.append(Rejection(0, unusable.field, unusable.message))
-        found = gateway.catalog.plan.objection(told.name, told.properties)
+        found = planned(gateway.catalog, told)
         if found is not None and found.mode == "quarantine":
             rejections.append(Rejection(0, found.field, f"the tracking plan still objects: {found.message}"))
     if not rejections:

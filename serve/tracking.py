@@ -3,9 +3,12 @@ may send it and of what it may say about consent."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from actors.dead_letters import CONSENT, TRACKING_PLAN
 from engine import authority, statements
 from engine.catalog.compiled import Catalog
+from engine.catalog.tracking import Objection
 from engine.errors import InvalidInput
 from engine.inputs import Event
 from serve.gateway import Gateway
@@ -14,27 +17,52 @@ from serve.segment_format import Rejection
 Pair = tuple[int, tuple[str, Event]]
 
 
+@dataclass(slots=True)
+class Sifted:
+    """Events that are taken, and those that are quarantined, each with its reason; `warned` counts what the plan
+    objects to and lets pass."""
+
+    taken: list[Pair]
+    quarantined: list[Rejection]
+    warned: int = 0
+
+
 def sifted(gateway: Gateway, pairs: list[Pair]) -> tuple[list[Pair], list[Rejection]]:
-    """The events that are taken, and those that are quarantined, each with its reason."""
-    catalog, plan = gateway.catalog, gateway.catalog.plan
+    """The events that are taken, and those that are quarantined, each with its reason. Both are counted."""
+    found = sift(gateway.catalog, pairs)
+    gateway.counts["warned"] += found.warned
+    gateway.counts["quarantined"] += len(found.quarantined)
+    return found.taken, found.quarantined
+
+
+def sift(catalog: Catalog, pairs: list[Pair]) -> Sifted:
+    """What a catalog makes of events."""
+    plan = catalog.plan
     limited = any(source.events is not None for source in catalog.sources.values())
     if plan.unknown == "allow" and not plan.events and not catalog.consent_events and not limited:
-        return pairs, []
-    taken: list[Pair] = []
-    quarantined: list[Rejection] = []
+        return Sifted(pairs, [])
+    made = Sifted([], [])
     for pair in pairs:
         unusable = objection(catalog, pair[1][1])
         if unusable is not None:
-            quarantined.append(Rejection(pair[0], unusable.field, unusable.message))
+            made.quarantined.append(Rejection(pair[0], unusable.field, unusable.message))
             continue
-        found = plan.objection(pair[1][1].name, pair[1][1].properties)
+        found = planned(catalog, pair[1][1])
         if found is None or found.mode == "warn":
-            gateway.counts["warned"] += found is not None
-            taken.append(pair)
+            made.warned += found is not None
+            made.taken.append(pair)
         else:
-            quarantined.append(Rejection(pair[0], found.field, f"{TRACKING_PLAN}{found.field}: {found.message}"))
-    gateway.counts["quarantined"] += len(quarantined)
-    return taken, quarantined
+            made.quarantined.append(Rejection(pair[0], found.field, f"{TRACKING_PLAN}{found.field}: {found.message}"))
+    return made
+
+
+def planned(catalog: Catalog, event: Event) -> Objection | None:
+    """What the tracking plan has against an event. A plan that names no identify, page … lets all of them pass: who
+    names the events of `track` has said nothing of calls that have no name."""
+    if event.kind != "track" and event.name not in catalog.plan.events:
+        return None
+    found: Objection | None = catalog.plan.objection(event.name, event.properties)
+    return found
 
 
 def objection(catalog: Catalog, event: Event) -> InvalidInput | None:

@@ -41,6 +41,10 @@ class Adapter(Protocol):
         """
         ...
 
+    def prove(self, message: Message) -> None:
+        """Make of `message` what the provider would get, and keep it. Raises `Refused` where that cannot be made."""
+        ...
+
     async def close(self) -> None:
         """Give up connections; a later `send` opens them again."""
         ...

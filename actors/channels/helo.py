@@ -23,14 +23,14 @@ def checked(name: str) -> str:
         try:
             ipaddress.ip_address(name[1:-1].removeprefix("IPv6:"))
         except ValueError:
-            raise UsageError(f"the helo of the SMTP channel is no address in brackets: {name[:300]}") from None
+            raise UsageError(f"the helo of the SMTP channel is no address in brackets: {name[:300]}", "helo") from None
         return name
     try:
         found = name if name.isascii() else identifiers.host(name)
     except InvalidInput:
         found = ""
     if not _NAME.fullmatch(found):
-        raise UsageError(f"the helo of the SMTP channel is no name of a machine: {name[:300]!r}")
+        raise UsageError(f"the helo of the SMTP channel is no name of a machine: {name[:300]!r}", "helo")
     return found
 
 

@@ -24,5 +24,8 @@ class SandboxAdapter:
         self.counts["sent"] += 1
         return f"sandbox:{message.send_id}"
 
+    def prove(self, message: Message) -> None:
+        """Everything can be written down."""
+
     async def close(self) -> None:
         """Nothing is open."""

@@ -35,16 +35,19 @@ class SmtpAdapter:
         def setting(name: str, default: Any = None) -> Any:
             return environ.get(settings.get(f"{name}_env") or "") or settings.get(name) or default
 
+        def place(name: str) -> str:
+            return f"{name}_env" if environ.get(settings.get(f"{name}_env") or "") else name
+
         tls = settings.get("tls") or "none"
         self._sender, port = str(setting("sender", "segue@localhost")), str(setting("port", 25))
         try:
             self._own_address = sender_of(self._sender)[1]
         except (Refused, ValueError) as fault:
-            raise UsageError(f"the sender of e-mail is not an address: {self._sender!r}: {fault}") from None
+            raise UsageError(_no_sender(self._sender, fault), place("sender")) from None
         greeting = setting("helo")
         self._helo = helo.checked(str(greeting)) if greeting is not None else ""
         if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UsageError(f"the port of the SMTP server is none: {port}")
+            raise UsageError(f"the port of the SMTP server is none: {port}", place("port"))
         self._connect_with: dict[str, Any] = {
             "hostname": _host(str(setting("host", "127.0.0.1"))),
             "port": int(port),
@@ -66,6 +69,10 @@ class SmtpAdapter:
                 return await self._deliver(dialogue)
         except TimeoutError:
             raise dialogue.doubt(f"no answer within {message.deadline_s:g} s") from None
+
+    def prove(self, message: Message) -> None:
+        """See `Adapter.prove`."""
+        build(message, self._sender)
 
     async def close(self) -> None:
         """Say goodbye, if anyone is listening."""
@@ -124,7 +131,14 @@ def _host(name: str) -> str:
     try:
         return name if name.isascii() else identifiers.host(name)
     except InvalidInput:
-        raise UsageError(f"the name of the SMTP server is none: {name}") from None
+        raise UsageError(f"the name of the SMTP server is none: {name}", "host") from None
+
+
+def _no_sender(text: str, fault: Exception) -> str:
+    name = text.partition("<")[0].strip()
+    if "," in name and '"' not in name:
+        return f"is not one sender: {text}; a name with a comma stands in quotes of its own: '\"{name}\" <…>'"
+    return f"is not one sender, as in Alba <hello@shop.example>: {text!r}: {fault}"
 
 
 def _drop(client: aiosmtplib.SMTP | None) -> None:

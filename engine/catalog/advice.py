@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from engine.catalog.advice_conditions import never_doubts
+from engine.catalog.advice_letters import nobody_doubts, way_out_doubts
+from engine.catalog.advice_names import event_doubts, property_doubts, trait_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
@@ -36,4 +39,13 @@ def _entered_together(document: Document, models: Models) -> Iterator[Problem]:
         seen.append(journey)
 
 
-_RULES: Final[tuple[Rule, ...]] = (_entered_together, tier_warnings)
+_RULES: Final[tuple[Rule, ...]] = (
+    _entered_together,
+    event_doubts,
+    trait_doubts,
+    property_doubts,
+    never_doubts,
+    way_out_doubts,
+    nobody_doubts,
+    tier_warnings,
+)

@@ -27,6 +27,7 @@ from engine.catalog.schema_journeys import BranchStep, ExitStep, Journey, SendSt
 from engine.catalog.schema_models import PropensityModel
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.schema_policies import Policies
+from engine.catalog.suggest import did_you_mean
 from engine.catalog.tracking import plan_problems
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
@@ -148,7 +149,9 @@ def _workspace(document: Document, models: Models) -> Iterator[Problem]:
         return
     space = policies.workspace
     if space.zone not in zones.names():
-        yield Problem("policies.yaml", ("workspace", "zone"), f"no zone called {space.zone!r} is known")
+        near = next((zone for zone in sorted(zones.names()) if zone.endswith(f"/{space.zone}")), None)
+        meant = f", did you mean {near!r}?" if near else did_you_mean(space.zone, zones.names()) or " is known"
+        yield Problem("policies.yaml", ("workspace", "zone"), f"no zone called {space.zone!r}{meant}")
     for file, action in of_kind(models, Action):
         amounts: list[tuple[Loc, float]] = [(("value",), action.value)]
         if action.offer is not None and action.offer.price is not None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from jinja2 import TemplateError, TemplateSyntaxError, meta
 from pydantic import ValidationError
 
+from engine.catalog import template_words
 from engine.catalog.document import Document, by_id
 from engine.catalog.plain_words import of_validation
 from engine.catalog.problems import Loc, Problem
@@ -88,7 +89,7 @@ def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iter
         tree = _LANGUAGE.parse(text)
         _LANGUAGE.compile(text)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
-        yield (error.message or "cannot be parsed"), error.lineno
+        yield template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters), error.lineno
         return
     except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
@@ -96,5 +97,7 @@ def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iter
     for line, name in _LANGUAGE.unknown_names(text):
         yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
     for other in meta.find_referenced_templates(tree):
-        if other is None or not _is_there(other, document, unread):
+        if other is None:
+            yield "the name of another template is written out, in quotes: {% include 'footer.html' %}", 1
+        elif not _is_there(other, document, unread):
             yield f"no template called {other!r} in templates/", 1

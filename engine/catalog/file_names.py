@@ -12,6 +12,8 @@ def other_name(file: str) -> str:
     if ending.lower() in ("yml", "yaml", "txt") and model_of(f"{stem.removesuffix('.yaml')}.yaml"):
         return f": rename it to {stem.removesuffix('.yaml')}.yaml"
     folder, slash, name = file.rpartition("/")
+    if folder == "templates":
+        return ": a template's name ends in .html or .txt"
     homes = [*FOLDERS, "templates"] if slash else FILES
     near = nearest(folder if slash else file, homes, KEYS)
     return f", did you mean {near + slash + name if slash else near}?" if near else ""

@@ -42,14 +42,19 @@ def of_validation(model: type[Model], file: str, data: Any, details: ErrorDetail
     """One of pydantic's errors on `data`, in our words."""
     known = _MESSAGES.get(details["type"])
     message = known.format(**details.get("ctx", {})) if known else details["msg"].removeprefix("Value error, ")
-    return Problem(file, written_at(data, details["loc"]), message + _mend(model, details))
+    return Problem(file, written_at(data, details["loc"]), message + _mend(model, data, details))
 
 
-def _mend(model: type[Model], details: ErrorDetails) -> str:
+def _mend(model: type[Model], data: Any, details: ErrorDetails) -> str:
     """What to write instead, where that can be guessed; begins with its own punctuation."""
     kind, given, words = details["type"], details["input"], re.findall(r"'([^']*)'", details["msg"])
     if kind == "extra_forbidden":
-        return did_you_mean(str(details["loc"][-1]), fields_at(model, details["loc"][:-1]))
+        *home, key = details["loc"]
+        near = did_you_mean(str(key), fields_at(model, tuple(home)))
+        is_asked = home and home[-1] in ("trait", "context") and "name" not in _at(data, written_at(data, tuple(home)))
+        if not near and is_asked and isinstance(given, str | int | float):
+            return f"; it is asked for as {{name: {key}, is: {given}}}"
+        return near
     if kind == "literal_error":
         return did_you_mean(given, words) if isinstance(given, str) else ""
     if kind in ("condition", "step"):
@@ -87,6 +92,12 @@ def _duration(given: Any) -> str:
     if unit not in _UNITS:
         return ""
     return f"; write {int(found[1]) * 7}d" if unit == "w" else f"; write {found[1]}{_UNITS[unit]}"
+
+
+def _at(data: Any, loc: Loc) -> Any:
+    for step in loc:
+        data = data[step]
+    return data
 
 
 def written_at(data: Any, loc: Loc) -> Loc:

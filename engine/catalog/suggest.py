@@ -11,7 +11,9 @@ from engine.catalog.problems import Loc
 from engine.catalog.schema_grammar import Model
 
 KEYS: Final = 0.7  # of a word of the grammar there are few
-NAMES: Final = 0.85  # names that are alike may well be two
+EVENTS: Final = 0.85  # names that are alike may well be two
+FIELDS: Final = 0.8
+_SHORT: Final = 5
 _SYNONYMS: Final = {
     "title": ("subject",),
     "headline": ("subject", "title"),
@@ -40,18 +42,28 @@ _SYNONYMS: Final = {
     "goal": ("stops",),
     "exit_on": ("stops",),
     "from": ("sender",),
-    "to": ("address",),
+    "to": ("until", "address"),
+    "event": ("on",),
     "type": ("provider", "tier"),
 }
 
 
-def nearest(word: str, known: Iterable[str], alike: float = NAMES) -> str | None:
+def nearest(word: str, known: Iterable[str], alike: float = EVENTS) -> str | None:
     """The known word that `word` is a slip of, in case, in spaces and dashes, or in a letter or two; else None. Words
     that differ in a digit are two words (`Step 1`, `Step 2`). `alike`: how much of them must be the same, from 0 to 1.
     """
     by_plain = {_plain(other): other for other in sorted(known) if other != word and _digits(other) == _digits(word)}
     found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=alike)
     return by_plain[found[0]] if found else None
+
+
+def nearest_field(name: str, known: Iterable[str]) -> str | None:
+    """The same for traits and properties: one thing and many are two names, and short names differ by case alone."""
+    other = nearest(name, known, FIELDS)
+    if other is None or _plain(name) == _plain(other):
+        return other
+    is_plural = {f"{name}s", f"{other}s"} & {name, other}
+    return None if is_plural or min(len(name), len(other)) < _SHORT else other
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

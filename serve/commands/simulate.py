@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from typing import IO, Annotated, Any
 import typer
 from rich.console import Console
 
-from actors import catalog_files, event_files
+from actors import event_files, proof
 from actors.event_files import Line
 from actors.local import LocalEngine
 from actors.windows import WINDOW_MS
@@ -26,8 +27,9 @@ from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.identity import claims
 from engine.inputs import AnyInput, Event
-from serve import segment_format, which_catalog
+from serve import segment_format, tracking, which_catalog
 from serve.commands import summary
+from serve.commands.written import Letters
 
 CHUNK_LINES = 5_000
 _SOURCE = "server"  # the name of the key that a replay imports with, so that both tell the engine the same
@@ -43,6 +45,9 @@ def simulate(
     out: Annotated[Path | None, typer.Option("--out", help="Write what happened under --config as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     silence: Annotated[bool, typer.Option("--silence", help="Also report what was held back, and its cost.")] = False,
+    render: Annotated[
+        bool, typer.Option("--render", help="Write every message that is sent; name those that cannot be written.")
+    ] = False,
     no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave what is pending after the last line.")] = False,
     shards: Annotated[int, typer.Option("--shards", min=1, max=seeds.SLOTS, help="The result is the same.")] = 1,
 ) -> None:
@@ -55,7 +60,14 @@ def simulate(
             typer.echo(which_catalog.line(directory, catalog.version))
     lines_file = _opened(out, files)
     past = [
-        run(catalog, files, shards=shards, drain=not no_drain, keep_lines=lines_file is not None and position == 0)
+        run(
+            catalog,
+            files,
+            shards=shards,
+            drain=not no_drain,
+            keep_lines=lines_file is not None and position == 0,
+            render=render,
+        )
         for position, catalog in enumerate(catalogs)
     ]
     if lines_file is not None:
@@ -76,22 +88,34 @@ class Past:
     tally: summary.Tally
     summary: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)  # of what is not there in most histories
     lines: int = 0
 
 
 def run(
-    catalog: Catalog, files: Sequence[Path], *, shards: int = 1, drain: bool = True, keep_lines: bool = False
+    catalog: Catalog,
+    files: Sequence[Path],
+    *,
+    shards: int = 1,
+    drain: bool = True,
+    keep_lines: bool = False,
+    render: bool = False,
 ) -> Past:
     """Feed the files through the engine, in order of time."""
-    past = Past(summary.Tally(catalog, keep_lines=keep_lines))
-    engine = LocalEngine(catalog, shards=shards, observer=past.tally.observe)
+    letters = Letters(catalog) if render else None
+    past = Past(summary.Tally(catalog, keep_lines=keep_lines, letters=letters))
+    provider = letters.take if letters else None
+    engine = LocalEngine(catalog, shards=shards, observer=past.tally.observe, provider=provider)
     asyncio.run(_feed(engine, files, past, drain=drain))
     shards_of = [windows.shard for windows in engine.windows]
     for shard in shards_of:
         for letter in reversed(shard.dead.all()):
             past.problems.append((f"profile {letter.profile}", f"a turn failed and was set aside: {letter.reason}"))
     accepted = sum(shard.counts["accepted"] for shard in shards_of)
+    past.counts["refused"] = len(letters.refused) if letters else 0
+    past.problems += letters.refused if letters else []
     past.summary = past.tally.summary(accepted, sum(shard.profiles for shard in shards_of))
+    past.summary |= {name: count for name, count in past.counts.items() if count}
     return past
 
 
@@ -111,12 +135,20 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand over a lot's events, each for its place in the order of reading."""
     lanes: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
+    lines, pairs = [], []
     for line, event in _parsed(lot, past):
         profile = claims.home(engine.catalog, event)
         if profile is None:
             past.problems.append((line.where, "names nobody that can be known: its identifiers are blocked values"))
         else:
-            lanes[engine.number_of(profile)].append((profile, event, line.at_ms))
+            pairs.append((len(lines), (profile, event)))
+            lines.append(line)
+    sifted = tracking.sift(engine.catalog, pairs)
+    for index, (profile, event) in sifted.taken:
+        lanes[engine.number_of(profile)].append((profile, event, lines[index].at_ms))
+    past.counts["quarantined"] += len(sifted.quarantined)
+    past.counts["warned"] += sifted.warned
+    past.problems.extend((lines[each.index].where, f"{each.field}: {each.message}") for each in sifted.quarantined)
     for windows, inputs in zip(engine.windows, lanes, strict=True):
         windows.stage(inputs)
 
@@ -155,7 +187,11 @@ def _parse(lines: list[Line]) -> segment_format.Parsed:
 
 
 def _catalog(directory: Path) -> Catalog:
-    return replace(catalog_files.load(directory), id_key=seeds.FIXED_KEY)
+    """The catalog of a directory, proved; its warnings are told on stderr."""
+    proved = proof.of_directory(directory, os.environ)
+    for warning in proved.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return replace(proved.catalog, id_key=seeds.FIXED_KEY)
 
 
 def _opened(out: Path | None, files: list[Path]) -> IO[str] | None:

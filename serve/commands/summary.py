@@ -14,6 +14,7 @@ from engine.catalog import money
 from engine.catalog.compiled import Catalog
 from engine.effects import DropTimer, Effect, Note, SetTimer
 from engine.reading import iso
+from serve.commands.written import Letters
 
 Counts = Mapping[str, Any]
 
@@ -53,7 +54,8 @@ class Silence:
 class Tally:
     """An observer of turns. Order within a profile is the order of its effects, so shards and batches do not show."""
 
-    def __init__(self, catalog: Catalog, *, keep_lines: bool = False) -> None:
+    def __init__(self, catalog: Catalog, *, keep_lines: bool = False, letters: Letters | None = None) -> None:
+        self._letters, self._texts = letters, dict[int, dict[str, str]]()
         self.currency = catalog.currency
         self.sends_of: Counter[str] = Counter()  # by profile, as it was then
         self._sends: Counter[str] = Counter()
@@ -93,9 +95,9 @@ class Tally:
     def lines(self) -> Iterator[dict[str, str]]:
         """What happened, by (time, profile, sequence)."""
         names = ("kind", "journey", "step", "action", "channel", "reason")
-        for at_ms, profile, _, *told in sorted(self._lines or []):
+        for at_ms, profile, number, *told in sorted(self._lines or []):
             filled = {name: text for name, text in zip(names, told, strict=True) if text}
-            yield {"at": iso(at_ms), "profileId": profile, **filled}
+            yield {"at": iso(at_ms), "profileId": profile, **filled, **self._texts.get(number, {})}
 
     def _note(self, profile: str, now_ms: int, entry: Entry) -> None:
         if entry.kind == "send" and entry.outcome in _SEND_KINDS:
@@ -130,6 +132,8 @@ class Tally:
 
     def _line(self, profile: str, now_ms: int, kind: str, entry: Entry) -> None:
         if self._lines is not None:
+            if kind == "send" and self._letters is not None:
+                self._texts[len(self._lines)] = self._letters.next(profile, entry.action, entry.channel)
             told = (kind, entry.journey, entry.step, entry.action, entry.channel, entry.reason)
             self._lines.append((now_ms, profile, len(self._lines), *told))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -81,8 +81,15 @@ def announce(console: Console, engine: EngineProcess) -> None:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for notice in engine.notices:
         console.print(f"[bold red]damaged:[/]        {escape(notice)}", soft_wrap=True)
+    warn(console, engine.warnings)
     for kind, key in engine.made_keys.items():
         console.print(f"{kind} key:".ljust(16) + key + "  (shown only now)")
+
+
+def warn(console: Console, warnings: Iterable[str]) -> None:
+    """What the author of the catalog has hardly meant."""
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/]        {escape(warning)}", soft_wrap=True)
 
 
 @contextmanager
@@ -96,12 +103,14 @@ def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
             try:
                 version = engine.take_catalog()
             except CatalogError as error:
-                console.print("[bold red]the catalog is not taken:[/] " + escape("\n  ".join(("", *error.problems))))
+                told = escape("\n  ".join(("", *error.problems)))
+                console.print(f"[bold red]the catalog is not taken:[/] {told}", soft_wrap=True)
             except SegueError as error:
-                console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}")
+                console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}", soft_wrap=True)
             else:
                 if version != before:
                     console.print(f"catalog:        {version} takes effect")
+                    warn(console, engine.warnings)
 
     thread = threading.Thread(target=watch, name="catalog", daemon=True)
     thread.start()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from actors import catalog_files
+from actors import catalog_process
 from engine.catalog import schema
 from engine.catalog.compiled import Catalog
 from engine.errors import CatalogError
@@ -17,19 +18,25 @@ from serve import which_catalog
 
 def validate(
     config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where there is a warning.")] = False,
     write_schema: Annotated[bool, typer.Option("--write-schema", help="Renew its schema/*.json first.")] = False,
 ) -> None:
-    """Compile the catalog and print every problem as `file:line: path: message`; exit 2 if there is any."""
+    """Prove the catalog: compile it, build its channels, and write every message to made-up customers. Prints every
+    problem as `file:line: path: message`; exit 2 if there is any. Warnings are printed too, after `warning:`."""
     directory = which_catalog.which(config)
     if write_schema:
         write_schemas(directory / "schema")
     try:
-        catalog = catalog_files.load(directory)
+        proved = catalog_process.prove_directory(directory, os.environ)
     except CatalogError as error:
         for problem in error.problems:
             typer.echo(problem, err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"{which_catalog.line(directory, catalog.version)}, {_counted(catalog)}")
+    for warning in proved.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{which_catalog.line(directory, proved.catalog.version)}, {_counted(proved.catalog)}")
+    if strict and proved.warnings:
+        raise typer.Exit(1)
 
 
 def write_schemas(directory: Path) -> None:

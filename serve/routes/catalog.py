@@ -25,15 +25,16 @@ router = APIRouter(prefix="/v1/catalog", tags=["operation"])
     **told(CatalogAnswer, summary="Put another catalog in its place", errors=(422,)),
 )
 async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
-    """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing.
+    """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing: it is
+    proved before (compiled, and every message written to made-up customers). `warnings` are what is hardly meant.
 
     It stands until the next one, or until the engine starts again with the directory that it is given then. What was
     said of journeys by command stands on.
     """
     async with _reading:
-        given = await asyncio.get_running_loop().run_in_executor(None, catalog_process.load_texts, body.files)
-    made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(given.document))
-    return {"catalogVersion": made.version, "previous": before}
+        proved = await asyncio.get_running_loop().run_in_executor(None, catalog_process.prove_texts, body.files)
+    made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(proved.catalog.document))
+    return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
 @router.get("", **told(CatalogFiles))

@@ -27,6 +27,7 @@ Show = Callable[..., Any]
 def write_catalog(directory: Path, **files: Any) -> Path:
     """A catalog on disk; JSON is YAML."""
     plain = document(actions=[action("cart_reminder")], journeys=[cart_journey()], consent=CONSENT, policies=POLICIES)
+    plain["templates/plain.html"] = '<p>Hello</p><a href="{{ unsubscribe_url }}">No more</a>'
     for name, content in (plain | {f"{name}.yaml": content for name, content in files.items()}).items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -280,3 +281,57 @@ def test_a_send_of_a_paused_action_waits_and_the_end_comes_all_the_same(show: Sh
     shown = show(config=config)
     assert shown["sends"] == {} and shown["held"] == {"status.paused": 3}
     assert shown["journeys"]["abandoned_cart"] == {"entered": 4, "completed": 0, "stopped": 1}
+
+
+# What the door would do, and what would be written
+
+
+PLAN = {
+    "unknown": "warn",
+    "events": {
+        "Product Added": {"schema": {"required": ["cart_id"]}},
+        "Order Completed": {},
+    },
+}
+
+
+def test_the_tracking_plan_is_asked_as_at_the_door(tmp_path: Path, show: Show, capsys: pytest.CaptureFixture[str]):
+    config = write_catalog(tmp_path / "planned", tracking_plan=PLAN)
+    history = tmp_path / "planned.jsonl"
+    history.write_text(
+        "\n".join(
+            [
+                identify("08:00:00", "ada"),
+                identify("08:00:00", "bob"),
+                added("09:00:00", "ada"),
+                event("09:00:00", "bob", "Product Added", properties={"basket": "c"}),
+                event("09:00:00", "bob", "Product Praised"),
+            ]
+        )
+    )
+    simulate(events=[history], config=config, as_json=True)
+    told = capsys.readouterr()
+    summary = json.loads(told.out)
+    assert (summary["events"], summary["sends"]) == (4, {"email": 1})
+    assert (summary["quarantined"], summary["warned"]) == (1, 1)
+    assert f"{history.name}:4: properties: tracking plan: properties: " in told.err
+
+
+def test_what_is_sent_is_written_where_that_is_asked_for(tmp_path: Path, config: Path, history: Path):
+    (config / "templates/plain.html").write_text("<p>Your cart {{ event.cart_id }} waits</p>{# unsubscribe_url #}")
+    out = tmp_path / "out.jsonl"
+    simulate(events=[history], config=config, out=out, render=True)
+    sent = [line for line in map(json.loads, out.read_text().splitlines()) if line["kind"] == "send"]
+    assert [(line["subject"], line["text"]) for line in sent] == [("cart_reminder", "Your cart c waits\n")]
+
+
+def test_a_message_that_cannot_be_written_is_refused_as_it_would_be(
+    tmp_path: Path, show: Show, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    endless = "{% for a in range(999) %}" * 3 + "{% endfor %}" * 3
+    (config / "templates/plain.html").write_text(f"{{% if event.cart_id in ['c'] %}}{endless}{{% endif %}}")
+    assert show() == SUMMARY
+    simulate(events=[tmp_path / "history.jsonl"], config=config, as_json=True, render=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["refused"] == 1  # and its place under the cap is the next one's
+    assert "cart_reminder on email is refused: template plain.html: does more than a message may" in told.err

@@ -115,6 +115,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "tier": "promotional",
         "purpose": "ads",
         "channels": ["web"],
+        "variants": [{"id": "a", "web": {"content": {"title": "Hello"}}}],
         "value": 2.5,
         "variants": [{"id": "v", "web": {"content": {"title": "x"}}}],
         "eligible": draw(trees("segment", "suppression")),

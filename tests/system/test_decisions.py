@@ -14,6 +14,8 @@ from support.running import SERVER_KEY, WRITE_KEY, Engine, eventually_equal
 
 ASKED, SWAPS, CHANNELS = 1_000, 50, ("web", "app", "kiosk")
 
+PROOF_S = 60.0  # a second of work, on a machine that may be busy
+
 
 @pytest.fixture
 def files(shop: Engine, shop_files: dict[str, str]) -> Iterator[dict[str, str]]:
@@ -42,6 +44,7 @@ def rush(files: dict[str, str]) -> dict[str, str]:
         made[f"actions/rush_{number}.yaml"] = {
             "id": f"rush_{number}", "tier": "promotional", "purpose": "service", "channels": list(CHANNELS),
             "placements": [place["id"] for place in placements], "value": 1 + number,
+            "variants": [{"id": "a"} | {name: {"content": {"title": "Rush"}} for name in CHANNELS}],
         }  # fmt: skip
     return {file: json.dumps(content) for file, content in made.items()}
 
@@ -149,10 +152,43 @@ def test_what_changes_in_the_configuration_directory_takes_effect(shop: Engine, 
     written = file.read_text("utf-8")
     try:
         file.write_text("caps: [{id: a, limit: none}]\n", "utf-8")
-        eventually_equal(lambda: "the catalog is not taken" in shop.log.read_text("utf-8"), True)
+        eventually_equal(lambda: "the catalog is not taken" in shop.log.read_text("utf-8"), True, PROOF_S)
         assert shop.status()["catalogVersion"] == before
         file.write_text(f"{written}\nworkspace: {{language: de}}\n", "utf-8")
-        eventually_equal(lambda: shop.status()["catalogVersion"] != before, True)
+        eventually_equal(lambda: shop.status()["catalogVersion"] != before, True, PROOF_S)
     finally:
         file.write_text(written, "utf-8")
-        eventually_equal(lambda: shop.status()["catalogVersion"], before)
+        eventually_equal(lambda: shop.status()["catalogVersion"], before, PROOF_S)
+
+
+def test_a_catalog_is_proved_before_it_is_taken_whichever_way_it_comes(shop: Engine, files: dict[str, str]):
+    before, channels = shop.status()["catalogVersion"], shop.config / "channels.yaml"
+    written = channels.read_text("utf-8")
+    comma = written.replace('"Alba <', '"Alba, Birka <')
+    fault = "channels.yaml:10: channels[2].sender: is not one sender: Alba, Birka <alba@shop.example>"
+    endless = "{% for a in range(999) %}" * 3 + "{% endfor %}" * 3
+    for changed, told in (
+        ({"channels.yaml": comma}, fault),
+        (
+            {"templates/plain.html": f"<p>\n{endless}"},
+            "templates/plain.html:2: template: cannot be written to a customer",
+        ),
+    ):
+        answer = shop.server.post("/v1/catalog", json={"files": files | changed})
+        assert answer.status_code == 422
+        assert [line[: len(told)] for line in answer.json()["problems"]] == [told]
+    misspelt = files["policies.yaml"].replace("Order Completed", "Ordr Completed")
+    answer = shop.server.post("/v1/catalog", json={"files": files | {"policies.yaml": misspelt}})
+    doubt = "stops[1].on: no event is known as 'Ordr Completed', did you mean 'Order Completed'?"
+    assert answer.status_code == 200 and answer.json()["warnings"] == [f"policies.yaml:6: {doubt}"]
+    try:
+        channels.write_text(comma, "utf-8")
+        eventually_equal(lambda: fault in shop.log.read_text("utf-8"), True, PROOF_S)
+        channels.write_text(written, "utf-8")
+        (shop.config / "policies.yaml").write_text(misspelt, "utf-8")
+        eventually_equal(lambda: doubt in shop.log.read_text("utf-8"), True, PROOF_S)
+    finally:
+        channels.write_text(written, "utf-8")
+        (shop.config / "policies.yaml").write_text(files["policies.yaml"], "utf-8")
+        put(shop, files)
+    eventually_equal(lambda: shop.status()["catalogVersion"], before, PROOF_S)

@@ -1,0 +1,43 @@
+"""What stands in a file and is read otherwise than it looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ruamel.yaml.scalarstring import ScalarString
+
+from engine.catalog.problems import Loc, Problem
+
+_TRUTH: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_NOTE: Final = re.compile(
+    r"^\s*(?:- )*(?:subject|text|title|body|because|preheader):\s+[^\"'#>|\[{\s][^\"']*?\s(#\S.*)$"
+)
+_PRINTED_QUOTES: Final = tuple("“”„‟«»‘‚")
+
+
+def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
+    """Each with its place; `tree` is what ruamel made of the text, with its quotes."""
+    yield from _of(file, tree, ())
+    for number, line in enumerate(text.splitlines(), 1):
+        note = _NOTE.match(line)
+        if note is not None:
+            message = f"the text ends before {note[1]!r}, which is read as a note: put the text in quotes"
+            yield Problem(file, ("yaml",), message, number)
+
+
+def _of(file: str, node: Any, loc: Loc) -> Iterator[Problem]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _of(file, value, (*loc, str(key)))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from _of(file, value, (*loc, i))
+    elif isinstance(node, str) and not isinstance(node, ScalarString):
+        if node in _TRUTH or (node.lower() in _TRUTH and node.istitle()):
+            meant = _TRUTH[node.lower()]
+            message = f'is the text "{node}": write {meant} where true or false is meant, else put it in quotes'
+            yield Problem(file, loc, message)
+        elif node.startswith(_PRINTED_QUOTES) and len(node) > 1:
+            yield Problem(file, loc, f'the quotes {node[0]} are part of the text: those around a text are "')

@@ -1,0 +1,141 @@
+"""Doubts about names that clients send: an event, a trait or a property that is nearly another one, or in no plan.
+
+What is known is what the tracking plan names, what Segment's specifications name, and what the catalog itself uses
+more often.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from jinja2 import TemplateError, nodes
+
+from engine.catalog import well_known
+from engine.catalog.document import Document, in_folder
+from engine.catalog.known_names import planned, uses
+from engine.catalog.models import Models, of_kind
+from engine.catalog.problems import Loc, Problem
+from engine.catalog.schema_plan import TrackingPlan
+from engine.catalog.suggest import nearest, nearest_field
+from engine.texts.language import TemplateLanguage
+
+_OURS = frozenset(("Identified",))  # what events of other kinds than track are called here
+
+
+def event_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Events that no plan knows, and events that are nearly another one."""
+    plan, used = planned(document), [use for use in uses(document) if use.kind == "event"]
+    counts = Counter(use.name for use in used)
+    mode = next((plan_file.unknown for _, plan_file in of_kind(models, TrackingPlan)), "allow")
+    for use in used:
+        is_spec = use.name in well_known.EVENTS and mode == "allow"
+        if use.name in plan or use.name in _OURS or is_spec:
+            continue
+        near = nearest(use.name, plan) or nearest(use.name, well_known.EVENTS)
+        if plan:
+            message = f"{use.name!r} is no event of the tracking plan{_meant(near)}"
+            yield Problem(use.file, use.loc, message)
+        elif other := near or nearest(use.name, _commoner_ones(use.name, counts)):
+            yield Problem(use.file, use.loc, f"no event is known as {use.name!r}{_meant(other)}")
+
+
+def trait_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Traits that are nearly another one."""
+    used = [(use.file, use.loc, use.name, 0) for use in uses(document) if use.kind == "trait"]
+    used += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "traits"]
+    yield from _near(used, well_known.SNAKE_TRAITS, well_known.TRAITS, "traits.")
+
+
+def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Properties that the plan's schema of their event does not have, or that are nearly another one."""
+    plan = planned(document)
+    found = [use for use in uses(document) if use.kind == "property"]
+    rest = []
+    for use in found:
+        properties = plan.get(use.event, {}).get("properties") if isinstance(plan.get(use.event), Mapping) else None
+        if isinstance(properties, Mapping) and properties:
+            if use.name.split(".")[0] not in properties:
+                near = nearest_field(use.name, properties)
+                yield Problem(
+                    use.file, use.loc, f"{use.name!r} is no property of {use.event} in the tracking plan{_meant(near)}"
+                )
+        else:
+            rest.append((use.file, use.loc, use.name, 0))
+    planned_names = {name for schema in plan.values() for name in _properties(schema)}
+    rest += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "event"]
+    first = {*well_known.SNAKE_PROPERTIES, *planned_names}
+    yield from _near(rest, first, {*well_known.PROPERTIES, *planned_names}, "event.")
+
+
+def _near(
+    used: list[tuple[str, Loc, str, int]], first: Collection[str], known: Collection[str], root: str
+) -> Iterator[Problem]:
+    """`used` are (file, place, dotted path, line); of the names that are known some come `first`."""
+    counts = Counter(path.split(".")[0] for _, _, path, _ in used)
+    for file, loc, path, line in used:
+        name = path.split(".")[0]
+        if name not in known:
+            other = nearest_field(name, first) or nearest_field(name, known)
+            other = other or nearest_field(name, _commoner_ones(name, counts))
+        else:  # two ways to write one name
+            other = next((each for each in _commoner_ones(name, counts) if _folded(each) == _folded(name)), None)
+        if other:
+            yield Problem(file, loc, f"nothing is known as {root}{name}{_meant(other)}", line)
+
+
+def _commoner_ones(name: str, counts: Mapping[str, int]) -> list[str]:
+    """The names that the catalog uses more often than this one; of two as rare the first by alphabet is doubted."""
+    return [other for other, count in counts.items() if (count, other) > (counts[name], name)]
+
+
+def _meant(near: Any) -> str:
+    return f", did you mean {near!r}?" if near else ""
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _properties(schema: Any) -> Collection[str]:
+    found = schema.get("properties") if isinstance(schema, Mapping) else None
+    return found if isinstance(found, Mapping) else ()
+
+
+def _of_templates(document: Document) -> Iterator[tuple[str, Loc, str, str, int]]:
+    """(file, place, `traits` or `event`, the name behind it, line) of every use in a template or a text."""
+    for file, text in document.items():
+        if file.startswith("templates/") and isinstance(text, str):
+            for root, name, line in _names_in(text):
+                yield file, ("template",), root, name, line
+    for file, action in in_folder(document, "actions").items():
+        for loc, text in _texts(action.get("variants"), ("variants",)):
+            for root, name, _ in _names_in(text):
+                yield file, loc, root, name, 0
+
+
+def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    if isinstance(data, str):
+        yield loc, data
+    elif isinstance(data, Mapping | list):
+        for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
+            yield from _texts(value, (*loc, key))
+
+
+def _names_in(text: str) -> Iterator[tuple[str, str, int]]:
+    if "{" not in text:
+        return
+    try:
+        tree = _LANGUAGE.parse(text)
+    except (TemplateError, RecursionError):
+        return
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        home = node.node  # type: ignore[attr-defined]
+        if isinstance(home, nodes.Name) and home.name in ("traits", "event"):
+            name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
+            if isinstance(name, str):
+                yield home.name, name, node.lineno
+
+
+_LANGUAGE = TemplateLanguage()

@@ -1,0 +1,37 @@
+"""The page for marketers holds what it says: its files are proved, and its sentences are those that are said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.marketing import FILES, said
+
+PAGE = (Path(__file__).parents[1] / "docs" / "for-marketers.md").read_text("utf-8")
+CAMPAIGN = dict(re.findall(r"^`([a-z]+/\w+\.\w+)`\n\n```\w+\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def test_the_campaign_of_the_page_is_taken_without_a_word() -> None:
+    assert sorted(CAMPAIGN) == ["actions/winback.yaml", "journeys/winback.yaml", "templates/winback.html"]
+    assert said(FILES | CAMPAIGN) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [("actions/winback.yaml", "value:", "valu:"), ("journeys/winback.yaml", "{event: Order", "{event: Ordr")],
+)
+def test_the_answers_that_the_page_shows_are_those_that_come(file: str, right: str, wrong: str) -> None:
+    shown = [line for line in PAGE.splitlines() if line.startswith((f"{file}:", f"warning: {file}:"))]
+    assert said(FILES | CAMPAIGN | {file: CAMPAIGN[file].replace(right, wrong, 1)}) == shown
+
+
+def test_the_sentences_of_typical_mistakes_are_said_as_the_page_has_them() -> None:
+    mistakes = (Path(__file__).parent / "actors" / "test_marketers_mistakes.py").read_text("utf-8")
+    told = re.sub(r"['\"\\\s]", "", mistakes)
+    rows = re.findall(r"^\| `(.*?)` \|", PAGE.partition("## What typical mistakes say")[2].partition("## See")[0], re.M)
+    assert len(rows) > 15
+    for row in rows:
+        if "cannot be written" not in row:
+            for part in row.split("…"):
+                assert re.sub(r"['\"\\\s]", "", part) in told or "Hello: you" in part or "traits.name" in part, row
