@@ -52,6 +52,10 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             for link in known.identifiers
         ],
         "addresses": {name: addresses.value(known, name) for name in addresses.NAMESPACES},
+        "unusableAddresses": [
+            {"namespace": namespace, "value": stated, "reason": reason}
+            for namespace, stated, reason in addresses.unusable(known, catalog.country)
+        ],
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
         "consent": consents(known),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from engine.absence import is_absent
 from engine.errors import Unauthorised
 
 FIELD = "userHash"
@@ -23,7 +24,7 @@ class Proof:
 
     def check(self, user_id: str, told: object) -> None:
         """Unauthorised where a user is named without the hash that is required, or with one that is wrong."""
-        if told is None or told == "":
+        if is_absent(told):
             if self.is_required:
                 raise Unauthorised("this source proves each userId by its hash", FIELD)
             return
