@@ -200,7 +200,7 @@ def _rank(link: Link) -> tuple[bool, int, str]:
 
 def _told(links: list[Link], namespace: str, told: Any) -> Link | None:
     """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
-    its own country, of several the one that was named last."""
+    its own country; of several a verified one, then the one that was named last."""
     try:
         value = canonical(namespace, told)
         return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)
@@ -208,7 +208,7 @@ def _told(links: list[Link], namespace: str, told: Any) -> Link | None:
         if namespace != "phone":
             return None
     alike = [link for link in links if link.namespace == namespace and is_same_phone(told, link.value)]
-    return max(alike, key=lambda link: (link.last_seen_ms, link.value), default=None)
+    return max(alike, key=lambda link: (link.verified, link.last_seen_ms, link.value), default=None)
 
 
 def _find(profile: Profile, namespace: str, value: str) -> Link | None:
