@@ -43,7 +43,7 @@ class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     context: _Object = None
     limit: int = 1
     explain: bool = False
-    user_hash: Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["string", "null"]})] = None
+    user_hash: Any = None
     write_key: str | None = None  # of a page that sends no headers; whose it is has been looked at before
 
 

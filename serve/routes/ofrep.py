@@ -44,7 +44,7 @@ _body = msgspec.json.Decoder(EvaluationBody)
 
 async def evaluate(gateway: Gateway, request: Request) -> Response:
     """One flag, or all of them; errors in the shape that the protocol has for them."""
-    key = unquote(request.path.removeprefix(FLAGS).removeprefix("/"))
+    key = _key(request.path)
     try:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
@@ -55,7 +55,11 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
             raise _unnamed(request.body, context)
         return await (_one(gateway, context, request, key) if key else _all(gateway, context, request))
     except SegueError as error:
-        return _refusal(error, key)
+        return refusal(error, request.path)
+
+
+def _key(path: str) -> str:
+    return unquote(path.removeprefix(FLAGS).removeprefix("/"))
 
 
 async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> Response:
@@ -124,7 +128,9 @@ def _outside(body: bytes) -> str:
     return next((f"; {name} stands beside `context`, and belongs into it" for name in _WHO if name in names), "")
 
 
-def _refusal(error: SegueError, key: str) -> Response:
+def refusal(error: SegueError, path: str) -> Response:
+    """What is wrong with an evaluation, in the shape that the protocol has for it."""
+    key = _key(path)
     status, headers, body = problem(error)
     if isinstance(error, Unauthorised | Forbidden | TryAgain | TooLarge) or status == 500:
         return Response(status, body, tuple(headers))
