@@ -1,7 +1,8 @@
 """Who a user is, proved by the shop's own server to a page that holds nothing but a public key.
 
-The hash is hex HMAC-SHA256 of the user id (as the engine keeps it: without spaces around it, in NFC) under a secret
-that only the shop's server and the engine know. It proves the user, and nothing of a mailbox.
+The hash is hex HMAC-SHA256 of the user id (as the engine keeps it: without spaces around it or characters that nobody
+sees, in NFC) under a secret that only the shop's server and the engine know. It proves the user, and nothing of a
+mailbox.
 """
 
 from __future__ import annotations
