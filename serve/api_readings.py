@@ -136,7 +136,7 @@ class Profile(Answer):
     profileId: str
     identifiers: list[Link]
     addresses: dict[str, str | None]
-    unusableAddresses: list[UnusableAddress]
+    unusableAddresses: list[UnusableAddress] = ABSENT
     traits: dict[str, Any]
     segments: list[str]
     consent: list[Word]

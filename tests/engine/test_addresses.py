@@ -263,7 +263,7 @@ def test_12_a_telephone_is_read_as_people_write_it_at_home(public: bool, told: A
     ada = at_home().customer("ada")
     says(ada, phone=told, public=public)
     assert address(ada, "phone") == "+491711234567"
-    assert (ada.shown["traits"]["phone"], ada.shown["unusableAddresses"]) == (told, [])
+    assert ada.shown["traits"]["phone"] == told and "unusableAddresses" not in ada.shown
 
 
 @pytest.mark.parametrize("traits", [{"country": "at"}, {"address": {"country": "AT"}}, {"country": "AT", "address": 7}])
@@ -317,11 +317,11 @@ def test_13_what_is_no_address_is_kept_and_named_with_the_reason(told: dict[str,
     assert ada.shown["unusableAddresses"] == [{"namespace": namespace, "value": value, "reason": reason}]
     ada.world.advance(minutes=1)
     says(ada, email="ada@shop.example", phone="0171 1234567", public=public)
-    assert ada.shown["unusableAddresses"] == []
+    assert "unusableAddresses" not in ada.shown
 
 
 def test_13_what_is_absent_is_no_bad_address(world: World):
     ada = world.customer("ada")
     for nothing in (None, "", "  ", [], "undefined"):
         says(ada, email=nothing, phone=nothing)
-        assert ada.shown["unusableAddresses"] == []
+        assert "unusableAddresses" not in ada.shown
