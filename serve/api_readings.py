@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -102,6 +102,14 @@ class Merge(Answer):
     runs: int
 
 
+class UnusableAddress(Answer):
+    """What was stated as an e-mail address or a telephone, and why nothing can be sent there."""
+
+    namespace: Literal["email", "phone"]
+    value: Any
+    reason: str
+
+
 class Profile(Answer):
     """A customer."""
 
@@ -109,6 +117,7 @@ class Profile(Answer):
         profileId=PROFILE,
         identifiers=[{"namespace": "user_id", "value": "ada", "confidence": 1.0, "firstSeen": AT, "lastSeen": AT}],
         addresses={"email": "ada@shop.example", "phone": None},
+        unusableAddresses=[{"namespace": "phone", "value": "0171", "reason": "is not a possible one of DE"}],
         traits={"name": "Ada", "country": "DE"},
         segments=["loyal"],
         consent=[_WORD],
@@ -127,6 +136,7 @@ class Profile(Answer):
     profileId: str
     identifiers: list[Link]
     addresses: dict[str, str | None]
+    unusableAddresses: list[UnusableAddress] = ABSENT
     traits: dict[str, Any]
     segments: list[str]
     consent: list[Word]

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from fastapi import FastAPI
 
 from actors import logs
 from actors.clock import stopwatch
 from actors.host import settle_garbage
 from actors.meter import HTTP_SECONDS, Meter, NoMeter
-from engine.errors import Overloaded
+from engine.errors import InvalidInput, Overloaded
 from engine.shedding import events_kept
 from serve import api, paths
 from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
@@ -168,6 +169,8 @@ class App:
                 logs.fault(log, "request_failed", error, **about)
             is_overload = isinstance(error, Overloaded)
             response = Response(status, body, tuple(problem_headers), is_faulty=status < 500 and not is_overload)
+            if isinstance(error, InvalidInput) and paths.is_flag(scope["path"]):
+                response = msgspec.structs.replace(ofrep.refusal(error, scope["path"]), is_faulty=True)
             is_refused = is_overload and scope["path"] in paths.BATCHES
         else:
             is_refused = False

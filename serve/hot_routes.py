@@ -143,7 +143,7 @@ HOT: Final[dict[str, Hot]] = {
 _ID: Final = {"type": ["string", "integer", "null"]}
 _TEXT: Final = {"type": ["string", "null"]}
 _OBJECT: Final = {"type": ["object", "array", "null"], "description": "An object; PHP writes an empty one as `[]`"}
-_TIME: Final = {"description": "ISO 8601, or milliseconds since 1970"}
+_TIME: Final = {"description": "ISO 8601, or seconds or milliseconds since 1970"}
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
     EVENT: {
@@ -173,9 +173,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "type": "object",
         "required": ["batch"],
         "properties": {
-            "batch": {"type": "array", "items": {"$ref": f"#/components/schemas/{EVENT}"}},
-            "sentAt": _TIME,
-            "context": _OBJECT,
+            "batch": {
+                "type": ["array", "object"],
+                "description": "A list; PHP writes one whose indexes have a gap as an object",
+                "items": {"$ref": f"#/components/schemas/{EVENT}"},
+            },
+            "sentAt": {"description": "As `timestamp`. What is no time is as absent"},
+            "context": {"description": "An object, under that of each event. What is none is as absent"},
             "writeKey": {"description": "Where no header carries a key"},
         },
     },

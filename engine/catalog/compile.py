@@ -152,6 +152,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         tzdata=zones.VERSION,
         currency=space.currency,
         language=space.language,
+        country=space.country,
         lateness_ms=space.lateness,
         journal_ms=space.journal,
         reserve_ms=space.reserve,

@@ -237,6 +237,7 @@ class Catalog:
     tzdata: str
     currency: str
     language: str
+    country: str  # where telephones without a country code are; empty: not said
     lateness_ms: int
     journal_ms: int  # how long inputs are kept one by one
     reserve_ms: int  # how long a decision holds its places (30 min)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.identifiers import parse_reference
 from serve import asking, story_page
 
 
@@ -29,8 +27,7 @@ def profile(
     url: asking.Url = asking.HERE,
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
-    namespace, value = parse_reference(reference)
-    path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
+    path = asking.path_of(reference)
     console = Console(highlight=False)
     with asking.engine(url) as client:
         if message:

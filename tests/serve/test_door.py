@@ -155,7 +155,7 @@ BAD_DECISIONS = [
     (TOO_MUCH, 413, "body"),
     (DEEP, 400, "body"),
     (b'{"userId": "ada", "placement": "home_hero", "context": {"score": NaN}}', 400, "body"),
-    (b'{"userId": "ada", "placement": "home_hero", "context": []}', 400, "context"),
+    (b'{"userId": "ada", "placement": "home_hero", "context": [1]}', 400, "context"),
     (b'{"userId": "ada", "placement": "home_hero", "limit": 0}', 400, "limit"),
     (b'{"userId": "ada", "placement": "nowhere"}', 400, "placement"),
     (b'{"userId": "ada", "placement": "home_hero", "channel": "email"}', 400, "channel"),
