@@ -191,7 +191,7 @@ class App:
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
         if path == paths.READY:  # a question of whoever watches, and one look for all who ask
-            await pass_on(scope, replay(Request(path, headers, b"")))
+            await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
         request, house, line = await self._let_in(gateway, scope, headers, receive)
         if route is not None and paths.is_question(path) and not house.has_room(line):
@@ -204,7 +204,7 @@ class App:
                 return await route(gateway, self._looked_into(gateway, request))
             if request.body and path.startswith("/v1/"):
                 check_body(request.body)
-            await pass_on(paths.for_others(scope), replay(request))
+            await pass_on(paths.for_others(scope), replay(request, receive))
             return None
 
     async def _let_in(

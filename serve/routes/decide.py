@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from engine import reading
 from engine.decide.decision import LIMIT_MAX
@@ -26,28 +27,28 @@ _CONTEXT_BYTES_MAX = 32 * 1024
 
 
 class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/decide`."""
+    """Who asks, and what for: one of `userId`, `anonymousId` and `identifiers` is needed."""
 
     placement: str
     user_id: str | int | None = None
     anonymous_id: str | int | None = None
-    identifiers: dict[str, Any] | None = None
-    request_id: str | None = None
-    channel: str | None = None
-    context: dict[str, Any] | None = None
-    limit: int = 1
-    explain: bool = False
-    user_hash: str | None = None
-    write_key: str | None = None  # of a page that sends no headers; whose it is has been looked at before
+    identifiers: Annotated[dict[str, Any] | None, Meta(description="By namespace; a server key's")] = None
+    request_id: Annotated[str | None, Meta(description="The same one gets the same answer for 24 hours")] = None
+    channel: Annotated[str | None, Meta(description="That of the placement, where it is said at all")] = None
+    context: Annotated[dict[str, Any] | None, Meta(description="What conditions read of this moment")] = None
+    limit: Annotated[int, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = 1
+    explain: Annotated[bool, Meta(description="Why each action was chosen, or was not; a server key's")] = False
+    user_hash: Annotated[str | None, Meta(description="Proves `userId`, where the source asks for it")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/exposures`."""
+    """What became of what was shown."""
 
     tracking_token: str
     event: ExposureEvent
-    at: str | int | None = None
-    write_key: str | None = None
+    at: Annotated[str | int | None, Meta(description="ISO 8601, or milliseconds since 1970; else now")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 _decide = msgspec.json.Decoder(DecideBody)
