@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
+from engine.errors import InvalidInput, NotFound, SegueError
 from engine.identity import claims
 from engine.inputs import Decide
 from engine.nearest import meant
@@ -122,7 +122,7 @@ def _outside(body: bytes) -> str:
 
 def _refusal(error: SegueError, key: str) -> Response:
     status, headers, body = problem(error)
-    if isinstance(error, Unauthorised | Forbidden | TryAgain | TooLarge) or status == 500:
+    if status not in (400, 404):
         return Response(status, body, tuple(headers))
     code = {"targetingKey": "TARGETING_KEY_MISSING", "body": "PARSE_ERROR"}.get(error.field, "INVALID_CONTEXT")
     if isinstance(error, NotFound):
