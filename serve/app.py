@@ -254,13 +254,14 @@ class App:
 
 
 def _route(method: str, path: str) -> Route | None:
-    if method == "POST" and paths.is_flag(path):
+    found = HOT.get((method, path))
+    if found is None and method == "POST" and paths.is_flag(path):
         return ofrep.evaluate
-    if method == "GET" and browser.is_settings(path):
+    if found is None and method == "GET" and browser.is_settings(path):
         return browser.settings
-    if method == "GET" and browser.is_script(path):
+    if found is None and method == "GET" and browser.is_script(path):
         return browser.script
-    return HOT.get((method, path))
+    return found
 
 
 def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:
