@@ -47,8 +47,8 @@ STATUS = {
     "not_found": 404,
     "too_slow": 408,
     "too_large": 413,
-    "request_id_used": 422,
     "invalid_catalog": 422,
+    "request_id_used": 422,
     "overloaded": 429,
     "parked": 429,
     "not_ready": 503,
@@ -74,7 +74,7 @@ def test_whatever_a_shard_raises_is_a_problem_on_every_route(tmp_path: Path, mon
         raise error
 
     async def story():
-        async with door(tmp_path, is_described=False) as client:
+        async with door(tmp_path, is_promised=False) as client:
             monkeypatch.setattr(router, "_ATTEMPTS", 1)
             monkeypatch.setattr(Intake, "receive", fails)
             asked = [(path, await client.post(path, json=body)) for path, body in ASKING.items()]
