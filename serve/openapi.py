@@ -94,7 +94,7 @@ def document(title: str, version: str, routes: list[Any], included: list[APIRout
         keys[(hot.method, path)] = hot.key
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
-            _complete(operation, method, path, keys[(method, path)], schemas)
+            _complete(operation, method, path, keys.get((method, path), "none"), schemas)
     _tidy(schemas)
     return made
 
@@ -187,7 +187,8 @@ def _complete(operation: dict[str, Any], method: str, path: str, key: Key, schem
                 content |= {"schema": {"type": "string"}, "example": shown}
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
-            parameter["example"] = "WRITE_KEY" if path.endswith("/settings") else _FILLED[parameter["name"]]
+            own = _FILLED.get(parameter["name"], parameter["name"])
+            parameter["example"] = "WRITE_KEY" if path.endswith("/settings") else own
     filled = path
     for parameter in operation.get("parameters", []):
         filled = filled.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
