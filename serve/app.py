@@ -194,7 +194,7 @@ class App:
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
         if path == paths.READY:  # a question of whoever watches, and one look for all who ask
-            await pass_on(scope, replay(Request(path, headers, b"")))
+            await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
         request, house, line = await self._let_in(gateway, scope, headers, receive)
         if route is not None and paths.is_question(path) and not house.has_room(line):
@@ -207,7 +207,7 @@ class App:
                 return await route(gateway, self._looked_into(gateway, request))
             if request.body and path.startswith("/v1/"):
                 check_body(request.body)
-            await pass_on(paths.for_others(scope), replay(request))
+            await pass_on(paths.for_others(scope), replay(request, receive))
             return None
 
     async def _let_in(
@@ -257,13 +257,14 @@ class App:
 
 
 def _route(method: str, path: str) -> Route | None:
-    if method == "POST" and paths.is_flag(path):
+    found = HOT.get((method, path))
+    if found is None and method == "POST" and paths.is_flag(path):
         return ofrep.evaluate
-    if method == "GET" and browser.is_settings(path):
+    if found is None and method == "GET" and browser.is_settings(path):
         return browser.settings
-    if method == "GET" and browser.is_script(path):
+    if found is None and method == "GET" and browser.is_script(path):
         return browser.script
-    return HOT.get((method, path))
+    return found
 
 
 def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:

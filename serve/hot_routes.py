@@ -149,6 +149,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     EVENT: {
         "type": "object",
         "description": "A call of Segment's tracking API. Fields that are not named here are let pass.",
+        "additionalProperties": True,
         "properties": {
             "type": _TEXT,
             "event": _TEXT | {"description": "The name, of a track"},
@@ -189,6 +190,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             "context": {
                 "type": "object",
                 "description": "Who it is about, and whatever conditions read",
+                "additionalProperties": True,
                 "properties": {"targetingKey": _ID, "userId": _ID, "anonymousId": _ID, "userHash": {}},
             }
         },

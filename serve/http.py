@@ -129,14 +129,15 @@ async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
         size += len(chunks[-1])
 
 
-def replay(request: Request) -> Receive:
-    """A body that was read already, for an application that wants to read it itself."""
-    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": request.body, "more_body": False}]
+def replay(request: Request, receive: Receive) -> Receive:
+    """A body that was read already, for an application that wants to read it itself; after it, whatever else the
+    client says: that it is gone, at most."""
+    messages = [{"type": "http.request", "body": request.body, "more_body": False}]
 
-    async def receive() -> MutableMapping[str, Any]:
-        return messages.pop() if len(messages) > 1 else messages[0]
+    async def receiving() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
 
-    return receive
+    return receiving
 
 
 async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from engine import reading
 from engine.absence import is_absent
@@ -27,33 +28,34 @@ _CONTEXT_BYTES_MAX = 32 * 1024
 _FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
 
 # What may be absent in more ways than one is read as anything, and looked at when it is used.
-_Id = Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["string", "integer", "null"]})]
-_Object = Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["object", "null"]})]
+_Id = Annotated[Any, Meta(extra_json_schema={"type": ["string", "integer", "null"]})]
+_Object = Annotated[Any, Meta(extra_json_schema={"type": ["object", "null"]})]
+_Time = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
 class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/decide`."""
+    """Who asks, and what for: one of `userId`, `anonymousId` and `identifiers` is needed."""
 
     placement: str
     user_id: _Id = None
     anonymous_id: _Id = None
-    identifiers: _Object = None
-    request_id: str | None = None
-    channel: str | None = None
-    context: _Object = None
-    limit: int = 1
-    explain: bool = False
-    user_hash: Any = None
-    write_key: str | None = None  # of a page that sends no headers; whose it is has been looked at before
+    identifiers: Annotated[_Object, Meta(description="By namespace; a server key's")] = None
+    request_id: Annotated[str | None, Meta(description="The same one gets the same answer for 24 hours")] = None
+    channel: Annotated[str | None, Meta(description="That of the placement, where it is said at all")] = None
+    context: Annotated[_Object, Meta(description="What conditions read of this moment")] = None
+    limit: Annotated[int, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = 1
+    explain: Annotated[bool, Meta(description="Why each action was chosen, or was not; a server key's")] = False
+    user_hash: Annotated[Any, Meta(description="Proves `userId`, where the source asks for it")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/exposures`."""
+    """What became of what was shown."""
 
     tracking_token: str
     event: ExposureEvent
-    at: Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["string", "number", "null"]})] = None
-    write_key: str | None = None
+    at: Annotated[_Time, Meta(description="As every time may be written; else now")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 _decide = msgspec.json.Decoder(DecideBody)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 
 from engine.absence import is_absent
-from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
+from engine.errors import InvalidInput, NotFound, SegueError
 from engine.identity import claims
 from engine.inputs import Decide
 from engine.nearest import meant
@@ -132,7 +132,7 @@ def refusal(error: SegueError, path: str) -> Response:
     """What is wrong with an evaluation, in the shape that the protocol has for it."""
     key = _key(path)
     status, headers, body = problem(error)
-    if isinstance(error, Unauthorised | Forbidden | TryAgain | TooLarge) or status == 500:
+    if status not in (400, 404):
         return Response(status, body, tuple(headers))
     code = {"targetingKey": "TARGETING_KEY_MISSING", "body": "PARSE_ERROR"}.get(error.field, "INVALID_CONTEXT")
     if isinstance(error, NotFound):

@@ -135,9 +135,11 @@ class Promised:
             else:
                 answer.extend(message.get("body", b""))
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                told["is_whole"] = True
 
         await self.app(scope, hear, say)
-        if told:
+        if told.get("is_whole"):
             kind = dict(told["headers"]).get(b"content-type", b"").decode()
             path = unquote((scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1"))
             fault = broken(scope["method"], path, bytes(asked), told["status"], kind, bytes(answer))

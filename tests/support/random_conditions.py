@@ -117,7 +117,6 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "channels": ["web"],
         "variants": [{"id": "a", "web": {"content": {"title": "Hello"}}}],
         "value": 2.5,
-        "variants": [{"id": "v", "web": {"content": {"title": "x"}}}],
         "eligible": draw(trees("segment", "suppression")),
     }
     if draw(st.booleans()):
