@@ -61,6 +61,10 @@ def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/catalog"):
         yield Call("get", path, path)
     yield Call("get", "/metrics", "/metrics")
+    for key, status in ((WRITE, 200), ("nobody", 404)):
+        where = f"/v1/projects/{quote(key)}/settings"
+        yield Call("get", "/v1/projects/{key}/settings", where, None, (status,))
+    yield Call("post", "/v1/m", "/v1/m", {"series": []}, key=WRITE)
     yield Call("get", "/v1/dead-letters", "/v1/dead-letters?limit=1000")
     for kind in ("rejected", "quarantined", "failed"):
         yield Call("get", "/v1/dead-letters", f"/v1/dead-letters?kind={kind}")
