@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final
 
-from engine import consent
+from engine import consent, purchases
 from engine.binding import NEVER, Tree, absent_facts, bind
 from engine.catalog.problems import spelled
 from engine.conditions import View, build, counted, tree_of
@@ -152,6 +152,8 @@ def _wanted(word: str, body: Mapping[str, Any]) -> str:
         return "granted" if body.get("granted", True) else "not granted"
     if word == "event":
         return _bounded(_events_wanted(body))
+    if word == "bought":
+        return f"{'at full price' if body['full_price'] else 'bought'} in the last {span(body['within'])}"
     tests = {operator: operand for operator, operand in body.items() if operator != "name"}
     return _bounded(_tests_in_words(tests or {"exists": True}))
 
@@ -196,6 +198,9 @@ def _saw(view: View, word: str, body: Mapping[str, Any]) -> str:
         return _consent_seen(view, body["purpose"], body["channel"])
     if word == "event":
         return _events_seen(view, body)
+    if word == "bought":
+        at_ms = purchases.Question.of(body).newest_ms(view)
+        return "nothing that stands" if at_ms is None else f"bought on {_time(at_ms)}"
     path = tuple(body["name"].split("."))
     data = _traits_at(view, path[0]) if word == "trait" else view.context
     return _value_seen(data, path)

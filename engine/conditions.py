@@ -10,6 +10,7 @@ without a run has none, and an atom that names one is false then.
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
                "undone_by"?: {"name", "where"?}}}
     {"segment": id}  {"suppression": id}  {"consent": {"purpose", "channel", "granted"?}}
+    {"bought": {"name": subject, "within": ms, "full_price", "read"}}, by the policies alone (`engine.purchases`)
 
 `engine.value_tests` says what a test and a path are. Windows go by event time: an event counts while its time > now −
 within, and while its time > that of the newest event that undoes it (a refund takes back every purchase before it).
@@ -24,6 +25,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from engine import purchases
 from engine.binding import NEVER, names_event
 from engine.event_atoms import EventAtom, how_many, with_trigger
 from engine.value_tests import Test, build_at
@@ -276,6 +278,16 @@ def _consent(body: Mapping[str, Any]) -> Condition:
     return lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel, "promotional") == wanted
 
 
+def _bought(body: Mapping[str, Any]) -> Condition:
+    asked = purchases.Question.of(body)
+
+    def was_bought(view: View) -> bool:
+        return asked.newest_ms(view) is not None
+
+    _ATOMS[was_bought] = frozenset(asked.atoms)
+    return was_bought
+
+
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "all": _all,
     "any": _any,
@@ -286,4 +298,5 @@ _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "segment": _segment,
     "suppression": _suppression,
     "consent": _consent,
+    "bought": _bought,
 }

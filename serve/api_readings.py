@@ -110,6 +110,29 @@ class UnusableAddress(Answer):
     reason: str
 
 
+class DrawnVariant(Answer):
+    """The form of an action that this customer always gets, and since when."""
+
+    action: str
+    variant: str
+    at: Time
+
+
+class DrawnSide(Answer):
+    """The side of a holdout on which this customer is, and since when."""
+
+    holdout: str
+    side: Literal["in", "out"]
+    at: Time
+
+
+class Drawn(Answer):
+    """What was drawn, and stays."""
+
+    variants: list[DrawnVariant]
+    holdouts: list[DrawnSide]
+
+
 class Profile(Answer):
     """A customer."""
 
@@ -127,6 +150,7 @@ class Profile(Answer):
         timers=[{"at": AT, "journey": "abandoned_cart", "step": "wait_1"}],
         suppressions=[],
         holdouts=[],
+        drawn={"variants": [{"action": "spring_offer", "variant": "a", "at": AT}], "holdouts": []},
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
@@ -146,6 +170,7 @@ class Profile(Answer):
     timers: list[Timer]
     suppressions: list[Suppression]
     holdouts: list[str]
+    drawn: Drawn
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]

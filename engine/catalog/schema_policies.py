@@ -157,14 +157,19 @@ class Holdout(Model):
 
 
 class Purchases(Model):
-    """Where a purchase says what was bought: the event, the list of its items in it, and in each item the product, its
-    category and a discount (absent or 0: full price). `undone_by` is the event of a refund."""
+    """Where a purchase says what was bought: the event, the order's id and the list of items in it, and in each item
+    the product, its sku, variant and category, how many pieces, and a discount (absent or 0: full price). `undone_by`
+    is the event of a refund, which says the same in the same places."""
 
     event: EventName = "Order Completed"
     items: Path = "products"
+    order: Path = "order_id"
     product: Path = "product_id"
+    sku: Path = "sku"
+    variant: Path = "variant"
     category: Path = "category"
     discount: Path = "discount"
+    quantity: Path = "quantity"
     undone_by: EventName | None = "Order Refunded"
 
 

@@ -334,7 +334,7 @@ def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_
         {"id": "shoes", "category": "shoes", "for": "30d", "show": ["care"]}
     ]).customer("ada")  # fmt: skip
     (row,) = other.decides(explain=True)["explanation"]["candidates"]
-    assert row["condition"]["path"] == "after_purchase.event.Order Completed"
+    assert row["condition"]["path"] == "after_purchase.bought.category shoes"
 
 
 def test_silence_is_better_than_what_the_customer_would_hardly_take():
