@@ -29,6 +29,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return _at(shard, profile_id, int(argument))
     if what == "dead":
         return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
+    if what == "sandbox":
+        return shard.sandbox.newest(*argument)
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -51,6 +53,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "why":
         action, journey = argument or (None, None)
         return reading.why(profile, shard.catalog, now_ms, action, journey)
+    if what == "said":
+        return shard.sandbox.newest(*argument, profile.id)
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")

@@ -145,7 +145,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "ops",
             (
                 (
-                    _rate(m.HAND_OVER_SECONDS, "channel, outcome", 'le="+Inf", outcome!="sent"'),
+                    _rate(m.HAND_OVER_SECONDS, "channel, outcome", 'le="+Inf", outcome!~"sent|simulated"'),
                     "{{channel}} {{outcome}}",
                 ),
             ),
