@@ -274,7 +274,7 @@ def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:
     elif outcome != "unknown":
         offers.withdraw(turn, send.id)
     turn.profile.sends.remove(send)
-    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms))
+    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
     _note(turn, send, outcome, reason)
 
 
