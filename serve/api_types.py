@@ -129,40 +129,6 @@ class DeadLetters(Answer):
     deadLetters: list[DeadLetter]
 
 
-class SandboxMessage(Answer):
-    """One message, as its customer would have had it; bodies are cut after 16,384 characters."""
-
-    at: Time
-    profileId: str
-    send: str
-    channel: str
-    address: str
-    subject: str
-    text: str
-    html: str
-
-
-class SandboxMessages(Answer):
-    """What sandboxes were given, the newest first."""
-
-    model_config = example(
-        messages=[
-            {
-                "at": AT,
-                "profileId": PROFILE,
-                "send": "5c0e2f",
-                "channel": "sms",
-                "address": "+4915112345678",
-                "subject": "",
-                "text": "Your order is on its way.",
-                "html": "",
-            }
-        ]
-    )
-
-    messages: list[SandboxMessage]
-
-
 class Correction(Body):
     """What a rejected item should have been."""
 

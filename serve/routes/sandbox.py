@@ -9,10 +9,44 @@ from fastapi import APIRouter, Query
 from actors.sandbox_log import LISTED_MAX
 from engine import reading
 from engine.identifiers import parse_reference
-from serve.api_types import SandboxMessages, told
+from serve.api_types import AT, PROFILE, Answer, Time, example, told
 from serve.gateway import ServerGateway
 
 router = APIRouter(prefix="/v1/sandbox", tags=["operation"])
+
+
+class SandboxMessage(Answer):
+    """One message, as its customer would have had it; bodies are cut after 16,384 characters."""
+
+    at: Time
+    profileId: str
+    send: str
+    channel: str
+    address: str
+    subject: str
+    text: str
+    html: str
+
+
+class SandboxMessages(Answer):
+    """What sandboxes were given, the newest first."""
+
+    model_config = example(
+        messages=[
+            {
+                "at": AT,
+                "profileId": PROFILE,
+                "send": "5c0e2f",
+                "channel": "sms",
+                "address": "+4915112345678",
+                "subject": "",
+                "text": "Your order is on its way.",
+                "html": "",
+            }
+        ]
+    )
+
+    messages: list[SandboxMessage]
 
 
 @router.get("", **told(SandboxMessages))

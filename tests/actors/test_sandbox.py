@@ -215,7 +215,7 @@ def test_what_a_sandbox_was_given_can_be_read_where_it_was_asked_for(served: Ser
     profile = served.tell(who.event("Call Ended", cart_id="1"))
     eventually_equal(lambda: [word for word, _ in served.outcomes(profile)], ["decided", "simulated"], 30)
     (row,) = served.call("read", ("sandbox", "", ("", 10)))
-    assert (row["profileId"], row["channel"], row["text"]) == (profile, "sms", "")
+    assert (row["profileId"], row["channel"], row["text"]) == (profile, "sms", "text")
     assert served.call("read", ("said", profile, ("sms", 10))) == [row]
     assert served.call("read", ("said", profile, ("push", 10))) == []
 
