@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 def act(shard: Shard, profile: Profile, asked: list[effects.Effect]) -> dict[str, Any] | None:
     """Write a turn's effects; returns the answer to its caller."""
-    answer = None
+    answer, channel = None, ""
     for effect in asked:
         if isinstance(effect, effects.Answer):
             answer = effect.value
         else:
             _ACTS[type(effect)](shard, profile, effect)
+            if type(effect) is effects.Note and effect.entry.kind == "decision":
+                channel = effect.entry.channel
+    if channel and answer is not None:
+        shard.tally.decided(answer, channel)
     return answer
 
 
@@ -70,6 +74,7 @@ def _enqueue(shard: Shard, profile: Profile, effect: effects.Enqueue) -> None:
 
 def _dequeue(shard: Shard, profile: Profile, effect: effects.Dequeue) -> None:
     drop_from_outbox(shard, profile.id, effect.send, effect.was_ms)
+    shard.tally.settles(effect.variant)
 
 
 def drop_from_outbox(shard: Shard, profile_id: str, send: str, at_ms: int) -> None:

@@ -28,6 +28,7 @@ from actors.hands import Hands
 from actors.lane import Lane
 from actors.meter import Meter, NoMeter
 from actors.placement import pinned, shard_of, socket_of
+from actors.sandbox_log import bounded
 from actors.settling import Settling
 from actors.shard_link import ShardLink
 from actors.standing import Standing
@@ -220,4 +221,4 @@ class Dispatcher:
                 await asyncio.wait_for(self._closing.wait(), _FIND_S)
 
     async def _hand_over_all(self, messages: list[dict[str, Any]]) -> list[Outcome]:
-        return list(await asyncio.gather(*(self._hands.hand_over(message) for message in messages)))
+        return bounded(await asyncio.gather(*(self._hands.hand_over(message) for message in messages)))

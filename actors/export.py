@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors import keys, replay
+from actors import keys, replay, sandbox_log
 from engine import audit, codec, reading
 from engine.profile import Profile
 
 if TYPE_CHECKING:
     from actors.shard import Shard
 
-FAMILIES = ("state", "history", "audit", "journal")
+FAMILIES = ("state", "history", "audit", "journal", "sandbox")
 _PART_BYTES = 1 << 20
 
 
@@ -64,4 +64,9 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-_READ = {"state": _state, "history": _history, "audit": _audit, "journal": _journal}
+def _sandbox(key: bytes, record: bytes) -> list[Any]:
+    said = sandbox_log.row(key, record)
+    return [said | {"at": reading.iso(said["at"])}]
+
+
+_READ = {"state": _state, "history": _history, "audit": _audit, "journal": _journal, "sandbox": _sandbox}

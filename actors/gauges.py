@@ -90,6 +90,14 @@ class Gauges:
         ):
             for tag, total in totals.items():
                 tell.total(metric, total - self._before[tag], tag)
+        for metric, labelled in (
+            (m.MESSAGES, shard.tally.messages),
+            (m.SHOWN, shard.tally.shown),
+            (m.EXPOSURES, shard.tally.exposures),
+            (m.RUNS, shard.tally.runs),
+        ):
+            for series, total in labelled.news():
+                tell.total(metric, total, *series)
         for source, (last_ms, oldest_ms) in shard.tally.lag().items():
             tell.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
             tell.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)

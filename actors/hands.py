@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
-from actors import logs
+from actors import logs, sandbox_log
 from actors.channels import open_adapters
 from actors.channels.adapter import Adapter, Message
 from actors.channels.letter import letter
@@ -29,6 +29,14 @@ _VERSIONS_KEPT = 8
 AskAgain = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
 log = logging.getLogger(__name__)
+
+
+class _Answered(NamedTuple):
+    """What became of a message, its reference or a word about that, and what a sandbox was given."""
+
+    outcome: str
+    detail: str = ""
+    said: bytes = b""
 
 
 class Hands:
@@ -92,39 +100,42 @@ class Hands:
                 if ask_again is not None and stopwatch() - came_s >= _FRESH_S:
                     message = await ask_again(message) or _not_begun()
                 began_s = stopwatch()
-                outcome, detail = await self._ask(message)
-                if outcome != "not_begun":
-                    self._meter.observe(HAND_OVER_SECONDS, stopwatch() - began_s, message["channel"], outcome)
+                answered = await self._ask(message)
+                if answered.outcome != "not_begun":
+                    took_s = stopwatch() - began_s
+                    self._meter.observe(HAND_OVER_SECONDS, took_s, message["channel"], answered.outcome)
         except NotBegun:
-            outcome, detail = "not_begun", ""
-        return Outcome(message["profile"], message["send"], outcome, detail)
+            answered = _Answered("not_begun")
+        return Outcome(message["profile"], message["send"], *answered)
 
-    async def _ask(self, message: dict[str, Any]) -> tuple[str, str]:
+    async def _ask(self, message: dict[str, Any]) -> _Answered:
         try:
             if message["version"] not in self._renderers and "templates" not in message["content"]:
                 self.take(self._standing.read())  # a shard that is a moment ahead
             adapter = self._adapters.get(message["channel"])
             if adapter is None:
-                return "not_begun", ""  # the channel has just gone; nothing is fetched for it while it stays away
+                return _Answered("not_begun")  # the channel has just gone; nothing is fetched for it meanwhile
             rendered = self._render(message)
         except Refused as error:
-            return "refused", error.message
+            return _Answered("refused", error.message)
         except Exception as error:  # an outermost loop of this shell: nothing has been said to the provider yet
             logs.fault(log, "message_not_rendered", error, send_id=message["send"])
-            return "retry", type(error).__name__
+            return _Answered("retry", type(error).__name__)
         try:
-            return "sent", await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S + _GRACE_S)
+            reference = await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S + _GRACE_S)
+            said = sandbox_log.packed(rendered) if adapter.accepted == "simulated" else b""
+            return _Answered(adapter.accepted, reference, said)
         except Refused as error:
-            return "refused", error.message
+            return _Answered("refused", error.message)
         except Unavailable as error:
-            return "retry", error.message
+            return _Answered("retry", error.message)
         except Unknown as error:
-            return "unknown", error.message
+            return _Answered("unknown", error.message)
         except TimeoutError:
-            return "unknown", "no answer in time"
+            return _Answered("unknown", "no answer in time")
         except Exception as error:  # another one: a provider's surprise may have sent
             logs.fault(log, "hand_over_failed", error, send_id=message["send"])
-            return "unknown", type(error).__name__
+            return _Answered("unknown", type(error).__name__)
 
     def _render(self, message: dict[str, Any]) -> Message:
         renderer = self._renderers.get(message["version"]) or self._renderers[self.version]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 PROFILE_BYTES = 15
 
-OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots")  # keys that begin with a profile's id
+OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots", "sandbox")  # keys that begin with a profile's id
 
 NO_RUN = "00" * 12  # as long as the id of a run
 
@@ -27,6 +27,7 @@ FAMILIES = (
     "dead",
     "keyring",
     "snapshots",
+    "sandbox",
 )
 
 

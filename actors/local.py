@@ -1,7 +1,7 @@
 """Many shards in one process, on a replay clock: what `segue simulate` runs on, and most tests.
 
 The same shards, windows and conductor as the running engine has, without sockets, Ray or providers: every hand-over is
-accepted by `provider`, the sandbox unless another one is given.
+accepted by `provider`: each as its channel's own would, unless another one is given.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class LocalEngine:
         vaults: list[Vault] | None = None,
     ) -> None:
         self.catalog = catalog
-        self._provider = provider or (lambda message: "sent")
+        self._provider = provider or self._accepted
         self.windows = []
         for number, store in enumerate(stores or [MemoryStore() for _ in range(shards)]):
             clock = ReplayClock()
@@ -121,6 +121,10 @@ class LocalEngine:
         while isinstance(record := self.shard(profile).record(profile), Tombstone):
             profile = record.to
         return profile
+
+    def _accepted(self, message: dict[str, Any]) -> str:
+        channel = self.catalog.channels.get(message["channel"])
+        return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
 
     async def _hand_over(self, messages: list[dict[str, Any]]) -> list[Outcome]:
         return [Outcome(message["profile"], message["send"], self._provider(message)) for message in messages]

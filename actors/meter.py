@@ -26,6 +26,9 @@ class Metric:
     bounds: tuple[float, ...] = ()
 
 
+_SHOWN_AS = ("action", "channel", "event")
+
+
 def _counter(name: str, about: str, *tags: str) -> Metric:
     return Metric(f"segue_{name}", "counter", about, tags)
 
@@ -63,6 +66,18 @@ HAND_OVER_SECONDS = _histogram(
 REFUSALS = _counter(
     "refusals", "Decisions and sends in which a reason (`cap.weekly`, say) held something back", "reason"
 )
+MESSAGES = _counter(
+    "messages",
+    "Sends that were held back or settled, by what they are and what became of them",
+    "journey",
+    "action",
+    "variant",
+    "channel",
+    "outcome",
+)
+SHOWN = _counter("shown", "Actions that decisions chose", "action", "variant", "channel")
+EXPOSURES = _counter("exposures", "What was told of actions that were shown: `viewed`, `clicked` ...", *_SHOWN_AS)
+RUNS = _counter("runs", "Runs of journeys, by what they did: `entered`, `completed`, `stopped` ...", "journey", "what")
 OPT_OUT_SECONDS = _histogram(
     "opt_out_seconds", _SLOW_S, "From an opt-out's arrival until nothing that it forbids can leave any more"
 )

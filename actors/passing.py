@@ -53,7 +53,9 @@ class Passing:
             told = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
             if self._shard.residence.has_left(said.profile):
                 elsewhere.append(said)
-            elif not self._shard.tell_or_forward(said.profile, told):
+            elif self._shard.tell_or_forward(said.profile, told):
+                self._shard.sandbox.keep(said)
+            else:
                 untaken.append(said)
         passing = partial(self._pass_outcomes, dispatcher, elsewhere, untaken)
         finishes.append(lambda: self._finish(reply, untaken, elsewhere, passing))

@@ -31,6 +31,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
     if what == "handed_over":
         return said.handed_over(shard, profile_id, str(argument))
+    if what == "sandbox":
+        return shard.sandbox.newest(*argument)
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -55,6 +57,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
         return reading.why(profile, shard.catalog, now_ms, action, journey)
     if what == "said":
         return said.of_send(shard, profile, str(argument))
+    if what == "sandboxed":
+        return shard.sandbox.newest(*argument, profile.id)
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")

@@ -28,6 +28,7 @@ from actors.due_index import DueIndex, Read
 from actors.outbox import HANDED_OVER, Outbox, Waiting
 from actors.residence import Residence
 from actors.retention import Retention
+from actors.sandbox_log import SandboxLog
 from actors.setting_back import SettingBack
 from actors.store import Store
 from actors.tally import Tally
@@ -111,6 +112,7 @@ class Shard:
         self.epoch = self.meta("epoch", 0) + 1
         self.journal_seq: int = self.meta("journal_seq", 0)
         self.dead = DeadLetters(self.batch, self.meta("dead_seq", 0))
+        self.sandbox = SandboxLog(self)
         self.profiles: int = self.meta("profiles", 0)
         self.counts |= self.meta("counts", {})
         self.sends |= self.meta("sends", {})

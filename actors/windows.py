@@ -38,6 +38,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
     send: str
     outcome: str
     detail: str = ""
+    said: bytes = b""  # by a sandbox: the message (`actors.sandbox_log`)
 
 
 class Span(msgspec.Struct, array_like=True):
@@ -189,7 +190,9 @@ class Windows:
         self._forward_parked()
         for said in sorted(span.outcomes, key=lambda said: (said.profile, said.send)):
             settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
-            if not self.shard.tell_or_forward(said.profile, settle):
+            if self.shard.tell_or_forward(said.profile, settle):
+                self.shard.sandbox.keep(said)
+            else:
                 report.untaken.append(said)  # its profile is on its way to another one
         for entry in self.shard.outbox.ready(self.clock.now_ms()):
             message = handing_out.authorise(self.shard, entry, span.dispatcher)

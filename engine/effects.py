@@ -65,11 +65,13 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Dequeue:
-    """A send has its final outcome and leaves the outbox, where it stood at `was_ms`."""
+    """A send has its final outcome and leaves the outbox, where it stood at `was_ms`. `variant` is the one that it
+    was, or would have been."""
 
     send: str
     outcome: str
     was_ms: int
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
 
 
 class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle"):
-    """What the provider said: `sent`, `refused`, `unknown`, or `retry` (surely not sent); or `not_begun`, where it was
-    asked nothing. `detail` is its reference or word."""
+    """What the provider said: `sent` (a sandbox: `simulated`), `refused`, `unknown`, or `retry` (surely not sent); or
+    `not_begun`, where it was asked nothing. `detail` is its reference or word."""
 
     send_id: str
     outcome: str

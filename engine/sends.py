@@ -1,6 +1,6 @@
 """The life of an intended send.
 
-    decided ──authorise──► handing_over ──settle──► sent | refused | unknown
+    decided ──authorise──► handing_over ──settle──► sent | simulated (by a sandbox) | refused | unknown
        ▲                        │
        └───── retry (surely not sent), while it is worth a try (`engine.retries`): then failed or withdrawn
        └───── not begun (it waited in line behind others): nothing has happened
@@ -27,7 +27,7 @@ from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
 from engine.profile import Run, Send
 from engine.turn_state import Turn
-from engine.vocabulary import NEVER_MS, SERVICE_CAP
+from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> str | None:
@@ -144,7 +144,7 @@ def settle(turn: Turn, said: Settle) -> None:
             _forget_attempt(turn, send)
         withdraw_without_consent(turn)
         return
-    if said.outcome not in ("sent", "unknown"):
+    if said.outcome not in ARRIVED and said.outcome != "unknown":
         _release(turn, send)
     _close(turn, send, said.outcome, said.detail)
 
@@ -269,12 +269,12 @@ def _release(turn: Turn, send: Send) -> None:
 
 
 def _close(turn: Turn, send: Send, outcome: str, reason: str) -> None:
-    if outcome == "sent":
+    if outcome in ARRIVED:
         fatigue.tire(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
     elif outcome != "unknown":
         offers.withdraw(turn, send.id)
     turn.profile.sends.remove(send)
-    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms))
+    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
     _note(turn, send, outcome, reason)
 
 

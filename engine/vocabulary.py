@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Tier = Literal["service", "lifecycle", "promotional"]
 TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional": 2}
@@ -31,9 +31,14 @@ GATES: Final = (
 # A candidate of a decision ends in exactly one of these.
 Outcome = Literal["chosen", "dropped", "outranked"]
 
-# The life of an intended send; the last seven are final.
-SendState = Literal["decided", "handing_over", "sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"]
-FINAL_STATES: Final = frozenset({"sent", "refused", "unknown", "withdrawn", "held", "failed", "expired"})
+# The life of an intended send; all but the first two are final.
+SendState = Literal[
+    "decided", "handing_over", "sent", "simulated", "refused", "unknown", "withdrawn", "held", "failed", "expired"
+]
+FINAL_STATES: Final = frozenset(get_args(SendState)) - {"decided", "handing_over"}
+# What a journey and the caps take for a message that its customer has. Only the first one is a delivery: what a sandbox
+# was given reached nobody, and counts in no lift.
+ARRIVED: Final = frozenset({"sent", "simulated"})
 
 EntryKind = Literal[
     "event",

@@ -14,7 +14,7 @@ from typing import Any, Final
 from loadtest.chaos_shop import CAPS, JOURNEYS, PURCHASE
 from loadtest.ledger import Found, Ledger, Mail, Told
 
-FINAL: Final = frozenset({"sent", "unknown", "withdrawn", "held", "refused", "failed", "expired"})
+FINAL: Final = frozenset({"sent", "simulated", "unknown", "withdrawn", "held", "refused", "failed", "expired"})
 HAND_OVER_MS: Final = 35_000  # a hand-over that has begun ends within this: its deadline of 30 s, and 5 s of grace
 _NAMED_MAX: Final = 20  # imbalances of one check that are named; the others are counted
 

@@ -32,6 +32,7 @@ _HOMES = MappingProxyType(
         "unpin": "pin",
         "keys": "keys",
         "dead-letters": "dead_letters",
+        "sandbox": "sandbox",
         "verify": "verify",
         "backup": "backup",
         "restore": "restore",

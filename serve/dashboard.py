@@ -138,6 +138,20 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("How late timers fire: p50 and p99", "s", _latency(m.TIMER_LATENESS_SECONDS)),
         Panel("Timers that wait", "short", ((f"sum by (part) ({exported(m.TIMERS_PENDING)})", "{{part}}"),)),
         Panel("Sends, by outcome", "ops", ((_rate(m.SENDS, "outcome"), "{{outcome}}"),)),
+        Panel("Messages, by journey", "ops", ((_rate(m.MESSAGES, "journey, outcome"), "{{journey}} {{outcome}}"),)),
+        Panel(
+            "Messages, by action and variant",
+            "ops",
+            ((_rate(m.MESSAGES, "action, variant, channel", 'outcome="sent"'), "{{action}} {{variant}} {{channel}}"),),
+            "What providers took; a sandbox is none.",
+        ),
+        Panel("Runs of journeys", "ops", ((_rate(m.RUNS, "journey, what"), "{{journey}} {{what}}"),)),
+        Panel(
+            "Actions chosen by decisions",
+            "ops",
+            ((_rate(m.SHOWN, "action, variant, channel"), "{{action}} {{variant}} {{channel}}"),),
+        ),
+        Panel("Displays and clicks", "ops", ((_rate(m.EXPOSURES, "action, event"), "{{action}} {{event}}"),)),
         Panel("Sends that wait", "short", ((f"sum by (part) ({exported(m.OUTBOX_WAITING)})", "{{part}}"),)),
         Panel("Hand-over to providers: p50 and p99", "s", _latency(m.HAND_OVER_SECONDS, "channel")),
         Panel(
@@ -145,7 +159,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "ops",
             (
                 (
-                    _rate(m.HAND_OVER_SECONDS, "channel, outcome", 'le="+Inf", outcome!="sent"'),
+                    _rate(m.HAND_OVER_SECONDS, "channel, outcome", 'le="+Inf", outcome!~"sent|simulated"'),
                     "{{channel}} {{outcome}}",
                 ),
             ),

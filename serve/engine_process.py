@@ -10,27 +10,32 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from actors import catalog_process
+from actors import catalog_process, diary
+from actors.clock import WallClock, clock_file
 from actors.standing import Standing
 from actors.watchdog import Watchdog
 from engine.errors import PartLost, SegueError
-from serve import orphans, ray_head, surroundings
+from serve import orphans, ray_head, sessions, surroundings
 from serve.auth import KeyRing
-from serve.data_directory import DataDirectory, lock
+from serve.data_directory import DataDirectory
 from serve.ending import GAVE_UP, bounded, exit_now, tell
 from serve.gateway import GatewayConfig
 from serve.guard import Guard
+from serve.part_starts import PartStarts
 from serve.ports import check_free
 from serve.ray_parts import RayParts
 from serve.settings import LOOPBACK, Settings
-from serve.upgrading import upgrade
+from serve.starting import end_orphans, note_start
+from serve.upgrading import bring_back_catalog, upgrade
 
 _READY_S = 60.0
 _STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most
@@ -45,12 +50,14 @@ class EngineProcess:
         self.settings = settings
         surroundings.check_open_files()
         self.catalog, self.warnings = catalog_process.prove_directory(settings.config, os.environ)
-        self.orphans = _end_orphans(settings.data)
+        self.orphans = end_orphans(settings.data)
         check_free(settings.addresses, settings.port, "--port")
         self.data = DataDirectory(settings)
         self._sockets = ""
+        self.note: Callable[..., None] = partial(diary.write, self.data.path)
         try:
             self._ray_folder = surroundings.ray_folder(settings.runtime)
+            sessions.forget_former(self._ray_folder, self.data.path)
             self._sockets = surroundings.make_runtime_folder(settings.runtime)
             self.keys, self.made_keys = KeyRing.load_or_create(
                 self.data.path / "keys.json", settings.write_key, settings.server_key
@@ -86,18 +93,24 @@ class EngineProcess:
         self.standing = Standing(self.data.catalog_path, self.data.id_key)
         if not self.data.catalog_path.exists():
             self.notices += self.data.missing_catalog()
-            self._bring_back_catalog()
+            bring_back_catalog(self.data, self.standing)
         try:
             self._start_parts()
-        except SegueError:
-            raise
-        except Exception as error:  # of Ray and Serve, of many kinds; their logs tell the rest
-            if reason := self._parts.lost() if self._parts else "":
-                raise PartLost(reason) from None
-            raise SegueError(f"the engine does not start: {_first_line(error)}") from error
+        except Exception as error:
+            fault = error if isinstance(error, SegueError) else self._fault(error)
+            self.note("start_failed", "error", reason=str(fault))
+            raise fault from error
+        note_start(self)
+
+    def _fault(self, error: Exception) -> SegueError:
+        """Of Ray and Serve, of many kinds; their logs tell the rest."""
+        if reason := self._parts.lost() if self._parts else "":
+            return PartLost(reason)
+        return SegueError(f"the engine does not start: {_first_line(error)}")
 
     def _start_parts(self) -> None:
         self._ray = ray_head.start(self.settings, self.data.path, self._sockets, self._ray_folder, self._lanes)
+        sessions.mark(self._ray.address_info["session_dir"], self.data.path)
         self._guard_ray()
         from actors import cluster  # imports Ray, which must see the flags first
 
@@ -136,6 +149,7 @@ class EngineProcess:
         self._generation += 1
         for times in (2, 1):
             self._deploy(times * self.settings.replicas, self._generation)
+        self.note("ingress_replaced", replicas=self.settings.replicas)
 
     def stop(self) -> None:
         """Drain and stop: first the door, then the dispatcher, then the shards. Whatever Ray does, it comes to an end;
@@ -147,6 +161,7 @@ class EngineProcess:
             if self._guard is not None:
                 self._guard.end()
             self._is_stuck = not bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone) or self._is_ray_gone()
+            self.note("engine_stopped")
             self._end()
 
     def leave(self, code: int) -> None:
@@ -161,6 +176,7 @@ class EngineProcess:
                 return
             self._is_over = True
             tell(f"the engine stops: {reason}")
+            self.note("engine_gave_up", "error", reason=reason)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):  # Ray tells of each process that is ended now
                     orphans.end_door(self.data.path)
@@ -202,22 +218,6 @@ class EngineProcess:
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
 
-    def _bring_back_catalog(self) -> None:
-        """The file is gone, and with it what commands said of journeys: but the first shard knows what it went by."""
-        from actors.store import RocksStore, inspect  # opens RocksDB, which this alone needs here
-        from actors.waking import last_document
-
-        path = self.data.shard_path(0)
-        if path.is_dir() and any(path.iterdir()):
-            inspect(path)
-            store = RocksStore(path)
-            try:
-                document = last_document(store)
-            finally:
-                store.close()
-            if document is not None:
-                self.standing.put(document)
-
     def _guard_ray(self) -> None:
         """From now on this process ends when Ray does."""
         self._parts = RayParts(self._ray.address_info["gcs_address"] if self.settings.address else "")
@@ -226,11 +226,15 @@ class EngineProcess:
         self._guard.begin()
 
     def _watch(self, sockets: list[str]) -> None:
-        """Have shards, dispatcher and door watched for as long as this process lives."""
+        """Have shards, dispatcher, door and clock watched for as long as this process lives."""
+        for name in ("actors.clock", "actors.watchdog"):
+            logging.getLogger(name).addHandler(diary.Warnings(self.data.path))
         watchdog = Watchdog(sockets)
         threading.Thread(target=lambda: asyncio.run(watchdog.watch()), name="watchdog", daemon=True).start()
         if self._guard is not None:
-            self._guard.also(watchdog, self.settings.url, Path(self._sockets))
+            folder = Path(self._sockets)
+            looks = (PartStarts(folder, self.note).look, WallClock(clock_file(folder)).now_ms)
+            self._guard.also(watchdog, self.settings.url, folder, looks)
 
     def _start_ingress(self, plan: Any) -> None:
         from ray import serve as ray_serve
@@ -288,11 +292,3 @@ def _remake(name: str) -> None:
 
     with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon
         cluster.remake(name)
-
-
-def _end_orphans(data: Path) -> int:
-    """End what an engine whose front process was killed has left here, an HAProxy on the port among it."""
-    if not (data / orphans.RUN_FILE).exists():
-        return 0
-    with lock(data):  # held by the front process of an engine that lives
-        return orphans.end(data)

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 from fastapi import Depends, Request
 
-from actors import logs
+from actors import diary, logs
 from actors.clock import WallClock, clock_file
 from actors.meter import EVENTS, HTTP_IN_FLIGHT, Meter
 from actors.router import Router
@@ -195,6 +195,10 @@ class Gateway:
         answer = await self._dispatcher.call("backup", msgspec.msgpack.encode((directory, keys)))
         made: dict[str, Any] = msgspec.msgpack.decode(answer)
         return made
+
+    async def note(self, event: str, level: str = "info", **facts: Any) -> None:
+        """Write down for whoever runs the engine what has happened to it; never a key, nor anything of a customer."""
+        await asyncio.to_thread(diary.write, Path(self.config.keys).parent, event, level, **facts)
 
     async def metrics(self) -> str:
         """What all parts of the engine have measured, as Prometheus reads it; NotReady where Ray does not tell."""

@@ -50,6 +50,7 @@ class Guard:
         self._away_s: dict[str, float] = {}
         self._watchdog: Watchdog | None = None
         self._url, self._sockets = "", Path()
+        self._looks: Sequence[Callable[[], object]] = ()
         self._over = threading.Event()
         self._complaint = ""
 
@@ -57,9 +58,10 @@ class Guard:
         """Look after Ray from now on."""
         threading.Thread(target=self._run, name="guard", daemon=True).start()
 
-    def also(self, watchdog: Watchdog, url: str, sockets: Path) -> None:
-        """All of it is there: look after shards, dispatcher and door as well, which has replicas in `sockets`."""
-        self._watchdog, self._url, self._sockets = watchdog, url, sockets
+    def also(self, watchdog: Watchdog, url: str, sockets: Path, looks: Sequence[Callable[[], object]] = ()) -> None:
+        """All of it is there: look after shards, dispatcher and door as well, which has replicas in `sockets`; and
+        do `looks` each time."""
+        self._watchdog, self._url, self._sockets, self._looks = watchdog, url, sockets, looks
 
     def end(self) -> None:
         """Look no more."""
@@ -90,6 +92,8 @@ class Guard:
             now_s, reason = stopwatch(), ""
             try:
                 self._parts.revive()
+                for look in self._looks:
+                    look()
                 reason = self.reason(min(now_s - looked_s, _PASSED_S_MAX))
             except Exception as error:  # the outermost loop of this shell: the next look may see more
                 logs.fault(log, "guard_failed", error)

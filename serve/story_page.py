@@ -15,6 +15,7 @@ from serve.story import Conversion, Person
 _ENTRIES = 40
 _STYLES = dict.fromkeys(("withdrawn", "held", "stopped", "not_entered"), "yellow") | {
     "sent": "green",
+    "simulated": "green",
     "absorbed": "cyan",
 }
 _PROOFS = 3

@@ -1,9 +1,10 @@
-"""A data directory of an older format, before anything of its engine starts."""
+"""A data directory of an older format, or one whose catalog has gone, before anything of its engine starts."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from actors.standing import Standing
 from engine.catalog.compiled import Catalog
 from serve.data_directory import DataDirectory
 
@@ -26,3 +27,20 @@ def upgrade(data: DataDirectory, shards: int, catalog: Catalog) -> None:
             store.close()
             vault.close()
     data.upgraded()
+
+
+def bring_back_catalog(data: DataDirectory, standing: Standing) -> None:
+    """The file is gone, and with it what commands said of journeys: but the first shard knows what it went by."""
+    from actors.store import RocksStore, inspect  # opens RocksDB, which this alone needs here
+    from actors.waking import last_document
+
+    path = data.shard_path(0)
+    if path.is_dir() and any(path.iterdir()):
+        inspect(path)
+        store = RocksStore(path)
+        try:
+            document = last_document(store)
+        finally:
+            store.close()
+        if document is not None:
+            standing.put(document)

@@ -221,6 +221,7 @@ SYNCS = {"fsync", "fdatasync", "sync"}
 # Who may write or make anything without it, and what: a power cut may take that.
 PLAIN = {
     "actors/catalog_files.py": "a catalog that was posted, in a temporary folder while it is compiled",
+    "actors/diary.py": "what happened to an engine, which is no data",
     "actors/pids.py": "which process serves a socket, in the runtime folder",
     "actors/standing.py": "a lock, which is empty",
     "serve/auth.py": "a lock, which is empty",
@@ -232,6 +233,7 @@ PLAIN = {
     "serve/front_door.py": "HAProxy's own configuration, in the runtime folder",
     "serve/lane.py": "sockets and locks, in the runtime folder",
     "serve/ray_parts.py": "the output of a helper of Ray",
+    "serve/sessions.py": "a mark in a session of Ray",
     "serve/surroundings.py": "folders of the runtime folder",
 }
 IN_PLACE = {"actors/key_file.py": {"fdatasync"}, "actors/key_copies.py": {"fdatasync"}}  # files that are there already

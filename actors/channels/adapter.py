@@ -29,9 +29,11 @@ class Message:
 
 
 class Adapter(Protocol):
-    """One provider of one channel. `places` is how many messages it takes at a time; the others wait outside."""
+    """One provider of one channel. `places` is how many messages it takes at a time; the others wait outside.
+    `accepted` is what becomes of a message that it has taken: `sent`, or `simulated` where nobody gets it."""
 
     places: int
+    accepted: str
 
     async def send(self, message: Message) -> str:
         """Hand `message` over; the provider's reference for it.

@@ -1,4 +1,5 @@
-"""A provider that accepts everything and keeps nothing but counts; for trials, simulations and channels without one."""
+"""A provider that accepts everything and gives it to nobody; for trials, and channels without a provider. What it was
+given can be read (`actors.sandbox_log`)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from engine.errors import ProviderError
 
 
 class SandboxAdapter:
-    """Counts by outcome (`sent`, or the code of the error). `fails_with` is raised for each message while it is set."""
+    """Counts by outcome (`simulated`, or the code of the error). `fails_with` is raised for each message while it is
+    set."""
 
-    places = 64
+    places, accepted = 64, "simulated"
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -21,7 +23,7 @@ class SandboxAdapter:
         if self.fails_with is not None:
             self.counts[self.fails_with.code] += 1
             raise type(self.fails_with)(*self.fails_with.args)
-        self.counts["sent"] += 1
+        self.counts[self.accepted] += 1
         return f"sandbox:{message.send_id}"
 
     def prove(self, message: Message) -> None:

@@ -29,7 +29,7 @@ class SmtpAdapter:
     they are set.
     """
 
-    places = 1
+    places, accepted = 1, "sent"
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         def setting(name: str, default: Any = None) -> Any:

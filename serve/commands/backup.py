@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from actors import diary
 from serve import asking
 from serve.data_directory import stopped
 
@@ -38,4 +39,6 @@ def _of_stopped(data: Path, directory: Path, keys: Path | None) -> dict[str, Any
     from actors import backup as copies  # opens RocksDB, which the other commands need not wait for
 
     with stopped(data) as made:
-        return copies.of_stopped(copies.order(data, directory, keys), made["shards"])
+        done = copies.of_stopped(copies.order(data, directory, keys), made["shards"])
+        diary.write(data, "backed_up", **{name: done[name] for name in ("directory", "keys", "profiles", "bytes")})
+        return done

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from actors import diary
 from engine.errors import UsageError
 from serve import auth
 from serve.settings import DATA
@@ -26,7 +27,9 @@ def create(
     data: Data = DATA,
 ) -> None:
     """Make a key and show it, this once."""
-    typer.echo(auth.create(_file(data), name, kind, rate))
+    made = auth.create(_file(data), name, kind, rate)
+    diary.write(data, "key_created", name=name, kind=kind)
+    typer.echo(made)
 
 
 @app.command("list")
@@ -43,13 +46,16 @@ def listed(data: Data = DATA) -> None:
 @app.command("user-secret")
 def user_secret(name: Annotated[str, typer.Argument(help="The write key's name.")], data: Data = DATA) -> None:
     """Make the secret that a shop's server proves user ids with (userHash), and show it, this once."""
-    typer.echo(auth.make_user_secret(_file(data), name))
+    made = auth.make_user_secret(_file(data), name)
+    diary.write(data, "user_secret_made", name=name)
+    typer.echo(made)
 
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = DATA) -> None:
     """Let a key count no more. One of the two first keys is made anew at the next start."""
     auth.revoke(_file(data), name)
+    diary.write(data, "key_revoked", name=name)
     typer.echo(f"{name} is revoked")
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from actors import diary
 from engine.errors import UsageError
 from serve.data_directory import engine_key_of, stopped
 from serve.settings import DATA, SHARDS_MAX
@@ -40,6 +41,8 @@ def reshard(
         bar.update(task, total=work.about())
         totals = work.run()
         bar.update(task, description="done", completed=work.copied, total=work.copied)
+        if totals:
+            diary.write(data, "resharded", shards=shards, former=made["shards"], profiles=totals["profiles"])
     if not totals:
         console.print(f"{data} has {shards} shards; start it with --shards {shards}")
         return

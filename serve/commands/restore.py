@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from actors import diary
 from engine.errors import Corrupt, UsageError
 from serve.data_directory import engine_key_of
 from serve.settings import DATA
@@ -40,6 +41,8 @@ def restore(
     if faults:
         raise typer.Exit(1)
     profiles = sum(shard.profiles for shard in found.shards)
+    if not check_only:
+        diary.write(data, "restored", directory=str(directory), of=found.at, profiles=profiles)
     where = directory if check_only else data
     typer.echo(f"{where}: {profiles:,} profiles of {len(found.shards)} shards, as of {found.at}, every file checked")
 

@@ -14,13 +14,14 @@ from engine.catalog import money
 from engine.catalog.compiled import Catalog
 from engine.effects import DropTimer, Effect, Note, SetTimer
 from engine.reading import iso
+from engine.vocabulary import ARRIVED
 from serve.commands.written import Letters
 
 Counts = Mapping[str, Any]
 
 _TIMERS = ("set", "reset", "fired", "cancelled")
 # What a send's outcome is called in a line; `decided` is its decision, and the rest cannot happen to the sandbox.
-_SEND_KINDS = {"decided": "decision", "sent": "send", "held": "held", "withdrawn": "withdrawn"}
+_SEND_KINDS = {"decided": "decision", "sent": "send", "simulated": "send", "held": "held", "withdrawn": "withdrawn"}
 # A run that ends by itself is completed, whether it came to its last step or to an exit before.
 _JOURNEY_WORDS = {"entered": "entered", "completed": "completed", "exited": "completed"}
 
@@ -113,7 +114,7 @@ class Tally:
             self._journeys_of(entry)[_JOURNEY_WORDS[entry.outcome]] += 1
 
     def _send(self, profile: str, entry: Entry) -> None:
-        if entry.outcome == "sent":
+        if entry.outcome in ARRIVED:
             self._sends[entry.channel] += 1
             self.sends_of[profile] += 1
         elif entry.outcome == "held":

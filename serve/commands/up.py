@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ from engine.errors import CatalogError, SegueError
 from serve import interrupts, listening, which_catalog
 from serve import settings as process_settings
 from serve.engine_process import EngineProcess
+
+TOKEN_COMMAND = Path(sys.executable).with_name("ray")
 
 
 def up(
@@ -67,6 +71,7 @@ def announce(console: Console, engine: EngineProcess) -> None:
     """The URLs, and the keys that were just made, which are shown this once."""
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
+    console.print(f"  its token:    {shlex.quote(str(TOKEN_COMMAND))} get-auth-token", soft_wrap=True)
     console.print(f"data:           {engine.data.path}, {engine.settings.shards} shards, {engine.settings.clock} clock")
     if listening.is_open(engine.settings.addresses) and engine.settings.public_url == engine.settings.url:
         console.print(f"links:          in messages begin with {engine.settings.url}; set SEGUE_PUBLIC_URL")
@@ -103,12 +108,15 @@ def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
             try:
                 version = engine.take_catalog()
             except CatalogError as error:
+                engine.note("catalog_refused", "warning", by="directory", problems=list(error.problems))
                 told = escape("\n  ".join(("", *error.problems)))
                 console.print(f"[bold red]the catalog is not taken:[/] {told}", soft_wrap=True)
             except SegueError as error:
+                engine.note("catalog_refused", "warning", by="directory", problems=[str(error)])
                 console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}", soft_wrap=True)
             else:
                 if version != before:
+                    engine.note("catalog_taken", by="directory", version=version, previous=before)
                     console.print(f"catalog:        {version} takes effect")
                     warn(console, engine.warnings)
 

@@ -15,4 +15,6 @@ router = APIRouter(tags=["operation"])
 @router.post("/v1/backup", **told(BackupAnswer, summary="Back the running engine up"))
 async def back_up(body: BackupBody, gateway: ServerGateway) -> Any:
     """Copy all stores, at one instant, into a new directory of the engine's machine; answered when it is whole."""
-    return await gateway.back_up(body.directory, body.keys)
+    made = await gateway.back_up(body.directory, body.keys)
+    await gateway.note("backed_up", **{name: made[name] for name in ("directory", "keys", "profiles", "bytes")})
+    return made

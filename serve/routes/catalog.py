@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from actors import catalog_process
 from engine.catalog import statuses
 from engine.catalog.schema import OPERATOR
-from engine.errors import NotFound
+from engine.errors import CatalogError, NotFound
 from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles, told
 from serve.gateway import ServerGateway
 
@@ -32,8 +32,13 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     said of journeys by command stands on.
     """
     async with _reading:
-        proved = await asyncio.get_running_loop().run_in_executor(None, catalog_process.prove_texts, body.files)
+        try:
+            proved = await asyncio.get_running_loop().run_in_executor(None, catalog_process.prove_texts, body.files)
+        except CatalogError as error:
+            await gateway.note("catalog_refused", "warning", by="post", problems=list(error.problems))
+            raise
     made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(proved.catalog.document))
+    await gateway.note("catalog_taken", by="post", version=made.version, previous=before)
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 

@@ -38,6 +38,7 @@ async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
     It stands through restarts and through changes of the files, until the next such word.
     """
     made, before = await gateway.change_catalog(lambda: gateway.config.standing.say(journey, _STATUS[word]))
+    await gateway.note("catalog_taken", by="command", journey=journey, word=word, version=made.version, previous=before)
     rows = statuses.listed(msgspec.msgpack.decode(made.document))
     row = next(row for row in rows if row["journey"] == journey)
     return row | {"catalogVersion": made.version, "previous": before}

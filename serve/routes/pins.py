@@ -26,7 +26,9 @@ async def pin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     pinned = {known for shard in await gateway.router.everywhere("status") for known in shard["pinned"]}
     if len(pinned) >= PINS_MAX and profile not in pinned:
         raise Forbidden(f"{len(pinned)} profiles are pinned, and each is a process: unpin another one first", "pins")
-    return {"profileId": profile, "pinned": True, "changed": await gateway.router.resettle(profile, "pin")}
+    changed = await gateway.router.resettle(profile, "pin")
+    await gateway.note("profile_pinned", profile=profile, changed=changed)
+    return {"profileId": profile, "pinned": True, "changed": changed}
 
 
 @router.delete("/{reference:path}/pin", **told(Pinned))
@@ -34,4 +36,6 @@ async def unpin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Take this profile back into its shard; answered when it lives there. `changed` is false where it did so
     already."""
     profile = (await gateway.router.read(home, "profile"))["profileId"]
-    return {"profileId": profile, "pinned": False, "changed": await gateway.router.resettle(profile, "unpin")}
+    changed = await gateway.router.resettle(profile, "unpin")
+    await gateway.note("profile_unpinned", profile=profile, changed=changed)
+    return {"profileId": profile, "pinned": False, "changed": changed}

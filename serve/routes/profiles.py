@@ -93,6 +93,7 @@ async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
             if asyncio.get_running_loop().time() > deadline:
                 raise NotReady("the erasure goes on, and is not done everywhere yet")
             await asyncio.sleep(_PAUSE_S)
+    await gateway.note("profile_erased", profile=told["profileId"])
     return {"profileId": told["profileId"], "erased": True}
 
 

@@ -340,6 +340,6 @@ def test_the_sandbox_counts_and_can_be_told_to_fail():
         sandbox.fails_with = None
         await sandbox.send(MESSAGE)
         await sandbox.close()
-        assert sandbox.counts == {"sent": 2, "unavailable": 1}
+        assert sandbox.counts == {"simulated": 2, "unavailable": 1}
 
     asyncio.run(story())

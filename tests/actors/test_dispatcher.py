@@ -145,7 +145,7 @@ def test_a_mail_server_that_stalls_holds_up_no_text(running: Running):
     running.dispatch()
     eventually(lambda: running.mailbox.stalled, 30)
     texts = [running.letter_for(f"t{number}", "Call Ended") for number in range(9)]
-    eventually_equal(lambda: running.fates(texts), Counter(sent=9), 30)
+    eventually_equal(lambda: running.fates(texts), Counter(simulated=9), 30)
     assert running.fates(letters)["sent"] == 0
 
 
@@ -202,7 +202,7 @@ def test_a_channel_that_changes_or_comes_back_goes_on_and_sends_nothing_twice(ru
     running.change_channels(web, MAIL)
     text = running.letter_for("t", "Call Ended")
     running.change_channels(web, sms, MAIL)
-    eventually_equal(lambda: running.fates([text]), Counter(sent=1), 30)
+    eventually_equal(lambda: running.fates([text]), Counter(simulated=1), 30)
 
 
 def test_letters_to_a_server_that_never_greets_wait_for_another_try_and_none_is_unknown(

@@ -65,12 +65,12 @@ TABLE = [
     ("simulate --events torn.jsonl.gz", 1, "none of the 1 lines can be used: .*damaged from here on"),
     ("simulate --events nothing.jsonl", 2, "nothing.jsonl: cannot be read: No such file"),
     ("simulate --events folder", 2, "folder: cannot be read: Is a directory"),
-    ("simulate --events good.jsonl --config broken", 2, r"policies.yaml:1: caps.0.limit"),
+    ("simulate --events good.jsonl --config broken", 2, r"policies.yaml:1: caps\[1\].limit"),
     ("simulate --events good.jsonl --against nowhere", 2, "nowhere:1: directory"),
     ("simulate --events good.jsonl --out folder", 2, "--out folder: cannot be written"),
     ("simulate --events good.jsonl --shards 0", 2, "--shards"),
     ("simulate", 2, "Missing option '--events'"),
-    ("validate --config broken", 2, r"policies.yaml:1: caps.0.limit"),
+    ("validate --config broken", 2, r"policies.yaml:1: caps\[1\].limit"),
     ("validate --config nowhere", 2, "nowhere:1: directory"),
     ("train --model none --data folder", 2, "none"),
     ("replay nothing.jsonl", 2, "nothing.jsonl: cannot be read: No such file"),
@@ -88,6 +88,9 @@ TABLE = [
     ("journey list", 2, "no engine answers"),
     ("journey lst", 2, "no command 'lst', did you mean 'list'"),
     ("dead-letters", 2, "no engine answers"),
+    ("sandbox", 2, "no engine answers"),
+    ("sandbox ada", 2, "must be written namespace:value"),
+    ("sandbox --limit 0", 2, "--limit"),
     ("dead-letters --retry 1 --discard 2", 2, "--retry: cannot be used with --discard"),
     ("dead-letters --retry 1 --event fixed.json", 2, "--event: fixed.json holds no JSON object"),
     ("backup copy", 2, "no engine answers"),
@@ -103,7 +106,7 @@ TABLE = [
     ("bench --json folder", 2, "--json: folder cannot be written"),
     ("up --port http", 2, "--port"),
     ("up --colour red", 2, "No such option: --colour"),
-    ("up --config broken", 2, r"policies.yaml:1: caps.0.limit"),
+    ("up --config broken", 2, r"policies.yaml:1: caps\[1\].limit"),
     ("prfile x", 2, "no command 'prfile', did you mean 'profile'"),
     ("xyzzy", 2, "no command 'xyzzy'"),
 ]
@@ -160,6 +163,7 @@ def test_each_command_that_asks_an_engine_asks_at_the_same_place():
         "unpin",
         "backup",
         "dead-letters",
+        "sandbox",
     }
     assert {
         words for words, option in urls.items() if option.envvar != "SEGUE_URL" or option.default != asking.HERE

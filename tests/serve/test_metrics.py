@@ -15,6 +15,7 @@ from serve.dashboard import ROWS, dashboard, exported
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text("utf-8")
+REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
 
 
 def test_the_shipped_dashboard_is_the_one_that_the_command_prints():
@@ -56,8 +57,8 @@ def test_a_panel_groups_by_labels_that_its_metric_has():
                 )
 
 
-def test_the_runbook_has_every_metric_and_names_graphs_that_exist():
-    rows = dict(re.findall(r"^\| `(ray_segue_\w+)` \| ([^|]+) \|", RUNBOOK, re.MULTILINE))
+def test_the_reference_has_every_metric_and_the_runbook_names_graphs_that_exist():
+    rows = dict(re.findall(r"^\| `(ray_segue_\w+)` \| ([^|]+) \|", REFERENCE, re.MULTILINE))
     shown = {exported(metric).removesuffix("_bucket"): metric for metric in METRICS}
     assert set(rows) == set(shown)
     for name, metric in shown.items():

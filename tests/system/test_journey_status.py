@@ -62,7 +62,7 @@ def test_a_campaign_is_paused_and_stopped_while_it_runs(tmp_path: Path):
         assert journey(engine, "list").split()[-4:] == ["way", "paused", "live", "paused"]
         assert (run_of(engine, "ada")["waitsFor"], engine.sends("ada")) == ("journey.paused", [])
         assert journey(engine, "resume", "way").startswith("way is live")
-        eventually_equal(lambda: engine.sends("ada"), [("sent", "")])
+        eventually_equal(lambda: engine.sends("ada"), [("simulated", "")])
 
         assert journey(engine, "stop", "way").startswith("way is stopped")
         run = run_of(engine, "bob")

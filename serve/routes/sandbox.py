@@ -1,0 +1,67 @@
+"""What sandboxes were given instead of a provider: each message as its customer would have had it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from actors.sandbox_log import LISTED_MAX
+from engine import reading
+from engine.identifiers import parse_reference
+from serve.api_types import AT, PROFILE, Answer, Time, example, told
+from serve.gateway import ServerGateway
+
+router = APIRouter(prefix="/v1/sandbox", tags=["operation"])
+
+
+class SandboxMessage(Answer):
+    """One message, as its customer would have had it; bodies are cut after 16,384 characters."""
+
+    at: Time
+    profileId: str
+    send: str
+    channel: str
+    address: str
+    subject: str
+    text: str
+    html: str
+
+
+class SandboxMessages(Answer):
+    """What sandboxes were given, the newest first."""
+
+    model_config = example(
+        messages=[
+            {
+                "at": AT,
+                "profileId": PROFILE,
+                "send": "5c0e2f",
+                "channel": "sms",
+                "address": "+4915112345678",
+                "subject": "",
+                "text": "Your order is on its way.",
+                "html": "",
+            }
+        ]
+    )
+
+    messages: list[SandboxMessage]
+
+
+@router.get("", **told(SandboxMessages))
+async def listed(
+    gateway: ServerGateway,
+    limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,
+    channel: str = "",
+    profile: Annotated[str, Query(description="`namespace:value` of one customer")] = "",
+) -> Any:
+    """The newest messages first; with `channel` or `profile`, those of one channel or customer alone."""
+    if profile:
+        home = gateway.home(*parse_reference(profile))
+        found = await gateway.router.read(home, "sandboxed", (channel, limit))
+    else:
+        lists = await gateway.router.everywhere("sandbox", (channel, limit))
+        found = [row for rows in lists for row in rows]
+        found.sort(key=lambda row: (-row["at"], row["send"]))
+    return {"messages": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}

@@ -1,0 +1,38 @@
+"""Ray's session folders: of each engine the newest two stay, this one's and the one before, and nobody else's is
+touched.
+
+A session is marked with the data directory that it ran on. Whoever holds that directory knows that no other of its
+sessions lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+MARK = "segue-data"
+_KEPT = 1  # of the former ones, for whoever wants to know how the last one ended
+
+
+def mark(session: str, data: Path) -> None:
+    """Say whose a session is."""
+    with contextlib.suppress(OSError):
+        (Path(session) / MARK).write_text(str(data), "utf-8")
+
+
+def forget_former(ray_folder: Path, data: Path) -> int:
+    """Remove the former sessions of an engine whose data directory the caller holds, before a new one begins; returns
+    how many there were."""
+    own = sorted(found.parent for found in ray_folder.glob(f"session_*/{MARK}") if _is_of(found, data))
+    former = own[: max(0, len(own) - _KEPT)]
+    for session in former:
+        if not session.is_symlink():
+            shutil.rmtree(session, ignore_errors=True)
+    return len(former)
+
+
+def _is_of(found: Path, data: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return not found.parent.is_symlink() and found.read_text("utf-8") == str(data)
+    return False
