@@ -18,7 +18,6 @@ from jinja2.exceptions import FilterArgumentError, UndefinedError
 from jinja2.filters import sync_do_join
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
-from markupsafe import soft_str
 
 from engine.errors import Refused
 from engine.texts import effort, wording
@@ -120,7 +119,9 @@ def _attr(env: Environment, value: Any, name: str) -> Any:
 
 
 def _format(pattern: Any, *values: Any, **named: Any) -> Any:
-    return formatted(soft_str(pattern), named or values) if not is_nothing(pattern) else Absent()
+    if is_nothing(pattern):
+        return Absent()
+    return formatted(pattern if isinstance(pattern, str) else str(pattern), named or values)
 
 
 def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
