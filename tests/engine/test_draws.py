@@ -19,7 +19,7 @@ MANY = 60
 
 def forms(*names: str, **weights: float) -> list[dict[str, Any]]:
     return [
-        {"id": name, "weight": weights.get(name, 1.0), "web": {"content": {"form": name}}, "sms": {"content": {}}}
+        {"id": name, "weight": weights.get(name, 1.0), "web": {"content": {"form": name}}, "sms": {"text": name}}
         for name in names
     ]
 
