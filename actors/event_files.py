@@ -11,19 +11,15 @@ import heapq
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 
-from engine.errors import UsageError
+from engine.errors import InvalidInput, UsageError
+from engine.times import read_ms
 
 LINE_BYTES_MAX: Final = 1 << 20
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
-_YEAR_10000_MS: Final = 253_402_300_800_000
 
 
 class Line(NamedTuple):
@@ -47,8 +43,8 @@ class Line(NamedTuple):
 
 
 class _Times(msgspec.Struct, rename="camel"):
-    timestamp: str | int | None = None
-    original_timestamp: str | int | None = None
+    timestamp: Any = None
+    original_timestamp: Any = None
 
 
 _times: Final = msgspec.json.Decoder(_Times).decode
@@ -127,21 +123,13 @@ def _time_of(raw: bytes) -> tuple[int | None, str]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None, "is not JSON in UTF-8"
     for field, value in (("timestamp", times.timestamp), ("originalTimestamp", times.original_timestamp)):
-        if value is not None:
-            at_ms = _milliseconds(value)
-            return (at_ms, "") if at_ms is not None else (None, f"{field}: is not a time from 1970 to 9999 in ISO 8601")
-    return None, "timestamp: is needed in a file"
-
-
-def _milliseconds(value: str | int) -> int | None:
-    """ISO 8601 (UTC where it names no zone) or epoch milliseconds, as at the door."""
-    if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
-            value = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
-        except (ValueError, OverflowError):
-            return None
-    return value if 0 <= value < _YEAR_10000_MS else None
+            at_ms = read_ms(value, field)
+        except InvalidInput as fault:
+            return None, str(fault)
+        if at_ms is not None:
+            return at_ms, ""
+    return None, "timestamp: is needed in a file"
 
 
 def chunks(lines: Iterable[Line], size: int) -> Iterator[tuple[list[Line], int | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors import budgets, export, replay
+from actors import budgets, export, replay, said
 from actors.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard import Shard
 from engine import audit, codec, reading
@@ -29,6 +29,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return _at(shard, profile_id, int(argument))
     if what == "dead":
         return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
+    if what == "handed_over":
+        return said.handed_over(shard, profile_id, str(argument))
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
@@ -51,6 +53,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "why":
         action, journey = argument or (None, None)
         return reading.why(profile, shard.catalog, now_ms, action, journey)
+    if what == "said":
+        return said.of_send(shard, profile, str(argument))
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")

@@ -136,6 +136,15 @@ def replica(batch: Batch, profile: str, catalogs: Catalogs, until_ms: int | None
     return begun
 
 
+def turns(batch: Batch, profile: str, catalogs: Catalogs) -> Iterator[tuple[Entry, list[effects.Effect]]]:
+    """Each turn that the journal still holds, taken again: what was told, and what came of it. Raises NotFound where
+    its catalog is gone."""
+    begun = _snapshot(batch, profile)
+    for entry in entries(batch, profile):
+        if entry.number > begun.number:
+            yield entry, begun.tell(entry, catalogs)
+
+
 def entries(batch: Batch, profile: str) -> Iterator[Entry]:
     """The journal of one profile, in order."""
     for key, record in batch.rows("journal", keys.profile_key(profile)):

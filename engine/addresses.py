@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine import limits, seeds, stated_time
+from engine import limits, phones, seeds, stated_time
+from engine.absence import is_absent
 from engine.errors import InvalidInput
-from engine.identifiers import canonical
+from engine.identifiers import canonical, is_same_phone
 from engine.inputs import Confirm
 from engine.profile import Link, Profile, Run, TraitValue
 from engine.turn_state import Turn
@@ -30,14 +31,27 @@ def current(profile: Profile, namespace: str) -> Link | None:
     stated = profile.traits.get(namespace)
     if stated is None:
         return max(links, key=_rank, default=None)
-    value = _readable(namespace, stated.value)
-    return next((link for link in links if link.value == value), None)
+    return _told(links, namespace, stated.value)
 
 
 def value(profile: Profile, namespace: str) -> str | None:
     """The same as plain text."""
     link = current(profile, namespace)
     return None if link is None else link.value
+
+
+def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
+    """What was stated as an address and is none: its namespace, what was stated, and what is wrong with it. `country`
+    is the workspace's, where telephones without a country code are."""
+    found = []
+    for namespace in NAMESPACES:
+        stated = profile.traits.get(namespace)
+        if stated is not None and not is_absent(stated.value) and current(profile, namespace) is None:
+            try:
+                canonical(namespace, stated.value, phones.country_in(profile.trait_values) or country)
+            except InvalidInput as fault:
+                found.append((namespace, stated.value, fault.message))
+    return found
 
 
 def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
@@ -61,7 +75,7 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
     """An `identify` says what the address is; the input that says so has been mentioned."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
-    link = _find(profile, namespace, _readable(namespace, told))
+    link = _told(profile.identifiers, namespace, told)
     if link is not None and not public:
         link.verified = True
     standing, before = profile.traits.get(namespace), current(profile, namespace)
@@ -184,11 +198,17 @@ def _rank(link: Link) -> tuple[bool, int, str]:
     return link.verified, link.stated_ms or link.first_seen_ms, link.value
 
 
-def _readable(namespace: str, told: Any) -> str:
+def _told(links: list[Link], namespace: str, told: Any) -> Link | None:
+    """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
+    its own country; of several a verified one, then the one that was named last."""
     try:
-        return canonical(namespace, told)
+        value = canonical(namespace, told)
+        return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)
     except InvalidInput:
-        return ""
+        if namespace != "phone":
+            return None
+    alike = [link for link in links if link.namespace == namespace and is_same_phone(told, link.value)]
+    return max(alike, key=lambda link: (link.verified, link.last_seen_ms, link.value), default=None)
 
 
 def _find(profile: Profile, namespace: str, value: str) -> Link | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final
 
-from engine import consent
+from engine import consent, purchases
 from engine.binding import NEVER, Tree, absent_facts, bind
 from engine.catalog.problems import spelled
 from engine.conditions import View, build, counted, tree_of
@@ -102,14 +102,19 @@ class _Story:
             parts = [self.deciding(part, (*at, word, place), answer=answer) for place, part in enumerate(body)]
             return _first(parts) if answer is (word == "any") else _together(parts, (*at, word), answer=answer)
         if word == "segment":
-            return self._within(tree_of(self.view.catalog.segments[body]), (*at, word, body), NO_FACTS, answer=answer)
+            condition = self.view.catalog.segments.get(body)
+            asked = None if condition is None else tree_of(condition)
+            return self._within(asked, (*at, word, body), NO_FACTS, answer=answer)
         if word == "suppression":
-            rule = next(rule for rule in self.view.catalog.suppressions if rule.id == body)
-            return self._within(rule.asked or rule.tree, (*at, word, body), self.facts, answer=answer)
+            rules = {rule.id: rule.asked or rule.tree for rule in self.view.catalog.suppressions}
+            return self._within(rules.get(body), (*at, word, body), self.facts, answer=answer)
         return self._atom(word, body, at, answer=answer)
 
     def _within(self, tree: Tree | None, at: Loc, facts: Mapping[str, Any], *, answer: bool) -> Failing | None:
-        return _Story(self.view, facts).deciding(tree or {"all": []}, at, answer=answer)
+        """What a name stands for; one that is not known any more stands for nobody."""
+        if tree is None:
+            return None if answer else Failing(spelled(at), "holds", "it is not in the catalog")
+        return _Story(self.view, facts).deciding(tree, at, answer=answer)
 
     def _atom(self, word: str, body: Mapping[str, Any], at: Loc, *, answer: bool) -> Failing | None:
         tree = bind({word: body}, self.facts) or NEVER
@@ -147,6 +152,8 @@ def _wanted(word: str, body: Mapping[str, Any]) -> str:
         return "granted" if body.get("granted", True) else "not granted"
     if word == "event":
         return _bounded(_events_wanted(body))
+    if word == "bought":
+        return f"{'at full price' if body['full_price'] else 'bought'} in the last {span(body['within'])}"
     tests = {operator: operand for operator, operand in body.items() if operator != "name"}
     return _bounded(_tests_in_words(tests or {"exists": True}))
 
@@ -191,6 +198,9 @@ def _saw(view: View, word: str, body: Mapping[str, Any]) -> str:
         return _consent_seen(view, body["purpose"], body["channel"])
     if word == "event":
         return _events_seen(view, body)
+    if word == "bought":
+        at_ms = purchases.Question.of(body).newest_ms(view)
+        return "nothing that stands" if at_ms is None else f"bought on {_time(at_ms)}"
     path = tuple(body["name"].split("."))
     data = _traits_at(view, path[0]) if word == "trait" else view.context
     return _value_seen(data, path)

@@ -9,7 +9,8 @@ without a run has none, and an atom that names one is false then.
     {"trait": {"name": path, <test>…}}         {"context": {"name": path, <test>…}}
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
                "undone_by"?: {"name", "where"?}}}
-    {"segment": id}  {"consent": {"purpose", "channel", "granted"?}}
+    {"segment": id}  {"suppression": id}  {"consent": {"purpose", "channel", "granted"?}}
+    {"bought": {"name": subject, "within": ms, "full_price", "read"}}, by the policies alone (`engine.purchases`)
 
 `engine.value_tests` says what a test and a path are. Windows go by event time: an event counts while its time > now −
 within, and while its time > that of the newest event that undoes it (a refund takes back every purchase before it).
@@ -24,6 +25,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from engine import purchases
 from engine.binding import NEVER, names_event
 from engine.event_atoms import EventAtom, how_many, with_trigger
 from engine.value_tests import Test, build_at
@@ -241,15 +243,32 @@ def _newest_ms(view: View, atom: EventAtom) -> float:
 
 
 def _segment(segment: str) -> Condition:
-    key = f"segment {segment}"
-
     def belongs(view: View) -> bool:
+        condition = view.catalog.segments.get(segment)  # a run of an older catalog may ask for one that is gone
+        return condition is not None and condition(view)
+
+    return _once(f"segment {segment}", belongs)
+
+
+def _suppression(rule: str) -> Condition:
+    """What a rule asks where no action is looked at; with its facts in it, it stands in the tree itself."""
+
+    def holds(view: View) -> bool:
+        return any(known.when(view) for known in view.catalog.suppressions if known.id == rule)
+
+    return _once(f"suppression {rule}", holds)
+
+
+def _once(key: str, condition: Condition) -> Condition:
+    """Asked once per view."""
+
+    def known(view: View) -> bool:
         answer: bool | None = view.memo.get(key)
         if answer is None:
-            answer = view.memo[key] = view.catalog.segments[segment](view)
+            answer = view.memo[key] = condition(view)
         return answer
 
-    return belongs
+    return known
 
 
 def _consent(body: Mapping[str, Any]) -> Condition:
@@ -257,6 +276,16 @@ def _consent(body: Mapping[str, Any]) -> Condition:
 
     purpose, channel, wanted = body["purpose"], body["channel"], body.get("granted", True)
     return lambda view: consent.is_granted(view.profile, view.catalog, purpose, channel, "promotional") == wanted
+
+
+def _bought(body: Mapping[str, Any]) -> Condition:
+    asked = purchases.Question.of(body)
+
+    def was_bought(view: View) -> bool:
+        return asked.newest_ms(view) is not None
+
+    _ATOMS[was_bought] = frozenset(asked.atoms)
+    return was_bought
 
 
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {
@@ -267,5 +296,7 @@ _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "context": _context,
     "event": _event,
     "segment": _segment,
+    "suppression": _suppression,
     "consent": _consent,
+    "bought": _bought,
 }

@@ -182,6 +182,7 @@ def _tallies(catalog: Catalog) -> Tallies:
 def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
     """What a catalog asks of the past; its suppressions also ask it about actions of other versions."""
     trees = [part for action in catalog.actions.values() for part in action.eligible]
+    trees += [action.full_price for action in actions if action.full_price is not None]
     trees += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]
     conditions: list[Condition] = [*map(build, trees), *(rule.when for rule in catalog.suppressions)]
     conditions += catalog.segments.values()

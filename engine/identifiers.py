@@ -1,7 +1,8 @@
 """Who an identifier names: namespaces and their one canonical value, settled once at the door.
 
-Two spellings of one mailbox or one telephone must meet in one profile, and no value may stand for two. The parsers for
-mail and telephone are slow (about 20 µs), so their answers are kept; being pure, they cannot go stale.
+Two spellings of one mailbox or one telephone must meet in one profile, and no value may stand for two. What is absent
+(`engine.absence`) names nobody, and characters that nobody sees (`engine.spelling`) are no part of a name. The parsers
+for mail and telephone are slow (about 20 µs), so their answers are kept; being pure, they cannot go stale.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Final
 
 import email_validator
 import idna
-import phonenumbers
 
+from engine import phones
+from engine.absence import is_absent
 from engine.errors import InvalidInput
+from engine.spelling import visible
 from engine.vocabulary import NAMESPACES
 
 VALUE_CHARS_MAX: Final = 255
@@ -25,31 +28,44 @@ PROFILE_ID: Final = "profile_id"  # read-only: it names a profile in paths, and 
 _KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
 _PROFILE_IDS: Final = re.compile("0[0-9a-f]{29}")  # see `seeds.profile_id`; a slot has 12 bits
 _LABEL_CHARS_MAX: Final = 63
+_LOOKED_AT: Final = 4 * VALUE_CHARS_MAX  # characters of a text, most of which may be ones that nobody sees
+_NEITHER: Final = "must be a text or a whole number"
 _DOTS: Final = ".。．｡"
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
-def canonical(namespace: str, value: object) -> str:
-    """The one way in which `value` is written in `namespace`; where it has none, `InvalidInput` with that as its field.
+def canonical(namespace: str, value: object, country: str = "", field: str = "") -> str:
+    """The one way in which `value` is written in `namespace`; where it has none, `InvalidInput` with that, or else
+    `field`, as its field.
 
     Applied to its own result it changes nothing. E-mail: lower case as a whole, although RFC 5321 lets a host tell
     `Ada@` from `ada@`; none does. Its domain is in letters, by IDNA 2008: `xn--strae-oqa.de` is `straße.de`. Telephone:
-    E.164, so it needs its `+` and country code. A number becomes its digits.
+    E.164; one without `+` and country code is read as people in `country` (ISO 3166, two letters) write it. A number
+    becomes its digits.
     """
-    if namespace not in _KNOWN:
-        raise InvalidInput(f"is none of the namespaces {', '.join(NAMESPACES)}", namespace[:VALUE_CHARS_MAX])
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str):
-        raise InvalidInput("must be a text or a whole number", namespace)
-    text = text.strip()
-    if not text:
-        raise InvalidInput("is empty", namespace)
-    if len(text) > VALUE_CHARS_MAX:  # before the caches, which are bounded by their number of values
-        raise InvalidInput(f"is longer than {VALUE_CHARS_MAX} characters", namespace)
-    found, problem = _PARSERS.get(namespace, _plain)(text)
-    if problem:
-        raise InvalidInput(problem, namespace)
+    found = canonical_if_any(namespace, value, country, field)
+    if not found:
+        raise InvalidInput("is empty" if isinstance(value, str) else _NEITHER, field or namespace)
     return found
+
+
+def canonical_if_any(namespace: str, value: object, country: str = "", field: str = "") -> str:
+    """The same for what may be absent: then it is empty."""
+    if isinstance(value, str) and len(value) <= VALUE_CHARS_MAX:
+        found, problem = _read(namespace, value, country)
+    else:
+        found, problem = _read_long_or_strange(namespace, value, country)
+    if problem:
+        raise InvalidInput(problem, (field or namespace) if namespace in _KNOWN else namespace[:VALUE_CHARS_MAX])
+    return found
+
+
+def is_same_phone(told: object, known: str) -> bool:
+    """Whether `told`, which need not have its country code, is one way of writing the telephone `known` (E.164)."""
+    try:
+        return canonical_if_any("phone", told, phones.country_of(known)) == known
+    except InvalidInput:
+        return False
 
 
 def mailbox(address: str) -> str:
@@ -85,12 +101,12 @@ def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]
     return values is not None and (value in values or value.casefold() in values)
 
 
-def parse_reference(reference: str) -> tuple[str, str]:
+def parse_reference(reference: str, country: str = "") -> tuple[str, str]:
     """`namespace:value`, percent-decoded already, to the pair with its canonical value, which may hold colons."""
     namespace, colon, value = reference.partition(":")
     if not colon:
         raise InvalidInput("must be written namespace:value", "identifier")
-    return namespace, canonical(namespace, value)
+    return namespace, canonical(namespace, value, country)
 
 
 def is_clean(text: str) -> bool:
@@ -98,10 +114,32 @@ def is_clean(text: str) -> bool:
     return text.isprintable() or _UNFIT.isdisjoint(map(unicodedata.category, text))
 
 
-# The parsers answer (canonical value, ""), or ("", what is wrong): an exception would not be kept by the cache.
+# These answer (canonical value, ""), or ("", what is wrong), because an exception would not be kept by the cache; for
+# what is absent twice "". The cache is bounded by its number of values, so no long one comes into it.
+
+
+def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[str, str]:
+    if namespace in _KNOWN and is_absent(value):
+        return "", ""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str):
+        return "", _NEITHER
+    text = (visible(text) if len(text) <= _LOOKED_AT else text).strip()
+    if len(text) > VALUE_CHARS_MAX:
+        return "", f"is longer than {VALUE_CHARS_MAX} characters"
+    return _read(namespace, text, country)
 
 
 @lru_cache(maxsize=65_536)
+def _read(namespace: str, text: str, country: str) -> tuple[str, str]:
+    if namespace not in _KNOWN:
+        return "", f"is none of the namespaces {', '.join(NAMESPACES)}"
+    text = visible(text).strip()
+    if is_absent(text):
+        return "", ""
+    return phones.read(text, country) if namespace == "phone" else _PARSERS.get(namespace, _plain)(text)
+
+
 def _plain(text: str) -> tuple[str, str]:
     if not is_clean(text):
         return "", "holds a control character or a broken one"
@@ -111,7 +149,6 @@ def _plain(text: str) -> tuple[str, str]:
     return composed, ""
 
 
-@lru_cache(maxsize=65_536)
 def _email(text: str) -> tuple[str, str]:
     if text[-1] in _DOTS:  # the root of DNS, which names the same domain
         text = text[:-1]
@@ -123,20 +160,6 @@ def _email(text: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", parsed.normalized.lower()), ""
 
 
-@lru_cache(maxsize=65_536)
-def _phone(text: str) -> tuple[str, str]:
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        return "", "is not a telephone number with + and country code"
-    if number.extension:
-        return "", "has an extension, so it names a switchboard"
-    # Possible, not assigned: numbering plans change faster than libraries, and test numbers are never assigned.
-    if not phonenumbers.is_possible_number(number):
-        return "", "is not a possible telephone number"
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
-
-
 def _profile_id(text: str) -> tuple[str, str]:
     found = text.lower()
     return (found, "") if _PROFILE_IDS.fullmatch(found) else ("", "is not the id of a profile")
@@ -144,6 +167,5 @@ def _profile_id(text: str) -> tuple[str, str]:
 
 _PARSERS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "email": _email,
-    "phone": _phone,
     PROFILE_ID: _profile_id,
 }

@@ -92,6 +92,7 @@ class Promise(Part):
     ref: str
     shown_ms: int
     expires_ms: int
+    categories: list[str] = []  # noqa: RUF012 (in which its product was known to lie when it was shown)
 
 
 class Drawn(Part):

@@ -52,6 +52,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             for link in known.identifiers
         ],
         "addresses": {name: addresses.value(known, name) for name in addresses.NAMESPACES},
+        **_unusable(known, catalog),
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
         "consent": consents(known),
@@ -102,6 +103,13 @@ def _drawn(known: Profile) -> dict[str, Any]:
             for name, each in sorted(kept["holdouts"].items())
         ],
     }
+
+
+def _unusable(known: Profile, catalog: Catalog) -> dict[str, Any]:
+    """What was stated as an address and is none; nothing where there is nothing to say."""
+    found = addresses.unusable(known, catalog.country)
+    rows = [{"namespace": namespace, "value": stated, "reason": reason} for namespace, stated, reason in found]
+    return {"unusableAddresses": rows} if rows else {}
 
 
 def _fatigue(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, float]:

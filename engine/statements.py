@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any, Final
 
 from engine import stated_time
+from engine.absence import is_absent
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
 from engine.inputs import ConsentChange, Event
@@ -81,14 +82,14 @@ def _granted(value: Any, field: str) -> bool:
 
 
 def _named(field: str, value: Any, known: Iterable[str], path: str) -> list[str]:
-    """The ids that `value` names, each once; empty where it names none at all (null, blank, an empty list)."""
+    """The ids that `value` names, each once; empty where all it names is absent."""
     values = value if isinstance(value, list) else [value]
     if len(values) > NAMES_MAX:
         raise InvalidInput(f"names {len(values)}, at most {NAMES_MAX} are read", f"{path}{field}")
     ids = {ALL: ALL, "all": ALL} | {name.casefold(): name for name in known} | {name: name for name in known}
     found: dict[str, None] = {}
     for each in values:
-        if each is None or (isinstance(each, str) and not each.strip()):
+        if is_absent(each):
             continue
         name = ids.get(each.strip()) or ids.get(each.strip().casefold()) if isinstance(each, str) else None
         if name is None:

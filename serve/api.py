@@ -20,9 +20,9 @@ from serve import misspelt, openapi
 from serve.gateway import Gateway
 from serve.hot_routes import HOT
 from serve.problems import problem
-from serve.routes import backup, catalog, consent, dead_letters, journeys, operation, pins, profiles
+from serve.routes import backup, catalog, consent, dead_letters, docs, journeys, messages, operation, pins, profiles
 
-_MODULES = (backup, catalog, consent, dead_letters, journeys, operation, pins, profiles)
+_MODULES = (backup, catalog, consent, dead_letters, docs, journeys, messages, operation, pins, profiles)
 
 
 def build(gateway: Gateway) -> FastAPI:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from serve.api_types import ABSENT, PROFILE, TEXT_MAX, Answer, Body, Time, example
+from engine.absence import is_absent
+from serve.api_types import ABSENT, PROFILE, TEXT_MAX, Answer, Body, IfAny, Time, ToldTime, example
 
 
 class ConsentBody(Body):
@@ -21,13 +22,15 @@ class ConsentBody(Body):
         text="Yes, send me news",
     )
 
-    identifiers: dict[str, str | int]
-    purpose: str | None = None
-    channel: str | None = None
+    identifiers: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if is_absent(value) else value)]
+    purpose: Annotated[str | None, IfAny] = None
+    channel: Annotated[str | None, IfAny] = None
     granted: Any = Field(description="A yes or a no: true, false, and the words that docs/consent.md lists")
     source: str = Field(max_length=255)
-    at: str | int | None = None
-    text: str = Field("", max_length=TEXT_MAX, description="What the person was shown")
+    at: ToldTime = None
+    text: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = Field(
+        "", max_length=TEXT_MAX, description="What the person was shown"
+    )
 
 
 class Word(Answer):

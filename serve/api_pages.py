@@ -42,6 +42,7 @@ class Candidate(Answer):
     reason: str
     score: float
     terms: dict[str, Any]
+    variant: str = ABSENT
     sentence: str = ABSENT
     condition: dict[str, Any] = ABSENT
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -102,6 +102,37 @@ class Merge(Answer):
     runs: int
 
 
+class UnusableAddress(Answer):
+    """What was stated as an e-mail address or a telephone, and why nothing can be sent there."""
+
+    namespace: Literal["email", "phone"]
+    value: Any
+    reason: str
+
+
+class DrawnVariant(Answer):
+    """The form of an action that this customer always gets, and since when."""
+
+    action: str
+    variant: str
+    at: Time
+
+
+class DrawnSide(Answer):
+    """The side of a holdout on which this customer is, and since when."""
+
+    holdout: str
+    side: Literal["in", "out"]
+    at: Time
+
+
+class Drawn(Answer):
+    """What was drawn, and stays."""
+
+    variants: list[DrawnVariant]
+    holdouts: list[DrawnSide]
+
+
 class Profile(Answer):
     """A customer."""
 
@@ -109,6 +140,7 @@ class Profile(Answer):
         profileId=PROFILE,
         identifiers=[{"namespace": "user_id", "value": "ada", "confidence": 1.0, "firstSeen": AT, "lastSeen": AT}],
         addresses={"email": "ada@shop.example", "phone": None},
+        unusableAddresses=[{"namespace": "phone", "value": "0171", "reason": "is not a possible one of DE"}],
         traits={"name": "Ada", "country": "DE"},
         segments=["loyal"],
         consent=[_WORD],
@@ -118,6 +150,7 @@ class Profile(Answer):
         timers=[{"at": AT, "journey": "abandoned_cart", "step": "wait_1"}],
         suppressions=[],
         holdouts=[],
+        drawn={"variants": [{"action": "spring_offer", "variant": "a", "at": AT}], "holdouts": []},
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
@@ -127,6 +160,7 @@ class Profile(Answer):
     profileId: str
     identifiers: list[Link]
     addresses: dict[str, str | None]
+    unusableAddresses: list[UnusableAddress] = ABSENT
     traits: dict[str, Any]
     segments: list[str]
     consent: list[Word]
@@ -136,6 +170,7 @@ class Profile(Answer):
     timers: list[Timer]
     suppressions: list[Suppression]
     holdouts: list[str]
+    drawn: Drawn
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from engine.absence import is_absent
 from engine.vocabulary import Status as JourneyWord
 
 TEXT_MAX = 4_000
@@ -19,6 +20,10 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]  # ISO 8
 AT = "2026-03-01T09:30:00.000Z"
 VERSION = "9f2c1e7ab04d"
 PROFILE = "2f9c61d0a7b34e18c5d2e6f0a1b9"
+
+
+IfAny = BeforeValidator(lambda value: None if is_absent(value) else value)
+ToldTime = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "null"}]})]
 
 
 class Body(BaseModel):
@@ -84,7 +89,7 @@ class ClockBody(Body):
 
     model_config = example(watermark=AT, drain=False)
 
-    watermark: str | int
+    watermark: ToldTime
     drain: bool = False
 
 

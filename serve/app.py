@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from fastapi import FastAPI
 
 from actors import logs
 from actors.clock import stopwatch
 from actors.host import settle_garbage
 from actors.meter import HTTP_SECONDS, Meter, NoMeter
-from engine.errors import Overloaded
+from engine.errors import InvalidInput, Overloaded
 from engine.shedding import events_kept
 from serve import api, paths
 from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
@@ -168,6 +169,8 @@ class App:
                 logs.fault(log, "request_failed", error, **about)
             is_overload = isinstance(error, Overloaded)
             response = Response(status, body, tuple(problem_headers), is_faulty=status < 500 and not is_overload)
+            if isinstance(error, InvalidInput) and paths.is_flag(scope["path"]):
+                response = msgspec.structs.replace(ofrep.refusal(error, scope["path"]), is_faulty=True)
             is_refused = is_overload and scope["path"] in paths.BATCHES
         else:
             is_refused = False
@@ -191,7 +194,7 @@ class App:
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
         if path == paths.READY:  # a question of whoever watches, and one look for all who ask
-            await pass_on(scope, replay(Request(path, headers, b"")))
+            await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
         request, house, line = await self._let_in(gateway, scope, headers, receive)
         if route is not None and paths.is_question(path) and not house.has_room(line):
@@ -204,7 +207,7 @@ class App:
                 return await route(gateway, self._looked_into(gateway, request))
             if request.body and path.startswith("/v1/"):
                 check_body(request.body)
-            await pass_on(paths.for_others(scope), replay(request))
+            await pass_on(paths.for_others(scope), replay(request, receive))
             return None
 
     async def _let_in(
@@ -254,13 +257,14 @@ class App:
 
 
 def _route(method: str, path: str) -> Route | None:
-    if method == "POST" and paths.is_flag(path):
+    found = HOT.get((method, path))
+    if found is None and method == "POST" and paths.is_flag(path):
         return ofrep.evaluate
-    if method == "GET" and browser.is_settings(path):
+    if found is None and method == "GET" and browser.is_settings(path):
         return browser.settings
-    if method == "GET" and browser.is_script(path):
+    if found is None and method == "GET" and browser.is_script(path):
         return browser.script
-    return HOT.get((method, path))
+    return found
 
 
 def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from engine.errors import UsageError
+from engine.identifiers import parse_reference
 from serve.replayer import EngineClient
 
 HERE = "http://127.0.0.1:8000"
@@ -31,3 +33,11 @@ def engine(url: str) -> Iterator[EngineClient]:
         yield client
     finally:
         client.close()
+
+
+def path_of(reference: str) -> str:
+    """Where the engine has the customer `namespace:value`; InvalidInput where that names nobody. Which telephone it is
+    says the engine, which knows the country where they are at home."""
+    if not reference.startswith("phone:"):
+        reference = ":".join(parse_reference(reference))
+    return f"/v1/profiles/{quote(reference, safe=':')}"

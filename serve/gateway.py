@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +26,18 @@ from actors.wire import FrameClient
 from engine import authority
 from engine.catalog.compiled import Catalog
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
-from engine.identifiers import PROFILE_ID, canonical, is_blocked
+from engine.identifiers import PROFILE_ID, canonical_if_any, is_blocked
 from engine.seeds import profile_id
+from engine.times import read_ms
 from serve.auth import KeyRing, Principal, require_server, shows_key
 from serve.body_key import write_key_of
 from serve.http import Headers, headers_of
 from serve.rates import Rates
-from serve.segment_format import time_ms
 from serve.user_hash import Proof
 
 _ADOPT_S, _LOOK_S = 15.0, 0.05
 _METRICS_S = 5.0
+_NO_NAMES: Mapping[str, str] = {}
 _OURS = re.compile(r"(# (HELP|TYPE) )?ray_segue_")
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Gateway:
         self.router = Router(config.shards)
         self.keys = KeyRing.read(Path(config.keys))
         self.in_flight: Callable[[], int] = lambda: 0
-        self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0)  # of this replica
+        self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0, unusable_address=0)  # of this replica
         self._wall = WallClock(clock_file(Path(config.shards[0]).parent))
         self._rates = Rates(self._wall)
         self._parsing = asyncio.Lock()
@@ -158,8 +159,8 @@ class Gateway:
 
     def prove(self, principal: Principal, user_id: object, told: object) -> None:
         """Unauthorised where the hash of a user id is needed and is not there, or is wrong."""
-        if user_id is not None and user_id != "":
-            self.proof(principal).check(canonical("user_id", user_id), told)
+        if user := canonical_if_any("user_id", user_id, field="userId"):
+            self.proof(principal).check(user, told)
 
     @asynccontextmanager
     async def parsing(self) -> AsyncIterator[None]:
@@ -175,10 +176,10 @@ class Gateway:
             return self._wall.now_ms()
         return max(int(status["now"]) for status in await self.router.everywhere("status"))
 
-    async def past_ms(self, at: str | int | None, field: str) -> int:
+    async def past_ms(self, at: object, field: str) -> int:
         """A time that a client gave, never later than now; now where it gave none."""
         now_ms = await self.now_ms()
-        given = time_ms(at, field)
+        given = read_ms(at, field)
         return now_ms if given is None else min(given, now_ms)
 
     async def advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
@@ -205,13 +206,20 @@ class Gateway:
         lines = (line for answer in told for line in answer.text.splitlines(keepends=True))
         return "".join(line for line in lines if _OURS.match(line))
 
-    def identifiers(self, named: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """The profile that is named by its own id (empty where none is), and the canonical (namespace, value) pairs;
-        InvalidInput names the one that cannot be used."""
-        pairs = [(namespace, canonical(namespace, value)) for namespace, value in named.items()]
+    def identifiers(
+        self, named: Mapping[str, object], fields: Mapping[str, str] = _NO_NAMES
+    ) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The profile that is named by its own id (empty where none is), and the canonical (namespace, value) pairs
+        less what is absent; InvalidInput names the one that cannot be used, as `fields` calls its namespace."""
+        pairs = [
+            (namespace, canonical_if_any(namespace, value, self.catalog.country, fields.get(namespace, "")))
+            for namespace, value in named.items()
+        ]
         profile = dict(pairs).get(PROFILE_ID, "")
         usable = tuple(
-            pair for pair in pairs if pair[0] != PROFILE_ID and not is_blocked(*pair, self.catalog.blocked_values)
+            (namespace, value)
+            for namespace, value in pairs
+            if value and namespace != PROFILE_ID and not is_blocked(namespace, value, self.catalog.blocked_values)
         )
         if not usable and not profile:
             raise InvalidInput("names nobody that can be known", "identifiers")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.absence import is_absent
 from engine.errors import InvalidInput
 
 LEVELS_MAX: Final = 64
@@ -31,6 +32,16 @@ def unreadable(fault: Exception) -> InvalidInput:
     return InvalidInput("is not JSON in UTF-8, or holds half of a character (a lone surrogate)")
 
 
+def object_of(value: Any, field: str) -> dict[str, Any]:
+    """An object, empty where there is none: null, and what PHP writes for an empty one, `[]`. InvalidInput names
+    `field` where it is something else."""
+    if isinstance(value, dict):
+        return value
+    if not is_absent(value):
+        raise InvalidInput("must be an object", field)
+    return {}
+
+
 def check_shape(data: bytes, sent: msgspec.Struct, whole: str = "") -> None:
     """Refuse what the journal could not hold, in what `data` was read to: integers beyond 64 bits, and nesting that no
     reader walks safely. Raises InvalidInput; `whole` is its field where no single one is at fault."""
@@ -40,6 +51,11 @@ def check_shape(data: bytes, sent: msgspec.Struct, whole: str = "") -> None:
         fields = zip(_fields(sent), sent.__struct_encode_fields__, strict=True)
         field = next((wire_name for value, wire_name in fields if not _is_kept(value)), whole)
         raise InvalidInput("holds an integer beyond 64 bits", field)
+
+
+def is_kept(value: Any) -> bool:
+    """Whether the journal could hold a value that was read."""
+    return _levels([value]) <= LEVELS_MAX and _is_kept(value)
 
 
 def check_body(data: bytes) -> None:

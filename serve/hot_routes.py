@@ -143,12 +143,13 @@ HOT: Final[dict[str, Hot]] = {
 _ID: Final = {"type": ["string", "integer", "null"]}
 _TEXT: Final = {"type": ["string", "null"]}
 _OBJECT: Final = {"type": ["object", "array", "null"], "description": "An object; PHP writes an empty one as `[]`"}
-_TIME: Final = {"description": "ISO 8601, or milliseconds since 1970"}
+_TIME: Final = {"description": "ISO 8601, or seconds or milliseconds since 1970"}
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
     EVENT: {
         "type": "object",
         "description": "A call of Segment's tracking API. Fields that are not named here are let pass.",
+        "additionalProperties": True,
         "properties": {
             "type": _TEXT,
             "event": _TEXT | {"description": "The name, of a track"},
@@ -173,9 +174,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "type": "object",
         "required": ["batch"],
         "properties": {
-            "batch": {"type": "array", "items": {"$ref": f"#/components/schemas/{EVENT}"}},
-            "sentAt": _TIME,
-            "context": _OBJECT,
+            "batch": {
+                "type": ["array", "object"],
+                "description": "A list; PHP writes one whose indexes have a gap as an object",
+                "items": {"$ref": f"#/components/schemas/{EVENT}"},
+            },
+            "sentAt": {"description": "As `timestamp`. What is no time is as absent"},
+            "context": {"description": "An object, under that of each event. What is none is as absent"},
             "writeKey": {"description": "Where no header carries a key"},
         },
     },
@@ -185,6 +190,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             "context": {
                 "type": "object",
                 "description": "Who it is about, and whatever conditions read",
+                "additionalProperties": True,
                 "properties": {"targetingKey": _ID, "userId": _ID, "anonymousId": _ID, "userHash": {}},
             }
         },

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from engine.errors import InvalidInput, TooLarge, TooSlow
+from engine.errors import InvalidInput, TooSlow
 from serve.admission import Arrival, Porch
+from serve.unpacking import too_large, unpacked
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -88,11 +88,11 @@ async def read_request(
     """The whole request; TooLarge as soon as it says that its body, packed or unpacked, is over `bytes_max`, or as it
     turns out to be; TooSlow where the body takes longer than half a minute, or than `porch` has room for it."""
     if declared_size(headers) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     request = Request(path, headers, await _arrived(receive, porch, bytes_max))
     request.size = len(request.body)
-    if headers.get(b"content-encoding", b"").strip().lower() == b"gzip":
-        request.body = _unpack(request.body, bytes_max)
+    if encoding := headers.get(b"content-encoding"):
+        request.body = unpacked(request.body, encoding, bytes_max)
         request.size += len(request.body)
     return request
 
@@ -118,7 +118,7 @@ async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
     chunks, size = [body], len(body)
     while True:
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
         if message["type"] == "http.disconnect":
             raise InvalidInput("the client hung up before its request was complete")
         if not message.get("more_body", False):
@@ -129,14 +129,15 @@ async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
         size += len(chunks[-1])
 
 
-def replay(request: Request) -> Receive:
-    """A body that was read already, for an application that wants to read it itself."""
-    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": request.body, "more_body": False}]
+def replay(request: Request, receive: Receive) -> Receive:
+    """A body that was read already, for an application that wants to read it itself; after it, whatever else the
+    client says: that it is gone, at most."""
+    messages = [{"type": "http.request", "body": request.body, "more_body": False}]
 
-    async def receive() -> MutableMapping[str, Any]:
-        return messages.pop() if len(messages) > 1 else messages[0]
+    async def receiving() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
 
-    return receive
+    return receiving
 
 
 async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()) -> None:
@@ -158,20 +159,3 @@ def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
     if origin.decode("latin-1") in origins:
         return ((b"access-control-allow-origin", origin), exposed, (b"vary", b"origin"))
     return ()
-
-
-def _unpack(packed: bytes, bytes_max: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacker.decompress(packed, bytes_max + 1)
-    except zlib.error:
-        raise InvalidInput("is not gzip, as Content-Encoding says", "body") from None
-    if len(body) > bytes_max or unpacker.unconsumed_tail:
-        raise _too_large(bytes_max)
-    if not unpacker.eof:
-        raise InvalidInput("the gzip stream ends too early", "body")
-    return body
-
-
-def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge(f"is over {bytes_max} bytes", "body")

@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from engine import errors
 from serve.api_pages import Problem
-from serve.api_types import error
+from serve.api_types import Answer, error
 from serve.code_samples import Key, samples
 from serve.gateway import needs_server_key
 from serve.hot_routes import BODIES, FLAG_FAILURE, HOT, Hot
@@ -46,8 +46,17 @@ _ERRORS: Final[dict[int, errors.SegueError]] = {
 }
 _OF_ALL: Final = (400, 408, 413, 429, 500, 503)
 _KEYS: Final = ("basic", "bearer", "apiKey")
+_TAGS: Final = {
+    "pages": "What a page asks and tells",
+    "events": "Segment's tracking API",
+    "OpenFeature": "Placements as flags",
+    "profiles": "One customer",
+    "consent": "What may be sent to whom",
+    "operation": "The engine itself",
+}
 _TEXTS: Final = {"text/html": "<!doctype html>…", "text/plain": 'ray_segue_events_total{status="accepted"} 10250\n'}
 _FILLED: Final = {
+    "send_id": "5eed",
     "reference": "user_id:ada",
     "version": "9f2c1e7ab04d",
     "letter": "0-17",
@@ -60,12 +69,16 @@ _FILLED: Final = {
 
 def document(title: str, version: str, routes: list[Any], included: list[APIRoute]) -> dict[str, Any]:
     """All of it. `included` are the routes that FastAPI answers, `routes` what it looks for them in."""
-    made = get_openapi(title=title, version=version, description=_ABOUT, routes=routes)
+    tags = [{"name": name, "description": about} for name, about in _TAGS.items()]
+    made = get_openapi(title=title, version=version, description=_ABOUT, routes=routes, tags=tags)
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas.update(_schemas())
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    for model in _subclasses(Answer):  # FastAPI drops what is null in an example
+        if model.__name__ in schemas and "json_schema_extra" in model.model_config:
+            schemas[model.__name__] |= model.model_config["json_schema_extra"]
     components["securitySchemes"] = {
         "basic": {"type": "http", "scheme": "basic", "description": "The key as user, no password"},
         "bearer": {"type": "http", "scheme": "bearer"},
@@ -82,7 +95,7 @@ def document(title: str, version: str, routes: list[Any], included: list[APIRout
         keys[(hot.method, path)] = hot.key
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
-            _complete(operation, method, path, keys[(method, path)], schemas)
+            _complete(operation, method, path, keys.get((method, path), "none"), schemas)
     _tidy(schemas)
     return made
 
@@ -99,6 +112,12 @@ def _schemas() -> dict[str, Any]:
     named = sorted(models, key=lambda model: model.__name__)
     described = models_json_schema([(model, "serialization") for model in named], ref_template=_REF)[1]
     return {**bodies, **described["$defs"], **BODIES}
+
+
+def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _subclasses(each)
 
 
 def _error(status: int) -> dict[str, Any]:
@@ -169,7 +188,8 @@ def _complete(operation: dict[str, Any], method: str, path: str, key: Key, schem
                 content |= {"schema": {"type": "string"}, "example": shown}
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
-            parameter["example"] = "WRITE_KEY" if path.endswith("/settings") else _FILLED[parameter["name"]]
+            own = _FILLED.get(parameter["name"], parameter["name"])
+            parameter["example"] = "WRITE_KEY" if path.endswith("/settings") else own
     filled = path
     for parameter in operation.get("parameters", []):
         filled = filled.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
@@ -191,10 +211,12 @@ def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
 
 
 def _tidy(schemas: dict[str, Any]) -> None:
-    """Titles of fields repeat their names in odd letters, and the defaults of answers stand for "absent"."""
+    """Titles of fields repeat their names in odd letters. Generators of types take a default for a field that is always
+    there, and an object of which nothing is said for an empty one."""
     for schema in schemas.values():
-        is_body = schema.get("additionalProperties") is False
         for field in schema.get("properties", {}).values():
             field.pop("title", None)
-            if not is_body:
-                field.pop("default", None)
+            field.pop("default", None)
+            for each in (field, *field.get("anyOf", ())):
+                if each.get("type") == "object" and "properties" not in each:
+                    each.setdefault("additionalProperties", True)

@@ -9,7 +9,7 @@ import msgspec
 
 from engine import authority
 from engine.errors import InvalidInput
-from engine.identifiers import canonical
+from engine.identifiers import canonical_if_any
 from engine.identity import claims
 from engine.inputs import Event, Rejected
 from engine.seeds import profile_id
@@ -62,6 +62,7 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         received_at_ms=item["received_at_ms"],
         imported=item.get("imported", False),
         public=item.get("public", False),  # who corrects it lends it no right of their own
+        country=gateway.catalog.country,
     )
     pairs, strangers = homes(gateway, parsed)
     rejections = [*parsed.rejected, *strangers]
@@ -105,8 +106,8 @@ def _home(gateway: Gateway, raw: bytes) -> str:
     for namespace, name in _NAMES:
         value = item.get(name) if isinstance(item, dict) else None
         try:
-            if isinstance(value, str | int) and value:
-                return profile_id(gateway.catalog.id_key, namespace, canonical(namespace, value))
+            if found := canonical_if_any(namespace, value):
+                return profile_id(gateway.catalog.id_key, namespace, found)
         except InvalidInput:
             continue
     return profile_id(gateway.catalog.id_key, "rejected", "")

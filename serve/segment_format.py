@@ -7,20 +7,24 @@ refused as a whole. Properties, traits and context pass as they were sent. Nothi
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
+from engine.absence import is_absent
+from engine.addresses import NAMESPACES
 from engine.errors import InvalidInput, TooLarge
-from engine.identifiers import canonical, is_clean
+from engine.identifiers import canonical_if_any, is_clean
 from engine.inputs import Event
+from engine.phones import country_in
+from engine.times import read_ms
+from serve.batch_body import Batch, read_batch
 from serve.batch_body import Parsed as Parsed
 from serve.batch_body import Rejection as Rejection
-from serve.batch_body import read_batch
-from serve.hostile_json import UNREADABLE, check_shape, unreadable
+from serve.hostile_json import UNREADABLE, check_shape, is_kept, object_of, unreadable
 from serve.user_hash import FIELD, Proof
 
 EVENT_BYTES_MAX: Final = 32 * 1024
@@ -34,34 +38,30 @@ KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
 NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
-_YEAR_10000_MS: Final = 253_402_300_800_000
+_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened
 
 _UNPROVED: Final = Proof()
-_Id = str | int | None
-_Time = str | int | None
-_Object = dict[str, Any] | None
 
 
 class _Sent(msgspec.Struct, rename="camel", frozen=True):
-    """One event as it stands on the wire; null is as absent, unknown fields are let pass."""
+    """One event as it stands on the wire; unknown fields are let pass. What is absent (`engine.absence`) may stand in
+    any of these, so they are looked at when they are used."""
 
     type: str | None = None
     event: str | None = None
-    user_id: _Id = None
-    anonymous_id: _Id = None
-    previous_id: _Id = None
-    group_id: _Id = None
-    message_id: _Id = None
-    timestamp: _Time = None
-    original_timestamp: _Time = None
-    sent_at: _Time = None
+    user_id: Any = None
+    anonymous_id: Any = None
+    previous_id: Any = None
+    group_id: Any = None
+    message_id: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
     name: str | None = None
     category: str | None = None
-    properties: _Object = None
-    traits: _Object = None
-    context: _Object = None
+    properties: Any = None
+    traits: Any = None
+    context: Any = None
     user_hash: Any = None
 
 
@@ -80,8 +80,10 @@ class _Arrival:
     imported: bool
     public: bool
     proof: Proof
+    country: str
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
+    unusable: Counter[str] = field(default_factory=Counter)
 
 
 def parse_body(
@@ -94,12 +96,13 @@ def parse_body(
     imported: bool = False,
     public: bool = False,
     proof: Proof = _UNPROVED,
+    country: str = "",
 ) -> Parsed:
     """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
 
     Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is; `public` is what comes under a write key, and `proof` what it asks of a user id. Field names
-    in errors are those of the wire.
+    `timestamp` as it is; `public` is what comes under a write key, and `proof` what it asks of a user id. `country` is
+    where telephones without a country code are, unless traits say it. Field names in errors are those of the wire.
     """
     *_, parsed = parse_parts(
         raw,
@@ -110,6 +113,7 @@ def parse_body(
         imported=imported,
         public=public,
         proof=proof,
+        country=country,
     )
     return parsed
 
@@ -124,23 +128,27 @@ def parse_parts(
     imported: bool = False,
     public: bool = False,
     proof: Proof = _UNPROVED,
+    country: str = "",
 ) -> Iterator[Parsed]:
     """The same, a part of a large batch at a time: yields what is parsed so far, always the same object, so that
     others may have their turn before the next part."""
-    arrival = _Arrival(source, channel, received_at_ms, imported, public, proof)
+    arrival = _Arrival(source, channel, received_at_ms, imported, public, proof, country)
     if path_kind is None:
         yield from _parse_batch(raw, arrival)
     else:
-        yield Parsed([_parse_event(raw, path_kind, arrival)], [0], items=[msgspec.Raw(raw)])
+        event = _parse_event(raw, path_kind, arrival)
+        yield Parsed([event], [0], items=[msgspec.Raw(raw)], unusable=arrival.unusable)
 
 
 def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
     sent = read_batch(raw)
     if len(sent.batch) > BATCH_EVENTS_MAX:
         raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
-    arrival = replace(arrival, sent_at_ms=time_ms(sent.sent_at, "sentAt"), context=sent.context or {})
-    sent_at = "" if sent.sent_at is None else msgspec.json.encode(sent.sent_at).decode()
-    parsed = Parsed(items=sent.batch, sent_at=sent_at, imported=arrival.imported)
+    sent_at_ms = _sent_at_ms(sent)
+    is_usable = isinstance(sent.context, dict) and is_kept(sent.context)
+    arrival = replace(arrival, sent_at_ms=sent_at_ms, context=sent.context if is_usable else {})
+    sent_at = "" if sent_at_ms is None else msgspec.json.encode(sent.sent_at).decode()
+    parsed = Parsed(items=sent.batch, sent_at=sent_at, imported=arrival.imported, unusable=arrival.unusable)
     for index, item in enumerate(sent.batch):
         try:
             parsed.events.append(_parse_event(item, None, arrival))
@@ -152,6 +160,14 @@ def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
     yield parsed
 
 
+def _sent_at_ms(sent: Batch) -> int | None:
+    """When a batch was sent; None where it does not say, or says what is no time: that costs no event."""
+    try:
+        return read_ms(sent.sent_at, "sentAt")
+    except InvalidInput:
+        return None
+
+
 def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) -> Event:
     size, most = memoryview(raw).nbytes, IMPORTED_BYTES_MAX if arrival.imported else EVENT_BYTES_MAX
     if size > most:
@@ -159,10 +175,11 @@ def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) 
     try:
         sent = _sent(raw)
         check_shape(bytes(raw), sent)
-        digest = "" if sent.message_id is not None else _digest(raw, sent, kind or sent.type)
+        message_id = _message_id(sent.message_id)
+        digest = "" if message_id else _digest(raw, sent, kind or sent.type)
     except UNREADABLE as fault:
         raise unreadable(fault) from None
-    return _event(sent, kind or _kind(sent.type), digest, arrival)
+    return _event(sent, kind or _kind(sent.type), message_id, digest, arrival)
 
 
 def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: str | None) -> str:
@@ -170,7 +187,7 @@ def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: str | None) -> str:
 
     Empty without a timestamp: two equal events may then well be two.
     """
-    if sent.timestamp is None and sent.original_timestamp is None:
+    if is_absent(sent.timestamp) and is_absent(sent.original_timestamp):
         return ""
     body = _plain(raw)
     for changing in ("sentAt", "writeKey", "messageId"):
@@ -185,57 +202,49 @@ def _kind(kind: str | None) -> str:
     return kind
 
 
-def _event(sent: _Sent, kind: str, digest: str, arrival: _Arrival) -> Event:
-    context = sent.context or {}
+def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: _Arrival) -> Event:
+    context = object_of(sent.context, "context")
+    properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
     if arrival.context:
         context = arrival.context | context
-    user_id = _id("user_id", sent.user_id, "userId")
-    anonymous_id = _id("anonymous_id", sent.anonymous_id, "anonymousId")
+    user_id = canonical_if_any("user_id", sent.user_id, field="userId")
+    anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
     if not user_id and not anonymous_id:
         raise InvalidInput("neither userId nor anonymousId is given", "userId")
     if user_id:
-        arrival.proof.check(user_id, sent.user_hash or context.get(FIELD))
-    previous_id = _id("user_id", sent.previous_id, "previousId")
+        arrival.proof.check(user_id, context.get(FIELD) if is_absent(sent.user_hash) else sent.user_hash)
+    previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId")
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
-    told = context.get("traits")
-    told = told if isinstance(told, dict) else {}
-    own = sent.traits or {}
-    channel = context.get("channel")
+    riding = context.get("traits")
+    riding = riding if isinstance(riding, dict) else {}
     return Event(
         kind=kind,
         name=_name(sent, kind),
         at_ms=_at_ms(sent, arrival),
         received_at_ms=arrival.received_at_ms,
         source=arrival.source,
-        channel=_fit_name(channel, "context.channel") if isinstance(channel, str) and channel else arrival.channel,
-        message_id=_message_id(sent.message_id),
+        channel=_channel(context.get("channel")) or arrival.channel,
+        message_id=message_id,
         digest=digest,
         user_id=user_id,
         anonymous_id=anonymous_id,
         previous_id=previous_id,
         # The traits of a group call describe the group: its mailbox is nobody's own.
-        identifiers=_identifiers(told if kind == "group" else told | own, sent.properties, context),
-        properties=_properties(sent, kind),
-        traits=told | own if kind == "identify" else {},
-        context={name: told for name, told in context.items() if name != FIELD} if FIELD in context else context,
+        identifiers=_identifiers(kind, riding if kind == "group" else riding | own, properties, context, arrival),
+        properties=_properties(sent, kind, properties, own),
+        traits=riding | own if kind == "identify" else {},
+        context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
     )
 
 
-def _id(namespace: str, value: _Id, wire_name: str) -> str:
-    if value is None or value == "":
+def _message_id(value: Any) -> str:
+    if is_absent(value):
         return ""
-    try:
-        return canonical(namespace, value)
-    except InvalidInput as fault:
-        raise InvalidInput(fault.message, wire_name) from None
-
-
-def _message_id(value: _Id) -> str:
-    if value is None:
-        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidInput("must be a text or a whole number", "messageId")
     text = str(value)
     if len(text) > MESSAGE_ID_CHARS_MAX:
         raise InvalidInput(f"is longer than {MESSAGE_ID_CHARS_MAX} characters", "messageId")
@@ -247,9 +256,13 @@ def _message_id(value: _Id) -> str:
 def _name(sent: _Sent, kind: str) -> str:
     if kind != "track":
         return _NAMES[kind]
-    if not sent.event:
+    if is_absent(sent.event) or sent.event is None:
         raise InvalidInput("is needed by a track", "event")
     return _fit_name(sent.event, "event")
+
+
+def _channel(value: Any) -> str:
+    return "" if not isinstance(value, str) or is_absent(value) else _fit_name(value, "context.channel")
 
 
 def _fit_name(name: str, wire_name: str) -> str:
@@ -261,64 +274,62 @@ def _fit_name(name: str, wire_name: str) -> str:
     return name
 
 
-def _properties(sent: _Sent, kind: str) -> dict[str, Any]:
-    properties = sent.properties or {}
+def _properties(sent: _Sent, kind: str, properties: dict[str, Any], traits: dict[str, Any]) -> dict[str, Any]:
     if kind in ("page", "screen"):
         given = (("name", sent.name), ("category", sent.category))
         return properties | {key: value for key, value in given if value is not None}
     if kind == "group":
-        return (sent.traits or {}) | properties | ({"groupId": sent.group_id} if sent.group_id is not None else {})
+        return traits | properties | _group_id(sent.group_id)
     return properties
 
 
+def _group_id(value: Any) -> dict[str, Any]:
+    if is_absent(value):
+        return {}
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidInput("must be a text or a whole number", "groupId")
+    return {"groupId": value}
+
+
 def _identifiers(
-    traits: dict[str, Any], properties: dict[str, Any] | None, context: dict[str, Any]
+    kind: str, traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], arrival: _Arrival
 ) -> tuple[tuple[str, str], ...]:
-    """What else names this person. A value that is none is simply no identifier: the event itself may be fine."""
+    """What else names this person. A value that is none is simply no identifier: the event itself may be fine. An
+    address that is stated and is none is counted."""
     device = context.get("device")
+    loyalty = traits.get("loyalty_id")
     found = (
         ("email", traits.get("email")),
         ("phone", traits.get("phone")),
         ("device_id", device.get("id") if isinstance(device, dict) else None),
-        ("loyalty_id", traits.get("loyalty_id") or (properties or {}).get("loyalty_id")),
+        ("loyalty_id", properties.get("loyalty_id") if is_absent(loyalty) else loyalty),
     )
     pairs = []
     for namespace, value in found:
         if value is not None:
+            is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
+            country = (country_in(traits) or arrival.country) if is_at_home else ""
             try:
-                pairs.append((namespace, canonical(namespace, value)))
+                name = canonical_if_any(namespace, value, country)
             except InvalidInput:
-                continue
+                arrival.unusable[namespace] += kind == "identify" and namespace in NAMESPACES
+            else:
+                pairs += [(namespace, name)] if name else []
     return tuple(pairs)
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
     """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says."""
-    timestamp = time_ms(sent.timestamp, "timestamp")
-    original = time_ms(sent.original_timestamp, "originalTimestamp")
+    timestamp = read_ms(sent.timestamp, "timestamp")
+    original = read_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
         given = timestamp if timestamp is not None else original
         return arrival.received_at_ms if given is None else given
     given = original if original is not None else timestamp
-    sent_at = time_ms(sent.sent_at, "sentAt")
+    sent_at = read_ms(sent.sent_at, "sentAt")
     sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
     if given is None:
         return arrival.received_at_ms
-    if sent_at is not None:
+    if sent_at is not None and given <= sent_at + _SENT_AFTER_MS:
         given += arrival.received_at_ms - sent_at
     return max(0, given)
-
-
-def time_ms(value: str | int | None, wire_name: str) -> int | None:
-    """A time as a client writes it: ISO 8601 (UTC where it names no zone), or epoch milliseconds; None for null."""
-    if value is None:
-        return None
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            value = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
-    except (ValueError, OverflowError):
-        raise InvalidInput("is not a time in ISO 8601", wire_name) from None
-    if not 0 <= value < _YEAR_10000_MS:
-        raise InvalidInput("is not between the years 1970 and 9999", wire_name)
-    return value

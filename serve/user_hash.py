@@ -1,7 +1,8 @@
 """Who a user is, proved by the shop's own server to a page that holds nothing but a public key.
 
-The hash is hex HMAC-SHA256 of the user id (as the engine keeps it: without spaces around it, in NFC) under a secret
-that only the shop's server and the engine know. It proves the user, and nothing of a mailbox.
+The hash is hex HMAC-SHA256 of the user id (as the engine keeps it: without spaces around it or characters that nobody
+sees, in NFC) under a secret that only the shop's server and the engine know. It proves the user, and nothing of a
+mailbox.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from engine.absence import is_absent
 from engine.errors import Unauthorised
 
 FIELD = "userHash"
@@ -23,7 +25,7 @@ class Proof:
 
     def check(self, user_id: str, told: object) -> None:
         """Unauthorised where a user is named without the hash that is required, or with one that is wrong."""
-        if told is None or told == "":
+        if is_absent(told):
             if self.is_required:
                 raise Unauthorised("this source proves each userId by its hash", FIELD)
             return

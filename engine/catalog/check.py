@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import ValidationError
 
+from engine.binding import ACTION_FACT, EVENT_FACT
 from engine.catalog import money, sensitive, zones
 from engine.catalog.circles import no_circles
 from engine.catalog.content import content_problems, template_problems
@@ -168,8 +169,19 @@ def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
     homes += [("policies.yaml", ("stops", i), stop) for i, stop in items(document, "policies.yaml", "stops")]
     for file, loc, data in homes:
         for at, text in _texts(data, loc):
-            if text.startswith("$action."):
+            if text.startswith(ACTION_FACT):
                 yield Problem(file, at, f"there is no action here that {text} could be a fact of")
+
+
+def _event_facts(document: Document, models: Models) -> Iterator[Problem]:
+    """`$event.x` is read only where a run may ask: not in what starts one, and not of a customer alone."""
+    homes: list[tuple[str, Loc, Any]] = [("segments.yaml", (), document.get("segments.yaml"))]
+    homes += [(file, (), data) for file, data in in_folder(document, "models").items()]
+    homes += [(file, ("trigger",), data.get("trigger")) for file, data in in_folder(document, "journeys").items()]
+    for file, loc, data in homes:
+        for at, text in _texts(data, loc):
+            if text.startswith(EVENT_FACT):
+                yield Problem(file, at, f"there is no run here with a trigger that {text} could be a fact of")
 
 
 def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
@@ -246,6 +258,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _no_secrets,
     _workspace,
     _action_facts,
+    _event_facts,
     no_circles,
     _sensitive,
     _placements,

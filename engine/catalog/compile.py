@@ -49,6 +49,7 @@ from engine.catalog.triggers import StopRule
 from engine.conditions import build
 from engine.errors import CatalogError
 from engine.propensity.models import build_model
+from engine.purchases import Wording
 from engine.vocabulary import NAMESPACES
 
 _NEVER_ANYONE: Final = (
@@ -152,6 +153,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         tzdata=zones.VERSION,
         currency=space.currency,
         language=space.language,
+        country=space.country,
         lateness_ms=space.lateness,
         journal_ms=space.journal,
         reserve_ms=space.reserve,
@@ -169,6 +171,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
         suppressions=rules.suppressions(actions.values()),
+        purchases=Wording(**compile_policies.wording(policies.purchases)),
+        shelves=compile_policies.shelves(actions.values()),
         min_propensity=policies.min_propensity,
         service_per_address=policies.service_per_address or 0,
         counts_dismissed=policies.on_dismissed == "count",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from engine import subjects
 from engine.binding import Tree, bind, conjuncts, inline
 from engine.catalog import compiled, money, schema, schema_policies, zones
 from engine.catalog.schema_grammar import tree_of
@@ -67,9 +68,11 @@ class Rules:
             tree = inline(asked, self._asked)
             assert tree is not None, "the schema wants a condition"
             found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})), asked=asked))
+        actions = list(actions)
+        known = shelves(actions)
         for after in self._policies.after_purchase:
             tree = _bought(self._policies.purchases, after)
-            held = frozenset(each.id for each in actions if _is_about(after, each) and each.id not in after.show)
+            held = frozenset(each.id for each in actions if _is_about(after, each, known) and each.id not in after.show)
             found.append(compiled.Suppression(f"after_{after.id}", None, tree, build(tree), held))
         return tuple(found)
 
@@ -77,10 +80,7 @@ class Rules:
         within = self._policies.offers.full_price
         if within is None or action.offer is None:
             return None
-        purchases = self._policies.purchases
-        path, value = (purchases.product, action.product) if action.product else (purchases.category, action.category)
-        item = {path: value, purchases.discount: {"in": [0, None]}}
-        return _purchase(purchases, {purchases.items: {"some": item}}, within, {f"{purchases.items}.{path}": value})
+        return _purchase(self._policies.purchases, _subject(action.product, action.category), within, full_price=True)
 
 
 def cap(cap: schema_policies.Cap) -> compiled.Cap:
@@ -111,28 +111,46 @@ def fatigue(policies: Policies) -> compiled.Fatigue | None:
     )
 
 
+def wording(purchases: Purchases) -> dict[str, str]:
+    """Where a purchase says what was bought, as `engine.purchases` reads it."""
+    return purchases.model_dump() | {"undone_by": purchases.undone_by or ""}
+
+
+def shelves(actions: Iterable[compiled.Action]) -> dict[str, frozenset[str]]:
+    """In which categories products lie, by the actions that have both."""
+    found: dict[str, frozenset[str]] = {}
+    for action in actions:
+        product = action.facts.get("product")
+        if product is not None and action.category is not None:
+            found[product] = found.get(product, frozenset()) | {action.category}
+    return found
+
+
 def _bought(purchases: Purchases, rule: AfterPurchase) -> Tree:
-    path, value = (purchases.product, rule.product) if rule.product else (purchases.category, rule.category)
-    where = {f"{purchases.items}.{path}": value}
-    return _purchase(purchases, where, rule.within, where)
+    return _purchase(purchases, _subject(rule.product, rule.category), rule.within, full_price=False)
 
 
-def _purchase(purchases: Purchases, where: Mapping[str, Any], within: int, refunded: Mapping[str, Any]) -> Tree:
-    event: dict[str, Any] = {"name": purchases.event, "within": within, "where": where}
-    if purchases.undone_by is not None:
-        event["undone_by"] = {"name": purchases.undone_by, "where": refunded}
-    return {"event": event}
+def _purchase(purchases: Purchases, subject: str, within: int, *, full_price: bool) -> Tree:
+    return {"bought": {"name": subject, "within": within, "full_price": full_price, "read": wording(purchases)}}
 
 
-def _is_about(rule: AfterPurchase, action: compiled.Action) -> bool:
-    return action.facts.get("product") == rule.product if rule.product else action.category == rule.category
+def _subject(product: str | None, category: str | None) -> str:
+    return f"{subjects.PRODUCT}{product}" if product is not None else f"{subjects.CATEGORY}{category}"
+
+
+def _is_about(rule: AfterPurchase, action: compiled.Action, shelves: subjects.Shelves) -> bool:
+    """Whether an action is about what was bought, or about a part of it."""
+    if action.category is None and action.facts.get("product") is None:
+        return False
+    own = (_subject(action.facts.get("product"), action.category), _subject(None, action.category or ""))
+    return any(subjects.lies_within(each, _subject(rule.product, rule.category), shelves) for each in own)
 
 
 def _offer(action: schema.Action, currency: str) -> compiled.Offer | None:
     offer = action.offer
     if offer is None:
         return None
-    subject = f"product {action.product}" if action.product is not None else f"category {action.category}"
+    subject = _subject(action.product, action.category)
     price_minor = None if offer.price is None else money.minor_units(offer.price, currency)
     return compiled.Offer(subject, offer.discount, price_minor, offer.lasts)
 

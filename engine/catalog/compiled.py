@@ -15,6 +15,7 @@ from engine.catalog.permissions import Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions import Condition
 from engine.propensity.models import Scorer
+from engine.purchases import Wording
 from engine.vocabulary import DAY_MS
 
 
@@ -237,6 +238,7 @@ class Catalog:
     tzdata: str
     currency: str
     language: str
+    country: str  # where telephones without a country code are; empty: not said
     lateness_ms: int
     journal_ms: int  # how long inputs are kept one by one
     reserve_ms: int  # how long a decision holds its places (30 min)
@@ -251,6 +253,8 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
     suppressions: tuple[Suppression, ...]
+    purchases: Wording  # where a purchase says what was bought
+    shelves: Mapping[str, frozenset[str]]  # in which categories products lie, by the actions that have both
     min_propensity: float
     service_per_address: int  # a day; 0: any number
     counts_dismissed: bool  # whether a dismissed display keeps its place under the caps

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
+from engine import phones
 from engine.catalog.schema_grammar import (
     ActionRef,
     ChannelRef,
@@ -54,13 +55,20 @@ def _cap_span(value: Any) -> Any:
 _CapSpan = Annotated[int | Calendar, PlainValidator(_cap_span, json_schema_input_type=DurationText | Calendar)]
 
 
+def _country(code: str) -> str:
+    if not phones.is_country(code):
+        raise ValueError("is no country by ISO 3166, two capital letters (DE), of which telephones are known")
+    return code
+
+
 class Workspace(Model):
-    """`lateness`: an event older than this starts no journey; `reserve`: how long a decision holds its places;
-    `journal`: how far back each customer can be replayed."""
+    """`country`: where telephones without a country code are; `lateness`: an event older than this starts no journey;
+    `reserve`: how long a decision holds its places; `journal`: how far back each customer can be replayed."""
 
     zone: str = "UTC"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     language: Annotated[str, Field(min_length=2)] = "en"
+    country: Annotated[str, AfterValidator(_country)] = ""
     lateness: Span = 48 * 3_600_000
     journal: Span = 365 * 86_400_000
     reserve: Span = 30 * 60_000
@@ -149,14 +157,19 @@ class Holdout(Model):
 
 
 class Purchases(Model):
-    """Where a purchase says what was bought: the event, the list of its items in it, and in each item the product, its
-    category and a discount (absent or 0: full price). `undone_by` is the event of a refund."""
+    """Where a purchase says what was bought: the event, the order's id and the list of items in it, and in each item
+    the product, its sku, variant and category, how many pieces, and a discount (absent or 0: full price). `undone_by`
+    is the event of a refund, which says the same in the same places."""
 
     event: EventName = "Order Completed"
     items: Path = "products"
+    order: Path = "order_id"
     product: Path = "product_id"
+    sku: Path = "sku"
+    variant: Path = "variant"
     category: Path = "category"
     discount: Path = "discount"
+    quantity: Path = "quantity"
     undone_by: EventName | None = "Order Refunded"
 
 

@@ -109,8 +109,10 @@ def unpromised(turn: Turn, verdict: Verdict, alive: int) -> int:
     """Without the offers that contradict one which the customer has been shown."""
     offering = alive & verdict.plan.offering
     if offering and turn.profile.promises:
-        for promise in offers.standing(turn.profile, turn.now_ms):
-            worse = sum(1 << i for i in bits(offering) if offers.is_worse(verdict.plan.actions[i], promise))
+        standing, asked = offers.standing(turn.profile, turn.now_ms), [verdict.plan.actions[i] for i in bits(offering)]
+        known = offers.shelves(turn, standing, {action.offer.subject for action in asked if action.offer is not None})
+        for promise in standing:
+            worse = sum(1 << i for i in bits(offering) if offers.is_worse(verdict.plan.actions[i], promise, known))
             alive ^= verdict.drop("offer.shown", alive & worse)
     return alive
 

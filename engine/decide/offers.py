@@ -1,13 +1,21 @@
 """One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it (N8).
 
+Subjects are one tree (`engine.subjects`): what was promised on a product and what is offered on its category are about
+the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces all
+that it covers; one that is wider goes on standing for the rest.
+
 An offer counts as shown from the decision that returns it, as long as its place would be held; once it is seen, or its
 message has left, it stands for as long as the action says.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from engine import purchases, subjects
 from engine.catalog.compiled import Action
 from engine.profile import Profile, Promise
+from engine.subjects import CATEGORY, PRODUCT
 from engine.turn_state import Turn
 
 
@@ -16,19 +24,33 @@ def standing(profile: Profile, now_ms: int) -> list[Promise]:
     return [promise for promise in profile.promises if promise.expires_ms > now_ms]
 
 
-def is_worse(action: Action, promise: Promise) -> bool:
-    """Whether an action contradicts what was promised: another offer on the same subject that is no better."""
+def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> Mapping[str, set[str]]:
+    """In which categories products lie, where products have to be compared with the categories of `others`; else
+    nobody needs to know."""
+    on = [(promise.subject, promise.categories) for promise in promises]
+    kinds = {subject.startswith(CATEGORY) for subject in (*others, *(subject for subject, _ in on))}
+    if len(kinds) < 2:
+        return {}
+    known = purchases.shelves(turn.profile, turn.catalog)
+    for subject, categories in on:
+        if categories:
+            known.setdefault(subject.removeprefix(PRODUCT), set()).update(categories)
+    return known
+
+
+def is_worse(action: Action, promise: Promise, known: subjects.Shelves) -> bool:
+    """Whether an action contradicts what was promised: another offer on its path that is no better."""
     offer = action.offer
     return (
         offer is not None
-        and offer.subject == promise.subject
         and action.id != promise.action
         and offer.discount <= promise.discount
+        and subjects.on_one_path(offer.subject, promise.subject, known)
     )
 
 
 def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> Promise | None:
-    """An offer is on its way to the customer: it replaces the one before it. Returns what now stands."""
+    """An offer is on its way to the customer: it replaces those that it covers. Returns what now stands."""
     offer = action.offer
     if offer is None:
         return None
@@ -37,8 +59,12 @@ def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> Promise | 
     if same is not None:
         same.expires_ms = max(same.expires_ms, expires_ms)
     else:
-        kept = [known for known in kept if known.subject != offer.subject]
+        known = shelves(turn, kept, [offer.subject])
+        kept = [each for each in kept if not subjects.lies_within(each.subject, offer.subject, known)]
         same = Promise(offer.subject, action.id, offer.discount, offer.price_minor, ref, turn.now_ms, expires_ms)
+        if offer.subject.startswith(PRODUCT):
+            product = offer.subject.removeprefix(PRODUCT)
+            same.categories = sorted(purchases.shelves(turn.profile, turn.catalog).get(product, ()))
         kept.append(same)
     turn.profile.promises = kept
     return same
@@ -50,12 +76,16 @@ def seen(turn: Turn, action: Action | None, ref: str, at_ms: int) -> None:
         promise(turn, action, ref, at_ms + action.offer.lasts_ms)
 
 
-def of_both(known: list[Promise], arriving: list[Promise]) -> list[Promise]:
-    """After an absorb the better of two offers on a subject stands, the older where they are equal."""
-    best: dict[str, Promise] = {}
-    for each in sorted([*known, *arriving], key=lambda each: (each.discount, -each.shown_ms, each.ref)):
-        best[each.subject] = each
-    return sorted(best.values(), key=lambda each: each.subject)
+def join(turn: Turn, arriving: list[Promise]) -> None:
+    """After an absorb the better of two offers stands where one covers the other, the older where they are equal. A
+    wider one that is no better stands for the rest."""
+    both = [*turn.profile.promises, *arriving]
+    known = shelves(turn, both, ())
+    kept: list[Promise] = []
+    for each in sorted(both, key=lambda each: (-each.discount, each.shown_ms, each.ref)):
+        if not any(subjects.lies_within(each.subject, better.subject, known) for better in kept):
+            kept.append(each)
+    turn.profile.promises = sorted(kept, key=lambda each: each.subject)
 
 
 def withdraw(turn: Turn, ref: str) -> None:

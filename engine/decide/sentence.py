@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine import consent
+from engine.absence import is_absent
 from engine.binding import Tree
 from engine.catalog.compiled import Action
 from engine.condition_story import span
@@ -37,6 +38,8 @@ def _said(view: View, tree: Tree) -> Iterator[str]:
         yield from _event(body)
     elif word == "trait" and (trait := view.profile.traits.get(body["name"].split(".")[0])) is not None:
         value = trait.value
+        if is_absent(value):
+            return
         known = f" is {value}" if isinstance(value, str | int | float) and not isinstance(value, bool) else " is known"
         yield f"your {body['name'].replace('_', ' ')}{known}"
     elif word == "segment":

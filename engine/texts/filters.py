@@ -6,25 +6,50 @@ as one. Each use is counted, and what could fill a text up to any width is bound
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from itertools import islice
 from typing import Any, Final
 
 from jinja2 import pass_environment, pass_eval_context
 from jinja2.environment import Environment
-from jinja2.exceptions import UndefinedError
+from jinja2.exceptions import FilterArgumentError, UndefinedError
 from jinja2.filters import sync_do_join
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
+from markupsafe import soft_str
 
+from engine.errors import Refused
 from engine.texts import effort, wording
 from engine.texts.operators import UNFIT, compared, formatted, reckoned, written
 from engine.texts.values import Absent, elements, is_nothing
 
 _NUMBERS: Final = frozenset(("abs", "round", "filesizeformat"))
-_TEXTS: Final = frozenset(("truncate", "wordwrap", "indent", "replace", "wordcount", "striptags", "urlize"))
+_TEXTS: Final = frozenset(
+    [
+        "capitalize",
+        "center",
+        "e",
+        "escape",
+        "forceescape",
+        "indent",
+        "lower",
+        "replace",
+        "safe",
+        "string",
+        "striptags",
+        "title",
+        "trim",
+        "truncate",
+        "upper",
+        "urlize",
+        "wordcount",
+        "wordwrap",
+    ]
+)
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
-_RAW: Final = frozenset(("default", "d", "tojson"))  # they tell nothing from something themselves
+_RAW: Final = frozenset(("default", "d"))  # they tell nothing from something themselves
 _ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
 _ORDER: Final = {
     "eq": ("eq", "==", "equalto"),
@@ -95,7 +120,7 @@ def _attr(env: Environment, value: Any, name: str) -> Any:
 
 
 def _format(pattern: Any, *values: Any, **named: Any) -> Any:
-    return formatted(str(pattern), named or values) if not is_nothing(pattern) else Absent()
+    return formatted(soft_str(pattern), named or values) if not is_nothing(pattern) else Absent()
 
 
 def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,13 +134,20 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         if name in _SIZED:
             for given in (*rest, *named.values()):
                 effort.check_width(given)
-        value = value if name in _RAW else _fit(name, value)
+        value = _fit(name, value)
         if name == "replace" and len(rest) > 1:
             effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
         try:
             made = filter_(*head, value, *rest, **named)
-        except (*UNFIT, UndefinedError):
+            if isinstance(made, Iterator):  # here, where what goes wrong in it is caught
+                made = list(islice(made, effort.STEPS_MAX))
+        except FilterArgumentError:
+            if name != "reverse":  # whose argument is its value
+                raise
             return Absent()
+        except (*UNFIT, UndefinedError):
+            _check_arguments(name, filter_, args, named)
+            return list(value) if name == "sort" and isinstance(value, list | tuple) else Absent()
         if isinstance(made, str | list | tuple):
             effort.spend(chars=len(made))
         return made
@@ -124,9 +156,13 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fit(name: str, value: Any) -> Any:
+    if name in _RAW:
+        return value
+    if name == "tojson" and isinstance(value, Undefined):
+        return None
     if name in _NUMBERS:
         return reckoned(value)
-    if name in _TEXTS and not isinstance(value, str):
+    if (name in _TEXTS and not isinstance(value, str)) or (name == "urlencode" and isinstance(value, bool)):
         return str(written(value))
     return elements(value)
 
@@ -151,6 +187,17 @@ def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return bool(test(*args, **named))
         except UNFIT:
+            _check_arguments(name, test, args, named)
             return False
 
     return calm
+
+
+def _check_arguments(name: str, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Raises Refused where it is not the data that is at fault."""
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(*args, **named)
+    except TypeError as fault:
+        raise Refused(f"{name}: {fault}") from None
+    except ValueError:  # it does not say what it takes
+        return

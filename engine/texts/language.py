@@ -103,15 +103,25 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         found = Absent() if isinstance(obj, Undefined) else super().getattr(obj, name)
         return _bounded(name, obj, found) if callable(found) and not isinstance(found, Undefined) else Absent()
 
-    def looped(self, value: Any, chars: int = 0) -> Any:
-        """What a loop goes through, with the length of its body: what is no list counts as a list of one."""
+    def looped(self, value: Any, chars: int = 0, names: int = 0) -> Any:
+        """What a loop goes through, with the length of its body and how many names each element is for: what is no list
+        counts as a list of one."""
         if isinstance(value, Undefined | bool) or value is None:
             return ()
         if isinstance(value, str | int | float) or not isinstance(value, Iterable):
             value = (value,)
         listed = elements(list(islice(value, effort.STEPS_MAX + 1)))
         effort.spend(len(listed), len(listed) * chars)
-        return listed
+        return [self.unpacked(each, names) for each in listed] if names else listed
+
+    def unpacked(self, value: Any, names: int) -> tuple[Any, ...]:
+        """A value for so many names; those for which it has nothing are absent."""
+        parts = tuple(value)[:names] if isinstance(value, list | tuple) else (value,)
+        return parts + (Absent(),) * (names - len(parts))
+
+    def repeated(self, left: Any, right: Any) -> Any:
+        """See `operators`."""
+        return operators.repeated(left, right)
 
     def compared(self, left: Any, *rest: Any) -> bool:
         """See `operators`."""
@@ -137,7 +147,13 @@ class _Guiding(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:
         chars = sum(len(part.data) for part in node.find_all(nodes.TemplateData))
         self.generic_visit(node)
-        node.iter = _asking("looped", cast(nodes.Expr, node.iter), nodes.Const(chars))
+        node.iter = _asking("looped", cast(nodes.Expr, node.iter), nodes.Const(chars), _names(node.target))
+        return node
+
+    def visit_Assign(self, node: nodes.Assign) -> nodes.Node:
+        self.generic_visit(node)
+        if isinstance(node.target, nodes.Tuple):
+            node.node = _asking("unpacked", cast(nodes.Expr, node.node), _names(node.target))
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
@@ -151,6 +167,11 @@ class _Guiding(NodeTransformer):
         rest = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
         return _asking("compared", node.expr, *rest)
 
+    def visit_Mul(self, node: nodes.Mul) -> nodes.Node:
+        self.generic_visit(node)
+        is_own = any(isinstance(part, nodes.List | nodes.Tuple) or _is_text(part) for part in (node.left, node.right))
+        return _asking("repeated", node.left, node.right) if is_own else node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _asking("joined", *node.nodes)
@@ -161,6 +182,14 @@ class _Guiding(NodeTransformer):
         return node
 
     visit_Extends = visit_Import = visit_FromImport = visit_Include
+
+
+def _is_text(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and isinstance(node.value, str)
+
+
+def _names(target: nodes.Node) -> nodes.Const:
+    return nodes.Const(len(target.items) if isinstance(target, nodes.Tuple) else 0)
 
 
 def _asking(what: str, *args: nodes.Expr) -> nodes.Call:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Final
 
-from jinja2.runtime import Undefined, markup_join, str_join
+from jinja2.runtime import LoopContext, Undefined, markup_join, str_join
 
 from engine import amounts
 from engine.errors import Refused
@@ -19,8 +20,9 @@ from engine.texts.effort import check_power, check_product, spend
 from engine.texts.values import Absent, is_nothing
 
 UNFIT: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what an unfit value raises
-_WIDE: Final = re.compile(r"\d{4}|\*|[{][^{}]*[{]")
+_WIDE: Final = re.compile(r"%(\([^)]*\))?[-#0 +]*(\d{4}|\*|\d*\.(\d{4}|\*))|{[^{}]*:[^{}]*(\d{4}|{)")
 
+_SHOWN_MAX: Final = 10_000  # elements of a list
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -56,21 +58,33 @@ def reckoned(value: Any) -> Any:
 def arithmetic(sign: str, left: Any, right: Any) -> Any:
     """The result of a binary operation; absent where it has none."""
     spend()
-    if isinstance(left, str) and sign == "%":
+    if isinstance(left, str) and sign == "%" and "%" in left:
         return formatted(left, right)
     if sign == "+" and (isinstance(left, str) or isinstance(right, str)):
         return _added(left, right)
     if isinstance(left, Undefined) or isinstance(right, Undefined):
         return Absent()
     try:
-        if sign == "*":
-            return _multiplied(left, right)
         left, right = reckoned(left), reckoned(right)
+        if not (is_number(left) and is_number(right)) and not (isinstance(left, list) and isinstance(right, list)):
+            return Absent()
+        if sign == "*" and isinstance(left, int) and isinstance(right, int):
+            check_product(left, right)
         if sign == "**":
             check_power(left, right)
         return _sized(_ARITHMETIC[sign](left, right))
     except UNFIT:
         return Absent()
+
+
+def repeated(left: Any, right: Any) -> Any:
+    """A product of which one part is a text or a list that the template itself holds."""
+    for part, times in ((left, right), (right, left)):
+        if isinstance(part, str | list | tuple) and isinstance(times, int):
+            count = len(part) * max(0, times)
+            spend(steps=count if isinstance(part, list | tuple) else 1, chars=count)
+            return part * times
+    return Absent()
 
 
 def negated(sign: str, value: Any) -> Any:
@@ -106,9 +120,12 @@ def written(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return ", ".join(text for text in (str(written(part)) for part in value) if text)
-    return value
+    if isinstance(value, str | int | float):
+        return value
+    if not isinstance(value, Iterable) or isinstance(value, LoopContext):
+        return ""
+    parts = (str(written(part)) for part in islice(value, _SHOWN_MAX))
+    return ", ".join(part for part in parts if part)
 
 
 def formatted(pattern: str, values: Any) -> Any:
@@ -151,21 +168,6 @@ def _added(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
         return _sized(left + right)  # which escapes a plain text beside a safe one
     return _sized(left + str(written(right)) if isinstance(left, str) else str(written(left)) + right)
-
-
-def _multiplied(left: Any, right: Any) -> Any:
-    for text, times in ((left, right), (right, left)):
-        if isinstance(text, str | list | tuple) and isinstance(times, int):
-            number = reckoned(text)
-            if is_number(number):
-                return number * times
-            if times > 0:
-                spend(steps=len(text) * times if isinstance(text, list | tuple) else 1, chars=len(text) * times)
-            return text * times
-    left, right = reckoned(left), reckoned(right)
-    if isinstance(left, int) and isinstance(right, int):
-        check_product(left, right)
-    return left * right
 
 
 def _sized(made: Any) -> Any:

@@ -25,6 +25,7 @@ from engine.texts.values import Absent
 _FALLBACK: Final = "en"
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_COUNTED: Final = re.compile(r"\d{9,13}", re.ASCII)  # seconds or milliseconds as a text
 _SECONDS_MAX: Final = 100_000_000_000  # above it, a number counts milliseconds
 _PATTERN_CHARS_MAX: Final = 100
 _DECIMALS_MAX: Final = 20
@@ -91,6 +92,8 @@ def _moment(context: Context, value: Any) -> date | None:
         if isinstance(value, str) and _DAY.fullmatch(value.strip()):
             return date.fromisoformat(value.strip())
         zone = _zone(context.resolve("timezone"))
+        if isinstance(value, str) and _COUNTED.fullmatch(value.strip()):
+            value = int(value)
         if isinstance(value, str):
             found = datetime.fromisoformat(value.strip())
         elif isinstance(value, int | float) and not isinstance(value, bool):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
-from engine.identifiers import parse_reference
 from serve import asking
 
 _Reference = Annotated[str, typer.Argument(metavar="NS:VALUE", help="For example user_id:ada.")]
@@ -24,8 +22,8 @@ def unpin(reference: _Reference, url: asking.Url = asking.HERE) -> None:
 
 
 def _resettle(method: str, reference: str, url: str) -> None:
-    namespace, value = parse_reference(reference)
+    path = f"{asking.path_of(reference)}/pin"
     with asking.engine(url) as client:
-        answer = client.ask(method, f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}/pin")
+        answer = client.ask(method, path)
     where = f"in a process of its own, pinned-{answer['profileId']}" if answer["pinned"] else "in its shard"
     typer.echo(f"{reference} lives {where}" + ("" if answer["changed"] else ", as before"))

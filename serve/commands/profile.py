@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.identifiers import parse_reference
 from serve import asking, story_page
 
 
@@ -23,13 +22,18 @@ def profile(
         ),
     ] = False,
     at: Annotated[str, typer.Option("--at", help="The state at a past moment (ISO 8601), without the timeline.")] = "",
+    message: Annotated[
+        str, typer.Option("--message", metavar="SEND", help="What this message said; its id stands in the timeline.")
+    ] = "",
     url: asking.Url = asking.HERE,
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
-    namespace, value = parse_reference(reference)
-    path = f"/v1/profiles/{quote(f'{namespace}:{value}', safe=':')}"
+    path = asking.path_of(reference)
     console = Console(highlight=False)
     with asking.engine(url) as client:
+        if message:
+            _print_message(console, client.get(f"{path}/messages/{quote(message, safe='')}"))
+            return
         if at:
             _print_state(console, client.get(path, at=at))
             return
@@ -65,6 +69,18 @@ def _print_state(console: Console, known: dict[str, Any]) -> None:
     for name, values in rows.items():
         table.add_row(f"[dim]{name}", escape("\n".join(values) or "none"))
     console.print(table)
+
+
+def _print_message(console: Console, said: dict[str, Any]) -> None:
+    """The plain text, and how we know it."""
+    console.print(f"[bold]{escape(said['action'])}[/] by {said['channel']}: {said['outcome']} {escape(said['reason'])}")
+    if said["from"] is None:
+        console.print(f"What it said is not to be had: {escape(said['missing'])}")
+        return
+    console.print(f"[dim]{said['at']} to {escape(said['address'])}")
+    how = f"rendered anew from the customer's facts of then and catalog {said['catalogVersion']}; links do not work"
+    console.print(f"[dim]{how}", soft_wrap=True)
+    console.print(f"\n[bold]{escape(said['subject'])}[/]\n\n{escape(said['text'])}", soft_wrap=True)
 
 
 def _print_why(console: Console, actions: list[dict[str, Any]]) -> None:

@@ -136,7 +136,7 @@ def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand over a lot's events, each for its place in the order of reading."""
     lanes: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
     lines, pairs = [], []
-    for line, event in _parsed(lot, past):
+    for line, event in _parsed(lot, past, engine.catalog.country):
         profile = claims.home(engine.catalog, event)
         if profile is None:
             past.problems.append((line.where, "names nobody that can be known: its identifiers are blocked values"))
@@ -153,24 +153,24 @@ def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
         windows.stage(inputs)
 
 
-def _parsed(lot: list[Line], past: Past) -> list[tuple[Line, Event]]:
+def _parsed(lot: list[Line], past: Past, country: str) -> list[tuple[Line, Event]]:
     """The good lines with their events; the others are written down with the reason."""
     for line in lot:
         if line.problem:
             past.problems.append((line.where, line.problem))
     good = [line for line in lot if not line.problem]
     try:
-        parsed = _parse(good)
+        parsed = _parse(good, country)
     except InvalidInput:  # one line in it cannot be read as part of a batch: find it
-        return [pair for line in good for pair in _parsed_alone(line, past)]
+        return [pair for line in good for pair in _parsed_alone(line, past, country)]
     for fault in parsed.rejected:
         past.problems.append((good[fault.index].where, f"{fault.field}: {fault.message}".removeprefix(": ")))
     return [(good[index], event) for index, event in zip(parsed.indexes, parsed.events, strict=True)]
 
 
-def _parsed_alone(line: Line, past: Past) -> list[tuple[Line, Event]]:
+def _parsed_alone(line: Line, past: Past, country: str) -> list[tuple[Line, Event]]:
     try:
-        parsed = _parse([line])
+        parsed = _parse([line], country)
     except InvalidInput as fault:
         past.problems.append((line.where, str(fault)))
         return []
@@ -178,11 +178,11 @@ def _parsed_alone(line: Line, past: Past) -> list[tuple[Line, Event]]:
     return [(line, event) for event in parsed.events]
 
 
-def _parse(lines: list[Line]) -> segment_format.Parsed:
+def _parse(lines: list[Line], country: str) -> segment_format.Parsed:
     body = b'{"batch":[' + b",".join(line.raw for line in lines) + b"]}"
     received_at_ms = lines[-1].at_ms if lines else 0
     return segment_format.parse_body(
-        body, None, source=_SOURCE, channel="", received_at_ms=received_at_ms, imported=True
+        body, None, source=_SOURCE, channel="", received_at_ms=received_at_ms, imported=True, country=country
     )
 
 

@@ -62,7 +62,7 @@ router = APIRouter(tags=["consent"])
 async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
     """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
     effect and what stands against it."""
-    profile, identifiers = gateway.identifiers(dict(body.identifiers))
+    profile, identifiers = gateway.identifiers(body.identifiers)
     places = [] if profile else _addresses(gateway, identifiers)
     granted, ((purpose, channel), *_) = statements.understood(gateway.catalog, body.model_dump())
     change = ConsentChange(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from engine import reading
+from engine.absence import is_absent
 from engine.decide.decision import LIMIT_MAX
 from engine.decide.exposures import read_token
 from engine.errors import Forbidden, InvalidInput
@@ -18,36 +20,42 @@ from engine.vocabulary import ExposureEvent
 from serve import deciding, misspelt
 from serve.auth import Principal
 from serve.gateway import Gateway
-from serve.hostile_json import UNREADABLE, check_no_nul, check_shape
+from serve.hostile_json import UNREADABLE, check_no_nul, check_shape, object_of
 from serve.http import Request, Response, ok
 
 _REQUEST_ID_MAX = 255
 _CONTEXT_BYTES_MAX = 32 * 1024
+_FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
+
+# What may be absent in more ways than one is read as anything, and looked at when it is used.
+_Id = Annotated[Any, Meta(extra_json_schema={"type": ["string", "integer", "null"]})]
+_Object = Annotated[Any, Meta(extra_json_schema={"type": ["object", "null"]})]
+_Time = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
 class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/decide`."""
+    """Who asks, and what for: one of `userId`, `anonymousId` and `identifiers` is needed."""
 
     placement: str
-    user_id: str | int | None = None
-    anonymous_id: str | int | None = None
-    identifiers: dict[str, Any] | None = None
-    request_id: str | None = None
-    channel: str | None = None
-    context: dict[str, Any] | None = None
-    limit: int = 1
-    explain: bool = False
-    user_hash: str | None = None
-    write_key: str | None = None  # of a page that sends no headers; whose it is has been looked at before
+    user_id: _Id = None
+    anonymous_id: _Id = None
+    identifiers: Annotated[_Object, Meta(description="By namespace; a server key's")] = None
+    request_id: Annotated[str | None, Meta(description="The same one gets the same answer for 24 hours")] = None
+    channel: Annotated[str | None, Meta(description="That of the placement, where it is said at all")] = None
+    context: Annotated[_Object, Meta(description="What conditions read of this moment")] = None
+    limit: Annotated[int, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = 1
+    explain: Annotated[bool, Meta(description="Why each action was chosen, or was not; a server key's")] = False
+    user_hash: Annotated[Any, Meta(description="Proves `userId`, where the source asks for it")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of `POST /v1/exposures`."""
+    """What became of what was shown."""
 
     tracking_token: str
     event: ExposureEvent
-    at: str | int | None = None
-    write_key: str | None = None
+    at: Annotated[_Time, Meta(description="As every time may be written; else now")] = None
+    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 
 _decide = msgspec.json.Decoder(DecideBody)
@@ -95,37 +103,37 @@ def read_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
     if principal.kind == "write" and body.explain:
         raise Forbidden("explaining needs a server key", "explain")
-    if principal.kind == "write" and body.identifiers:
+    named = {name: value for name, value in object_of(body.identifiers, "identifiers").items() if not is_absent(value)}
+    if principal.kind == "write" and named:
         raise Forbidden("a write key decides by userId or anonymousId", "identifiers")
     placement = gateway.catalog.placements.get(body.placement)
     if placement is None:
         raise InvalidInput(
             f"there is no such placement; {meant(body.placement, gateway.catalog.placements)}", "placement"
         )
-    if body.channel not in (None, placement.channel):
+    if not is_absent(body.channel) and body.channel != placement.channel:
         raise InvalidInput(f"this placement is on channel {placement.channel}", "channel")
     if not 1 <= body.limit <= LIMIT_MAX:
         raise InvalidInput(f"must be from 1 to {LIMIT_MAX}", "limit")
-    if body.request_id is not None and len(body.request_id) > _REQUEST_ID_MAX:
+    request_id = "" if body.request_id is None or is_absent(body.request_id) else body.request_id
+    if len(request_id) > _REQUEST_ID_MAX:
         raise InvalidInput(f"may have {_REQUEST_ID_MAX} characters", "requestId")
-    if not is_clean(body.request_id or ""):
+    if not is_clean(request_id):
         raise InvalidInput("holds a control character", "requestId")
-    if body.context and len(msgspec.json.encode(body.context)) > _CONTEXT_BYTES_MAX:
+    context = object_of(body.context, "context")
+    if context and len(msgspec.json.encode(context)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
-    named = dict(body.identifiers or {})
     gateway.prove(principal, body.user_id, body.user_hash)
-    if body.user_id is not None:
-        named["user_id"] = body.user_id
-    if body.anonymous_id is not None:
-        named["anonymous_id"] = body.anonymous_id
-    if not named:
+    own = {"user_id": body.user_id, "anonymous_id": body.anonymous_id}
+    own = {namespace: value for namespace, value in own.items() if not is_absent(value)}
+    if not named and not own:
         raise InvalidInput("userId, anonymousId or identifiers are needed", "userId")
-    profile, identifiers = gateway.identifiers(named)
+    profile, identifiers = gateway.identifiers(named | own, {namespace: _FIELDS[namespace] for namespace in own})
     return Decide(
         placement=placement.id,
         channel=placement.channel,
-        request_id=body.request_id or "",
-        context=body.context or {},
+        request_id=request_id,
+        context=context,
         limit=body.limit,
         explain=body.explain,
         identifiers=identifiers,

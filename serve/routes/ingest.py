@@ -51,6 +51,7 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     _shed(gateway, request, pairs)
     pairs, quarantined = await _sifted(gateway, pairs)
     await _tell(gateway, pairs, rejected, quarantined)
+    gateway.counts["unusable_address"] += parsed.unusable.total()
     return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
 
 
@@ -65,6 +66,7 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
         await gateway.router.stage([pair for _, pair in pairs])
     else:
         await _tell(gateway, pairs, rejected, quarantined)
+    gateway.counts["unusable_address"] += parsed.unusable.total()
     return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
 
 
@@ -94,6 +96,7 @@ async def _read(
             imported=imported,
             public=principal.kind == "write",
             proof=gateway.proof(principal),
+            country=gateway.catalog.country,
         ):
             if len(parsed.items) > PARSED_AT_ONCE:
                 await asyncio.sleep(0)

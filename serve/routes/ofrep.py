@@ -15,12 +15,14 @@ from urllib.parse import unquote
 
 import msgspec
 
-from engine.errors import Forbidden, InvalidInput, NotFound, SegueError, TooLarge, TryAgain, Unauthorised
+from engine.absence import is_absent
+from engine.errors import InvalidInput, NotFound, SegueError
 from engine.identity import claims
 from engine.inputs import Decide
 from engine.nearest import meant
 from serve import deciding, misspelt
 from serve.gateway import Gateway
+from serve.hostile_json import object_of
 from serve.http import Request, Response
 from serve.problems import problem
 from serve.routes.decide import read_json
@@ -34,7 +36,7 @@ _CONTEXT_BYTES_MAX: Final = 32 * 1024
 class EvaluationBody(msgspec.Struct):
     """The body of an evaluation."""
 
-    context: dict[str, Any] = {}
+    context: Any = None
 
 
 _body = msgspec.json.Decoder(EvaluationBody)
@@ -42,16 +44,22 @@ _body = msgspec.json.Decoder(EvaluationBody)
 
 async def evaluate(gateway: Gateway, request: Request) -> Response:
     """One flag, or all of them; errors in the shape that the protocol has for them."""
-    key = unquote(request.path.removeprefix(FLAGS).removeprefix("/"))
+    key = _key(request.path)
     try:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
-        gateway.prove(principal, _named(body.context).get("user_id"), body.context.get("userHash"))
-        if not _named(body.context):
-            raise _unnamed(request.body, body.context)
-        return await (_one(gateway, body.context, request, key) if key else _all(gateway, body.context, request))
+        context = object_of(body.context, "context")
+        named = _named(context)[0]
+        gateway.prove(principal, named.get("user_id"), context.get("userHash"))
+        if not named:
+            raise _unnamed(request.body, context)
+        return await (_one(gateway, context, request, key) if key else _all(gateway, context, request))
     except SegueError as error:
-        return _refusal(error, key)
+        return refusal(error, request.path)
+
+
+def _key(path: str) -> str:
+    return unquote(path.removeprefix(FLAGS).removeprefix("/"))
 
 
 async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> Response:
@@ -91,21 +99,21 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
 
 
 def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
+    named, fields = _named(context)
     told = {name: value for name, value in context.items() if name not in _WHO}
     if len(msgspec.json.encode(told)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     placement = gateway.catalog.placements[key]
-    _, identifiers = gateway.identifiers(_named(context))
+    _, identifiers = gateway.identifiers(named, fields)
     return Decide(placement=key, channel=placement.channel, context=told, identifiers=identifiers)
 
 
-def _named(context: dict[str, Any]) -> dict[str, Any]:
-    named = {
-        namespace: context[name]
-        for namespace, name in (("user_id", "userId"), ("anonymous_id", "anonymousId"))
-        if context.get(name) is not None
-    }
-    return {"user_id": context["targetingKey"]} if not named and context.get("targetingKey") else named
+def _named(context: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Who a context is about, by namespace, and what it calls them."""
+    for fields in ({"user_id": "userId", "anonymous_id": "anonymousId"}, {"user_id": "targetingKey"}):
+        if named := {each: context[name] for each, name in fields.items() if not is_absent(context.get(name))}:
+            return named, {each: f"context.{name}" for each, name in fields.items()}
+    return {}, {}
 
 
 def _unnamed(body: bytes, context: dict[str, Any]) -> InvalidInput:
@@ -120,9 +128,11 @@ def _outside(body: bytes) -> str:
     return next((f"; {name} stands beside `context`, and belongs into it" for name in _WHO if name in names), "")
 
 
-def _refusal(error: SegueError, key: str) -> Response:
+def refusal(error: SegueError, path: str) -> Response:
+    """What is wrong with an evaluation, in the shape that the protocol has for it."""
+    key = _key(path)
     status, headers, body = problem(error)
-    if isinstance(error, Unauthorised | Forbidden | TryAgain | TooLarge) or status == 500:
+    if status not in (400, 404):
         return Response(status, body, tuple(headers))
     code = {"targetingKey": "TARGETING_KEY_MISSING", "body": "PARSE_ERROR"}.get(error.field, "INVALID_CONTEXT")
     if isinstance(error, NotFound):

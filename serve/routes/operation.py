@@ -11,9 +11,9 @@ from fastapi.responses import PlainTextResponse, Response
 
 from engine import reading
 from engine.errors import InvalidInput, NotReady
+from engine.times import read_ms
 from serve.api_types import ClockAnswer, ClockBody, Ready, Status, told
 from serve.gateway import AnyGateway, ServerGateway
-from serve.segment_format import time_ms
 
 _READY_S = 3.0
 
@@ -74,8 +74,8 @@ async def metrics(gateway: ServerGateway) -> Response:
 @router.post("/v1/clock", **told(ClockAnswer))
 async def move_clock(body: ClockBody, gateway: ServerGateway) -> Any:
     """Move the replay clock to a watermark; answered once everything due is done."""
-    watermark_ms = time_ms(body.watermark, "watermark")
-    if watermark_ms is None or watermark_ms < 0:
+    watermark_ms = read_ms(body.watermark, "watermark")
+    if watermark_ms is None:
         raise InvalidInput("is no time", "watermark")
     moved = await gateway.advance(watermark_ms, body.drain)
     return {"now": reading.iso(moved["now"]), "pendingTimers": moved["pendingTimers"]}

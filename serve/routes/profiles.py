@@ -13,10 +13,10 @@ from engine import reading
 from engine.errors import InvalidInput, NotReady
 from engine.identifiers import parse_reference
 from engine.inputs import Erase
+from engine.times import read_ms
 from serve.api_readings import Consents, Export, Profile, Timeline, Why
 from serve.api_types import Erased, told
 from serve.gateway import ServerGateway
-from serve.segment_format import time_ms
 
 _ERASED_S = 20.0
 _PAUSE_S = 0.02
@@ -33,7 +33,7 @@ def home(request: Request, gateway: ServerGateway) -> str:
         reference = unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         raise InvalidInput("is not UTF-8", "identifier") from None
-    return gateway.home(*parse_reference(reference))
+    return gateway.home(*parse_reference(reference, gateway.catalog.country))
 
 
 Home = Annotated[str, Depends(home)]
@@ -105,9 +105,9 @@ async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
 @router.get("/{reference:path}", **told(Profile))
 async def profile(reference: str, home: Home, gateway: ServerGateway, at: str | None = None) -> Any:
     """The whole profile; with `at` (a time), as it was then, as far as the journal goes back."""
-    if at is not None:
-        at_ms = time_ms(at, "at")
-        if at_ms is None or at_ms > await gateway.now_ms():
+    at_ms = read_ms(at, "at")
+    if at_ms is not None:
+        if at_ms > await gateway.now_ms():
             raise InvalidInput("is not in the past", "at")
         return await gateway.router.read_at(home, at_ms)
     return await gateway.router.read(home, "profile")

@@ -283,6 +283,14 @@ def test_a_template_is_rendered_escaped_and_made_into_text():
     )
 
 
+def test_an_e_mail_may_have_a_plain_text_of_its_own_which_is_not_escaped():
+    renderer = Renderer(
+        {"a.html": "<b>{{ name }}</b>", "a.txt": "Dear {{ name }}\n{% include 'foot.txt' %}", "foot.txt": "Bye"}
+    )
+    rendered = renderer.render("a.html", "x", {"name": "<Ada & Co>"}, "a.txt")
+    assert (rendered.html, rendered.text) == ("<b>&lt;Ada &amp; Co&gt;</b>", "Dear <Ada & Co>\nBye")
+
+
 @pytest.mark.parametrize(
     ("template", "reason"),
     [

@@ -251,3 +251,77 @@ def test_11_what_was_kept_before_there_was_a_difference_counts_as_verified(world
     (link,) = (link for link in ada.profile.identifiers if link.namespace == "email")
     old = type(link)(link.namespace, link.value, link.first_seen_ms, link.last_seen_ms)
     assert old.verified
+
+
+def at_home(country: str = "DE") -> World:
+    return World(SHOP | {"policies.yaml": {"workspace": {"country": country}}})
+
+
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize("told", ["0171 1234567", "(0171) 123-4567", "0049 171 1234567", "+49 171 1234567", 1711234567])
+def test_12_a_telephone_is_read_as_people_write_it_at_home(public: bool, told: Any):
+    ada = at_home().customer("ada")
+    says(ada, phone=told, public=public)
+    assert address(ada, "phone") == "+491711234567"
+    assert ada.shown["traits"]["phone"] == told and "unusableAddresses" not in ada.shown
+
+
+@pytest.mark.parametrize("traits", [{"country": "at"}, {"address": {"country": "AT"}}, {"country": "AT", "address": 7}])
+def test_12_and_where_the_person_lives_elsewhere_there(traits: dict[str, Any]):
+    ada = at_home().customer("ada")
+    says(ada, phone="0660 1234567", **traits)
+    assert address(ada, "phone") == "+436601234567"
+
+
+def test_12_and_without_a_country_it_is_none(world: World):
+    ada = world.customer("ada")
+    says(ada, phone="0171 1234567", country="nowhere")
+    assert address(ada, "phone") is None
+
+
+def test_12_no_write_key_turns_a_number_at_home_into_one_of_another_country():
+    ada = at_home().customer("ada")
+    says(ada, phone="0660 1234567", country="AT")
+    ada.world.advance(minutes=1)
+    for kind in ("track", "identify"):
+        says(ada, phone="0660 1234567", country="IT", kind=kind, public=True)
+        says(ada, phone="+49 660 1234567", kind=kind, public=True)
+        ada.world.advance(minutes=1)
+        assert address(ada, "phone") == "+436601234567"
+
+
+def test_12_a_number_at_home_outlives_a_merge_and_another_country():
+    world = at_home()
+    visitor, ada = world.customer(anonymous="a-1"), world.customer("ada", anonymous="a-1")
+    says(visitor, phone="0171 1234567")
+    says(ada, country="AT")
+    assert address(ada, "phone") == "+491711234567"
+
+
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"email": "not an email"}, "is not an e-mail address"),
+        ({"email": ["ada@shop.example"]}, "must be a text or a whole number"),
+        ({"phone": "call me"}, "is not a telephone number with + and country code, nor one of DE"),
+        ({"phone": "0171"}, "is not a possible telephone number of DE"),
+        ({"phone": "+49"}, "is not a telephone number with + and country code, nor one of DE"),
+    ],
+)
+def test_13_what_is_no_address_is_kept_and_named_with_the_reason(told: dict[str, Any], reason: str, public: bool):
+    ada = at_home().customer("ada")
+    says(ada, **told, public=public)
+    ((namespace, value),) = told.items()
+    assert ada.shown["traits"][namespace] == value and ada.shown["addresses"][namespace] is None
+    assert ada.shown["unusableAddresses"] == [{"namespace": namespace, "value": value, "reason": reason}]
+    ada.world.advance(minutes=1)
+    says(ada, email="ada@shop.example", phone="0171 1234567", public=public)
+    assert "unusableAddresses" not in ada.shown
+
+
+def test_13_what_is_absent_is_no_bad_address(world: World):
+    ada = world.customer("ada")
+    for nothing in (None, "", "  ", [], "undefined"):
+        says(ada, email=nothing, phone=nothing)
+        assert "unusableAddresses" not in ada.shown

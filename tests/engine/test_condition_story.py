@@ -151,10 +151,13 @@ SLOW = settings(max_examples=100, deadline=None, suppress_health_check=list(Heal
 
 
 @SLOW
-@given(random_conditions.documents(), random_conditions.people)
-def test_a_part_fails_exactly_where_the_whole_does_not_hold(document: dict[str, Any], person: Person):
+@given(random_conditions.documents(), random_conditions.people, random_conditions.data)
+def test_a_part_fails_exactly_where_the_whole_does_not_hold(
+    document: dict[str, Any], person: Person, trigger: dict[str, Any]
+):
     catalog = compile_document(document)
-    view = View(random_conditions.profile_of(person, catalog), catalog, random_conditions.NOW_MS, dict(person.context))
+    profile = random_conditions.profile_of(person, catalog)
+    view = View(profile, catalog, random_conditions.NOW_MS, dict(person.context), trigger)
     action = catalog.actions["a"]
     holds = all(build(part)(view) for part in action.eligible)
     assert action.asked is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.world import DAY, HOUR, START_MS, YES_TO_MAIL, World, action, cart_journey, compiled, document
 
-from engine import codec, history
+from engine import codec, event_atoms, history
 from engine.catalog.compiled import Catalog
 from engine.conditions import View, build
 from engine.decide.questions import Questions
@@ -158,3 +159,19 @@ def test_an_absorb_brings_the_whole_past_along(shards: int):
     seen = sorted(event.properties["number"] for event in events if event.name == "Seen")
     assert seen == [*range(120), *range(1_000, 1_120)]
     assert ada.profile.ledger[0].events == 120
+
+
+@pytest.mark.parametrize(("where", "is_new"), [({"kind": "a"}, False), ({"kind": {"not": "a"}}, True)])
+def test_what_was_counted_by_other_rules_is_counted_anew(
+    where: dict[str, Any], is_new: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Tests that only compare with a text mean what they always meant: nobody's pages are read for those."""
+
+    def name() -> str:
+        gc.collect()  # equal conditions are one as long as a catalog holds them
+        asked = action("a", eligible=_event("Ruled", where=where))
+        return history.tallies_of(compiled(document(actions=[asked]))).name
+
+    now = name()
+    monkeypatch.setattr(event_atoms, "RULES", event_atoms.RULES - 1)
+    assert (name() != now) is is_new

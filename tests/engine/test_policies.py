@@ -293,6 +293,13 @@ def test_the_customer_can_be_told_why_in_a_sentence_of_their_own():
     }
 
 
+def test_the_sentence_says_nothing_of_a_trait_that_says_nothing():
+    ada = shop(offer("a", eligible={"trait": {"name": "city", "not": "Wien"}})).customer("ada")
+    ada.identifies(city=" ")
+    (row,) = ada.decides(explain=True)["explanation"]["candidates"]
+    assert row["sentence"] == "Everybody may see this here."
+
+
 def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_saw():
     grown = {"trait": {"name": "age", "at_least": 18}}
     bought = {"event": {"name": "Order Completed", "where": {"products.category": "$action.category"}}}
@@ -327,7 +334,7 @@ def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_
         {"id": "shoes", "category": "shoes", "for": "30d", "show": ["care"]}
     ]).customer("ada")  # fmt: skip
     (row,) = other.decides(explain=True)["explanation"]["candidates"]
-    assert row["condition"]["path"] == "after_purchase.event.Order Completed"
+    assert row["condition"]["path"] == "after_purchase.bought.category shoes"
 
 
 def test_silence_is_better_than_what_the_customer_would_hardly_take():

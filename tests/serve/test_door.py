@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support import promised
 from support.doors import WRITE, door, tell
 from support.world import ID_KEY
 
 from engine import seeds
-from serve import app, auth
+from serve import app, auth, paths
 from serve.admission import Line
 from serve.routes import ingest
 
@@ -155,7 +156,7 @@ BAD_DECISIONS = [
     (TOO_MUCH, 413, "body"),
     (DEEP, 400, "body"),
     (b'{"userId": "ada", "placement": "home_hero", "context": {"score": NaN}}', 400, "body"),
-    (b'{"userId": "ada", "placement": "home_hero", "context": []}', 400, "context"),
+    (b'{"userId": "ada", "placement": "home_hero", "context": [1]}', 400, "context"),
     (b'{"userId": "ada", "placement": "home_hero", "limit": 0}', 400, "limit"),
     (b'{"userId": "ada", "placement": "nowhere"}', 400, "placement"),
     (b'{"userId": "ada", "placement": "home_hero", "channel": "email"}', 400, "channel"),
@@ -275,3 +276,16 @@ def test_catalogs_posted_at_once_each_get_an_outcome_of_their_own(tmp_path: Path
             assert (seen, version) == (10, (await client.get("/v1/catalog")).json()["catalogVersion"])
 
     tell(story(), 60)
+
+
+def test_every_route_has_its_name_in_the_metrics_and_nothing_else_has_one(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            await client.get("/healthz")
+            names = client._transport.app._names  # type: ignore[attr-defined]
+            for path in promised.document()["paths"]:
+                named = paths.known(path.replace("{", "").replace("}", ""), names)
+                assert named and path.startswith(named), path
+            assert paths.known("/v1/nothing/ada", names) == ""
+
+    tell(story())

@@ -53,10 +53,10 @@ async def asked(app: Any, method: str, path: str, body: bytes = b"", listener: L
     headers = [(b"x-api-key", SERVER.encode()), (b"origin", b"https://shop.example"), (b"x-request-id", b"mine")]
     scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
     scope |= {"headers": headers, "http_version": "1.1", "scheme": "http", "server": ("door", 80), "root_path": ""}
-    waiting = [{"type": "http.disconnect"}, {"type": "http.request", "body": body, "more_body": False}]
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return waiting.pop() if len(waiting) > 1 else waiting[0]
+        return waiting.pop() if waiting else await asyncio.Future()
 
     heard = listener or Listener()
     await asyncio.wait_for(app(scope, receive, heard.hear), 10)
@@ -137,6 +137,22 @@ def test_what_cannot_be_written_as_json_is_one_problem(tmp_path: Path, monkeypat
     tell(story())
 
 
+def test_an_answer_in_parts_is_told_to_its_end(tmp_path: Path):
+    async def parts() -> AsyncIterator[bytes]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield b"%d" % number
+
+    async def story():
+        async with door(tmp_path) as client:
+            _, others = app_of(client).open()
+            others.add_api_route("/docs/slowly", lambda: StreamingResponse(parts()))
+            for _ in range(20):
+                assert (await client.get("/docs/slowly")).text == "012"
+
+    tell(story())
+
+
 def test_a_fault_in_the_middle_of_an_answer_ends_it_and_begins_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -147,8 +163,8 @@ def test_a_fault_in_the_middle_of_an_answer_ends_it_and_begins_no_other(
     async def story():
         async with door(tmp_path) as client:
             _, others = app_of(client).open()
-            others.add_api_route("/v1/slowly", lambda: StreamingResponse(parts()))
-            heard = await asked(app_of(client), "GET", "/v1/slowly")
+            others.add_api_route("/docs/slowly", lambda: StreamingResponse(parts()))
+            heard = await asked(app_of(client), "GET", "/docs/slowly")
             assert heard.kinds == ["http.response.start", "http.response.body"]
             assert heard.messages[-1]["more_body"] is True
             assert [record.message for record in caplog.records].count("request_failed") == 1

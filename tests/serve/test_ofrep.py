@@ -87,7 +87,7 @@ def test_all_flags_at_once_and_not_again_while_nothing_has_changed(url: str):
     ("path", "body", "status", "code"),
     [
         ("/ofrep/v1/evaluate/flags/home_hero", b"{", 400, "PARSE_ERROR"),
-        ("/ofrep/v1/evaluate/flags/home_hero", {"context": []}, 400, "INVALID_CONTEXT"),
+        ("/ofrep/v1/evaluate/flags/home_hero", {"context": [1]}, 400, "INVALID_CONTEXT"),
         ("/ofrep/v1/evaluate/flags/home_hero", {"context": {"targetingKey": ""}}, 400, "TARGETING_KEY_MISSING"),
         ("/ofrep/v1/evaluate/flags/home%2Fhero", {"context": {"targetingKey": "a"}}, 404, "FLAG_NOT_FOUND"),
         ("/ofrep/v1/evaluate/flags", {"context": {"targetingKey": "a", "x": "y" * 40_000}}, 400, "INVALID_CONTEXT"),

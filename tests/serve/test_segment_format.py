@@ -65,7 +65,7 @@ BAD_ITEMS = [
     ({"event": "x", "userId": "ada"}, "type"),
     (TRACK | {"messageId": "m" * 101}, "messageId"),
     (TRACK | {"timestamp": "yesterday"}, "timestamp"),
-    (TRACK | {"properties": []}, "properties"),
+    (TRACK | {"properties": [1]}, "properties"),
     (None, ""),
     (TRACK | {"properties": {"text": "x" * EVENT_BYTES_MAX}}, ""),
     ({"type": "alias", "userId": "ada"}, "previousId"),
@@ -134,11 +134,10 @@ def test_an_imported_event_keeps_its_time_and_may_be_large():
     assert "bytes" in refused(TRACK | {"properties": {"text": "x" * 1_048_576}}, imported=True).message
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2026-02-30", "", "1969-12-31T23:59:59Z", -1, 10**18, 1.5, True, {}])
+@pytest.mark.parametrize("time", ["yesterday", "2026-02-30", "1969-12-31T23:59:59Z", -1, 10**18, 1.5, True, {"a": 1}])
 @pytest.mark.parametrize("field", ["timestamp", "originalTimestamp", "sentAt"])
 def test_a_time_that_is_none_is_named(field, time):
     assert refused(TRACK | {field: time}).field == field
-    assert refused({"batch": [], "sentAt": "soon"}, None).field == "sentAt"
 
 
 def test_an_identify_takes_its_traits_from_both_places_and_its_own_win():
@@ -268,3 +267,90 @@ def test_no_json_crashes_the_door(value):
 )
 def test_the_write_key_in_a_body(raw, key):
     assert write_key_of(raw) == key
+
+
+# -- what clients write without meaning it
+
+ABSENT = [None, "", "  ", [], {}, "null", "undefined", "\u200b"]
+NO_TIMES = ["soon", 1.5, "0001-01-01T00:00:00Z", {"a": 1}, [1], True, -7, 10**30]
+OLD = TRACK | {"timestamp": "2026-03-01T11:00:00Z"}
+
+
+@pytest.mark.parametrize("sent_at", [*ABSENT, *NO_TIMES], ids=repr)
+@pytest.mark.parametrize("context", [[], None, "text", 7, ["a"], {}], ids=repr)
+def test_a_bad_field_of_a_batch_costs_itself_and_no_event(sent_at, context):
+    parsed = parse({"batch": [OLD, TRACK | {"event": 7}], "sentAt": sent_at, "context": context, "integrations": []})
+    (event,) = parsed.events
+    assert (event.at_ms, event.context, parsed.sent_at) == (NOON_MS - 60 * MINUTE_MS, {}, "")
+    assert [fault.index for fault in parsed.rejected] == [1]
+
+
+@pytest.mark.parametrize("broken", [b'"\\ud83d"', b'{"a":"\\ud83d"}', b"1e999", b"18446744073709551616"])
+def test_a_field_of_a_batch_that_cannot_be_read_costs_itself(broken: bytes):
+    item = json.dumps(OLD).encode()
+    for field in (b"sentAt", b"context"):
+        parsed = parse(b'{"batch":[' + item + b'],"' + field + b'":' + broken + b"}")
+        assert [event.at_ms for event in parsed.events] == [NOON_MS - 60 * MINUTE_MS]
+    assert (
+        parse(b'{"batch":[' + item + b'],"context":' + b'{"a":' * 90 + b"1" + b"}" * 90 + b"}").events[0].context == {}
+    )
+
+
+def test_a_list_that_php_wrote_as_an_object_is_a_list():
+    parsed = parse({"batch": {"0": TRACK, "2": TRACK | {"event": "Second"}}})
+    assert [event.name for event in parsed.events] == ["Product Added", "Second"]
+    assert refused({"batch": {"first": TRACK}}, None).field == "batch"
+
+
+@pytest.mark.parametrize("sent_at", [NOON_MS // 1000, str(NOON_MS // 1000), NOON_MS / 1000, NOON_MS])
+def test_a_batch_that_says_in_seconds_when_it_was_sent_shifts_nothing(sent_at):
+    item = TRACK | {"timestamp": NOON_MS // 1000 - 60}
+    assert [event.at_ms for event in parse({"batch": [item], "sentAt": sent_at}).events] == [NOON_MS - MINUTE_MS]
+
+
+@pytest.mark.parametrize("sent_at", [0, "1970-01-01T00:00:00Z", "2001-01-01T00:00:00Z"])
+def test_nothing_was_sent_long_before_it_happened(sent_at):
+    item = TRACK | {"timestamp": "2026-03-01T11:00:00Z"}
+    assert [event.at_ms for event in parse({"batch": [item], "sentAt": sent_at}).events] == [NOON_MS - 60 * MINUTE_MS]
+
+
+@pytest.mark.parametrize("empty", [[], {}, None, ""], ids=repr)
+def test_what_php_writes_for_an_empty_object_is_one(empty):
+    told = dict.fromkeys(("properties", "traits", "context"), empty)
+    for kind in ("track", "identify", "page", "group"):
+        event = single(kind, **told)
+        assert (event.properties, event.traits, event.context) == ({}, {}, {})
+    nested = single("identify", context={"traits": empty, "device": empty, "page": empty})
+    assert (nested.traits, nested.identifiers) == ({}, ())
+
+
+@pytest.mark.parametrize("field", ["properties", "traits", "context"])
+@pytest.mark.parametrize("value", ["text", 7, True, [1]], ids=repr)
+def test_what_is_no_object_is_refused_by_name(field, value):
+    assert refused(TRACK | {field: value}).field == field
+
+
+@pytest.mark.parametrize("absent", ABSENT, ids=repr)
+def test_who_is_not_named_is_not_named_in_any_call(absent):
+    assert single(userId=absent, anonymousId="a-1").user_id == ""
+    assert single(anonymousId=absent).anonymous_id == ""
+    both = refused({"event": "x", "userId": absent, "anonymousId": absent})
+    assert (both.field, both.message) == ("userId", "neither userId nor anonymousId is given")
+    assert refused({"userId": "ada", "previousId": absent}, "alias").field == "previousId"
+    assert single("group", groupId=absent).properties == {}
+    assert refused(TRACK | {"event": absent if absent is None or isinstance(absent, str) else ""}).field == "event"
+    assert single(messageId=absent, timestamp="2026-03-01").digest == single(timestamp="2026-03-01").digest != ""
+    named = single("identify", traits={"email": absent, "loyalty_id": absent}, properties={"loyalty_id": "L7"})
+    assert named.identifiers == (("loyalty_id", "L7"),)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, 7.0, {"id": 1}, [1]], ids=repr)
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "previousId", "groupId", "messageId"])
+def test_what_can_be_no_id_is_refused_by_name(field, value):
+    kind = {"previousId": "alias", "groupId": "group"}.get(field, "track")
+    fault = refused({"userId": "ada", "anonymousId": "a", "event": "x"} | {field: value}, kind)
+    assert (fault.field, fault.message) == (field, "must be a text or a whole number")
+
+
+def test_a_number_names_whom_its_digits_name():
+    assert single(userId=123).user_id == single(userId="123").user_id == single(userId=" 123\ufeff").user_id == "123"

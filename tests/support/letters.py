@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import phones
 from engine.errors import InvalidInput
 from engine.identifiers import canonical
 from engine.inputs import Event
@@ -34,7 +35,7 @@ def said(
     pairs = []
     for name, value in traits.items():
         try:
-            pairs.append((name, canonical(name, value)))
+            pairs.append((name, canonical(name, value, phones.country_in(traits) or who.world.catalog.country)))
         except InvalidInput:  # what names nobody is no identifier
             continue
     fields = {"traits": traits} if kind == "identify" else {"context": {"traits": traits}}

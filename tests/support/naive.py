@@ -46,16 +46,22 @@ def values(data: Any, path: Sequence[str]) -> Iterator[Any]:
         yield None
 
 
-def fact(operand: Any, action: Row) -> Any:
-    if isinstance(operand, str) and operand.startswith("$action."):
-        return action[operand.removeprefix("$action.")]
-    return operand
+def facts(operand: Any, action: Row) -> list[Any]:
+    """What an operand stands for: itself, a fact of the action, or all that the trigger of a run has at a path."""
+    if not isinstance(operand, str) or not operand.startswith(("$action.", "$event.")):
+        return [operand]
+    kind, _, path = operand.partition(".")
+    if kind == "$action":
+        return [action[path]] if action.get(path) is not None else []
+    found = [value for value in values(action.get("$event", {}), path.split(".")) if not says_nothing(value)]
+    texts = [number(value) for value in found if isinstance(value, str) and number(value) is not None]
+    return [value for value in found if not isinstance(value, Mapping)] + texts
 
 
 def lacks_a_fact(body: Any, action: Row) -> bool:
-    """Whether an atom names a fact that the action does not have."""
+    """Whether an atom names a fact that the action or the trigger does not have."""
     if isinstance(body, str):
-        return body.startswith("$action.") and action.get(body.removeprefix("$action.")) is None
+        return not facts(body, action)
     if isinstance(body, Mapping):
         return any(lacks_a_fact(part, action) for part in body.values())
     return isinstance(body, list) and any(lacks_a_fact(part, action) for part in body)
@@ -90,9 +96,9 @@ def equal(value: Any, wanted: Any) -> bool:
     return number(value) == wanted
 
 
-def ordered(value: Any, bound: Any, word: str) -> bool:
-    known = number(value)
-    if known is None:
+def ordered(value: Any, operand: Any, word: str) -> bool:
+    known, bound = number(value), number(operand)
+    if known is None or bound is None:
         return False
     return {
         "at_least": known >= bound,
@@ -103,15 +109,14 @@ def ordered(value: Any, bound: Any, word: str) -> bool:
 
 
 def one_word(value: Any, word: str, operand: Any, action: Row) -> bool:
-    if word == "is":
-        return equal(value, fact(operand, action))
-    if word == "in":
-        return any(equal(value, fact(member, action)) for member in operand)
+    if word in ("is", "in"):
+        members = operand if word == "in" else [operand]
+        return any(equal(value, fact) for member in members for fact in facts(member, action))
     if word == "exists":
         return not says_nothing(value)
     if word == "some":
         return isinstance(value, Mapping) and matches(value, operand, action)
-    return ordered(value, fact(operand, action), word)
+    return any(ordered(value, fact, word) for fact in facts(operand, action))
 
 
 def at_path(data: Any, path: str, test: Any, action: Row) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 import jsonschema_rs
 import msgspec
 
+from engine.absence import is_absent
 from serve import api
 
 _METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH"}
@@ -27,8 +28,8 @@ def document() -> dict[str, Any]:
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], str]]:
-    """Patterns of paths, those with the fewest parameters and the longest first."""
-    named = sorted(document()["paths"], key=lambda path: (path.count("{"), -len(path)))
+    """Patterns of paths, those that say the most first."""
+    named = sorted(document()["paths"], key=lambda path: -len(re.sub(r"{\w+}", "", path)))
     return [(re.compile(re.sub(r"\\{\w+\\}", "(.+)", re.escape(path))), path) for path in named]
 
 
@@ -86,10 +87,25 @@ def _asked_wrongly(at: tuple[str, str], operation: dict[str, Any], asked: bytes,
         return ""
     body = gzip.decompress(asked) if asked[:2] == b"\x1f\x8b" else asked
     pointer = _pointer("paths", at[1], at[0], "requestBody", "content", "application/json", "schema")
-    for error in validator(pointer).iter_errors(msgspec.json.decode(body)):
-        where = ".".join(map(str, error.instance_path))
-        return f"{at[0].upper()} {at[1]}: answered, and the document forbids {where}: {error.message[:300]}"
-    return ""
+    try:
+        question = msgspec.json.decode(body)
+    except msgspec.DecodeError:  # it holds what cannot be read, in a field that costs itself alone
+        return ""
+    faults = [list(validator(pointer).iter_errors(said)) for said in (question, _said(question))]
+    if not all(faults):
+        return ""
+    error = faults[1][0]
+    where = ".".join(map(str, error.instance_path))
+    return f"{at[0].upper()} {at[1]}: answered, and the document forbids {where}: {error.message[:300]}"
+
+
+def _said(question: Any) -> Any:
+    """A question without what is absent: the document says what a field holds, and absent may be any field."""
+    if isinstance(question, list):
+        return [_said(each) for each in question]
+    if isinstance(question, dict):
+        return {name: _said(value) for name, value in question.items() if not is_absent(value)}
+    return question
 
 
 class Promised:
@@ -119,9 +135,11 @@ class Promised:
             else:
                 answer.extend(message.get("body", b""))
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                told["is_whole"] = True
 
         await self.app(scope, hear, say)
-        if told:
+        if told.get("is_whole"):
             kind = dict(told["headers"]).get(b"content-type", b"").decode()
             path = unquote((scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1"))
             fault = broken(scope["method"], path, bytes(asked), told["status"], kind, bytes(answer))

@@ -15,6 +15,7 @@ from engine.vocabulary import DAY_MS, HOUR_MS
 from support.naive import Person
 
 NOW_MS = 1_000 * DAY_MS
+_BOUNDS = ("at_least", "at_most", "more_than", "less_than")
 NAMES = ("Seen", "Bought", "Refunded")
 PATHS = ("category", "products.category", "price", "products.price", "tags", "products")
 
@@ -29,9 +30,10 @@ values = st.recursive(
     max_leaves=5,
 )
 bounds = st.sampled_from([0, 1, 2.5, 5, -1])
-facts = st.sampled_from(["$action.category", "$action.product", "$action.tier"])
+event_facts = st.sampled_from(["$event.category", "$event.price", "$event.products.category", "$event.products.price"])
+facts = st.sampled_from(["$action.category", "$action.product", "$action.tier"]) | event_facts
 operands = scalars | facts | st.sampled_from(["", "undefined"])
-members = st.lists(st.sampled_from(["bags", "5", "$action.category"]), min_size=1, max_size=3) | st.lists(
+members = st.lists(st.sampled_from(["bags", "5", "$action.category"]) | event_facts, min_size=1, max_size=3) | st.lists(
     st.sampled_from([0, 5, 2.5]), min_size=1, max_size=2
 )
 _words = {
@@ -40,7 +42,7 @@ _words = {
     "in": members,
     "not_in": members,
     "at_least": bounds | st.just("$action.value"),
-    "at_most": bounds,
+    "at_most": bounds | event_facts,
     "more_than": bounds,
     "less_than": bounds,
     "exists": st.booleans(),
@@ -130,18 +132,19 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def _about_nobody(tree: Any) -> Any:
-    """A segment is about a customer alone: facts of an action become texts."""
+def _about_nobody(tree: Any, kinds: tuple[str, ...] = ("$action", "$event")) -> Any:
+    """A segment is about a customer alone: facts become texts and numbers."""
     if isinstance(tree, dict):
-        return {word: _about_nobody(body) for word, body in tree.items()}
+        return {
+            word: 1 if word in _BOUNDS and str(body).startswith(kinds) else _about_nobody(body, kinds)
+            for word, body in tree.items()
+        }
     if isinstance(tree, list):
-        return [_about_nobody(part) for part in tree]
-    if tree == "$action.value":
-        return 1
-    return tree.removeprefix("$action.") if isinstance(tree, str) else tree
+        return [_about_nobody(part, kinds) for part in tree]
+    return tree.partition(".")[2] if isinstance(tree, str) and tree.startswith(kinds) else tree
 
 
-wheres_about_nobody = wheres.map(_about_nobody)
+wheres_of_runs = wheres.map(lambda where: _about_nobody(where, ("$action",)))
 
 
 def profile_of(person: Person, catalog: Catalog) -> Profile:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.node import installed, run
@@ -29,12 +30,17 @@ def test_a_page_in_a_browser_is_served(shop: Engine, tmp_path: Path):
     # the three that waited in the page when it was left are among them
     wanted = {"Identified": 2, "Page Viewed": 1, "Clicked": 1, "Left": 1, "Scrolled": 3}
     eventually_equal(lambda: summaries(shop), wanted, 30)
+    exposures = ["clicked", "viewed"]  # one by a beacon
+    eventually_equal(lambda: sorted(row["outcome"] for row in entries(shop, "exposure")), exposures, 30)
     profile = shop.profile("email", f"{USER}@shop.example")
     assert profile["traits"]["name"] == "Zoë"
     known = {(each["namespace"], each["value"]) for each in profile["identifiers"]}
     assert {("user_id", USER), ("anonymous_id", told["browse"])} <= known
 
 
+def entries(engine: Engine, kind: str) -> list[dict[str, Any]]:
+    return [entry for entry in engine.timeline("user_id", USER) if entry["kind"] == kind]
+
+
 def summaries(engine: Engine) -> dict[str, int]:
-    entries = engine.timeline("user_id", USER)
-    return dict(Counter(entry["summary"] for entry in entries if entry["kind"] == "event"))
+    return dict(Counter(entry["summary"] for entry in entries(engine, "event")))

@@ -8,12 +8,7 @@ import { OFREPWebProvider } from "@openfeature/ofrep-web-provider";
 const user = "page-visitor";
 
 window.browse = async (url, writeKey) => {
-  const apiHost = `${new URL(url).host}/v1`;
-  const common = { apiHost, protocol: "http" };
-  const client = AnalyticsBrowser.load(
-    { writeKey, cdnSettings: { integrations: { "Segment.io": { apiKey: writeKey, unbundledIntegrations: [], ...common } } } },
-    { integrations: { "Segment.io": common } },
-  );
+  const client = AnalyticsBrowser.load({ writeKey, cdnURL: url }); // it asks for its settings, and sends where they say
   await client.identify(user, { email: `${user}@shop.example`, name: "Zoë" });
   await client.page("Shoes");
   await client.track("Clicked", { number: 1, label: "Größe 38 🧡" });
@@ -38,11 +33,13 @@ window.decide = async (url, writeKey) => {
     body: JSON.stringify({ userId: user, placement: "home_hero" }),
   });
   const { actions } = await answer.json();
+  const { trackingToken } = actions[0];
   const shown = await fetch(`${url}/v1/exposures`, {
     method: "POST",
     headers: { authorization: `Bearer ${writeKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ trackingToken: actions[0].trackingToken, event: "viewed" }),
+    body: JSON.stringify({ trackingToken, event: "viewed" }),
   });
+  navigator.sendBeacon(`${url}/v1/exposures`, JSON.stringify({ writeKey, trackingToken, event: "clicked" }));
   return { status: answer.status, content: actions[0].content, exposed: shown.status, id: answer.headers.get("x-request-id") };
 };
 

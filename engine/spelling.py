@@ -1,0 +1,108 @@
+"""Text that names somebody, as it can be seen: two texts that look the same must be one.
+
+Invisible format characters come along with what is copied from a mail or a spreadsheet (U+200B, a byte-order mark, a
+soft hyphen, marks of direction), and nobody sees them. Some do show: a joiner between the parts of an emoji, or in a
+script that needs it (Persian, the scripts of India); the selector that chooses the picture of an emoji or the variant
+of a character; the letters inside a flag. Those stay.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+import idna
+
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+_FLAG, _FLAG_END = "\U0001f3f4", "\U000e007f"
+_FIRST_WITH_VARIANTS: Final = 0x1000  # Myanmar; no letter before it has any
+_KEYCAP, _KEYS = "\u20e3", frozenset("0123456789#*")
+_SELECTORS: Final = frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F))
+)
+_LETTERS_OF_FLAGS: Final = frozenset(map(chr, range(0xE0020, 0xE007F)))
+# Unicode's default-ignorable characters that are not of category Cf, less the selectors: fillers and the like
+_FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180e\u2065\u3164\uffa0")
+# of category Cf, and seen: the signs of numbers and verses that stand before digits, and the layout of hieroglyphs
+_SEEN: Final = frozenset(
+    map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13456)))
+)
+_SKIN: Final = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+_OF_PICTURES: Final = _SELECTORS | _SKIN
+_VIRAMA, _AROUND = 9, 30  # a combining class; characters that are looked at on each side
+
+
+def visible(text: str) -> str:
+    """`text` in NFC without characters that nobody sees; one that was made so stays as it is."""
+    if text.isascii():
+        return text
+    while (seen := unicodedata.normalize("NFC", _seen(text))) != text:
+        text = seen
+    return text
+
+
+def _seen(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if not any(_may_hide(char) for char in text):
+        return text
+    kept: list[str] = []
+    for index, char in enumerate(text):
+        if not _may_hide(char) or _shows(kept, char, text[index + 1 :]):
+            kept.append(char)
+    return "".join(kept)
+
+
+def _may_hide(char: str) -> bool:
+    if char in _SELECTORS or char in _FILLERS:
+        return True
+    return unicodedata.category(char) == "Cf" and char not in _SEEN
+
+
+def _shows(before: list[str], char: str, after: str) -> bool:
+    """Whether a character that can be hidden changes what is seen between what is kept `before` it and `after`."""
+    if not before:
+        return False
+    if char in (_JOINER, _NON_JOINER):
+        return _joins(before, char, after)
+    if char in _SELECTORS:
+        return _selects(before[-1], after)
+    if char in _LETTERS_OF_FLAGS or char == _FLAG_END:
+        return _is_in_flag(before, char, after)
+    return False
+
+
+def _joins(before: list[str], char: str, after: str) -> bool:
+    following = "".join(each for each in after[:_AROUND] if not _may_hide(each))
+    if char == _JOINER and unicodedata.combining(before[-1]) == _VIRAMA:
+        return True  # it shows at the end of a word too: a chillu of Malayalam
+    if char == _JOINER:
+        part = next((each for each in reversed(before) if each not in _OF_PICTURES), "")
+        return bool(part and following) and _is_picture(part) and _is_picture(following[0])
+    around = "".join(before[-_AROUND:])
+    try:
+        return bool(following) and idna.valid_contextj(around + char + following, len(around))
+    except ValueError:  # a character beside it is none
+        return False
+
+
+def _selects(before: str, after: str) -> bool:
+    if before in _KEYS:
+        return after.startswith(_KEYCAP)
+    return before not in _SELECTORS and (before in "©®" or ord(before) >= _FIRST_WITH_VARIANTS)
+
+
+def _is_in_flag(before: list[str], char: str, after: str) -> bool:
+    """A flag of a region is a black flag, letters that nobody sees by themselves, and an end."""
+    letters = 0
+    while letters < len(before) and before[-1 - letters] in _LETTERS_OF_FLAGS:
+        letters += 1
+    if letters == len(before) or before[-1 - letters] != _FLAG:
+        return False
+    if char == _FLAG_END:
+        return letters > 0
+    rest = after.lstrip("".join(_LETTERS_OF_FLAGS))
+    return rest.startswith(_FLAG_END)
+
+
+def _is_picture(char: str) -> bool:
+    return unicodedata.category(char) == "So" or char in _SKIN or char in "‼⁉™ℹ↔〰"

@@ -1,0 +1,48 @@
+"""What was said to a customer, shown again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+
+from actors.channels.letter import letter
+from actors.channels.rendering import Renderer
+from engine import reading
+from engine.errors import Refused
+from serve.api_messages import Said
+from serve.api_types import told
+from serve.gateway import Gateway, ServerGateway
+from serve.routes.profiles import Home
+
+_UNSAID = ("held", "withdrawn", "decided", "waits")
+
+router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
+
+
+@router.get("/{reference:path}/messages/{send_id}", **told(Said, summary="What a message said"))
+async def said(reference: str, send_id: str, home: Home, gateway: ServerGateway) -> Any:
+    """What this message said: rendered anew from the customer's facts and the catalog of then. Its links do not work,
+    and nothing is sent. `sendId` stands in the details of the timeline's sends."""
+    known = await gateway.router.read(home, "said", send_id)
+    origins, found = known.pop("origins"), known.pop("found")
+    for origin in origins if found["message"] is None else ():
+        found = await gateway.router.read_at_place(origin, "handed_over", send_id)
+        if found["message"] is not None:
+            break
+    nothing = dict.fromkeys(("at", "catalogVersion", "address", "subject", "text", "html", "from"))
+    message = found["message"]
+    if message is None:
+        never = known["outcome"] in _UNSAID
+        return known | nothing | {"missing": "it was not handed over" if never else found["missing"]}
+    known |= {"at": reading.iso(message["at_ms"]), "catalogVersion": message["version"], "address": message["address"]}
+    return nothing | known | await asyncio.to_thread(_rendered, gateway, message)
+
+
+def _rendered(gateway: Gateway, message: dict[str, Any]) -> dict[str, Any]:
+    try:
+        found = letter(message, Renderer(message["content"].get("templates", {})), gateway.config.public_url, 0)
+    except Refused as error:
+        return {"missing": error.message}
+    return {"subject": found.subject, "text": found.text, "html": found.html, "from": "rendered", "missing": ""}
