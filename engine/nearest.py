@@ -8,14 +8,14 @@ from typing import Final
 
 _CHARS_MAX: Final = 100  # of a word that is looked at; comparing takes the square of it
 _WORDS_MAX: Final = 2_000
-_LIKE: Final = 0.7
+LIKE: Final = 0.7
 _NAMED_MAX: Final = 20
 _NAMED_CHARS_MAX: Final = 200
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The one of `words` that `word` is nearly: but for letter case, `_`, `-` and spaces, else by its letters. None
-    where none is near, and for a word that is one of them."""
+def nearest(word: str, words: Iterable[str], like: float = LIKE) -> str | None:
+    """The one of `words` that `word` is nearly: but for letter case, `_`, `-` and spaces, else by its letters, of which
+    the share `like` must be the same. None where none is near, and for a word that is one of them."""
     folded: dict[str, str] = {}
     for known, _ in zip(words, range(_WORDS_MAX), strict=False):
         if known == word:
@@ -24,7 +24,7 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     wanted = _folded(word[:_CHARS_MAX])
     if wanted in folded:
         return folded[wanted]
-    close = get_close_matches(wanted, folded, n=1, cutoff=_LIKE) if wanted else []
+    close = get_close_matches(wanted, folded, n=1, cutoff=like) if wanted else []
     return folded[close[0]] if close else None
 
 

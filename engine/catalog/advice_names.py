@@ -18,7 +18,7 @@ from engine.catalog.known_names import planned, uses
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema_plan import TrackingPlan
-from engine.catalog.suggest import nearest, nearest_field
+from engine.catalog.suggest import nearest_event, nearest_field
 from engine.texts.language import TemplateLanguage
 
 _OURS = frozenset(("Identified",))  # what events of other kinds than track are called here
@@ -33,11 +33,11 @@ def event_doubts(document: Document, models: Models) -> Iterator[Problem]:
         is_spec = use.name in well_known.EVENTS and mode == "allow"
         if use.name in plan or use.name in _OURS or is_spec:
             continue
-        near = nearest(use.name, plan) or nearest(use.name, well_known.EVENTS)
+        near = nearest_event(use.name, plan) or nearest_event(use.name, well_known.EVENTS)
         if plan:
             message = f"{use.name!r} is no event of the tracking plan{_meant(near)}"
             yield Problem(use.file, use.loc, message)
-        elif other := near or nearest(use.name, _commoner_ones(use.name, counts)):
+        elif other := near or nearest_event(use.name, _commoner_ones(use.name, counts)):
             yield Problem(use.file, use.loc, f"no event is known as {use.name!r}{_meant(other)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalog.schema import FILES, FOLDERS, model_of
-from engine.catalog.suggest import KEYS, nearest
+from engine.nearest import nearest
 
 
 def other_name(file: str) -> str:
@@ -15,5 +15,5 @@ def other_name(file: str) -> str:
     if folder == "templates":
         return ": a template's name ends in .html or .txt"
     homes = [*FOLDERS, "templates"] if slash else FILES
-    near = nearest(folder if slash else file, homes, KEYS)
+    near = nearest(folder if slash else file, homes)
     return f", did you mean {near + slash + name if slash else near}?" if near else ""

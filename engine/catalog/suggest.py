@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, get_args, get_type_hints
 
 from engine.catalog.problems import Loc
 from engine.catalog.schema_grammar import Model
+from engine.nearest import nearest
 
-KEYS: Final = 0.7  # of a word of the grammar there are few
-EVENTS: Final = 0.85  # names that are alike may well be two
-FIELDS: Final = 0.8
+_EVENTS: Final = 0.85  # names that are alike may well be two
+_FIELDS: Final = 0.8
 _SHORT: Final = 5
 _SYNONYMS: Final = {
     "title": ("subject",),
@@ -48,18 +47,15 @@ _SYNONYMS: Final = {
 }
 
 
-def nearest(word: str, known: Iterable[str], alike: float = EVENTS) -> str | None:
-    """The known word that `word` is a slip of, in case, in spaces and dashes, or in a letter or two; else None. Words
-    that differ in a digit are two words (`Step 1`, `Step 2`). `alike`: how much of them must be the same, from 0 to 1.
-    """
-    by_plain = {_plain(other): other for other in sorted(known) if other != word and _digits(other) == _digits(word)}
-    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=alike)
-    return by_plain[found[0]] if found else None
+def nearest_event(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is a slip of, None where there is none. Names that differ in a digit are two names
+    (`Step 1`, `Step 2`)."""
+    return nearest(name, (other for other in sorted(known) if _digits(other) == _digits(name)), _EVENTS)
 
 
 def nearest_field(name: str, known: Iterable[str]) -> str | None:
     """The same for traits and properties: one thing and many are two names, and short names differ by case alone."""
-    other = nearest(name, known, FIELDS)
+    other = nearest(name, (other for other in sorted(known) if _digits(other) == _digits(name)), _FIELDS)
     if other is None or _plain(name) == _plain(other):
         return other
     is_plural = {f"{name}s", f"{other}s"} & {name, other}
@@ -68,7 +64,7 @@ def nearest_field(name: str, known: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """`, did you mean 'wait'?`; empty where nothing is near."""
-    near = nearest(word, known, KEYS) or next((other for other in _SYNONYMS.get(word, ()) if other in known), None)
+    near = nearest(word, sorted(known)) or next((other for other in _SYNONYMS.get(word, ()) if other in known), None)
     return f", did you mean {near!r}?" if near else ""
 
 
@@ -115,7 +111,7 @@ def _aliases(model: type[Model]) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    return " ".join(word.lower().replace("_", " ").replace("-", " ").split())
+    return "".join(word.casefold().replace("_", "").replace("-", "").split())
 
 
 def _digits(word: str) -> str:
