@@ -238,8 +238,7 @@ def _older(view: View, atom: EventAtom) -> Sequence[int]:
 
 
 def _newest_ms(view: View, atom: EventAtom) -> float:
-    recent, older = view.times(atom), _older(view, atom)
-    return max(recent[0] if recent else -inf, older[-1] if older else -inf)
+    return max((*view.times(atom)[:1], *_older(view, atom)[-1:]), default=-inf)
 
 
 def _segment(segment: str) -> Condition:
@@ -263,10 +262,9 @@ def _once(key: str, condition: Condition) -> Condition:
     """Asked once per view."""
 
     def known(view: View) -> bool:
-        answer: bool | None = view.memo.get(key)
-        if answer is None:
-            answer = view.memo[key] = condition(view)
-        return answer
+        if key not in view.memo:
+            view.memo[key] = condition(view)
+        return bool(view.memo[key])
 
     return known
 
