@@ -9,6 +9,7 @@ import email.policy
 import re
 import socket
 from email.header import decode_header, make_header
+from email.utils import parseaddr
 
 import pytest
 from hypothesis import given
@@ -109,8 +110,9 @@ def test_whatever_the_name_of_the_sender_it_is_the_same_afterwards_and_the_addre
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     content = made(sender=f'"{quoted}" <hello@straße.de>')
     check(content)
-    (address,) = read(content)["From"].addresses
-    assert (address.display_name, address.addr_spec) == (name.strip(), "hello@xn--strae-oqa.de")
+    # Python's newer parser puts a blank between two encoded words of a name; RFC 2047 (6.2) has none there.
+    shown, address = parseaddr(email.message_from_bytes(content)["From"].replace("\r\n", ""))
+    assert (str(make_header(decode_header(shown))), address) == (name.strip(), "hello@xn--strae-oqa.de")
 
 
 def test_a_long_name_stands_in_short_lines():
