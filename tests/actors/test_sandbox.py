@@ -216,8 +216,8 @@ def test_what_a_sandbox_was_given_can_be_read_where_it_was_asked_for(served: Ser
     eventually_equal(lambda: [word for word, _ in served.outcomes(profile)], ["decided", "simulated"], 30)
     (row,) = served.call("read", ("sandbox", "", ("", 10)))
     assert (row["profileId"], row["channel"], row["text"]) == (profile, "sms", "text")
-    assert served.call("read", ("said", profile, ("sms", 10))) == [row]
-    assert served.call("read", ("said", profile, ("push", 10))) == []
+    assert served.call("read", ("sandboxed", profile, ("sms", 10))) == [row]
+    assert served.call("read", ("sandboxed", profile, ("push", 10))) == []
 
 
 def test_what_providers_said_before_can_be_told_still():
