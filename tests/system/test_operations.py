@@ -51,10 +51,11 @@ def test_the_door_listens_where_it_was_told_and_everything_else_on_loopback(engi
         return {(at.ip, at.port) for at in listening if at.ip.removeprefix("::ffff:") not in ("127.0.0.1", "::1")}
 
     eventually_equal(elsewhere, {("0.0.0.0", engine.port)}, 30)
-    assert f"is ready: http://127.0.0.1:{engine.port} " in engine.log.read_text()
+    eventually(lambda: f"is ready: http://127.0.0.1:{engine.port} " in engine.log.read_text())
 
 
 def test_the_start_says_which_catalog_it_goes_by_and_how_to_get_the_token(engine: Engine):
+    eventually(lambda: "data:  " in engine.log.read_text())
     said = engine.log.read_text()
     version = engine.server.get("/v1/status").json()["catalogVersion"]
     assert f"configs: {engine.config}, version {version}\n" in said
