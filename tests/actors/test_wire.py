@@ -76,7 +76,7 @@ def each_error():
         "int": 2500,
         "tuple[str, ...]": ("a.yaml:1: x: is missing", "b.yaml:2: y: is too much"),
     }
-    for cls in {SegueError, *BY_CODE.values()}:
+    for cls in dict.fromkeys((SegueError, *BY_CODE.values())):
         wanted = [str(each.annotation) for each in inspect.signature(cls).parameters.values()]
         yield cls()
         yield cls(*(values[name] for name in wanted))
