@@ -127,8 +127,8 @@ class Mail(Model):
 
 
 class Noted(Model):
-    """A text (`text`), a push (`title`, `body`, perhaps `link` and `image`), or an e-mail as `Mail` has it: a sandbox
-    stands for whatever will be there one day."""
+    """A text (`text`), a push (`title`, `body`, perhaps `link` and `image`), an e-mail as `Mail` has it, or what a page
+    that asks is given, as `Shown` has it: a sandbox stands for whatever will be there one day."""
 
     text: _Words | None = None
     title: _Words | None = None
@@ -137,11 +137,12 @@ class Noted(Model):
     image: _Words | None = None
     subject: _Words | None = None
     template: _Words | None = None
+    content: Annotated[dict[str, Any] | None, Field(min_length=1)] = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Noted:
-        if not (self.text or self.title or self.body or self.template):
-            raise ValueError("says nothing: text, title, body or template is required")
+        if not (self.text or self.title or self.body or self.template or self.content):
+            raise ValueError("says nothing: text, title, body, template or content is required")
         if self.template and not self.subject:
             raise ValueError("subject is required beside template")
         return self

@@ -29,7 +29,10 @@ _FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
 
 # What may be absent in more ways than one is read as anything, and looked at when it is used.
 _Id = Annotated[Any, Meta(extra_json_schema={"type": ["string", "integer", "null"]})]
-_Object = Annotated[Any, Meta(extra_json_schema={"type": ["object", "null"]})]
+_Object = Annotated[
+    Any, Meta(extra_json_schema={"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})
+]
+_Text = Annotated[Any, Meta(extra_json_schema={"type": ["string", "null"]})]
 _Time = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
@@ -45,7 +48,7 @@ class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     context: Annotated[_Object, Meta(description="What conditions read of this moment")] = None
     limit: Annotated[int, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = 1
     explain: Annotated[bool, Meta(description="Why each action was chosen, or was not; a server key's")] = False
-    user_hash: Annotated[Any, Meta(description="Proves `userId`, where the source asks for it")] = None
+    user_hash: Annotated[_Text, Meta(description="Proves `userId`, where the source asks for it")] = None
     write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
 
 

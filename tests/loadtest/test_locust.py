@@ -81,7 +81,7 @@ def run_locust(host: str, *more: str, write_key: str = "key-1", seconds: int = 3
 
 
 def test_visitors_and_sources_speak_the_contract_and_end_in_time(server):
-    run = run_locust(server.url)
+    run = run_locust(server.url, seconds=8)
     assert run.returncode == 0, run.stderr
     assert {path for path, _, _ in server.seen} >= {"/v1/page", "/v1/decide", "/v1/exposures", "/v1/track", "/v1/batch"}
     assert all(headers["Authorization"] == _basic("key-1") for _, headers, _ in server.seen)

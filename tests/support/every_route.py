@@ -156,6 +156,13 @@ def _of_people(story: Story) -> Iterator[Call]:
         yield Call("get", path + "/why", f"{where}/why?action=none", None, (404,))
         yield Call("get", path, f"{where}?at={at}", None, (404,) if "gone" in who else status)
     ada = "/v1/profiles/user_id:ada"
+    timeline = story.client.get(f"{ada}/timeline?limit=10000", headers={"X-API-Key": SERVER}).json()["entries"]
+    sends = {entry["detail"]["send"] for entry in timeline if "send" in entry.get("detail", {})}
+    for send in sends:
+        yield Call("get", "/v1/profiles/{reference}/messages/{send_id}", f"{ada}/messages/{send}")
+    yield Call("get", "/v1/profiles/{reference}/messages/{send_id}", f"{ada}/messages/{'0' * 24}", None, (404,))
+    for part in ("", "?limit=1", "?profile=user_id:ada", "?channel=sms"):
+        yield Call("get", "/v1/sandbox", f"/v1/sandbox{part}")
     pin = "/v1/profiles/{reference}/pin"
     yield Call("post", pin, f"{ada}/pin", None, (403,) if story.clock == "replay" else (200,))
     for where in (f"{ada}/pin", "/v1/profiles/user_id:dora/pin"):
