@@ -14,7 +14,7 @@ from actors import catalog_files
 from actors.channels.rendering import Renderer
 from engine.absence import is_absent
 from engine.errors import Refused
-from engine.texts.language import NAMES, TemplateLanguage
+from engine.texts.language import NAMES, TemplateLanguage, facts_of
 from engine.texts.values import present
 
 SHIPPED = Path(__file__).parents[2] / "configs"
@@ -96,12 +96,9 @@ def test_a_name_that_no_data_could_have_refuses_no_message_and_is_found_before()
     source = "{% set x = 1 %}{{ x }}\n{{ trait.name }}"
     source += "{% for p in event.products %}{{ loop.index }}{{ p.name }}{{ prize }}{% endfor %}"
     assert said(source.replace("prize", "trait.name.first()") + ".") == "1 ."
-    assert TemplateLanguage().unknown_names(source) == ((2, "prize"), (2, "trait"))
+    assert facts_of(source).unknown == ((2, "prize"), (2, "trait"))
     for name in NAMES:
-        assert (
-            TemplateLanguage().unknown_names(f"{{{{ {name} }}}} {{% for i in range(3) %}}{{{{ i }}}}{{% endfor %}}")
-            == ()
-        )
+        assert facts_of(f"{{{{ {name} }}}} {{% for i in range(3) %}}{{{{ i }}}}{{% endfor %}}").unknown == ()
 
 
 # -- a customer's data comes first
