@@ -17,8 +17,9 @@ from jinja2 import meta, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro, Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
+from engine.errors import Refused
 from engine.texts import effort, filters, operators
 from engine.texts.guiding import Guiding
 from engine.texts.values import Absent, elements
@@ -44,6 +45,7 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Absent, optimized=False, finalize=_shown, **options)
         filters.install(self)
         del self.globals["lipsum"]
+        self.globals["range"] = _counted
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: of data a part of it, never a method."""
@@ -156,6 +158,18 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return super()._generate(Guiding().visit(source), *args, **options)
 
 
+def _counted(*bounds: Any) -> Any:
+    """`range(…)`: of texts that say whole numbers too, of what says none nothing."""
+    try:
+        return safe_range(*(int(operators.reckoned(bound)) for bound in bounds))
+    except OverflowError:
+        raise Refused("counts too far") from None
+    except operators.UNFIT:
+        if not 1 <= len(bounds) <= 3:
+            raise
+        return ()
+
+
 @pass_context
 def _shown(context: Context, value: Any) -> Any:
     """What `{{ value }}` says."""
@@ -172,6 +186,10 @@ def _bounded(name: str, obj: Any, method: Callable[..., Any]) -> Callable[..., A
         if name in _FILLING:
             for given in (*args, *named.values()):
                 effort.check_width(given)
+        for given in (*args, *named.values()):
+            effort.weigh(given)
+        if name == "translate" and args and isinstance(args[0], Mapping):
+            effort.spend(chars=len(obj) * max((len(str(part)) for part in args[0].values()), default=0))
         if name in ("format", "format_map"):
             operators.check_pattern(obj)
         if name == "replace" and len(args) > 1:

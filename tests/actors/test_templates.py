@@ -57,7 +57,7 @@ def said(source: str, /, language: str = "en", currency: str = "EUR", timezone: 
         ("{{ traits.name | trim | default('friend') }}", "friend"),
         ("{{ traits.name.strip().upper() }}.", "."),
         ("{{ traits.name | first }}{{ traits.name | last }}{{ traits.name | join(', ') }}.", "."),
-        ("{{ traits.name | length }} {{ traits.name | int }} {{ traits.name | count }}", "0 0 0"),
+        ("{{ traits.name | length }} {{ traits.name | int }} {{ traits.name | count }}", "0 0"),
         ("{% for part in traits.name %}{{ part }}!{% else %}none{% endfor %}", "none"),
         ("{% for key, part in traits.name.items() %}x{% else %}none{% endfor %}", "none"),
         ("{{ traits.name + 1 }}{{ 2 * traits.name }}{{ traits.name / 2 }}{{ -traits.name }}.", "."),
@@ -411,3 +411,51 @@ def test_no_filter_and_no_test_ends_a_message_whatever_it_is_given():
         source += "".join(f"{{{{ event.{value} is {name} }}}}" for name in tests)
         made = said(source, event=WORDS)
         assert not any(word in made for word in ("Undefined", "None", "object at"))
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("{{ event.list[:2] | join(', ') }}", "1, x"),
+        ("{{ event.name[:3] }} {{ event.name[-2:] }} {{ event.name[::2] }}", "Ada ce AaLvlc"),
+        ("{{ event.id[-4:] }} {{ event.price[:2] }}", "5678 19"),
+        ("{{ event.object[:3] }}{{ event.yes[:3] }}{{ event.gone[:3] }}.", "."),
+        ("{% for each in event.object[:3] %}{{ each }}{% endfor %}.", "."),
+        ("{{ event.name[event.name:] }}{{ event.name[::0] }}{{ event.name[:event.gone] }}.", "."),
+        ("{{ event.name[:event.two | int] }}", "Ad"),
+        ("{% for i in range(event.two) %}*{% endfor %}{% for i in range(event.gone) %}-{% endfor %}.", "**."),
+        ("{% for i in range(event.object) %}-{% endfor %}{% for i in range(1, '4') %}{{ i }}{% endfor %}", "123"),
+        ("{{ event.amount | float }} {{ event.amount | int }} {{ '1.299,00 €' | int }}", "19.9 19 1299"),
+        ("{{ 'x' | int | default('none') }} {{ event.gone | float | default('none') }}", "none none"),
+        ("{{ 'x' | int(7) }} {{ 'x' | int(default=8) }} {{ 'ff' | int(base=16) }}", "7 8 255"),
+    ],
+)  # fmt: skip
+def test_a_slice_a_range_and_a_number_are_read_whatever_the_data_is(source: str, reads: str) -> None:
+    event = {
+        "list": [1, "x", 3], "name": "Ada Lovelace", "id": 12345678, "price": 19.5, "object": {"a": 1}, "yes": True,
+        "two": "2", "amount": "19,90",
+    }  # fmt: skip
+    assert said(source, event=event) == reads
+
+
+NESTED = "{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("{{ n.x | pprint }}", "{{ n.x | tojson }}", "{{ n.x }}", "{{ '%s' % n.x }}", "{{ '{}'.format(n.x) }}"),
+        *("{{ n.x ~ 'a' }}", "{{ n.x | string }}", "{{ 'a' | replace('a', n.x) }}", "{{ n.x == n.y }}"),
+        *("{{ {'a': n.x} | urlencode }}", "{{ n.x | join }}", "{{ {'a': n.x} | xmlattr }}"),
+    ],
+)
+def test_what_is_nested_without_end_is_not_gone_through_without_end(source: str) -> None:
+    again = NESTED.replace("{% set n = namespace(x=[1]) %}", "").replace("n.x", "n.y")
+    with pytest.raises(Refused, match="more than a message may"):
+        said(NESTED + "{% set n.y = [1] %}" + again + source)
+
+
+def test_a_text_that_grows_by_its_letters_is_bounded() -> None:
+    with pytest.raises(Refused, match="more than a message may"):
+        said("{{ event.x.translate({97: 'b' * 10000}) }}", event={"x": "a" * 10_000})
+    assert said("{{ event.x.translate({97: 'b'}) }}", event={"x": "banana"}) == "bbnbnb"
