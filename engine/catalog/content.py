@@ -100,6 +100,8 @@ def _text_faults(
         return
     for line, unknown in known.unknown:
         yield f"{unknown!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
+    for line, word in known.odd_currencies:
+        yield f"{word!r} is no currency: money takes a code of ISO 4217, such as EUR", line
     for other in known.mentioned:
         if other is None:
             yield "the name of another template is written out, in quotes: {% include 'footer.html' %}", 1

@@ -19,6 +19,7 @@ from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
+from engine import amounts
 from engine.errors import Refused
 from engine.texts import effort, filters, operators
 from engine.texts.guiding import Guiding
@@ -230,6 +231,7 @@ class Facts(NamedTuple):
     unknown: tuple[tuple[int, str], ...]  # names that no data could ever have, each with the line of its first use
     mentioned: tuple[str | None, ...]  # templates that it includes or extends, None for one that is worked out
     uses: tuple[tuple[str, str, int], ...]  # `traits` or `event`, the name behind it, its line
+    odd_currencies: tuple[tuple[int, str], ...]  # the line and the word of what `money` is told and is no currency
 
 
 @lru_cache(maxsize=512)
@@ -242,7 +244,7 @@ def parsed(source: str) -> nodes.Template:
 def facts_of(source: str) -> Facts:
     """See `Facts`. Raises what `parsed` raises."""
     tree = parsed(source)
-    return Facts(_unknown(tree), tuple(meta.find_referenced_templates(tree)), tuple(_uses(tree)))
+    return Facts(_unknown(tree), tuple(meta.find_referenced_templates(tree)), tuple(_uses(tree)), tuple(_odd(tree)))
 
 
 def _unknown(tree: nodes.Template) -> tuple[tuple[int, str], ...]:
@@ -261,6 +263,14 @@ def _uses(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
             name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
             if isinstance(name, str):
                 yield home.name, name, node.lineno
+
+
+def _odd(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    for node in tree.find_all(nodes.Filter):
+        given = [*node.args[:1], *(each.value for each in node.kwargs if each.key == "currency")]
+        for each in given if node.name == "money" else ():
+            if isinstance(each, nodes.Const) and isinstance(each.value, str) and not amounts.codes(each.value):
+                yield node.lineno, each.value
 
 
 def _mentions(source: str) -> tuple[str, ...]:

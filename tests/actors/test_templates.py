@@ -227,6 +227,10 @@ def test_the_currency_is_the_arguments_else_the_amounts_else_the_events_else_the
     assert said("{{ '$5' | money }}", event={"currency": "CAD"}, language="en-CA") == "$5.00"
     assert said("{{ 5 | money }}", event={"currency": "points"}) == "5.00"
     assert said("{{ 5 | money(event.nosuch) }}", currency="USD") == "$5.00"
+    assert said("{{ 5 | money }} {{ 5 | money('Dollar') }}", event={"currency": "EUX"}) == "5.00 5.00"
+    for price in ("5 pcs", "X$ 5", {"amount": 5, "currency": "Dollar"}):
+        assert said("{{ event.price | money }}", event={"price": price}) == "5.00"
+    assert said("{{ -0.001 | money }} {{ -0.0001 | number }} {{ -0.001 | number(2) }}") == "€0.00 0 0.00"
     assert said("{{ 1990 | money(minor=true) }} {{ 1990 | money('JPY', minor=true) }}") == "€19.90 ¥1,990"
 
 
@@ -459,3 +463,14 @@ def test_a_text_that_grows_by_its_letters_is_bounded() -> None:
     with pytest.raises(Refused, match="more than a message may"):
         said("{{ event.x.translate({97: 'b' * 10000}) }}", event={"x": "a" * 10_000})
     assert said("{{ event.x.translate({97: 'b'}) }}", event={"x": "banana"}) == "bbnbnb"
+
+
+@pytest.mark.parametrize(
+    ("language", "reads"),
+    [
+        *((tag, "5,00 €") for tag in ("de ", "de-DE,de;q=0.9", "de_DE@euro", "de-u-co-phonebk", "de;q=1, en", "DE")),
+        *((tag, "€5.00") for tag in ("no such language", "german", "*", "")),
+    ],
+)
+def test_a_language_is_read_out_of_what_stands_behind_it(language: str, reads: str) -> None:
+    assert said("{{ 5 | money }}", language) == reads
