@@ -49,6 +49,7 @@ _TEXTS: Final = frozenset(
 )
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
 _WEIGHED: Final = {"pprint": 20, "tojson": 1, "urlencode": 1, "xmlattr": 1}  # steps for each part of their value
+_ORDERING: Final = frozenset(("sort", "min", "max", "unique", "groupby"))  # they compare parts with one another
 _RAW: Final = frozenset(("default", "d"))  # they tell nothing from something themselves
 _ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
 _ORDER: Final = {
@@ -165,6 +166,9 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
             effort.weigh(given)
         if name in _WEIGHED:
             effort.weigh(value, _WEIGHED[name])
+        if name in _ORDERING and isinstance(value, list | tuple):
+            for part in value:
+                effort.weigh(part if isinstance(part, list | tuple) else None)
         value = _fit(name, value)
         if name == "replace" and len(rest) > 1:
             effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
@@ -213,6 +217,7 @@ def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(test)
     def calm(*args: Any, **named: Any) -> bool:
         effort.spend()
+        effort.weigh(args[before + 1 :])
         if isinstance(args[before], Undefined) and name not in _ABSENT_PASSES:
             return False
         try:

@@ -451,6 +451,7 @@ NESTED = "{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = [n.
         *("{{ n.x | pprint }}", "{{ n.x | tojson }}", "{{ n.x }}", "{{ '%s' % n.x }}", "{{ '{}'.format(n.x) }}"),
         *("{{ n.x ~ 'a' }}", "{{ n.x | string }}", "{{ 'a' | replace('a', n.x) }}", "{{ n.x == n.y }}"),
         *("{{ {'a': n.x} | urlencode }}", "{{ n.x | join }}", "{{ {'a': n.x} | xmlattr }}"),
+        *("{{ [n.x, n.y] | max }}", "{{ [n.x, n.y] | sort }}", "{{ n.x < n.y }}", "{{ [n.x] is in([n.y]) }}"),
     ],
 )
 def test_what_is_nested_without_end_is_not_gone_through_without_end(source: str) -> None:
