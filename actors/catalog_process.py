@@ -108,6 +108,7 @@ class _Allowance:
         self._seconds = CPU_S_MAX + FILE_S * files
         self._slow: list[str] = []
         self._set(self.seconds)
+        sys.stderr.write(f"- {self.seconds}\n")
 
     @property
     def seconds(self) -> int:
