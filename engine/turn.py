@@ -60,7 +60,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
     if told.drawn and not isinstance(told, HandOver):
-        draws.recall(profile, told.drawn)
+        draws.recall(profile, told.drawn, catalog)
     if not profile.moving_to:
         pauses.settle(turn)
     match told:
