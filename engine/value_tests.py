@@ -61,7 +61,8 @@ def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
-    """What of plain data stands at some paths, in its own shape."""
+    """What of plain data stands at some paths, in its own shape. An object of objects that has none of the names may
+    be rows under their numbers: of each row that, as far as it has something."""
     if () in paths:
         return data
     if isinstance(data, list | tuple):
@@ -71,7 +72,11 @@ def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
     below: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
         below.setdefault(path[0], []).append(path[1:])
-    return {name: only(data[name], rest) for name, rest in below.items() if name in data}
+    found = {name: only(data[name], rest) for name, rest in below.items() if name in data}
+    if not found and all(isinstance(part, Mapping) for part in data.values()):
+        rows = ((name, only(part, paths)) for name, part in data.items())
+        return {name: row for name, row in rows if row}
+    return found
 
 
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
