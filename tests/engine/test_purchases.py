@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.told import Told
 from support.world import MINUTE, Customer, World, action, document
 
 from engine import reading
@@ -127,6 +128,35 @@ def test_after_a_merge_no_worse_offer_stands_beside_a_better_one_that_it_lies_wi
     Customer(world, "ada", "a1").identifies()
     world.settle()
     assert [promise["subject"] for promise in user.shown["promises"]] == ["category shoes"]
+
+
+def the_promise(who: Customer) -> tuple[float, ...]:
+    return tuple(promise["discount"] for promise in who.shown["promises"])
+
+
+def test_an_action_whose_discount_is_lowered_does_not_undercut_what_it_promised():
+    def selling(percent: int) -> dict[str, Any]:
+        return document(placements=PLACES, actions=[offer("ten", percent, category="shoes")])
+
+    world = Told(selling(20))
+    ada, bob = world.customer("ada"), world.customer("bob")
+    (shown,), (unseen,) = ada.decides()["actions"], bob.decides()["actions"]
+    ada.sees(shown)
+    world.takes(selling(5))
+    world.advance(hours=12)
+    bob.sees(unseen, at_ms=unseen["expiresAt"])
+    for who, why in ((ada, "what it promised stands"), (bob, "as it was shown")):
+        assert (reason(who, "ten"), the_promise(who)) == ("offer.shown", (20,)), why
+    world.takes(selling(30))
+    bob.sees(bob.decides()["actions"][0])
+    assert the_promise(bob) == (30,), "more than was promised is shown, and stands"
+    bob.sees(unseen, "clicked", at_ms=unseen["expiresAt"])
+    assert the_promise(bob) == (30,), "what was shown before takes nothing of it away"
+    world.takes(selling(20))
+    assert (reason(ada, "ten"), reason(bob, "ten")) == ("", "offer.shown")
+    world.takes(selling(5))
+    world.advance(days=7)
+    assert (reason(ada, "ten"), the_promise(ada)) == ("", (5,)), "what stood has expired"
 
 
 def test_care_after_a_purchase_is_about_all_that_lies_within_its_category():
