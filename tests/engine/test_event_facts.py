@@ -184,6 +184,26 @@ def test_a_fact_of_a_run_is_refused_where_there_is_none():
         assert "a path is names with single dots between them" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"event": {"name": "$event.what"}},
+        {"event": {"name": "Seen", "undone_by": {"name": "$event.what"}}},
+        {"event": {"name": "Seen", "where": {"$event.what": 1}}},
+        {"trait": {"name": "$event.what"}},
+        {"context": {"name": "$event.what"}},
+    ],
+)
+def test_a_fact_is_compared_with_and_names_nothing(asked: dict[str, Any]):
+    with pytest.raises(CatalogError) as error:
+        compile_document(document(actions=[action("letter", eligible=asked)]))
+    assert "$event.what is a fact to compare with, no name: it may stand in a test" in str(error.value)
+
+
+def test_an_event_may_be_called_with_a_dollar():
+    assert compile_document(document(actions=[action("letter", eligible={"event": {"name": "$pageview"}})]))
+
+
 def test_a_journey_may_ask_for_a_suppression_and_a_run_for_what_is_gone_since():
     """The names that a run's journey asks for are those of the catalog that stands: one that is gone is nobody's."""
     asked = {"any": [{"segment": "grown"}, {"suppression": "has_it"}]}
