@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine import limits
+from engine import limits, stated_time
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.triggers import Trigger
 from engine.journeys import keys
@@ -70,7 +70,7 @@ def needed(turn: Turn) -> set[int]:
     profile, catalog = turn.profile, turn.catalog
     waiting = {send.run for send in profile.sends}
     open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
-    since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.trigger_ms for run in open_runs)])
+    since_ms = min([turn.now_ms - catalog.lateness_ms, *(stated_time.of_trigger(run)[0] for run in open_runs)])
     heard = [listeners_of(each) for each in _catalogs(catalog, open_runs)]
     stops = _ranked(turn, [each.stops for each in heard], since_ms, STOPS_KEPT)
     waits = _ranked(turn, [each.waits for each in heard], since_ms, WAITS_KEPT)
