@@ -28,7 +28,7 @@ from engine.absence import is_absent
 Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
 
-RULES: Final = 2  # raised where a test comes to mean something else: what was counted by other rules is counted anew
+RULES: Final = 3  # raised where a test comes to mean something else: what was counted by other rules is counted anew
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DIGITS_MAX: Final = 40
@@ -198,7 +198,7 @@ def _exists(value: Any) -> bool:
 
 def _some(paths: Mapping[str, Any]) -> Test:
     where = build_where(paths)
-    return lambda value: isinstance(value, dict) and where(value)
+    return lambda value: isinstance(value, dict) and bool(value) and where(value)  # an empty one is absent
 
 
 _OF_ONE: Final[dict[str, Callable[[Any], Test]]] = {

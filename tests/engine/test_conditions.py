@@ -116,7 +116,7 @@ SENTENCES = [
     (_trait("kin.age", not_=3), False),
     (_trait("kin.age", exists=False), False),
     (_trait("kin", some={"age": {"at_least": 4, "at_most": 12}}), True),
-    (_trait("kin", some={"age": {"exists": False}}), True),
+    (_trait("kin", some={"age": {"exists": False}}), False),  # an empty object is absent, and no element
     (_trait("rows", is_="c"), True),
     (_trait("rows", not_in=["c"]), False),
     (_trait("cheap", less_than=1), True),
@@ -227,3 +227,11 @@ def test_equal_conditions_are_one_and_each_action_asks_with_its_own_facts():
     ]
     assert bound[0] is bound[3]
     assert [condition(view) for condition in bound] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("test", [{"not": "b"}, {"not_in": ["b"]}, {"exists": False}])
+@pytest.mark.parametrize("absent", [{}, [{}], [], [[{}]], None, "", [{}, None]])
+def test_what_is_absent_passes_no_some(absent: Any, test: Any):
+    asked = build_where({"items": {"some": {"a": test}}})
+    assert not asked({"items": absent}) and not asked({})
+    assert asked({"items": [{}, {"c": 1}]}) and asked({"items": {"c": 1}})
