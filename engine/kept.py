@@ -11,7 +11,7 @@ own, so that no click makes a purchase go.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +46,9 @@ class Listener:
         """Events of one group tell the same runs. What asks for facts of a run tells others by each event."""
         if self.on.is_of_run:
             return self.name, str(id(event))
-        return self.name, *(keys.all_of(self.journey, event) if self.journey is not None else ())
+        if self.journey is None or self.journey.key is None:
+            return (self.name,)
+        return self.name, *keys.all_of(self.journey, event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +89,25 @@ def _catalogs(catalog: Catalog, runs: Iterable[Run]) -> list[Catalog]:
 
 def _ranked(turn: Turn, heard: list[Mapping[str, tuple[Listener, ...]]], since_ms: int, most: int) -> list[int]:
     """The places of what listeners keep: their newest, then what is second for one of them, and so on."""
-    told, kept = Counter[tuple[str, ...]](), Counter[str]()
+    told: dict[tuple[str, ...], int] = {}
+    kept: dict[str, int] = {}
     ranks: dict[int, int] = {}
     events = turn.profile.history.events
-    for place in reversed(range(len(events))):
+    hearing: dict[str, list[Listener]] = {}
+    for place in range(len(events) - 1, -1, -1):
         event = events[place]
-        for listener in [each for by_event in heard for each in by_event.get(event.name, ())]:
-            if not listener.on.may_pass(event.properties):
+        listeners = hearing.get(event.name)
+        if listeners is None:
+            listeners = hearing[event.name] = [each for by_event in heard for each in by_event.get(event.name, ())]
+        for listener in listeners:
+            rank = kept.get(listener.name, 0)
+            if rank >= (most if event.at_ms >= since_ms else OLD_KEPT) or not listener.on.may_pass(event.properties):
                 continue
             group = listener.group(event)
-            told[group] += 1
-            enough = most if event.at_ms >= since_ms else OLD_KEPT
-            if told[group] <= listener.of_a_key and kept[listener.name] < enough:
-                ranks[place] = min(ranks.get(place, most), kept[listener.name])
-                kept[listener.name] += 1
+            before = told.get(group, 0)
+            if before < listener.of_a_key:
+                told[group], kept[listener.name] = before + 1, rank + 1
+                ranks[place] = min(ranks.get(place, rank), rank)
     return sorted(ranks, key=lambda place: (ranks[place], -place))[:most]
 
 
