@@ -25,7 +25,8 @@ class Part(msgspec.Struct, array_like=True):
 
 
 class Happened(Part):
-    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to."""
+    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to.
+    `heard_ms` is the clock of the turn that heard it, of one whose own time was ahead of it; 0 for all others."""
 
     at_ms: int
     seq: int
@@ -34,6 +35,12 @@ class Happened(Part):
     message_id: str = ""
     channel: str = ""
     source: str = ""
+    heard_ms: int = 0
+
+    @property
+    def counts_ms(self) -> int:
+        """When it happened, for what must come before or after it: nothing happens after it has been heard."""
+        return self.heard_ms or self.at_ms
 
 
 def history_order(event: Happened) -> tuple[int, int, str, str]:

@@ -152,7 +152,14 @@ def _on_event(turn: Turn, event: Event) -> None:
     claims.learn(turn, event)
     facts.learn(turn, event)
     happened = Happened(
-        event.at_ms, profile.seq, event.name, event.properties, event.message_id, event.channel, event.source
+        at_ms,
+        profile.seq,
+        event.name,
+        event.properties,
+        event.message_id,
+        event.channel,
+        event.source,
+        heard_ms=turn.now_ms if at_ms > turn.now_ms else 0,
     )
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):

@@ -219,7 +219,7 @@ def _exists(value: Any) -> bool:
 
 def _some(paths: Mapping[str, Any]) -> Test:
     where = build_where(paths)
-    return lambda value: isinstance(value, dict) and where(value)
+    return lambda value: isinstance(value, dict) and bool(value) and where(value)  # an empty one is absent
 
 
 _OF_ONE: Final[dict[str, Callable[[Any], Test]]] = {

@@ -117,7 +117,7 @@ SENTENCES = [
     (_trait("kin.age", not_=3), False),
     (_trait("kin.age", exists=False), False),
     (_trait("kin", some={"age": {"at_least": 4, "at_most": 12}}), True),
-    (_trait("kin", some={"age": {"exists": False}}), True),
+    (_trait("kin", some={"age": {"exists": False}}), False),  # an empty object is absent, and no element
     (_trait("rows", is_="c"), True),
     (_trait("rows", not_in=["c"]), False),
     (_trait("cheap", less_than=1), True),
@@ -251,3 +251,11 @@ def test_texts_are_equal_however_their_letters_are_composed(written: str, came: 
         for number in range(60):
             ada.does("Page Seen", number=number)
     assert ada.profile.spilled
+
+
+@pytest.mark.parametrize("test", [{"not": "b"}, {"not_in": ["b"]}, {"exists": False}])
+@pytest.mark.parametrize("absent", [{}, [{}], [], [[{}]], None, "", [{}, None]])
+def test_what_is_absent_passes_no_some(absent: Any, test: Any):
+    asked = build_where({"items": {"some": {"a": test}}})
+    assert not asked({"items": absent}) and not asked({})
+    assert asked({"items": [{}, {"c": 1}]}) and asked({"items": {"c": 1}})

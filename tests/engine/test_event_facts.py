@@ -69,6 +69,21 @@ def test_without_a_run_there_is_no_fact():
     assert ada.shown["suppressions"] == []
 
 
+@pytest.mark.parametrize("said", ["$event.category", "$event.brand", "$event.nothing", "$action.category"])
+@pytest.mark.parametrize("is_bought", [True, False])
+def test_what_a_customer_says_is_never_the_name_of_a_fact(said: str, is_bought: bool):
+    again = {"event": {"name": "Seen", "where": {"category": "$event.category"}}}
+    ada = ada_of(world(BOUGHT_IT, when=again, stops=[{"id": "back", "on": "Back", "where": {"id": "$event.category"}}]))
+    ada.does("Bought", items=[{"category": said if is_bought else "bags"}])
+    ada.does("Seen", category=said, brand="bags")
+    ada.does("Back", id="bags")
+    ada.world.advance(hours=2)
+    assert outcomes(ada) == [("held", "suppress.has_it") if is_bought else ("decided", "")]
+    ada.does("Seen", category=said, brand="bags")
+    ada.does("Back", id=said)
+    assert [run.ended_by for run in ada.profile.runs] == ["end", "stop.back"]
+
+
 def test_what_happens_between_the_decision_and_the_hand_over_counts():
     ada = ada_of(world(BOUGHT_IT))
     ada.does("Seen", category="bags")
