@@ -132,7 +132,10 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s, headers = stopwatch(), headers_of(scope)
         request_id = paths.request_id(headers)
-        sending = Sending(send, self._of_every_answer(scope, headers, request_id))
+        is_bare = scope["method"] == "HEAD"
+        if is_bare:
+            scope = {**scope, "method": "GET"}
+        sending = Sending(send, self._of_every_answer(scope, headers, request_id), is_bare=is_bare)
         try:
             response = await self._response(scope, headers, receive, sending, request_id)
             if response is not None and not sending.status:
