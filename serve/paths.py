@@ -21,7 +21,8 @@ LINKS: Final = "/u/"
 WITH_KEYS: Final = ("/v1/", ofrep.FLAGS)
 _ABOUT_WHAT_IS_SHOWN: Final = frozenset(("/v1/decide", "/v1/exposures"))
 WITH_KEY_IN_BODY: Final = frozenset((*KIND_OF_PATH, *_ABOUT_WHAT_IS_SHOWN))
-_FROM_PAGES: Final = WITH_KEY_IN_BODY | {browser.STATISTICS}
+_FROM_PAGES: Final = WITH_KEY_IN_BODY | {browser.STATISTICS}  # and whatever lies below them, so that a page can read 404
+_FLAGS_OF_PAGES: Final = "/ofrep/"
 
 
 def name(path: str) -> str:
@@ -56,7 +57,8 @@ def is_for_pages(path: str, names: set[str]) -> bool:
     """Whether web pages may call it; also where there is no such path, so that a page can read that."""
     return (
         path in _FROM_PAGES
-        or is_flag(path)
+        or path.startswith(_FLAGS_OF_PAGES)
+        or name(path) in _FROM_PAGES
         or path.startswith(browser.PATHS)
         or (bool(names) and not known(path, names))
     )
