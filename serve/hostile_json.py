@@ -42,6 +42,15 @@ def object_of(value: Any, field: str) -> dict[str, Any]:
     return {}
 
 
+def text_of(value: Any, field: str) -> str:
+    """A text, empty where it is absent. InvalidInput names `field` where it is something else."""
+    if is_absent(value):
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput("must be a text", field)
+    return value
+
+
 def check_shape(data: bytes, sent: msgspec.Struct, whole: str = "") -> None:
     """Refuse what the journal could not hold, in what `data` was read to: integers beyond 64 bits, and nesting that no
     reader walks safely. Raises InvalidInput; `whole` is its field where no single one is at fault."""
