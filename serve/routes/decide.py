@@ -71,7 +71,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     """Choose what to show now; 200 with an empty list, and what the placement shows by default, where silence is
     better or no decision came in time."""
     principal = gateway.principal(request.headers, request.body)
-    body: DecideBody = read_json(_decide, request.body)
+    body = _read_question(gateway, request.body)
     asked = _asked(gateway, principal, body)
     home = claims.home(gateway.catalog, asked)
     if home is None:
@@ -82,6 +82,17 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     if not answer["actions"]:
         answer["default"] = gateway.catalog.placements[asked.placement].default
     return ok(answer)
+
+
+def _read_question(gateway: Gateway, body: bytes) -> DecideBody:
+    """The body of a question; where it names no placement, those that there are stand in the refusal."""
+    try:
+        read: DecideBody = read_json(_decide, body)
+    except InvalidInput as fault:
+        if fault.field != "placement":
+            raise
+        raise InvalidInput(f"{fault.message}; {meant('', gateway.catalog.placements)}", "placement") from None
+    return read
 
 
 async def expose(gateway: Gateway, request: Request) -> Response:

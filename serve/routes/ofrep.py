@@ -49,8 +49,9 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
         context = object_of(body.context, "context")
-        named = _named(context)[0]
-        gateway.prove(principal, named.get("user_id"), context.get("userHash"))
+        named, fields = _named(context)
+        user = fields.get("user_id", "userId")
+        gateway.prove(principal, named.get("user_id"), context.get("userHash"), user)
         if not named:
             raise _unnamed(request.body, context)
         return await (_one(gateway, context, request, key) if key else _all(gateway, context, request))
