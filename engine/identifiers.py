@@ -19,6 +19,7 @@ import idna
 from engine import phones
 from engine.absence import is_absent
 from engine.errors import InvalidInput
+from engine.nearest import meant
 from engine.spelling import visible
 from engine.vocabulary import NAMESPACES
 
@@ -133,7 +134,7 @@ def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[
 @lru_cache(maxsize=65_536)
 def _read(namespace: str, text: str, country: str) -> tuple[str, str]:
     if namespace not in _KNOWN:
-        return "", f"is none of the namespaces {', '.join(NAMESPACES)}"
+        return "", f"is none of the namespaces; {meant(namespace, _KNOWN)}"
     text = visible(text).strip()
     if is_absent(text):
         return "", ""

@@ -17,18 +17,18 @@ _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _FLAG, _FLAG_END = "\U0001f3f4", "\U000e007f"
 _FIRST_WITH_VARIANTS: Final = 0x1000  # Myanmar; no letter before it has any
 _KEYCAP, _KEYS = "\u20e3", frozenset("0123456789#*")
-_SELECTORS: Final = frozenset(
+SELECTORS: Final = frozenset(
     map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F))
 )
 _LETTERS_OF_FLAGS: Final = frozenset(map(chr, range(0xE0020, 0xE007F)))
 # Unicode's default-ignorable characters that are not of category Cf, less the selectors: fillers and the like
-_FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180e\u2065\u3164\uffa0")
+FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180e\u2065\u3164\uffa0")
 # of category Cf, and seen: the signs of numbers and verses that stand before digits, and the layout of hieroglyphs
 _SEEN: Final = frozenset(
     map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13456)))
 )
 _SKIN: Final = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
-_OF_PICTURES: Final = _SELECTORS | _SKIN
+_OF_PICTURES: Final = SELECTORS | _SKIN
 _VIRAMA, _AROUND = 9, 30  # a combining class; characters that are looked at on each side
 
 
@@ -53,7 +53,7 @@ def _seen(text: str) -> str:
 
 
 def _may_hide(char: str) -> bool:
-    if char in _SELECTORS or char in _FILLERS:
+    if char in SELECTORS or char in FILLERS:
         return True
     return unicodedata.category(char) == "Cf" and char not in _SEEN
 
@@ -64,7 +64,7 @@ def _shows(before: list[str], char: str, after: str) -> bool:
         return False
     if char in (_JOINER, _NON_JOINER):
         return _joins(before, char, after)
-    if char in _SELECTORS:
+    if char in SELECTORS:
         return _selects(before[-1], after)
     if char in _LETTERS_OF_FLAGS or char == _FLAG_END:
         return _is_in_flag(before, char, after)
@@ -88,7 +88,7 @@ def _joins(before: list[str], char: str, after: str) -> bool:
 def _selects(before: str, after: str) -> bool:
     if before in _KEYS:
         return after.startswith(_KEYCAP)
-    return before not in _SELECTORS and (before in "©®" or ord(before) >= _FIRST_WITH_VARIANTS)
+    return before not in SELECTORS and (before in "©®" or ord(before) >= _FIRST_WITH_VARIANTS)
 
 
 def _is_in_flag(before: list[str], char: str, after: str) -> bool:

@@ -194,7 +194,7 @@ def test_with_neither_message_id_nor_timestamp_an_event_is_never_a_repeat():
         b"[]",
         b"7",
         b"null",
-        b'{"batch": {}, "properties": 1}',
+        b'{"batch": {"a": {}}, "properties": 1}',
         b'{"batch": [{"type": "track", "userId": NaN}], "userId": NaN}',
         b'{"batch": [], "a": "\x00", "userId": "u"}',
         b'{"batch": [' + b"[" * 5000 + b"]" * 5000 + b'], "properties": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
