@@ -63,9 +63,11 @@ def canonical_if_any(namespace: str, value: object, country: str = "", field: st
 def is_same_phone(told: object, known: str) -> bool:
     """Whether `told`, which need not have its country code, is one way of writing the telephone `known` (E.164)."""
     try:
-        return canonical_if_any("phone", told, phones.country_of(known)) == known
+        if canonical_if_any("phone", told, phones.country_of(known)) == known:
+            return True
     except InvalidInput:
-        return False
+        pass
+    return isinstance(told, str) and len(told) <= VALUE_CHARS_MAX and phones.is_dialled(told, known)
 
 
 def mailbox(address: str) -> str:

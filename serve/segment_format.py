@@ -308,7 +308,7 @@ def _identifiers(
     for namespace, value in found:
         if value is not None:
             is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
-            country = (country_in(traits) or arrival.country) if is_at_home else ""
+            country = country_in(traits, arrival.country) if is_at_home else ""
             try:
                 name = canonical_if_any(namespace, value, country)
             except InvalidInput:
