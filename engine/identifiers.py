@@ -31,6 +31,8 @@ _LABEL_CHARS_MAX: Final = 63
 _LOOKED_AT: Final = 4 * VALUE_CHARS_MAX  # characters of a text, most of which may be ones that nobody sees
 _NEITHER: Final = "must be a text or a whole number"
 _DOTS: Final = ".。．｡"
+_WRAPPED_IN: Final = " ()<>[]{}\"'`“”‘’"
+_PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\{%.*%\}|[$#]\{.*\}|<%.*%>|%%.+%%|\*\|.+\|\*")
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
@@ -95,12 +97,19 @@ def host(domain: str) -> str:
 
 
 def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a canonical value never identifies anyone (`null`, `0`, a tester's address).
+    """Whether a canonical value never identifies anyone (`null`, `0`, a tester's address): so does one in brackets or
+    quotes (`(null)`, `<nil>`), and one with a placeholder that nobody filled in (`{{user.id}}`).
 
     `blocked` holds lower-case values; case is ignored, because `NULL` and `Null` come from the same careless form.
     """
     values = blocked.get(namespace)
-    return values is not None and (value in values or value.casefold() in values)
+    if values is None:
+        return False
+    if value in values or value.casefold() in values:
+        return True
+    if value.isalnum():
+        return False
+    return value.strip(_WRAPPED_IN).casefold() in values or _PLACEHOLDER.search(value) is not None
 
 
 def parse_reference(reference: str, country: str = "") -> tuple[str, str]:
