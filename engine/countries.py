@@ -51,12 +51,14 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
-@lru_cache(maxsize=4_096)
 def code_of(said: str) -> str:
     """The country that `said` means (two capital letters), empty where none is known: two or three letters of ISO 3166
     or an English name, in any case."""
-    if len(said) > _LONGEST:
-        return ""
+    return _code_of(said) if len(said) <= _LONGEST else ""
+
+
+@lru_cache(maxsize=4_096)
+def _code_of(said: str) -> str:
     code = said.replace(".", "").strip().upper()
     return code if is_country(code) else _known().get(_plain(said), "")
 
