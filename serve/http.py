@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -101,6 +102,7 @@ async def read_request(
     if encoding := headers.get(b"content-encoding"):
         request.body = unpacked(request.body, encoding, bytes_max)
         request.size += len(request.body)
+    request.body = request.body.removeprefix(BOM_UTF8)  # no part of what it marks
     return request
 
 

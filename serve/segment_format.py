@@ -38,7 +38,7 @@ KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
 NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
-_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened
+_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened, or after it was received
 
 _UNPROVED: Final = Proof()
 
@@ -309,7 +309,7 @@ def _identifiers(
     for namespace, value in found:
         if value is not None:
             is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
-            country = (country_in(traits) or arrival.country) if is_at_home else ""
+            country = country_in(traits, arrival.country) if is_at_home else ""
             try:
                 name = canonical_if_any(namespace, value, country)
             except InvalidInput:
@@ -320,7 +320,9 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says."""
+    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says.
+
+    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
     timestamp = read_ms(sent.timestamp, "timestamp")
     original = read_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
@@ -331,6 +333,8 @@ def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
     sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
     if given is None:
         return arrival.received_at_ms
-    if sent_at is not None and given <= sent_at + _SENT_AFTER_MS:
-        given += arrival.received_at_ms - sent_at
-    return max(0, given)
+    received = arrival.received_at_ms
+    if sent_at is None or given > sent_at + _SENT_AFTER_MS or given <= received < sent_at - _SENT_AFTER_MS:
+        return given
+    corrected = given + received - sent_at
+    return given if corrected < 0 else corrected
