@@ -24,6 +24,12 @@ def test_the_catalog_without_a_mistake_is_taken_without_a_word() -> None:
     assert said(FILES | {PLAN: PLANNED + "  Cart Cleared: {}\n"}) == []
 
 
+TIERS = [
+    f"warning: journeys/again.yaml:{line}: steps[{step}].send.action: {action} is promotional, and its journey is "
+    "service: the stop purchase withdraws this send, and the journey goes on without it"
+    for line, step, action in ((9, 2, "offer"), (11, 4, "text"))
+]
+
 # (file, what stands there, what is written instead, what is said); what stands there is empty for a file that is new.
 MISTAKES: list[tuple[str, str, str, list[str]]] = [
     (
@@ -643,6 +649,26 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         [
             "warning: journeys/cart.yaml:3: trigger.event: whoever enters again enters "
             "this journey too: both begin with 'Product Added'"
+        ],
+    ),
+    ("journeys/again.yaml", "", FILES[CART].replace("id: cart\n", "id: again\nstatus: draft\n"), []),
+    ("journeys/again.yaml", "", FILES[CART].replace("id: cart\ntier: promotional", "id: again\ntier: service"), TIERS),
+    (
+        CART,
+        "reset_on: [Product Added]",
+        "reset_on: [Order Completed]",
+        [
+            "warning: journeys/cart.yaml:8: steps[1].wait.reset_on: never acts: the stop purchase ends the run "
+            "on the 'Order Completed' that reset_on waits for"
+        ],
+    ),
+    (
+        CART,
+        "wait_for: {event: Email Clicked",
+        "wait_for: {event: Cart Cleared",
+        [
+            "warning: journeys/cart.yaml:10: steps[3].wait_for.event: never acts: the stop emptied ends the run "
+            "on the 'Cart Cleared' that wait_for waits for"
         ],
     ),
     (
