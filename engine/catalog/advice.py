@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.catalog.advice_conditions import never_doubts
+from engine.catalog.advice_consent import consent_doubts
 from engine.catalog.advice_journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice_letters import nobody_doubts, way_out_doubts
 from engine.catalog.advice_names import event_doubts, property_doubts, trait_doubts
@@ -31,6 +32,7 @@ def warnings(document: Document, models: Models) -> list[Problem]:
 _RULES: Final[tuple[Rule, ...]] = (
     twin_doubts,
     stopped_doubts,
+    consent_doubts,
     event_doubts,
     trait_doubts,
     property_doubts,

@@ -126,6 +126,21 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         ['actions/text.yaml:8: yaml: a text that begins with > stands in quotes: text: ">Your cart"'],
     ),
     (
+        CONSENT,
+        "channels: [email, sms], no_consent_needed: [web]",
+        "no_consent_needed: [web, sms], default: true",
+        [
+            "warning: actions/offer.yaml:3: purpose: marketing is granted by default (consent.yaml), so this promotional "
+            "message goes on email to people who never agreed: use a purpose without default: true"
+        ],
+    ),
+    (
+        CONSENT,
+        "no_consent_needed: [web]}",
+        "no_consent_needed: [web]}\n  service: {default: true}",
+        [],
+    ),
+    (
         TEXT,
         "tier: promotional",
         "tier:promotional",
@@ -771,6 +786,16 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         ["journeys/cart.yaml:9: steps[2].send.channel: is required"],
     ),
 ]
+
+
+def test_a_promotional_message_for_what_is_granted_by_default_is_doubted() -> None:
+    purposes = FILES[CONSENT] + "  service: {default: true}\n"
+    for tier in ("promotional", "lifecycle"):
+        text = FILES[TEXT].replace("purpose: marketing", "purpose: service").replace("promotional", tier)
+        assert any(
+            line.startswith("warning: actions/text.yaml:3: purpose: service is granted by default")
+            for line in said(FILES | {CONSENT: purposes, TEXT: text})
+        )
 
 
 @pytest.mark.parametrize(
