@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import TemplateError, nodes
 
 from engine.catalog import well_known
+from engine.catalog.advice_paths import without_root
 from engine.catalog.document import Document, in_folder
-from engine.catalog.known_names import planned, uses
+from engine.catalog.known_names import Use, planned, uses
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema_plan import TrackingPlan
@@ -43,7 +44,7 @@ def event_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 def trait_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Traits that are nearly another one."""
-    used = [(use.file, use.loc, use.name, 0) for use in uses(document) if use.kind == "trait"]
+    used = [(use.file, use.loc, use.name, 0) for use in _rooted(document, "trait")]
     used += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "traits"]
     yield from _near(used, well_known.SNAKE_TRAITS, well_known.TRAITS, "traits.")
 
@@ -51,9 +52,8 @@ def trait_doubts(document: Document, models: Models) -> Iterator[Problem]:
 def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Properties that the plan's schema of their event does not have, or that are nearly another one."""
     plan = planned(document)
-    found = [use for use in uses(document) if use.kind == "property"]
     rest = []
-    for use in found:
+    for use in _rooted(document, "property"):
         properties = plan.get(use.event, {}).get("properties") if isinstance(plan.get(use.event), Mapping) else None
         if isinstance(properties, Mapping) and properties:
             if use.name.split(".")[0] not in properties:
@@ -67,6 +67,11 @@ def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
     rest += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "event"]
     first = {*well_known.SNAKE_PROPERTIES, *planned_names}
     yield from _near(rest, first, {*well_known.PROPERTIES, *planned_names}, "event.")
+
+
+def _rooted(document: Document, kind: str) -> list[Use]:
+    """The uses of a kind, but for those that lead through a root of which `advice_paths` speaks."""
+    return [use for use in uses(document) if use.kind == kind and not without_root(use.name)]
 
 
 def _near(
@@ -88,6 +93,15 @@ def _near(
 def _commoner_ones(name: str, counts: Mapping[str, int]) -> list[str]:
     """The names that the catalog uses more often than this one; of two as rare the first by alphabet is doubted."""
     return [other for other, count in counts.items() if (count, other) > (counts[name], name)]
+
+
+def root_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Templates that look for what is in an event, or among the traits, one step too deep."""
+    for file, loc, root, name, line in _of_templates(document):
+        if name in ("properties", "traits", "context") and not any(
+            name in _properties(s) for s in planned(document).values()
+        ):
+            yield Problem(file, loc, f"{root}.{name} is hardly there: write {root}. and the name alone", line)
 
 
 def _meant(near: Any) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import ValidationError
 
 from engine.binding import ACTION_FACT, EVENT_FACT
 from engine.catalog import money, sensitive, zones
+from engine.catalog.advice_paths import path_problems
 from engine.catalog.circles import no_circles
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
@@ -263,4 +264,5 @@ _RULES: Final[tuple[Rule, ...]] = (
     _sensitive,
     _placements,
     _journeys,
+    path_problems,
 )

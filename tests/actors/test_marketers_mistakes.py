@@ -24,6 +24,7 @@ def test_the_catalog_without_a_mistake_is_taken_without_a_word() -> None:
     assert said(FILES | {PLAN: PLANNED + "  Cart Cleared: {}\n"}) == []
 
 
+IN_EVENT = "paths begin in the properties of the event already, so '{}.cart_id' is hardly there: write cart_id"
 TIERS = [
     f"warning: journeys/again.yaml:{line}: steps[{step}].send.action: {action} is promotional, and its journey is "
     "service: the stop purchase withdraws this send, and the journey goes on without it"
@@ -130,8 +131,8 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "channels: [email, sms], no_consent_needed: [web]",
         "no_consent_needed: [web, sms], default: true",
         [
-            "warning: actions/offer.yaml:3: purpose: marketing is granted by default (consent.yaml), so this promotional "
-            "message goes on email to people who never agreed: use a purpose without default: true"
+            "warning: actions/offer.yaml:3: purpose: marketing is granted by default (consent.yaml), so this "
+            "promotional message goes on email to people who never agreed: use a purpose without default: true"
         ],
     ),
     (
@@ -139,6 +140,64 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "no_consent_needed: [web]}",
         "no_consent_needed: [web]}\n  service: {default: true}",
         [],
+    ),
+    *(
+        (CART, "key: cart_id", f"key: {root}.cart_id", [f"warning: journeys/cart.yaml:4: key: {IN_EVENT.format(root)}"])
+        for root in ("event", "properties", "context")
+    ),
+    *(
+        (
+            CART,
+            "key: cart_id",
+            f'key: "{written}"',
+            ["journeys/cart.yaml:4: key: a path is written without braces and blanks: cart_id"],
+        )
+        for written in ("{{ event.cart_id }}", "{cart_id}", "cart_id ")
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {properties.category: shoes}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.properties.category: paths begin in the "
+            "properties of the event already, so 'properties.category' is hardly there: write category"
+        ],
+    ),
+    (
+        OFFER,
+        "name: country",
+        "name: traits.country",
+        [
+            "warning: actions/offer.yaml:9: eligible.all[1].trait.name: paths begin in traits already, "
+            "so 'traits.country' is hardly there: write country"
+        ],
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {category: $event.properties.category}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.category: $event. leads into the properties "
+            "already, so $event.properties.category is hardly there: write $event.category"
+        ],
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {category: $actions.category}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.category: $actions.category is no fact but a "
+            "text: facts begin with $action. or $event., as in $action.category"
+        ],
+    ),
+    (
+        TEMPLATE,
+        "{{ event.name }}",
+        "{{ event.properties.name }}",
+        [
+            "warning: templates/offer.html:2: template: event.properties is hardly there: "
+            "write event. and the name alone"
+        ],
     ),
     (
         TEXT,
