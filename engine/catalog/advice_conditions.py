@@ -57,22 +57,13 @@ def _of_test(file: str, loc: Loc, test: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
-    """Parts of an `all` of which one is another's opposite, or that want two values of one trait."""
-    asked: dict[str, Any] = {}
+    """Parts of an `all` of which one is another's opposite. Two values of one trait are none: it may be a list."""
     for i, condition in enumerate(conditions):
         if not isinstance(condition, Mapping):
             continue
         opposite = condition.get("not", {"not": condition})
         if any(other == opposite for other in conditions[:i]):
             yield Problem(file, (*loc, i), "can never hold: it is the opposite of a condition above it")
-        trait = condition.get("trait")
-        if isinstance(trait, Mapping) and "is" in trait and isinstance(trait.get("name"), str):
-            before = asked.setdefault(trait["name"], trait["is"])
-            if before != trait["is"]:
-                message = (
-                    f"{trait['name']} is hardly {before!r} and {trait['is']!r} at once: use any, or in: [{before}, "
-                )
-                yield Problem(file, (*loc, i), f"{message}{trait['is']}]")
 
 
 def _bound(test: Mapping[str, Any], words: tuple[str, str], which: Any) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import TemplateError, TemplateSyntaxError, meta
+from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 from pydantic import ValidationError
 
 from engine.catalog import template_words
@@ -80,6 +80,12 @@ def _delivered_faults(
                 yield (key,), message
 
 
+def _included(node: nodes.Include) -> Iterator[str]:
+    """The names that an include writes out: one, or several of which the first is taken that there is."""
+    parts = node.template.items if isinstance(node.template, nodes.List | nodes.Tuple) else [node.template]
+    yield from (part.value for part in parts if isinstance(part, nodes.Const) and isinstance(part.value, str))
+
+
 def _is_there(template: str, document: Document, unread: Collection[str]) -> bool:
     return f"templates/{template}" in document or f"templates/{template}" in unread
 
@@ -96,7 +102,10 @@ def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iter
         return
     for line, name in _LANGUAGE.unknown_names(text):
         yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
+    optional = {name for node in tree.find_all(nodes.Include) if node.ignore_missing for name in _included(node)}
     for other in meta.find_referenced_templates(tree):
+        if other in optional:
+            continue
         if other is None:
             yield "the name of another template is written out, in quotes: {% include 'footer.html' %}", 1
         elif not _is_there(other, document, unread):
