@@ -14,6 +14,9 @@ _TRUTH: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _NOTE: Final = re.compile(
     r"^\s*(?:- )*(?:subject|text|title|body|because|preheader):\s+[^\"'#>|\[{\s][^\"']*?\s(#\S.*)$"
 )
+_MARK: Final = re.compile(
+    r"^\s*(?:- |[\w-]+:\s+)*\{?\s*(?:subject|text|title|body|because|preheader):\s+(&[^\s,\]}]+)\s+[^\s\[{]"
+)
 _PRINTED_QUOTES: Final = {"“": "”“", "”": "”", "„": "“”", "‟": "”", "«": "»", "»": "«", "‘": "’", "‚": "‘’"}
 
 
@@ -24,6 +27,10 @@ def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
         note = _NOTE.match(line)
         if note is not None:
             message = f"the text ends before {note[1]!r}, which is read as a note: put the text in quotes"
+            yield Problem(file, ("yaml",), message, number)
+        mark = _MARK.match(line)
+        if mark is not None:
+            message = f"{mark[1]} is read as a mark and not as a part of the text: put the text in quotes"
             yield Problem(file, ("yaml",), message, number)
 
 

@@ -14,7 +14,7 @@ from engine.catalog.advice_conditions import never_doubts
 from engine.catalog.advice_consent import consent_doubts
 from engine.catalog.advice_journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice_letters import nobody_doubts, way_out_doubts
-from engine.catalog.advice_names import event_doubts, property_doubts, root_doubts, trait_doubts
+from engine.catalog.advice_names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
 from engine.catalog.advice_paths import path_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models
@@ -39,6 +39,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     property_doubts,
     path_doubts,
     root_doubts,
+    foreign_doubts,
     never_doubts,
     way_out_doubts,
     nobody_doubts,

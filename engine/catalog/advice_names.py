@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import TemplateError, nodes
 
-from engine.catalog import well_known
+from engine.catalog import foreign_tags, well_known
 from engine.catalog.advice_paths import without_root
 from engine.catalog.document import Document, in_folder
 from engine.catalog.known_names import Use, planned, uses
@@ -104,6 +104,14 @@ def root_doubts(document: Document, models: Models) -> Iterator[Problem]:
             yield Problem(file, loc, f"{root}.{name} is hardly there: write {root}. and the name alone", line)
 
 
+def foreign_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Tags of other systems, which would be sent as they stand. What a page is given is its own."""
+    for file, loc, text in _all_texts(document):
+        for tag, line in foreign_tags.unread(text) if "content" not in loc else ():
+            message = f"{tag} is sent as it stands: what is known of a customer is written {{{{ traits.… }}}}"
+            yield Problem(file, loc, message, line if loc == ("template",) else 0)
+
+
 def _meant(near: Any) -> str:
     return f", did you mean {near!r}?" if near else ""
 
@@ -119,14 +127,19 @@ def _properties(schema: Any) -> Collection[str]:
 
 def _of_templates(document: Document) -> Iterator[tuple[str, Loc, str, str, int]]:
     """(file, place, `traits` or `event`, the name behind it, line) of every use in a template or a text."""
+    for file, loc, text in _all_texts(document):
+        for root, name, line in _names_in(text):
+            yield file, loc, root, name, line if loc == ("template",) else 0
+
+
+def _all_texts(document: Document) -> Iterator[tuple[str, Loc, str]]:
+    """Every template, and every text of an action."""
     for file, text in document.items():
         if file.startswith("templates/") and isinstance(text, str):
-            for root, name, line in _names_in(text):
-                yield file, ("template",), root, name, line
+            yield file, ("template",), text
     for file, action in in_folder(document, "actions").items():
         for loc, text in _texts(action.get("variants"), ("variants",)):
-            for root, name, _ in _names_in(text):
-                yield file, loc, root, name, 0
+            yield file, loc, text
 
 
 def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:

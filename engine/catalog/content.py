@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 from pydantic import ValidationError
 
-from engine.catalog import template_words
+from engine.catalog import foreign_tags, template_words
 from engine.catalog.document import Document, by_id
 from engine.catalog.plain_words import of_validation
 from engine.catalog.problems import Loc, Problem
@@ -95,12 +95,16 @@ def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iter
         tree = _LANGUAGE.parse(text)
         _LANGUAGE.compile(text)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
-        yield template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters), error.lineno
+        words = template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters)
+        yield foreign_tags.mend(text) or (words, error.lineno)
         return
     except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
         return
     for line, name in _LANGUAGE.unknown_names(text):
+        if right := foreign_tags.dashed(text, name):
+            yield f"a name with a dash in it is written {right}", line
+            continue
         yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
     optional = {name for node in tree.find_all(nodes.Include) if node.ignore_missing for name in _included(node)}
     for other in meta.find_referenced_templates(tree):

@@ -29,6 +29,20 @@ NO_WAY_OUT = (
     "warning: actions/offer.yaml:14: variants[1].email.template: a promotional mail needs a link to leave by: "
     "{{ unsubscribe_url }} is nothing that can be seen in it for a customer of whom nothing is known"
 )
+FOREIGN = [
+    ("{{#if traits.x}}", "{{#if}} is another system's: here it is {% if … %} … {% endif %}"),
+    ("{% if traits.a && traits.b %}x{% endif %}", "&& is written and"),
+    ("{{ traits.first_name | default(“you”) }}", "the quotes in a tag are \" or ', not “"),
+    ("{{ traits.first_name", "a {{ is opened here and closed nowhere: }} is missing"),
+    ("{% if traits.a %}a{% elseif traits.b %}b{% endif %}", "elseif is written elif"),
+    ("{% if traits.a %}a{% else if traits.b %}b{% endif %}", "else if is written elif"),
+    ("{% if traits.a %}x{% end if %}", "end if is written endif"),
+    ("{% if traits.a = 1 %}x{% endif %}", "= is written == where two values are compared"),
+    ("{% if !traits.a %}x{% endif %}", "! is written not"),
+    ("{{ traits.a ? 1 : 2 }}", "a choice is written … if … else …"),
+    ("{{ traits.first-name }}", "a name with a dash in it is written traits['first-name']"),
+    ("{{> footer }}", "another template is put in by {% include 'footer.html' %}"),
+]
 TIERS = [
     f"warning: journeys/again.yaml:{line}: steps[{step}].send.action: {action} is promotional, and its journey is "
     "service: the stop purchase withdraws this send, and the journey goes on without it"
@@ -243,6 +257,46 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
     ),
     (TEXT, '"Your cart waits"', "“Wow” said Ada", []),
     (TEMPLATE, "<p>Dear", "{% include ['head.html', 'top.html'] ignore missing %}<p>Dear", []),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: &Partner Sale today",
+        [
+            "warning: actions/text.yaml:8: yaml: &Partner is read as a mark and not as a part of the text: "
+            "put the text in quotes"
+        ],
+    ),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: [Sale] now",
+        ['actions/text.yaml:8: yaml: a text that begins with [ stands in quotes: text: "[Sale] now"'],
+    ),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: - 20 %",
+        [
+            "actions/text.yaml:8: yaml: a list begins on a line of its own, and a text with a - in front stands in "
+            'quotes: text: "- 20 %"'
+        ],
+    ),
+    *(
+        (TEMPLATE, "{{ traits.first_name }},", written, [f"templates/offer.html:1: template: {sentence}"])
+        for written, sentence in FOREIGN
+    ),
+    *(
+        (
+            TEMPLATE,
+            "<p>Dear",
+            f"<p>Dear {tag}",
+            [
+                f"warning: templates/offer.html:1: template: {tag} is sent as it stands: what is known of a customer "
+                "is written {{ traits.… }}"
+            ],
+        )
+        for tag in ("{ traits.x }", "*|FNAME|*", "${name}", "%%first%%", "[[name]]")
+    ),
     (
         TEXT,
         "tier: promotional",
@@ -621,10 +675,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         TEMPLATE,
         "{{ traits.first_name }},",
         "{{ traits.first_name },",
-        [
-            "templates/offer.html:1: template: a } is one too many, or one is missing: a "
-            "value stands in {{ }}, a rule in {% %}"
-        ],
+        ["templates/offer.html:1: template: a {{ is opened here and closed nowhere: }} is missing"],
     ),
     (
         TEMPLATE,
