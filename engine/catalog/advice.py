@@ -13,7 +13,7 @@ from typing import Final
 from engine.catalog.advice_conditions import never_doubts
 from engine.catalog.advice_consent import consent_doubts
 from engine.catalog.advice_journeys import stopped_doubts, twin_doubts
-from engine.catalog.advice_letters import nobody_doubts, way_out_doubts
+from engine.catalog.advice_letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice_names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
 from engine.catalog.advice_paths import path_doubts
 from engine.catalog.document import Document
@@ -43,5 +43,6 @@ _RULES: Final[tuple[Rule, ...]] = (
     never_doubts,
     way_out_doubts,
     nobody_doubts,
+    unmatched_doubts,
     tier_warnings,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from jinja2 import TemplateError, meta
@@ -12,7 +12,8 @@ from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
 from engine.catalog.schema import Action
 from engine.catalog.schema_journeys import BranchStep, Journey, SendStep, Step
-from engine.catalog.schema_policies import Policies
+from engine.catalog.schema_policies import Budget, Cap, Holdout, Lever, Policies
+from engine.catalog.suggest import did_you_mean
 from engine.texts.language import TemplateLanguage, with_mentioned
 
 
@@ -64,6 +65,29 @@ def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
             yield Problem(file, ("channels",), f"nobody gets it: no journey sends it{page}")
         elif asked:
             yield Problem(file, ("channels",), f"it is never shown on {asked[0]}: it has no placements")
+
+
+def unmatched_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Rules about a category or a group that no action has."""
+    known = {
+        "category": {action.category for _, action in of_kind(models, Action)},
+        "group": {action.group for _, action in of_kind(models, Action)},
+    }
+    for file, policies in of_kind(models, Policies):
+        rules: dict[str, Sequence[Cap | Budget | Lever | Holdout]] = {
+            "caps": policies.caps,
+            "budgets": policies.budgets,
+            "levers": policies.levers,
+            "holdouts": policies.holdouts,
+        }
+        for key, listed in rules.items():
+            for i, rule in enumerate(listed):
+                for field, there in known.items():
+                    for name in getattr(rule.match, field) or ():
+                        if name not in there:
+                            near = did_you_mean(name, [each for each in there if each])
+                            message = f"no action has the {field} {name!r}{near}"
+                            yield Problem(file, (key, i, "match", field), message)
 
 
 def _sends(steps: list[Step]) -> Iterator[SendStep]:

@@ -298,6 +298,52 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         for tag in ("{ traits.x }", "*|FNAME|*", "${name}", "%%first%%", "[[name]]")
     ),
     (
+        POLICIES,
+        "{zone: Europe/Berlin}",
+        "{zone: Europe/Berlin, language: german}",
+        ["policies.yaml:1: workspace.language: 'german' is no language by its code, as in en, de or pt-BR"],
+    ),
+    (
+        POLICIES,
+        "{zone: Europe/Berlin}",
+        "{zone: Europe/Berlin, currency: QQZ}",
+        ["policies.yaml:1: workspace.currency: no currency has the code 'QQZ'"],
+    ),
+    *(
+        (
+            CHANNELS,
+            "host: 127.0.0.1",
+            f"host: {host}",
+            [
+                "channels.yaml:6: channels[2].host: is the name of a machine alone (mail.shop.example); its port "
+                "stands beside it, as in port: 587"
+            ],
+        )
+        for host in ("smtp://mail.shop.example", "mail:587")
+    ),
+    (
+        POLICIES,
+        "match: {channel: email}",
+        "match: {category: shoez}",
+        ["warning: policies.yaml:3: caps[1].match.category: no action has the category 'shoez'"],
+    ),
+    (
+        OFFER,
+        "in: [DE, AT]",
+        "in: [DE, AT], is: FR",
+        ["warning: actions/offer.yaml:9: eligible.all[1].trait: can never hold: 'FR' is not among those of in"],
+    ),
+    (
+        OFFER,
+        "    - not: {segment: staff}",
+        "    - trait: {name: country, exists: false}",
+        [
+            "warning: actions/offer.yaml:11: eligible.all[3]: can never hold: country is not there and passes a test "
+            "at once"
+        ],
+    ),
+    (OFFER, "in: [DE, AT]", "exists: false, not: DE", []),
+    (
         TEXT,
         "tier: promotional",
         "tier:promotional",
