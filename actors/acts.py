@@ -59,9 +59,14 @@ def _set_timer(shard: Shard, profile: Profile, effect: effects.SetTimer) -> None
 
 
 def _drop_timer(shard: Shard, profile: Profile, effect: effects.DropTimer) -> None:
-    key = keys.timer_key(effect.due_ms, profile.id, effect.run, effect.generation)
-    shard.batch.put("timers", key, None)
-    shard.timers.discard(key)
+    drop_timer(shard, keys.timer_key(effect.due_ms, profile.id, effect.run, effect.generation))
+
+
+def drop_timer(shard: Shard, key: bytes) -> None:
+    """A timer is pending no more; one whose turn failed has gone already, though its run still names it."""
+    if shard.batch.get("timers", key) is not None:
+        shard.batch.put("timers", key, None)
+        shard.timers.discard(key)
 
 
 def _enqueue(shard: Shard, profile: Profile, effect: effects.Enqueue) -> None:

@@ -6,12 +6,15 @@ decision.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +26,15 @@ from actors.proof_letters import TakesTooLong
 from engine.catalog.compile import compile_bytes
 from engine.errors import CatalogError
 
-CPU_S_MAX: Final = 20
-LETTER_S_MAX: Final = 1.0  # of processor time, for one message to one customer
+CPU_S_MAX: Final = 20  # of processor time, for the smallest catalog
+FILE_S: Final = 0.1  # that each file adds to it
+WRITTEN_S: Final = 0.02  # that each message to one customer adds
+CPU_S_MOST: Final = 600
+LETTER_S_MAX: Final = 1.0  # for one message to one customer
+_GRACE_S: Final = 3  # more than that message's second: only what never comes back to Python needs it
 MEMORY_BYTES_MAX: Final = 2 << 30
-_WALL_S_MAX: Final = 60.0
+_WALL_S_MAX: Final = 1800.0
+_SAID: Final = re.compile(r"actions/|- \d+$")
 _NICE: Final = 5
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")  # no secret of the engine's
 
@@ -77,23 +85,59 @@ def _prove(asked: _Asked) -> Proved:
 
 
 def _too_much(said: bytes | None) -> CatalogError:
-    """`said`: the name of each message before it is written."""
-    names = [line for line in (said or b"").decode(errors="replace").splitlines() if line.startswith("actions/")]
-    if names:
-        file, _, rest = names[-1].partition(", ")
-        return CatalogError((f"{file}:1: variants: {rest} takes more time or memory to write than there is",))
-    return CatalogError((f"catalog:1: size: takes more than {CPU_S_MAX} s to read: make it smaller",))
+    """`said`: the name of each message before it is written, and how much time there is after it."""
+    last = ([line for line in (said or b"").decode(errors="replace").splitlines() if _SAID.match(line)] or [""])[-1]
+    if last.startswith("actions/"):
+        return CatalogError((_slow(last, "takes more time or memory to write than there is"),))
+    return CatalogError((_whole(last.removeprefix("- ") or str(CPU_S_MAX)),))
 
 
-@contextmanager
-def _bound(name: str) -> Iterator[None]:
-    """One message. Where Python itself does not come back, the last name on stderr tells which it was."""
-    sys.stderr.write(f"{name}\n")
-    signal.setitimer(signal.ITIMER_VIRTUAL, LETTER_S_MAX)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+def _slow(name: str, message: str) -> str:
+    file, _, rest = name.partition(", ")
+    return f"{file}:1: variants: {rest} {message}"
+
+
+def _whole(seconds: str) -> str:
+    return f"catalog:1: size: the whole catalog takes more than {seconds} s to prove: make it smaller"
+
+
+class _Allowance:
+    """The processor time that a catalog may take, which grows with what it holds."""
+
+    def __init__(self, files: int) -> None:
+        self._seconds = CPU_S_MAX + FILE_S * files
+        self._slow: list[str] = []
+        self._set(self.seconds)
+
+    @property
+    def seconds(self) -> int:
+        """So far."""
+        return min(CPU_S_MOST, int(self._seconds))
+
+    @contextmanager
+    def bound(self, name: str) -> Iterator[None]:
+        """One message. Where Python itself does not come back, the last line on stderr tells which it was. Raises
+        CatalogError where all of them took too long."""
+        self._seconds += WRITTEN_S
+        used = time.process_time()
+        if used > self.seconds:
+            slow = [_slow(name, f"takes more than {LETTER_S_MAX:g} s to write") for name in dict.fromkeys(self._slow)]
+            raise CatalogError((*slow, _whole(str(self.seconds))))
+        sys.stderr.write(f"{name}\n")
+        self._set(int(used) + 1 + _GRACE_S)
+        signal.setitimer(signal.ITIMER_VIRTUAL, LETTER_S_MAX)
+        try:
+            yield
+        except TakesTooLong:
+            self._slow.append(name)
+            raise
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._set(self.seconds + 1)
+            sys.stderr.write(f"- {self.seconds}\n")
+
+    def _set(self, seconds: int) -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, CPU_S_MOST + 2 * _GRACE_S))
 
 
 def _give_up(*_: object) -> None:
@@ -101,10 +145,13 @@ def _give_up(*_: object) -> None:
 
 
 def _set_limits() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGVTALRM, _give_up)
+
+
+def _files_in(directory: Path) -> int:
+    return sum(1 for _ in islice(directory.rglob("*.*"), catalog_files.FILES_MAX))
 
 
 def main() -> None:
@@ -112,10 +159,12 @@ def main() -> None:
     _set_limits()
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Asked)
     os.nice(asked.nice)
+    directory = Path(asked.directory)
+    allowance = _Allowance(len(asked.files) if asked.files is not None else _files_in(directory))
     try:
         read = catalog_files.read
-        documents = read(Path(asked.directory)) if asked.files is None else catalog_files.read_texts(asked.files)
-        proved = proof.prove(documents, asked.environ, _bound)
+        documents = read(directory) if asked.files is None else catalog_files.read_texts(asked.files)
+        proved = proof.prove(documents, asked.environ, allowance.bound)
         found = _Found(proved.catalog.document, proved.warnings)
     except CatalogError as error:
         found = _Found(problems=error.problems)

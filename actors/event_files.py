@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import heapq
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -90,7 +91,9 @@ def _lines(file: int, path: Path, stream: IO[bytes]) -> Iterator[Line]:
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, str]]:
-    """Each line and what is wrong with it as bytes; a line that is too long is passed over in pieces."""
+    """Each line and what is wrong with it as bytes, without a byte-order mark that the file begins with; a line that is
+    too long is passed over in pieces."""
+    is_first = True
     while True:
         try:
             raw = stream.readline(LINE_BYTES_MAX + 1)
@@ -104,6 +107,7 @@ def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, str]]:
             return
         if not raw:
             return
+        raw, is_first = raw.removeprefix(BOM_UTF8 if is_first else b""), False
         yield raw if not problem else raw[:100], problem
 
 

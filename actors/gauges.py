@@ -11,10 +11,12 @@ from collections.abc import Callable
 
 from actors import meter as m
 from actors.clock import stopwatch
-from actors.intake import Mail, ToldMail
+from actors.intake import Mail
 from actors.meter import Meter
 from actors.shard import Shard
-from engine.inputs import ConsentChange, Decide
+from engine import statements
+from engine.errors import InvalidInput
+from engine.inputs import ConsentChange, Decide, Event, Input
 
 _TELL_S = 1.0
 
@@ -34,13 +36,23 @@ class Gauges:
     def turned(self, mail: Mail, began_s: float) -> None:
         """An input has had its turn, which began at `began_s` by the stopwatch."""
         self._turns += 1
-        if not isinstance(mail, ToldMail):
-            return
         if isinstance(mail.told, Decide):
             self._meter.observe(m.DECIDE_SECONDS, began_s - mail.came_s, "queue")
             self._meter.observe(m.DECIDE_SECONDS, stopwatch() - began_s, "turn")
-        elif isinstance(mail.told, ConsentChange) and not mail.told.granted:
+        elif self._is_no(mail.told):
             self._opted_out.setdefault(mail.profile, mail.came_s)
+
+    def _is_no(self, told: Input) -> bool:
+        """Whether an input withdraws a consent, by its own route or as an event."""
+        if isinstance(told, ConsentChange):
+            return not told.granted
+        catalog = self._shard.catalog
+        if not isinstance(told, Event) or not statements.carries(catalog, told.name):
+            return False
+        try:
+            return any(not said.granted for said in statements.read(told, catalog))
+        except InvalidInput:
+            return False
 
     def fired(self, late_ms: int) -> None:
         """Timers fired that were due `late_ms` ago."""

@@ -40,12 +40,12 @@ Call = tuple[str, bytes, Reply]
 
 
 class Frame:
-    """A frame of events: answered when each has its outcome."""
+    """A frame of events: answered when each has its outcome; `came_s` is when it arrived, by the stopwatch."""
 
-    __slots__ = ("_open", "_results", "reply")
+    __slots__ = ("_open", "_results", "came_s", "reply")
 
     def __init__(self, reply: Reply, size: int) -> None:
-        self.reply = reply
+        self.reply, self.came_s = reply, stopwatch()
         self._results = [""] * size
         self._open = size
 
@@ -67,6 +67,7 @@ class Mail(Protocol):
     profile: str
     told: AnyInput
     is_event: bool
+    came_s: float
 
     def done(self, done: Done) -> Finish:
         """How to answer for a turn."""
@@ -80,11 +81,12 @@ class Mail(Protocol):
 class EventMail:
     """One event of a frame."""
 
-    __slots__ = ("frame", "index", "profile", "told")
+    __slots__ = ("came_s", "frame", "index", "profile", "told")
     is_event = True
 
     def __init__(self, profile: str, told: AnyInput, frame: Frame, index: int) -> None:
         self.profile, self.told, self.frame, self.index = profile, told, frame, index
+        self.came_s = frame.came_s
 
     def done(self, done: Done) -> Finish:
         """Its part of the frame's answer."""

@@ -19,7 +19,7 @@ from actors.catalog_files import Documents
 from actors.channels import open_adapters
 from actors.channels.adapter import Adapter
 from actors.proof_letters import letter_problems
-from engine.catalog.compile import compile_document, problems_of, warnings_of
+from engine.catalog.compile import examined
 from engine.catalog.compiled import Catalog
 from engine.catalog.problems import Problem
 from engine.errors import CatalogError, UsageError
@@ -48,14 +48,14 @@ def of_texts(files: Mapping[str, str], environ: Mapping[str, str]) -> Proved:
 def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambda what: nullcontext()) -> Proved:
     """The same for files that were read. `bound` keeps the writing of one message, which it is told the name of, from
     going on for ever."""
-    problems = [*documents.problems, *problems_of(documents.data, documents.unread)]
-    _refuse(documents, problems)
-    catalog = compile_document(documents.data)
+    found = examined(documents.data, documents.unread)
+    _refuse(documents, [*documents.problems, *found.problems])
+    catalog = found.catalog()
     adapters: dict[str, Adapter] = {}
     problems = [*_adapter_problems(catalog, environ, adapters)]
     of_letters = list(letter_problems(catalog, documents.data, adapters, bound))
     _refuse(documents, problems + [problem for problem in of_letters if not problem.is_warning])
-    doubts = [*warnings_of(documents.data), *documents.warnings, *_unset(catalog, environ)]
+    doubts = [*found.warnings(), *documents.warnings, *_unset(catalog, environ)]
     told = {(doubt.file, doubt.loc) for doubt in doubts}
     doubts += [doubt for doubt in of_letters if (doubt.file, doubt.loc) not in told]
     return Proved(catalog, _told(documents, doubts))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors import keys, replay, waking
+from actors import acts, keys, replay, waking
 from actors.activation import Record
 from actors.fence import newest
 from actors.outbox import Waiting
@@ -145,8 +145,7 @@ class Residence:
             shard.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)  # makes its key
         self._mark(profile, to, is_there=False)
         for key in _timers(record):  # the state tells them, and what waits to be sent, to the new place
-            shard.batch.put("timers", key, None)
-            shard.timers.discard(key)
+            acts.drop_timer(shard, key)
         for entry in _outbox(record):
             shard.batch.put("outbox", entry.key, None)
             shard.outbox.drop(profile, entry.send, entry.at_ms)

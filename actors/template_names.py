@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import jinja2
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 from actors.made_up import Shape
-from engine.texts.language import TemplateLanguage
+from engine.texts.language import facts_of, parsed
 
 _OF_NUMBERS: Final = frozenset(("abs", "filesizeformat", "float", "int", "money", "round"))
 _OF_LISTS: Final = frozenset(
@@ -21,7 +21,6 @@ _OF_LISTS: Final = frozenset(
 )
 _PASSES_ON: Final = _OF_LISTS | {"default", "d", "list"}
 _FORMAT_OF_NUMBER: Final = re.compile(r"%[-+0 #]*[0-9]*(\.[0-9]+)?[dfeg]")
-_LANGUAGE: Final = TemplateLanguage()
 
 Names = dict[str, Shape]
 
@@ -36,11 +35,11 @@ def learn(texts: Iterable[str], templates: Mapping[str, str], roots: Names) -> N
             continue
         seen.add(text)
         try:
-            tree = _LANGUAGE.parse(text)
+            tree = parsed(text)
         except (jinja2.TemplateError, RecursionError):  # somebody else says so
             continue
         _Reader(roots).visit(tree, dict(roots))
-        named = (name for name in meta.find_referenced_templates(tree) if name is not None)
+        named = (name for name in facts_of(text).mentioned if name is not None)
         waiting += [templates[name] for name in named if name in templates]
 
 

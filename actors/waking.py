@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors import keys
+from actors import acts, keys
 from actors.store import Store
 from engine import codec
 from engine.journeys import pauses
@@ -50,10 +50,7 @@ def after_arrival(shard: Shard, profile: str) -> None:
 
 def has_come_up(shard: Shard, due_ms: int, profile: str) -> None:
     """The timer that wakes a profile has come up, if there is one at this time."""
-    key = keys.wake_key(due_ms, profile)
-    if shard.batch.get("timers", key) is not None:
-        shard.batch.put("timers", key, None)
-        shard.timers.discard(key)
+    acts.drop_timer(shard, keys.wake_key(due_ms, profile))
 
 
 def last_document(store: Store) -> bytes | None:

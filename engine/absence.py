@@ -10,8 +10,11 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Final
 
+from engine.spelling import FILLERS, SELECTORS, visible
+
 WORDS: Final = frozenset(("undefined", "null", "NaN", "[object Object]"))
 _INVISIBLE: Final = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
+_HIDDEN: Final = FILLERS | SELECTORS  # letters and marks to Unicode, and seen by nobody
 
 
 def is_absent(value: Any) -> bool:
@@ -19,12 +22,20 @@ def is_absent(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return is_blank(value) or value.strip() in WORDS
+        return is_blank(value) or value.strip() in WORDS or (not value.isascii() and _is_hidden_word(value))
     return isinstance(value, (list, tuple, dict)) and not value
 
 
 def is_blank(text: str) -> bool:
     """Whether nothing of `text` can be seen."""
-    return not text or (
-        not text[0].isalnum() and all(char.isspace() or unicodedata.category(char) in _INVISIBLE for char in text)
+    if not text:
+        return True
+    return (not text[0].isalnum() or text[0] in _HIDDEN) and all(
+        char.isspace() or unicodedata.category(char) in _INVISIBLE or char in _HIDDEN for char in text
     )
+
+
+def _is_hidden_word(text: str) -> bool:
+    """Whether a word for nothing stands among characters that nobody sees."""
+    seen = text.encode("ascii", "ignore").decode().strip()
+    return seen in WORDS and visible(text).strip() in WORDS

@@ -48,7 +48,7 @@ def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
         stated = profile.traits.get(namespace)
         if stated is not None and not is_absent(stated.value) and current(profile, namespace) is None:
             try:
-                canonical(namespace, stated.value, phones.country_in(profile.trait_values) or country)
+                canonical(namespace, stated.value, phones.country_in(profile.trait_values, country))
             except InvalidInput as fault:
                 found.append((namespace, stated.value, fault.message))
     return found

@@ -3,7 +3,7 @@
 `$action.x` is replaced by the action's fact, once, when a catalog or a plan is made: then equal questions of different
 actions are one question, and nothing that a condition reads depends on who asks. `$event.x` is replaced by what the
 event that started a run has at a path, when the run asks (`engine.conditions`). A fact that is absent makes its atom
-false.
+false. What is put in is never read as a name again, whatever a customer wrote.
 """
 
 from __future__ import annotations
@@ -19,6 +19,16 @@ EVENT_FACT: Final = "$event."
 NEVER: Final[Mapping[str, Any]] = {"any": []}  # an atom about a fact that is not there
 
 Tree = Mapping[str, Any]
+
+
+class Said(str):
+    """A text that looks like the name of a fact, and is none: it is what stood there. It equals the text that it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Another one than the text's: by their spelling, equal conditions are one."""
+        return f"Said({super().__repr__()})"
 
 
 def bind(tree: Tree | None, facts: Mapping[str, Any]) -> Tree | None:
@@ -48,7 +58,7 @@ def bind_event(body: Any, trigger: Mapping[str, Any]) -> Any:
 def names_event(body: Any) -> bool:
     """Whether a part of a condition names what started a run."""
     if isinstance(body, str):
-        return body.startswith(EVENT_FACT)
+        return _is_name(body, EVENT_FACT)
     parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
     return any(map(names_event, parts))
 
@@ -56,8 +66,8 @@ def names_event(body: Any) -> bool:
 def absent_facts(body: Any, facts: Mapping[str, Any], trigger: Mapping[str, Any]) -> set[str]:
     """The facts that a part of a condition names and that are not there."""
     if isinstance(body, str):
-        of_action = body.startswith(ACTION_FACT) and body.removeprefix(ACTION_FACT) not in facts
-        return {body} if of_action or (body.startswith(EVENT_FACT) and not _event_values(body, trigger)) else set()
+        of_action = _is_name(body, ACTION_FACT) and body.removeprefix(ACTION_FACT) not in facts
+        return {body} if of_action or (names_event(body) and not _event_values(body, trigger)) else set()
     parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
     return {name for part in parts for name in absent_facts(part, facts, trigger)}
 
@@ -86,7 +96,7 @@ def conjuncts(tree: Tree | None) -> list[Tree]:
 def _with_facts(body: Any, facts: Mapping[str, Any]) -> Any:
     """Raises KeyError where a fact is absent."""
     if isinstance(body, str):
-        return facts[body.removeprefix(ACTION_FACT)] if body.startswith(ACTION_FACT) else body
+        return _literal(facts[body.removeprefix(ACTION_FACT)]) if _is_name(body, ACTION_FACT) else body
     if isinstance(body, Mapping):
         return {key: _with_facts(part, facts) for key, part in body.items()}
     return [_with_facts(part, facts) for part in body] if isinstance(body, list | tuple) else body
@@ -99,7 +109,7 @@ def _with_event(body: Any, trigger: Mapping[str, Any]) -> Any:
     if isinstance(body, list | tuple):
         parts = [_with_event(part, trigger) for part in body]
         return [member for part in parts for member in (part if isinstance(part, list) else [part])]
-    if not isinstance(body, str) or not body.startswith(EVENT_FACT):
+    if not isinstance(body, str) or not names_event(body):
         return body
     found = _event_values(body, trigger)
     if not found:
@@ -114,5 +124,14 @@ def _event_values(fact: str, trigger: Mapping[str, Any]) -> list[Any]:
     for value in values_at(trigger, path):
         if isinstance(value, str | int | float) and not is_absent(value):
             number = number_of(value)
-            found += [value] if number is None or number is value else [value, number]
+            found += [_literal(value)] if number is None or number is value else [value, number]
     return list({(value.__class__, value): value for value in found}.values())
+
+
+def _literal(value: Any) -> Any:
+    """What was found for a name, as no name itself."""
+    return Said(value) if isinstance(value, str) and value.startswith((ACTION_FACT, EVENT_FACT)) else value
+
+
+def _is_name(text: str, of: str) -> bool:
+    return text.startswith(of) and not isinstance(text, Said)

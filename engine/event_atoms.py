@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from engine.binding import NEVER, bind_event, names_event
-from engine.value_tests import RULES, Where, build_where, is_about_texts, paths_of
+from engine.value_tests import RULES, Where, build_where, composed, is_about_texts, paths_of
 
 DETAILS_MAX: Final = 32  # of the events that are not recent, how many a run can ask about with facts of its own
 
@@ -34,12 +34,15 @@ class EventAtom:
     @classmethod
     def of(cls, name: str, where: Mapping[str, Any] | None, keep: int, open_digest: str = "") -> EventAtom:
         """The atom that asks `where` of the events of a name."""
-        spelled = repr((name, where) if is_about_texts(where) else (name, where, RULES))
+        is_since_ever = is_about_texts(where) and all(map(str.isascii, (where or {}).values()))
+        spelled = repr((name, where) if is_since_ever else (name, where, RULES))
         digest = blake2b(spelled.encode(), digest_size=6).hexdigest()
         ((path, text),) = where.items() if where and len(where) == 1 and is_about_texts(where) else (("", ""),)
         if names_event(where):
             return cls._open(name, where or {}, digest)
-        return cls(name, build_where(where), keep, digest, (name, path) if path else None, text, open=open_digest)
+        return cls(
+            name, build_where(where), keep, digest, (name, path) if path else None, composed(text), open=open_digest
+        )
 
     @classmethod
     def _open(cls, name: str, where: Mapping[str, Any], digest: str) -> EventAtom:

@@ -5,8 +5,7 @@ the newest matches that it may still need (a tally): an atom that wants three ma
 whatever its window. What stands in a tally is in no recent event, so a count is the sum of both. Where an atom asks for
 facts of a run's trigger, the newest events themselves are kept instead, with no more than what it will look at.
 
-An event that may still stop a run stays recent: one that a stop is on, not older than the lateness window or than the
-oldest open run. Of those, the newest are kept; stops need no more than the newest that matches.
+An event that a run may still have to hear stays recent (`engine.kept`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from engine import limits
+from engine import kept, limits
 from engine.catalog.compiled import Action, Catalog
 from engine.conditions import Condition, atoms_of, build
 from engine.effects import Page
@@ -29,7 +28,6 @@ from engine.value_tests import Where, only
 
 RECENT_MAX = 24
 PAGE_EVENTS = 12
-STOPS_KEPT = 64
 _LOOK_EVERY = 4
 
 
@@ -74,9 +72,9 @@ def spill(turn: Turn) -> None:
     surplus = profile.history.packed_bytes - limits.RECENT_BYTES_MAX
     if len(profile.history) <= RECENT_MAX and surplus <= 0:
         return
-    needed = _may_still_stop(turn)
+    needed = kept.needed(turn)
     events = profile.history.events
-    free = [place for place, event in enumerate(events) if id(event) not in needed]
+    free = [place for place in range(len(events)) if place not in needed]
     leaving = free[:PAGE_EVENTS]
     if len(free) <= RECENT_MAX:
         leaving = _oldest_until(profile.history, free, surplus)
@@ -130,36 +128,13 @@ def _keep(profile: Profile, tally: Tally, event: Happened) -> None:
     """What runs may ask of an event; of the newest events, as many as there is room for."""
     details = profile.details.setdefault(tally.key, [])
     insort(details, Detail(event.at_ms, only(event.properties, tally.paths)), key=lambda detail: detail.at_ms)
-    kept, room = 0, limits.DETAILS_BYTES_MAX
+    count, room = 0, limits.DETAILS_BYTES_MAX
     for detail in reversed(details):
         room -= len(encoder.encode(detail))
-        if kept == tally.keep or (kept and room < 0):
+        if count == tally.keep or (count and room < 0):
             break
-        kept += 1
-    del details[:-kept]
-
-
-def _may_still_stop(turn: Turn) -> set[int]:
-    """The identities of recent events that must stay; the newest `STOPS_KEPT` of them."""
-    profile, catalog = turn.profile, turn.catalog
-    waiting = {send.run for send in profile.sends}
-    open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
-    since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.trigger_ms for run in open_runs)])
-    names = catalog.stop_names.union(*(catalog.of_version(run.version).stop_names for run in open_runs))
-    stopping = [event for event in profile.history.events if event.name in names and event.at_ms >= since_ms]
-    return _newest_within(profile.history, {id(event) for event in stopping[-STOPS_KEPT:]})
-
-
-def _newest_within(recent: Recent, wanted: set[int]) -> set[int]:
-    """As many of the newest as have half of the room; the newest one in any case."""
-    room, kept = limits.RECENT_BYTES_MAX // 2, set[int]()
-    for place, event in reversed([*enumerate(recent.events)]):
-        if id(event) in wanted:
-            room -= recent.bytes_of(place)
-            if kept and room < 0:
-                break
-            kept.add(id(event))
-    return kept
+        count += 1
+    del details[:-count]
 
 
 def _tallies(catalog: Catalog) -> Tallies:

@@ -19,6 +19,7 @@ import idna
 from engine import phones
 from engine.absence import is_absent
 from engine.errors import InvalidInput
+from engine.nearest import meant
 from engine.spelling import visible
 from engine.vocabulary import NAMESPACES
 
@@ -31,6 +32,8 @@ _LABEL_CHARS_MAX: Final = 63
 _LOOKED_AT: Final = 4 * VALUE_CHARS_MAX  # characters of a text, most of which may be ones that nobody sees
 _NEITHER: Final = "must be a text or a whole number"
 _DOTS: Final = ".。．｡"
+_WRAPPED_IN: Final = " ()<>[]{}\"'`“”‘’"
+_PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\{%.*%\}|[$#]\{.*\}|<%.*%>|%%.+%%|\*\|.+\|\*")
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
@@ -63,9 +66,11 @@ def canonical_if_any(namespace: str, value: object, country: str = "", field: st
 def is_same_phone(told: object, known: str) -> bool:
     """Whether `told`, which need not have its country code, is one way of writing the telephone `known` (E.164)."""
     try:
-        return canonical_if_any("phone", told, phones.country_of(known)) == known
+        if canonical_if_any("phone", told, phones.country_of(known)) == known:
+            return True
     except InvalidInput:
-        return False
+        pass
+    return isinstance(told, str) and len(told) <= VALUE_CHARS_MAX and phones.is_dialled(told, known)
 
 
 def mailbox(address: str) -> str:
@@ -93,12 +98,19 @@ def host(domain: str) -> str:
 
 
 def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a canonical value never identifies anyone (`null`, `0`, a tester's address).
+    """Whether a canonical value never identifies anyone (`null`, `0`, a tester's address): so does one in brackets or
+    quotes (`(null)`, `<nil>`), and one with a placeholder that nobody filled in (`{{user.id}}`).
 
     `blocked` holds lower-case values; case is ignored, because `NULL` and `Null` come from the same careless form.
     """
     values = blocked.get(namespace)
-    return values is not None and (value in values or value.casefold() in values)
+    if values is None:
+        return False
+    if value in values or value.casefold() in values:
+        return True
+    if value.isalnum():
+        return False
+    return value.strip(_WRAPPED_IN).casefold() in values or _PLACEHOLDER.search(value) is not None
 
 
 def parse_reference(reference: str, country: str = "") -> tuple[str, str]:
@@ -133,7 +145,7 @@ def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[
 @lru_cache(maxsize=65_536)
 def _read(namespace: str, text: str, country: str) -> tuple[str, str]:
     if namespace not in _KNOWN:
-        return "", f"is none of the namespaces {', '.join(NAMESPACES)}"
+        return "", f"is none of the namespaces; {meant(namespace, _KNOWN)}"
     text = visible(text).strip()
     if is_absent(text):
         return "", ""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.absence import is_absent
 from engine.decide import shown
 from engine.errors import RequestIdUsed
 from engine.inputs import AnyInput, Decide, Event, Exposure
@@ -23,6 +24,7 @@ EXPOSURES: Final = b"exposure"  # longer than chance could make of a digest
 _QUESTION: Final = "question"  # beside the answer to it
 _BYTES = 12
 _TIME_BYTES = 8
+_WHOLE_BELOW: Final = 2.0**53  # a larger one need not be the number that was written
 
 
 def key_of(told: AnyInput) -> bytes | None:
@@ -78,7 +80,7 @@ def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] 
     if kept is None or not isinstance(told, Decide):
         return kept
     answer = dict(kept)
-    if answer.pop(_QUESTION, None) not in (None, _question(told)):
+    if answer.pop(_QUESTION, None) not in (None, _question(told), _question_as_sent(told)):
         raise RequestIdUsed("has been used for another placement, limit or context", "requestId")
     if not told.explain:
         answer.pop("explanation", None)
@@ -86,9 +88,31 @@ def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] 
 
 
 def _question(told: Decide) -> bytes:
-    """All that a question consists of beside the customer, who is the profile that keeps it."""
-    asked = (told.placement, told.channel, told.limit, told.context)
+    """All that a question consists of beside the customer, who is the profile that keeps it. Of two ways to write the
+    same context it is the same."""
+    return _question_of(told, _plain(told.context))
+
+
+def _question_as_sent(told: Decide) -> bytes:
+    """The same over a context as it came, which is what earlier versions kept."""
+    return _question_of(told, told.context)
+
+
+def _question_of(told: Decide, context: Any) -> bytes:
+    asked = (told.placement, told.channel, told.limit, context)
     return blake2b(msgspec.json.encode(asked, order="sorted"), digest_size=_BYTES).digest()
+
+
+def _plain(value: Any) -> Any:
+    """JSON without members that say nothing, and with whole numbers written as such: 1.0 is 1."""
+    if isinstance(value, dict):
+        members = ((name, _plain(member)) for name, member in value.items())
+        return {name: member for name, member in members if not is_absent(member)}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_BELOW:
+        return int(value)
+    return value
 
 
 def _digest(*parts: str) -> bytes:

@@ -167,7 +167,7 @@ class Send(Part):
 
 class Refusal(Part):
     """Why a journey was not entered though its trigger happened: lately at `at_ms`, and last noted at `noted_ms`, with
-    the part of its condition that failed then. `key` is empty where the reason has nothing to do with it."""
+    the part of its condition that failed lately. `key` is empty where the reason has nothing to do with it."""
 
     journey: str
     reason: str

@@ -1,9 +1,11 @@
 """What a customer bought, line by line, and what of it was taken back.
 
 A refund that names an order takes back that order's lines and no other's, whether it comes before or after it: all of
-them, or those that its own lines name, piece by piece where they say how many. One that names no order takes back what
+them, or those that its own lines name, piece by piece where they say how many (0: none; below 0, as some shops write
+what comes back, means the same as above). One that names no order takes back what
 its lines name and was bought before it. Lines are the same where their product, sku and variant are, as far as both
-say them; a line of a refund that has none of these means a category.
+say them; a line of a refund that has none of these means a category. Lines are a list, or an object of objects, as
+PHP writes a list with gaps.
 """
 
 from __future__ import annotations
@@ -14,17 +16,18 @@ from hashlib import blake2b
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from engine import subjects
+from engine import amounts, subjects
 from engine.absence import is_absent
 from engine.event_atoms import DETAILS_MAX, EventAtom
 from engine.subjects import CATEGORY, PRODUCT, name_of
-from engine.value_tests import build_where, number_of, values_at
+from engine.value_tests import build_where, values_at
 
 if TYPE_CHECKING:
     from engine.catalog.compiled import Catalog
     from engine.conditions import View
     from engine.profile import Profile
 
+_RULES: Final = 2  # raised where lines come to be read in other places: what was kept by other rules is kept anew
 _OF_A_LINE: Final = ("product", "sku", "variant", "category", "discount", "quantity")
 
 
@@ -54,14 +57,14 @@ class Wording:
 
 
 def _atom(name: str, paths: tuple[tuple[str, ...], ...]) -> EventAtom:
-    digest = blake2b(repr(("bought", name, paths)).encode(), digest_size=6).hexdigest()
+    digest = blake2b(repr(("bought", _RULES, name, paths)).encode(), digest_size=6).hexdigest()
     return EventAtom(name, build_where(None), DETAILS_MAX, digest, None, "", paths)
 
 
 @dataclass(slots=True)
 class Line:
     """One line of a purchase or a refund. `left` is how many pieces are not taken back yet; of a refund's line it is
-    how many it takes back."""
+    how many it takes back, infinite where it does not say."""
 
     at_ms: int
     order: str
@@ -172,12 +175,12 @@ def _told(view: View, atom: EventAtom) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _take_back(wording: Wording, bought: list[Line], told: Mapping[str, Any], at_ms: int) -> None:
-    order, items = _first(told, wording.order), _lines(wording, told, at_ms)
-    if order and not items and not _has_items(wording, told):
+    order, items = _first(told, wording.order), _lines(wording, told, at_ms, is_refund=True)
+    if order and not items and not any(_items(wording, told)):
         for line in bought:
             line.left = 0 if line.order == order else line.left
     for item in items:
-        pieces = item.left if order else inf
+        pieces = item.left if order or not item.left else inf
         for line in bought:
             is_meant = line.order == order if order and line.order else line.at_ms <= at_ms
             if is_meant and item.means(line):
@@ -185,23 +188,31 @@ def _take_back(wording: Wording, bought: list[Line], told: Mapping[str, Any], at
                 line.left, pieces = line.left - taken, pieces - taken
 
 
-def _has_items(wording: Wording, told: Mapping[str, Any]) -> bool:
-    return any(not is_absent(item) for item in values_at(told, tuple(wording.items.split("."))))
+def _items(wording: Wording, told: Mapping[str, Any]) -> Iterator[Any]:
+    """What says something where the items are."""
+    for item in _values(told, wording.items):
+        parts = list(item.values()) if isinstance(item, Mapping) else []
+        is_rows = bool(parts) and all(isinstance(part, Mapping) for part in parts)
+        if is_rows and not _names_something(_line(wording, item, 0, "")):
+            yield from (part for part in parts if part)
+        else:
+            yield item
 
 
-def _lines(wording: Wording, told: Mapping[str, Any], at_ms: int) -> list[Line]:
+def _names_something(line: Line) -> bool:
+    return bool(line.names or line.categories)
+
+
+def _lines(wording: Wording, told: Mapping[str, Any], at_ms: int, *, is_refund: bool = False) -> list[Line]:
     """The lines of a purchase or a refund; where it has no items, the event itself, if it names a product."""
-    order = _first(told, wording.order)
-    if _has_items(wording, told):
-        items = values_at(told, tuple(wording.items.split(".")))
-        return [_line(wording, item, at_ms, order) for item in items if isinstance(item, Mapping)]
-    line = _line(wording, told, at_ms, order)
+    order, items = _first(told, wording.order), list(_items(wording, told))
+    if items:
+        return [_line(wording, item, at_ms, order, is_refund) for item in items if isinstance(item, Mapping)]
+    line = _line(wording, told, at_ms, order, is_refund)
     return [line] if line.names else []
 
 
-def _line(wording: Wording, item: Mapping[str, Any], at_ms: int, order: str) -> Line:
-    discount = list(_values(item, wording.discount))
-    pieces = next((number for each in _values(item, wording.quantity) if (number := number_of(each))), None)
+def _line(wording: Wording, item: Mapping[str, Any], at_ms: int, order: str, is_refund: bool = False) -> Line:
     categories = tuple(filter(None, (subjects.category(name_of(each)) for each in _values(item, wording.category))))
     return Line(
         at_ms=at_ms,
@@ -210,9 +221,25 @@ def _line(wording: Wording, item: Mapping[str, Any], at_ms: int, order: str) -> 
         sku=_first(item, wording.sku),
         variant=_first(item, wording.variant),
         categories=categories,
-        is_full_price=all(number_of(each) == 0 for each in discount),
-        left=pieces if pieces is not None and pieces > 0 else 1.0,
+        is_full_price=not any(map(_is_reduced, _values(item, wording.discount))),
+        left=_pieces(wording, item, is_refund),
     )
+
+
+def _pieces(wording: Wording, item: Mapping[str, Any], is_refund: bool) -> float:
+    """What is bought is one piece at least; what comes back is all of it where nobody says how many."""
+    read = map(amounts.number, _values(item, wording.quantity))
+    pieces = next((float(each) for each in read if each is not None), None)
+    if is_refund:
+        return inf if pieces is None else abs(pieces)
+    return pieces if pieces is not None and pieces > 0 else 1.0
+
+
+def _is_reduced(discount: Any) -> bool:
+    """Whether a discount is one: not false, and no amount of 0. A word that is no amount is one."""
+    if isinstance(discount, str):
+        discount = discount.strip().removesuffix("%")
+    return discount is not False and amounts.number(discount) != 0
 
 
 def _values(data: Mapping[str, Any], path: str) -> Iterator[Any]:

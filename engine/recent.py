@@ -15,7 +15,7 @@ from typing import Any, overload
 
 import msgspec
 
-from engine.value_tests import values_at
+from engine.value_tests import composed, values_at
 
 encoder = msgspec.msgpack.Encoder(order="deterministic")
 
@@ -25,7 +25,8 @@ class Part(msgspec.Struct, array_like=True):
 
 
 class Happened(Part):
-    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to."""
+    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to.
+    `heard_ms` is the clock of the turn that heard it, of one whose own time was ahead of it; 0 for all others."""
 
     at_ms: int
     seq: int
@@ -34,6 +35,12 @@ class Happened(Part):
     message_id: str = ""
     channel: str = ""
     source: str = ""
+    heard_ms: int = 0
+
+    @property
+    def counts_ms(self) -> int:
+        """When it happened, for what must come before or after it: nothing happens after it has been heard."""
+        return self.heard_ms or self.at_ms
 
 
 def history_order(event: Happened) -> tuple[int, int, str, str]:
@@ -92,15 +99,16 @@ class Recent(Sequence[Happened]):
         return self._by_name.get(name, [])
 
     def by_text(self, at: tuple[str, str]) -> dict[str, list[int]]:
-        """When events of a name happened, newest first, by each text that they have at a path. Many conditions ask for
-        one of these texts each."""
+        """When events of a name happened, newest first, by each text, composed, that they have at a path. Many
+        conditions ask for one of these texts each."""
         found = self._by_text.get(at)
         if found is None:
             name, path = at
             found = self._by_text[at] = {}
             steps = tuple(path.split("."))
             for event in self.named(name):
-                for text in {value for value in values_at(event.properties, steps) if value.__class__ is str}:
+                values = values_at(event.properties, steps)
+                for text in {composed(value) for value in values if value.__class__ is str}:
                     found.setdefault(text, []).append(event.at_ms)
         return found
 

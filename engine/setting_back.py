@@ -83,7 +83,7 @@ def _what_was_stated(turn: Turn) -> None:
         details.sort(key=lambda detail: detail.at_ms)
     events = profile.history.events
     if any(event.at_ms > latest_ms for event in events):
-        brought = [msgspec.structs.replace(e, at_ms=now_ms) if e.at_ms > latest_ms else e for e in events]
+        brought = [msgspec.structs.replace(e, at_ms=now_ms, heard_ms=0) if e.at_ms > latest_ms else e for e in events]
         profile.history = sorted(brought, key=history_order)
 
 

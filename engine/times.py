@@ -20,6 +20,8 @@ YEAR_10000_MS: Final = 253_402_300_800_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+_TOO_MANY_DIGITS: Final = re.compile(r"[0-9]{9}")  # more than a date, and no number of seconds or milliseconds
+_ZONE: Final = re.compile(r"(.*\d)\s*(?:(z|utc|gmt)|(?<=\s)([+-]\d\d:?\d\d))", re.IGNORECASE | re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?")  # fewer may be a date: 20260301
 
 
@@ -44,15 +46,30 @@ def read_ms(value: object, field: str) -> int | None:
 
 def _of_text(text: str, field: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _moment(text)
         at_ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
     except (ValueError, OverflowError):
-        if text != text.strip():
-            return _of_text(text.strip(), field)
+        if (plainer := _plainer(text)) != text:
+            return _of_text(plainer, field)
         raise InvalidInput("is not a time in ISO 8601", field) from None
     if not 0 <= at_ms < YEAR_10000_MS:
         raise InvalidInput("is not between the years 1970 and 9999", field)
     return at_ms
+
+
+def _moment(text: str) -> datetime:
+    """ValueError too where a digit stands between date and time, which Python would take for a separator."""
+    is_run_together = text[7:8] == "-" and text[10:11].isdigit()
+    if is_run_together or _TOO_MANY_DIGITS.match(text):
+        raise ValueError
+    return datetime.fromisoformat(text)
+
+
+def _plainer(text: str) -> str:
+    """The text without spaces around it, with its zone as Python reads one: `z`, ` UTC` and ` +0100` are well known."""
+    text = text.strip()
+    found = _ZONE.fullmatch(text)
+    return text if found is None else f"{found[1]}{found[3] or 'Z'}"
 
 
 def _of_number(value: int | float, field: str) -> int:

@@ -60,7 +60,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
     if told.drawn and not isinstance(told, HandOver):
-        draws.recall(profile, told.drawn)
+        draws.recall(profile, told.drawn, catalog)
     if not profile.moving_to:
         pauses.settle(turn)
     match told:
@@ -152,7 +152,14 @@ def _on_event(turn: Turn, event: Event) -> None:
     claims.learn(turn, event)
     facts.learn(turn, event)
     happened = Happened(
-        event.at_ms, profile.seq, event.name, event.properties, event.message_id, event.channel, event.source
+        at_ms,
+        profile.seq,
+        event.name,
+        event.properties,
+        event.message_id,
+        event.channel,
+        event.source,
+        heard_ms=turn.now_ms if at_ms > turn.now_ms else 0,
     )
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):

@@ -8,6 +8,7 @@ less_than, exists, some`. A path is dotted; a list that it leads to or through s
 - `not`, `not_in` and `exists: false` are the negations of `is`, `in` and `exists`: no element may be so.
 - What says nothing (`engine.absence`) is absent: it exists not, equals nothing that is there, and is neither more nor
   less than anything.
+- Texts are equal as they are composed (Unicode's NFC), however either was written.
 - Beside a number, a text that is a plain number (`19.90`) counts as one. True and false are no numbers.
 
 Facts of an action and of what started a run (`$action.x`, `$event.x`) stand in a test already (`engine.binding`); a
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -28,7 +30,7 @@ from engine.absence import is_absent
 Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
 
-RULES: Final = 2  # raised where a test comes to mean something else: what was counted by other rules is counted anew
+RULES: Final = 3  # raised where a test comes to mean something else: what was counted by other rules is counted anew
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DIGITS_MAX: Final = 40
@@ -61,7 +63,8 @@ def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
-    """What of plain data stands at some paths, in its own shape."""
+    """What of plain data stands at some paths, in its own shape. An object of objects that has none of the names may
+    be rows under their numbers: of each row that, as far as it has something."""
     if () in paths:
         return data
     if isinstance(data, list | tuple):
@@ -71,11 +74,20 @@ def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
     below: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
         below.setdefault(path[0], []).append(path[1:])
-    return {name: only(data[name], rest) for name, rest in below.items() if name in data}
+    found = {name: only(data[name], rest) for name, rest in below.items() if name in data}
+    if not found and all(isinstance(part, Mapping) for part in data.values()):
+        rows = ((name, only(part, paths)) for name, part in data.items())
+        return {name: row for name, row in rows if row}
+    return found
+
+
+def composed(text: str) -> str:
+    """The one spelling of a text whose letters may be written with their accents or beside them."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
-    """Whether each path is only compared with one text: what such tests mean stands since the first rules."""
+    """Whether each path is only compared with one text: of ASCII, what such tests mean stands since the first rules."""
     return all(isinstance(test, str) and not is_absent(test) for test in (paths or {}).values())
 
 
@@ -162,14 +174,23 @@ def _is(operand: Any) -> Test:
     if isinstance(operand, bool):
         return lambda value: value is operand
     if isinstance(operand, str):
-        return lambda value: bool(value == operand)
+        return _is_text(operand)
     return lambda value: number_of(value) == operand
+
+
+def _is_text(operand: str) -> Test:
+    if operand.isascii():
+        return lambda value: bool(value == operand)
+    wanted = composed(operand)
+    return lambda value: value.__class__ is str and composed(value) == wanted
 
 
 def _is_in(operands: Sequence[Any]) -> Test:
     if all(isinstance(operand, str) and not is_absent(operand) for operand in operands):
-        texts = frozenset(operands)
-        return lambda value: value.__class__ is str and value in texts
+        texts = frozenset(map(composed, operands))
+        if all(map(str.isascii, texts)):
+            return lambda value: value.__class__ is str and value in texts
+        return lambda value: value.__class__ is str and composed(value) in texts
     return _any([_is(operand) for operand in operands])
 
 
@@ -198,7 +219,7 @@ def _exists(value: Any) -> bool:
 
 def _some(paths: Mapping[str, Any]) -> Test:
     where = build_where(paths)
-    return lambda value: isinstance(value, dict) and where(value)
+    return lambda value: isinstance(value, dict) and bool(value) and where(value)  # an empty one is absent
 
 
 _OF_ONE: Final[dict[str, Callable[[Any], Test]]] = {

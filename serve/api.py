@@ -94,7 +94,24 @@ def _near(request: Request) -> str:
     near = nearest(path, [each for each in there_are if "{" not in each])
     beginnings = {each.partition("/{")[0] for each in there_are if "{" in each}
     first = nearest("/".join(path.split("/")[:3]), beginnings)
-    return f"; did you mean {near or first}?" if near or first else ""
+    if near or first:
+        return f"; did you mean {near or first}?"
+    return _near_part(path, there_are)
+
+
+def _near_part(path: str, patterns: list[str]) -> str:
+    """The same for a path that begins with a known name, and goes on as nothing does."""
+    parts = path.split("/")
+    start = "/".join(parts[:3])
+    below = sorted({each for each in patterns if each.startswith(f"{start}/{{")})
+    if not below:
+        return ""
+    whole = "/".join(below[0].split("/")[:4])
+    tails = {each.removeprefix(whole).removeprefix("/"): each for each in below}
+    near = nearest("/".join(parts[4:]), [tail for tail in tails if tail])
+    if near is not None:
+        return f"; did you mean {tails[near]}?"
+    return f"; there are {', '.join(below)}, where a slash within a name is written %2F"
 
 
 def _answer(error: SegueError) -> Response:
@@ -103,7 +120,8 @@ def _answer(error: SegueError) -> Response:
 
 
 async def _never_asked(request: Request) -> Response:
-    raise AssertionError("the application answers hot paths itself")
+    """The application answers hot paths itself; what only looks like one is none."""
+    raise HTTPException(404)
 
 
 async def _segue_error(request: Request, error: Exception) -> Response:

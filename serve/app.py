@@ -29,7 +29,6 @@ from serve.hostile_json import check_body
 from serve.http import (
     BODY_BYTES_MAX,
     BODY_S_MAX,
-    PREFLIGHT,
     SMALL_BODY_BYTES_MAX,
     Header,
     Headers,
@@ -40,6 +39,7 @@ from serve.http import (
     Send,
     cors_headers,
     headers_of,
+    preflight,
     read_request,
     replay,
     respond,
@@ -132,7 +132,10 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s, headers = stopwatch(), headers_of(scope)
         request_id = paths.request_id(headers)
-        sending = Sending(send, self._of_every_answer(scope, headers, request_id))
+        is_bare = scope["method"] == "HEAD"
+        if is_bare:
+            scope = {**scope, "method": "GET"}
+        sending = Sending(send, self._of_every_answer(scope, headers, request_id), is_bare=is_bare)
         try:
             response = await self._response(scope, headers, receive, sending, request_id)
             if response is not None and not sending.status:
@@ -156,7 +159,7 @@ class App:
         """What is still to be said; None where all of it has been, or nobody listens. Every error becomes a problem
         here: no traceback reaches a user."""
         if scope["method"] == "OPTIONS" and paths.is_for_pages(scope["path"], self._names):
-            return PREFLIGHT
+            return preflight(headers)
         try:
             gateway, others = self.open()
             response = await self._answered(gateway, scope, headers, receive, partial(others, send=sending))

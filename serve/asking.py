@@ -36,8 +36,11 @@ def engine(url: str) -> Iterator[EngineClient]:
 
 
 def path_of(reference: str) -> str:
-    """Where the engine has the customer `namespace:value`; InvalidInput where that names nobody. Which telephone it is
+    """Where the engine has the customer `namespace:value`; InvalidInput where that names nobody."""
+    return f"/v1/profiles/{quote(named(reference), safe=':')}"
+
+
+def named(reference: str) -> str:
+    """`namespace:value` as an engine is asked about it; InvalidInput where that names nobody. Which telephone it is
     says the engine, which knows the country where they are at home."""
-    if not reference.startswith("phone:"):
-        reference = ":".join(parse_reference(reference))
-    return f"/v1/profiles/{quote(reference, safe=':')}"
+    return reference if reference.startswith("phone:") else ":".join(parse_reference(reference))

@@ -168,8 +168,8 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def shows_key(headers: Headers) -> bool:
-    """Whether a request has a header that should hold a key, known or not."""
-    return not headers.keys().isdisjoint((b"authorization", b"x-api-key"))
+    """Whether a request has a header that holds a key, known or not; an empty one holds none."""
+    return any(headers.get(name, b"").strip() for name in (b"authorization", b"x-api-key"))
 
 
 def require_server(principal: Principal) -> None:
@@ -195,10 +195,10 @@ def _usable(plain: str | None, variable: str) -> str | None:
 
 def _presented(headers: Headers) -> str:
     """The key that the headers carry: `Authorization` (Basic with the key as user, or Bearer), else `X-API-Key`."""
-    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    authorization = headers.get(b"authorization", b"").decode("latin-1").strip()
     if not authorization:
         return headers.get(b"x-api-key", b"").decode("latin-1").strip()
-    scheme, _, credentials = authorization.strip().partition(" ")
+    scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
     if scheme.lower() == "basic":

@@ -60,7 +60,7 @@ def _listed(raw: msgspec.Raw) -> list[msgspec.Raw]:
     if bytes(raw)[:1] != b"{":
         return _items(raw)
     numbered = _numbered(raw)
-    if not numbered or not all(index.isdecimal() for index in numbered):
+    if not all(index.isdecimal() for index in numbered):
         raise msgspec.ValidationError("Expected `array`, got `object` - at `$.batch`")
     return list(numbered.values())
 

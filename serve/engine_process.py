@@ -34,7 +34,7 @@ from serve.part_starts import PartStarts
 from serve.ports import check_free
 from serve.ray_parts import RayParts
 from serve.settings import LOOPBACK, Settings
-from serve.starting import end_orphans, note_start
+from serve.starting import end_orphans, note_if_ours, note_start, noting
 from serve.upgrading import bring_back_catalog, upgrade
 
 _READY_S = 60.0
@@ -48,25 +48,26 @@ class EngineProcess:
     def __init__(self, settings: Settings) -> None:
         """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
         self.settings = settings
-        surroundings.check_open_files()
-        self.catalog, self.warnings = catalog_process.prove_directory(settings.config, os.environ)
-        self.orphans = end_orphans(settings.data)
-        check_free(settings.addresses, settings.port, "--port")
-        self.data = DataDirectory(settings)
-        self._sockets = ""
-        self.note: Callable[..., None] = partial(diary.write, self.data.path)
-        try:
-            self._ray_folder = surroundings.ray_folder(settings.runtime)
-            sessions.forget_former(self._ray_folder, self.data.path)
-            self._sockets = surroundings.make_runtime_folder(settings.runtime)
-            self.keys, self.made_keys = KeyRing.load_or_create(
-                self.data.path / "keys.json", settings.write_key, settings.server_key
-            )
-            self.data.rely_on("keys.json")
-        except BaseException:
-            shutil.rmtree(self._sockets, ignore_errors=True)
-            self.data.release()
-            raise
+        with noting(partial(note_if_ours, settings.data)):
+            surroundings.check_open_files()
+            self.catalog, self.warnings = catalog_process.prove_directory(settings.config, os.environ)
+            self.orphans = end_orphans(settings.data)
+            check_free(settings.addresses, settings.port, "--port")
+            self.data = DataDirectory(settings)
+            self._sockets = ""
+            self.note: Callable[..., None] = partial(diary.write, self.data.path)
+            try:
+                self._ray_folder = surroundings.ray_folder(settings.runtime)
+                sessions.forget_former(self._ray_folder, self.data.path)
+                self._sockets = surroundings.make_runtime_folder(settings.runtime)
+                self.keys, self.made_keys = KeyRing.load_or_create(
+                    self.data.path / "keys.json", settings.write_key, settings.server_key
+                )
+                self.data.rely_on("keys.json")
+            except BaseException:
+                shutil.rmtree(self._sockets, ignore_errors=True)
+                self.data.release()
+                raise
         self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
         self._actors: list[Any] = []
         self._lanes = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
@@ -87,13 +88,14 @@ class EngineProcess:
 
         PartLost where Ray dies meanwhile, SegueError where anything of it does not start.
         """
-        if self.data.is_old:
-            upgrade(self.data, self.settings.shards, self.catalog)
-        self.data.settle()
-        self.standing = Standing(self.data.catalog_path, self.data.id_key)
-        if not self.data.catalog_path.exists():
-            self.notices += self.data.missing_catalog()
-            bring_back_catalog(self.data, self.standing)
+        with noting(self.note):
+            if self.data.is_old:
+                upgrade(self.data, self.settings.shards, self.catalog)
+            self.data.settle()
+            self.standing = Standing(self.data.catalog_path, self.data.id_key)
+            if not self.data.catalog_path.exists():
+                self.notices += self.data.missing_catalog()
+                bring_back_catalog(self.data, self.standing)
         try:
             self._start_parts()
         except Exception as error:

@@ -157,9 +157,10 @@ class Gateway:
             return Proof()
         return Proof(principal.user_secret, authority.source(self.catalog, principal.source).user_hash)
 
-    def prove(self, principal: Principal, user_id: object, told: object) -> None:
-        """Unauthorised where the hash of a user id is needed and is not there, or is wrong."""
-        if user := canonical_if_any("user_id", user_id, field="userId"):
+    def prove(self, principal: Principal, user_id: object, told: object, field: str = "userId") -> None:
+        """Unauthorised where the hash of a user id is needed and is not there, or is wrong; InvalidInput names `field`
+        where it is none."""
+        if user := canonical_if_any("user_id", user_id, field=field):
             self.proof(principal).check(user, told)
 
     @asynccontextmanager
@@ -226,7 +227,8 @@ class Gateway:
             if value and namespace != PROFILE_ID and not is_blocked(namespace, value, self.catalog.blocked_values)
         )
         if not usable and not profile:
-            raise InvalidInput("names nobody that can be known", "identifiers")
+            at_fault = next((fields[namespace] for namespace, value in pairs if value and namespace in fields), "")
+            raise InvalidInput("names nobody that can be known", at_fault or "identifiers")
         return profile, usable
 
     def home(self, namespace: str, value: str) -> str:

@@ -17,6 +17,7 @@ LEVELS_MAX: Final = 64
 UNREADABLE: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 
 _MANY_DIGITS: Final = re.compile(rb"\d{19}")  # no shorter integer is beyond 64 bits
+MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _NUL: Final = b"\\u0000"
 _plain: Final = msgspec.json.Decoder().decode
 _fits: Final = msgspec.msgpack.Encoder().encode
@@ -26,7 +27,10 @@ def unreadable(fault: Exception) -> InvalidInput:
     """What the decoder found, in our words: the path of a wrong type becomes the field."""
     if isinstance(fault, msgspec.ValidationError):
         message, _, path = str(fault).partition(" - at `$")
-        return InvalidInput(message.replace("Expected", "expected"), path.rstrip("`").removeprefix("."))
+        field = path.rstrip("`").removeprefix(".")
+        if not field and (missing := MISSING.fullmatch(message)) is not None:
+            return InvalidInput("is missing", missing[1])
+        return InvalidInput(message.replace("Expected", "expected"), field)
     if isinstance(fault, RecursionError):
         return InvalidInput(f"is nested deeper than {LEVELS_MAX} levels")
     return InvalidInput("is not JSON in UTF-8, or holds half of a character (a lone surrogate)")
@@ -40,6 +44,15 @@ def object_of(value: Any, field: str) -> dict[str, Any]:
     if not is_absent(value):
         raise InvalidInput("must be an object", field)
     return {}
+
+
+def text_of(value: Any, field: str) -> str:
+    """A text, empty where it is absent. InvalidInput names `field` where it is something else."""
+    if is_absent(value):
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput("must be a text", field)
+    return value
 
 
 def check_shape(data: bytes, sent: msgspec.Struct, whole: str = "") -> None:

@@ -156,7 +156,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             "userId": _ID,
             "anonymousId": _ID,
             "previousId": _ID,
-            "groupId": _ID,
+            "groupId": {"description": "A text or a whole number, in a group; not looked at elsewhere"},
             "messageId": _ID | {"description": "A repeat is known by it for 30 days"},
             "name": _TEXT,
             "category": _TEXT,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,20 +50,26 @@ class Response(msgspec.Struct, frozen=True):
     is_faulty: bool = False  # what was sent was of little use
 
 
-PREFLIGHT: Final = (
-    Response(  # which headers a page may send, good for two hours; whether it may at all is said beside it
-        204,
-        b"",
-        (
-            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (
-                b"access-control-allow-headers",
-                b"authorization, content-type, if-none-match, x-api-key, x-request-id, x-retry-count",
-            ),
-            (b"access-control-max-age", b"7200"),
-        ),
-    )
+_READ_FROM_PAGES: Final = (
+    *(b"authorization", b"content-encoding", b"content-type", b"if-none-match"),
+    *(b"x-api-key", b"x-request-id", b"x-retry-count"),
 )
+_ASKED_NAMES_MAX, _ASKED_BYTES_MAX = 64, 2048
+_HEADER_NAME: Final = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # a token of RFC 9110, as browsers write one here
+
+
+def preflight(headers: Headers) -> Response:
+    """Which headers a page may send, good for two hours: those that are read here, and whatever else it asks for, such
+    as those of tracing, because nothing is made of them. Whether it may ask at all is said beside it."""
+    asked = headers.get(b"access-control-request-headers", b"")
+    names = [name.strip().lower() for name in asked[:_ASKED_BYTES_MAX].split(b",")[:_ASKED_NAMES_MAX]]
+    more = (name for name in dict.fromkeys(names) if name not in _READ_FROM_PAGES and _HEADER_NAME.fullmatch(name))
+    allowed = (
+        (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+        (b"access-control-allow-headers", b", ".join((*_READ_FROM_PAGES, *more))),
+        (b"access-control-max-age", b"7200"),
+    )
+    return Response(204, b"", allowed)
 
 
 def ok(value: Any) -> Response:
@@ -94,6 +102,7 @@ async def read_request(
     if encoding := headers.get(b"content-encoding"):
         request.body = unpacked(request.body, encoding, bytes_max)
         request.size += len(request.body)
+    request.body = request.body.removeprefix(BOM_UTF8)  # no part of what it marks
     return request
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from engine.errors import InvalidInput
 from engine.nearest import meant, nearest
-from serve.hostile_json import UNREADABLE
+from serve.hostile_json import MISSING, UNREADABLE
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NO_SUCH_VALUE: Final = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
@@ -31,6 +31,8 @@ def refusal(fault: Exception, struct: type[msgspec.Struct]) -> InvalidInput:
     field = path.rstrip("`") or "body"
     if (found := _UNKNOWN.match(message)) is not None:
         return unknown_field(found[1], (known.encode_name for known in msgspec.structs.fields(struct)))
+    if not path and (found := MISSING.fullmatch(message)) is not None:
+        return InvalidInput("is missing", found[1])
     if (found := _NO_SUCH_VALUE.match(message)) is not None:
         values = next((known.type for known in msgspec.structs.fields(struct) if known.encode_name == field), None)
         return InvalidInput(f"is none of its values; {meant(found[1], typing.get_args(values))}", field)
@@ -57,3 +59,14 @@ def instead_of(field: str, raw: bytes | msgspec.Raw, known: Iterable[str]) -> st
         if name not in fields and nearest(name, fields) == field:
             return f"; did you mean {field}, where {name[:_NAME_CHARS_MAX]} stands?"
     return ""
+
+
+def list_instead_of(field: str, raw: bytes) -> str:
+    """The same for a `field` that holds a list: the name of another one that stands in its place."""
+    try:
+        read = _read(raw)
+    except UNREADABLE:
+        return ""
+    found = read.items() if isinstance(read, dict) else ()
+    name = next((name for name, value in found if isinstance(value, list)), None)
+    return "" if name is None else f"; did you mean {field}, where {name[:_NAME_CHARS_MAX]} stands?"

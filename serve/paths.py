@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import secrets
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
+from engine.absence import is_absent
 from serve.http import Headers, Scope
 from serve.routes import browser, ofrep
 from serve.routes.ingest import KIND_OF_PATH
@@ -21,7 +22,10 @@ LINKS: Final = "/u/"
 WITH_KEYS: Final = ("/v1/", ofrep.FLAGS)
 _ABOUT_WHAT_IS_SHOWN: Final = frozenset(("/v1/decide", "/v1/exposures"))
 WITH_KEY_IN_BODY: Final = frozenset((*KIND_OF_PATH, *_ABOUT_WHAT_IS_SHOWN))
-_FROM_PAGES: Final = WITH_KEY_IN_BODY | {browser.STATISTICS}
+_FROM_PAGES: Final = WITH_KEY_IN_BODY | {
+    browser.STATISTICS
+}  # and whatever lies below them, so that a page can read 404
+_FLAGS_OF_PAGES: Final = "/ofrep/"
 
 
 def name(path: str) -> str:
@@ -56,8 +60,8 @@ def is_for_pages(path: str, names: set[str]) -> bool:
     """Whether web pages may call it; also where there is no such path, so that a page can read that."""
     return (
         path in _FROM_PAGES
-        or is_flag(path)
-        or path.startswith(browser.PATHS)
+        or path.startswith((_FLAGS_OF_PAGES, *browser.PATHS))
+        or name(path) in _FROM_PAGES
         or (bool(names) and not known(path, names))
     )
 
@@ -72,11 +76,19 @@ def request_id(headers: Headers) -> bytes:
 def for_others(scope: Scope) -> Scope:
     """A request as FastAPI should see it.
 
-    The path stays percent-encoded, so that a name may hold `/timeline`; a body is JSON, whatever the client calls it.
+    The path stays percent-encoded, so that a name may hold `/timeline`; what says nothing in the query is not there;
+    a body is JSON, whatever the client calls it.
     """
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = [header for header in scope["headers"] if header[0] != b"content-type"]
     return scope | {
         "path": raw_path.partition(b"?")[0].decode("latin-1"),
+        "query_string": _less_absent(scope["query_string"]),
         "headers": [*headers, (b"content-type", b"application/json")],
     }
+
+
+def _less_absent(query: bytes) -> bytes:
+    """A query without the names whose values are absent: `?limit=` is as none."""
+    parts = (part for part in query.split(b"&") if part)
+    return b"&".join(part for part in parts if not is_absent(unquote_plus(part.partition(b"=")[2].decode("latin-1"))))

@@ -24,7 +24,7 @@ from engine.times import read_ms
 from serve.batch_body import Batch, read_batch
 from serve.batch_body import Parsed as Parsed
 from serve.batch_body import Rejection as Rejection
-from serve.hostile_json import UNREADABLE, check_shape, is_kept, object_of, unreadable
+from serve.hostile_json import UNREADABLE, check_shape, is_kept, object_of, text_of, unreadable
 from serve.user_hash import FIELD, Proof
 
 EVENT_BYTES_MAX: Final = 32 * 1024
@@ -38,7 +38,7 @@ KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
 NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
-_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened
+_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened, or after it was received
 
 _UNPROVED: Final = Proof()
 
@@ -47,8 +47,8 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     """One event as it stands on the wire; unknown fields are let pass. What is absent (`engine.absence`) may stand in
     any of these, so they are looked at when they are used."""
 
-    type: str | None = None
-    event: str | None = None
+    type: Any = None
+    event: Any = None
     user_id: Any = None
     anonymous_id: Any = None
     previous_id: Any = None
@@ -57,8 +57,8 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
     timestamp: Any = None
     original_timestamp: Any = None
     sent_at: Any = None
-    name: str | None = None
-    category: str | None = None
+    name: Any = None
+    category: Any = None
     properties: Any = None
     traits: Any = None
     context: Any = None
@@ -182,7 +182,7 @@ def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) 
     return _event(sent, kind or _kind(sent.type), message_id, digest, arrival)
 
 
-def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: str | None) -> str:
+def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: Any) -> str:
     """A name for an event without one: the hash of what was sent, less what a retry or another path would change.
 
     Empty without a timestamp: two equal events may then well be two.
@@ -196,8 +196,8 @@ def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: str | None) -> str:
     return hashlib.blake2b(_digestible(body), digest_size=16).hexdigest()
 
 
-def _kind(kind: str | None) -> str:
-    if kind not in KINDS:
+def _kind(kind: Any) -> str:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InvalidInput(f"must be one of {', '.join(KINDS)}", "type")
     return kind
 
@@ -254,11 +254,12 @@ def _message_id(value: Any) -> str:
 
 
 def _name(sent: _Sent, kind: str) -> str:
+    event = text_of(sent.event, "event")
     if kind != "track":
         return _NAMES[kind]
-    if is_absent(sent.event) or sent.event is None:
+    if not event:
         raise InvalidInput("is needed by a track", "event")
-    return _fit_name(sent.event, "event")
+    return _fit_name(event, "event")
 
 
 def _channel(value: Any) -> str:
@@ -276,8 +277,8 @@ def _fit_name(name: str, wire_name: str) -> str:
 
 def _properties(sent: _Sent, kind: str, properties: dict[str, Any], traits: dict[str, Any]) -> dict[str, Any]:
     if kind in ("page", "screen"):
-        given = (("name", sent.name), ("category", sent.category))
-        return properties | {key: value for key, value in given if value is not None}
+        given = (("name", text_of(sent.name, "name")), ("category", text_of(sent.category, "category")))
+        return properties | {key: value for key, value in given if value}
     if kind == "group":
         return traits | properties | _group_id(sent.group_id)
     return properties
@@ -308,7 +309,7 @@ def _identifiers(
     for namespace, value in found:
         if value is not None:
             is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
-            country = (country_in(traits) or arrival.country) if is_at_home else ""
+            country = country_in(traits, arrival.country) if is_at_home else ""
             try:
                 name = canonical_if_any(namespace, value, country)
             except InvalidInput:
@@ -319,7 +320,9 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says."""
+    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.stated_time` says.
+
+    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
     timestamp = read_ms(sent.timestamp, "timestamp")
     original = read_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
@@ -330,6 +333,8 @@ def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
     sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
     if given is None:
         return arrival.received_at_ms
-    if sent_at is not None and given <= sent_at + _SENT_AFTER_MS:
-        given += arrival.received_at_ms - sent_at
-    return max(0, given)
+    received = arrival.received_at_ms
+    if sent_at is None or given > sent_at + _SENT_AFTER_MS or given <= received < sent_at - _SENT_AFTER_MS:
+        return given
+    corrected = given + received - sent_at
+    return given if corrected < 0 else corrected

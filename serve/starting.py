@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from actors import diary, inventory
+from engine.errors import SegueError
 from serve import orphans
 from serve.data_directory import lock
 
@@ -21,6 +25,25 @@ def end_orphans(data: Path) -> int:
         return 0
     with lock(data):  # held by the front process of an engine that lives
         return orphans.end(data)
+
+
+@contextlib.contextmanager
+def noting(note: Callable[..., None]) -> Iterator[None]:
+    """Write down why a start fails."""
+    try:
+        yield
+    except (SegueError, OSError) as error:
+        note("start_failed", "error", reason=str(error))
+        raise
+
+
+def note_if_ours(data: Path, event: str, level: str, **facts: Any) -> None:
+    """Write an event into the log of a data directory that is none of this process yet: where it is one, and no other
+    engine runs on it, whose log is not ours."""
+    with contextlib.suppress(SegueError, OSError):
+        if (data / inventory.FILE).exists() or inventory.others(data):
+            with lock(data):
+                diary.write(data, event, level, **facts)
 
 
 def note_start(engine: EngineProcess) -> None:

@@ -6,7 +6,8 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
-_SILENT: Final = frozenset(("head", "style", "script", "title", "template"))
+_CELLS: Final = frozenset(("td", "th"))
+_SILENT: Final = frozenset(("style", "script", "title", "template"))
 _BLOCKS: Final = re.compile(r"address|article|blockquote|br|div|footer|h[1-6]|header|hr|li|ol|p|section|table|tr|ul")
 
 
@@ -23,19 +24,27 @@ class _Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.parts: list[str] = []
-        self._silent = 0
+        self._silent, self._in_head = 0, False
         self._links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
+        if self._in_head and (tag == "body" or _BLOCKS.fullmatch(tag)):  # whose own end may be left out
+            self._in_head, self._silent = False, 0
+        if tag == "head":
+            self._in_head = True
+        elif tag in _SILENT:
             self._silent += 1
+        elif tag in _CELLS:
+            self.parts.append(" ")
         elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n- " if tag == "li" else "\n")
         elif tag == "a":
             self._links.append(dict(attrs).get("href") or "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
+        if tag == "head":
+            self._in_head = False
+        elif tag in _SILENT:
             self._silent = max(0, self._silent - 1)
         elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n")
@@ -44,5 +53,5 @@ class _Words(HTMLParser):
             self.parts.append(f" ({href})" if href else "")
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
+        if not self._silent and not self._in_head:
             self.parts.append(data.replace("\n", " "))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import TemplateError
 
 from engine.catalog import foreign_tags, well_known
 from engine.catalog.advice_paths import without_root
@@ -20,7 +20,7 @@ from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema_plan import TrackingPlan
 from engine.catalog.suggest import nearest_event, nearest_field
-from engine.texts.language import TemplateLanguage
+from engine.texts.language import facts_of
 
 _OURS = frozenset(("Identified",))  # what events of other kinds than track are called here
 
@@ -154,15 +154,6 @@ def _names_in(text: str) -> Iterator[tuple[str, str, int]]:
     if "{" not in text:
         return
     try:
-        tree = _LANGUAGE.parse(text)
+        yield from facts_of(text).uses
     except (TemplateError, RecursionError):
         return
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        home = node.node  # type: ignore[attr-defined]
-        if isinstance(home, nodes.Name) and home.name in ("traits", "event"):
-            name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
-            if isinstance(name, str):
-                yield home.name, name, node.lineno
-
-
-_LANGUAGE = TemplateLanguage()

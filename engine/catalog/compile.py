@@ -18,7 +18,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -58,7 +58,11 @@ _NEVER_ANYONE: Final = (
     "-1",
     "0",
     "00000000-0000-0000-0000-000000000000",
+    "#n/a",
+    "[object null]",
     "[object object]",
+    "[object undefined]",
+    "\\n",
     "anonymous",
     "false",
     "guest",
@@ -66,7 +70,9 @@ _NEVER_ANYONE: Final = (
     "NaN",
     "nil",
     "none",
+    "not set",
     "null",
+    "optional(nil)",
     "true",
     "undefined",
     "unknown",
@@ -83,14 +89,35 @@ Grouped = TypeVar("Grouped")
 FileModel = TypeVar("FileModel", bound=Model)
 
 
+class Examined(NamedTuple):
+    """A document that was looked at once: what is wrong with it, and what can be made of it where nothing is."""
+
+    plain: dict[str, Any]
+    spelling: bytes
+    models: Models
+    problems: list[Problem]
+
+    def catalog(self) -> Catalog:
+        """Raises CatalogError with every problem as `file: path: message`."""
+        if self.problems:
+            raise CatalogError(tuple(str(problem) for problem in self.problems))
+        return _compile(self.plain, self.spelling, self.models)
+
+    def warnings(self) -> list[Problem]:
+        """What the author of a document without problems has hardly meant (`advice`)."""
+        return advice.warnings(self.plain, self.models)
+
+
+def examined(document: Document, unread: Iterable[str] = ()) -> Examined:
+    """Everything that is to be known of plain data; `unread` as in `check.examine`."""
+    spelling = canonical(document)
+    plain: dict[str, Any] = msgspec.msgpack.decode(spelling)
+    return Examined(plain, spelling, *examine(plain, frozenset(unread)))
+
+
 def compile_document(document: Document) -> Catalog:
     """The catalog of plain data; raises CatalogError with every problem as `file: path: message`."""
-    document_bytes = canonical(document)
-    plain: dict[str, Any] = msgspec.msgpack.decode(document_bytes)
-    models, problems = examine(plain)
-    if problems:
-        raise CatalogError(tuple(str(problem) for problem in problems))
-    return _compile(plain, document_bytes, models)
+    return examined(document).catalog()
 
 
 def canonical(document: Document) -> bytes:
@@ -114,14 +141,12 @@ def compile_bytes(document_bytes: bytes) -> Catalog:
 
 def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]:
     """What `compile_document` would complain about, each problem with its place; `unread` as in `check.examine`."""
-    plain = msgspec.msgpack.decode(canonical(document))
-    return examine(plain, frozenset(unread))[1]
+    return examined(document, unread).problems
 
 
 def warnings_of(document: Document) -> list[Problem]:
     """What the author of a document without problems has hardly meant (`advice`)."""
-    plain = msgspec.msgpack.decode(canonical(document))
-    return advice.warnings(plain, examine(plain)[0])
+    return examined(document).warnings()
 
 
 def version_of(document_bytes: bytes) -> str:

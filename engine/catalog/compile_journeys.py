@@ -17,13 +17,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from engine.binding import names_event
 from engine.catalog import schema_journeys as written
 from engine.catalog.compiled import Journey, Step
 from engine.catalog.schema_grammar import tree_of
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions import Condition, build
-from engine.value_tests import build_where
 from engine.vocabulary import DAY_MS
 
 _RESET_TIMES: Final = 7  # as long as so many waits, and a day at least, may one wait become that starts anew
@@ -48,7 +46,7 @@ def compile_journey(journey: written.Journey) -> Journey:
 def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
     """An event by name, with the tests on its properties."""
     tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger(event, build_where(tests), tests, names_event(tests))
+    return Trigger.of(event, tests)
 
 
 def _plain(test: Any) -> Any:

@@ -230,7 +230,8 @@ class Journey:
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version; `caps_over`
-    (the caps that count a kind of place), `plans` and `tallies` are worked out when they are first asked for."""
+    (the caps that count a kind of place), `plans`, `tallies` and `listeners` are worked out when they are first asked
+    for."""
 
     version: str  # 16 hex digits of the document's blake2b
     document: bytes  # canonical msgpack of {file: plain data}, templates included
@@ -274,6 +275,7 @@ class Catalog:
     caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`
     plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.plan`
     tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.history`
+    listeners: list[Any] = field(default_factory=list)  # by `engine.kept`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

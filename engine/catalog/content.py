@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateError, TemplateSyntaxError
 from pydantic import ValidationError
 
 from engine.catalog import foreign_tags, template_words
@@ -15,11 +15,12 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema import Action
 from engine.catalog.schema_channels import CONTENT
 from engine.catalog.suggest import did_you_mean
-from engine.texts.language import NAMES, TemplateLanguage
+from engine.texts.language import NAMES, TemplateLanguage, facts_of
 
 _NOTHING_SAID: Final = "is required: this channel delivers, so every variant has something to say on it"
 _NOTHING_SHOWN: Final = "is required: this channel is asked for what to show, so every variant has content for it"
 _LANGUAGE: Final = TemplateLanguage(autoescape=True)
+_PLAIN: Final = TemplateLanguage()
 
 
 def template_problems(document: Document, file: str, unread: Collection[str] = ()) -> Iterator[Problem]:
@@ -28,7 +29,7 @@ def template_problems(document: Document, file: str, unread: Collection[str] = (
     if not isinstance(text, str):
         yield Problem(file, ("template",), "should be a text")
         return
-    for message, line in _text_faults(text, document, unread):
+    for message, line in _text_faults(text, document, unread, file.removeprefix("templates/")):
         yield Problem(file, ("template",), message, line)
 
 
@@ -80,20 +81,17 @@ def _delivered_faults(
                 yield (key,), message
 
 
-def _included(node: nodes.Include) -> Iterator[str]:
-    """The names that an include writes out: one, or several of which the first is taken that there is."""
-    parts = node.template.items if isinstance(node.template, nodes.List | nodes.Tuple) else [node.template]
-    yield from (part.value for part in parts if isinstance(part, nodes.Const) and isinstance(part.value, str))
-
-
 def _is_there(template: str, document: Document, unread: Collection[str]) -> bool:
     return f"templates/{template}" in document or f"templates/{template}" in unread
 
 
-def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iterator[tuple[str, int]]:
+def _text_faults(
+    text: str, document: Document, unread: Collection[str], name: str | None = None
+) -> Iterator[tuple[str, int]]:
+    """`name` is that of a template with a file of its own."""
     try:
-        tree = _LANGUAGE.parse(text)
-        _LANGUAGE.compile(text)  # only this looks up filters and tests
+        known = facts_of(text)
+        (_LANGUAGE if name else _PLAIN).compile(text, name)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
         words = template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters)
         yield foreign_tags.mend(text) or (words, error.lineno)
@@ -101,14 +99,15 @@ def _text_faults(text: str, document: Document, unread: Collection[str]) -> Iter
     except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
         return
-    for line, name in _LANGUAGE.unknown_names(text):
-        if right := foreign_tags.dashed(text, name):
+    for line, unknown in known.unknown:
+        if right := foreign_tags.dashed(text, unknown):
             yield f"a name with a dash in it is written {right}", line
             continue
-        yield f"{name!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
-    optional = {name for node in tree.find_all(nodes.Include) if node.ignore_missing for name in _included(node)}
-    for other in meta.find_referenced_templates(tree):
-        if other in optional:
+        yield f"{unknown!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
+    for line, word in known.odd_currencies:
+        yield f"{word!r} is no currency: money takes a code of ISO 4217, such as EUR", line
+    for other in known.mentioned:
+        if other in known.optional:
             continue
         if other is None:
             yield "the name of another template is written out, in quotes: {% include 'footer.html' %}", 1

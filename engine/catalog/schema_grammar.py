@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.catalog.schema_operands import Bound, Members, Scalar, path_of_names
+from engine.catalog.schema_operands import Bound, Members, Scalar, own_name, path_of_names
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -82,8 +82,8 @@ def listed(value: Any) -> Any:
 
 Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
-EventName = Annotated[str, Field(min_length=1)]
-Path = Annotated[str, AfterValidator(path_of_names)]
+EventName = Annotated[str, Field(min_length=1), AfterValidator(own_name)]
+Path = Annotated[str, AfterValidator(path_of_names), AfterValidator(own_name)]
 DurationText = Annotated[str, Field(pattern=_DURATION)]
 Duration = Annotated[int, PlainValidator(milliseconds, json_schema_input_type=DurationText)]
 Span = Annotated[Duration, AfterValidator(_not_zero)]

@@ -12,6 +12,12 @@ from engine.binding import ACTION_FACT, EVENT_FACT
 ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", "value")
 
 
+def own_name(value: str) -> str:
+    if value.startswith(EVENT_FACT):
+        raise ValueError(f"{value} is a fact to compare with, no name: it may stand in a test")
+    return value
+
+
 def path_of_names(value: str) -> str:
     if not all(value.split(".")):
         raise ValueError("a path is names with single dots between them")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
-from engine import phones
+from engine import countries
 from engine.catalog.schema_grammar import (
     ActionRef,
     ChannelRef,
@@ -56,7 +56,7 @@ _CapSpan = Annotated[int | Calendar, PlainValidator(_cap_span, json_schema_input
 
 
 def _country(code: str) -> str:
-    if not phones.is_country(code):
+    if not countries.is_country(code):
         raise ValueError("is no country by ISO 3166, two capital letters (DE), of which telephones are known")
     return code
 

@@ -6,19 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.binding import bind_event
+from engine.binding import bind_event, names_event
 from engine.value_tests import Where, build_where
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """An event by name, with tests on its properties: as they are asked (by `engine.value_tests.build_where`), and as
-    plain data, by path. Tests that name what started a run are asked for a run alone."""
+    plain data, by path. Tests that name what started a run are asked for a run alone; `may_pass` asks the others."""
 
     event: str
     where: Where
-    tests: Mapping[str, Any] | None = None
-    is_of_run: bool = False
+    tests: Mapping[str, Any] | None
+    is_of_run: bool
+    may_pass: Where
+
+    @classmethod
+    def of(cls, event: str, tests: Mapping[str, Any] | None) -> Trigger:
+        """An event by name, with checked tests."""
+        known = {path: test for path, test in (tests or {}).items() if not names_event(test)}
+        return cls(event, build_where(tests), tests, names_event(tests), build_where(known))
+
+    @classmethod
+    def on_any(cls, event: str) -> Trigger:
+        """Any event of a name."""
+        return cls.of(event, None)
 
     def passes(self, properties: Mapping[str, Any], trigger: Mapping[str, Any]) -> bool:
         """Whether an event of this name passes, for a run that an event with `trigger` started."""

@@ -69,18 +69,26 @@ def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
     return seeds.draw(catalog.id_key, "holdout", rule.id, _drawn_as(profile)) < rule.share
 
 
-def recall(profile: Profile, drawn: Mapping[str, Drawn]) -> None:
-    """What somebody drew before, or elsewhere, is theirs; of two draws the earlier one stands, at one instant the one
-    that comes first in the alphabet, so that it does not matter who absorbs whom."""
+def recall(profile: Profile, drawn: Mapping[str, Drawn], catalog: Catalog) -> None:
+    """What somebody drew before, or elsewhere, is theirs. Of two draws one that the catalog still has wins over one
+    that it has not; else the earlier one, at one instant the one that comes first in the alphabet, so that it does not
+    matter who absorbs whom."""
     for name, theirs in drawn.items():
         mine = profile.drawn.get(name)
-        if mine is None or (theirs.at_ms, theirs.outcome) < (mine.at_ms, mine.outcome):
+        if mine is None or _precedence(catalog, name, theirs) < _precedence(catalog, name, mine):
             profile.drawn[name] = theirs
+
+
+def _precedence(catalog: Catalog, name: str, drawn: Drawn) -> tuple[bool, int, str]:
+    """Of two draws of one name the lower counts."""
+    action = catalog.actions.get(name.removeprefix(_VARIANT)) if name.startswith(_VARIANT) else None
+    is_gone = action is not None and all(variant.id != drawn.outcome for variant in action.variants)
+    return is_gone, drawn.at_ms, drawn.outcome
 
 
 def join(turn: Turn, other: Profile) -> None:
     """After an absorb, before anything else of the other one is taken in."""
-    recall(turn.profile, other.drawn)
+    recall(turn.profile, other.drawn, turn.catalog)
     if other.created_ms <= turn.profile.created_ms:
         turn.profile.drawn_as = _drawn_as(other)
     _bound(turn)
@@ -90,7 +98,7 @@ def join_stranger(turn: Turn, stranger: str, drawn: Mapping[str, Drawn], *, is_n
     """The same for somebody of whom there is no profile. `is_new`: they were there before this customer, who has come
     to be by naming them."""
     is_elder = is_new or any(each.at_ms <= turn.profile.created_ms for each in drawn.values())
-    recall(turn.profile, drawn)
+    recall(turn.profile, drawn, turn.catalog)
     if is_elder and not turn.profile.drawn_as:
         turn.profile.drawn_as = stranger
     _bound(turn)

@@ -37,7 +37,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     elif place is None and _is_counted(turn.catalog, shown):
         reason = "over_exposure"
     if not is_dismissed and in_time:
-        offers.seen(turn, action, shown.ref, told.at_ms)
+        offers.seen(turn, action, shown.offer, shown.ref, told.at_ms)
     turn.note(
         "exposure",
         f"{shown.action} {told.event}",

@@ -11,9 +11,11 @@ message has left, it stands for as long as the action says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from engine import purchases, subjects
-from engine.catalog.compiled import Action
+from engine.catalog.compiled import Action, Offer
+from engine.decide.shown import OfferShown
 from engine.profile import Profile, Promise
 from engine.subjects import CATEGORY, PRODUCT
 from engine.turn_state import Turn
@@ -39,53 +41,61 @@ def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> M
 
 
 def is_worse(action: Action, promise: Promise, known: subjects.Shelves) -> bool:
-    """Whether an action contradicts what was promised: another offer on its path that is no better."""
+    """Whether an action contradicts what was promised on its path: another one that is no better, or the same one that
+    offers less by now."""
     offer = action.offer
     return (
         offer is not None
-        and action.id != promise.action
-        and offer.discount <= promise.discount
+        and (offer.discount < promise.discount or (offer.discount == promise.discount and action.id != promise.action))
         and subjects.on_one_path(offer.subject, promise.subject, known)
     )
 
 
-def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> Promise | None:
-    """An offer is on its way to the customer: it replaces those that it covers. Returns what now stands."""
-    offer = action.offer
-    if offer is None:
-        return None
-    kept = standing(turn.profile, turn.now_ms)
-    same = next((known for known in kept if known.subject == offer.subject and known.action == action.id), None)
-    if same is not None:
-        same.expires_ms = max(same.expires_ms, expires_ms)
-    else:
-        known = shelves(turn, kept, [offer.subject])
-        kept = [each for each in kept if not subjects.lies_within(each.subject, offer.subject, known)]
-        same = Promise(offer.subject, action.id, offer.discount, offer.price_minor, ref, turn.now_ms, expires_ms)
-        if offer.subject.startswith(PRODUCT):
-            product = offer.subject.removeprefix(PRODUCT)
-            same.categories = sorted(purchases.shelves(turn.profile, turn.catalog).get(product, ()))
-        kept.append(same)
-    turn.profile.promises = kept
-    return same
+def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> None:
+    """An offer is on its way to the customer: it replaces those that it covers."""
+    if action.offer is not None:
+        _stand(turn, action.id, action.offer, ref, expires_ms)
 
 
-def seen(turn: Turn, action: Action | None, ref: str, at_ms: int) -> None:
-    """The customer has the offer now: it stands for as long as the action says."""
+def seen(turn: Turn, action: Action | None, told: OfferShown | None, ref: str, at_ms: int) -> None:
+    """The customer has the offer now, as it was shown: it stands for as long as the action says."""
     if action is not None and action.offer is not None:
-        promise(turn, action, ref, at_ms + action.offer.lasts_ms)
+        offer = action.offer
+        if told is not None:
+            offer = replace(offer, subject=told.subject, discount=told.discount, price_minor=told.price_minor)
+        _stand(turn, action.id, offer, ref, at_ms + offer.lasts_ms)
 
 
 def join(turn: Turn, arriving: list[Promise]) -> None:
-    """After an absorb the better of two offers stands where one covers the other, the older where they are equal. A
-    wider one that is no better stands for the rest."""
-    both = [*turn.profile.promises, *arriving]
-    known = shelves(turn, both, ())
+    """What stands after an absorb."""
+    both = _undercut_by_none(turn, [*turn.profile.promises, *arriving])
+    turn.profile.promises = sorted(both, key=lambda each: each.subject)
+
+
+def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> None:
+    kept = standing(turn.profile, turn.now_ms)
+    meant = offer.subject, action, offer.discount
+    same = next((known for known in kept if (known.subject, known.action, known.discount) == meant), None)
+    if same is not None:
+        same.expires_ms = max(same.expires_ms, expires_ms)
+    else:
+        new = Promise(offer.subject, action, offer.discount, offer.price_minor, ref, turn.now_ms, expires_ms)
+        if offer.subject.startswith(PRODUCT):
+            product = offer.subject.removeprefix(PRODUCT)
+            new.categories = sorted(purchases.shelves(turn.profile, turn.catalog).get(product, ()))
+        kept = _undercut_by_none(turn, [*kept, new])
+    turn.profile.promises = kept
+
+
+def _undercut_by_none(turn: Turn, promises: list[Promise]) -> list[Promise]:
+    """The better of two offers stands where one covers the other, the older where they are equal. A wider one that is
+    no better stands for the rest."""
+    known = shelves(turn, promises, ())
     kept: list[Promise] = []
-    for each in sorted(both, key=lambda each: (-each.discount, each.shown_ms, each.ref)):
+    for each in sorted(promises, key=lambda each: (-each.discount, each.shown_ms, each.ref)):
         if not any(subjects.lies_within(each.subject, better.subject, known) for better in kept):
             kept.append(each)
-    turn.profile.promises = sorted(kept, key=lambda each: each.subject)
+    return kept
 
 
 def withdraw(turn: Turn, ref: str) -> None:

@@ -27,6 +27,11 @@ def key_of(journey: Journey, event: Happened) -> str:
     return next(_keys(journey, event.properties), "")
 
 
+def all_of(journey: Journey, event: Happened) -> tuple[str, ...]:
+    """Every key that an event carries for a journey."""
+    return tuple(_keys(journey, event.properties))
+
+
 def is_about(journey: Journey, run: Run, event: Happened) -> bool:
     """Whether what an event tells a journey is meant for this run of it."""
     if journey.key is None or not run.key:

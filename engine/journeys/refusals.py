@@ -47,17 +47,17 @@ def refuse(
     behind: Callable[[], Failing | None] | None = None,
 ) -> None:
     """Remember that `event` did not start a run, and note it where that is news. `behind` tells the part of
-    a condition that failed, and is asked only then."""
+    a condition that failed this time; who asks why is told that of the last time."""
     key = key if reason in _OF_KEY or words else ""
     known = _taken_out(turn.profile, journey.id, reason, key)
+    if known is None and not _has_room(turn):
+        return
+    part = behind() if behind is not None and reason == CONDITION else None
+    condition = part.plain if part is not None else {}
     if known is None or turn.now_ms - known.noted_ms >= DAY_MS:
-        if known is None and not _has_room(turn):
-            return
-        part = behind() if behind is not None and reason == CONDITION else None
-        condition = part.plain if part is not None else {}
-        known = Refusal(journey.id, reason, key, turn.now_ms, turn.now_ms, _bounded(condition))
+        known = Refusal(journey.id, reason, key, turn.now_ms, turn.now_ms)
         _note(turn, known, event, words or _WORDS.get(reason, "it is not live"), condition)
-    known.at_ms = turn.now_ms
+    known.at_ms, known.condition = turn.now_ms, _bounded(condition)
     turn.profile.refused.append(known)
 
 

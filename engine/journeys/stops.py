@@ -2,8 +2,8 @@
 
 A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase
 that arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase
-is not touched. What the ended run had decided and not handed over is withdrawn, and so is the send step that it was
-parked at.
+is not touched. A clock that runs ahead makes nothing later than it was heard. What the ended run had decided and not
+handed over is withdrawn, and so is the send step that it was parked at.
 
 A global stop of a tier covers the sends of that tier too, whatever journey they are in: what is decided is withdrawn,
 and what its run comes to later is held. The run itself goes on, for its journey is of another tier. A journey's own
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from engine import sends
+from engine import sends, stated_time
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
 from engine.journeys import keys
@@ -42,7 +42,7 @@ def apply(turn: Turn, event: Happened) -> None:
     for run in _unfinished(turn):
         if not is_stop and run.version == catalog.version:
             continue  # most events stop nothing
-        if (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq):
+        if stated_time.of_trigger(run) <= (event.counts_ms, event.seq):
             for rule in rules_for(catalog, run, event):
                 if rule.on.passes(event.properties, run.trigger):
                     _stop(turn, run, f"stop.{rule.id}", event)
@@ -117,7 +117,7 @@ def _withdraw_of_tiers(turn: Turn, event: Happened) -> None:
     for send in _decided(turn):
         rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event, send.trigger)
         run = _run_of(turn, send) if rules else None
-        if rules and (run is None or (run.trigger_ms, run.trigger_seq) <= (event.at_ms, event.seq)):
+        if rules and (run is None or stated_time.of_trigger(run) <= (event.counts_ms, event.seq)):
             sends.withdraw(turn, send, f"stop.{rules[0].id}")
 
 
@@ -163,8 +163,10 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
 
 def _standing(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
     for event in turn.profile.history.newest():
-        if (event.at_ms, event.seq) < (run.trigger_ms, run.trigger_seq):
+        if (event.at_ms, event.seq) < stated_time.of_trigger(run):
             return None
+        if (event.counts_ms, event.seq) < stated_time.of_trigger(run):
+            continue
         rules = rules_on(event)
         if rules and not _is_trigger(event, run):
             return f"stop.{rules[0].id}", event

@@ -67,9 +67,10 @@ def _on_record(turn: Turn, run: Run) -> Iterator[Happened]:
     """The recent events that happened while a run has stood at its step, the newest first."""
     until_ms = min(turn.now_ms, run.due_ms or turn.now_ms)
     for event in turn.profile.history.newest():
-        if (event.at_ms, event.seq) <= (run.since_ms, run.since_seq):
+        since = run.since_ms, run.since_seq
+        if (event.at_ms, event.seq) <= since:
             return
-        if event.at_ms <= until_ms:
+        if (event.counts_ms, event.seq) > since and event.counts_ms <= until_ms:
             yield event
 
 

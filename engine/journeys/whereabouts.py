@@ -38,7 +38,8 @@ def _outside(known: Profile, catalog: Catalog, journey: Journey) -> dict[str, An
 
 
 def _not_triggered(known: Profile, journey: Journey) -> dict[str, Any]:
-    for event in known.history.named(journey.trigger.event):
+    """The newest event of the trigger's name says why: what came before it may have been before the journey."""
+    for event in known.history.named(journey.trigger.event)[:1]:
         part = failing_test(journey.trigger.tests, event.properties, ("trigger", "where"))
         if part is not None:
             return {"reason": NOT_ITS_TRIGGER, "at_ms": event.at_ms, "condition": part.plain}

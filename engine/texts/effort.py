@@ -51,6 +51,17 @@ def spend(steps: int = 1, chars: int = 0) -> None:
         raise Refused("does more than a message may")
 
 
+def weigh(value: object, steps: int = 1) -> None:
+    """Say that all of a value is about to be gone through, `steps` for each part; a part that is there twice counts
+    twice. Raises Refused where that is too much."""
+    waiting = [value]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict | list | tuple):
+            spend(steps * len(here))
+            waiting += here.values() if isinstance(here, dict) else here
+
+
 def check_power(base: object, exponent: object) -> None:
     """Raises Refused for a power that is too large a whole number."""
     if (

@@ -48,6 +48,8 @@ _TEXTS: Final = frozenset(
     ]
 )
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
+_WEIGHED: Final = {"pprint": 20, "tojson": 1, "urlencode": 1, "xmlattr": 1}  # steps for each part of their value
+_ORDERING: Final = frozenset(("sort", "min", "max", "unique", "groupby"))  # they compare parts with one another
 _RAW: Final = frozenset(("default", "d"))  # they tell nothing from something themselves
 _ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
 _ORDER: Final = {
@@ -74,6 +76,8 @@ def install(env: Environment) -> None:
         "join": _join,
         "attr": _attr,
         "format": _format,
+        "int": _int,
+        "float": _float,
     }
     filters: dict[str, Any] = {**env.filters, **ours}
     env.filters = {name: _tolerant(name, filter_) for name, filter_ in filters.items()}
@@ -101,6 +105,29 @@ def _sum(env: Environment, value: Iterable[Any], attribute: Any = None, start: A
     """As a database does: lines without a number add nothing, and those that say something else leave no sum."""
     parts = value if attribute is None else (env.getitem(part, attribute) for part in value)
     return sum((reckoned(part) for part in parts if not is_nothing(part)), start)
+
+
+def _int(value: Any, default: Any = None, base: Any = 10) -> Any:
+    """The whole part of a number, however it is written; `default`, or absent, where there is none."""
+    try:
+        return int(str(value), base) if base != 10 else int(_number(value))
+    except (*UNFIT, UndefinedError):
+        return Absent() if default is None else default
+
+
+def _float(value: Any, default: Any = None) -> Any:
+    """The same with its decimals."""
+    try:
+        return float(_number(value))
+    except (*UNFIT, UndefinedError):
+        return Absent() if default is None else default
+
+
+def _number(value: Any) -> Any:
+    found = reckoned(value)
+    if isinstance(found, str):
+        raise ValueError("says no number")
+    return found
 
 
 @pass_eval_context
@@ -135,6 +162,13 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         if name in _SIZED:
             for given in (*rest, *named.values()):
                 effort.check_width(given)
+        for given in (*rest, *named.values()):
+            effort.weigh(given)
+        if name in _WEIGHED:
+            effort.weigh(value, _WEIGHED[name])
+        if name in _ORDERING and isinstance(value, list | tuple):
+            for part in value:
+                effort.weigh(part if isinstance(part, list | tuple) else None)
         value = _fit(name, value)
         if name == "replace" and len(rest) > 1:
             effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
@@ -183,6 +217,7 @@ def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(test)
     def calm(*args: Any, **named: Any) -> bool:
         effort.spend()
+        effort.weigh(args[before + 1 :])
         if isinstance(args[before], Undefined) and name not in _ABSENT_PASSES:
             return False
         try:

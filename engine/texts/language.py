@@ -7,22 +7,26 @@ and its loops, joins, comparisons and includes are led through this environment,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, wraps
 from itertools import islice
-from typing import Any, Final, cast
+from types import CodeType
+from typing import Any, Final, NamedTuple
 
 from jinja2 import meta, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro, Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
+from engine import amounts
+from engine.errors import Refused
 from engine.texts import effort, filters, operators
+from engine.texts.guiding import Guiding
 from engine.texts.values import Absent, elements
 
 _DATA: Final = (dict, list, tuple, str, int, float)
+_KEPT_CHARS_MAX: Final = 100_000  # of a template whose code is kept for others
 _FILLING: Final = frozenset(("center", "ljust", "rjust", "zfill", "expandtabs"))
 
 
@@ -42,6 +46,7 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Absent, optimized=False, finalize=_shown, **options)
         filters.install(self)
         del self.globals["lipsum"]
+        self.globals["range"] = _counted
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: of data a part of it, never a method."""
@@ -81,18 +86,17 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
             args = (__self.looped(args[0]), *args[1:])
         return super().call(__context, __obj, *args, **kwargs)
 
-    def unknown_names(self, source: str) -> tuple[tuple[int, str], ...]:
-        """The names in a template that no data could ever have, each with the line of its first use. Raises what
-        `parse` raises."""
-        tree = self.parse(source)
-        unknown = meta.find_undeclared_variables(tree) - NAMES
-        lines: dict[str, int] = {}
-        for name in tree.find_all(nodes.Name):
-            if name.name in unknown:
-                lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
-        return tuple(sorted((line, name) for name, line in lines.items()))
+    def compile(self, source: Any, name: Any = None, filename: Any = None, *rest: Any, **options: Any) -> Any:
+        """The code of a template, which is the same for every renderer: made once."""
+        if not isinstance(source, str) or rest or options or len(source) > _KEPT_CHARS_MAX:
+            return super().compile(source, name, filename, *rest, **options)
+        return _compiled(source, name, filename, bool(self.autoescape))
 
-    # What compiled templates call; see `_Guiding`.
+    def compile_anew(self, source: str, name: str | None, filename: str | None) -> CodeType:
+        """The same, whatever was compiled before."""
+        return super().compile(source, name, filename)
+
+    # What compiled templates call; see `guiding`.
 
     def method(self, obj: Any, name: str) -> Any:
         """What `obj.name(…)` calls."""
@@ -119,6 +123,20 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         parts = tuple(value)[:names] if isinstance(value, list | tuple) else (value,)
         return parts + (Absent(),) * (names - len(parts))
 
+    def sliced(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
+        """`value[start:stop:step]`: of a list, of a text, or of a number as it is written; of anything else nothing."""
+        effort.spend()
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str | list | tuple):
+            return Absent()
+        try:
+            made = value[start:stop:step]
+        except operators.UNFIT:
+            return Absent()
+        effort.spend(chars=len(made))
+        return made
+
     def repeated(self, left: Any, right: Any) -> Any:
         """See `operators`."""
         return operators.repeated(left, right)
@@ -138,63 +156,19 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return name
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
-        return super()._generate(_Guiding().visit(source), *args, **options)
+        return super()._generate(Guiding().visit(source), *args, **options)
 
 
-class _Guiding(NodeTransformer):
-    """Rewrites a parsed template so that it asks its environment."""
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:
-        chars = sum(len(part.data) for part in node.find_all(nodes.TemplateData))
-        self.generic_visit(node)
-        node.iter = _asking("looped", cast(nodes.Expr, node.iter), nodes.Const(chars), _names(node.target))
-        return node
-
-    def visit_Assign(self, node: nodes.Assign) -> nodes.Node:
-        self.generic_visit(node)
-        if isinstance(node.target, nodes.Tuple):
-            node.node = _asking("unpacked", cast(nodes.Expr, node.node), _names(node.target))
-        return node
-
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:
-        self.generic_visit(node)
-        if isinstance(node.node, nodes.Getattr):
-            node.node = _asking("method", node.node.node, nodes.Const(node.node.attr))
-        return node
-
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
-        self.generic_visit(node)
-        rest = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
-        return _asking("compared", node.expr, *rest)
-
-    def visit_Mul(self, node: nodes.Mul) -> nodes.Node:
-        self.generic_visit(node)
-        is_own = any(isinstance(part, nodes.List | nodes.Tuple) or _is_text(part) for part in (node.left, node.right))
-        return _asking("repeated", node.left, node.right) if is_own else node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        self.generic_visit(node)
-        return _asking("joined", *node.nodes)
-
-    def visit_Include(self, node: nodes.Include) -> nodes.Node:
-        self.generic_visit(node)
-        node.template = _asking("included", node.template)
-        return node
-
-    visit_Extends = visit_Import = visit_FromImport = visit_Include
-
-
-def _is_text(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Const) and isinstance(node.value, str)
-
-
-def _names(target: nodes.Node) -> nodes.Const:
-    return nodes.Const(len(target.items) if isinstance(target, nodes.Tuple) else 0)
-
-
-def _asking(what: str, *args: nodes.Expr) -> nodes.Call:
-    line = args[0].lineno if args else 1
-    return nodes.Call(nodes.EnvironmentAttribute(what, lineno=line), list(args), [], None, None, lineno=line)
+def _counted(*bounds: Any) -> Any:
+    """`range(…)`: of texts that say whole numbers too, of what says none nothing."""
+    try:
+        return safe_range(*(int(operators.reckoned(bound)) for bound in bounds))
+    except OverflowError:
+        raise Refused("counts too far") from None
+    except operators.UNFIT:
+        if not 1 <= len(bounds) <= 3:
+            raise
+        return ()
 
 
 @pass_context
@@ -213,6 +187,10 @@ def _bounded(name: str, obj: Any, method: Callable[..., Any]) -> Callable[..., A
         if name in _FILLING:
             for given in (*args, *named.values()):
                 effort.check_width(given)
+        for given in (*args, *named.values()):
+            effort.weigh(given)
+        if name == "translate" and args and isinstance(args[0], Mapping):
+            effort.spend(chars=len(obj) * max((len(str(part)) for part in args[0].values()), default=0))
         if name in ("format", "format_map"):
             operators.check_pattern(obj)
         if name == "replace" and len(args) > 1:
@@ -247,12 +225,73 @@ def with_mentioned(templates: Mapping[str, str], names: Iterable[str]) -> dict[s
     return found
 
 
-@lru_cache(maxsize=1024)
+class Facts(NamedTuple):
+    """What a template says of itself."""
+
+    unknown: tuple[tuple[int, str], ...]  # names that no data could ever have, each with the line of its first use
+    mentioned: tuple[str | None, ...]  # templates that it includes or extends, None for one that is worked out
+    uses: tuple[tuple[str, str, int], ...]  # `traits` or `event`, the name behind it, its line
+    odd_currencies: tuple[tuple[int, str], ...]  # the line and the word of what `money` is told and is no currency
+    optional: frozenset[str]  # templates that it includes where they are there
+
+
+@lru_cache(maxsize=512)
+def parsed(source: str) -> nodes.Template:
+    """The tree of a template, to be read and never changed. Raises TemplateError or RecursionError."""
+    return _PARSERS[False].parse(source)
+
+
+@lru_cache(maxsize=8192)
+def facts_of(source: str) -> Facts:
+    """See `Facts`. Raises what `parsed` raises."""
+    tree = parsed(source)
+    mentioned = tuple(meta.find_referenced_templates(tree))
+    optional = (name for node in tree.find_all(nodes.Include) if node.ignore_missing for name in _included(node))
+    return Facts(_unknown(tree), mentioned, tuple(_uses(tree)), tuple(_odd(tree)), frozenset(optional))
+
+
+def _included(node: nodes.Include) -> Iterator[str]:
+    """The names that an include writes out: one, or several of which the first is taken that there is."""
+    parts = node.template.items if isinstance(node.template, nodes.List | nodes.Tuple) else [node.template]
+    yield from (part.value for part in parts if isinstance(part, nodes.Const) and isinstance(part.value, str))
+
+
+def _unknown(tree: nodes.Template) -> tuple[tuple[int, str], ...]:
+    unknown = meta.find_undeclared_variables(tree) - NAMES
+    lines: dict[str, int] = {}
+    for name in tree.find_all(nodes.Name):
+        if name.name in unknown:
+            lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
+    return tuple(sorted((line, name) for name, line in lines.items()))
+
+
+def _uses(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        home = node.node  # type: ignore[attr-defined]
+        if isinstance(home, nodes.Name) and home.name in ("traits", "event"):
+            name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
+            if isinstance(name, str):
+                yield home.name, name, node.lineno
+
+
+def _odd(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    for node in tree.find_all(nodes.Filter):
+        given = [*node.args[:1], *(each.value for each in node.kwargs if each.key == "currency")]
+        for each in given if node.name == "money" else ():
+            if isinstance(each, nodes.Const) and isinstance(each.value, str) and not amounts.codes(each.value):
+                yield node.lineno, each.value
+
+
 def _mentions(source: str) -> tuple[str, ...]:
     try:
-        return tuple(name for name in meta.find_referenced_templates(_PARSER.parse(source)) if name)
-    except TemplateError:
+        return tuple(name for name in facts_of(source).mentioned if name)
+    except (TemplateError, RecursionError):
         return ()
 
 
-_PARSER: Final = TemplateLanguage()
+@lru_cache(maxsize=4096)
+def _compiled(source: str, name: str | None, filename: str | None, is_html: bool) -> CodeType:
+    return _PARSERS[is_html].compile_anew(source, name, filename)
+
+
+_PARSERS: Final = {is_html: TemplateLanguage(autoescape=is_html) for is_html in (False, True)}

@@ -16,7 +16,7 @@ from jinja2.runtime import LoopContext, Undefined, markup_join, str_join
 
 from engine import amounts
 from engine.errors import Refused
-from engine.texts.effort import check_power, check_product, spend
+from engine.texts.effort import check_power, check_product, spend, weigh
 from engine.texts.values import Absent, is_nothing
 
 UNFIT: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what an unfit value raises
@@ -124,6 +124,8 @@ def written(value: Any) -> Any:
         return value
     if not isinstance(value, Iterable) or isinstance(value, LoopContext):
         return ""
+    if isinstance(value, list | tuple):
+        spend(len(value))
     parts = (str(written(part)) for part in islice(value, _SHOWN_MAX))
     return ", ".join(part for part in parts if part)
 
@@ -131,6 +133,7 @@ def written(value: Any) -> Any:
 def formatted(pattern: str, values: Any) -> Any:
     """`pattern % values`, with texts read as numbers where the pattern wants some."""
     check_pattern(pattern)
+    weigh(values)
     for given in (values, _reckoned_all(values)):
         try:
             return _sized(pattern % given)
@@ -146,6 +149,8 @@ def check_pattern(pattern: str) -> None:
 
 
 def _holds(name: str, left: Any, right: Any) -> bool:
+    if isinstance(right, dict | list | tuple) and not isinstance(left, str | int | float):
+        weigh(right)
     try:
         if name in ("in", "notin"):
             return (not isinstance(left, Undefined) and left in right) == (name == "in")

@@ -20,15 +20,17 @@ from jinja2.runtime import Context, Undefined
 from engine import amounts
 from engine.catalog import money as units
 from engine.texts.effort import check_width
-from engine.texts.values import Absent
+from engine.texts.values import Absent, is_nothing
 
 _FALLBACK: Final = "en"
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}(?=\s*($|[-_.@,;]))", re.ASCII)
+_TAG_CHARS_MAX: Final = 100
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COUNTED: Final = re.compile(r"\d{9,13}", re.ASCII)  # seconds or milliseconds as a text
 _SECONDS_MAX: Final = 100_000_000_000  # above it, a number counts milliseconds
 _PATTERN_CHARS_MAX: Final = 100
 _DECIMALS_MAX: Final = 20
+_DECIMALS_SHOWN: Final = 3
 _BROKEN: Final = (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, OSError)
 
 
@@ -41,7 +43,7 @@ def money(context: Context, value: Any, currency: Any = None, minor: bool = Fals
     code = _currency(context, value, currency)
     amount = amount.scaleb(-units.exponent(code)) if minor else amount
     digits, locale = get_currency_precision(code), locale_of(context.resolve("language"))
-    amount = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    amount = _rounded(amount, digits)
     return format_currency(amount, code, locale=locale) if code else _fixed(amount, digits, locale)
 
 
@@ -53,10 +55,15 @@ def number(context: Context, value: Any, digits: Any = None) -> Any:
     if amount is None:
         return Absent()
     if isinstance(digits, int) and 0 <= digits <= _DECIMALS_MAX:
-        amount = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-        return _fixed(amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP), digits, locale)
+        return _fixed(_rounded(amount, digits), digits, locale)
     check_width(digits)
-    return format_decimal(amount, locale=locale)
+    return format_decimal(amount if _rounded(amount, _DECIMALS_SHOWN) else Decimal(0), locale=locale)
+
+
+def _rounded(amount: Decimal, digits: int) -> Decimal:
+    """Commercially; nothing has no sign."""
+    found = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return found if found else found.copy_abs()
 
 
 @pass_context
@@ -106,12 +113,12 @@ def _moment(context: Context, value: Any) -> date | None:
 
 
 def _currency(context: Context, value: Any, named: Any) -> str:
-    """ISO 4217; empty where the event names something that is no currency."""
+    """ISO 4217; empty where the template, the amount or the event names something that is no currency."""
     beside, event = amounts.currencies(value), context.resolve("event")
     of_event = event.get("currency") if isinstance(event, Mapping) else None
     usual = amounts.codes(of_event) or amounts.codes(context.resolve("currency"))
-    if given := amounts.codes(named):
-        return given[0]
+    if not is_nothing(named):
+        return (amounts.codes(named) or ("",))[0]
     if beside:
         return usual[0] if usual and usual[0] in beside else beside[0]
     if of_event is not None and not isinstance(of_event, Undefined) and not amounts.codes(of_event):
@@ -120,9 +127,10 @@ def _currency(context: Context, value: Any, named: Any) -> str:
 
 
 def locale_of(language: Any) -> Locale:
-    """Where and how somebody writes, by a tag such as `de`, `de-AT`, `pt_BR`; English where it names none."""
-    text = language.partition(".")[0] if isinstance(language, str) else ""
-    return _known_locale(text) if _LANGUAGE.fullmatch(text) else _known_locale(_FALLBACK)
+    """Where and how somebody writes, by a tag such as `de`, `de-AT`, `pt_BR`, whatever else is said behind it
+    (`de_DE@euro`, `de-DE,de;q=0.9`); English where it names none."""
+    found = _LANGUAGE.match(language.strip()[:_TAG_CHARS_MAX]) if isinstance(language, str) else None
+    return _known_locale(found[0] if found else _FALLBACK)
 
 
 @lru_cache(maxsize=512)

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from engine.identifiers import parse_reference
 from serve import asking
 
 
@@ -21,7 +20,7 @@ def sandbox(
     url: asking.Url = asking.HERE,
 ) -> None:
     """Show the newest messages of sandbox channels, as they were rendered (SEGUE_SERVER_KEY is the engine's key)."""
-    query = {"channel": channel, "limit": limit, "profile": ":".join(parse_reference(reference)) if reference else ""}
+    query = {"channel": channel, "limit": limit, "profile": asking.named(reference) if reference else ""}
     with asking.engine(url) as client:
         messages = client.get("/v1/sandbox", **{name: value for name, value in query.items() if value})["messages"]
     console = Console(highlight=False)

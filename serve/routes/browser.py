@@ -25,7 +25,7 @@ _TAKEN = ok({"success": True})
 
 def is_settings(path: str) -> bool:
     """Whether a path asks for the settings of a write key."""
-    return path.startswith(_PROJECTS) and path.endswith(_SETTINGS) and len(path) > len(_PROJECTS) + len(_SETTINGS)
+    return path.startswith(_PROJECTS) and path.endswith(_SETTINGS) and len(path) >= len(_PROJECTS) + len(_SETTINGS)
 
 
 def is_script(path: str) -> bool:

@@ -20,7 +20,7 @@ from engine.vocabulary import ExposureEvent
 from serve import deciding, misspelt
 from serve.auth import Principal
 from serve.gateway import Gateway
-from serve.hostile_json import UNREADABLE, check_no_nul, check_shape, object_of
+from serve.hostile_json import UNREADABLE, check_no_nul, check_shape, object_of, text_of
 from serve.http import Request, Response, ok
 
 _REQUEST_ID_MAX = 255
@@ -33,6 +33,8 @@ _Object = Annotated[
     Any, Meta(extra_json_schema={"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})
 ]
 _Text = Annotated[Any, Meta(extra_json_schema={"type": ["string", "null"]})]
+_Count = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "null"]})]
+_Flag = Annotated[Any, Meta(extra_json_schema={"type": ["boolean", "null"]})]
 _Time = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
@@ -43,13 +45,13 @@ class DecideBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     user_id: _Id = None
     anonymous_id: _Id = None
     identifiers: Annotated[_Object, Meta(description="By namespace; a server key's")] = None
-    request_id: Annotated[str | None, Meta(description="The same one gets the same answer for 24 hours")] = None
-    channel: Annotated[str | None, Meta(description="That of the placement, where it is said at all")] = None
+    request_id: Annotated[_Text, Meta(description="The same one gets the same answer for 24 hours")] = None
+    channel: Annotated[_Text, Meta(description="That of the placement, where it is said at all")] = None
     context: Annotated[_Object, Meta(description="What conditions read of this moment")] = None
-    limit: Annotated[int, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = 1
-    explain: Annotated[bool, Meta(description="Why each action was chosen, or was not; a server key's")] = False
+    limit: Annotated[_Count, Meta(description=f"How many at most: 1 where it is not said, up to {LIMIT_MAX}")] = None
+    explain: Annotated[_Flag, Meta(description="Why each action was chosen, or was not; a server key's")] = None
     user_hash: Annotated[_Text, Meta(description="Proves `userId`, where the source asks for it")] = None
-    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
+    write_key: Annotated[_Text, Meta(description="Where no header carries a key")] = None
 
 
 class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ class ExposureBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     tracking_token: str
     event: ExposureEvent
     at: Annotated[_Time, Meta(description="As every time may be written; else now")] = None
-    write_key: Annotated[str | None, Meta(description="Where no header carries a key")] = None
+    write_key: Annotated[_Text, Meta(description="Where no header carries a key")] = None
 
 
 _decide = msgspec.json.Decoder(DecideBody)
@@ -69,7 +71,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     """Choose what to show now; 200 with an empty list, and what the placement shows by default, where silence is
     better or no decision came in time."""
     principal = gateway.principal(request.headers, request.body)
-    body: DecideBody = read_json(_decide, request.body)
+    body = _read_question(gateway, request.body)
     asked = _asked(gateway, principal, body)
     home = claims.home(gateway.catalog, asked)
     if home is None:
@@ -80,6 +82,17 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     if not answer["actions"]:
         answer["default"] = gateway.catalog.placements[asked.placement].default
     return ok(answer)
+
+
+def _read_question(gateway: Gateway, body: bytes) -> DecideBody:
+    """The body of a question; where it names no placement, those that there are stand in the refusal."""
+    try:
+        read: DecideBody = read_json(_decide, body)
+    except InvalidInput as fault:
+        if fault.field != "placement":
+            raise
+        raise InvalidInput(f"{fault.message}; {meant('', gateway.catalog.placements)}", "placement") from None
+    return read
 
 
 async def expose(gateway: Gateway, request: Request) -> Response:
@@ -104,7 +117,8 @@ def read_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 
 def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
-    if principal.kind == "write" and body.explain:
+    explain = _whether(body.explain, "explain")
+    if principal.kind == "write" and explain:
         raise Forbidden("explaining needs a server key", "explain")
     named = {name: value for name, value in object_of(body.identifiers, "identifiers").items() if not is_absent(value)}
     if principal.kind == "write" and named:
@@ -116,13 +130,7 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         )
     if not is_absent(body.channel) and body.channel != placement.channel:
         raise InvalidInput(f"this placement is on channel {placement.channel}", "channel")
-    if not 1 <= body.limit <= LIMIT_MAX:
-        raise InvalidInput(f"must be from 1 to {LIMIT_MAX}", "limit")
-    request_id = "" if body.request_id is None or is_absent(body.request_id) else body.request_id
-    if len(request_id) > _REQUEST_ID_MAX:
-        raise InvalidInput(f"may have {_REQUEST_ID_MAX} characters", "requestId")
-    if not is_clean(request_id):
-        raise InvalidInput("holds a control character", "requestId")
+    request_id = _request_id(body.request_id)
     context = object_of(body.context, "context")
     if context and len(msgspec.json.encode(context)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
@@ -137,8 +145,35 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         channel=placement.channel,
         request_id=request_id,
         context=context,
-        limit=body.limit,
-        explain=body.explain,
+        limit=_limit(body.limit),
+        explain=explain,
         identifiers=identifiers,
         profile_id=profile,
     )
+
+
+def _whether(value: Any, field: str) -> bool:
+    if is_absent(value):
+        return False
+    if not isinstance(value, bool):
+        raise InvalidInput("must be true or false", field)
+    return value
+
+
+def _limit(value: Any) -> int:
+    if is_absent(value):
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int | float) or (value % 1 != 0):
+        raise InvalidInput("must be a whole number", "limit")
+    if not 1 <= value <= LIMIT_MAX:
+        raise InvalidInput(f"must be from 1 to {LIMIT_MAX}", "limit")
+    return int(value)
+
+
+def _request_id(value: Any) -> str:
+    text = text_of(value, "requestId")
+    if len(text) > _REQUEST_ID_MAX:
+        raise InvalidInput(f"may have {_REQUEST_ID_MAX} characters", "requestId")
+    if not is_clean(text):
+        raise InvalidInput("holds a control character", "requestId")
+    return text

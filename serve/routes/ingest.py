@@ -161,12 +161,16 @@ def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
     """The same for a single call, or for a batch that is none."""
     if type(fault) is not InvalidInput:
         return fault
-    field = fault.field or ("batch" if "`batch`" in fault.message else "")
-    return InvalidInput(fault.message + _instead(field, body), fault.field)
+    hint = _instead(fault.field, body)
+    if not hint and fault.field == "batch" and fault.message == "is missing":
+        hint = misspelt.list_instead_of("batch", body)
+    return InvalidInput(fault.message + hint, fault.field)
 
 
 def _instead(field: str, item: bytes | msgspec.Raw) -> str:
-    return misspelt.instead_of(field, item, _NAMES) if field in _NAMES else ""
+    """What stands in the place of `field`; somebody may be named by either of two."""
+    fields = ("userId", "anonymousId") if field == "userId" else (field,) if field in _NAMES else ()
+    return next(filter(None, (misspelt.instead_of(each, item, _NAMES) for each in fields)), "")
 
 
 def _shown(item: Rejection) -> dict[str, Any]:

@@ -49,8 +49,9 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
         context = object_of(body.context, "context")
-        named = _named(context)[0]
-        gateway.prove(principal, named.get("user_id"), context.get("userHash"))
+        named, fields = _named(context)
+        user = fields.get("user_id", "userId")
+        gateway.prove(principal, named.get("user_id"), context.get("userHash"), user)
         if not named:
             raise _unnamed(request.body, context)
         return await (_one(gateway, context, request, key) if key else _all(gateway, context, request))
@@ -74,9 +75,16 @@ async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> R
     shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
     tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
     headers = (_JSON, (b"etag", tag))
-    if tag in [each.strip() for each in request.headers.get(b"if-none-match", b"").split(b",")]:
+    if _is_known(tag, request.headers.get(b"if-none-match", b"")):
         return Response(304, b"", headers[1:])
     return Response(200, msgspec.json.encode({"flags": flags}), headers)
+
+
+def _is_known(tag: bytes, told: bytes) -> bool:
+    """Whether `If-None-Match` has the tag: `*` has any, and a weak one is the same (RFC 9110, 13.1.2). Whatever
+    packs an answer on its way may make it weak."""
+    known = {each.strip().removeprefix(b"W/") for each in told.split(b",")}
+    return tag in known or b"*" in known
 
 
 async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 
 from actors.sandbox_log import LISTED_MAX
 from engine import reading
+from engine.errors import InvalidInput
 from engine.identifiers import parse_reference
+from engine.nearest import meant
 from serve.api_types import AT, PROFILE, Answer, Time, example, told
 from serve.gateway import ServerGateway
 
@@ -49,7 +51,7 @@ class SandboxMessages(Answer):
     messages: list[SandboxMessage]
 
 
-@router.get("", **told(SandboxMessages))
+@router.get("", **told(SandboxMessages, errors=(404,)))
 async def listed(
     gateway: ServerGateway,
     limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,
@@ -57,8 +59,10 @@ async def listed(
     profile: Annotated[str, Query(description="`namespace:value` of one customer")] = "",
 ) -> Any:
     """The newest messages first; with `channel` or `profile`, those of one channel or customer alone."""
+    if channel and channel not in gateway.catalog.channels:
+        raise InvalidInput(f"there is no such channel; {meant(channel, gateway.catalog.channels)}", "channel")
     if profile:
-        home = gateway.home(*parse_reference(profile))
+        home = gateway.home(*parse_reference(profile, gateway.catalog.country))
         found = await gateway.router.read(home, "sandboxed", (channel, limit))
     else:
         lists = await gateway.router.everywhere("sandbox", (channel, limit))

@@ -304,7 +304,7 @@ def test_an_e_mail_may_have_a_plain_text_of_its_own_which_is_not_escaped():
 def test_a_template_that_fails_is_refused_with_its_name_and_without_a_value(template, reason):
     templates = {
         "broken.html": "{% if %}",
-        "secret.html": "{{ range(name) }}",
+        "secret.html": "{{ name() }}",
         "endless.html": "{% for i in range(90000) %}{{ name }}{% endfor %}",
         "escape.html": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     }
@@ -323,6 +323,19 @@ def test_a_subject_and_a_body_have_their_bounds():
         renderer.render("a.html", "x", {"text": "ä" * (HTML_BYTES_MAX // 2 + 1)})
     with pytest.raises(Refused, match=r"^template a\.html: "):
         renderer.render("a.html", "{{ 1 | nosuch }}", {})
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<html><head><title>x</title><body><p>Hello", "Hello\n"),
+        ("<html><head><title>x</title><p>Hello", "Hello\n"),
+        ("<head><style>p {}</style><meta charset=utf-8></head><h1>Hello</h1>", "Hello\n"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><th>c<th>d</table>", "a b\n\nc d\n"),
+    ],
+)
+def test_words_are_found_and_kept_apart_where_tags_are_left_out(html: str, text: str):
+    assert plain_text(html) == text
 
 
 @pytest.mark.parametrize("html", ["", "plain", "<p", "</a></style>&amp;&#0;&nosuch;", "<style><p>x", "<" * 10_000])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_files_are_merged_by_time_then_file_then_line(tmp_path: Path):
     assert told(found) == [(1, 0, 1), (2, 1, 1), (3, 0, 4), (3, 0, 5), (3, 1, 2), (4, 1, 3), (9, 0, 6)]
     assert [each.where for each in found][-2:] == [f"{second}:3", f"{first}:6"]
     assert not any(each.problem for each in found)
+
+
+def test_a_byte_order_mark_costs_no_line(tmp_path: Path):
+    plain, packed = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    plain.write_bytes(BOM_UTF8 + line(1) + line(3))
+    packed.write_bytes(gzip.compress(BOM_UTF8 + line(2)))
+    found = list(event_files.read([plain, packed]))
+    assert told(found) == [(1, 0, 1), (2, 1, 1), (3, 0, 2)]
+    assert [each.raw for each in found] == [line(1), line(2), line(3)] and not any(each.problem for each in found)
 
 
 def test_a_line_that_is_older_than_the_one_before_it_is_taken_at_its_place(tmp_path: Path):

@@ -729,6 +729,12 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "{% if traits.first_name %}you,",
         ["templates/offer.html:3: template: {% if … %} is closed nowhere: {% endif %} is missing"],
     ),
+    (
+        TEMPLATE,
+        "money }}",
+        "money('Dollar') }}",
+        ["templates/offer.html:2: template: 'Dollar' is no currency: money takes a code of ISO 4217, such as EUR"],
+    ),
     (TEMPLATE, "money }}", "euros }}", ["templates/offer.html:2: template: there is no filter 'euros'"]),
     (
         TEMPLATE,

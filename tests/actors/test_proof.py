@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from support.marketing import CART, CHANNELS, FILES, OFFER, TEMPLATE, TEXT, said
@@ -15,6 +16,7 @@ from actors import catalog_files, catalog_process, proof
 from actors.proof_letters import TakesTooLong
 from engine.catalog.compile import canonical, compile_bytes, compile_document
 from engine.errors import CatalogError
+from engine.texts.language import TemplateLanguage
 from serve.cli import app
 
 SHIPPED = Path(__file__).parents[2] / "configs"
@@ -139,6 +141,59 @@ def test_a_catalog_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(catalog_process, "_WALL_S_MAX", 0.01)
     with pytest.raises(CatalogError, match="takes more than"):
         catalog_process.prove_texts({"policies.yaml": "caps: []"})
+
+
+def test_what_is_too_much_in_all_is_blamed_on_no_message_that_was_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("CPU_S_MAX", "FILE_S", "WRITTEN_S"):
+        monkeypatch.setattr(catalog_process, limit, 0)
+    monkeypatch.setattr(catalog_process.resource, "setrlimit", lambda *_: None)
+    allowance = catalog_process._Allowance(files=3)
+    with pytest.raises(CatalogError) as error:
+        proof.prove(catalog_files.read_texts(FILES), {}, allowance.bound)
+    assert error.value.problems == ("catalog:1: size: the whole catalog takes more than 0 s to prove: make it smaller",)
+
+
+def test_a_larger_catalog_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_process.resource, "setrlimit", lambda *_: None)
+    allowance = catalog_process._Allowance(files=1000)
+    assert allowance.seconds == 120
+    for _ in range(1000):
+        with allowance.bound("actions/a.yaml, variant a on email"):
+            pass
+    assert allowance.seconds in (139, 140)
+    assert catalog_process._Allowance(files=10**6).seconds == catalog_process.CPU_S_MOST
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            b"actions/a.yaml, variant a on email\n- 21\nactions/b.yaml, variant a on email\n",
+            "actions/b.yaml:1: variants: variant a on email takes more time or memory to write than there is",
+        ),
+        (
+            b"actions/a.yaml, variant a on email\n- 21\nTraceback\n",
+            "catalog:1: size: the whole catalog takes more than 21 s to prove: make it smaller",
+        ),
+        (b"", "catalog:1: size: the whole catalog takes more than 20 s to prove: make it smaller"),
+    ],
+)
+def test_only_a_message_that_was_under_way_is_blamed_for_an_end(said: bytes, problem: str) -> None:
+    assert catalog_process._too_much(said).problems == (problem,)
+
+
+def test_a_template_is_compiled_once_however_many_variants_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, anew = [], TemplateLanguage.compile_anew
+
+    def counting(self: TemplateLanguage, source: str, name: str | None, filename: str | None) -> CodeType:
+        compiled.append((source, name))
+        return anew(self, source, name, filename)
+
+    monkeypatch.setattr(TemplateLanguage, "compile_anew", counting)
+    source = FILES[TEMPLATE] + "<p>Only here</p>"
+    files = FILES | {TEMPLATE: source, "actions/more.yaml": FILES[OFFER].replace("id: offer", "id: more")}
+    proof.of_texts(files, {})
+    assert [name for text, name in compiled if text == source] == [TEMPLATE.removeprefix("templates/")]
 
 
 # The shipped catalog, and the command

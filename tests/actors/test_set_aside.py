@@ -18,6 +18,7 @@ from actors.vault import FileVault, parts
 from engine.errors import Corrupt, NotReady
 from engine.identity import claims
 from engine.inputs import Event, Rejected, TimersDue
+from engine.journeys import interpreter
 from engine.profile import Profile
 
 KEY = bytes(range(32))
@@ -158,3 +159,20 @@ def test_no_nonce_is_made_twice_where_a_key_file_is_made_anew(tmp_path: Path):
         wrapped.append({content[at : at + 12] for at in range(HEAD_BYTES, len(content), SLOT_BYTES)})
     assert len(wrapped[0]) == len(wrapped[1]) == 1024
     assert not wrapped[0] & wrapped[1]
+
+
+def test_a_timer_whose_turn_failed_is_gone_once(data: Path, monkeypatch: pytest.MonkeyPatch):
+    shard = opened(data, create=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(interpreter, "resume_due", lambda turn, at_ms: 1 // 0)
+        while shard.fire_timers(WallClock().now_ms() + 7_200_000):
+            pass
+    assert len(shard.dead.all()) == 3 and len(shard.timers) == 0
+    shard.commit()
+    for user in ("ada", "bob"):
+        shard.tell(home(user), event(user, f"{user}-2", "Order Completed"))
+    shard.commit()
+    assert len(shard.timers) == 0
+    record = shard.record(home("ada"))
+    assert isinstance(record, Profile) and [run.ended_by for run in record.runs] == ["stop.purchase"]
+    shard.close()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from support.world import CART, compiled
 
 from actors.clock import ReplayClock, stopwatch
 from actors.gauges import Gauges
-from actors.intake import ToldMail
+from actors.intake import EventMail, Frame, ToldMail
 from actors.memory_store import MemoryStore
 from actors.meter import CACHE_BYTES, OPT_OUT_SECONDS, REFUSALS, TURNS, Metric, NoMeter
 from actors.outbox import Waiting
@@ -66,14 +67,40 @@ def test_turns_are_counted_by_kind_and_decisions_by_what_they_held_back():
     assert one.tally.lag() == {"web": (NOW_MS, 0)}  # 90 s late at first, and asked once since
 
 
-def test_an_opt_out_is_silence_when_no_dispatcher_has_anything_for_that_person():
+def withdrawal(granted: object = False) -> Event:
+    return Event(
+        kind="track", name="Consent Updated", at_ms=NOW_MS, received_at_ms=NOW_MS, source="web",
+        properties={"purpose": "marketing", "channel": "email", "granted": granted},
+    )  # fmt: skip
+
+
+SEEN = Event(kind="track", name="Seen", at_ms=NOW_MS, received_at_ms=NOW_MS, source="web")
+TOLD = ConsentChange(purpose="marketing", channel="email", granted=False, at_ms=NOW_MS, source="test")
+
+
+@pytest.mark.parametrize("told", [TOLD, withdrawal()], ids=["told", "an event"])
+def test_an_opt_out_is_silence_when_no_dispatcher_has_anything_for_that_person(told: ConsentChange | Event):
     one, meter = shard(), Kept()
     gauges, person = Gauges(meter, one, lambda: 0), "1" * 30
     one.outbox.put(Waiting(person, "s1", 0, "dispatcher.1"))
-    told = ConsentChange(purpose="marketing", channel="email", granted=False, at_ms=NOW_MS, source="test")
-    gauges.turned(ToldMail(person, told, None), 0.0)  # type: ignore[arg-type]
+    gauges.turned(mail(person, told), 0.0)
     gauges.committed(0.0, stopwatch(), True)
     assert OPT_OUT_SECONDS.name not in meter.observed
     one.outbox.drop(person, "s1", 0)
     gauges.committed(0.0, stopwatch(), True)
     assert meter.observed.count(OPT_OUT_SECONDS.name) == 1
+
+
+@pytest.mark.parametrize("told", [withdrawal(True), withdrawal("maybe"), SEEN])
+def test_what_withdraws_nothing_is_no_opt_out(told: Event):
+    one, meter = shard(), Kept()
+    gauges = Gauges(meter, one, lambda: 0)
+    gauges.turned(mail("1" * 30, told), 0.0)
+    gauges.committed(0.0, stopwatch(), True)
+    assert OPT_OUT_SECONDS.name not in meter.observed
+
+
+def mail(person: str, told: ConsentChange | Event) -> EventMail | ToldMail:
+    if isinstance(told, Event):
+        return EventMail(person, told, Frame(None, 1), 0)  # type: ignore[arg-type]
+    return ToldMail(person, told, None)  # type: ignore[arg-type]

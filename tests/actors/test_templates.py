@@ -14,7 +14,7 @@ from actors import catalog_files
 from actors.channels.rendering import Renderer
 from engine.absence import is_absent
 from engine.errors import Refused
-from engine.texts.language import NAMES, TemplateLanguage
+from engine.texts.language import NAMES, TemplateLanguage, facts_of
 from engine.texts.values import present
 
 SHIPPED = Path(__file__).parents[2] / "configs"
@@ -57,7 +57,7 @@ def said(source: str, /, language: str = "en", currency: str = "EUR", timezone: 
         ("{{ traits.name | trim | default('friend') }}", "friend"),
         ("{{ traits.name.strip().upper() }}.", "."),
         ("{{ traits.name | first }}{{ traits.name | last }}{{ traits.name | join(', ') }}.", "."),
-        ("{{ traits.name | length }} {{ traits.name | int }} {{ traits.name | count }}", "0 0 0"),
+        ("{{ traits.name | length }} {{ traits.name | int }} {{ traits.name | count }}", "0 0"),
         ("{% for part in traits.name %}{{ part }}!{% else %}none{% endfor %}", "none"),
         ("{% for key, part in traits.name.items() %}x{% else %}none{% endfor %}", "none"),
         ("{{ traits.name + 1 }}{{ 2 * traits.name }}{{ traits.name / 2 }}{{ -traits.name }}.", "."),
@@ -96,12 +96,9 @@ def test_a_name_that_no_data_could_have_refuses_no_message_and_is_found_before()
     source = "{% set x = 1 %}{{ x }}\n{{ trait.name }}"
     source += "{% for p in event.products %}{{ loop.index }}{{ p.name }}{{ prize }}{% endfor %}"
     assert said(source.replace("prize", "trait.name.first()") + ".") == "1 ."
-    assert TemplateLanguage().unknown_names(source) == ((2, "prize"), (2, "trait"))
+    assert facts_of(source).unknown == ((2, "prize"), (2, "trait"))
     for name in NAMES:
-        assert (
-            TemplateLanguage().unknown_names(f"{{{{ {name} }}}} {{% for i in range(3) %}}{{{{ i }}}}{{% endfor %}}")
-            == ()
-        )
+        assert facts_of(f"{{{{ {name} }}}} {{% for i in range(3) %}}{{{{ i }}}}{{% endfor %}}").unknown == ()
 
 
 # -- a customer's data comes first
@@ -230,6 +227,10 @@ def test_the_currency_is_the_arguments_else_the_amounts_else_the_events_else_the
     assert said("{{ '$5' | money }}", event={"currency": "CAD"}, language="en-CA") == "$5.00"
     assert said("{{ 5 | money }}", event={"currency": "points"}) == "5.00"
     assert said("{{ 5 | money(event.nosuch) }}", currency="USD") == "$5.00"
+    assert said("{{ 5 | money }} {{ 5 | money('Dollar') }}", event={"currency": "EUX"}) == "5.00 5.00"
+    for price in ("5 pcs", "X$ 5", {"amount": 5, "currency": "Dollar"}):
+        assert said("{{ event.price | money }}", event={"price": price}) == "5.00"
+    assert said("{{ -0.001 | money }} {{ -0.0001 | number }} {{ -0.001 | number(2) }}") == "€0.00 0 0.00"
     assert said("{{ 1990 | money(minor=true) }} {{ 1990 | money('JPY', minor=true) }}") == "€19.90 ¥1,990"
 
 
@@ -414,3 +415,63 @@ def test_no_filter_and_no_test_ends_a_message_whatever_it_is_given():
         source += "".join(f"{{{{ event.{value} is {name} }}}}" for name in tests)
         made = said(source, event=WORDS)
         assert not any(word in made for word in ("Undefined", "None", "object at"))
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("{{ event.list[:2] | join(', ') }}", "1, x"),
+        ("{{ event.name[:3] }} {{ event.name[-2:] }} {{ event.name[::2] }}", "Ada ce AaLvlc"),
+        ("{{ event.id[-4:] }} {{ event.price[:2] }}", "5678 19"),
+        ("{{ event.object[:3] }}{{ event.yes[:3] }}{{ event.gone[:3] }}.", "."),
+        ("{% for each in event.object[:3] %}{{ each }}{% endfor %}.", "."),
+        ("{{ event.name[event.name:] }}{{ event.name[::0] }}{{ event.name[:event.gone] }}.", "."),
+        ("{{ event.name[:event.two | int] }}", "Ad"),
+        ("{% for i in range(event.two) %}*{% endfor %}{% for i in range(event.gone) %}-{% endfor %}.", "**."),
+        ("{% for i in range(event.object) %}-{% endfor %}{% for i in range(1, '4') %}{{ i }}{% endfor %}", "123"),
+        ("{{ event.amount | float }} {{ event.amount | int }} {{ '1.299,00 €' | int }}", "19.9 19 1299"),
+        ("{{ 'x' | int | default('none') }} {{ event.gone | float | default('none') }}", "none none"),
+        ("{{ 'x' | int(7) }} {{ 'x' | int(default=8) }} {{ 'ff' | int(base=16) }}", "7 8 255"),
+    ],
+)  # fmt: skip
+def test_a_slice_a_range_and_a_number_are_read_whatever_the_data_is(source: str, reads: str) -> None:
+    event = {
+        "list": [1, "x", 3], "name": "Ada Lovelace", "id": 12345678, "price": 19.5, "object": {"a": 1}, "yes": True,
+        "two": "2", "amount": "19,90",
+    }  # fmt: skip
+    assert said(source, event=event) == reads
+
+
+NESTED = "{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("{{ n.x | pprint }}", "{{ n.x | tojson }}", "{{ n.x }}", "{{ '%s' % n.x }}", "{{ '{}'.format(n.x) }}"),
+        *("{{ n.x ~ 'a' }}", "{{ n.x | string }}", "{{ 'a' | replace('a', n.x) }}", "{{ n.x == n.y }}"),
+        *("{{ {'a': n.x} | urlencode }}", "{{ n.x | join }}", "{{ {'a': n.x} | xmlattr }}"),
+        *("{{ [n.x, n.y] | max }}", "{{ [n.x, n.y] | sort }}", "{{ n.x < n.y }}", "{{ [n.x] is in([n.y]) }}"),
+    ],
+)
+def test_what_is_nested_without_end_is_not_gone_through_without_end(source: str) -> None:
+    again = NESTED.replace("{% set n = namespace(x=[1]) %}", "").replace("n.x", "n.y")
+    with pytest.raises(Refused, match="more than a message may"):
+        said(NESTED + "{% set n.y = [1] %}" + again + source)
+
+
+def test_a_text_that_grows_by_its_letters_is_bounded() -> None:
+    with pytest.raises(Refused, match="more than a message may"):
+        said("{{ event.x.translate({97: 'b' * 10000}) }}", event={"x": "a" * 10_000})
+    assert said("{{ event.x.translate({97: 'b'}) }}", event={"x": "banana"}) == "bbnbnb"
+
+
+@pytest.mark.parametrize(
+    ("language", "reads"),
+    [
+        *((tag, "5,00 €") for tag in ("de ", "de-DE,de;q=0.9", "de_DE@euro", "de-u-co-phonebk", "de;q=1, en", "DE")),
+        *((tag, "€5.00") for tag in ("no such language", "german", "*", "")),
+    ],
+)
+def test_a_language_is_read_out_of_what_stands_behind_it(language: str, reads: str) -> None:
+    assert said("{{ 5 | money }}", language) == reads

@@ -25,12 +25,19 @@ from engine.absence import is_absent
         " null ",
         "NaN",
         "[object Object]",
+        "\u3164",
+        "\uffa0 \u115f",
+        "\ufe0f",
+        "\u200bnull",
+        "\ufeffundefined\u3164",
     ],
 )
 def test_what_says_nothing_is_absent(value: Any):
     assert is_absent(value)
 
 
-@pytest.mark.parametrize("value", [0, False, 0.0, "0", "false", "Null", "None", "-", ".", [None], {"a": None}, "Nan"])
+@pytest.mark.parametrize(
+    "value", [0, False, 0.0, "0", "false", "Null", "None", "-", ".", [None], {"a": None}, "Nan", "ㅤa", "ñull", "한"]
+)
 def test_what_says_something_is_there(value: Any):
     assert not is_absent(value)

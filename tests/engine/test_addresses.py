@@ -11,6 +11,7 @@ from support.letters import SHOP, said, says
 from support.world import DAY, HOUR, START_MS, Customer, World
 
 from engine import addresses
+from engine.errors import InvalidInput
 from engine.identifiers import canonical
 from engine.inputs import Confirm
 from engine.seeds import profile_id
@@ -277,6 +278,94 @@ def test_12_and_without_a_country_it_is_none(world: World):
     ada = world.customer("ada")
     says(ada, phone="0171 1234567", country="nowhere")
     assert address(ada, "phone") is None
+
+
+WITHOUT_PLUS = {
+    "DE": ("491711234567", "+491711234567"),
+    "AT": ("436641234567", "+436641234567"),
+    "CH": ("41791234567", "+41791234567"),
+    "GB": ("447911123456", "+447911123456"),
+    "FR": ("33612345678", "+33612345678"),
+    "IT": ("393471234567", "+393471234567"),
+    "US": ("14155552671", "+14155552671"),
+    "IN": ("919876543210", "+919876543210"),
+}
+
+
+@pytest.mark.parametrize("country", WITHOUT_PLUS)
+def test_12_a_country_code_without_its_plus_is_the_country_code_at_home(country: str):
+    digits, wanted = WITHOUT_PLUS[country]
+    for told in (digits, int(digits), f"{digits[:2]} {digits[2:5]} {digits[5:]}"):
+        ada = at_home(country).customer("ada")
+        says(ada, phone=told)
+        assert address(ada, "phone") == wanted and "unusableAddresses" not in ada.shown
+
+
+@pytest.mark.parametrize("country", WITHOUT_PLUS)
+def test_12_and_no_telephone_of_a_stranger_where_it_is_another_s(country: str):
+    for other, (digits, _) in WITHOUT_PLUS.items():
+        if other != country:
+            ada = at_home(country).customer("ada")
+            says(ada, phone=digits)
+            assert address(ada, "phone") is None
+            assert [each["namespace"] for each in ada.shown["unusableAddresses"]] == ["phone"]
+
+
+def test_12_what_can_be_both_is_none_and_says_so():
+    with pytest.raises(InvalidInput, match="may be one of DE, or one of another country without"):
+        canonical("phone", "447911123456", "DE")
+    assert canonical("phone", "13012345678", "CN") == "+8613012345678", "nobody writes a 0 there"
+    assert canonical("phone", "3281234567", "IT") == "+393281234567", "+32 81234567 is one too, and nobody's there"
+    assert canonical("phone", "9876543210", "IN") == "+919876543210"
+
+
+@pytest.mark.parametrize(
+    ("told", "country", "wanted"),
+    [
+        ("06 12 34 56 78", "France", "+33612345678"),
+        ("06 12 34 56 78", "fra", "+33612345678"),
+        ("415-555-2671", "USA", "+14155552671"),
+        ("415-555-2671", "United States", "+14155552671"),
+        ("415-555-2671", "U.S.", "+14155552671"),
+        ("07911 123456", "the United Kingdom", "+447911123456"),
+        ("0171 1234567", "  ", "+491711234567"),
+        ("0171 1234567", None, "+491711234567"),
+    ],
+)
+def test_12_a_country_is_said_by_its_codes_or_its_name(told: str, country: Any, wanted: str):
+    for traits in ({"country": country}, {"address": {"country": country}}):
+        ada = at_home().customer("ada")
+        says(ada, phone=told, **traits)
+        assert address(ada, "phone") == wanted and "unusableAddresses" not in ada.shown
+
+
+@pytest.mark.parametrize("country", ["Nowhere", "ZZZ", 49, {"code": "FR"}])
+def test_12_and_one_that_is_not_understood_is_not_the_workspace_s(country: Any):
+    ada = at_home().customer("ada")
+    says(ada, phone="06 12 34 56 78", country=country)
+    assert address(ada, "phone") is None
+    (unusable,) = ada.shown["unusableAddresses"]
+    assert unusable["reason"].endswith("and the country that is said is none that is known")
+    says(ada, phone="+33 6 12 34 56 78", country=country)
+    assert address(ada, "phone") == "+33612345678"
+
+
+@pytest.mark.parametrize(
+    ("country", "told", "wanted"),
+    [
+        ("DE", "001 415 555 2671", "+14155552671"),
+        ("DE", "0033 (0)6 12 34 56 78", "+33612345678"),
+        ("US", "011 49 171 1234567", "+491711234567"),
+        ("US", "011 44 (0)7911 123456", "+447911123456"),
+        ("JP", "010 49 171 1234567", "+491711234567"),
+        ("AU", "0011 49 171 1234567", "+491711234567"),
+    ],
+)
+@pytest.mark.parametrize("public", [True, False])
+def test_12_a_number_is_read_as_it_is_dialled_from_home(country: str, told: str, wanted: str, public: bool):
+    ada = at_home(country).customer("ada")
+    says(ada, phone=told, public=public)
+    assert address(ada, "phone") == wanted and "unusableAddresses" not in ada.shown
 
 
 def test_12_no_write_key_turns_a_number_at_home_into_one_of_another_country():

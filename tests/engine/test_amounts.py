@@ -28,6 +28,9 @@ from engine import amounts
         ("1.299,00", "1299.00"),
         ("1,299.00", "1299.00"),
         ("1.299.000", "1299000"),
+        ("1,23,456", "123456"),
+        ("12 345 678,9", "12345678.9"),
+        ("5 pcs", "5"),
         ("1,00,000.50", "100000.50"),
         ("1 299,00", "1299.00"),
         ("1\u202f299,00\u00a0€", "1299.00"),
@@ -61,7 +64,8 @@ def test_an_amount_is_read_as_it_was_meant(sent, meant):
         None, "", " ", "n/a", "free", "undefined", True, False, float("nan"), float("inf"), "NaN", "Infinity", "1e400",
         "1e999999999", 10**15, -(10**400), "9" * 61, [], [19.9], {}, {"amount": {"amount": 1}}, {"amount": None},
         "19.90 or 24.90", "19.90-24.90", "1.2.3,4,5", "12:30", "2026-03-01", "€", "--5", "EUR 5 USD", "five", "٣",
-        b"19.90", "1/2", "<b>5</b>",
+        b"19.90", "1/2", "<b>5</b>", "1.2.3", "12.34.56", "192.168.0.1", "01.03.2026", "12.34,56", "12 34 56", "2 Mio",
+        "1.5 k", "3 Mrd.", "1,2,3",
     ],
 )  # fmt: skip
 def test_what_says_no_number_is_none(sent):
@@ -97,3 +101,18 @@ def test_whatever_is_sent_it_is_a_number_or_none(sent):
     found = amounts.number(sent)
     assert found is None or abs(found) < 10**15
     assert all(isinstance(code, str) for code in amounts.currencies(sent))
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        *(("A$ 5", "AUD"), ("C$19.90", "CAD"), ("HK$ 100", "HKD"), ("NT$100", "TWD"), ("S$5", "SGD"), ("RM 5", "MYR")),
+        *(("Rs 500", "INR"), ("Rs. 500", "INR"), ("Rs.500", "INR"), ("500 Ft", "HUF"), ("19 lei", "RON")),
+        *(("5 kr", "SEK"), ("5 EUX", ""), ("5 pcs", ""), ("X$ 5", ""), ("5 XXX", "")),
+        ({"amount": 5, "currency": "Dollar"}, ""),
+        ({"amount": "€5", "currency": "Dollar"}, ""),
+        ({"amount": "€5", "currency": " "}, "EUR"),
+    ],
+)  # fmt: skip
+def test_a_unit_that_is_no_currency_is_taken_for_none(sent, code):
+    assert amounts.number(sent) is not None and amounts.currencies(sent)[0] == code

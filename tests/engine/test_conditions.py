@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.world import World, action, document
 
 from engine.binding import bind
 from engine.catalog.compile import compile_document
@@ -116,7 +117,7 @@ SENTENCES = [
     (_trait("kin.age", not_=3), False),
     (_trait("kin.age", exists=False), False),
     (_trait("kin", some={"age": {"at_least": 4, "at_most": 12}}), True),
-    (_trait("kin", some={"age": {"exists": False}}), True),
+    (_trait("kin", some={"age": {"exists": False}}), False),  # an empty object is absent, and no element
     (_trait("rows", is_="c"), True),
     (_trait("rows", not_in=["c"]), False),
     (_trait("cheap", less_than=1), True),
@@ -227,3 +228,34 @@ def test_equal_conditions_are_one_and_each_action_asks_with_its_own_facts():
     ]
     assert bound[0] is bound[3]
     assert [condition(view) for condition in bound] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("written", ["Z\u00fcrich", "Zu\u0308rich"])
+@pytest.mark.parametrize("came", ["Z\u00fcrich", "Zu\u0308rich"])
+def test_texts_are_equal_however_their_letters_are_composed(written: str, came: str):
+    asked: list[dict[str, Any]] = [
+        {"trait": {"name": "city", "is": written}},
+        {"trait": {"name": "city", "in": ["Bern", written]}},
+        {"not": {"trait": {"name": "city", "not": written}}},
+        {"event": {"name": "Seen", "where": {"city": written}}},
+        {"event": {"name": "Seen", "where": {"city": {"in": [written, "Bern"]}}}},
+    ]
+    web = {"channels": ["web"], "placements": ["home_hero"], "purpose": "service"}
+    world = World(document(actions=[action(f"a{n}", eligible=tree, **web) for n, tree in enumerate(asked)]))
+    ada = world.customer("ada")
+    ada.identifies(city=came)
+    ada.does("Seen", city=came)
+    for _ in range(2):
+        rows = ada.decides(limit=9, explain=True)["explanation"]["candidates"]
+        assert [row for row in rows if row["reason"] == "eligibility"] == [] and len(rows) == len(asked)
+        for number in range(60):
+            ada.does("Page Seen", number=number)
+    assert ada.profile.spilled
+
+
+@pytest.mark.parametrize("test", [{"not": "b"}, {"not_in": ["b"]}, {"exists": False}])
+@pytest.mark.parametrize("absent", [{}, [{}], [], [[{}]], None, "", [{}, None]])
+def test_what_is_absent_passes_no_some(absent: Any, test: Any):
+    asked = build_where({"items": {"some": {"a": test}}})
+    assert not asked({"items": absent}) and not asked({})
+    assert asked({"items": [{}, {"c": 1}]}) and asked({"items": {"c": 1}})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.told import Told
-from support.world import ID_KEY, MINUTE, Customer, World, action, document
+from support.world import ID_KEY, MINUTE, Customer, World, action, compiled, document
 
 from engine import codec, reading, seeds
 from engine.inputs import Erase
@@ -144,8 +144,29 @@ def test_draws_at_one_instant_come_out_the_same_in_any_order():
     for order in ((one, other), (other, one)):
         profile = Profile("0" * 30)
         for drawn in order:
-            draws.recall(profile, drawn)
+            draws.recall(profile, drawn, compiled(shop()))
         assert profile.drawn == {"variant hero": Drawn("a", 5)}
+
+
+@pytest.mark.parametrize("browses", [False, True], ids=["a stranger", "with a profile"])
+@pytest.mark.parametrize("user_was_first", [False, True], ids=["the visitor first", "the user first"])
+def test_a_draw_whose_variant_is_gone_gives_way_to_one_that_stands(browses: bool, user_was_first: bool):
+    world = Told(shop(tried("hero", *"abc")))
+    for number in range(MANY):
+        user, visitor = Customer(world, f"u{number}", ""), world.customer(anonymous=f"a{number}")
+        first, second = (user, visitor) if user_was_first else (visitor, user)
+        if browses or first is user:
+            first.does("Page Viewed")
+        lost = what(first.decides()) == "c"
+        world.takes(shop(tried("hero", *"ab")))
+        world.advance(minutes=1)
+        if browses or second is user:
+            second.does("Page Viewed")
+        before = what(second.decides())
+        world.advance(minutes=1)
+        signs_in(world, f"a{number}", f"u{number}")
+        assert not lost or what(user.decides()) == before
+        world.takes(shop(tried("hero", *"abc")))
 
 
 @pytest.fixture

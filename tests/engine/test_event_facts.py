@@ -69,6 +69,21 @@ def test_without_a_run_there_is_no_fact():
     assert ada.shown["suppressions"] == []
 
 
+@pytest.mark.parametrize("said", ["$event.category", "$event.brand", "$event.nothing", "$action.category"])
+@pytest.mark.parametrize("is_bought", [True, False])
+def test_what_a_customer_says_is_never_the_name_of_a_fact(said: str, is_bought: bool):
+    again = {"event": {"name": "Seen", "where": {"category": "$event.category"}}}
+    ada = ada_of(world(BOUGHT_IT, when=again, stops=[{"id": "back", "on": "Back", "where": {"id": "$event.category"}}]))
+    ada.does("Bought", items=[{"category": said if is_bought else "bags"}])
+    ada.does("Seen", category=said, brand="bags")
+    ada.does("Back", id="bags")
+    ada.world.advance(hours=2)
+    assert outcomes(ada) == [("held", "suppress.has_it") if is_bought else ("decided", "")]
+    ada.does("Seen", category=said, brand="bags")
+    ada.does("Back", id=said)
+    assert [run.ended_by for run in ada.profile.runs] == ["end", "stop.back"]
+
+
 def test_what_happens_between_the_decision_and_the_hand_over_counts():
     ada = ada_of(world(BOUGHT_IT))
     ada.does("Seen", category="bags")
@@ -182,6 +197,26 @@ def test_a_fact_of_a_run_is_refused_where_there_is_none():
         with pytest.raises(CatalogError) as error:
             compile_document(document(actions=[action("a", eligible={"trait": {"name": "x", "is": fact}})]))
         assert "a path is names with single dots between them" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"event": {"name": "$event.what"}},
+        {"event": {"name": "Seen", "undone_by": {"name": "$event.what"}}},
+        {"event": {"name": "Seen", "where": {"$event.what": 1}}},
+        {"trait": {"name": "$event.what"}},
+        {"context": {"name": "$event.what"}},
+    ],
+)
+def test_a_fact_is_compared_with_and_names_nothing(asked: dict[str, Any]):
+    with pytest.raises(CatalogError) as error:
+        compile_document(document(actions=[action("letter", eligible=asked)]))
+    assert "$event.what is a fact to compare with, no name: it may stand in a test" in str(error.value)
+
+
+def test_an_event_may_be_called_with_a_dollar():
+    assert compile_document(document(actions=[action("letter", eligible={"event": {"name": "$pageview"}})]))
 
 
 def test_a_journey_may_ask_for_a_suppression_and_a_run_for_what_is_gone_since():

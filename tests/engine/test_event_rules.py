@@ -172,6 +172,50 @@ def test_12_a_stop_counts_by_time_whichever_arrives_first(is_first: bool, minute
     assert ada.sends == sends
 
 
+def ahead(customer: Customer, name: str, minutes: float, **properties: Any) -> None:
+    """An event of a clock that runs so many minutes ahead; it is heard now."""
+    customer.world.engine.ask(customer.event(name, at_ms=int(customer.world.now_ms + minutes * MINUTE), **properties))
+
+
+@pytest.mark.parametrize(("cart", "bought", "sends"), [(4, 0, []), (4, 4, []), (0, 4, [])])
+def test_12_a_cart_ahead_is_not_behind_the_purchase_after_it(cart: int, bought: int, sends: list[str]):
+    world = shop()
+    ada = world.customer("ada@shop.example")
+    ahead(ada, "Product Added", cart, cart_id="c")
+    world.advance(minutes=1)
+    ahead(ada, "Order Completed", bought)
+    world.advance(hours=3)
+    assert ada.sends == sends
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+@pytest.mark.parametrize("minutes", [-2, 0])
+def test_12_nor_is_a_purchase_ahead_behind_the_cart_after_it(minutes: int, is_linked: bool):
+    world = shop()
+    ada = world.customer("ada@shop.example")
+    ahead(ada, "Order Completed", 4)
+    world.advance(minutes=2)
+    ahead(ada, "Product Added", -minutes, cart_id="c")
+    world.advance(minutes=10)
+    if is_linked:
+        world.customer(anonymous="phone").does("Page Viewed")
+        world.customer("ada@shop.example", anonymous="phone").does("Page Viewed")
+    world.advance(hours=3)
+    assert ada.sends == ["cart_reminder"]
+
+
+def test_12_what_triggered_a_run_ahead_does_not_stop_it():
+    thanks = way({"wait": {"for": "1h"}}, text("first"), trigger={"event": "Order Completed"})
+    world = walked(thanks, stops=[{"id": "purchase", "on": "Order Completed"}])
+    ada = world.customer("ada")
+    ahead(ada, "Order Completed", 4)
+    world.advance(minutes=10)
+    world.customer(anonymous="phone").does("Page Viewed")
+    world.customer("ada", anonymous="phone").does("Page Viewed")
+    world.advance(hours=3)
+    assert ada.sends == ["first"]
+
+
 def test_13_an_event_past_the_lateness_starts_no_journey():
     world = shop()
     ada = world.customer("ada@shop.example")
@@ -412,6 +456,23 @@ def test_22_what_a_profile_was_told_that_is_linked_later_counts_too(name: str, s
         assert (ada.run("way").due_ms, ada.sends) == (due_ms, [])
     else:
         assert ada.sends == ["first"] if name == "Clicked" else ada.run("way").due_ms > due_ms
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+@pytest.mark.parametrize(("name", "step"), [("Clicked", CLICK), ("Seen", RESET)])
+def test_22_but_not_what_was_heard_before_it_by_a_clock_that_runs_ahead(
+    name: str, step: dict[str, Any], is_linked: bool
+):
+    world = walked(way(step, text("first")))
+    ada, phone = world.customer("ada"), world.customer(anonymous="phone")
+    ahead(phone if is_linked else ada, name, 4)
+    world.advance(minutes=2)
+    ada.does("Started")
+    due_ms = ada.run("way").due_ms
+    world.advance(minutes=10)
+    world.customer("ada", anonymous="phone").does("Page Viewed")
+    world.settle()
+    assert (ada.run("way").due_ms, ada.sends) == (due_ms, [])
 
 
 def test_23_a_wait_that_starts_anew_is_counted_from_when_that_was_heard():

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from engine.catalog.compile import compile_document
 from engine.errors import InvalidInput
-from engine.identifiers import canonical, is_blocked, mailbox, parse_reference
+from engine.identifiers import canonical, canonical_if_any, is_blocked, mailbox, parse_reference
 from engine.vocabulary import NAMESPACES
 
 PROFILE = "0a1b" + "2c" * 13
@@ -156,3 +157,26 @@ def test_what_the_door_keeps_can_be_mailed_and_comes_back_the_same(address):
     except InvalidInput:
         assume(False)
     assert canonical("email", mailbox(kept)) == kept
+
+
+NOBODY = [
+    "(null)", "<null>", "<nil>", "[NULL]", "'null'", '"undefined"', "(not set)", "not set", "Optional(nil)",
+    "[object Undefined]", "[object Null]", "[object Object]", '""', "''", "()", "\\N", "#N/A", "{{user.id}}",
+    "{{ user.id }}", "user-{{id}}", "%%user_id%%", "${userId}", "#{user.id}", "<%= id %>", "{% id %}", "*|ID|*",
+    "{00000000-0000-0000-0000-000000000000}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NOBODY)
+def test_what_clients_write_for_nobody_names_nobody(value: str):
+    blocked = compile_document({}).blocked_values
+    for namespace in ("user_id", "anonymous_id", "device_id", "loyalty_id"):
+        spelt = canonical_if_any(namespace, value)
+        assert not spelt or is_blocked(namespace, spelt, blocked)
+
+
+@pytest.mark.parametrize(
+    "value", ["ada", "{ada}", "(12)", "50%", "100%%", "a*b|c", "$12", "<ada@shop.example>", "o'neil"]
+)
+def test_who_has_a_bracket_in_the_name_is_somebody(value: str):
+    assert not is_blocked("user_id", canonical("user_id", value), compile_document({}).blocked_values)

@@ -135,6 +135,27 @@ def test_an_event_that_does_not_pass_where_is_no_trigger_and_why_says_what_it_ha
     assert why(ada) == told("journey.where", condition=part)
 
 
+def test_of_a_journey_that_came_later_the_newest_event_says_whether_it_was_its_trigger():
+    world = Told(document(actions=[action("mail")], policies={"stops": [STOP]}))
+    ada = ada_in(world)
+    for value in (9, 20):
+        adds(ada, value=value)
+        world.advance(minutes=1)
+    world.takes(shop())
+    assert why(ada) == told("journey.no_trigger"), "what passes came before the journey"
+
+
+def test_the_part_that_failed_the_last_time_is_told_and_noted_once_a_day():
+    world = World(shop(when=GOLD))
+    ada = ada_in(world, age=10, tier="silver")
+    adds(ada)
+    assert why(ada)["condition"]["path"] == "when.all[1].trait.age"
+    ada.identifies(email="ada@example.com", age=40)
+    adds(ada)
+    assert why(ada)["condition"] == {"path": "when.all[2].trait.tier", "wanted": 'is "gold"', "saw": '"silver"'}
+    assert noted(ada) == ["journey.when"] and rebuilt(ada) == []
+
+
 def test_what_ended_a_run_is_the_reason_until_the_trigger_happens_again():
     world = World(shop())
     ada = ada_in(world)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.told import Told
 from support.world import MINUTE, Customer, World, action, document
 
 from engine import reading
@@ -129,6 +130,35 @@ def test_after_a_merge_no_worse_offer_stands_beside_a_better_one_that_it_lies_wi
     assert [promise["subject"] for promise in user.shown["promises"]] == ["category shoes"]
 
 
+def the_promise(who: Customer) -> tuple[float, ...]:
+    return tuple(promise["discount"] for promise in who.shown["promises"])
+
+
+def test_an_action_whose_discount_is_lowered_does_not_undercut_what_it_promised():
+    def selling(percent: int) -> dict[str, Any]:
+        return document(placements=PLACES, actions=[offer("ten", percent, category="shoes")])
+
+    world = Told(selling(20))
+    ada, bob = world.customer("ada"), world.customer("bob")
+    (shown,), (unseen,) = ada.decides()["actions"], bob.decides()["actions"]
+    ada.sees(shown)
+    world.takes(selling(5))
+    world.advance(hours=12)
+    bob.sees(unseen, at_ms=unseen["expiresAt"])
+    for who, why in ((ada, "what it promised stands"), (bob, "as it was shown")):
+        assert (reason(who, "ten"), the_promise(who)) == ("offer.shown", (20,)), why
+    world.takes(selling(30))
+    bob.sees(bob.decides()["actions"][0])
+    assert the_promise(bob) == (30,), "more than was promised is shown, and stands"
+    bob.sees(unseen, "clicked", at_ms=unseen["expiresAt"])
+    assert the_promise(bob) == (30,), "what was shown before takes nothing of it away"
+    world.takes(selling(20))
+    assert (reason(ada, "ten"), reason(bob, "ten")) == ("", "offer.shown")
+    world.takes(selling(5))
+    world.advance(days=7)
+    assert (reason(ada, "ten"), the_promise(ada)) == ("", (5,)), "what stood has expired"
+
+
 def test_care_after_a_purchase_is_about_all_that_lies_within_its_category():
     rule = {"id": "shoes", "category": "shoes", "for": "30d", "show": ["care"]}
     world = shop(
@@ -227,6 +257,70 @@ def test_of_three_pieces_one_may_be_given_back_and_what_is_repeated_counts_once(
     for _ in range(3):
         refunds(bob, "o1", products=[piece], message_id="the same")
     assert held(bob) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("bought", "says", "left"),
+    [
+        (1, {"quantity": 0}, ["one"]),
+        (1, {"quantity": "0"}, ["one"]),
+        (2, {"quantity": -2}, []),
+        (2, {"quantity": "-1"}, ["one"]),
+        (2, {}, []),
+        (2, {"quantity": ""}, []),
+        (2, {"quantity": None}, []),
+        ("2", {"quantity": "2"}, []),
+        (3, {"quantity": 2.0}, ["one"]),
+    ],
+)
+def test_a_refund_takes_back_as_many_pieces_as_it_says_and_the_whole_line_where_it_does_not(
+    bought: Any, says: dict[str, Any], left: list[str]
+):
+    ada = shop(ONE, **FULL).customer("ada")
+    buys(ada, {"product_id": "sku-1", "quantity": bought}, order="o1")
+    refunds(ada, "o1", products=[{"product_id": "sku-1"} | says])
+    assert held(ada) == left
+
+
+def test_a_refund_of_no_piece_takes_nothing_back_without_an_order_either():
+    ada = shop(ONE, **FULL).customer("ada")
+    buys(ada, {"product_id": "sku-1"})
+    refunds(ada, products=[{"product_id": "sku-1", "quantity": 0}])
+    assert held(ada) == ["one"]
+
+
+def test_an_object_of_rows_is_the_rows_in_purchases_and_refunds_recent_or_not():
+    ada = shop(ONE, TWO, offers={"full_price": "60d"}).customer("ada")
+    rows = {"0": {"product_id": "sku-1"}, "2": {"product_id": "sku-2"}}
+    ada.does("Order Completed", products=rows, order_id="o1", shipping={"address": {"town": {"name": "Bern"}}})
+    assert held(ada) == ["one", "two"]
+    for number in range(60):
+        ada.does("Page Seen", number=number)
+    (details,) = ada.profile.details.values()
+    assert details[0].properties == {"order_id": "o1", "products": rows}
+    assert held(ada) == ["one", "two"]
+    refunds(ada, "o1", products={"1": {"product_id": "sku-1"}})
+    assert held(ada) == ["two"]
+    for number in range(60):
+        ada.does("Page Seen", number=number)
+    assert held(ada) == ["two"]
+
+
+def test_an_item_whose_parts_are_all_objects_is_one_line_where_it_names_a_product():
+    ada = shop(ONE, **FULL, purchases={"product": "product.id"}).customer("ada")
+    buys(ada, {"product": {"id": "sku-1"}, "price": {"amount": 5}}, order="o1")
+    assert held(ada) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("discount", "is_full"),
+    [(each, True) for each in (0, -0.0, False, None, "", "0", "0.00", "0,00", "0 €", "0%", "0,0 %", {"amount": "0,00"})]
+    + [(each, False) for each in (5, -5, "5,00", "0,01", "10%", True, "SALE", {"amount": 5}, [0, "1"])],
+)
+def test_no_discount_however_it_is_written_is_the_full_price(discount: Any, is_full: bool):
+    ada = shop(ONE, **FULL).customer("ada")
+    buys(ada, {"product_id": "sku-1", "discount": discount})
+    assert held(ada) == (["one"] if is_full else [])
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,24 @@ def test_a_context_is_the_same_in_whatever_order_its_names_stand():
         ada.decides(request_id="r", context={"a": 1, "b": {"c": 2, "d": [2, 1]}})
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"page": "bags", "depth": 1.0},
+        {"page": "bags", "depth": 1, "more": None},
+        {"page": "bags", "depth": 1, "more": "", "list": [], "inner": {"none": None}},
+    ],
+    ids=str,
+)
+def test_a_context_is_the_same_however_a_number_or_nothing_is_written(same: dict[str, Any]):
+    ada = shop().customer("ada")
+    first = ada.decides(request_id="r", context={"page": "bags", "depth": 1})
+    assert ada.decides(request_id="r", context=same) == first
+    for other in ({"page": "bags", "depth": 1.5}, {"page": "bags", "depth": "1"}, {"page": "bags", "depth": True}):
+        with pytest.raises(RequestIdUsed):
+            ada.decides(request_id="r", context=other)
+
+
 def test_explaining_is_no_part_of_the_question_and_nobody_is_told_more_than_they_ask_for():
     ada = shop().customer("ada")
     explained = ada.decides(request_id="r", explain=True)

@@ -43,7 +43,25 @@ SHOWN = [
     "क\u094d\u200cष",
     "അവന\u0d4d\u200d",
     "\u0600123",
+    "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali
+    "\u0cb0\u200d\u0ccd\u0caf",  # Kannada
+    "\u0931\u200d\u094d\u092f",  # Marathi
+    "\u0931\u094d\u200d\u092f",
+    "\u0647\u200d",  # Persian
+    "\u0642 \u0647\u200d. 1403",
+    "\u200d\u0647",
+    "\u0647\u064e\u200d",
+    "\u182e\u1823\u1829\u182d\u1823\u182f\u180e\u1820",  # Mongolian
 ]
+UNSEEN = {
+    "\u0628\u200d\u0647": "\u0628\u0647",  # they join by themselves
+    "\u0647\u200d\u200d": "\u0647\u200d",
+    "\u0627\u200d": "\u0627",  # an alef joins nothing behind it
+    "\u0647\u200c": "\u0647",
+    "\u09b0\u200d": "\u09b0",
+    "ada\u180ea": "adaa",
+    "\u182e\u180e": "\u182e",
+}
 
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=[f"U+{ord(each):04X}" for each in HIDDEN])
@@ -65,6 +83,11 @@ def test_an_address_that_was_copied_with_its_marks_is_the_address():
 @pytest.mark.parametrize("shown", SHOWN, ids=ascii)
 def test_what_shows_stays(shown: str):
     assert canonical("user_id", shown) == unicodedata.normalize("NFC", shown)
+
+
+@pytest.mark.parametrize("spelt", UNSEEN, ids=ascii)
+def test_a_joiner_that_changes_nothing_is_not_seen(spelt: str):
+    assert canonical("user_id", spelt) == UNSEEN[spelt]
 
 
 def test_two_ways_to_write_one_letter_are_one():

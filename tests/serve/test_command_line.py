@@ -90,6 +90,7 @@ TABLE = [
     ("dead-letters", 2, "no engine answers"),
     ("sandbox", 2, "no engine answers"),
     ("sandbox ada", 2, "must be written namespace:value"),
+    ("sandbox phone:01711234567", 2, "no engine answers"),
     ("sandbox --limit 0", 2, "--limit"),
     ("dead-letters --retry 1 --discard 2", 2, "--retry: cannot be used with --discard"),
     ("dead-letters --retry 1 --event fixed.json", 2, "--event: fixed.json holds no JSON object"),

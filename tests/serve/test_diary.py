@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import socket
 import stat
 import threading
 from pathlib import Path
@@ -15,9 +16,13 @@ from typing import Any
 import pytest
 
 from actors import diary, logs
-from serve import auth, sessions
+from engine.errors import CatalogError, SegueError, UsageError
+from serve import auth, sessions, settings
 from serve.commands import keys as key_commands
+from serve.data_directory import DataDirectory
+from serve.engine_process import EngineProcess
 from serve.part_starts import PartStarts
+from serve.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,3 +152,44 @@ def test_every_event_is_in_the_documents_and_no_other():
     section = operations.partition("## What happened")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == written
+
+
+def settings_of(data: Path, config: Path, port: int = 8000) -> Settings:
+    return settings.read(config=config, data=data, port=port, shards=2, address="", clock="wall")
+
+
+def test_a_start_that_fails_is_in_the_log_of_its_data(tmp_path: Path):
+    data, bad = tmp_path / "data", tmp_path / "bad"
+    bad.mkdir()
+    (bad / "policies.yaml").write_text("caps: wrong\n")
+    with pytest.raises(CatalogError):
+        EngineProcess(settings_of(data, bad))
+    assert not data.exists(), "nothing is made for a line in a log"
+    DataDirectory(settings_of(data, bad)).release()
+    with pytest.raises(CatalogError) as caught:
+        EngineProcess(settings_of(data, bad))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UsageError) as port:
+            EngineProcess(settings_of(data, ROOT / "configs", taken.getsockname()[1]))
+    told = [{name: line[name] for name in ("level", "event", "reason")} for line in lines(data)]
+    assert told == [{"level": "error", "event": "start_failed", "reason": str(fault.value)} for fault in (caught, port)]
+
+
+def test_a_start_beside_an_engine_that_runs_leaves_its_log_alone(tmp_path: Path):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "policies.yaml").write_text("caps: wrong\n")
+    running = DataDirectory(settings_of(tmp_path / "data", bad))
+    with pytest.raises(CatalogError):
+        EngineProcess(settings_of(tmp_path / "data", bad))
+    running.release()
+    assert not (tmp_path / "data" / "logs").exists()
+
+
+def test_a_folder_of_somebody_else_gets_no_log(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SegueError):
+        EngineProcess(settings_of(tmp_path, tmp_path / "no-catalog"))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

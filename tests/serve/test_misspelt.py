@@ -29,7 +29,25 @@ BODIES: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("/v1/catalog", {"file": {}}, 400, "file", "did you mean files?"),
     ("/v1/track", {"user_id": "ada", "event": "Seen"}, 400, "userId", "did you mean userId, where user_id stands?"),
     ("/v1/track", {"userId": "ada", "Event": "Seen"}, 400, "event", "did you mean event, where Event stands?"),
-    ("/v1/batch", {"bach": []}, 400, "", "did you mean batch, where bach stands?"),
+    (
+        "/v1/track",
+        {"anonymous_id": "x", "event": "Seen"},
+        400,
+        "userId",
+        "did you mean anonymousId, where anonymous_id",
+    ),
+    ("/v1/track", {"anonymousID": "x", "event": "Seen"}, 400, "userId", "did you mean anonymousId, where anonymousID"),
+    ("/v1/batch", {"events": []}, 400, "batch", "did you mean batch, where events stands?"),
+    ("/v1/batch", {}, 400, "batch", "is missing"),
+    (DECIDE, {"userId": 1}, 400, "placement", "is missing; there are: home_hero"),
+    (DECIDE, {"userId": 1, "placement": None}, 400, "placement", "there are: home_hero"),
+    (DECIDE, HERO | {"userId": "anonymous"}, 400, "userId", "names nobody that can be known"),
+    (DECIDE, HERO | {"anonymousId": "anonymous"}, 400, "anonymousId", "names nobody that can be known"),
+    (DECIDE, HERO | {"identifiers": {"user_id": "anonymous"}}, 400, "identifiers", "names nobody that can be known"),
+    (DECIDE, HERO | {"identifiers": {"userId": "x"}}, 400, "userId", "did you mean user_id?"),
+    (EXPOSE, {"event": "viewed"}, 400, "trackingToken", "is missing"),
+    (EXPOSE, {"trackingToken": "x"}, 400, "event", "is missing"),
+    ("/v1/batch", {"bach": []}, 400, "batch", "did you mean batch, where bach stands?"),
     ("/v1/journeys/abandoned_carts/pause", {}, 404, "journey", "did you mean abandoned_cart?"),
     ("/v1/tracks", {}, 404, "path", "did you mean /v1/track?"),
     ("/v1/profile/user_id:ada/pin", {}, 404, "path", "did you mean /v1/profiles?"),
@@ -90,6 +108,8 @@ def test_an_item_of_a_batch_that_misses_a_name_is_told_which_stands_in_its_place
         ("/v1/profiles/user_id:ada/timeline?Limit=5", 400, "Limit", "did you mean limit?"),
         ("/v1/profiles/user_id:ada/why?acton=x", 400, "acton", "did you mean action?"),
         ("/v1/profiles/user_id:ada/why?action=cart_remainder", 404, "action", "did you mean cart_reminder?"),
+        ("/v1/profiles/userId:ada", 400, "userId", "did you mean user_id?"),
+        ("/v1/profiles/shoe:43", 400, "shoe", "profile_id"),
         ("/v1/dead-letters?kinds=rejected", 400, "kinds", "did you mean kind?"),
         ("/v1/profiles/user_id:ada?utm_source=x", 200, "", ""),
     ],
@@ -104,5 +124,24 @@ def test_a_query_that_is_nearly_right_is_not_lost_silently(
             told = answer.json()
             assert (answer.status_code, told.get("field", "")) == (status, field), told
             assert hint in told.get("message", "")
+
+    tell(story())
+
+
+@pytest.mark.parametrize(
+    ("context", "field"),
+    [
+        ({"targetingKey": True}, "context.targetingKey"),
+        ({"userId": [1]}, "context.userId"),
+        ({"targetingKey": "anonymous"}, "context.targetingKey"),
+        ({"anonymousId": "x" * 300}, "context.anonymousId"),
+    ],
+    ids=str,
+)
+def test_an_evaluation_names_the_field_that_can_name_nobody(tmp_path: Path, context: dict[str, Any], field: str):
+    async def story():
+        async with door(tmp_path) as client:
+            answer = await client.post(FLAG, json={"context": context})
+            assert answer.status_code == 400 and answer.json()["errorDetails"].startswith(f"{field}: "), answer.text
 
     tell(story())

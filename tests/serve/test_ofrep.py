@@ -83,6 +83,16 @@ def test_all_flags_at_once_and_not_again_while_nothing_has_changed(url: str):
     assert other.status_code == 200 and other.headers["etag"] != tag
 
 
+@pytest.mark.parametrize("wrapped", ["{}", "W/{}", '"other", W/{}', "*"])
+def test_a_tag_is_known_however_it_was_made_weak_on_its_way(url: str, wrapped: str):
+    body = {"context": {"targetingKey": "weak"}}
+    tag = post(url, "/ofrep/v1/evaluate/flags", body).headers["etag"]
+    again = post(url, "/ofrep/v1/evaluate/flags", body, **{"if-none-match": wrapped.format(tag)})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = post(url, "/ofrep/v1/evaluate/flags", body, **{"if-none-match": 'W/"other"'})
+    assert other.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [

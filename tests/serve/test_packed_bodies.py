@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import zlib
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -110,5 +111,25 @@ def test_two_members_on_the_wire_are_one_batch(tmp_path: Path):
             assert (unknown.status_code, unknown.json()["field"]) == (400, "Content-Encoding")
             empty = await client.get("/v1/profiles/user_id:ada", headers={"content-encoding": "gzip"})
             assert empty.status_code == 200
+
+    tell(story())
+
+
+def test_a_byte_order_mark_before_a_body_is_no_part_of_it(tmp_path: Path):
+    event = json.dumps({"userId": "ada", "event": "Seen"}).encode()
+    asked = json.dumps({"identifiers": {"user_id": "ada"}, "placement": "home_hero"}).encode()
+
+    async def story():
+        async with door(tmp_path) as client:
+            for body, headers in (
+                (BOM_UTF8 + event, {}),
+                (gzip.compress(BOM_UTF8 + event), {"content-encoding": "gzip"}),
+            ):
+                assert (await client.post("/v1/track", content=body, headers=headers)).status_code == 200
+            batch = b'{"batch": [{"type": "track", ' + event[1:] + b"]}"
+            assert (await client.post("/v1/batch", content=BOM_UTF8 + batch)).status_code == 200
+            wanted = await client.post("/v1/decide", content=asked)
+            marked = await client.post("/v1/decide", content=BOM_UTF8 + asked)
+            assert marked.status_code == wanted.status_code
 
     tell(story())

@@ -159,7 +159,13 @@ def test_who_asks_for_segments_script_is_told_where_it_is(tmp_path: Path, path: 
         "/v1/m",
         "/v1/projects/x/settings",
         "/ofrep/v1/evaluate/flags",
+        "/ofrep/v1/configuration",
         "/v1/trak",
+        "/v1/track/",
+        "/v1/batch/",
+        "/v1/decide/",
+        "/v1/exposures/x",
+        "/v1/m/",
     ],
 )
 def test_a_page_may_ask_before_it_sends_and_reads_what_is_wrong(tmp_path: Path, path: str):
@@ -183,5 +189,37 @@ def test_a_page_may_not_read_what_only_a_server_asks_for(tmp_path: Path):
         async with door(tmp_path) as client:
             for path in ("/v1/status", "/v1/profiles/user_id:ada", "/v1/catalog", "/readyz", "/u/x", "/v1/import"):
                 assert not may_be_read(await client.get(path)), path
+
+    tell(story())
+
+
+def test_a_page_may_send_any_header_that_is_one_and_no_credentials(tmp_path: Path):
+    async def story():
+        async with door(tmp_path) as client:
+            of_a_page(client)
+            named = "content-encoding, Traceparent,x-requested-with,,bad name,a\tb,x-" + "y" * 100
+            asked = await client.options("/v1/batch", headers={"access-control-request-headers": named})
+            allowed = asked.headers["access-control-allow-headers"].split(", ")
+            assert {"authorization", "content-encoding", "traceparent", "x-requested-with"} < set(allowed)
+            assert len(allowed) == len(set(allowed)) and not any(" " in each or len(each) > 64 for each in allowed)
+            assert "access-control-allow-credentials" not in asked.headers
+            many = ",".join(f"x-{number}" for number in range(10_000))
+            asked = await client.options("/v1/batch", headers={"access-control-request-headers": many})
+            assert len(asked.headers["access-control-allow-headers"]) < 2_000
+
+    tell(story())
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_header_for_a_key_is_none_and_the_body_has_it(tmp_path: Path, empty: str):
+    async def story():
+        async with door(tmp_path) as client:
+            body = {"anonymousId": "visitor", "event": "Seen", "writeKey": WRITE}
+            headers = {"authorization": empty, "x-api-key": empty}
+            assert (await client.post("/v1/track", json=body, headers=headers)).status_code == 200
+            asked = {"placement": "home_hero", "anonymousId": "visitor", "writeKey": WRITE}
+            assert (await client.post("/v1/decide", json=asked, headers=headers)).status_code in (200, 400)
+            del body["writeKey"]
+            assert (await client.post("/v1/track", json=body, headers=headers)).status_code == 401
 
     tell(story())

@@ -113,7 +113,7 @@ def test_nulls_are_as_absent():
         ({"originalTimestamp": NOON_MS - 9, "timestamp": NOON_MS - 3}, NOON_MS - 9),
         ({"timestamp": "2026-03-01T13:00:00Z"}, NOON_MS + 60 * MINUTE_MS),
         ({"sentAt": "2026-03-01T11:00:00Z"}, NOON_MS),
-        ({"timestamp": 5, "sentAt": 253402300799999}, 0),
+        ({"timestamp": 5, "sentAt": 253402300799999}, 5_000),
     ],
 )
 def test_the_time_of_an_event(times, expected_ms):
@@ -194,7 +194,7 @@ def test_with_neither_message_id_nor_timestamp_an_event_is_never_a_repeat():
         b"[]",
         b"7",
         b"null",
-        b'{"batch": {}, "properties": 1}',
+        b'{"batch": {"a": {}}, "properties": 1}',
         b'{"batch": [{"type": "track", "userId": NaN}], "userId": NaN}',
         b'{"batch": [], "a": "\x00", "userId": "u"}',
         b'{"batch": [' + b"[" * 5000 + b"]" * 5000 + b'], "properties": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
@@ -306,6 +306,22 @@ def test_a_list_that_php_wrote_as_an_object_is_a_list():
 def test_a_batch_that_says_in_seconds_when_it_was_sent_shifts_nothing(sent_at):
     item = TRACK | {"timestamp": NOON_MS // 1000 - 60}
     assert [event.at_ms for event in parse({"batch": [item], "sentAt": sent_at}).events] == [NOON_MS - MINUTE_MS]
+
+
+@pytest.mark.parametrize("sent_at", ["9999-12-31T00:00:00Z", NOON_MS + 25 * 60 * MINUTE_MS])
+def test_nothing_was_sent_long_after_it_was_received(sent_at):
+    old = TRACK | {"timestamp": NOON_MS - 60 * MINUTE_MS}
+    assert [event.at_ms for event in parse({"batch": [old], "sentAt": sent_at}).events] == [NOON_MS - 60 * MINUTE_MS]
+    (event,) = parse({"batch": [old | {"sentAt": sent_at}]}).events
+    assert event.at_ms == NOON_MS - 60 * MINUTE_MS
+
+
+def test_a_clock_that_runs_days_ahead_is_corrected():
+    ahead = 30 * 24 * 60 * MINUTE_MS
+    item = TRACK | {"timestamp": NOON_MS + ahead - MINUTE_MS}
+    assert [event.at_ms for event in parse({"batch": [item], "sentAt": NOON_MS + ahead}).events] == [
+        NOON_MS - MINUTE_MS
+    ]
 
 
 @pytest.mark.parametrize("sent_at", [0, "1970-01-01T00:00:00Z", "2001-01-01T00:00:00Z"])

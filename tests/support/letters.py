@@ -35,7 +35,7 @@ def said(
     pairs = []
     for name, value in traits.items():
         try:
-            pairs.append((name, canonical(name, value, phones.country_in(traits) or who.world.catalog.country)))
+            pairs.append((name, canonical(name, value, phones.country_in(traits, who.world.catalog.country))))
         except InvalidInput:  # what names nobody is no identifier
             continue
     fields = {"traits": traits} if kind == "identify" else {"context": {"traits": traits}}

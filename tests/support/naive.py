@@ -115,7 +115,7 @@ def one_word(value: Any, word: str, operand: Any, action: Row) -> bool:
     if word == "exists":
         return not says_nothing(value)
     if word == "some":
-        return isinstance(value, Mapping) and matches(value, operand, action)
+        return isinstance(value, Mapping) and not says_nothing(value) and matches(value, operand, action)
     return any(ordered(value, fact, word) for fact in facts(operand, action))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import jsonschema_rs
 import msgspec
@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
 def _paths() -> list[tuple[re.Pattern[str], str]]:
     """Patterns of paths, those that say the most first."""
     named = sorted(document()["paths"], key=lambda path: -len(re.sub(r"{\w+}", "", path)))
-    return [(re.compile(re.sub(r"\\{\w+\\}", "(.+)", re.escape(path))), path) for path in named]
+    return [(re.compile(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(path))), path) for path in named]
 
 
 @cache
@@ -141,7 +141,7 @@ class Promised:
         await self.app(scope, hear, say)
         if told.get("is_whole"):
             kind = dict(told["headers"]).get(b"content-type", b"").decode()
-            path = unquote((scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1"))
+            path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
             fault = broken(scope["method"], path, bytes(asked), told["status"], kind, bytes(answer))
             if fault:
                 self.faults[fault] = None

@@ -24,6 +24,7 @@ import httpx
 import psutil
 from aiosmtpd.controller import Controller
 
+from engine.vocabulary import ARRIVED
 from serve.ports import free_port
 
 T = TypeVar("T")
@@ -264,7 +265,7 @@ class Engine:
     def sends(self, user: str) -> list[tuple[str, str]]:
         """(outcome, reason) of all that was to be sent to a user; open ones are `decided`, sent ones need no reason."""
         last = {
-            entry["detail"]["send"]: (entry["outcome"], "" if entry["outcome"] == "sent" else entry.get("reason", ""))
+            entry["detail"]["send"]: (entry["outcome"], "" if entry["outcome"] in ARRIVED else entry.get("reason", ""))
             for entry in self.timeline("user_id", user)
             if entry["kind"] == "send" and "send" in entry.get("detail", {})
         }

@@ -128,7 +128,8 @@ def test_a_damaged_store_is_named_and_not_opened(past: Past):
     content[len(content) // 3] ^= 0xFF
     tables[0].write_bytes(content)
     done = run_segue("up", "--config", past.engine.config, "--data", past.engine.data, "--port", str(free_port()))
-    assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1), done.stdout + done.stderr
+    assert done.stdout.startswith("configs: ")
     assert done.stderr.count("\n") == 1 and str(tables[0]) in done.stderr and "is damaged" in done.stderr
     assert tables[0].read_bytes() == content, "nothing was changed"
 
