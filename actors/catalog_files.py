@@ -5,6 +5,7 @@ Reading goes on after a fault, so that one look at a directory finds every probl
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,10 @@ DEPTH_MAX = 60
 FILES_MAX = 2_000
 _NAME_CHARS_MAX = 255
 _TEMPLATE_KINDS = (".html", ".txt")
+# What systems leave in folders, and editors while they write: emacs's #offer.yaml#, vim's 4913, a copy of before.
+_LEFT = re.compile(
+    r"Thumbs\.db|ehthumbs\.db|desktop\.ini|#.*#|4913|5036|.*\.(swp|swo|bak|orig|tmp)|Icon\r", re.IGNORECASE
+)
 _BESIDE = ("schema", "playbooks")  # folders in `configs/` that belong to no catalog
 
 
@@ -215,9 +220,10 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
 
 
 def _is_beside(path: Path) -> bool:
-    """Notes, editors' leavings, generated schemas and playbooks (each a catalog of its own)."""
+    """Notes, what editors and systems leave behind, generated schemas and playbooks (each a catalog of its own)."""
     hidden = any(part.startswith(".") or part.endswith("~") for part in path.parts)
-    return hidden or path.parts[0] in _BESIDE or path.suffix == ".md"
+    is_left = _LEFT.fullmatch(path.name) is not None
+    return hidden or is_left or path.parts[0] in _BESIDE or path.suffix == ".md"
 
 
 def _bytes(path: Path) -> bytes:

@@ -66,19 +66,20 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class Customer:
     """`words` says who it is, in a sentence; `traits` and `event` are what templates see. Who `is_telling` shows how
-    a provider takes what was written, too, which costs the most."""
+    a provider takes what was written, too, which costs the most; who `is_usual` is what customers mostly are."""
 
     words: str
     traits: Mapping[str, Any]
     event: Mapping[str, Any]
     language: str = "en"
     is_telling: bool = False
+    is_usual: bool = False
 
 
 def customers(traits: Shape, event: Shape) -> Iterator[Customer]:
     """Everybody whom a message has to be right for."""
-    yield Customer("a customer of whom nothing is known", {}, {})
-    yield Customer("a typical customer", _typical("traits", traits), _typical("event", event), "en", True)
+    yield Customer("a customer of whom nothing is known", {}, {}, is_usual=True)
+    yield Customer("a typical customer", _typical("traits", traits), _typical("event", event), "en", True, True)
     for words, odd in _HOSTILE.items():
         made = [{name: odd(name, inner) for name, inner in shape.fields.items()} for shape in (traits, event)]
         yield Customer(f"a hostile customer ({words})", made[0], made[1], "xx-" + "9" * 30, words == _ODD_TEXTS)

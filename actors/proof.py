@@ -53,9 +53,11 @@ def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambd
     catalog = found.catalog()
     adapters: dict[str, Adapter] = {}
     problems = [*_adapter_problems(catalog, environ, adapters)]
-    problems += letter_problems(catalog, documents.data, adapters, bound)
-    _refuse(documents, problems)
+    of_letters = list(letter_problems(catalog, documents.data, adapters, bound))
+    _refuse(documents, problems + [problem for problem in of_letters if not problem.is_warning])
     doubts = [*found.warnings(), *documents.warnings, *_unset(catalog, environ)]
+    told = {(doubt.file, doubt.loc) for doubt in doubts}
+    doubts += [doubt for doubt in of_letters if (doubt.file, doubt.loc) not in told]
     return Proved(catalog, _told(documents, doubts))
 
 

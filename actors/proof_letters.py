@@ -11,6 +11,7 @@ from actors import template_names
 from actors.channels.adapter import Adapter, Message
 from actors.channels.letter import letter
 from actors.channels.rendering import Renderer
+from actors.letter_doubts import lacks
 from actors.made_up import Customer, Shape, customers
 from engine.catalog.compiled import Action, Catalog, Variant
 from engine.catalog.document import Document, in_folder
@@ -32,7 +33,8 @@ class TakesTooLong(BaseException):
 def letter_problems(
     catalog: Catalog, document: Document, adapters: Mapping[str, Adapter], bound: Bound
 ) -> Iterator[Problem]:
-    """What goes wrong where messages are written, each fault once, for the first customer whom it happens to."""
+    """What goes wrong where messages are written, each fault once, for the first customer whom it happens to; and, as
+    warnings, what a message lacks that can be written."""
     renderer, told, known = Renderer(catalog.templates), set(), list(facts(catalog))
     files = {data.get("id"): file for file, data in in_folder(document, "actions").items()}
     for action in catalog.actions.values():
@@ -66,7 +68,8 @@ class _Writing:
         self._content: Mapping[str, Any] = variant.content.get(channel, {})
 
     def problems(self, file: str, loc: Loc, bound: Bound) -> Iterator[Problem]:
-        """The first customer whom the message cannot be written to."""
+        """The first customer whom the message cannot be written to, else what it lacks for somebody usual."""
+        doubted: dict[Loc, Problem] = {}
         name = f"{file}, variant {self._variant.id} on {self._channel}"
         for customer in customers(*self._known()):
             try:
@@ -74,12 +77,17 @@ class _Writing:
                     made = self.write(customer)
                     if customer.is_telling:
                         self._adapter.prove(made)
+                for path, message in (
+                    lacks(self._action.tier, self._content, made, customer) if customer.is_usual else ()
+                ):
+                    doubted.setdefault(path, Problem(file, (*loc, *path), message, is_warning=True))
             except Refused as fault:
                 yield self._problem(file, loc, customer, fault)
                 return
             except TakesTooLong:
                 yield Problem(file, loc, f"takes too long to be written to {customer.words}")
                 return
+        yield from doubted.values()
 
     def write(self, customer: Customer) -> Message:
         """As the dispatcher writes it."""

@@ -14,7 +14,10 @@ _TRUTH: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _NOTE: Final = re.compile(
     r"^\s*(?:- )*(?:subject|text|title|body|because|preheader):\s+[^\"'#>|\[{\s][^\"']*?\s(#\S.*)$"
 )
-_PRINTED_QUOTES: Final = tuple("“”„‟«»‘‚")
+_MARK: Final = re.compile(
+    r"^\s*(?:- |[\w-]+:\s+)*\{?\s*(?:subject|text|title|body|because|preheader):\s+(&[^\s,\]}]+)\s+[^\s\[{]"
+)
+_PRINTED_QUOTES: Final = {"“": "”“", "”": "”", "„": "“”", "‟": "”", "«": "»", "»": "«", "‘": "’", "‚": "‘’"}
 
 
 def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
@@ -24,6 +27,10 @@ def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
         note = _NOTE.match(line)
         if note is not None:
             message = f"the text ends before {note[1]!r}, which is read as a note: put the text in quotes"
+            yield Problem(file, ("yaml",), message, number)
+        mark = _MARK.match(line)
+        if mark is not None:
+            message = f"{mark[1]} is read as a mark and not as a part of the text: put the text in quotes"
             yield Problem(file, ("yaml",), message, number)
 
 
@@ -39,5 +46,11 @@ def _of(file: str, node: Any, loc: Loc) -> Iterator[Problem]:
             meant = _TRUTH[node.lower()]
             message = f'is the text "{node}": write {meant} where true or false is meant, else put it in quotes'
             yield Problem(file, loc, message)
-        elif node.startswith(_PRINTED_QUOTES) and len(node) > 1:
+        elif _is_enclosed(node):
             yield Problem(file, loc, f'the quotes {node[0]} are part of the text: those around a text are "')
+
+
+def _is_enclosed(text: str) -> bool:
+    """Whether printed quotes stand around all of a text, and not around a word in it."""
+    closing = _PRINTED_QUOTES.get(text[:1], "")
+    return len(text) > 1 and text[-1] in closing and not any(sign in closing for sign in text[1:-1])

@@ -204,7 +204,18 @@ def _no_colon(fault: _Fault, line: int) -> _Said:
 
 
 def _of_place(fault: _Fault) -> _Said:
+    before = fault.row[: fault.column].rstrip()
+    if found := re.match(r"\s*(?:- )*([\w-]+):\s+((?:\[.*\]|\{.*\})\s*)$", fault.row[: fault.column]):
+        text = f"{found[2]}{fault.row[fault.column :]}".strip()
+        return f'a text that begins with {text[0]} stands in quotes: {found[1]}: "{text}"', fault.line
     if fault.problem.startswith("sequence entries are not allowed"):
+        if before.endswith(":") and fault.row[fault.column :].startswith("- "):
+            text = fault.row[fault.column :].strip()
+            key = before.split()[-1]
+            return (
+                f'a list begins on a line of its own, and a text with a - in front stands in quotes: {key} "{text}"',
+                fault.line,
+            )
         return "a list begins on a line of its own", fault.line
     if fault.problem.startswith("expected <block end>"):
         return _INDENTED, fault.line

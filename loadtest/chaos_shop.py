@@ -58,7 +58,7 @@ channels:
 """,
     "consent.yaml": f"""
 purposes:
-  marketing: {{channels: [email], default: true}}
+  marketing: {{no_consent_needed: [email, web]}}
 events: [{PREFERENCE}]
 """,
     "placements.yaml": "placements:\n  - {id: home_hero, channel: web, default: {}}\n",

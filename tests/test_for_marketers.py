@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.marketing import FILES, said
+from support.world import YES_TO_MAIL, World
 
+from actors import catalog_files, proof
+
+SHIPPED = Path(__file__).parents[1] / "configs"
 PAGE = (Path(__file__).parents[1] / "docs" / "for-marketers.md").read_text("utf-8")
 CAMPAIGN = dict(re.findall(r"^`([a-z]+/\w+\.\w+)`\n\n```\w+\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL))
 
@@ -35,3 +39,27 @@ def test_the_sentences_of_typical_mistakes_are_said_as_the_page_has_them() -> No
         if "cannot be written" not in row:
             for part in row.split("…"):
                 assert re.sub(r"['\"\\\s]", "", part) in told or "Hello: you" in part or "traits.name" in part, row
+
+
+def _shipped_with_the_campaign() -> dict[str, str]:
+    files = {path.relative_to(SHIPPED).as_posix(): path for path in SHIPPED.rglob("*.*")}
+    shipped = {name: path.read_text("utf-8") for name, path in files.items() if path.suffix in (".yaml", ".html")}
+    return shipped | CAMPAIGN
+
+
+def test_the_campaign_of_the_page_is_taken_into_the_shipped_catalog_without_a_word() -> None:
+    assert proof.of_texts(_shipped_with_the_campaign(), {}).warnings == ()
+
+
+def test_the_campaign_of_the_page_writes_sixty_days_after_the_last_order() -> None:
+    world = World(catalog_files.read_texts(_shipped_with_the_campaign()).data)
+    bob = world.customer("bob@shop.example", consents=YES_TO_MAIL)
+    bob.does("Order Completed", order_id="1", total=20)
+    world.advance(days=40)
+    bob.does("Order Completed", order_id="2", total=30)
+    world.advance(days=59, hours=23)
+    assert "winback" not in bob.sends
+    world.advance(hours=2)
+    assert bob.sends.count("winback") == 1
+    world.advance(days=200)
+    assert bob.sends.count("winback") == 1

@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Final
 
 from engine.catalog.advice_conditions import never_doubts
-from engine.catalog.advice_letters import nobody_doubts, way_out_doubts
-from engine.catalog.advice_names import event_doubts, property_doubts, trait_doubts
+from engine.catalog.advice_consent import consent_doubts
+from engine.catalog.advice_journeys import stopped_doubts, twin_doubts
+from engine.catalog.advice_letters import nobody_doubts, unmatched_doubts, way_out_doubts
+from engine.catalog.advice_names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
+from engine.catalog.advice_paths import path_doubts
 from engine.catalog.document import Document
-from engine.catalog.models import Models, of_kind
+from engine.catalog.models import Models
 from engine.catalog.problems import Problem
-from engine.catalog.schema_journeys import Journey
 from engine.catalog.tiers import tier_warnings
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
@@ -28,24 +30,19 @@ def warnings(document: Document, models: Models) -> list[Problem]:
     return sorted(found, key=lambda doubt: doubt.file)
 
 
-def _entered_together(document: Document, models: Models) -> Iterator[Problem]:
-    """Two journeys that begin with the same event under the same conditions."""
-    seen: list[Journey] = []
-    for file, journey in of_kind(models, Journey):
-        twin = next((one for one in seen if (one.trigger, one.when) == (journey.trigger, journey.when)), None)
-        if twin is not None:
-            message = f"whoever enters {twin.id} enters this journey too: both begin with {journey.trigger.event!r}"
-            yield Problem(file, ("trigger", "event"), message)
-        seen.append(journey)
-
-
 _RULES: Final[tuple[Rule, ...]] = (
-    _entered_together,
+    twin_doubts,
+    stopped_doubts,
+    consent_doubts,
     event_doubts,
     trait_doubts,
     property_doubts,
+    path_doubts,
+    root_doubts,
+    foreign_doubts,
     never_doubts,
     way_out_doubts,
     nobody_doubts,
+    unmatched_doubts,
     tier_warnings,
 )

@@ -52,13 +52,15 @@ def _of_test(file: str, loc: Loc, test: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(file, loc, "can never hold: what is asked for is ruled out beside it")
     if wanted is not None and all(_is_outside(value, low, high) for value in wanted):
         yield Problem(file, loc, f"can never hold: {wanted[0]!r} is not {_words(test)}")
-    if test.get("exists") is False and len([word for word in test if word not in ("name", "exists")]):
+    if "is" in test and isinstance(test.get("in"), list) and test["is"] not in test["in"] and not _is_fact(test):
+        yield Problem(file, loc, f"can never hold: {test['is']!r} is not among those of in")
+    if test.get("exists") is False and any(word not in ("name", "exists", "not", "not_in") for word in test):
         yield Problem(file, loc, "can never hold: what is not there passes no other test")
 
 
 def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
-    """Parts of an `all` of which one is another's opposite, or that want two values of one trait."""
-    asked: dict[str, Any] = {}
+    """Parts of an `all` of which one rules another out. Two values of one trait are none: it may be a list."""
+    asked: dict[str, bool] = {}
     for i, condition in enumerate(conditions):
         if not isinstance(condition, Mapping):
             continue
@@ -66,13 +68,24 @@ def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
         if any(other == opposite for other in conditions[:i]):
             yield Problem(file, (*loc, i), "can never hold: it is the opposite of a condition above it")
         trait = condition.get("trait")
-        if isinstance(trait, Mapping) and "is" in trait and isinstance(trait.get("name"), str):
-            before = asked.setdefault(trait["name"], trait["is"])
-            if before != trait["is"]:
-                message = (
-                    f"{trait['name']} is hardly {before!r} and {trait['is']!r} at once: use any, or in: [{before}, "
-                )
-                yield Problem(file, (*loc, i), f"{message}{trait['is']}]")
+        if isinstance(trait, Mapping) and isinstance(trait.get("name"), str):
+            is_there = _asks_for(trait)
+            if is_there is not None and asked.setdefault(trait["name"], is_there) != is_there:
+                message = f"can never hold: {trait['name']} is not there and passes a test at once"
+                yield Problem(file, (*loc, i), message)
+
+
+def _asks_for(test: Mapping[str, Any]) -> bool | None:
+    """Whether a test passes only what is there, or only what is not; None where it says neither."""
+    if test.get("exists") is False:
+        return False
+    words = [word for word in test if word != "name"]
+    return True if not words or any(word not in ("not", "not_in") for word in words) else None
+
+
+def _is_fact(test: Mapping[str, Any]) -> bool:
+    """Whether a test compares with what is known only when it is asked."""
+    return any(isinstance(value, str) and value.startswith("$") for value in (test["is"], *test["in"]))
 
 
 def _bound(test: Mapping[str, Any], words: tuple[str, str], which: Any) -> float | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from jinja2 import TemplateError, meta
 
 from engine.catalog.document import Document, by_id
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
 from engine.catalog.schema import Action
 from engine.catalog.schema_journeys import BranchStep, Journey, SendStep, Step
-from engine.catalog.schema_policies import Policies
-from engine.texts.language import with_mentioned
+from engine.catalog.schema_policies import Budget, Cap, Holdout, Lever, Policies
+from engine.catalog.suggest import did_you_mean
+from engine.texts.language import TemplateLanguage, with_mentioned
 
 
 def way_out_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -26,11 +30,20 @@ def way_out_doubts(document: Document, models: Models) -> Iterator[Problem]:
                 name = content.get("template") if isinstance(content, Mapping) else None
                 if not isinstance(name, str) or name not in templates:
                     continue
-                if not any("unsubscribe_url" in text for text in with_mentioned(templates, [name]).values()):
+                if not any(map(_names_way_out, with_mentioned(templates, [name]).values())):
                     message = (
                         "a promotional mail needs a link to leave by: {{ unsubscribe_url }} is not in its template"
                     )
                     yield Problem(file, ("variants", i, channel, "template"), message)
+
+
+def _names_way_out(text: str) -> bool:
+    if "unsubscribe_url" not in text:
+        return False
+    try:
+        return "unsubscribe_url" in meta.find_undeclared_variables(_LANGUAGE.parse(text))
+    except (TemplateError, RecursionError):
+        return True
 
 
 def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -54,6 +67,29 @@ def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
             yield Problem(file, ("channels",), f"it is never shown on {asked[0]}: it has no placements")
 
 
+def unmatched_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Rules about a category or a group that no action has."""
+    known = {
+        "category": {action.category for _, action in of_kind(models, Action)},
+        "group": {action.group for _, action in of_kind(models, Action)},
+    }
+    for file, policies in of_kind(models, Policies):
+        rules: dict[str, Sequence[Cap | Budget | Lever | Holdout]] = {
+            "caps": policies.caps,
+            "budgets": policies.budgets,
+            "levers": policies.levers,
+            "holdouts": policies.holdouts,
+        }
+        for key, listed in rules.items():
+            for i, rule in enumerate(listed):
+                for field, there in known.items():
+                    for name in getattr(rule.match, field) or ():
+                        if name not in there:
+                            near = did_you_mean(name, [each for each in there if each])
+                            message = f"no action has the {field} {name!r}{near}"
+                            yield Problem(file, (key, i, "match", field), message)
+
+
 def _sends(steps: list[Step]) -> Iterator[SendStep]:
     for step in steps:
         if isinstance(step, SendStep):
@@ -61,3 +97,6 @@ def _sends(steps: list[Step]) -> Iterator[SendStep]:
         elif isinstance(step, BranchStep):
             for arm in step.branch:
                 yield from _sends(arm.steps)
+
+
+_LANGUAGE: Final = TemplateLanguage()

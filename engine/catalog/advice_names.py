@@ -12,9 +12,10 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from engine.catalog import well_known
+from engine.catalog import foreign_tags, well_known
+from engine.catalog.advice_paths import without_root
 from engine.catalog.document import Document, in_folder
-from engine.catalog.known_names import planned, uses
+from engine.catalog.known_names import Use, planned, uses
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema_plan import TrackingPlan
@@ -43,7 +44,7 @@ def event_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 def trait_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Traits that are nearly another one."""
-    used = [(use.file, use.loc, use.name, 0) for use in uses(document) if use.kind == "trait"]
+    used = [(use.file, use.loc, use.name, 0) for use in _rooted(document, "trait")]
     used += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "traits"]
     yield from _near(used, well_known.SNAKE_TRAITS, well_known.TRAITS, "traits.")
 
@@ -51,9 +52,8 @@ def trait_doubts(document: Document, models: Models) -> Iterator[Problem]:
 def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Properties that the plan's schema of their event does not have, or that are nearly another one."""
     plan = planned(document)
-    found = [use for use in uses(document) if use.kind == "property"]
     rest = []
-    for use in found:
+    for use in _rooted(document, "property"):
         properties = plan.get(use.event, {}).get("properties") if isinstance(plan.get(use.event), Mapping) else None
         if isinstance(properties, Mapping) and properties:
             if use.name.split(".")[0] not in properties:
@@ -67,6 +67,11 @@ def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
     rest += [(file, loc, path, line) for file, loc, root, path, line in _of_templates(document) if root == "event"]
     first = {*well_known.SNAKE_PROPERTIES, *planned_names}
     yield from _near(rest, first, {*well_known.PROPERTIES, *planned_names}, "event.")
+
+
+def _rooted(document: Document, kind: str) -> list[Use]:
+    """The uses of a kind, but for those that lead through a root of which `advice_paths` speaks."""
+    return [use for use in uses(document) if use.kind == kind and not without_root(use.name)]
 
 
 def _near(
@@ -90,6 +95,23 @@ def _commoner_ones(name: str, counts: Mapping[str, int]) -> list[str]:
     return [other for other, count in counts.items() if (count, other) > (counts[name], name)]
 
 
+def root_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Templates that look for what is in an event, or among the traits, one step too deep."""
+    for file, loc, root, name, line in _of_templates(document):
+        if name in ("properties", "traits", "context") and not any(
+            name in _properties(s) for s in planned(document).values()
+        ):
+            yield Problem(file, loc, f"{root}.{name} is hardly there: write {root}. and the name alone", line)
+
+
+def foreign_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Tags of other systems, which would be sent as they stand. What a page is given is its own."""
+    for file, loc, text in _all_texts(document):
+        for tag, line in foreign_tags.unread(text) if "content" not in loc else ():
+            message = f"{tag} is sent as it stands: what is known of a customer is written {{{{ traits.… }}}}"
+            yield Problem(file, loc, message, line if loc == ("template",) else 0)
+
+
 def _meant(near: Any) -> str:
     return f", did you mean {near!r}?" if near else ""
 
@@ -105,14 +127,19 @@ def _properties(schema: Any) -> Collection[str]:
 
 def _of_templates(document: Document) -> Iterator[tuple[str, Loc, str, str, int]]:
     """(file, place, `traits` or `event`, the name behind it, line) of every use in a template or a text."""
+    for file, loc, text in _all_texts(document):
+        for root, name, line in _names_in(text):
+            yield file, loc, root, name, line if loc == ("template",) else 0
+
+
+def _all_texts(document: Document) -> Iterator[tuple[str, Loc, str]]:
+    """Every template, and every text of an action."""
     for file, text in document.items():
         if file.startswith("templates/") and isinstance(text, str):
-            for root, name, line in _names_in(text):
-                yield file, ("template",), root, name, line
+            yield file, ("template",), text
     for file, action in in_folder(document, "actions").items():
         for loc, text in _texts(action.get("variants"), ("variants",)):
-            for root, name, _ in _names_in(text):
-                yield file, loc, root, name, 0
+            yield file, loc, text
 
 
 def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:

@@ -6,6 +6,7 @@ written, not as models, so that a fault in one file hides nothing in another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pydantic_core import ValidationError
 
 from engine.binding import ACTION_FACT, EVENT_FACT
 from engine.catalog import money, sensitive, zones
+from engine.catalog.advice_paths import path_problems
 from engine.catalog.circles import no_circles
 from engine.catalog.content import content_problems, template_problems
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
@@ -152,6 +154,12 @@ def _workspace(document: Document, models: Models) -> Iterator[Problem]:
         near = next((zone for zone in sorted(zones.names()) if zone.endswith(f"/{space.zone}")), None)
         meant = f", did you mean {near!r}?" if near else did_you_mean(space.zone, zones.names()) or " is known"
         yield Problem("policies.yaml", ("workspace", "zone"), f"no zone called {space.zone!r}{meant}")
+    if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", space.language):
+        message = f"{space.language!r} is no language by its code, as in en, de or pt-BR"
+        yield Problem("policies.yaml", ("workspace", "language"), message)
+    if space.currency not in money.names():
+        message = f"no currency has the code {space.currency!r}{did_you_mean(space.currency, money.names())}"
+        yield Problem("policies.yaml", ("workspace", "currency"), message)
     for file, action in of_kind(models, Action):
         amounts: list[tuple[Loc, float]] = [(("value",), action.value)]
         if action.offer is not None and action.offer.price is not None:
@@ -160,6 +168,14 @@ def _workspace(document: Document, models: Models) -> Iterator[Problem]:
             if money.minor_units(amount, space.currency) is None:
                 message = f"{space.currency} has no more than {money.exponent(space.currency)} decimals"
                 yield Problem(file, loc, message)
+
+
+def _hosts(document: Document, models: Models) -> Iterator[Problem]:
+    for i, channel in items(document, "channels.yaml", "channels"):
+        host = channel.get("host")
+        if isinstance(host, str) and (re.search(r"[/\s]", host) or re.fullmatch(r"[^:]*:[0-9]*", host)):
+            message = "is the name of a machine alone (mail.shop.example); its port stands beside it, as in port: 587"
+            yield Problem("channels.yaml", ("channels", i, "host"), message)
 
 
 def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
@@ -257,10 +273,12 @@ _RULES: Final[tuple[Rule, ...]] = (
     _unique_ids,
     _no_secrets,
     _workspace,
+    _hosts,
     _action_facts,
     _event_facts,
     no_circles,
     _sensitive,
     _placements,
     _journeys,
+    path_problems,
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import TemplateError, TemplateSyntaxError
 from pydantic import ValidationError
 
-from engine.catalog import template_words
+from engine.catalog import foreign_tags, template_words
 from engine.catalog.document import Document, by_id
 from engine.catalog.plain_words import of_validation
 from engine.catalog.problems import Loc, Problem
@@ -93,16 +93,22 @@ def _text_faults(
         known = facts_of(text)
         (_LANGUAGE if name else _PLAIN).compile(text, name)  # only this looks up filters and tests
     except TemplateSyntaxError as error:
-        yield template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters), error.lineno
+        words = template_words.plain(error.message or "cannot be parsed", _LANGUAGE.filters)
+        yield foreign_tags.mend(text) or (words, error.lineno)
         return
     except (TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
         yield f"cannot be compiled: {type(error).__name__}", 1
         return
     for line, unknown in known.unknown:
+        if right := foreign_tags.dashed(text, unknown):
+            yield f"a name with a dash in it is written {right}", line
+            continue
         yield f"{unknown!r} is not there when a message is rendered; there are {', '.join(sorted(NAMES))}", line
     for line, word in known.odd_currencies:
         yield f"{word!r} is no currency: money takes a code of ISO 4217, such as EUR", line
     for other in known.mentioned:
+        if other in known.optional:
+            continue
         if other is None:
             yield "the name of another template is written out, in quotes: {% include 'footer.html' %}", 1
         elif not _is_there(other, document, unread):

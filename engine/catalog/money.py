@@ -5,12 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from babel.core import get_global
+
 # ISO 4217, list one: the currencies whose minor unit is not a hundredth.
 _EXPONENTS: Final = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
+
+
+def names() -> frozenset[str]:
+    """The codes of the currencies that there are, and were."""
+    return frozenset(get_global("all_currencies"))
 
 
 def exponent(currency: str) -> int:

@@ -232,6 +232,7 @@ class Facts(NamedTuple):
     mentioned: tuple[str | None, ...]  # templates that it includes or extends, None for one that is worked out
     uses: tuple[tuple[str, str, int], ...]  # `traits` or `event`, the name behind it, its line
     odd_currencies: tuple[tuple[int, str], ...]  # the line and the word of what `money` is told and is no currency
+    optional: frozenset[str]  # templates that it includes where they are there
 
 
 @lru_cache(maxsize=512)
@@ -244,7 +245,15 @@ def parsed(source: str) -> nodes.Template:
 def facts_of(source: str) -> Facts:
     """See `Facts`. Raises what `parsed` raises."""
     tree = parsed(source)
-    return Facts(_unknown(tree), tuple(meta.find_referenced_templates(tree)), tuple(_uses(tree)), tuple(_odd(tree)))
+    mentioned = tuple(meta.find_referenced_templates(tree))
+    optional = (name for node in tree.find_all(nodes.Include) if node.ignore_missing for name in _included(node))
+    return Facts(_unknown(tree), mentioned, tuple(_uses(tree)), tuple(_odd(tree)), frozenset(optional))
+
+
+def _included(node: nodes.Include) -> Iterator[str]:
+    """The names that an include writes out: one, or several of which the first is taken that there is."""
+    parts = node.template.items if isinstance(node.template, nodes.List | nodes.Tuple) else [node.template]
+    yield from (part.value for part in parts if isinstance(part, nodes.Const) and isinstance(part.value, str))
 
 
 def _unknown(tree: nodes.Template) -> tuple[tuple[int, str], ...]:

@@ -24,6 +24,31 @@ def test_the_catalog_without_a_mistake_is_taken_without_a_word() -> None:
     assert said(FILES | {PLAN: PLANNED + "  Cart Cleared: {}\n"}) == []
 
 
+IN_EVENT = "paths begin in the properties of the event already, so '{}.cart_id' is hardly there: write cart_id"
+NO_WAY_OUT = (
+    "warning: actions/offer.yaml:14: variants[1].email.template: a promotional mail needs a link to leave by: "
+    "{{ unsubscribe_url }} is nothing that can be seen in it for a customer of whom nothing is known"
+)
+FOREIGN = [
+    ("{{#if traits.x}}", "{{#if}} is another system's: here it is {% if … %} … {% endif %}"),
+    ("{% if traits.a && traits.b %}x{% endif %}", "&& is written and"),
+    ("{{ traits.first_name | default(“you”) }}", "the quotes in a tag are \" or ', not “"),
+    ("{{ traits.first_name", "a {{ is opened here and closed nowhere: }} is missing"),
+    ("{% if traits.a %}a{% elseif traits.b %}b{% endif %}", "elseif is written elif"),
+    ("{% if traits.a %}a{% else if traits.b %}b{% endif %}", "else if is written elif"),
+    ("{% if traits.a %}x{% end if %}", "end if is written endif"),
+    ("{% if traits.a = 1 %}x{% endif %}", "= is written == where two values are compared"),
+    ("{% if !traits.a %}x{% endif %}", "! is written not"),
+    ("{{ traits.a ? 1 : 2 }}", "a choice is written … if … else …"),
+    ("{{ traits.first-name }}", "a name with a dash in it is written traits['first-name']"),
+    ("{{> footer }}", "another template is put in by {% include 'footer.html' %}"),
+]
+TIERS = [
+    f"warning: journeys/again.yaml:{line}: steps[{step}].send.action: {action} is promotional, and its journey is "
+    "service: the stop purchase withdraws this send, and the journey goes on without it"
+    for line, step, action in ((9, 2, "offer"), (11, 4, "text"))
+]
+
 # (file, what stands there, what is written instead, what is said); what stands there is empty for a file that is new.
 MISTAKES: list[tuple[str, str, str, list[str]]] = [
     (
@@ -119,6 +144,205 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "sms:\n      text: >Your cart",
         ['actions/text.yaml:8: yaml: a text that begins with > stands in quotes: text: ">Your cart"'],
     ),
+    (
+        CONSENT,
+        "channels: [email, sms], no_consent_needed: [web]",
+        "no_consent_needed: [web, sms], default: true",
+        [
+            "warning: actions/offer.yaml:3: purpose: marketing is granted by default (consent.yaml), so this "
+            "promotional message goes on email to people who never agreed: use a purpose without default: true"
+        ],
+    ),
+    (
+        CONSENT,
+        "no_consent_needed: [web]}",
+        "no_consent_needed: [web]}\n  service: {default: true}",
+        [],
+    ),
+    *(
+        (CART, "key: cart_id", f"key: {root}.cart_id", [f"warning: journeys/cart.yaml:4: key: {IN_EVENT.format(root)}"])
+        for root in ("event", "properties", "context")
+    ),
+    *(
+        (
+            CART,
+            "key: cart_id",
+            f'key: "{written}"',
+            ["journeys/cart.yaml:4: key: a path is written without braces and blanks: cart_id"],
+        )
+        for written in ("{{ event.cart_id }}", "{cart_id}", "cart_id ")
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {properties.category: shoes}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.properties.category: paths begin in the "
+            "properties of the event already, so 'properties.category' is hardly there: write category"
+        ],
+    ),
+    (
+        OFFER,
+        "name: country",
+        "name: traits.country",
+        [
+            "warning: actions/offer.yaml:9: eligible.all[1].trait.name: paths begin in traits already, "
+            "so 'traits.country' is hardly there: write country"
+        ],
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {category: $event.properties.category}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.category: $event. leads into the properties "
+            "already, so $event.properties.category is hardly there: write $event.category"
+        ],
+    ),
+    (
+        OFFER,
+        "where: {category: shoes}",
+        "where: {category: $actions.category}",
+        [
+            "warning: actions/offer.yaml:10: eligible.all[2].event.where.category: $actions.category is no fact but a "
+            "text: facts begin with $action. or $event., as in $action.category"
+        ],
+    ),
+    (
+        TEMPLATE,
+        "{{ event.name }}",
+        "{{ event.properties.name }}",
+        [
+            "warning: templates/offer.html:2: template: event.properties is hardly there: "
+            "write event. and the name alone"
+        ],
+    ),
+    *(
+        (TEMPLATE, '<a href="{{ unsubscribe_url }}">No more</a>', written, [NO_WAY_OUT])
+        for written in (
+            "<!-- {{ unsubscribe_url }} -->",
+            "{% if traits.vip %}{{ unsubscribe_url }}{% endif %}",
+        )
+    ),
+    *(
+        (
+            TEMPLATE,
+            "{{ unsubscribe_url }}",
+            written,
+            [
+                "warning: actions/offer.yaml:14: variants[1].email.template: a promotional mail needs a link to leave "
+                "by: {{ unsubscribe_url }} is not in its template"
+            ],
+        )
+        for written in ("unsubscribe_url", "{# {{ unsubscribe_url }} #}")
+    ),
+    (
+        TEXT,
+        "Your cart waits",
+        "   ",
+        ["warning: actions/text.yaml:7: variants[1].sms.text: is blank"],
+    ),
+    (
+        OFFER,
+        "For {{ traits.first_name }}",
+        "{{ traits.first_name }}",
+        [
+            "warning: actions/offer.yaml:14: variants[1].email.subject: is empty for a customer of whom nothing is "
+            "known: say what to write instead, as in {{ … | default('you') }}"
+        ],
+    ),
+    *(
+        (file, "", "what an editor or a system leaves", [])
+        for file in ("Thumbs.db", "actions/desktop.ini", "#offer.yaml#", "actions/#offer.yaml#", "4913", "a.yaml.swp")
+    ),
+    (TEXT, '"Your cart waits"', "“Wow” said Ada", []),
+    (TEMPLATE, "<p>Dear", "{% include ['head.html', 'top.html'] ignore missing %}<p>Dear", []),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: &Partner Sale today",
+        [
+            "warning: actions/text.yaml:8: yaml: &Partner is read as a mark and not as a part of the text: "
+            "put the text in quotes"
+        ],
+    ),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: [Sale] now",
+        ['actions/text.yaml:8: yaml: a text that begins with [ stands in quotes: text: "[Sale] now"'],
+    ),
+    (
+        TEXT,
+        'sms: {text: "Your cart waits"}',
+        "sms:\n      text: - 20 %",
+        [
+            "actions/text.yaml:8: yaml: a list begins on a line of its own, and a text with a - in front stands in "
+            'quotes: text: "- 20 %"'
+        ],
+    ),
+    *(
+        (TEMPLATE, "{{ traits.first_name }},", written, [f"templates/offer.html:1: template: {sentence}"])
+        for written, sentence in FOREIGN
+    ),
+    *(
+        (
+            TEMPLATE,
+            "<p>Dear",
+            f"<p>Dear {tag}",
+            [
+                f"warning: templates/offer.html:1: template: {tag} is sent as it stands: what is known of a customer "
+                "is written {{ traits.… }}"
+            ],
+        )
+        for tag in ("{ traits.x }", "*|FNAME|*", "${name}", "%%first%%", "[[name]]")
+    ),
+    (
+        POLICIES,
+        "{zone: Europe/Berlin}",
+        "{zone: Europe/Berlin, language: german}",
+        ["policies.yaml:1: workspace.language: 'german' is no language by its code, as in en, de or pt-BR"],
+    ),
+    (
+        POLICIES,
+        "{zone: Europe/Berlin}",
+        "{zone: Europe/Berlin, currency: QQZ}",
+        ["policies.yaml:1: workspace.currency: no currency has the code 'QQZ'"],
+    ),
+    *(
+        (
+            CHANNELS,
+            "host: 127.0.0.1",
+            f"host: {host}",
+            [
+                "channels.yaml:6: channels[2].host: is the name of a machine alone (mail.shop.example); its port "
+                "stands beside it, as in port: 587"
+            ],
+        )
+        for host in ("smtp://mail.shop.example", "mail:587")
+    ),
+    (
+        POLICIES,
+        "match: {channel: email}",
+        "match: {category: shoez}",
+        ["warning: policies.yaml:3: caps[1].match.category: no action has the category 'shoez'"],
+    ),
+    (
+        OFFER,
+        "in: [DE, AT]",
+        "in: [DE, AT], is: FR",
+        ["warning: actions/offer.yaml:9: eligible.all[1].trait: can never hold: 'FR' is not among those of in"],
+    ),
+    (
+        OFFER,
+        "    - not: {segment: staff}",
+        "    - trait: {name: country, exists: false}",
+        [
+            "warning: actions/offer.yaml:11: eligible.all[3]: can never hold: country is not there and passes a test "
+            "at once"
+        ],
+    ),
+    (OFFER, "in: [DE, AT]", "exists: false, not: DE", []),
     (
         TEXT,
         "tier: promotional",
@@ -497,10 +721,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         TEMPLATE,
         "{{ traits.first_name }},",
         "{{ traits.first_name },",
-        [
-            "templates/offer.html:1: template: a } is one too many, or one is missing: a "
-            "value stands in {{ }}, a rule in {% %}"
-        ],
+        ["templates/offer.html:1: template: a {{ is opened here and closed nowhere: }} is missing"],
     ),
     (
         TEMPLATE,
@@ -553,10 +774,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         OFFER,
         "    - not: {segment: staff}",
         "    - trait: {name: country, is: DE}\n    - trait: {name: country, is: AT}",
-        [
-            "warning: actions/offer.yaml:12: eligible.all[4]: country is hardly 'DE' and "
-            "'AT' at once: use any, or in: [DE, AT]"
-        ],
+        [],
     ),
     (
         OFFER,
@@ -649,6 +867,26 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         [
             "warning: journeys/cart.yaml:3: trigger.event: whoever enters again enters "
             "this journey too: both begin with 'Product Added'"
+        ],
+    ),
+    ("journeys/again.yaml", "", FILES[CART].replace("id: cart\n", "id: again\nstatus: draft\n"), []),
+    ("journeys/again.yaml", "", FILES[CART].replace("id: cart\ntier: promotional", "id: again\ntier: service"), TIERS),
+    (
+        CART,
+        "reset_on: [Product Added]",
+        "reset_on: [Order Completed]",
+        [
+            "warning: journeys/cart.yaml:8: steps[1].wait.reset_on: never acts: the stop purchase ends the run "
+            "on the 'Order Completed' that reset_on waits for"
+        ],
+    ),
+    (
+        CART,
+        "wait_for: {event: Email Clicked",
+        "wait_for: {event: Cart Cleared",
+        [
+            "warning: journeys/cart.yaml:10: steps[3].wait_for.event: never acts: the stop emptied ends the run "
+            "on the 'Cart Cleared' that wait_for waits for"
         ],
     ),
     (
@@ -751,6 +989,16 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         ["journeys/cart.yaml:9: steps[2].send.channel: is required"],
     ),
 ]
+
+
+def test_a_promotional_message_for_what_is_granted_by_default_is_doubted() -> None:
+    purposes = FILES[CONSENT] + "  service: {default: true}\n"
+    for tier in ("promotional", "lifecycle"):
+        text = FILES[TEXT].replace("purpose: marketing", "purpose: service").replace("promotional", tier)
+        assert any(
+            line.startswith("warning: actions/text.yaml:3: purpose: service is granted by default")
+            for line in said(FILES | {CONSENT: purposes, TEXT: text})
+        )
 
 
 @pytest.mark.parametrize(

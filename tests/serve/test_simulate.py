@@ -16,7 +16,7 @@ from serve.cli import app
 from serve.commands import simulate as command
 from serve.commands.simulate import simulate
 
-CONSENT = {"purposes": {"marketing": {"channels": ["email", "sms"], "default": True}}}
+CONSENT = {"purposes": {"marketing": {"no_consent_needed": ["email", "sms"]}}}
 POLICIES = {
     "caps": [{"id": "weekly", "limit": 1, "per": "7d", "match": {"channel": "email"}}],
     "stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}],

@@ -28,7 +28,7 @@ channels:
 """,
     "consent.yaml": """
 purposes:
-  marketing: {channels: [email], default: true}
+  marketing: {no_consent_needed: [email, web]}
   service: {channels: [], default: true}
 """,
     "placements.yaml": """
