@@ -76,7 +76,9 @@ def test_what_a_sandbox_was_given_is_no_delivery_and_can_be_read(engine: Engine)
     assert message["html"] == f"<p>Hello {SECRET}</p>" and message["subject"]
     for where in ("email:ada@shop.example", "user_id:ada"):
         assert engine.server.get("/v1/sandbox", params={"profile": where}).json()["messages"] == [message]
-    assert engine.server.get("/v1/sandbox", params={"channel": "sms"}).json()["messages"] == []
+    assert engine.server.get("/v1/sandbox", params={"channel": "email"}).json()["messages"] == [message]
+    unknown = engine.server.get("/v1/sandbox", params={"channel": "sms"})
+    assert unknown.status_code == 400 and "email" in unknown.json()["message"]
     assert engine.web.get("/v1/sandbox").status_code == 403
     done = run_segue("sandbox", "user_id:ada", environment={"SEGUE_URL": engine.url})
     assert done.returncode == 0 and "email to ada@shop.example" in done.stdout and SECRET in done.stdout
