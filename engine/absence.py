@@ -30,6 +30,8 @@ def is_blank(text: str) -> bool:
     """Whether nothing of `text` can be seen."""
     if not text:
         return True
+    if "!" <= text[0] <= "~":  # nearly every text
+        return False
     return (not text[0].isalnum() or text[0] in _HIDDEN) and all(
         char.isspace() or unicodedata.category(char) in _INVISIBLE or char in _HIDDEN for char in text
     )

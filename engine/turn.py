@@ -106,7 +106,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case Confirm():
             addresses.confirm(turn, told)
     if not is_moving:  # who is handing over stays as it is until the last piece has left
-        history.bound(turn)
+        if not isinstance(told, Decide):  # a decision adds no event, and is waited for
+            history.bound(turn)
         caps.forget_old(turn)
         triggers.forget_ended(turn)
     return turn.effects
