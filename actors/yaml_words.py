@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from ruamel.yaml.error import MarkedYAMLError
@@ -67,13 +66,6 @@ def of_value(error: ValueError, text: str) -> tuple[str, int]:
         if (found is not None and "month" in str(error)) or (found is not None and "day" in str(error)):
             return f"there is no such day: {found[0]}", number
     return f"cannot be read: {' '.join(str(error).split())}", 1
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False
 
 
 def of_key(key: Any) -> str:

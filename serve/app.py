@@ -51,7 +51,6 @@ from serve.segment_format import NAMES_OF_KINDS
 from serve.sending import Sending
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
-_Passing = Callable[[Scope, Receive], Awaitable[None]]
 
 _YOUNG = 5_000  # a connection is a cycle, and may hold a body
 _LAST: Header = (b"connection", b"close")

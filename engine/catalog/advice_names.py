@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 
 from engine.catalog import foreign_tags, well_known
 from engine.catalog.advice_paths import without_root
-from engine.catalog.document import Document, in_folder
+from engine.catalog.document import Document, in_folder, texts
 from engine.catalog.known_names import Use, planned, uses
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
@@ -138,16 +138,8 @@ def _all_texts(document: Document) -> Iterator[tuple[str, Loc, str]]:
         if file.startswith("templates/") and isinstance(text, str):
             yield file, ("template",), text
     for file, action in in_folder(document, "actions").items():
-        for loc, text in _texts(action.get("variants"), ("variants",)):
+        for loc, text in texts(action.get("variants"), ("variants",)):
             yield file, loc, text
-
-
-def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    if isinstance(data, str):
-        yield loc, data
-    elif isinstance(data, Mapping | list):
-        for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
-            yield from _texts(value, (*loc, key))
 
 
 def _names_in(text: str) -> Iterator[tuple[str, str, int]]:

@@ -17,7 +17,7 @@ from engine.catalog import money, sensitive, zones
 from engine.catalog.advice_paths import path_problems
 from engine.catalog.circles import no_circles
 from engine.catalog.content import content_problems, template_problems
-from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names
+from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts
 from engine.catalog.file_names import other_name
 from engine.catalog.models import Models, of_kind
 from engine.catalog.onnx_files import model_file_problems, onnx_problems
@@ -184,7 +184,7 @@ def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
     homes.append(("segments.yaml", (), document.get("segments.yaml")))
     homes += [("policies.yaml", ("stops", i), stop) for i, stop in items(document, "policies.yaml", "stops")]
     for file, loc, data in homes:
-        for at, text in _texts(data, loc):
+        for at, text in texts(data, loc):
             if text.startswith(ACTION_FACT):
                 yield Problem(file, at, f"there is no action here that {text} could be a fact of")
 
@@ -195,17 +195,9 @@ def _event_facts(document: Document, models: Models) -> Iterator[Problem]:
     homes += [(file, (), data) for file, data in in_folder(document, "models").items()]
     homes += [(file, ("trigger",), data.get("trigger")) for file, data in in_folder(document, "journeys").items()]
     for file, loc, data in homes:
-        for at, text in _texts(data, loc):
+        for at, text in texts(data, loc):
             if text.startswith(EVENT_FACT):
                 yield Problem(file, at, f"there is no run here with a trigger that {text} could be a fact of")
-
-
-def _texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    if isinstance(data, str):
-        yield loc, data
-    elif isinstance(data, Mapping | list):
-        for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
-            yield from _texts(value, (*loc, key))
 
 
 def _sensitive(document: Document, models: Models) -> Iterator[Problem]:

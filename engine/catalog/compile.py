@@ -144,11 +144,6 @@ def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]
     return examined(document, unread).problems
 
 
-def warnings_of(document: Document) -> list[Problem]:
-    """What the author of a document without problems has hardly meant (`advice`)."""
-    return examined(document).warnings()
-
-
 def version_of(document_bytes: bytes) -> str:
     """16 hex digits that stand for the document and for the time zones that it is read with."""
     return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()

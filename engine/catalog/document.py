@@ -5,9 +5,10 @@ What has not its right shape is left out without a word, because its own model c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from engine.catalog.problems import Loc
 from engine.vocabulary import NAMESPACES
 
 Document = Mapping[str, Any]
@@ -58,6 +59,15 @@ def names(document: Document, unread: Collection[str]) -> dict[str, Collection[s
     }
     lost = {file.partition("/")[0] for file in unread}
     return {kind: found for kind, (home, found) in homes.items() if home not in lost}
+
+
+def texts(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    """Every text in `data`, which stands at `loc`, with its place."""
+    if isinstance(data, str):
+        yield loc, data
+    elif isinstance(data, Mapping | list):
+        for key, value in data.items() if isinstance(data, Mapping) else enumerate(data):
+            yield from texts(value, (*loc, key))
 
 
 def _keys(document: Document, file: str, key: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.catalog import compile as catalog_compile
-from engine.catalog.compile import compile_bytes, compile_document, warnings_of
+from engine.catalog.compile import compile_bytes, compile_document, examined
 from engine.errors import CatalogError
 
 _DAY_MS = 86_400_000
@@ -198,7 +198,7 @@ def test_a_fault_is_named_with_its_file_and_path(
 def test_a_warning_is_no_problem_and_stands_at_its_place() -> None:
     document = _document() | {"journeys/again.yaml": deepcopy(_document()["journeys/cart.yaml"]) | {"id": "again"}}
     assert compile_document(document).journeys.keys() == {"again", "cart"}
-    (doubt,) = [each for each in warnings_of(document) if each.file == "journeys/cart.yaml"]
+    (doubt,) = [each for each in examined(document).warnings() if each.file == "journeys/cart.yaml"]
     assert doubt.is_warning
     assert str(doubt) == (
         "journeys/cart.yaml: trigger.event: whoever enters again enters this journey too: both begin with "

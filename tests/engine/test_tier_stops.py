@@ -9,7 +9,7 @@ from support.told import Told
 from support.world import YES_TO_MAIL, Customer, World, action, document
 
 from actors import verify_replay
-from engine.catalog.compile import warnings_of
+from engine.catalog.compile import examined
 
 STOP = {"id": "purchase", "on": "Order Completed", "tier": "promotional"}
 CAP = {"id": "one", "limit": 1, "per": "7d", "match": {"action": "offer"}}
@@ -170,7 +170,7 @@ def test_validate_says_which_actions_lie_outside_the_stops_of_their_journeys_tie
     tier: str, stops: list[dict[str, Any]], told: str
 ):
     branch = {"branch": [{"when": {"trait": {"name": "x"}}, "steps": [mail("offer")]}]}
-    warnings = warnings_of(shop(way(branch, tier=tier), stops=stops))
+    warnings = examined(shop(way(branch, tier=tier), stops=stops)).warnings()
     found = [str(warning) for warning in warnings if "its journey is" in warning.message]
     where = "journeys/way.yaml: steps[1].branch[1].steps[1].send.action"
     assert found == ([f"{where}: {told}"] if told else [])
