@@ -3,7 +3,6 @@ line."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from engine.errors import CatalogError, PartLost, SegueError
+from engine.nearest import nearest
 from serve.ending import GAVE_UP, exit_now, tell
 
 # Each command and the module that it is in, in the order of the help.
@@ -128,6 +128,6 @@ def _usage(error: typer.TyperException) -> str:
     if context is None or not message:
         return message
     if found := re.match(r"No such command ['\"]([^'\"]*)['\"]", message):
-        known = difflib.get_close_matches(found[1], context.command.list_commands(context), 1)
-        message = f"there is no command {found[1]!r}" + (f", did you mean {known[0]!r}?" if known else "")
+        known = nearest(found[1], context.command.list_commands(context), 0.6)
+        message = f"there is no command {found[1]!r}" + (f", did you mean {known!r}?" if known else "")
     return f"{message} ({context.command_path} --help says more)"

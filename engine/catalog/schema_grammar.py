@@ -7,7 +7,6 @@ they can be told from keys in an error's location.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -27,6 +26,7 @@ from pydantic import (
 )
 
 from engine.catalog.schema_operands import Bound, Members, Scalar, own_name, path_of_names
+from engine.nearest import nearest
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -92,14 +92,17 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 EventNames = Annotated[list[EventName], BeforeValidator(listed, json_schema_input_type=EventName | list[EventName])]
 
 
+_ALIKE: Final = 0.6  # less than of other words: an id is long, and one that is unknown is a slip
+
+
 def _known(kind: str) -> AfterValidator:
     """The check that a name of `kind` exists; without names of that kind in the context everything does."""
 
     def known(value: str, info: ValidationInfo) -> str:
         names: Collection[str] | None = (info.context or {}).get(kind)
         if names is not None and value not in names:
-            near = difflib.get_close_matches(value, names, n=1)
-            raise ValueError(f"no {kind} called {value!r}" + (f", did you mean {near[0]!r}?" if near else " is known"))
+            near = nearest(value, names, _ALIKE)
+            raise ValueError(f"no {kind} called {value!r}" + (f", did you mean {near!r}?" if near else " is known"))
         return value
 
     return AfterValidator(known)
