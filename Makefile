@@ -39,13 +39,13 @@ bench: $(READY) ## measure, print the table, write bench.json
 	@$(BIN)/segue bench --json bench.json
 
 load: $(READY) ## play Locust users for 20 s against an engine of its own; LOCUST="--shape burst -t 60s" as you like
-	@$(BIN)/python -m loadtest.run --html load.html $(LOCUST)
+	@$(BIN)/python -m loadtest.locust.run --html load.html $(LOCUST)
 
 chaos: $(READY) ## kill -9 under load, then balance the books; SECONDS=60 SEED=7 as you like
-	@$(BIN)/python -m loadtest.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m loadtest.chaos.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 prove: $(READY) ## the long sweeps, half an hour in all, and their figures in prove.json; ONLY=delivery SIZE=delivery=150
-	@$(BIN)/python -m loadtest.prove --json prove.json $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
+	@$(BIN)/python -m loadtest.sweeps.prove --json prove.json $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 
 clean: ## remove .venv and everything that tools leave behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist bench.json prove.json load.html *.egg-info

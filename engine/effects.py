@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.audit import Entry
+from engine.events.recent import Happened
 from engine.inputs import AnyInput
-from engine.recent import Happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class Surrender:
+class Transfer:
     """Hand everything that this profile holds to `to`, as message number `seq`: as much as one message may carry, of
     what stands behind `after`."""
 
@@ -103,7 +103,7 @@ class Surrender:
 
 
 @dataclass(frozen=True, slots=True)
-class Bury:
+class LeaveTombstone:
     """This profile lives on in `to`: leave a tombstone and drop the rest."""
 
     to: str
@@ -133,5 +133,17 @@ class Answer:
 
 
 Effect = (
-    Page | Note | SetTimer | DropTimer | Enqueue | Dequeue | Spend | Tell | Surrender | Bury | Forget | TakeIn | Answer
+    Page
+    | Note
+    | SetTimer
+    | DropTimer
+    | Enqueue
+    | Dequeue
+    | Spend
+    | Tell
+    | Transfer
+    | LeaveTombstone
+    | Forget
+    | TakeIn
+    | Answer
 )

@@ -1,10 +1,12 @@
 """What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
 said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
-`engine.addresses` says more."""
+`engine.identity.addresses` says more."""
 
 from __future__ import annotations
 
-from engine import addresses, limits, stated_time
+from engine import limits
+from engine.events import stated_time
+from engine.identity import addresses
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn

@@ -115,7 +115,7 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     detail: str = ""
 
 
-class Absorb(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
+class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     """A message to a profile: hand everything over to profile `to`. A `public` one comes of what a write key said, and
     takes a visitor without a user id alone. `is_new`: whoever asks has come to be in the turn that asks."""
 
@@ -242,7 +242,7 @@ AnyInput = (
     | ConsentChange
     | Authorise
     | Settle
-    | Absorb
+    | Merge
     | HandOver
     | GoOn
     | HandedOver
@@ -258,6 +258,6 @@ AnyInput = (
     | Confirm
 )
 
-AT_PLACES = (Absorb, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
+AT_PLACES = (Merge, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
 # these say nothing of a person that could be read
-IDS_ONLY = (Absorb, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)

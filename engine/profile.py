@@ -1,6 +1,6 @@
 """The state that one profile actor owns. Only a turn changes it; only `engine.codec` turns it into bytes.
 
-`history` holds the recent events, by event time; older ones are in pages beside the state (`engine.history`).
+`history` holds the recent events, by event time; older ones are in pages beside the state (`engine.events.history`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.recent import Happened, Part, Recent
+from engine.events.recent import Happened, Part, Recent
 
 
 class TraitValue(Part):
@@ -27,7 +27,7 @@ class Link(Part):
 
     Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
     what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
-    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.addresses`).
+    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.identity.addresses`).
     """
 
     namespace: str
@@ -74,7 +74,7 @@ class Place(Part):
     left_ms: int = 0
 
 
-class Pressure(Part):
+class FatigueLevel(Part):
     """How tired a customer was of a category at a moment, 0 to 1."""
 
     level: float
@@ -136,7 +136,7 @@ class Run(Part):
 
 
 class Send(Part):
-    """An intended message that is not settled yet (`engine.sends` has its life as a table)."""
+    """An intended message that is not settled yet (`engine.sends.sends` has its life as a table)."""
 
     id: str
     run: str
@@ -185,7 +185,7 @@ class Lent(Part):
     at_ms: int
 
 
-class Absorbed(Part):
+class Merged(Part):
     """A ledger entry: what was taken over from whom, and when."""
 
     origin: str
@@ -221,14 +221,14 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     sends: list[Send] = []
     held: list[str] = []  # places (profile ids) of other identifiers that point here
     absorbing: list[str] = []
-    ledger: list[Absorbed] = []
+    ledger: list[Merged] = []
     locale: str = ""
     timezone: str = ""
     pages: int = 0  # how many pages of its own history have left
     spilled: int = 0  # how many events are in pages, absorbed ones included
     tallies: dict[str, list[int]] = {}
     tallied: str = ""  # what stands for the set of tallies that these are
-    fatigue: dict[str, Pressure] = {}
+    fatigue: dict[str, FatigueLevel] = {}
     promises: list[Promise] = []
     awaiting: list[ConsentRecord] = []  # what a source may not grant: without effect until the person confirms it
     locale_ms: int = 0

@@ -14,10 +14,10 @@ from typing import Final
 import msgspec
 
 from engine.effects import Enqueue
+from engine.events.recent import Part, history_order
+from engine.events.stated_time import FUTURE_MS_MAX
 from engine.journeys import interpreter
 from engine.profile import Place, Profile, Promise, Run, Send
-from engine.recent import Part, history_order
-from engine.stated_time import FUTURE_MS_MAX
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, NEVER_MS
 

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import msgspec
 
-from engine import addresses, caps, consent, facts, history, reading, sends, setting_back, stated_time, statements
+from engine import facts, setting_back
 from engine.catalog.compiled import Catalog
+from engine.consent import consents, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.identity import claims, erasure, holding, merge
+from engine.events import history, stated_time
+from engine.events.recent import Happened
+from engine.frequency import caps
+from engine.identity import addresses, claims, erasure, holding, merge
 from engine.inputs import (
-    Absorb,
     AnyInput,
     Ask,
     Authorise,
@@ -36,13 +39,15 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    Merge,
     Released,
     Settle,
     TimersDue,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.profile import Profile, Tombstone
-from engine.recent import Happened
+from engine.readings import reading
+from engine.sends import sends
 from engine.turn_state import Turn
 
 
@@ -87,8 +92,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             merge.take_in(turn, told)
         case GoOn():
             merge.go_on(turn, told)
-        case Absorb() | Claim():
-            merge.surrender(turn, told)
+        case Merge() | Claim():
+            merge.transfer(turn, told)
         case HandedOver():
             merge.bury(turn, told)
         case Erase():
@@ -125,9 +130,9 @@ def handle_tombstone(
     match told:
         case Erase() if told.places:
             erasure.at_tombstone(turn, tombstone, told)
-        case Absorb() | Claim() | HandOver() if erased:
+        case Merge() | Claim() | HandOver() if erased:
             erasure.at_tombstone(turn, tombstone, told)
-        case Absorb() | Claim():
+        case Merge() | Claim():
             merge.point_elsewhere(turn, tombstone, told)
         case HandedOver():
             if not erased:
@@ -165,7 +170,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):
         for said in statements.read(event, turn.catalog):
-            consent.record(turn, said)
+            consents.record(turn, said)
         sends.withdraw_without_consent(turn)
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
@@ -183,7 +188,7 @@ def _on_consent(turn: Turn, change: ConsentChange) -> None:
     if change.address and holding.is_known(turn.profile, change):
         return
     claims.learn(turn, change)
-    heard = consent.record(turn, change)
+    heard = consents.record(turn, change)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))
     turn.answer(reading.receipt(turn.profile.id, heard))

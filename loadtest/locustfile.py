@@ -14,9 +14,9 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 from locust.util.timespan import parse_timespan
 
-from loadtest import shapes, thresholds
-from loadtest.loopback import why_refused
-from loadtest.users import WRITE_KEY, AppVisitor, EventSource, Till, WebVisitor
+from loadtest.locust import shapes, thresholds
+from loadtest.locust.loopback import why_refused
+from loadtest.locust.users import WRITE_KEY, AppVisitor, EventSource, Till, WebVisitor
 
 __all__ = ["AppVisitor", "EventSource", "Till", "WebVisitor"]
 

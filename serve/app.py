@@ -15,18 +15,20 @@ from pathlib import Path
 import msgspec
 from fastapi import FastAPI
 
-from actors import logs
-from actors.clock import stopwatch
-from actors.host import settle_garbage
-from actors.meter import HTTP_SECONDS, Meter, NoMeter
+from actors.cluster.host import settle_garbage
+from actors.platform import logs
+from actors.platform.clock import stopwatch
+from actors.platform.meter import HTTP_SECONDS, Meter, NoMeter
 from engine.errors import InvalidInput, Overloaded
-from engine.shedding import events_kept
-from serve import api, paths
-from serve.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
-from serve.auth import shows_key
-from serve.gateway import Gateway, GatewayConfig
-from serve.hostile_json import check_body
-from serve.http import (
+from engine.events.shedding import events_kept
+from serve.http import paths
+from serve.http.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
+from serve.http.auth import shows_key
+from serve.http.direct_socket import DirectSocket
+from serve.http.gateway import Gateway, GatewayConfig
+from serve.http.hostile_json import check_body
+from serve.http.problems import problem
+from serve.http.protocol import (
     BODY_BYTES_MAX,
     BODY_S_MAX,
     SMALL_BODY_BYTES_MAX,
@@ -44,11 +46,11 @@ from serve.http import (
     replay,
     respond,
 )
-from serve.lane import Lane
-from serve.problems import problem
-from serve.routes import browser, consent, decide, ingest, ofrep
-from serve.segment_format import NAMES_OF_KINDS
-from serve.sending import Sending
+from serve.http.sending import Sending
+from serve.ingest.segment_format import NAMES_OF_KINDS
+from serve.openapi import application
+from serve.routes import consent
+from serve.routes.pages import browser, decide, ingest, ofrep
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
@@ -82,7 +84,7 @@ class App:
         self._opened: tuple[Gateway, FastAPI] | None = None
         self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
-        self._lane: Lane | None = None
+        self._direct_socket: DirectSocket | None = None
         self._names: set[str] = set()  # the beginnings of paths that there are
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,8 +101,8 @@ class App:
         if self._opened is None:
             gateway = Gateway(self._config, self._make_meter())
             gateway.in_flight = lambda: self._admission.requests
-            others = api.build(gateway)
-            there_are = (*(path for _, path in HOT), *api.every_path(others))
+            others = application.build(gateway)
+            there_are = (*(path for _, path in HOT), *application.every_path(others))
             self._names = {paths.name(path.partition("/{")[0]) for path in there_are}
             self._opened = gateway, others
             self._following = asyncio.get_running_loop().create_task(self._follow(gateway))
@@ -115,14 +117,14 @@ class App:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.open()
-                if self._config.lanes is not None:
-                    folder, numbers = self._config.lanes
-                    self._lane = Lane(self, Path(folder), numbers)
-                    self._lane.open()
+                if self._config.direct_sockets is not None:
+                    folder, numbers = self._config.direct_sockets
+                    self._direct_socket = DirectSocket(self, Path(folder), numbers)
+                    self._direct_socket.open()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                if self._lane is not None:
-                    await self._lane.close()
+                if self._direct_socket is not None:
+                    await self._direct_socket.close()
                 if self._following is not None:
                     self._following.cancel()
                 await send({"type": "lifespan.shutdown.complete"})
@@ -146,7 +148,7 @@ class App:
 
     def _of_every_answer(self, scope: Scope, headers: Headers, request_id: bytes) -> tuple[Header, ...]:
         extra: tuple[Header, ...] = ((b"x-request-id", request_id),)
-        if self._lane is not None and self._lane.is_draining:
+        if self._direct_socket is not None and self._direct_socket.is_draining:
             extra += (_LAST,)
         if paths.is_for_pages(scope["path"], self._names):
             extra += cors_headers(self._config.origins, headers.get(b"origin", b""))

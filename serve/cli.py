@@ -15,29 +15,29 @@ import typer
 from typer.core import TyperGroup
 
 from engine.errors import CatalogError, PartLost, SegueError
-from engine.nearest import nearest
-from serve.ending import GAVE_UP, exit_now, tell
+from engine.values.nearest import nearest
+from serve.process.ending import GAVE_UP, exit_now, tell
 
 # Each command and the module that it is in, in the order of the help.
 _HOMES = MappingProxyType(
     {
         "up": "up",
         "demo": "demo",
-        "replay": "replay",
+        "replay": "running.replay",
         "simulate": "simulate",
         "validate": "validate",
-        "profile": "profile",
-        "journey": "journey",
-        "pin": "pin",
-        "unpin": "pin",
-        "keys": "keys",
-        "dead-letters": "dead_letters",
-        "sandbox": "sandbox",
-        "verify": "verify",
-        "backup": "backup",
-        "restore": "restore",
-        "reshard": "reshard",
-        "train": "train",
+        "profile": "running.profile",
+        "journey": "running.journey",
+        "pin": "running.pin",
+        "unpin": "running.pin",
+        "keys": "directory.keys",
+        "dead-letters": "running.dead_letters",
+        "sandbox": "running.sandbox",
+        "verify": "directory.verify",
+        "backup": "directory.backup",
+        "restore": "directory.restore",
+        "reshard": "directory.reshard",
+        "train": "directory.train",
         "dashboard": "dashboard",
         "bench": "bench",
     }

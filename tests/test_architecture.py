@@ -39,9 +39,9 @@ MAY_IMPORT_OF_OURS = {
 LINES_MAX = 300
 # Modules that are longer, rounded up to a multiple of 20. A number here may only fall, and no module may join the list.
 LONGER = {
-    "actors/shard.py": 400,
-    "actors/wire.py": 340,
-    "serve/segment_format.py": 340,
+    "actors/shard/shard.py": 400,
+    "actors/transport/wire.py": 340,
+    "serve/ingest/segment_format.py": 340,
 }
 
 
@@ -105,18 +105,18 @@ def test_pydantic_judges_the_catalog_and_nothing_else_in_the_engine():
 
 
 def test_only_the_store_knows_rocksdb():
-    assert importers_of("rocksdict") == {"actors/store.py"}
+    assert importers_of("rocksdict") == {"actors/storage/store.py"}
 
 
 def test_only_the_cluster_and_the_edge_know_ray():
     edge = {
-        "actors/cluster.py",
-        "actors/ray_meter.py",
+        "actors/cluster/cluster.py",
+        "actors/cluster/ray_meter.py",
         "serve/ingress.py",
-        "serve/engine_process.py",
-        "serve/ray_head.py",
-        "loadtest/baseline.py",
-        "loadtest/bench_peers.py",
+        "serve/process/engine_process.py",
+        "serve/process/ray_runtime/head.py",
+        "loadtest/peers/no_op.py",
+        "loadtest/peers/two_ways.py",
         *modules("serve/commands"),
     }
     assert importers_of("ray") <= edge
@@ -148,8 +148,8 @@ def clock_readings(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
 def test_only_one_module_reads_the_clock(module: str):
-    allowed = {"actors/clock.py": CLOCKS, "serve/commands": STOP_WATCHES}
-    allowed |= {"serve/engine_process.py": STOP_WATCHES, "serve/replayer.py": STOP_WATCHES}
+    allowed = {"actors/platform/clock.py": CLOCKS, "serve/commands": STOP_WATCHES}
+    allowed |= {"serve/process/engine_process.py": STOP_WATCHES, "serve/demo/replayer.py": STOP_WATCHES}
     room = "serve/commands" if module.startswith("serve/commands/") else module
     assert clock_readings(module) <= allowed.get(room, set())
 
@@ -220,23 +220,26 @@ COPIES = {"copy", "copy2", "copyfile", "copytree", "move"}  # of shutil
 SYNCS = {"fsync", "fdatasync", "sync"}
 # Who may write or make anything without it, and what: a power cut may take that.
 PLAIN = {
-    "actors/catalog_files.py": "a catalog that was posted, in a temporary folder while it is compiled",
-    "actors/diary.py": "what happened to an engine, which is no data",
-    "actors/pids.py": "which process serves a socket, in the runtime folder",
-    "actors/standing.py": "a lock, which is empty",
-    "serve/auth.py": "a lock, which is empty",
+    "actors/catalog_files/config_files.py": "a catalog that was posted, in a temporary folder while it is compiled",
+    "actors/platform/diary.py": "what happened to an engine, which is no data",
+    "actors/platform/pids.py": "which process serves a socket, in the runtime folder",
+    "actors/catalog_files/active_catalog.py": "a lock, which is empty",
+    "serve/http/auth.py": "a lock, which is empty",
     "serve/commands/bench.py": "figures that can be measured again",
     "serve/commands/dashboard.py": "what can be printed again",
     "serve/commands/simulate.py": "what can be simulated again",
     "serve/commands/validate.py": "schemas that can be made again",
-    "serve/data_directory.py": "a lock, which is empty",
-    "serve/front_door.py": "HAProxy's own configuration, in the runtime folder",
-    "serve/lane.py": "sockets and locks, in the runtime folder",
-    "serve/ray_parts.py": "the output of a helper of Ray",
-    "serve/sessions.py": "a mark in a session of Ray",
-    "serve/surroundings.py": "folders of the runtime folder",
+    "serve/process/data_directory.py": "a lock, which is empty",
+    "serve/process/ray_runtime/front_door.py": "HAProxy's own configuration, in the runtime folder",
+    "serve/http/direct_socket.py": "sockets and locks, in the runtime folder",
+    "serve/process/ray_runtime/parts.py": "the output of a helper of Ray",
+    "serve/process/ray_runtime/sessions.py": "a mark in a session of Ray",
+    "serve/process/surroundings.py": "folders of the runtime folder",
 }
-IN_PLACE = {"actors/key_file.py": {"fdatasync"}, "actors/key_copies.py": {"fdatasync"}}  # files that are there already
+IN_PLACE = {
+    "actors/storage/key_file.py": {"fdatasync"},
+    "actors/storage/key_copies.py": {"fdatasync"},
+}  # files that are there already
 
 
 def plain_writing(module: str) -> set[str]:
@@ -269,8 +272,8 @@ def _is_for_writing(mode: list[ast.expr], call: ast.Call) -> bool:
 
 @pytest.mark.parametrize("module", modules("engine", "actors", "serve"))
 def test_only_one_module_makes_a_file_or_a_folder_durable(module: str):
-    if module != "actors/durable.py" and module not in PLAIN:
-        assert plain_writing(module) <= IN_PLACE.get(module, set()), "use actors/durable.py"
+    if module != "actors/platform/durable.py" and module not in PLAIN:
+        assert plain_writing(module) <= IN_PLACE.get(module, set()), "use actors/platform/durable.py"
 
 
 def test_whoever_may_write_plainly_does():
@@ -279,4 +282,4 @@ def test_whoever_may_write_plainly_does():
 
 def test_only_the_store_and_one_module_sync():
     syncing = {module for module in modules("actors", "serve") if plain_writing(module) & SYNCS}
-    assert syncing == {"actors/durable.py", *IN_PLACE}
+    assert syncing == {"actors/platform/durable.py", *IN_PLACE}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine import vocabulary
-from engine.catalog.schema import json_schemas
+from engine.catalog.schema.files import json_schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -9,7 +9,8 @@ import pytest
 from support.marketing import FILES, said
 from support.world import YES_TO_MAIL, World
 
-from actors import catalog_files, proof
+from actors.catalog_files import config_files
+from actors.catalog_proof import proof
 
 SHIPPED = Path(__file__).parents[1] / "configs"
 PAGE = (Path(__file__).parents[1] / "docs" / "for-marketers.md").read_text("utf-8")
@@ -52,7 +53,7 @@ def test_the_campaign_of_the_page_is_taken_into_the_shipped_catalog_without_a_wo
 
 
 def test_the_campaign_of_the_page_writes_sixty_days_after_the_last_order() -> None:
-    world = World(catalog_files.read_texts(_shipped_with_the_campaign()).data)
+    world = World(config_files.read_texts(_shipped_with_the_campaign()).data)
     bob = world.customer("bob@shop.example", consents=YES_TO_MAIL)
     bob.does("Order Completed", order_id="1", total=20)
     world.advance(days=40)

@@ -22,17 +22,9 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from engine.catalog import (
-    advice,
-    compile_policies,
-    compiled,
-    schema,
-    schema_channels,
-    schema_journeys,
-    schema_policies,
-    zones,
-)
-from engine.catalog.check import examine
+from engine.catalog import compile_policies, compiled, zones
+from engine.catalog.advice import warnings as advice
+from engine.catalog.checks.whole_document import examine
 from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
@@ -40,16 +32,20 @@ from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
-from engine.catalog.schema_grammar import Model, tree_of
-from engine.catalog.schema_models import PropensityModel
-from engine.catalog.schema_plan import TrackingPlan
+from engine.catalog.schema import channels as schema_channels
+from engine.catalog.schema import files
+from engine.catalog.schema import journeys as schema_journeys
+from engine.catalog.schema import policies as schema_policies
+from engine.catalog.schema.grammar import Model, tree_of
+from engine.catalog.schema.models import PropensityModel
+from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.statuses import ruled
 from engine.catalog.tracking import compile_plan
 from engine.catalog.triggers import StopRule
-from engine.conditions import build
+from engine.conditions.predicates import build
+from engine.conditions.purchases import Wording
 from engine.errors import CatalogError
 from engine.propensity.models import build_model
-from engine.purchases import Wording
 from engine.vocabulary import NAMESPACES
 
 _NEVER_ANYONE: Final = (
@@ -151,7 +147,7 @@ def version_of(document_bytes: bytes) -> str:
 
 def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
     policies = _file(models, "policies.yaml", schema_policies.Policies)
-    consent = _file(models, "consent.yaml", schema.Consent)
+    consent = _file(models, "consent.yaml", files.Consent)
     space = policies.workspace
     rules = Rules(
         policies,
@@ -160,8 +156,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             for _, each in of_kind(models, PropensityModel)
         },
     )
-    said = _file(models, schema.OPERATOR, schema.Operator)
-    actions = _by_id(ruled(rules.action(each), each.status, said.actions) for _, each in of_kind(models, schema.Action))
+    said = _file(models, files.OPERATOR, files.Operator)
+    actions = _by_id(ruled(rules.action(each), each.status, said.actions) for _, each in of_kind(models, files.Action))
     journeys = _by_id(
         ruled(compile_journey(each), each.status, said.journeys) for _, each in of_kind(models, schema_journeys.Journey)
     )
@@ -180,7 +176,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema_channels.Channels).channels),
         placements=_by_id(
             compiled.Placement(each.id, each.channel, each.default, each.per_category)
-            for each in _file(models, "placements.yaml", schema.Placements).placements
+            for each in _file(models, "placements.yaml", files.Placements).placements
         ),
         purposes={name: _purpose(name, each) for name, each in consent.purposes.items()},
         consent_events=frozenset(consent.events),
@@ -210,15 +206,14 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
             rule.on.event for rules in (stops, *(journey.stops for journey in journeys.values())) for rule in rules
         ),
         segments={
-            name: build(tree_of(each))
-            for name, each in _file(models, "segments.yaml", schema.Segments).segments.items()
+            name: build(tree_of(each)) for name, each in _file(models, "segments.yaml", files.Segments).segments.items()
         },
-        sources={name: _source(each) for name, each in _file(models, "sources.yaml", schema.Sources).sources.items()},
+        sources={name: _source(each) for name, each in _file(models, "sources.yaml", files.Sources).sources.items()},
         templates={
             file.removeprefix("templates/"): text for file, text in document.items() if file.startswith("templates/")
         },
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
-        blocked_values=_blocked(_file(models, "identity.yaml", schema.Identity)),
+        blocked_values=_blocked(_file(models, "identity.yaml", files.Identity)),
     )
 
 
@@ -240,11 +235,11 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
     return {key: tuple(values) for key, values in groups.items()}
 
 
-def _purpose(name: str, purpose: schema.Purpose) -> Purpose:
+def _purpose(name: str, purpose: files.Purpose) -> Purpose:
     return Purpose(name, frozenset(purpose.channels), frozenset(purpose.no_consent_needed), purpose.default)
 
 
-def _source(source: schema.Source) -> Source:
+def _source(source: files.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
     return Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
 
@@ -254,10 +249,10 @@ def _channel(channel: schema_channels.Channel) -> compiled.Channel:
     return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
 
 
-def _blocked(identity: schema.Identity) -> dict[str, frozenset[str]]:
+def _blocked(identity: files.Identity) -> dict[str, frozenset[str]]:
     blocked = {}
     for namespace in (*NAMESPACES, *identity.namespaces):
-        own = identity.namespaces.get(namespace, schema.Namespace()).blocked
+        own = identity.namespaces.get(namespace, files.Namespace()).blocked
         values = {*_NEVER_ANYONE, *own}
         blocked[namespace] = frozenset(
             spelled for value in values for spelled in (value, value.lower(), value.upper(), value.capitalize())

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from engine import subjects
-from engine.binding import Tree, bind, conjuncts, inline
-from engine.catalog import compiled, money, schema, schema_policies, zones
-from engine.catalog.schema_grammar import tree_of
-from engine.catalog.schema_policies import AfterPurchase, Policies, Purchases
-from engine.conditions import build
+from engine.catalog import compiled, money, zones
+from engine.catalog.schema import files
+from engine.catalog.schema import policies as schema_policies
+from engine.catalog.schema.grammar import tree_of
+from engine.catalog.schema.policies import AfterPurchase, Policies, Purchases
+from engine.conditions.binding import Tree, bind, conjuncts, inline
+from engine.conditions.predicates import build
 from engine.propensity.models import Made
+from engine.values import subjects
 
 
 class Rules:
@@ -24,7 +26,7 @@ class Rules:
         self._policies = policies
         self._asked = {rule.id: tree_of(rule.when) or {} for rule in policies.suppress}
 
-    def action(self, action: schema.Action) -> compiled.Action:
+    def action(self, action: files.Action) -> compiled.Action:
         """An action with all that the policies add to it."""
         space, facts = self._space, _facts(action)
         value_minor = money.minor_units(action.value, space.currency)
@@ -56,7 +58,7 @@ class Rules:
             asked=asked,
         )
 
-    def _propensity(self, asked: schema.Propensity, facts: Mapping[str, Any]) -> compiled.Propensity:
+    def _propensity(self, asked: files.Propensity, facts: Mapping[str, Any]) -> compiled.Propensity:
         scorer = None if asked.model is None else self._models[asked.model](facts)
         return compiled.Propensity(asked.constant, asked.trait, asked.default, scorer)
 
@@ -76,7 +78,7 @@ class Rules:
             found.append(compiled.Suppression(f"after_{after.id}", None, tree, build(tree), held))
         return tuple(found)
 
-    def _full_price(self, action: schema.Action) -> Tree | None:
+    def _full_price(self, action: files.Action) -> Tree | None:
         within = self._policies.offers.full_price
         if within is None or action.offer is None:
             return None
@@ -112,7 +114,7 @@ def fatigue(policies: Policies) -> compiled.Fatigue | None:
 
 
 def wording(purchases: Purchases) -> dict[str, str]:
-    """Where a purchase says what was bought, as `engine.purchases` reads it."""
+    """Where a purchase says what was bought, as `engine.conditions.purchases` reads it."""
     return purchases.model_dump() | {"undone_by": purchases.undone_by or ""}
 
 
@@ -146,7 +148,7 @@ def _is_about(rule: AfterPurchase, action: compiled.Action, shelves: subjects.Sh
     return any(subjects.lies_within(each, _subject(rule.product, rule.category), shelves) for each in own)
 
 
-def _offer(action: schema.Action, currency: str) -> compiled.Offer | None:
+def _offer(action: files.Action, currency: str) -> compiled.Offer | None:
     offer = action.offer
     if offer is None:
         return None
@@ -159,7 +161,7 @@ def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
     return None if day is None else zones.start_of_day_ms(day, zone, plus_days=plus_days)
 
 
-def _facts(action: schema.Action) -> dict[str, Any]:
+def _facts(action: files.Action) -> dict[str, Any]:
     """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
     facts = {
         "id": action.id,

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.binding import Tree, bind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
-from engine.conditions import Condition
+from engine.conditions.binding import Tree, bind
+from engine.conditions.predicates import Condition
+from engine.conditions.purchases import Wording
 from engine.propensity.models import Scorer
-from engine.purchases import Wording
 from engine.vocabulary import DAY_MS
 
 
@@ -272,10 +272,10 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.caps`
-    plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.plan`
-    tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.history`
-    listeners: list[Any] = field(default_factory=list)  # by `engine.kept`
+    caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.frequency.caps`
+    plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.placement_plan`
+    tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.events.history`
+    listeners: list[Any] = field(default_factory=list)  # by `engine.events.kept`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from engine.catalog.schema_grammar import Model
+from engine.catalog.schema.grammar import Model
 
 Models = dict[str, Model]
 AnyModel = TypeVar("AnyModel", bound=Model)

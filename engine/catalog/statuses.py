@@ -16,10 +16,10 @@ from typing import Any, Final, get_args
 
 from engine.catalog.compiled import Action, Catalog, Journey
 from engine.catalog.document import Document, in_folder
-from engine.catalog.schema import OPERATOR, Word
+from engine.catalog.schema.files import OPERATOR, Word
 from engine.errors import InvalidInput, NotFound
-from engine.nearest import meant
 from engine.profile import Run, Send
+from engine.values.nearest import meant
 from engine.vocabulary import Status
 
 OF_JOURNEY: Final = {"paused": "journey.paused", "draft": "journey.draft", "stopped": "journey.stopped"}

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from engine.catalog.problems import Problem
-from engine.catalog.schema_plan import TrackingPlan
+from engine.catalog.schema.tracking_plan import TrackingPlan
 
 Mode = Literal["allow", "warn", "quarantine"]
 
@@ -28,7 +28,7 @@ class Objection:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CompiledPlan:
     """A compiled plan."""
 
     unknown: Mode = "allow"
@@ -47,9 +47,9 @@ class Plan:
         return Objection(mode, ".".join(["properties", *map(str, first.instance_path)]), first.message)
 
 
-def compile_plan(plan: TrackingPlan) -> Plan:
+def compile_plan(plan: TrackingPlan) -> CompiledPlan:
     """The plan of a checked file."""
-    return Plan(
+    return CompiledPlan(
         plan.unknown,
         {name: (each.mode, _validator(each.schema_) if each.schema_ else None) for name, each in plan.events.items()},
     )

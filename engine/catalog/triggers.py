@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.binding import bind_event, names_event
-from engine.value_tests import Where, build_where
+from engine.conditions.binding import bind_event, names_event
+from engine.conditions.value_tests import Where, build_where
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event by name, with tests on its properties: as they are asked (by `engine.value_tests.build_where`), and as
-    plain data, by path. Tests that name what started a run are asked for a run alone; `may_pass` asks the others."""
+    """An event by name, with tests on its properties: as they are asked (by
+    `engine.conditions.value_tests.build_where`), and as plain data, by path. Tests that name what started a run are
+    asked for a run alone; `may_pass` asks the others."""
 
     event: str
     where: Where

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine import caps
 from engine.catalog.compiled import Action, Propensity
-from engine.conditions import View
-from engine.decide import budgets, draws, fatigue, gates, offers
+from engine.conditions.predicates import View
+from engine.conditions.value_tests import number_of
+from engine.decide import draws, gates, offers
 from engine.decide.gates import Verdict
-from engine.decide.plan import Group, Plan
+from engine.decide.placement_plan import Group, PlacementPlan
+from engine.frequency import budgets, caps, fatigue
 from engine.profile import Place
 from engine.turn_state import Turn
-from engine.value_tests import number_of
 
 Factors = dict[tuple[Propensity | None, str | None], float]  # what of a group's scores depends on the customer
 
@@ -68,7 +68,7 @@ def send_reason(turn: Turn, view: View, verdict: Verdict, alive: int) -> str | N
     return f"holdout.{by}" if by else None
 
 
-def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
+def objections(turn: Turn, view: View, plan: PlacementPlan) -> list[str]:
     """Every reason against the first candidate of a plan, not only the one of the first gate. For people who ask what
     a rule costs; a decision needs no more than the first."""
     verdict = Verdict(plan, caps.Count(turn.profile, turn.catalog, turn.now_ms))
@@ -91,7 +91,7 @@ def objections(turn: Turn, view: View, plan: Plan) -> list[str]:
     return [reason for reason, _ in verdict.dropped] + ([f"holdout.{by}"] if by else [])
 
 
-def withheld(turn: Turn, plan: Plan, i: int) -> str | None:
+def withheld(turn: Turn, plan: PlacementPlan, i: int) -> str | None:
     """The holdout that this customer is in and that is about a candidate; None where there is none. What was drawn for
     it is kept."""
     for rule, mask in plan.holdouts:
@@ -100,7 +100,7 @@ def withheld(turn: Turn, plan: Plan, i: int) -> str | None:
     return None
 
 
-def _withholding(turn: Turn, plan: Plan, i: int) -> str | None:
+def _withholding(turn: Turn, plan: PlacementPlan, i: int) -> str | None:
     """The same, only looked at."""
     rules = (rule for rule, mask in plan.holdouts if mask >> i & 1)
     return next((rule.id for rule in rules if draws.is_held_out(turn.profile, turn.catalog, rule)), None)
@@ -121,7 +121,7 @@ def _crowded(verdict: Verdict, alive: int, chosen: Action) -> int:
     return alive
 
 
-def _best(turn: Turn, view: View, plan: Plan, alive: int, factors: Factors) -> tuple[int, float]:
+def _best(turn: Turn, view: View, plan: PlacementPlan, alive: int, factors: Factors) -> tuple[int, float]:
     """The candidate of the first tier that has the highest score, then the lowest bit."""
     best, points = -1, -1.0
     for tier, groups in plan.tiers:
@@ -154,7 +154,7 @@ def _freshness(turn: Turn, key: str | None) -> float:
     return 1.0 if key is None or rule is None else 1.0 - fatigue.level(turn.profile, rule, key, turn.now_ms)
 
 
-def score(turn: Turn, view: View, plan: Plan, i: int) -> tuple[float, dict[str, float]]:
+def score(turn: Turn, view: View, plan: PlacementPlan, i: int) -> tuple[float, dict[str, float]]:
     """propensity × value (minor units) × weight × what levers and freshness make of it, and these terms; the last two
     are told where the policies have any."""
     action = plan.actions[i]

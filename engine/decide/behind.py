@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.catalog.compiled import Action
-from engine.condition_story import Failing, failing, holding
-from engine.conditions import View
+from engine.conditions.predicates import View
+from engine.conditions.story import Failing, failing, holding
 
 
 def told(view: View, action: Action, reason: str) -> dict[str, Any]:

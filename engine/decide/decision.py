@@ -6,12 +6,12 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-from engine.conditions import View
-from engine.decide import arbitration, behind, draws, exposures, gates, plan, receipt, sentence
+from engine.conditions.predicates import View
+from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
 from engine.decide.gates import Verdict
+from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
-from engine.recent import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import TIER_RANK
 
@@ -22,7 +22,7 @@ def decide(turn: Turn, asked: Decide) -> None:
     """Choose (which reserves a place for each capped action that is returned), note the receipt, answer."""
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
-    wanted = plan.of_placement(turn.catalog, asked.channel, asked.placement)
+    wanted = placement_plan.of_placement(turn.catalog, asked.channel, asked.placement)
     held = _held(turn, wanted)
     view = turn.view(asked.context)
     verdict, alive = gates.judge(turn, view, wanted, held)
@@ -62,7 +62,7 @@ def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
     return rows
 
 
-def _rank(wanted: plan.Plan, row: dict[str, Any]) -> tuple[int, float, int]:
+def _rank(wanted: placement_plan.PlacementPlan, row: dict[str, Any]) -> tuple[int, float, int]:
     i = wanted.index[row["actionId"]]
     return TIER_RANK[wanted.actions[i].tier], -row["score"], i
 
@@ -74,7 +74,7 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     for channel in action.channels:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
-            wanted = plan.of_send(turn.catalog, channel, action, turn.catalog.version)
+            wanted = placement_plan.of_send(turn.catalog, channel, action, turn.catalog.version)
             verdict, alive = gates.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
             reason = arbitration.send_reason(turn, view, verdict, alive) or ""
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
@@ -84,7 +84,7 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     return rows
 
 
-def _held(turn: Turn, wanted: plan.Plan, placement: str = "") -> dict[int, Place]:
+def _held(turn: Turn, wanted: placement_plan.PlacementPlan, placement: str = "") -> dict[int, Place]:
     """The places that candidates still hold here (a page reload costs nothing)."""
     held: dict[int, Place] = {}
     for place in turn.profile.places:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine import caps
 from engine.catalog.compiled import Catalog
-from engine.decide import budgets, fatigue, offers
+from engine.decide import offers
 from engine.decide.shown import OfferShown as OfferShown
 from engine.decide.shown import ShownAction as ShownAction
 from engine.decide.shown import read_token as read_token
+from engine.frequency import budgets, caps, fatigue
 from engine.inputs import Exposure
 from engine.profile import Place
 from engine.turn_state import Turn
@@ -15,7 +15,7 @@ from engine.turn_state import Turn
 
 def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     """Settle the place of a shown action by what the customer did with it, as of the event's own time. Who tells a
-    profile sees to it that each kind is told once (`engine.once`)."""
+    profile sees to it that each kind is told once (`engine.events.once`)."""
     if turn.now_ms > shown.worth_until_ms:
         turn.answer({"recorded": False, "reason": "token_expired"})
         return
@@ -23,7 +23,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     in_time = told.at_ms <= shown.expires_ms
     reason = ""
     action = turn.catalog.actions.get(shown.action)
-    fatigue.tire(turn, action, told.event)
+    fatigue.record_exposure(turn, action, told.event)
     is_dismissed = told.event == "dismissed" and not turn.catalog.counts_dismissed
     if is_dismissed:
         if place is not None and not place.left_ms:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine import addresses, caps, consent
-from engine.conditions import View
-from engine.decide import budgets, fatigue, offers
-from engine.decide.plan import Plan, bits
+from engine.conditions.predicates import View
+from engine.consent import consents
+from engine.decide import offers
+from engine.decide.placement_plan import PlacementPlan, bits
+from engine.frequency import budgets, caps, fatigue
+from engine.identity import addresses
 from engine.profile import Place
 from engine.turn_state import Turn
 from engine.vocabulary import Outcome
@@ -24,7 +26,7 @@ class Verdict:
     """What became of the candidates of a plan: those in `chosen` (the best first, each with its score) go, those in
     `beaten` came too late, and each mask of `dropped` stands beside its reason."""
 
-    plan: Plan
+    plan: PlacementPlan
     count: caps.Count
     dropped: list[tuple[str, int]] = field(default_factory=list)
     chosen: list[tuple[int, float, Place]] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Verdict:
         return rows + [(i, "dropped", reason) for reason, mask in self.dropped for i in bits(mask)]
 
 
-def judge(turn: Turn, view: View, plan: Plan, held: Mapping[int, Place]) -> tuple[Verdict, int]:
+def judge(turn: Turn, view: View, plan: PlacementPlan, held: Mapping[int, Place]) -> tuple[Verdict, int]:
     """Put every candidate through the gates; returns the verdict so far, and the candidates that may go.
 
     `held` are the places that candidates hold already: those do not stand in their own way.
@@ -91,7 +93,7 @@ def consented(turn: Turn, verdict: Verdict, alive: int) -> int:
     """Without those for whose purpose this channel may not be used."""
     channel = verdict.plan.channel
     for (purpose, tier), mask in verdict.plan.purposes:
-        if alive & mask and not consent.is_granted(turn.profile, turn.catalog, purpose, channel, tier):
+        if alive & mask and not consents.is_granted(turn.profile, turn.catalog, purpose, channel, tier):
             alive ^= verdict.drop(f"consent.{purpose}.{channel}", alive & mask)
     return alive
 

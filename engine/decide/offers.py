@@ -1,8 +1,8 @@
 """One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it (N8).
 
-Subjects are one tree (`engine.subjects`): what was promised on a product and what is offered on its category are about
-the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces all
-that it covers; one that is wider goes on standing for the rest.
+Subjects are one tree (`engine.values.subjects`): what was promised on a product and what is offered on its category are
+about the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces
+all that it covers; one that is wider goes on standing for the rest.
 
 An offer counts as shown from the decision that returns it, as long as its place would be held; once it is seen, or its
 message has left, it stands for as long as the action says.
@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from engine import purchases, subjects
 from engine.catalog.compiled import Action, Offer
+from engine.conditions import purchases
 from engine.decide.shown import OfferShown
 from engine.profile import Profile, Promise
-from engine.subjects import CATEGORY, PRODUCT
 from engine.turn_state import Turn
+from engine.values import subjects
+from engine.values.subjects import CATEGORY, PRODUCT
 
 
 def standing(profile: Profile, now_ms: int) -> list[Promise]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from engine.binding import Tree, names_event
-from engine.conditions import Condition, View, build
-from engine.event_atoms import EventAtom
+from engine.conditions.binding import Tree, names_event
+from engine.conditions.event_atoms import EventAtom
+from engine.conditions.predicates import Condition, View, build
 
 _NOTHING: Mapping[str, list[int]] = {}
 

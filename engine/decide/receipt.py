@@ -14,10 +14,10 @@ import msgspec
 
 from engine.catalog.compiled import Catalog
 from engine.catalog.statuses import OF_ACTION
-from engine.decide import plan as plans
+from engine.decide import placement_plan as plans
 from engine.decide.gates import Verdict
-from engine.decide.plan import Plan, bits
-from engine.recent import Part
+from engine.decide.placement_plan import PlacementPlan, bits
+from engine.events.recent import Part
 from engine.vocabulary import Outcome
 
 
@@ -127,5 +127,5 @@ def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, 
     }
 
 
-def _plane_bytes(plan: Plan) -> int:
+def _plane_bytes(plan: PlacementPlan) -> int:
     return max(1, (len(plan.actions) + 7) // 8)  # a placement may have no action at all

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine import consent
-from engine.absence import is_absent
-from engine.binding import Tree
 from engine.catalog.compiled import Action
-from engine.condition_story import span
-from engine.conditions import View, build
+from engine.conditions.binding import Tree
+from engine.conditions.predicates import View, build
+from engine.conditions.story import span
+from engine.consent import consents
+from engine.values.absence import is_absent
 
 
 def because(view: View, action: Action, channel: str) -> str:
@@ -22,8 +22,8 @@ def because(view: View, action: Action, channel: str) -> str:
     if action.because:
         return action.because
     reasons = [said for tree in action.eligible for said in _said(view, tree)]
-    basis = consent.basis(view.profile, view.catalog, action.purpose, channel, action.tier)
-    if basis not in (None, consent.NOT_NEEDED, consent.BY_DEFAULT):
+    basis = consents.basis(view.profile, view.catalog, action.purpose, channel, action.tier)
+    if basis not in (None, consents.NOT_NEEDED, consents.BY_DEFAULT):
         reasons.append(f"you agreed to {action.purpose} on {channel}")
     return f"You see this because {_joined(reasons)}." if reasons else "Everybody may see this here."
 

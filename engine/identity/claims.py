@@ -8,11 +8,14 @@ identifier says nothing more.
 
 from __future__ import annotations
 
-from engine import addresses, identifiers, limits, seeds, stated_time
+from engine import limits, seeds
 from engine.catalog.compiled import Catalog
-from engine.inputs import Absorb, Claim, ConsentChange, Decide, Declined, Event
+from engine.events import stated_time
+from engine.identity import addresses
+from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.profile import Link, Profile
 from engine.turn_state import Turn
+from engine.values import identifiers
 
 _PREFERRED = ("user_id", "anonymous_id")
 
@@ -74,16 +77,16 @@ def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
         return _make_known(turn, place, public=public)
     if namespace not in _PREFERRED:
         return _reach(turn, place, Claim(to=turn.profile.id, public=public))
-    return _reach(turn, place, Absorb(to=turn.profile.id, public=public, is_new=_is_new(turn)))
+    return _reach(turn, place, Merge(to=turn.profile.id, public=public, is_new=_is_new(turn)))
 
 
 def _alias(turn: Turn, told: Event) -> bool:
     """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left. False where
     too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
-    asked = Absorb(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
+    asked = Merge(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
     if not told.public:
-        return all([_reach(turn, user, Absorb(to=turn.profile.id)), _reach(turn, visitor, asked)])
+        return all([_reach(turn, user, Merge(to=turn.profile.id)), _reach(turn, visitor, asked)])
     if visitor in turn.profile.held or _is_declined(turn, visitor):
         return True
     summary = "previousId is taken as an anonymous id alone"
@@ -136,7 +139,7 @@ def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
     return True
 
 
-def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
+def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
     """Let a place point here. False where too many do already."""
     profile = turn.profile
     if not message.public and place in profile.publicly:
@@ -146,7 +149,7 @@ def _reach(turn: Turn, place: str, message: Absorb | Claim) -> bool:
     if len(profile.held) >= limits.POINTERS_MAX:
         return False
     profile.held.append(place)
-    if isinstance(message, Absorb):
+    if isinstance(message, Merge):
         profile.absorbing.append(place)
         if message.public and _is_somebody(profile):
             profile.publicly.append(place)

@@ -7,11 +7,12 @@ its old places; each of them is told to forget too. Data that is on its way to a
 
 from __future__ import annotations
 
-from engine import seeds, sends
+from engine import seeds
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
-from engine.inputs import Absorb, Claim, Erase, HandOver, Settle
+from engine.inputs import Claim, Erase, HandOver, Merge, Settle
 from engine.profile import Profile, Tombstone
+from engine.sends import sends
 from engine.turn_state import Turn
 
 
@@ -56,7 +57,7 @@ def erase(turn: Turn, told: Erase) -> None:
     turn.answer({"profileId": profile.id, "places": list(places)})
 
 
-def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Absorb | Claim | HandOver) -> None:
+def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim | HandOver) -> None:
     """What an erasure, or something that meets an erased place, does to a pointer."""
     place = turn.profile.id
     if isinstance(told, Erase):
@@ -71,5 +72,5 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Absorb | Claim 
         turn.tell(told.origin, Erase(places=(place,)))
     elif told.to != tombstone.to:
         turn.tell(tombstone.to, told)
-    if isinstance(told, Absorb):
+    if isinstance(told, Merge):
         turn.tell(told.to, HandOver(origin=place))

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine import addresses, stated_time
+from engine.events import stated_time
+from engine.identity import addresses
 from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
 from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
 from engine.turn_state import Turn

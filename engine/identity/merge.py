@@ -19,18 +19,22 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 
 from __future__ import annotations
 
-from engine import addresses, caps, codec, consent, facts, history, limits, sends, setting_back
-from engine.decide import draws, fatigue, offers
-from engine.effects import Bury, Enqueue, SetTimer, Surrender, TakeIn
-from engine.identity import holding
-from engine.inputs import Absorb, Claim, Declined, Erase, GoOn, HandedOver, HandOver, Released
+from engine import codec, facts, limits, setting_back
+from engine.consent import consents
+from engine.decide import draws, offers
+from engine.effects import Enqueue, LeaveTombstone, SetTimer, TakeIn, Transfer
+from engine.events import history
+from engine.events.recent import history_order
+from engine.frequency import caps, fatigue
+from engine.identity import addresses, holding
+from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Released
 from engine.journeys import interpreter, pauses, refusals, stops
-from engine.profile import Absorbed, Profile, Run, Tombstone
-from engine.recent import history_order
+from engine.profile import Merged, Profile, Run, Tombstone
+from engine.sends import sends
 from engine.turn_state import Turn
 
 
-def surrender(turn: Turn, asked: Absorb | Claim) -> None:
+def transfer(turn: Turn, asked: Merge | Claim) -> None:
     """Hand everything over to the profile that asks. What a write key says takes a visitor without a user id alone."""
     profile = turn.profile
     if asked.public and not profile.is_blank and asked.to != profile.id:
@@ -44,18 +48,18 @@ def surrender(turn: Turn, asked: Absorb | Claim) -> None:
     if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
         return
     if profile.is_blank:
-        is_new = isinstance(asked, Absorb) and asked.is_new
+        is_new = isinstance(asked, Merge) and asked.is_new
         turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new))
-        turn.effects.append(Bury(asked.to))
+        turn.effects.append(LeaveTombstone(asked.to))
         return
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
     profile.moving_to = asked.to
     profile.message_seq += 1
-    turn.effects.append(Surrender(asked.to, profile.message_seq))
+    turn.effects.append(Transfer(asked.to, profile.message_seq))
 
 
-def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Absorb | Claim) -> None:
+def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> None:
     """A later absorb of a place that already points somewhere: move the pointer, but not by a write key's word. A claim
     never takes it from its owner; whoever claims an address is told what was said by it."""
     profile = turn.profile
@@ -73,7 +77,7 @@ def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
     to at once, pointers could come to stand in a circle, and what is on its way would go round for ever."""
     if told.to != tombstone.to:
         turn.tell(tombstone.to, Released(origin=turn.profile.id))
-        turn.effects.append(Bury(told.to))
+        turn.effects.append(LeaveTombstone(told.to))
 
 
 def bury(turn: Turn, told: HandedOver) -> None:
@@ -82,7 +86,7 @@ def bury(turn: Turn, told: HandedOver) -> None:
     Who asked may have been absorbed itself meanwhile; then the profile that it lives on in says so.
     """
     if turn.profile.moving_to:
-        turn.effects.append(Bury(told.to))
+        turn.effects.append(LeaveTombstone(told.to))
 
 
 def release(turn: Turn, told: Released) -> None:
@@ -111,7 +115,7 @@ def go_on(turn: Turn, told: GoOn) -> None:
     profile = turn.profile
     if profile.moving_to:
         profile.message_seq += 1
-        turn.effects.append(Surrender(profile.moving_to, profile.message_seq, told.after))
+        turn.effects.append(Transfer(profile.moving_to, profile.message_seq, told.after))
 
 
 def pass_on(turn: Turn, told: HandOver) -> None:
@@ -176,7 +180,7 @@ def _surrendered(turn: Turn, told: HandOver) -> Profile:
     assert isinstance(other, Profile), "only a profile is handed over"
     if told.origin in turn.profile.publicly:
         addresses.distrust(other, turn.now_ms)
-        consent.distrust(other)
+        consents.distrust(other)
     return other
 
 
@@ -204,7 +208,7 @@ def _join_facts(turn: Turn, other: Profile) -> None:
     facts.join(turn, other)
     _join_identifiers(turn, other)
     addresses.merge(turn, words, theirs)
-    consent.merge(profile, other)
+    consents.merge(profile, other)
     holding.join(profile, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
@@ -278,7 +282,7 @@ def _withdraw_excess(turn: Turn) -> None:
 def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
     events = len(other.history) + other.spilled
     names = [(link.namespace, link.value) for link in other.identifiers]
-    turn.profile.ledger.append(Absorbed(origin, turn.now_ms, names, events, len(other.runs)))
+    turn.profile.ledger.append(Merged(origin, turn.now_ms, names, events, len(other.runs)))
     turn.note(
         "merge",
         f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",

@@ -8,11 +8,11 @@ an overdue one does what its step's `late` says.
 
 from __future__ import annotations
 
-from engine import sends
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
 from engine.journeys import stops
 from engine.profile import Profile, Run
+from engine.sends import sends
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from engine import sends, stated_time
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
-from engine.journeys import keys
+from engine.events import stated_time
+from engine.events.recent import Happened
+from engine.journeys import run_keys
 from engine.profile import Run, Send
-from engine.recent import Happened
+from engine.sends import sends
 from engine.turn_state import Turn
 
 
@@ -31,7 +32,7 @@ def rules_for(catalog: Catalog, run: Run, event: Happened) -> list[StopRule]:
     rules = [rule for rule in catalog.stops_on.get(event.name, ()) if rule.tier in (None, run.tier)]
     if journey is not None:
         own = [rule for rule in journey.stops if rule.on.event == event.name]
-        rules += own if own and keys.is_about(journey, run, event) else []
+        rules += own if own and run_keys.is_about(journey, run, event) else []
     return rules
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from engine import addresses, limits
+from engine import limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
-from engine.condition_story import Failing, failing
-from engine.conditions import View, tree_of
-from engine.journeys import keys, refusals, stops, waits
+from engine.conditions.predicates import View, tree_of
+from engine.conditions.story import Failing, failing
+from engine.events.recent import Happened
+from engine.identity import addresses
+from engine.journeys import refusals, run_keys, stops, waits
 from engine.profile import Run
-from engine.recent import Happened
 from engine.turn_state import Turn
 
 _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask
@@ -31,7 +32,7 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
 
 
 def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:
-    key = keys.key_of(journey, event)
+    key = run_keys.key_of(journey, event)
     if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         reason = refusals.LATE
     elif not journey.when(view):
@@ -68,7 +69,7 @@ def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> 
     """Why a journey whose condition holds is not entered for this key; empty where it is."""
     active = 0
     for run in turn.profile.runs:
-        if run.journey != journey.id or keys.kept(run.key) != key:
+        if run.journey != journey.id or run_keys.kept(run.key) != key:
             continue
         if run.state == "active":
             active += 1

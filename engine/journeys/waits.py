@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.compiled import Journey, Step
-from engine.journeys import keys
+from engine.events.recent import Happened
+from engine.journeys import run_keys
 from engine.profile import Run
-from engine.recent import Happened
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 
@@ -34,7 +34,7 @@ def begin_now(turn: Turn, run: Run) -> None:
 
 def is_reset(turn: Turn, journey: Journey, run: Run, step: Step, event: Happened) -> bool:
     """Whether an event that is just heard starts the wait anew that a run stands at."""
-    return event.name in step.reset_on and _counts(turn, run, event) and keys.is_about(journey, run, event)
+    return event.name in step.reset_on and _counts(turn, run, event) and run_keys.is_about(journey, run, event)
 
 
 def anew_ms(turn: Turn, run: Run, step: Step) -> int:
@@ -47,19 +47,19 @@ def anew_ms(turn: Turn, run: Run, step: Step) -> int:
 
 def is_answered(turn: Turn, journey: Journey, run: Run, step: Step, event: Happened) -> bool:
     """Whether an event that is just heard is the one that a run waits for."""
-    return _is_awaited(run, step, event) and _counts(turn, run, event) and keys.is_about(journey, run, event)
+    return _is_awaited(run, step, event) and _counts(turn, run, event) and run_keys.is_about(journey, run, event)
 
 
 def answer_on_record(turn: Turn, journey: Journey, run: Run, step: Step) -> Happened | None:
     """The first recent event by which a run goes on from a step, though it was told before the run came there, or to
     somebody whom this customer has absorbed; None without."""
-    answers = [e for e in _on_record(turn, run) if _is_awaited(run, step, e) and keys.is_about(journey, run, e)]
+    answers = [e for e in _on_record(turn, run) if _is_awaited(run, step, e) and run_keys.is_about(journey, run, e)]
     return answers[-1] if answers else None
 
 
 def reset_on_record(turn: Turn, journey: Journey, run: Run, step: Step) -> Happened | None:
     """The newest recent event that starts a wait anew and was told to somebody whom this customer has absorbed."""
-    resets = (e for e in _on_record(turn, run) if e.name in step.reset_on and keys.is_about(journey, run, e))
+    resets = (e for e in _on_record(turn, run) if e.name in step.reset_on and run_keys.is_about(journey, run, e))
     return next(resets, None)
 
 

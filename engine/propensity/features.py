@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from engine.binding import bind
-from engine.conditions import Condition, View, atoms_of, build
-from engine.event_atoms import EventAtom, how_many
-from engine.value_tests import number_of, values_at
+from engine.conditions.binding import bind
+from engine.conditions.event_atoms import EventAtom, how_many
+from engine.conditions.predicates import Condition, View, atoms_of, build
+from engine.conditions.value_tests import number_of, values_at
 
 Read = Callable[[View], float]
 

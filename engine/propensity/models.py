@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from math import exp
 from typing import Any, Protocol
 
-from engine.conditions import View
-from engine.event_atoms import EventAtom
+from engine.conditions.event_atoms import EventAtom
+from engine.conditions.predicates import View
+from engine.conditions.value_tests import values_at
 from engine.propensity.features import Feature, features_of, vector
-from engine.value_tests import values_at
 
 
 class Scorer(Protocol):

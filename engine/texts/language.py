@@ -19,11 +19,11 @@ from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
-from engine import amounts
 from engine.errors import Refused
 from engine.texts import effort, filters, operators
 from engine.texts.guiding import Guiding
 from engine.texts.values import Absent, elements
+from engine.values import amounts
 
 _DATA: Final = (dict, list, tuple, str, int, float)
 _KEPT_CHARS_MAX: Final = 100_000  # of a template whose code is kept for others

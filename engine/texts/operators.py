@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from jinja2.runtime import LoopContext, Undefined, markup_join, str_join
 
-from engine import amounts
 from engine.errors import Refused
 from engine.texts.effort import check_power, check_product, spend, weigh
 from engine.texts.values import Absent, is_nothing
+from engine.values import amounts
 
 UNFIT: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what an unfit value raises
 _WIDE: Final = re.compile(r"%(\([^)]*\))?[-#0 +]*(\d{4}|\*|\d*\.(\d{4}|\*))|{[^{}]*:[^{}]*(\d{4}|{)")

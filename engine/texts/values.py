@@ -1,4 +1,4 @@
-"""What a template sees of the data: nothing that is absent by the one rule of `engine.absence`.
+"""What a template sees of the data: nothing that is absent by the one rule of `engine.values.absence`.
 
 A customer without an address, one whose address is null and one whose address is blank look the same. What is absent
 can be asked for further parts, printed, looped over and called: it stays absent, and no message is refused for it.
@@ -12,7 +12,7 @@ from typing import Any, Never
 
 from jinja2.runtime import Undefined
 
-from engine.absence import is_absent
+from engine.values.absence import is_absent
 
 
 class Absent(Undefined):

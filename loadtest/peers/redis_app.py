@@ -20,7 +20,7 @@ import msgspec
 import redis.asyncio as redis
 from fastapi import FastAPI, Request, Response
 
-from loadtest import bench_catalog
+from loadtest.bench import bench_catalog
 from loadtest.peers.redis_rules import Person, best, compiled, score
 
 _EVENTS = 100

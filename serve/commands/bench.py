@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from engine.errors import UsageError
-from loadtest import bench as benchmarks
-from loadtest import bench_compare
-from loadtest.run import EngineError
-from serve.ray_flags import ray_flags, serve_flags
-from serve.settings import LOOPBACK
+from loadtest.bench import compare as bench_compare
+from loadtest.bench import figures as benchmarks
+from loadtest.locust.run import EngineError
+from serve.process.ray_runtime.flags import ray_flags, serve_flags
+from serve.process.settings import LOOPBACK
 
 
 def bench(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from serve.dashboard import dashboard as described
+from serve.process.dashboard import dashboard as described
 
 
 def dashboard(

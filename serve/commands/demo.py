@@ -17,16 +17,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from actors import event_files
-from loadtest import world
-from serve import interrupts, story, story_page, which_catalog
-from serve import settings as process_settings
-from serve.commands.replay import run_with_bar
+from actors.catalog_files import event_files
+from actors.platform.ports import free_port
+from loadtest.world import shop_world
+from serve.commands.running.replay import run_with_bar
 from serve.commands.up import announce
-from serve.engine_process import EngineProcess
-from serve.mailbox import Mailbox
-from serve.ports import free_port
-from serve.replayer import EngineClient, Replayer
+from serve.demo import story, story_page
+from serve.demo.mail_server import MailServer
+from serve.demo.replayer import EngineClient, Replayer
+from serve.process import interrupts, which_catalog
+from serve.process import settings as process_settings
+from serve.process.engine_process import EngineProcess
 
 _PEOPLE = 400  # whose timelines are read for the page
 _DECISIONS = 60
@@ -45,7 +46,7 @@ def demo(
     console = Console(highlight=False)
     if not files:
         console.print("A synthetic shop: invented customers, 30 days.", style="dim")
-        files = [world.write(_WORLD).events]
+        files = [shop_world.write(_WORLD).events]
     with _engine(console, config) as (engine, mailbox, client):
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
@@ -58,7 +59,7 @@ def demo(
             interrupts.wait()
 
 
-def _tell(console: Console, client: EngineClient, mailbox: Mailbox, files: list[Path]) -> None:
+def _tell(console: Console, client: EngineClient, mailbox: MailServer, files: list[Path]) -> None:
     users = _some_users(files)
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
@@ -81,10 +82,10 @@ def _some_users(files: list[Path]) -> list[str]:
 
 
 @contextmanager
-def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, Mailbox, EngineClient]]:
+def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, MailServer, EngineClient]]:
     """A fresh engine with a mailbox behind it; nothing of it is left afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
-    mailbox = Mailbox()
+    mailbox = MailServer()
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
     smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mailbox.port)}
     os.environ.update(smtp)

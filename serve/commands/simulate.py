@@ -18,18 +18,20 @@ from typing import IO, Annotated, Any
 import typer
 from rich.console import Console
 
-from actors import event_files, proof
-from actors.event_files import Line
-from actors.local import LocalEngine
-from actors.windows import WINDOW_MS
+from actors.catalog_files import event_files
+from actors.catalog_files.event_files import Line
+from actors.catalog_proof import proof
+from actors.replay_clock.in_process import LocalEngine
+from actors.replay_clock.windows import WINDOW_MS
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.identity import claims
 from engine.inputs import AnyInput, Event
-from serve import segment_format, tracking, which_catalog
-from serve.commands import summary
-from serve.commands.written import Letters
+from serve.ingest import segment_format, tracking
+from serve.process import which_catalog
+from serve.simulation import summary
+from serve.simulation.letters import Letters
 
 CHUNK_LINES = 5_000
 _SOURCE = "server"  # the name of the key that a replay imports with, so that both tell the engine the same
@@ -85,7 +87,7 @@ def simulate(
 class Past:
     """A history after it was run through one catalog. `problems` are (where, what) of all that was not taken."""
 
-    tally: summary.Tally
+    tally: summary.Summary
     summary: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)  # of what is not there in most histories
@@ -103,7 +105,7 @@ def run(
 ) -> Past:
     """Feed the files through the engine, in order of time."""
     letters = Letters(catalog) if render else None
-    past = Past(summary.Tally(catalog, keep_lines=keep_lines, letters=letters))
+    past = Past(summary.Summary(catalog, keep_lines=keep_lines, letters=letters))
     provider = letters.take if letters else None
     engine = LocalEngine(catalog, shards=shards, observer=past.tally.observe, provider=provider)
     asyncio.run(_feed(engine, files, past, drain=drain))
@@ -134,7 +136,7 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand over a lot's events, each for its place in the order of reading."""
-    lanes: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
+    by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
     lines, pairs = [], []
     for line, event in _parsed(lot, past, engine.catalog.country):
         profile = claims.home(engine.catalog, event)
@@ -145,11 +147,11 @@ def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
             lines.append(line)
     sifted = tracking.sift(engine.catalog, pairs)
     for index, (profile, event) in sifted.taken:
-        lanes[engine.number_of(profile)].append((profile, event, lines[index].at_ms))
+        by_shard[engine.number_of(profile)].append((profile, event, lines[index].at_ms))
     past.counts["quarantined"] += len(sifted.quarantined)
     past.counts["warned"] += sifted.warned
     past.problems.extend((lines[each.index].where, f"{each.field}: {each.message}") for each in sifted.quarantined)
-    for windows, inputs in zip(engine.windows, lanes, strict=True):
+    for windows, inputs in zip(engine.windows, by_shard, strict=True):
         windows.stage(inputs)
 
 

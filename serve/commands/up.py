@@ -16,11 +16,12 @@ import watchfiles
 from rich.console import Console
 from rich.markup import escape
 
+from actors.platform import listening
 from engine.catalog import statuses
 from engine.errors import CatalogError, SegueError
-from serve import interrupts, listening, which_catalog
-from serve import settings as process_settings
-from serve.engine_process import EngineProcess
+from serve.process import interrupts, which_catalog
+from serve.process import settings as process_settings
+from serve.process.engine_process import EngineProcess
 
 TOKEN_COMMAND = Path(sys.executable).with_name("ray")
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from actors import catalog_process
-from engine.catalog import schema
+from actors.catalog_proof import own_process
 from engine.catalog.compiled import Catalog
+from engine.catalog.schema import files
 from engine.errors import CatalogError
-from serve import which_catalog
+from serve.process import which_catalog
 
 
 def validate(
@@ -27,7 +27,7 @@ def validate(
     if write_schema:
         write_schemas(directory / "schema")
     try:
-        proved = catalog_process.prove_directory(directory, os.environ)
+        proved = own_process.prove_directory(directory, os.environ)
     except CatalogError as error:
         for problem in error.problems:
             typer.echo(problem, err=True)
@@ -49,7 +49,7 @@ def write_schemas(directory: Path) -> None:
 def schema_texts() -> dict[str, str]:
     """What `configs/schema/` should hold, by kind of file."""
     return {
-        kind: json.dumps(found, indent=2, ensure_ascii=False) + "\n" for kind, found in schema.json_schemas().items()
+        kind: json.dumps(found, indent=2, ensure_ascii=False) + "\n" for kind, found in files.json_schemas().items()
     }
 
 

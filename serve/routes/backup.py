@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from serve.api_types import BackupAnswer, BackupBody, told
-from serve.gateway import ServerGateway
+from serve.api.types import BackupAnswer, BackupBody, told
+from serve.http.gateway import ServerGateway
 
 router = APIRouter(tags=["operation"])
 

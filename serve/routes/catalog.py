@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter
 
-from actors import catalog_process
+from actors.catalog_proof import own_process
 from engine.catalog import statuses
-from engine.catalog.schema import OPERATOR
+from engine.catalog.schema.files import OPERATOR
 from engine.errors import CatalogError, NotFound
-from serve.api_types import CatalogAnswer, CatalogBody, CatalogFiles, told
-from serve.gateway import ServerGateway
+from serve.api.types import CatalogAnswer, CatalogBody, CatalogFiles, told
+from serve.http.gateway import ServerGateway
 
 _reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replica has
 
@@ -33,17 +33,17 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     """
     async with _reading:
         try:
-            proved = await asyncio.get_running_loop().run_in_executor(None, catalog_process.prove_texts, body.files)
+            proved = await asyncio.get_running_loop().run_in_executor(None, own_process.prove_texts, body.files)
         except CatalogError as error:
             await gateway.note("catalog_refused", "warning", by="post", problems=list(error.problems))
             raise
-    made, before = await gateway.change_catalog(lambda: gateway.config.standing.take(proved.catalog.document))
+    made, before = await gateway.change_catalog(lambda: gateway.config.active_catalog.take(proved.catalog.document))
     await gateway.note("catalog_taken", by="post", version=made.version, previous=before)
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
 @router.get("", **told(CatalogFiles))
-async def standing(gateway: ServerGateway) -> Any:
+async def active_catalog(gateway: ServerGateway) -> Any:
     """The catalog that decides now."""
     return _shown(gateway.catalog.version, gateway.catalog.document)
 

@@ -9,14 +9,15 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from engine import seeds, statements
-from engine.addresses import NAMESPACES
+from engine import seeds
+from engine.consent import statements
 from engine.errors import InvalidInput
 from engine.identity import claims
+from engine.identity.addresses import NAMESPACES
 from engine.inputs import Bind, Confirm, ConsentChange
-from serve.api_consent import ConsentBody, ConsentReceipt
-from serve.api_types import told
-from serve.gateway import AnyGateway, Gateway, ServerPrincipal
+from serve.api.consent import ConsentBody, ConsentReceipt
+from serve.api.types import told
+from serve.http.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
 class OptOut(msgspec.Struct, array_like=True):

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.dead_letters import Kind
-from engine import reading
+from actors.shard.queries.dead_letters import Kind
 from engine.errors import InvalidInput
-from serve import rejected
-from serve.api_types import Correction, DeadLetterOutcome, DeadLetters, told
-from serve.gateway import ServerGateway
+from engine.readings import reading
+from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told
+from serve.http.gateway import ServerGateway
+from serve.ingest import rejected
 
 _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from engine.catalog import statuses
 from engine.vocabulary import Status
-from serve.api_types import Journeys, JourneyStatus, told
-from serve.gateway import ServerGateway
+from serve.api.types import Journeys, JourneyStatus, told
+from serve.http.gateway import ServerGateway
 
 Word = Literal["pause", "resume", "stop"]
 _STATUS: Final[dict[Word, Status]] = {"pause": "paused", "resume": "live", "stop": "stopped"}
@@ -37,7 +37,7 @@ async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
 
     It stands through restarts and through changes of the files, until the next such word.
     """
-    made, before = await gateway.change_catalog(lambda: gateway.config.standing.say(journey, _STATUS[word]))
+    made, before = await gateway.change_catalog(lambda: gateway.config.active_catalog.say(journey, _STATUS[word]))
     await gateway.note("catalog_taken", by="command", journey=journey, word=word, version=made.version, previous=before)
     rows = statuses.listed(msgspec.msgpack.decode(made.document))
     row = next(row for row in rows if row["journey"] == journey)

@@ -7,13 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from actors.channels.letter import letter
-from actors.channels.rendering import Renderer
-from engine import reading
+from actors.delivery.channels.letter import letter
+from actors.delivery.channels.rendering import Renderer
 from engine.errors import Refused
-from serve.api_messages import Said
-from serve.api_types import told
-from serve.gateway import Gateway, ServerGateway
+from engine.readings import reading
+from serve.api.messages import Said
+from serve.api.types import told
+from serve.http.gateway import Gateway, ServerGateway
 from serve.routes.profiles import Home
 
 _UNSAID = ("held", "withdrawn", "decided", "waits")

@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
-from engine import reading
 from engine.errors import InvalidInput, NotReady
-from engine.times import read_ms
-from serve.api_types import ClockAnswer, ClockBody, Ready, Status, told
-from serve.gateway import AnyGateway, ServerGateway
+from engine.readings import reading
+from engine.values.times import read_ms
+from serve.api.types import ClockAnswer, ClockBody, Ready, Status, told
+from serve.http.gateway import AnyGateway, ServerGateway
 
 _READY_S = 3.0
 

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from engine.errors import Forbidden
-from serve.api_types import Pinned, told
-from serve.gateway import ServerGateway
+from serve.api.types import Pinned, told
+from serve.http.gateway import ServerGateway
 from serve.routes.profiles import Home
 
 PINS_MAX = 64  # each is a process of 60 MB and more

@@ -8,15 +8,15 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from actors.export import FAMILIES
-from engine import reading
+from actors.shard.journal.export import FAMILIES
 from engine.errors import InvalidInput, NotReady
-from engine.identifiers import parse_reference
 from engine.inputs import Erase
-from engine.times import read_ms
-from serve.api_readings import Consents, Export, Profile, Timeline, Why
-from serve.api_types import Erased, told
-from serve.gateway import ServerGateway
+from engine.readings import reading
+from engine.values.identifiers import parse_reference
+from engine.values.times import read_ms
+from serve.api.readings import Consents, Export, Profile, Timeline, Why
+from serve.api.types import Erased, told
+from serve.http.gateway import ServerGateway
 
 _ERASED_S = 20.0
 _PAUSE_S = 0.02

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.sandbox_log import LISTED_MAX
-from engine import reading
+from actors.shard.queries.sandbox_log import LISTED_MAX
 from engine.errors import InvalidInput
-from engine.identifiers import parse_reference
-from engine.nearest import meant
-from serve.api_types import AT, PROFILE, Answer, Time, example, told
-from serve.gateway import ServerGateway
+from engine.readings import reading
+from engine.values.identifiers import parse_reference
+from engine.values.nearest import meant
+from serve.api.types import AT, PROFILE, Answer, Time, example, told
+from serve.http.gateway import ServerGateway
 
 router = APIRouter(prefix="/v1/sandbox", tags=["operation"])
 

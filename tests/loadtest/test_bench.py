@@ -9,21 +9,22 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from actors import catalog_files
+from actors.catalog_files import config_files
 from engine.catalog.compile import compile_document
 from engine.effects import Answer
 from engine.errors import UsageError
 from engine.inputs import Decide
 from engine.turn import handle
-from loadtest import bench, bench_catalog, bench_compare, bench_http, bench_rules, world
-from loadtest.bench import Report
-from loadtest.bench_compare import Change
-from loadtest.bench_figures import Figure
-from loadtest.bench_http import Load
-from loadtest.bench_processes import environment, kind_of
+from loadtest.bench import bench_catalog, compare, figures, over_http, rules
+from loadtest.bench.compare import Change
+from loadtest.bench.figure import Figure
+from loadtest.bench.figures import Report
+from loadtest.bench.over_http import Load
+from loadtest.bench.processes import environment, kind_of
+from loadtest.locust.run import EngineError
 from loadtest.peers import redis_rules
 from loadtest.peers.redis_rules import Person
-from loadtest.run import EngineError
+from loadtest.world import shop_world
 
 WRK = """Running 2s test @ http://127.0.0.1:8000
   1 threads and 32 connections
@@ -53,22 +54,22 @@ def load(**changes: float) -> Load:
 
 
 def test_latencies_of_wrk_become_milliseconds_whatever_unit_it_chose():
-    assert bench_http.parse(WRK) == Load(11538, 5742.18, 0.612, 1250.0)
+    assert over_http.parse(WRK) == Load(11538, 5742.18, 0.612, 1250.0)
 
 
 def test_refused_requests_and_broken_connections_are_errors():
-    seen = bench_http.parse(WRK.replace("Requests/sec:", TROUBLE))
+    seen = over_http.parse(WRK.replace("Requests/sec:", TROUBLE))
     assert (seen.refused, seen.broken) == (10, 7)
 
 
 @pytest.mark.parametrize("output", ["", "unable to connect to 127.0.0.1:8000 Connection refused", WRK[:200]])
 def test_what_wrk_does_not_usually_say_is_no_figure(output: str):
     with pytest.raises(EngineError, match="wrk said something else"):
-        bench_http.parse(output)
+        over_http.parse(output)
 
 
 def test_rounds_are_added_where_they_count_and_averaged_where_they_rate():
-    both = bench_http.mean([load(), load(requests=50, per_s=300.0, p50_ms=4.0, p99_ms=10.0)])
+    both = over_http.mean([load(), load(requests=50, per_s=300.0, p50_ms=4.0, p99_ms=10.0)])
     assert both == Load(150, 400.0, 3.0, 9.0)
 
 
@@ -84,14 +85,14 @@ def test_without_a_baseline_there_is_no_ratio():
 
 
 def test_a_decision_is_compared_with_the_no_op_at_as_many_connections():
-    rate, middle, slow = bench.decide_figures(32, load(), load(per_s=1000.0, p50_ms=1.0, p99_ms=4.0))
+    rate, middle, slow = figures.decide_figures(32, load(), load(per_s=1000.0, p50_ms=1.0, p99_ms=4.0))
     assert (rate.ratio, middle.ratio, slow.ratio) == (0.5, 2.0, 2.0)
     assert [figure.unit for figure in (rate, middle, slow)] == ["requests/s", "ms", "ms"]
     assert rate.target == "≥ 0.6 ×"
 
 
 def test_ingest_counts_events_and_its_baseline_requests():
-    events, _ = bench.ingest_figures(load(per_s=150.0), load(per_s=3000.0))
+    events, _ = figures.ingest_figures(load(per_s=150.0), load(per_s=3000.0))
     assert (events.value, events.unit, events.baseline_unit, events.ratio) == (15_000, "events/s", "requests/s", 5.0)
 
 
@@ -108,15 +109,15 @@ def test_ingest_counts_events_and_its_baseline_requests():
 def test_ingest_is_believed_only_when_the_engine_took_it_all_as_new(after: dict[str, int], is_a_figure: bool):
     before = {"accepted": 5, "repeated": 1, "rejected": 0}
     if is_a_figure:
-        bench.check_taken(before, after, load(requests=100))
+        figures.check_taken(before, after, load(requests=100))
     else:
         with pytest.raises(EngineError, match="the engine says"):
-            bench.check_taken(before, after, load(requests=100))
+            figures.check_taken(before, after, load(requests=100))
 
 
 def test_memory_is_the_sum_of_its_kinds_and_each_kind_stands_beside_its_own():
     ready, empty = {"shards": 120.0, "gcs": 40.0}, {"gcs": 20.0}
-    total, loaded, shards, gcs = bench.memory_figures(ready, {"shards": 200.0, "gcs": 40.0}, empty)
+    total, loaded, shards, gcs = figures.memory_figures(ready, {"shards": 200.0, "gcs": 40.0}, empty)
     assert (total.value, total.ratio, loaded.value) == (160.0, 8.0, 240.0)
     assert (shards.name.strip(), shards.ratio) == ("shards", None)
     assert (gcs.name.strip(), gcs.ratio) == ("gcs", 2.0)
@@ -131,13 +132,13 @@ REPORT = Report(
         Figure("ingest", 15_300.0, "events/s", "GET /healthz", 3000.0, "requests/s"),
         Figure("shards", 122.0, "MB", "empty Ray Serve", 0.0),
     ),
-    (bench_http.WRK_MISSING,),
+    (over_http.WRK_MISSING,),
 )
 
 
 def test_the_table_shows_each_figure_beside_its_baseline():
     console = Console(file=StringIO(), width=200)
-    console.print(bench.table(REPORT))
+    console.print(figures.table(REPORT))
     lines = console.file.getvalue().splitlines()
     cells = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in lines if line.startswith("│")]
     assert cells == [
@@ -148,7 +149,7 @@ def test_the_table_shows_each_figure_beside_its_baseline():
 
 
 def test_the_json_holds_the_figures_their_ratios_and_what_is_missing():
-    told = json.loads(bench.as_json(REPORT))
+    told = json.loads(figures.as_json(REPORT))
     assert [row["ratio"] for row in told["figures"]] == [30.0, 5.1, None]
     assert told["figures"][0]["value"] == 735.0
     assert told["missing"] == ["wrk is not installed (Debian: wrk)"]
@@ -168,17 +169,17 @@ def test_each_placement_matches_twenty_of_the_two_hundred_actions():
 
 
 def test_the_catalog_is_the_same_from_its_files(tmp_path):
-    written = catalog_files.load(bench_catalog.write(tmp_path))
+    written = config_files.load(bench_catalog.write(tmp_path))
     assert written.version == compile_document(bench_catalog.document()).version
 
 
 def test_every_batch_has_a_hundred_places_for_message_ids_and_no_times():
-    past = list(world.generate(customers=60, days=3, seed=3))
-    batches = list(bench_http.bodies(past))
+    past = list(shop_world.generate(customers=60, days=3, seed=3))
+    batches = list(over_http.bodies(past))
     assert batches
     for body in batches:
         sent = json.loads(body.replace("~", "run1-7-"))["batch"]
-        assert len({event["messageId"] for event in sent}) == len(sent) == bench_http.BATCH
+        assert len({event["messageId"] for event in sent}) == len(sent) == over_http.BATCH
         assert not any("timestamp" in event or event["type"] == "alias" for event in sent)
 
 
@@ -210,15 +211,15 @@ def test_an_engine_of_the_benchmark_is_not_pointed_elsewhere(monkeypatch):
 
 def test_the_other_ways_come_to_the_same_choice_as_the_engine(monkeypatch: pytest.MonkeyPatch):
     chosen: list[str | None] = []
-    monkeypatch.setattr(bench_rules, "_median_us", lambda decide: chosen.append(decide()) or 1.0)
-    person = bench_rules.person_of(bench_catalog.customer(), bench_catalog.CONTEXT)
+    monkeypatch.setattr(rules, "_median_us", lambda decide: chosen.append(decide()) or 1.0)
+    person = rules.person_of(bench_catalog.customer(), bench_catalog.CONTEXT)
     catalog = dataclasses.replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
     for placement in (*bench_catalog.PLACEMENTS, bench_catalog.EVERYWHERE):
         asked = Decide(placement=placement, channel="web", context=bench_catalog.CONTEXT)
         effects = handle(bench_catalog.customer(), asked, catalog, bench_catalog.START_MS)
         (answer,) = [effect.value for effect in effects if isinstance(effect, Answer)]
-        bench_rules.loop_us(person, bench_catalog.document(), placement)
-        bench_rules.library_us(person, bench_catalog.document(), placement)
+        rules.loop_us(person, bench_catalog.document(), placement)
+        rules.library_us(person, bench_catalog.document(), placement)
         wanted = answer["actions"][0]["actionId"] if answer["actions"] else None
         assert chosen[-2:] == [wanted, wanted], placement
 
@@ -246,12 +247,12 @@ def test_the_peer_comes_to_the_same_choice_as_the_engine():
 def test_two_runs_are_compared_by_their_ratios_and_by_values_where_there_are_none(tmp_path):
     old = (Figure("a", 10, "ms", "b", 5), Figure("gone", 1, "s", "", 0), Figure("plain", 4, "s", "", 0))
     file = tmp_path / "old.json"
-    file.write_text(bench.as_json(Report(old)), "utf-8")
+    file.write_text(figures.as_json(Report(old)), "utf-8")
     now = (Figure("a", 30, "ms", "b", 10), Figure("new", 1, "s", "", 0), Figure("plain", 2, "s", "", 0))
-    found = list(bench_compare.changes(now, bench_compare.read(file)))
+    found = list(compare.changes(now, compare.read(file)))
     assert found == [Change("a", 2.0, 3.0, True, 1.5), Change("plain", 4.0, 2.0, False, 0.5)]
     shown = StringIO()
-    Console(file=shown, width=120).print(bench_compare.table(found))
+    Console(file=shown, width=120).print(compare.table(found))
     assert shown.getvalue().count("*") == 2
 
 
@@ -260,10 +261,10 @@ def test_a_file_without_figures_is_named_before_anything_is_measured(tmp_path, t
     file = tmp_path / "old.json"
     file.write_text(text, "utf-8")
     with pytest.raises(UsageError) as fault:
-        bench_compare.read(file)
+        compare.read(file)
     assert fault.value.field == "--compare"
 
 
 def test_answers_that_show_nothing_or_come_too_late_are_counted():
-    seen = bench_http.parse(WRK + "Answers: 12 empty, 3 degraded\n")
+    seen = over_http.parse(WRK + "Answers: 12 empty, 3 degraded\n")
     assert (seen.empty, seen.degraded) == (12, 3)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest import bench_million, bench_peers, bench_profiles, bench_runtime
-from loadtest.bench_million import Opened
-from loadtest.bench_peers import Actors
-from loadtest.bench_runtime import EVENTS, Home, Measured
+from loadtest.bench import million, runtime
+from loadtest.bench import profiles as bench_profiles
+from loadtest.bench.million import Opened
+from loadtest.bench.runtime import EVENTS, Home, Measured
+from loadtest.peers import two_ways
+from loadtest.peers.two_ways import Actors
 
 DISK = {"state": 600.0, "history": 100.0, "journal": 6_000.0, "audit": 0.0, "seen": 800.0, "keyring": 30.0}
 MEASURED = Measured(17.0, 55.0, 120.0, 15_000.0, 9_000.0, 0.0, DISK, 11_000.0)
@@ -18,7 +20,7 @@ def test_a_benchmark_customer_has_twenty_events_and_no_journey_in_memory_and_on_
     home = Home.at(tmp_path)
     home.live(3)
     home.passivate()
-    profile = home.shard.record(bench_runtime.name_of(2))
+    profile = home.shard.record(runtime.name_of(2))
     assert len(profile.history) == EVENTS
     assert profile.runs == []
     home.shard.close()
@@ -27,24 +29,24 @@ def test_a_benchmark_customer_has_twenty_events_and_no_journey_in_memory_and_on_
 def test_sizes_are_of_the_files_and_name_what_was_written(tmp_path):
     home = Home.at(tmp_path)
     home.live(5)
-    disk = bench_runtime.disk_bytes(home, 5)
+    disk = runtime.disk_bytes(home, 5)
     assert all(disk[family] > 0 for family in ("state", "journal", "seen", "keyring"))
     assert disk["outbox"] == 0
     home.shard.close()
 
 
 def test_every_due_timer_of_the_benchmark_is_a_step_of_a_journey(tmp_path):
-    assert bench_runtime.due_timers_per_s(tmp_path, 7) > 0
+    assert runtime.due_timers_per_s(tmp_path, 7) > 0
 
 
 @pytest.mark.parametrize(("kind", "profiles", "timers"), [("profiles", 40, 0), ("timers", 1, 40)])
 def test_what_was_made_before_the_kill_is_there_after_it(tmp_path, kind: str, profiles: int, timers: int):
-    opened = bench_million.after_kill(kind, tmp_path, 40)
+    opened = million.after_kill(kind, tmp_path, 40)
     assert (opened.profiles, opened.timers) == (profiles, timers)
 
 
 def test_sqlite_does_the_turns_that_it_counts(tmp_path):
-    assert bench_peers.sqlite_turns_per_s(tmp_path / "base", 5, 0.05, customers=3) > 0
+    assert two_ways.sqlite_turns_per_s(tmp_path / "base", 5, 0.05, customers=3) > 0
 
 
 def test_durable_turns_stand_beside_sqlite_and_plain_ray_actors():

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from actors import catalog_files
-from loadtest.balance import HAND_OVER_MS, balance, pending_timers
-from loadtest.chaos_shop import CAPS, JOURNEYS, PURCHASE, Shopper, write_catalog
-from loadtest.ledger import Found, Ledger, Mail
+from actors.catalog_files import config_files
+from loadtest.chaos.balance import HAND_OVER_MS, balance, pending_timers
+from loadtest.chaos.ledger import Found, Ledger, Mail
+from loadtest.chaos.shop import CAPS, JOURNEYS, PURCHASE, Shopper, write_catalog
 
 BEGAN_MS = 1_800_000_000_000
 
@@ -322,7 +322,7 @@ def test_the_file_alone_gives_the_same_books():
 
 
 def test_the_shop_of_a_chaos_run_is_a_catalog_and_its_customers_use_all_of_it(tmp_path):
-    catalog = catalog_files.load(write_catalog(tmp_path))
+    catalog = config_files.load(write_catalog(tmp_path))
     assert {cap.id: cap.limit for cap in catalog.caps} == {**CAPS, "hero": 2}
     assert set(catalog.entered_by) == set(JOURNEYS)
     ada = Shopper("ada", Random(7))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.loopback import is_loopback
+from loadtest.locust.loopback import is_loopback
 
 LOCUSTFILE = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import prove
-from loadtest.prove import SWEEPS, Sweep, main
-from loadtest.sweep import Figure, Outcome
+from loadtest.sweeps import prove
+from loadtest.sweeps.prove import SWEEPS, Sweep, main
+from loadtest.sweeps.sweep import Figure, Outcome
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.shop import CATEGORIES, PRODUCTS
-from loadtest.world import START_MS, WorldFiles, generate, name_of, sample_visitor, truth, write
+from loadtest.world.shop import CATEGORIES, PRODUCTS
+from loadtest.world.shop_world import START_MS, WorldFiles, generate, name_of, sample_visitor, truth, write
 
 SMALL = {"customers": 60, "days": 10, "seed": 3}
 EVENT_BYTES_MAX = 32 * 1024
@@ -44,7 +44,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path)
 def test_the_bytes_do_not_hang_on_the_process(tmp_path):
     here = write(tmp_path / "here", **SMALL)
     call = f"write(Path({str(tmp_path / 'there')!r}), **{SMALL})"
-    code = f"from pathlib import Path; from loadtest.world import write; {call}"
+    code = f"from pathlib import Path; from loadtest.world.shop_world import write; {call}"
     subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo"}, check=True
     )

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from actors import verify
-from actors.batch import Batch
-from actors.local import LocalEngine
-from actors.store import Store
-from actors.vault import PlainVault
+from actors.maintenance import verify
+from actors.replay_clock.in_process import LocalEngine
+from actors.storage.batch import Batch
+from actors.storage.store import Store
+from actors.storage.vault import PlainVault
 from engine import audit, codec
 from engine.catalog.compiled import Catalog
 from engine.identity import claims

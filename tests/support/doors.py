@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 import uvicorn
 
-from actors.clock import ReplayClock, WallClock
-from actors.memory_store import MemoryStore
-from actors.shard import Shard
-from actors.shard_server import ShardServer
-from actors.standing import Standing
-from actors.windows import Windows
+from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.platform.clock import ReplayClock, WallClock
+from actors.replay_clock.windows import Windows
+from actors.serving.shard_server import ShardServer
+from actors.shard.shard import Shard
+from actors.storage.memory_store import MemoryStore
 from serve.app import App
-from serve.auth import KeyRing
-from serve.gateway import GatewayConfig
+from serve.http.auth import KeyRing
+from serve.http.gateway import GatewayConfig
 from support.promised import Promised
 from support.world import CART, ID_KEY, compiled
 
@@ -32,14 +32,14 @@ WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
 def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iterator[str]:
     """A door with one shard behind it, on a free port."""
     catalog, path = compiled(files), str(folder / "shard")
-    standing = Standing(folder / "catalog", ID_KEY)
-    standing.put(catalog.document)
+    active_catalog = ActiveCatalog(folder / "catalog", ID_KEY)
+    active_catalog.put(catalog.document)
     KeyRing.load_or_create(folder / "keys.json", write, server)
-    config = GatewayConfig(standing, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0")
+    config = GatewayConfig(active_catalog, (path,), str(folder / "none"), str(folder / "keys.json"), False, ("*",), "0")
     app = Promised(App(config))
     listening = socket.create_server(("127.0.0.1", 0))
     web = uvicorn.Server(uvicorn.Config(app, log_level="error", interface="asgi3"))
-    shard = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], standing=standing)
+    shard = ShardServer(Shard(0, MemoryStore(), catalog, WallClock()), path, [path], active_catalog=active_catalog)
 
     async def run() -> None:
         serving = asyncio.create_task(shard.serve())
@@ -77,17 +77,17 @@ async def door(
     the engine is on that clock, in the place of the machine's time. What it answers is held to its
     OpenAPI document, but where `is_promised` says that it is made to answer what no route answers by itself."""
     catalog, path = compiled(files), str(folder / "shard")
-    standing = Standing(folder / "catalog", ID_KEY)
-    standing.put(catalog.document)
+    active_catalog = ActiveCatalog(folder / "catalog", ID_KEY)
+    active_catalog.put(catalog.document)
     shard = Shard(0, MemoryStore(), catalog, replay or WallClock())
     windows = None if replay is None else Windows(shard, replay)
-    server = ShardServer(shard, path, [path], windows=windows, standing=standing)
+    server = ShardServer(shard, path, [path], windows=windows, active_catalog=active_catalog)
     serving = asyncio.create_task(server.serve())
     while not (folder / "shard").exists():
         await asyncio.sleep(0)
     KeyRing.load_or_create(folder / "keys.json", WRITE, SERVER)
     config = GatewayConfig(
-        standing,
+        active_catalog,
         (path,),
         str(folder / "none"),
         str(folder / "keys.json"),

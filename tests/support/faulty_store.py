@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.memory_store import MemoryStore
-from actors.store import Writes
+from actors.storage.memory_store import MemoryStore
+from actors.storage.store import Writes
 
 
 class PowerCut(BaseException):

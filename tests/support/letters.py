@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import phones
 from engine.errors import InvalidInput
-from engine.identifiers import canonical
 from engine.inputs import Event
+from engine.values import phones
+from engine.values.identifiers import canonical
 from support.world import Customer, action, cart_journey, document
 
 RECEIPT = cart_journey(

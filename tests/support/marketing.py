@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors import proof
+from actors.catalog_proof import proof
 from engine.errors import CatalogError
 
 FILES = {

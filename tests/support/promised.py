@@ -13,8 +13,8 @@ from urllib.parse import quote
 import jsonschema_rs
 import msgspec
 
-from engine.absence import is_absent
-from serve import api
+from engine.values.absence import is_absent
+from serve.openapi import application
 
 _METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH"}
 _UNDESCRIBED = re.compile(r"/(docs|redoc|openapi\.json|analytics\.js/|analytics-next/|next-integrations/)")
@@ -23,7 +23,7 @@ _UNDESCRIBED = re.compile(r"/(docs|redoc|openapi\.json|analytics\.js/|analytics-
 @cache
 def document() -> dict[str, Any]:
     """The document; it is the same whatever the catalog."""
-    return api.build(SimpleNamespace(config=SimpleNamespace(version="0"))).openapi()  # type: ignore[arg-type]
+    return application.build(SimpleNamespace(config=SimpleNamespace(version="0"))).openapi()  # type: ignore[arg-type]
 
 
 @cache

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine import history
 from engine.catalog.compiled import Catalog
+from engine.events import history
+from engine.events.recent import Happened
 from engine.profile import ConsentRecord, Link, Profile, TraitValue
-from engine.recent import Happened
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, HOUR_MS
 from support.naive import Person

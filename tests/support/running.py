@@ -24,8 +24,8 @@ import httpx
 import psutil
 from aiosmtpd.controller import Controller
 
+from actors.platform.ports import free_port
 from engine.vocabulary import ARRIVED
-from serve.ports import free_port
 
 T = TypeVar("T")
 
@@ -312,7 +312,7 @@ def _end(processes: Iterable[psutil.Process]) -> None:
         psutil.wait_procs(listed, timeout=10)
 
 
-class Mailbox:
+class MailServer:
     """A real SMTP server on a free port; all mail that it was given, in order of arrival.
 
     Mail to an address in `stalling` is kept like the rest, but its sender does not hear so for as long as it is there.
@@ -347,7 +347,7 @@ class Mailbox:
         return [mail["Message-ID"].removeprefix("<").partition("@")[0] for mail in self.mails]
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[Mailbox]:
+    def open(self) -> Iterator[MailServer]:
         """Listen for as long as the body runs."""
         self._controller.start()
         try:

@@ -1,8 +1,8 @@
 """What an engine ought to do, said as simply as possible: lists in memory, one customer after the other, no crash.
 
-It knows the small shop of `tests/actors/test_runtime_model.py` and nothing of how the engine is built. All moments are
-multiples of half a minute, so a send that is decided before a moment has left by then (a hand-over takes ten seconds
-at most).
+It knows the small shop of `tests/actors/shard/test_runtime_model.py` and nothing of how the engine is built. All
+moments are multiples of half a minute, so a send that is decided before a moment has left by then (a hand-over takes
+ten seconds at most).
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import uvloop
 
-from actors.clock import WallClock
-from actors.shard import Shard
-from actors.shard_server import ShardServer
-from actors.shard_shell import ShardShell
-from actors.store import Store
-from actors.wire import FrameClient
+from actors.platform.clock import WallClock
+from actors.serving.shard_server import ShardServer
+from actors.serving.shard_shell import ShardShell
+from actors.shard.shard import Shard
+from actors.storage.store import Store
+from actors.transport.wire import FrameClient
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from support.running import eventually

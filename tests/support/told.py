@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors import succession
-from actors.local import LocalEngine
+from actors.replay_clock.in_process import LocalEngine
+from actors.serving import catalog_switch
 from engine.catalog import statuses
 from engine.vocabulary import Status
 from support.world import World, compiled
@@ -38,5 +38,5 @@ class Told(World):
     def _adopt(self) -> None:
         catalog = compiled(self.plain)
         for windows in self.engine.windows:
-            succession.adopt(windows.shard, catalog)
+            catalog_switch.adopt(windows.shard, catalog)
         self.catalog = self.engine.windows[0].shard.catalog

@@ -11,16 +11,17 @@ import asyncio
 import dataclasses
 from typing import Any
 
-from actors.local import LocalEngine
-from actors.store import Store
-from actors.vault import Vault
-from engine import audit, reading
+from actors.replay_clock.in_process import LocalEngine
+from actors.storage.store import Store
+from actors.storage.vault import Vault
+from engine import audit
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.profile import Profile, Run
+from engine.readings import reading
 
 START_MS = 1_772_409_600_000  # 2026-03-02, a Monday
 ID_KEY = b"a key for tests, 32 bytes long!!"

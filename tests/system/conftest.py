@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.running import Engine, Mailbox, write_catalog
+from support.running import Engine, MailServer, write_catalog
 
 EMAIL = """
 variants:
@@ -93,14 +93,14 @@ def shop_files() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def mailbox() -> Iterator[Mailbox]:
+def mailbox() -> Iterator[MailServer]:
     """Where the mail of `shop` arrives."""
-    with Mailbox().open() as opened:
+    with MailServer().open() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Engine]:
+def shop(tmp_path_factory: pytest.TempPathFactory, mailbox: MailServer) -> Iterator[Engine]:
     """An engine on the wall clock with three shards; scenarios use customers of their own."""
     folder = tmp_path_factory.mktemp("shop")
     engine = Engine(folder, config=write_catalog(folder / "configs", SHOP), shards=3, smtp_port=mailbox.port)

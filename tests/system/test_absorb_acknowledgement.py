@@ -17,15 +17,15 @@ import msgspec
 import pytest
 from support.running import write_catalog
 
-from actors import catalog_files
-from actors.clock import WallClock
-from actors.memory_store import MemoryStore
-from actors.placement import shard_of
-from actors.router import Router
-from actors.shard import Shard
-from actors.shard_server import ShardServer
-from actors.windows import Message
-from actors.wire import FrameClient, FrameServer, Reply
+from actors.catalog_files import config_files
+from actors.platform.clock import WallClock
+from actors.replay_clock.windows import Message
+from actors.serving.shard_server import ShardServer
+from actors.shard.shard import Shard
+from actors.storage.memory_store import MemoryStore
+from actors.transport.placement import shard_of
+from actors.transport.router import Router
+from actors.transport.wire import FrameClient, FrameServer, Reply
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.inputs import Event, HandedOver
@@ -44,7 +44,7 @@ def sockets() -> Iterator[Path]:
 def test_an_absorb_is_acknowledged_only_when_the_other_side_points_to_the_survivor(
     tmp_path: Path, sockets: Path, shop_files: dict[str, str]
 ):
-    catalog = dataclasses.replace(catalog_files.load(write_catalog(tmp_path, shop_files)), id_key=ID_KEY)
+    catalog = dataclasses.replace(config_files.load(write_catalog(tmp_path, shop_files)), id_key=ID_KEY)
     asyncio.run(_absorb_through_a_gate(catalog, sockets))
 
 

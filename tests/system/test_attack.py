@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from support.running import SERVER_KEY, WRITE_KEY, Engine, Mailbox, eventually
+from support.running import SERVER_KEY, WRITE_KEY, Engine, MailServer, eventually
 
-from loadtest import attack
+from loadtest.sweeps import attack
 
 SECONDS = 12.0
 
 
 def test_slow_huge_lying_many_and_idle_clients_at_once_keep_nobody_from_a_decision_or_an_opt_out(
-    shop: Engine, mailbox: Mailbox, capsys
+    shop: Engine, mailbox: MailServer, capsys
 ):
     shop.identify("besieged", email="besieged@example.com")
     shop.track("Letter Wanted", {"number": "1"}, userId="besieged")

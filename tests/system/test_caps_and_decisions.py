@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 import httpx
-from support.running import WRITE_KEY, Engine, Mailbox, eventually
+from support.running import WRITE_KEY, Engine, MailServer, eventually
 
 CARTS = 200
 
 
-def test_a_cap_of_two_holds_under_200_concurrent_triggers(shop: Engine, mailbox: Mailbox):
+def test_a_cap_of_two_holds_under_200_concurrent_triggers(shop: Engine, mailbox: MailServer):
     shop.identify("capped", email="capped@shop.example")
     asyncio.run(_two_hundred_price_drops(shop, "capped"))
     eventually(lambda: len(shop.sends("capped")) == CARTS and shop.is_quiet())

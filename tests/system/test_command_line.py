@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.running import SERVER_KEY, WRITE_KEY, Engine, run_segue, write_catalog
 
-from serve.ports import free_port
+from actors.platform.ports import free_port
 
 
 def test_a_wrong_type_in_yaml_is_named_by_file_and_line(tmp_path: Path, shop_files: dict[str, str]):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support.running import Engine, eventually, run_segue
 
-from actors.key_file import HEAD_BYTES, SLOT_BYTES
-from actors.store import RocksStore
-from actors.vault import parts
-from serve.ports import free_port
+from actors.platform.ports import free_port
+from actors.storage.key_file import HEAD_BYTES, SLOT_BYTES
+from actors.storage.store import RocksStore
+from actors.storage.vault import parts
 
 PEOPLE = [f"u{number}" for number in range(12)]
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.running import Engine, Mailbox, eventually, eventually_equal, write_catalog
+from support.running import Engine, MailServer, eventually, eventually_equal, write_catalog
 
-from loadtest.chaos import Plan, Report, Run
-from loadtest.killer import CONTROLLER, DISPATCHER, EVERYTHING, GCS, HAPROXY, INGRESS, SHARD
+from loadtest.chaos.chaos import Plan, Report, Run
+from loadtest.chaos.killer import CONTROLLER, DISPATCHER, EVERYTHING, GCS, HAPROXY, INGRESS, SHARD
 
 STUCK = "stuck@shop.example"
 BAG = (SHARD, DISPATCHER, INGRESS, HAPROXY, CONTROLLER, GCS, EVERYTHING)
@@ -30,9 +30,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @pytest.fixture
-def stuck(tmp_path: Path, shop_files: dict[str, str]) -> Iterator[tuple[Engine, Mailbox]]:
+def stuck(tmp_path: Path, shop_files: dict[str, str]) -> Iterator[tuple[Engine, MailServer]]:
     """An engine that was killed while one mail hung in the hand-over, and that runs again."""
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         mailbox.stalling.add(STUCK)
         engine = Engine(tmp_path, config=write_catalog(tmp_path / "configs", shop_files), smtp_port=mailbox.port)
         try:
@@ -58,7 +58,7 @@ def test_invariant_1_what_was_acknowledged_is_there_after_kill_9_and_the_books_b
     assert report.imbalances == []
 
 
-def test_what_hung_in_the_hand_over_is_unknown_keeps_its_place_and_is_not_sent_again(stuck: tuple[Engine, Mailbox]):
+def test_what_hung_in_the_hand_over_is_unknown_keeps_its_place_and_is_not_sent_again(stuck: tuple[Engine, MailServer]):
     engine, mailbox = stuck
     (mail,) = mailbox.to(STUCK)
     eventually_equal(lambda: engine.sends("stuck"), [("unknown", "dispatcher lost")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.running import Engine, Mailbox, eventually, eventually_equal, profile_path
+from support.running import Engine, MailServer, eventually, eventually_equal, profile_path
 
 PAIRS = 30
 
@@ -27,7 +27,7 @@ def test_the_answer_to_an_absorb_comes_when_both_names_lead_to_one_profile(shop:
     assert any(first != second for first, second in homes), "no pair lived on two shards"
 
 
-def test_a_purchase_that_starts_an_absorb_stops_the_visitors_cart(shop: Engine, mailbox: Mailbox):
+def test_a_purchase_that_starts_an_absorb_stops_the_visitors_cart(shop: Engine, mailbox: MailServer):
     shop.identify("buyer", email="buyer@shop.example")
     shop.track("Product Added", {"cart_id": "c1"}, anonymousId="buyers-phone")
     assert [timer["journey"] for timer in shop.profile("anonymous_id", "buyers-phone")["timers"]] == ["abandoned_cart"]
@@ -39,7 +39,7 @@ def test_a_purchase_that_starts_an_absorb_stops_the_visitors_cart(shop: Engine, 
     eventually(lambda: len(mailbox.to("buyer@shop.example")) == 1 and shop.is_quiet())
 
 
-def test_a_visitors_cart_comes_along_and_is_reminded_of_once(shop: Engine, mailbox: Mailbox):
+def test_a_visitors_cart_comes_along_and_is_reminded_of_once(shop: Engine, mailbox: MailServer):
     shop.track("Product Added", {"cart_id": "c1"}, anonymousId="late-visitor")
     shop.call("identify", userId="late", anonymousId="late-visitor", traits={"email": "late@shop.example"})
     eventually_equal(lambda: shop.sends("late"), [("sent", "")])

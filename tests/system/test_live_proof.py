@@ -16,15 +16,16 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support.running import WRITE_KEY, Engine, Mailbox, eventually, run_segue, write_catalog
+from support.running import WRITE_KEY, Engine, MailServer, eventually, run_segue, write_catalog
 
-from actors import keys, replay
-from actors.batch import Batch
-from actors.store import RocksStore
-from actors.vault import FileVault
+from actors.platform.ports import free_port
+from actors.shard.journal import replay
+from actors.storage import keys
+from actors.storage.batch import Batch
+from actors.storage.store import RocksStore
+from actors.storage.vault import FileVault
 from engine.inputs import Authorise, Event, TimersDue
-from serve.data_directory import engine_key_of
-from serve.ports import free_port
+from serve.process.data_directory import engine_key_of
 
 PEOPLE = 240
 WAIT_S = 3.0  # of the shop's cart journey
@@ -37,7 +38,7 @@ class Past:
     """What was seen before and after the engine was stopped."""
 
     engine: Engine
-    mailbox: Mailbox
+    mailbox: MailServer
     buyers: set[str]
     profiles: dict[str, dict[str, Any]]
     status: dict[str, Any]
@@ -49,7 +50,7 @@ class Past:
 def past(tmp_path_factory: pytest.TempPathFactory, shop_files: dict[str, str]) -> Iterator[Past]:
     """Carts are filled, some people buy, reminders leave, the engine is stopped."""
     folder = tmp_path_factory.mktemp("proof")
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         config = write_catalog(folder / "configs", shop_files)
         engine = Engine(folder, config=config, smtp_port=mailbox.port).start()
         try:

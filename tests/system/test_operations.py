@@ -15,7 +15,7 @@ import psutil
 import pytest
 from support.running import SERVER_KEY, WRITE_KEY, Engine, eventually, eventually_equal, run_segue, write_catalog
 
-from serve.sessions import MARK
+from serve.process.ray_runtime.sessions import MARK
 
 SECRET = "Difference Engine No. 2"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 import httpx
-from support.running import Engine, Mailbox, eventually, eventually_equal
+from support.running import Engine, MailServer, eventually, eventually_equal
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
-def test_after_one_click_nothing_leaves_any_more(shop: Engine, mailbox: Mailbox):
+def test_after_one_click_nothing_leaves_any_more(shop: Engine, mailbox: MailServer):
     link = _link(_first_mail(shop, mailbox, "leaver"))
     shop.track("Product Added", {"cart_id": "c1"}, userId="leaver")  # its reminder is due in 3 s
     answer = httpx.post(link, data=ONE_CLICK, trust_env=False)
@@ -24,7 +24,7 @@ def test_after_one_click_nothing_leaves_any_more(shop: Engine, mailbox: Mailbox)
     assert standing["source"] == "unsubscribe_link"
 
 
-def test_looking_at_the_page_changes_nothing_and_its_button_does(shop: Engine, mailbox: Mailbox):
+def test_looking_at_the_page_changes_nothing_and_its_button_does(shop: Engine, mailbox: MailServer):
     link = _link(_first_mail(shop, mailbox, "looker"))
     for _ in range(3):
         page = httpx.get(link, trust_env=False)
@@ -39,7 +39,7 @@ def test_looking_at_the_page_changes_nothing_and_its_button_does(shop: Engine, m
     assert standing["granted"] is False
 
 
-def test_a_link_that_was_cut_off_or_made_up_is_a_page_too(shop: Engine, mailbox: Mailbox):
+def test_a_link_that_was_cut_off_or_made_up_is_a_page_too(shop: Engine, mailbox: MailServer):
     link = _link(_first_mail(shop, mailbox, "mistyper"))
     for wrong in (link[:-1], link[:-3] + "xyz", f"{shop.url}/u/abc", f"{shop.url}/u/%00", f"{shop.url}/u/a.b.c"):
         for answer in (httpx.get(wrong, trust_env=False), httpx.post(wrong, data=ONE_CLICK, trust_env=False)):
@@ -47,7 +47,7 @@ def test_a_link_that_was_cut_off_or_made_up_is_a_page_too(shop: Engine, mailbox:
     assert shop.profile("user_id", "mistyper")["consent"] == []
 
 
-def test_every_mail_says_how_to_get_no_more(shop: Engine, mailbox: Mailbox):
+def test_every_mail_says_how_to_get_no_more(shop: Engine, mailbox: MailServer):
     mail = _first_mail(shop, mailbox, "reader")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["Subject"] == "For Zoë Ångström"
@@ -56,7 +56,7 @@ def test_every_mail_says_how_to_get_no_more(shop: Engine, mailbox: Mailbox):
     assert body is not None and _link(mail) in body.get_content()
 
 
-def test_a_mailbox_confirms_itself_with_the_button_behind_its_link(shop: Engine, mailbox: Mailbox):
+def test_a_mailbox_confirms_itself_with_the_button_behind_its_link(shop: Engine, mailbox: MailServer):
     body = _first_mail(shop, mailbox, "confirmer").get_body(("html",))
     assert body is not None
     link = body.get_content().partition(f"{shop.url}/c/")
@@ -70,7 +70,7 @@ def test_a_mailbox_confirms_itself_with_the_button_behind_its_link(shop: Engine,
     assert verified() == [True]
 
 
-def _first_mail(shop: Engine, mailbox: Mailbox, user: str) -> EmailMessage:
+def _first_mail(shop: Engine, mailbox: MailServer, user: str) -> EmailMessage:
     address = f"{user}@shop.example"
     shop.identify(user, email=address, name="Zoë Ångström")
     shop.track("Letter Wanted", {"number": 1}, userId=user)

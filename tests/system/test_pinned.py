@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support.running import SERVER_KEY, WRITE_KEY, Engine, Mailbox, eventually, run_segue, write_catalog
+from support.running import SERVER_KEY, WRITE_KEY, Engine, MailServer, eventually, run_segue, write_catalog
 
 ADA, MAIL = "user_id:ada", "ada@shop.example"
 LIST_ACTORS = """
@@ -35,7 +35,7 @@ class Past:
     """What was told and what came of it."""
 
     engine: Engine
-    mailbox: Mailbox
+    mailbox: MailServer
     told: list[list[str]] = field(default_factory=list)  # by client, in order
     letters: int = 0
     actor: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Past:
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory, shop_files: dict[str, str]) -> Iterator[Past]:
     folder = tmp_path_factory.mktemp("pinned")
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         config = write_catalog(folder / "configs", shop_files)
         engine = Engine(folder, config=config, smtp_port=mailbox.port).start()
         try:

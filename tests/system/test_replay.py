@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.running import ROOT, Engine, Mailbox, write_catalog
+from support.running import ROOT, Engine, MailServer, write_catalog
 
-from actors import catalog_files, readings
-from actors.local import LocalEngine
+from actors.catalog_files import config_files
+from actors.replay_clock.in_process import LocalEngine
+from actors.shard.queries import queries
 from engine import seeds
 from engine.seeds import FIXED_KEY
-from engine.times import read_ms
+from engine.values.times import read_ms
 from engine.vocabulary import ARRIVED
-from loadtest import world
-from serve import segment_format
+from loadtest.world import shop_world
+from serve.ingest import segment_format
 
 DATA = ROOT.parent / "shared" / "data"
 SLICE_LINES = 2_000
@@ -113,7 +114,7 @@ def history() -> list[dict[str, Any]]:
     """Slices of real history where they are there (2013 to 2018), then a small seeded shop: 60 customers, 5 days."""
     real = [*_visitors_with_carts(), *_whole_members()]
     real.sort(key=lambda event: event["timestamp"])  # stable: order within an instant is that of the lines
-    return [*real, *world.generate(customers=60, days=5)]
+    return [*real, *shop_world.generate(customers=60, days=5)]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_a_replay_over_http_comes_to_the_same_on_any_shards_and_in_any_batches(
     batch: int,
     moves_every: int,
 ):
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         engine = Engine(tmp_path, config=config, shards=shards, clock="replay", smtp_port=mailbox.port)
         try:
             engine.start()
@@ -197,7 +198,7 @@ def _over_http(engine: Engine, history: Sequence[dict[str, Any]], *, batch: int,
 
 def _in_process(config: Path, history: Sequence[dict[str, Any]], *, shards: int) -> Outcome:
     """All of it staged at once, and one move of the clock."""
-    catalog = replace(catalog_files.load(config), id_key=FIXED_KEY)
+    catalog = replace(config_files.load(config), id_key=FIXED_KEY)
     engine = LocalEngine(catalog, shards=shards)
     body = json.dumps({"batch": list(history)}).encode()
     parsed = segment_format.parse_body(
@@ -209,7 +210,7 @@ def _in_process(config: Path, history: Sequence[dict[str, Any]], *, shards: int)
     timelines: dict[str, list[dict[str, Any]]] = {}
     for namespace, value in _people(history):
         profile = engine.resolve(seeds.profile_id(FIXED_KEY, namespace, value))
-        entries = readings.read(engine.shard(profile), "timeline", profile, 10_000)["entries"]
+        entries = queries.read(engine.shard(profile), "timeline", profile, 10_000)["entries"]
         timelines[profile] = _comparable(entries)
     counts: Counter[str] = Counter()
     for windows in engine.windows:

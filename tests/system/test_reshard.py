@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.running import Engine, Mailbox, eventually, run_segue, write_catalog
+from support.running import Engine, MailServer, eventually, run_segue, write_catalog
 
 USERS = [f"r{number}" for number in range(40)]
 
@@ -17,7 +17,7 @@ def engine(tmp_path: Path, shop_files: dict[str, str]) -> Iterator[Engine]:
     """A shop whose carts wait for hours; its mail goes to our own server."""
     slow = shop_files["journeys/abandoned_cart.yaml"].replace("3s", "2h")
     config = write_catalog(tmp_path / "configs", shop_files | {"journeys/abandoned_cart.yaml": slow})
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         running = Engine(tmp_path, config=config, smtp_port=mailbox.port)
         try:
             yield running.start()

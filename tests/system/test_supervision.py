@@ -15,11 +15,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support.running import WRITE_KEY, Engine, Mailbox, eventually, eventually_equal, write_catalog
+from support.running import WRITE_KEY, Engine, MailServer, eventually, eventually_equal, write_catalog
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory, shop_files: dict[str, str], mailbox: Mailbox) -> Iterator[Engine]:
+def engine(
+    tmp_path_factory: pytest.TempPathFactory, shop_files: dict[str, str], mailbox: MailServer
+) -> Iterator[Engine]:
     """An engine with two shards, parts of which are killed."""
     folder = tmp_path_factory.mktemp("supervision")
     one = Engine(folder, config=write_catalog(folder / "configs", shop_files), shards=2, smtp_port=mailbox.port)
@@ -95,7 +97,7 @@ def test_a_killed_shard_comes_back_with_its_data_under_a_new_epoch(engine: Engin
     assert _ids(engine) == sorted(f"s-{number}" for number in range(150))
 
 
-def test_a_killed_dispatcher_comes_back_and_sends_what_waits(engine: Engine, mailbox: Mailbox):
+def test_a_killed_dispatcher_comes_back_and_sends_what_waits(engine: Engine, mailbox: MailServer):
     killed = _pid(engine, "dispatcher")
     os.kill(killed, signal.SIGKILL)
     engine.identify("letters", email="letters@shop.example")

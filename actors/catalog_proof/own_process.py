@@ -1,0 +1,177 @@
+"""A catalog is proved in a process of its own: nobody else waits for it, and it has bounds of time and memory. ruamel's
+reader is slow (some 100 KB a second), and a template may turn for ever; both would share their interpreter with every
+decision.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.catalog_files import config_files
+from actors.catalog_proof import proof
+from actors.catalog_proof.letters import TakesTooLong
+from actors.catalog_proof.proof import Proved
+from engine.catalog.compile import compile_bytes
+from engine.errors import CatalogError
+
+CPU_S_MAX: Final = 20  # of processor time, for the smallest catalog
+FILE_S: Final = 0.1  # that each file adds to it
+WRITTEN_S: Final = 0.02  # that each message to one customer adds
+CPU_S_MOST: Final = 600
+LETTER_S_MAX: Final = 1.0  # for one message to one customer
+_GRACE_S: Final = 3  # more than that message's second: only what never comes back to Python needs it
+MEMORY_BYTES_MAX: Final = 2 << 30
+_WALL_S_MAX: Final = 1800.0
+_SAID: Final = re.compile(r"actions/|- \d+$")
+_NICE: Final = 5
+_PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")  # no secret of the engine's
+
+
+class _Asked(msgspec.Struct):
+    """Files, or else the directory that has them, and the environment that channels may name."""
+
+    files: dict[str, str] | None = None
+    directory: str = ""
+    environ: dict[str, str] = {}
+    nice: int = 0
+
+
+class _Found(msgspec.Struct):
+    """What came of it: a document and what is doubtful in it, or problems."""
+
+    document: bytes = b""
+    warnings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def prove_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
+    """`proof.of_directory`, bounded. CatalogError also where it takes too long."""
+    return _prove(_Asked(directory=str(directory), environ=dict(environ)))
+
+
+def prove_texts(files: Mapping[str, str]) -> Proved:
+    """The same for files that somebody has sent to a process that answers others meanwhile: they come first. Channels
+    are told nothing of its environment."""
+    return _prove(_Asked(files=dict(files), nice=_NICE))
+
+
+def _prove(asked: _Asked) -> Proved:
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    command = [sys.executable, "-P", "-m", "actors.catalog_proof.own_process"]
+    try:
+        done = subprocess.run(
+            command, input=msgspec.msgpack.encode(asked), capture_output=True, timeout=_WALL_S_MAX, env=environment
+        )
+    except subprocess.TimeoutExpired as late:
+        raise _too_much(late.stderr) from None
+    if done.returncode != 0:
+        raise _too_much(done.stderr)
+    found = msgspec.msgpack.decode(done.stdout, type=_Found)
+    if found.problems:
+        raise CatalogError(found.problems)
+    return Proved(compile_bytes(found.document), found.warnings)
+
+
+def _too_much(said: bytes | None) -> CatalogError:
+    """`said`: the name of each message before it is written, and how much time there is after it."""
+    last = ([line for line in (said or b"").decode(errors="replace").splitlines() if _SAID.match(line)] or [""])[-1]
+    if last.startswith("actions/"):
+        return CatalogError((_slow(last, "takes more time or memory to write than there is"),))
+    return CatalogError((_whole(last.removeprefix("- ") or str(CPU_S_MAX)),))
+
+
+def _slow(name: str, message: str) -> str:
+    file, _, rest = name.partition(", ")
+    return f"{file}:1: variants: {rest} {message}"
+
+
+def _whole(seconds: str) -> str:
+    return f"catalog:1: size: the whole catalog takes more than {seconds} s to prove: make it smaller"
+
+
+class _Allowance:
+    """The processor time that a catalog may take, which grows with what it holds."""
+
+    def __init__(self, files: int) -> None:
+        self._seconds = CPU_S_MAX + FILE_S * files
+        self._slow: list[str] = []
+        self._set(self.seconds)
+        sys.stderr.write(f"- {self.seconds}\n")
+
+    @property
+    def seconds(self) -> int:
+        """So far."""
+        return min(CPU_S_MOST, int(self._seconds))
+
+    @contextmanager
+    def bound(self, name: str) -> Iterator[None]:
+        """One message. Where Python itself does not come back, the last line on stderr tells which it was. Raises
+        CatalogError where all of them took too long."""
+        self._seconds += WRITTEN_S
+        used = time.process_time()
+        if used > self.seconds:
+            slow = [_slow(name, f"takes more than {LETTER_S_MAX:g} s to write") for name in dict.fromkeys(self._slow)]
+            raise CatalogError((*slow, _whole(str(self.seconds))))
+        sys.stderr.write(f"{name}\n")
+        self._set(int(used) + 1 + _GRACE_S)
+        signal.setitimer(signal.ITIMER_VIRTUAL, LETTER_S_MAX)
+        try:
+            yield
+        except TakesTooLong:
+            self._slow.append(name)
+            raise
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._set(self.seconds + 1)
+            sys.stderr.write(f"- {self.seconds}\n")
+
+    def _set(self, seconds: int) -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, CPU_S_MOST + 2 * _GRACE_S))
+
+
+def _give_up(*_: object) -> None:
+    raise TakesTooLong
+
+
+def _set_limits() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGVTALRM, _give_up)
+
+
+def _files_in(directory: Path) -> int:
+    return sum(1 for _ in islice(directory.rglob("*.*"), config_files.FILES_MAX))
+
+
+def main() -> None:
+    """Prove the files that come in, and say what came of them."""
+    _set_limits()
+    asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Asked)
+    os.nice(asked.nice)
+    directory = Path(asked.directory)
+    allowance = _Allowance(len(asked.files) if asked.files is not None else _files_in(directory))
+    try:
+        read = config_files.read
+        documents = read(directory) if asked.files is None else config_files.read_texts(asked.files)
+        proved = proof.prove(documents, asked.environ, allowance.bound)
+        found = _Found(proved.catalog.document, proved.warnings)
+    except CatalogError as error:
+        found = _Found(problems=error.problems)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""A catalog is proved before it is taken: whoever takes one, or is asked about one, comes here.
+
+It is compiled, an adapter is built for each of its channels, and each variant of each action is written to customers
+that nobody is, on each channel that it may go to, by the code that writes to everybody else. What fails for one of them
+would fail for somebody one day, and is a problem like any other: with its file, its line, and whom it fails for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from actors.catalog_files import config_files
+from actors.catalog_files.config_files import Documents
+from actors.catalog_proof.letters import letter_problems
+from actors.delivery.channels import open_adapters
+from actors.delivery.channels.adapter import Adapter
+from engine.catalog.compile import examined
+from engine.catalog.compiled import Catalog
+from engine.catalog.problems import Problem
+from engine.errors import CatalogError, UsageError
+
+Bound = Callable[[str], AbstractContextManager[None]]
+
+
+class Proved(NamedTuple):
+    """A catalog that can be taken, and what its author has hardly meant, as `file:line: path: message`."""
+
+    catalog: Catalog
+    warnings: tuple[str, ...] = ()
+
+
+def of_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
+    """Prove what a directory holds; `environ` has what the settings of its channels name by variable. Raises
+    CatalogError with every problem."""
+    return prove(config_files.read(directory), environ)
+
+
+def of_texts(files: Mapping[str, str], environ: Mapping[str, str]) -> Proved:
+    """The same for files that are not on disk."""
+    return prove(config_files.read_texts(files), environ)
+
+
+def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambda what: nullcontext()) -> Proved:
+    """The same for files that were read. `bound` keeps the writing of one message, which it is told the name of, from
+    going on for ever."""
+    found = examined(documents.data, documents.unread)
+    _refuse(documents, [*documents.problems, *found.problems])
+    catalog = found.catalog()
+    adapters: dict[str, Adapter] = {}
+    problems = [*_adapter_problems(catalog, environ, adapters)]
+    of_letters = list(letter_problems(catalog, documents.data, adapters, bound))
+    _refuse(documents, problems + [problem for problem in of_letters if not problem.is_warning])
+    doubts = [*found.warnings(), *documents.warnings, *_unset(catalog, environ)]
+    told = {(doubt.file, doubt.loc) for doubt in doubts}
+    doubts += [doubt for doubt in of_letters if (doubt.file, doubt.loc) not in told]
+    return Proved(catalog, _told(documents, doubts))
+
+
+def _refuse(documents: Documents, problems: list[Problem]) -> None:
+    if problems:
+        raise CatalogError(_told(documents, problems))
+
+
+def _told(documents: Documents, problems: list[Problem]) -> tuple[str, ...]:
+    located = sorted(map(documents.located, problems), key=lambda problem: (problem.file, problem.line))
+    return tuple(dict.fromkeys(str(problem) for problem in located))
+
+
+def _adapter_problems(catalog: Catalog, environ: Mapping[str, str], adapters: dict[str, Adapter]) -> Iterator[Problem]:
+    """Settings that no adapter can be built of; those that can be go into `adapters`."""
+    for place, channel in _channels(catalog):
+        try:
+            adapters |= open_adapters({channel: catalog.channels[channel]}, environ)
+        except UsageError as error:
+            yield Problem("channels.yaml", (*place, error.field) if error.field else place, error.message)
+
+
+def _unset(catalog: Catalog, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Settings that are to come from variables which are not there, and that have no value beside them."""
+    for place, channel in _channels(catalog):
+        settings = catalog.channels[channel].settings
+        for key in ("host", "sender"):
+            variable = settings.get(f"{key}_env")
+            if variable and not settings.get(key) and not environ.get(variable):
+                message = f"{variable} is not set here: where the engine runs it must be, or {key} must be written"
+                yield Problem("channels.yaml", (*place, f"{key}_env"), message)
+
+
+def _channels(catalog: Catalog) -> list[tuple[tuple[str | int, ...], str]]:
+    document = msgspec.msgpack.decode(catalog.document)
+    listed = (document.get("channels.yaml") or {}).get("channels", [])
+    return [(("channels", i), channel["id"]) for i, channel in enumerate(listed)]

@@ -1,0 +1,301 @@
+"""The only caller of `ray.remote` and `get_actor`: gives the shells their place, their life and their names.
+
+Each actor runs its shell's event loop in a thread of its own. A thread that dies must not leave a living actor behind,
+so it ends the process, and Ray starts another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from actors.cluster.engine_plan import EnginePlan as EnginePlan
+from actors.cluster.host import START_S, STOP_S, Host
+from actors.cluster.ray_meter import RayMeter
+from actors.delivery.dispatcher import Dispatcher
+from actors.platform import durable, logs, pids
+from actors.platform.clock import ReplayClock, WallClock
+from actors.replay_clock.windows import Windows
+from actors.serving.shard_server import ShardServer
+from actors.serving.shard_shell import ShardShell
+from actors.serving.start_check import inspect_shard
+from actors.shard.shard import Shard
+from actors.storage.store import RocksStore, open_when_free
+from actors.storage.vault import FileVault
+from engine.errors import Corrupt
+
+NAMESPACE = "segue"
+_POLL_S = 0.05
+_AGAIN_S = 1.0
+_TRIES = 30
+_OPTIONS = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
+PINNED = -1  # the number of a shard that is for one profile
+
+log = logging.getLogger(__name__)
+
+
+class ProfileShard:
+    """A shard as a Ray actor: any number of virtual profile actors live here."""
+
+    def __init__(self, plan: EnginePlan, number: int) -> None:
+        self._plan, self._number, self._host = plan, number, Host()
+        self._pins = RayPins(plan)
+        self._shard: Shard | None = None
+        self._host.take_over(self.start, plan.shard_sockets()[number], is_again=_is_again())
+
+    def inspect(self) -> list[str]:
+        """Look for damage in the store and in the keys: Corrupt names a file that nobody can do without; a line for
+        each key that cannot be read."""
+        plan, number = self._plan, self._number
+        vault = FileVault(Path(plan.vault), plan.engine_key)
+        own = range(number, plan.vault_base + len(plan.stores), len(plan.stores))  # each file is looked at by one shard
+        try:
+            return inspect_shard(Path(plan.stores[number]), vault, [file for file in own if vault.path(file).exists()])
+        finally:
+            vault.close()
+
+    def start(self) -> int:
+        """Open the store and listen; returns the process id."""
+        pids.record(self._plan.shard_sockets()[self._number])
+        self._host.start(self._make)
+        assert self._shard is not None
+        for profile in self._shard.ownership.pinned():
+            self._start_pin(profile, is_new=not self._shard.ownership.has_left(profile))
+        return os.getpid()
+
+    def _start_pin(self, profile: str, *, is_new: bool) -> None:
+        try:
+            self._pins.start_now(profile, is_new=is_new)
+        except Corrupt as error:  # of one person: nobody else waits for them
+            logs.fault(log, "pinned_profile_damaged", error)
+
+    def stop(self) -> None:
+        """Finish the group at hand and close the store; first those of its pinned profiles."""
+        assert self._shard is not None
+        for profile in self._shard.ownership.pinned():
+            self._pins.end_now(profile)
+        self._host.stop()
+
+    def _make(self) -> ShardShell:
+        plan, number = self._plan, self._number
+        active_catalog = plan.active_catalog()
+        vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number, create=False)
+        sockets = plan.shard_sockets()
+
+        def open_shard() -> ShardServer:
+            clock = ReplayClock() if plan.is_replay else WallClock(plan.clock_file())
+            vault.check_there()
+            store = open_when_free(Path(plan.stores[number]))
+            try:
+                shard = Shard(number, store, active_catalog.read(), clock, vault=vault)
+                windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
+            except BaseException:
+                store.close()
+                raise
+            self._shard = shard
+            pins = None if plan.is_replay else self._pins
+            return ShardServer(
+                shard, sockets[number], sockets, windows=windows, pins=pins, active_catalog=active_catalog, meter=meter
+            )
+
+        meter = RayMeter(f"shard-{number}")
+        return ShardShell(open_shard)
+
+
+class PinnedProfile:
+    """One profile as a Ray actor, with a store of its own. It outlives the process of its home shard, which ends it."""
+
+    def __init__(self, plan: EnginePlan, profile: str) -> None:
+        self._plan, self._profile, self._host = plan, profile, Host()
+        self._host.take_over(self.start, plan.pin_socket(profile), is_again=_is_again())
+
+    def start(self) -> str:
+        """Open the store and listen, unless that is so already; returns the folder of its engine's sockets."""
+        if not self._host.is_started:
+            pids.record(self._plan.pin_socket(self._profile))
+            self._host.start(self._make)
+        return self._plan.sockets
+
+    def stop(self) -> None:
+        """Finish the group at hand and close the store."""
+        self._host.stop()
+
+    def _make(self) -> ShardShell:
+        plan, profile = self._plan, self._profile
+        active_catalog = plan.active_catalog()
+        vault = FileVault(Path(plan.vault), plan.engine_key)  # a profile brings its key along
+
+        def open_shard() -> ShardServer:
+            vault.check_there()
+            store = open_when_free(plan.pin_store(profile))
+            try:
+                clock = WallClock(plan.clock_file())
+                shard = Shard(PINNED, store, active_catalog.read(), clock, vault=vault, own=profile)
+            except BaseException:
+                store.close()
+                raise
+            sockets = plan.pin_socket(profile), plan.shard_sockets()
+            return ShardServer(shard, *sockets, active_catalog=active_catalog, meter=meter)
+
+        meter = RayMeter("pinned")
+        return ShardShell(open_shard)
+
+
+class RayPins:
+    """Starts and ends the processes of pinned profiles; each shows as `pinned-…` on the dashboard."""
+
+    def __init__(self, plan: EnginePlan) -> None:
+        self._plan = plan
+
+    async def start(self, profile: str) -> None:
+        """Returns when it listens; does nothing where it does so already."""
+        await asyncio.get_running_loop().run_in_executor(None, partial(self.start_now, profile, is_new=True))
+
+    async def end(self, profile: str) -> None:
+        """End it, and remove its store."""
+        await asyncio.get_running_loop().run_in_executor(None, self._remove, profile)
+
+    def start_now(self, profile: str, *, is_new: bool = False) -> None:
+        """The same, for who can wait. One that was left by an engine that was killed knows other sockets. `is_new`:
+        the profile has not arrived there yet, so its store may have to be made."""
+        if is_new and not self._plan.pin_store(profile).exists():
+            RocksStore(self._plan.pin_store(profile)).close()
+        if self._started(profile) != self._plan.sockets:
+            self.end_now(profile)
+            self._started(profile)
+
+    def end_now(self, profile: str) -> None:
+        """End it at the end of what it has in hand, if it runs; returns when its name is free."""
+        try:
+            actor = ray.get_actor(_name(profile), NAMESPACE)
+            ray.wait([actor.stop.remote()], timeout=STOP_S)
+            ray.kill(actor)
+        except ValueError:
+            return
+        for _ in range(int(STOP_S / _POLL_S)):
+            try:
+                ray.get_actor(_name(profile), NAMESPACE)
+            except ValueError:
+                return
+            time.sleep(_POLL_S)
+
+    def _remove(self, profile: str) -> None:
+        self.end_now(profile)
+        durable.drop_folder(self._plan.pin_store(profile))
+        for name in (self._plan.pin_socket(profile), f"{self._plan.pin_socket(profile)}.pid"):
+            Path(name).unlink(missing_ok=True)
+
+    def _started(self, profile: str) -> str:
+        options = {**_OPTIONS, "name": _name(profile), "lifetime": "detached", "get_if_exists": True}
+        actor = ray.remote(PinnedProfile).options(**options).remote(self._plan, profile)
+        for attempt in range(_TRIES):
+            try:
+                sockets: str = ray.get(actor.start.remote(), timeout=START_S)
+                return sockets
+            except ray.exceptions.RayTaskError as error:
+                raise (error.cause or error) from None
+            except ray.exceptions.RayActorError:  # it died a moment ago, and Ray is starting it again
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(_AGAIN_S)
+        raise AssertionError("the last try returns or raises")
+
+
+class DispatcherActor:
+    """The dispatcher as a Ray actor: hands messages to providers, and moves the replay clock where there is one."""
+
+    def __init__(self, plan: EnginePlan, environment: Mapping[str, str]) -> None:
+        """`environment`: of the front process, where channels find what they need to know and nobody else does."""
+        self._plan, self._host = plan, Host()
+        os.environ.update(environment)  # libraries look there for proxies and certificates
+        self._host.take_over(self.start, plan.dispatcher_socket(), is_again=_is_again())
+
+    def start(self) -> int:
+        """Begin to pull; returns the process id."""
+        pids.record(self._plan.dispatcher_socket())
+        self._host.start(self._make)
+        return os.getpid()
+
+    def stop(self) -> None:
+        """Settle what is being handed over, then stop."""
+        self._host.stop()
+
+    def _make(self) -> Dispatcher:
+        plan = self._plan
+        return Dispatcher(
+            plan.active_catalog(),
+            plan.shard_sockets(),
+            plan.dispatcher_socket(),
+            public_url=plan.public_url,
+            is_replay=plan.is_replay,
+            environ=os.environ,
+            data=Path(plan.vault).parent,
+            meter=RayMeter("dispatcher"),
+        )
+
+
+def start(
+    plan: EnginePlan, environment: Mapping[str, str], tell: Callable[[str], None] = lambda line: None
+) -> list[Any]:
+    """Start all actors of an engine, shards first; returns their handles. The dispatcher alone is told the environment.
+
+    Raises what the first that failed raised; `tell` is given a line for each key of a customer that cannot be read.
+    """
+    shard = ray.remote(ProfileShard)
+    shards = [
+        shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
+    ]
+    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan, environment)
+    for lines in _await([actor.inspect.remote() for actor in shards]):  # all, before any of them changes anything
+        for line in lines:
+            tell(line)
+    _await([actor.start.remote() for actor in shards])
+    _await([dispatcher.start.remote()])
+    return [*shards, dispatcher]
+
+
+def stop(actors: list[Any], patience_s: float = STOP_S) -> None:
+    """Stop the dispatcher first, then the shards, each at the end of what it has in hand; whoever takes longer than
+    `patience_s` is left."""
+    for group in ([actors[-1]], actors[:-1]):
+        ready = [actor.stop.remote() for actor in group]
+        ray.wait(ready, num_returns=len(ready), timeout=patience_s)
+
+
+def remake(name: str) -> None:
+    """End whatever process Ray has for the actor behind this socket, which does not serve it; Ray starts another.
+
+    Where a process cannot write as much as its name to its log (a full disk), Ray takes an actor for made that is not.
+    """
+    ray.kill(ray.get_actor(name.replace("pin-", _name(""), 1), namespace=NAMESPACE), no_restart=False)
+
+
+def metrics_urls() -> tuple[str, ...]:
+    """Where each node shows its metrics to Prometheus."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    return tuple(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in alive)
+
+
+def _is_again() -> bool:
+    """Whether Ray made this process in the place of one that has ended."""
+    return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+
+
+def _name(profile: str) -> str:
+    """Of the actor of a pinned profile: what the operator reads on the dashboard and in `/v1/status`."""
+    return f"pinned-{profile}"
+
+
+def _await(calls: list[Any]) -> list[Any]:
+    try:
+        return list(ray.get(calls, timeout=START_S))
+    except ray.exceptions.RayTaskError as error:
+        raise (error.cause or error) from None

@@ -1,0 +1,33 @@
+"""A provider that accepts everything and gives it to nobody; for trials, and channels without a provider. What it was
+given can be read (`actors.shard.queries.sandbox_log`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from actors.delivery.channels.adapter import Message
+from engine.errors import ProviderError
+
+
+class SandboxAdapter:
+    """Counts by outcome (`simulated`, or the code of the error). `fails_with` is raised for each message while it is
+    set."""
+
+    places, accepted = 64, "simulated"
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.fails_with: ProviderError | None = None
+
+    async def send(self, message: Message) -> str:
+        if self.fails_with is not None:
+            self.counts[self.fails_with.code] += 1
+            raise type(self.fails_with)(*self.fails_with.args)
+        self.counts[self.accepted] += 1
+        return f"sandbox:{message.send_id}"
+
+    def prove(self, message: Message) -> None:
+        """Everything can be written down."""
+
+    async def close(self) -> None:
+        """Nothing is open."""

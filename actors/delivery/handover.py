@@ -1,0 +1,149 @@
+"""Renders authorised messages and hands them to their providers; whatever happens has one of the named outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple, NoReturn
+
+from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.delivery.channels import open_adapters
+from actors.delivery.channels.adapter import Adapter, Message
+from actors.delivery.channels.letter import letter
+from actors.delivery.channels.rendering import Renderer
+from actors.delivery.pacing import Gate, NotBegun
+from actors.platform import logs
+from actors.platform.clock import stopwatch
+from actors.platform.meter import HAND_OVER_SECONDS, Meter
+from actors.replay_clock.windows import Outcome
+from actors.shard.queries import sandbox_log
+from engine.catalog.compiled import Catalog, Channel
+from engine.errors import Refused, Unavailable, Unknown
+
+REST: Final = ""  # the line of sends whose channel nothing can be sent on
+_HAND_OVER_S = 30.0
+_GRACE_S = 5.0  # the adapter's own deadline comes first: only it knows whether anything may have left
+_FRESH_S = 0.5  # how old an authorisation may be when the dialogue begins
+_VERSIONS_KEPT = 8
+
+AskAgain = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
+
+log = logging.getLogger(__name__)
+
+
+class _Answered(NamedTuple):
+    """What became of a message, its reference or a word about that, and what a sandbox was given."""
+
+    outcome: str
+    detail: str = ""
+    said: bytes = b""
+
+
+class Hands:
+    """One per dispatcher."""
+
+    def __init__(
+        self, active_catalog: ActiveCatalog, environ: Mapping[str, str], public_url: str, meter: Meter
+    ) -> None:
+        self._active_catalog, self._environ = active_catalog, environ
+        self._public_url, self._meter = public_url, meter
+        self._renderers: dict[str, Renderer] = {}
+        self._adapters: dict[str, Adapter] = {}
+        self._retired: list[Adapter] = []
+        self._channels: Mapping[str, Channel] | None = None
+        self.gates: dict[str, Gate] = {}
+        self.version = ""
+        self.take(active_catalog.read())
+
+    def take(self, catalog: Catalog) -> None:
+        """Render and send by another catalog too. A shard may be a moment behind, so the last ones stay known, and what
+        is under way keeps its adapter."""
+        self.version = catalog.version
+        self._renderers.pop(catalog.version, None)
+        self._renderers[catalog.version] = Renderer(catalog.templates)
+        for version in list(self._renderers)[:-_VERSIONS_KEPT]:
+            del self._renderers[version]
+        if self._channels != catalog.channels:
+            self._channels = catalog.channels
+            self._retired += self._adapters.values()
+            self._adapters = open_adapters(catalog.channels, self._environ)
+            self._set_gates()
+
+    def _set_gates(self) -> None:
+        """One for each channel that something can be sent on; what waits at one that is gone goes back."""
+        places = {REST: 1, **{channel: adapter.places for channel, adapter in self._adapters.items()}}
+        known = {channel: gate for channel, gate in self.gates.items() if gate.places == places.get(channel)}
+        for channel, gate in self.gates.items():
+            if channel not in known:
+                gate.close()
+        self.gates = {channel: known.get(channel) or Gate(count) for channel, count in places.items()}
+
+    def stop(self) -> None:
+        """Begin no hand-over any more."""
+        for gate in self.gates.values():
+            gate.close()
+
+    async def close(self) -> None:
+        """Give up all connections."""
+        await asyncio.gather(*(adapter.close() for adapter in (*self._adapters.values(), *self._retired)))
+
+    async def hand_over(
+        self, message: dict[str, Any], patience_s: float | None = None, ask_again: AskAgain | None = None
+    ) -> Outcome:
+        """One message to its provider, when its turn has come; `not_begun` where that takes longer than `patience_s`.
+        The time of the hand-over begins with its turn.
+
+        A message that had to wait is asked about once more: `ask_again` gives it as it is now, or None where it may not
+        go any more.
+        """
+        gate, came_s = self.gates.get(message["channel"], self.gates[REST]), stopwatch()
+        try:
+            async with gate.turn(patience_s):
+                if ask_again is not None and stopwatch() - came_s >= _FRESH_S:
+                    message = await ask_again(message) or _not_begun()
+                began_s = stopwatch()
+                answered = await self._ask(message)
+                if answered.outcome != "not_begun":
+                    took_s = stopwatch() - began_s
+                    self._meter.observe(HAND_OVER_SECONDS, took_s, message["channel"], answered.outcome)
+        except NotBegun:
+            answered = _Answered("not_begun")
+        return Outcome(message["profile"], message["send"], *answered)
+
+    async def _ask(self, message: dict[str, Any]) -> _Answered:
+        try:
+            if message["version"] not in self._renderers and "templates" not in message["content"]:
+                self.take(self._active_catalog.read())  # a shard that is a moment ahead
+            adapter = self._adapters.get(message["channel"])
+            if adapter is None:
+                return _Answered("not_begun")  # the channel has just gone; nothing is fetched for it meanwhile
+            rendered = self._render(message)
+        except Refused as error:
+            return _Answered("refused", error.message)
+        except Exception as error:  # an outermost loop of this shell: nothing has been said to the provider yet
+            logs.fault(log, "message_not_rendered", error, send_id=message["send"])
+            return _Answered("retry", type(error).__name__)
+        try:
+            reference = await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S + _GRACE_S)
+            said = sandbox_log.packed(rendered) if adapter.accepted == "simulated" else b""
+            return _Answered(adapter.accepted, reference, said)
+        except Refused as error:
+            return _Answered("refused", error.message)
+        except Unavailable as error:
+            return _Answered("retry", error.message)
+        except Unknown as error:
+            return _Answered("unknown", error.message)
+        except TimeoutError:
+            return _Answered("unknown", "no answer in time")
+        except Exception as error:  # another one: a provider's surprise may have sent
+            logs.fault(log, "hand_over_failed", error, send_id=message["send"])
+            return _Answered("unknown", type(error).__name__)
+
+    def _render(self, message: dict[str, Any]) -> Message:
+        renderer = self._renderers.get(message["version"]) or self._renderers[self.version]
+        return letter(message, renderer, self._public_url, _HAND_OVER_S)
+
+
+def _not_begun() -> NoReturn:
+    raise NotBegun

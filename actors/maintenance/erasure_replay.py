@@ -1,0 +1,52 @@
+"""Erasures that a restored store has not seen: people whose keys are destroyed are in it, and nobody can read them.
+
+What is left of them goes, and their place points to the same place one epoch later, as an erasure leaves it
+(`engine.identity.erasure`). So whoever comes with the same name is somebody new.
+"""
+
+from __future__ import annotations
+
+from actors.maintenance.manifest import meta
+from actors.platform.clock import WallClock
+from actors.storage import keys
+from actors.storage.batch import Batch
+from actors.storage.store import RocksStore
+from actors.storage.vault import Vault, place_in
+from engine import codec, seeds
+from engine.errors import NotFound
+from engine.profile import Tombstone
+
+_TIME_BYTES = 8
+
+
+def forget_erased(store: RocksStore, vault: Vault) -> int:
+    """Drop all of those whose key is gone; returns how many profiles that were."""
+    erased = {keys.profile_of(key): place for key, place in store.scan("keyring") if _is_erased(vault, place)}
+    if not erased:
+        return 0
+    batch, profiles = Batch(store, vault), 0
+    for profile, place in erased.items():
+        batch.forget(profile)
+        state = store.get("state", keys.profile_key(profile))
+        if state is not None and place_in(state) == place:
+            profiles += 1
+            tombstone = Tombstone(seeds.next_epoch(profile), WallClock().now_ms())
+            batch.put("state", keys.profile_key(profile), codec.encode_record(tombstone))
+    for family in ("timers", "outbox"):
+        for key, _ in store.scan(family):
+            if keys.profile_of(key[_TIME_BYTES:]) in erased:
+                batch.put(family, key, None)
+        batch.put("meta", family.encode(), None)  # counted at the next start
+    left = meta(store, "profiles", 0) - profiles
+    batch.put("meta", b"profiles", codec.seal(codec.encoder.encode(left)))
+    batch.commit()
+    batch.sync()
+    return profiles
+
+
+def _is_erased(vault: Vault, place: bytes) -> bool:
+    try:
+        vault.lock(place, b"")
+    except NotFound:
+        return True
+    return False

@@ -1,0 +1,126 @@
+"""Whose each record is, and what becomes of it when profiles move to another number of shards.
+
+Records are copied as they are: a locked one says itself which key opens it. Only what a shard numbers by itself gets a
+new number, which keeps the order within the old shard and is nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from actors.maintenance.manifest import meta
+from actors.shard.outbox.fence import epoch_of
+from actors.storage import keys
+from actors.storage.batch import KEY_FILE
+from actors.storage.store import MARKED, Store
+from actors.storage.vault import Vault
+from actors.transport.placement import shard_of
+from engine import codec
+from engine.errors import NotFound, SegueError
+
+_AFTER_TIME = ("timers", "outbox", "strangers")  # the profile stands behind 8 bytes of time
+_INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
+_NUMBER_BYTES = 8
+_SENDER = 4  # where a dead letter says who sent it, behind whom it is for
+_CATALOG = b"catalog/"
+_GRANTED, _PURSES = b"granted/", (b"lease/", b"purse")
+_ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
+_SUMMED = ("counts", "sends")
+_HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
+_OF_THE_STORE = (KEY_FILE, MARKED)  # of the new ones they are written anew; engine.json knows the old key files
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
+
+MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
+
+
+class Mover:
+    """From `former` shards to `shards`."""
+
+    def __init__(self, former: int, shards: int, vault: Vault) -> None:
+        self._former, self._shards, self._vault = former, shards, vault
+
+    def place(self, source: int, family: str, key: bytes, record: bytes) -> tuple[int, bytes]:
+        """The shard that a record of `source` belongs to now, and its key there."""
+        if family in _INSIDE:
+            number = int.from_bytes(key[-_NUMBER_BYTES:])
+            renumbered = (number * self._former + source).to_bytes(_NUMBER_BYTES)
+            return self._owner(source, record), key[:-_NUMBER_BYTES] + renumbered
+        start = _NUMBER_BYTES if family in _AFTER_TIME else 0
+        return shard_of(keys.profile_of(key[start:]), self._shards), key
+
+    def _owner(self, source: int, record: bytes) -> int:
+        try:
+            profile, *rest = msgspec.msgpack.decode(codec.unseal(self._vault.unlock(record)))
+            if len(rest) > _SENDER and rest[_SENDER]:  # a message that did not arrive is its sender's
+                profile = rest[_SENDER]
+        except NotFound:  # erased: nobody can read whose it was, and nobody needs it
+            return source * self._shards // self._former
+        return shard_of(profile, self._shards)
+
+    def facts(self, sources: Sequence[Store], targets: Sequence[Store]) -> list[dict[bytes, bytes]]:
+        """What the new shards know of themselves, as records of `meta`. Raises SegueError for a fact that is not known
+        here: it must not be lost."""
+        shared: dict[str, Any] = {}
+        for name in _names(sources):
+            values = [value for store in sources if (value := meta(store, name, None)) is not None]
+            if name in _HIGHEST:
+                shared[name] = max(values)
+            elif name == "dispatcher":
+                shared[name] = max(values, key=epoch_of)
+            elif name not in (*_SUMMED, *_COUNTED_ANEW):
+                if any(value != values[0] for value in values):
+                    raise SegueError(f"what {name} should be with another number of shards is not known")
+                shared[name] = values[0]
+        numbers = [meta(store, "dead_seq", 0) for store in sources]
+        shared["dead_seq"] = max(number * self._former + source for source, number in enumerate(numbers))
+        sums = {name: _sum(sources, name) for name in _SUMMED}
+        catalogs, erasing, granted = (
+            {key: value for store in sources for key, value in store.scan("meta", prefix)}
+            for prefix in (_CATALOG, _ERASING, _GRANTED)
+        )
+        found = []
+        for number, store in enumerate(targets):
+            own = shared | {"profiles": self._profiles(store)} | (sums if number == 0 else {})
+            packed = {name.encode(): codec.seal(msgspec.msgpack.encode(value)) for name, value in own.items()}
+            found.append(catalogs | (erasing | granted if number == 0 else {}) | packed)
+        return found
+
+    def _profiles(self, store: Store) -> int:
+        count = 0
+        for _, record in store.scan("state"):
+            try:
+                count += codec.is_profile(self._vault.unlock(record))
+            except NotFound:
+                continue
+        return count
+
+
+def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
+    """How many records of a family there are, and a digest of them all that does not depend on where each one is."""
+    count = total = 0
+    numbered = family in _INSIDE
+    for store in stores:
+        for key, record in store.scan(family):
+            known = key[:-_NUMBER_BYTES] if numbered else key
+            hashed = blake2b(len(known).to_bytes(2) + known + record, digest_size=16).digest()
+            total = (total + int.from_bytes(hashed)) % (1 << 128)
+            count += 1
+    return count, total
+
+
+def _names(sources: Sequence[Store]) -> list[str]:
+    # what a purse held is not spent: a new one has leases of its own
+    known = (_CATALOG, _ERASING, _GRANTED, *_PURSES, *_OF_THE_STORE)
+    return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
+
+
+def _sum(sources: Sequence[Store], name: str) -> dict[str, int]:
+    total = Counter[str]()
+    for store in sources:
+        total.update(meta(store, name, {}))
+    return dict(total)

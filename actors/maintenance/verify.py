@@ -1,0 +1,135 @@
+"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, every reference leads
+somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from actors.storage import keys
+from actors.storage.batch import Batch
+from actors.storage.store import RocksStore, inspect
+from actors.storage.vault import Vault
+from engine import audit, codec
+from engine.errors import Corrupt
+from engine.identity import erasure
+from engine.profile import Profile, Tombstone
+
+
+def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
+    """Every fault as `shard: record: message`, and how much was looked at. UsageError while an engine runs there."""
+    stores: dict[str, Batch] = {}
+    unread: list[str] = []
+    try:
+        for path in paths:
+            with _naming(unread):
+                inspect(path, rows_max=0)  # what is broken as a whole is not opened, which would change it
+                with _naming(unread):
+                    inspect(path, rows_max=sys.maxsize)
+                stores[path.name] = Batch(RocksStore(path, create=False), vault)
+        faults, seen = check(stores)
+        return list(dict.fromkeys(unread + faults)), seen
+    finally:
+        for store in stores.values():
+            store.close()
+
+
+def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
+    """The same for stores that are open, by name."""
+    faults: list[str] = []
+    seen = dict.fromkeys(("profiles", "tombstones", "audit entries", "timers", "sends", "journal records"), 0)
+    everybody: set[str] = set()
+    for name, store in stores.items():
+        with _naming(faults, name):
+            everybody.update(keys.profile_of(key) for key, _ in store.raw("state", b""))
+    for name, store in stores.items():
+        with _naming(faults, name):
+            for fault in _of_shard(store, everybody, seen):
+                faults.append(f"{name}: {fault}")
+    return list(dict.fromkeys(faults)), seen
+
+
+@contextlib.contextmanager
+def _naming(faults: list[str], name: str = "") -> Iterator[None]:
+    """A block that cannot be read ends the reading of its store, and not that of the others."""
+    try:
+        yield
+    except Corrupt as error:
+        faults.append(f"{name}: {error}" if name else str(error))
+
+
+def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterator[str]:
+    timers: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
+    for key, _ in store.committed("timers"):
+        due_ms, profile, run, generation = keys.timer_parts(key)
+        if run != keys.NO_RUN:
+            timers[profile].add((due_ms, run, generation))
+    outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    for key, _ in store.committed("outbox"):
+        at_ms, profile, send = keys.outbox_parts(key)
+        outbox[profile].add((at_ms, send))
+    for key, locked in store.raw("state", b""):
+        name = keys.profile_of(key)
+        try:
+            record = codec.decode_record(store.unlock(locked), name)
+            if isinstance(record, Tombstone):
+                seen["tombstones"] += 1
+                if record.to not in everybody and not erasure.is_erased(name, record):
+                    yield f"{name}: points to {record.to}, who is not there"
+            else:
+                seen["profiles"] += 1
+                yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
+        except Corrupt as error:
+            timers.pop(name, None)
+            outbox.pop(name, None)
+            yield f"{name}: {error}"
+    for profile in (*timers, *outbox):
+        yield f"{profile}: has timers or sends, and no profile"
+    yield from _of_journal(store, seen)
+
+
+def _of_profile(
+    store: Batch,
+    profile: Profile,
+    timers: set[tuple[int, str, int]],
+    outbox: set[tuple[int, str]],
+    seen: dict[str, int],
+) -> Iterator[str]:
+    if not profile.moving_to and store.get("meta", b"away/" + profile.id.encode()) is None:
+        pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
+        if pending != timers:
+            yield f"{profile.id}: {len(pending ^ timers)} timers differ between its runs and the timer index"
+        sends = {(send.waits_ms, send.id) for send in profile.sends}
+        if sends != outbox:
+            yield f"{profile.id}: {len(sends ^ outbox)} sends differ between the profile and the outbox"
+        seen["timers"] += len(timers)
+        seen["sends"] += len(outbox)
+    chains: dict[bytes, list[bytes]] = defaultdict(list)
+    for key, value in store.committed("audit", keys.profile_key(profile.id)):
+        chains[key[keys.PROFILE_BYTES : keys.PROFILE_BYTES + 4]].append(value)
+        seen["audit entries"] += 1
+    for origin, records in chains.items():
+        broken = audit.first_break(records)
+        if broken is not None:
+            yield f"{profile.id}: its audit chain {origin.hex()} breaks at entry {broken + 1}"
+    own = chains.get(keys.origin_of(profile.id), [])
+    head = audit.open_entry(own[-1])[0] if own else b""
+    if len(own) != profile.audit_seq or head != profile.audit_head:
+        yield f"{profile.id}: its audit chain does not end where the profile says"
+    for _, value in store.committed("history", keys.profile_key(profile.id)):
+        codec.decode_page(value)
+
+
+def _of_journal(store: Batch, seen: dict[str, int]) -> Iterator[str]:
+    for key, locked in store.raw("journal", b""):
+        try:
+            value = store.unlock(locked)
+            codec.decode_input(msgspec.msgpack.decode(codec.unseal(value, "journal"))[2])
+        except (Corrupt, msgspec.MsgspecError) as error:
+            yield f"{keys.profile_of(key)}: journal record {key[keys.PROFILE_BYTES :].hex()} cannot be read: {error}"
+        seen["journal records"] += 1

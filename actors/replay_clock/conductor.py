@@ -1,0 +1,173 @@
+"""Moves the replay clock: runs all shards window by window and carries what arises between them (design §4a).
+
+A shard may run ahead by itself through windows in which no other shard has anything to do, because nothing can reach it
+from there; it stops where something arose. So the answer is that of a strict march, at a fraction of the round trips.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from actors.replay_clock.windows import WINDOW_MS, Message, Outcome, Report, Span
+
+_FOR_EVER_MS = 1 << 52
+
+HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
+
+
+class ReplayShard(Protocol):
+    """A shard on a replay clock, in this process or behind a socket."""
+
+    async def run(self, span: Span) -> Report:
+        """Run a span of windows."""
+        ...
+
+    async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
+        """Put the clock; returns the number of pending timers."""
+        ...
+
+    async def enlist(self, dispatcher: str) -> int:
+        """Take over: what another dispatcher was handing over is given up. Raises Fenced where a newer one is known."""
+        ...
+
+    async def peek(self) -> Report:
+        """What is pending, without running anything."""
+        ...
+
+
+@dataclass(slots=True)
+class _ShardProgress:
+    """One shard as the conductor sees it; messages and outcomes by the window at whose start they are taken."""
+
+    shard: ReplayShard
+    next_window: int | None = None
+    open: int = -1  # the last window that it has entered
+    messages: dict[int, list[Message]] = field(default_factory=dict)
+    outcomes: dict[int, list[Outcome]] = field(default_factory=dict)
+    arrived: list[tuple[str, int]] = field(default_factory=list)
+
+    def due(self) -> int | None:
+        """The next window in which this shard has something to do or to take."""
+        windows = [*self.messages, *self.outcomes]
+        if self.next_window is not None:
+            windows.append(self.next_window)
+        return min(windows, default=None)
+
+    def alone_until(self, first: int, last: int) -> int:
+        """How far from `first` on it may run by itself: to `last` at most, and to where it has something to take."""
+        return min([last, *(window - 1 for window in (*self.messages, *self.outcomes) if window > first)])
+
+
+class Conductor:
+    """One per engine; one move of the clock at a time."""
+
+    def __init__(
+        self,
+        shards: Sequence[ReplayShard],
+        shard_of: Callable[[str], int],
+        hand_over: HandOverAll,
+        dispatcher: str,
+    ) -> None:
+        self._shards = shards
+        self._shard_of = shard_of
+        self._hand_over = hand_over
+        self._dispatcher = dispatcher
+        self._tries = 0
+        self._lock = asyncio.Lock()
+        self._progress = [_ShardProgress(shard) for shard in shards]
+        self._travelling: set[tuple[str, int]] = set()
+        self._window = -1
+        self.now_ms = 0
+
+    @property
+    def _name(self) -> str:
+        """Under which name sends are authorised: a new one after a move that failed, so that what it left is given
+        up."""
+        return f"{self._dispatcher}.{self._tries}"
+
+    def at_rest(self) -> asyncio.Lock:
+        """Held by whoever needs the clock to stand still."""
+        return self._lock
+
+    async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
+        """Move the clock to `watermark_ms`, or on until nothing is pending; returns `now` (ms) and `pendingTimers`."""
+        async with self._lock:
+            try:
+                return await self._advance(watermark_ms, drain)
+            except Exception:  # a shard died half-way: what was on its way there is learnt anew from the shards
+                self._tries += 1
+                self._progress = [_ShardProgress(progress.shard) for progress in self._progress]
+                self._travelling = set()
+                raise
+
+    async def _advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
+        await self._look()
+        until_ms = _FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
+        await self._march(until_ms)
+        reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
+        self.now_ms = max(self.now_ms, watermark_ms, reached_ms)
+        pending = await asyncio.gather(*(each.shard.rest(self.now_ms, each.arrived) for each in self._progress))
+        for progress in self._progress:
+            progress.arrived = []
+        return {"now": self.now_ms, "pendingTimers": sum(pending)}
+
+    async def _look(self) -> None:
+        """Learn what the shards have: what was staged or told since, and what a crash left."""
+        await asyncio.gather(*(progress.shard.enlist(self._name) for progress in self._progress))
+        reports = await asyncio.gather(*(progress.shard.peek() for progress in self._progress))
+        self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
+        self._window = max(self._window, self.now_ms // WINDOW_MS, *(report.window for report in reports))
+        for progress, report in zip(self._progress, reports, strict=True):
+            progress.next_window, progress.open = report.next_window, report.window
+        for report in reports:
+            self._post(report.messages, self._window + 1)
+
+    async def _march(self, until_ms: int) -> None:
+        """Window after window, until the next one with anything to do starts after `until_ms`."""
+        last = until_ms // WINDOW_MS
+        while True:
+            due = [progress.due() for progress in self._progress]
+            first = min((window for window in due if window is not None), default=None)
+            if first is None or first > last:
+                return
+            running = [progress for progress, window in zip(self._progress, due, strict=True) if window == first]
+            others = [window for window in due if window is not None and window > first]
+            ahead = running[0].alone_until(first, min([last, *others])) if len(running) == 1 else first
+            await asyncio.gather(*(self._run(progress, first, ahead, until_ms) for progress in running))
+            if first == last:  # the rest of this window lies behind the watermark
+                return
+
+    async def _run(self, progress: _ShardProgress, first: int, ahead: int, until_ms: int) -> None:
+        """Run one shard's span, and carry on what arose."""
+        taken, said = progress.messages.pop(first, []), progress.outcomes.pop(first, [])
+        arrived, progress.arrived = progress.arrived, []
+        report = await progress.shard.run(Span(first, ahead, until_ms, self._name, taken, said, arrived))
+        self._window = max(self._window, report.window)
+        progress.next_window, progress.open = report.next_window, report.window
+        for sender, seq in report.arrived:
+            self._travelling.discard((sender, seq))
+            self._progress[self._shard_of(sender)].arrived.append((sender, seq))
+        reached = set(report.arrived)
+        waiting = [message for message in taken if (message.sender, message.seq) not in reached]
+        self._travelling.difference_update((message.sender, message.seq) for message in waiting)
+        self._post(waiting, report.window + 1)
+        self._post(report.messages, report.window + 1, known=reached)
+        outcomes = report.untaken + (await self._hand_over(report.hand_overs) if report.hand_overs else [])
+        if outcomes:
+            progress.outcomes.setdefault(report.window + 1, []).extend(outcomes)
+
+    def _post(self, messages: list[Message], window: int, known: Collection[tuple[str, int]] = ()) -> None:
+        """Put messages where they will be taken at the start of `window`; those on their way already are left alone."""
+        for message in messages:
+            name = (message.sender, message.seq)
+            if name not in self._travelling and name not in known and not self._has_arrived(name):
+                self._travelling.add(name)
+                progress = self._progress[self._shard_of(message.to)]
+                # after a power cut one shard may stand behind another: what it says now is taken next
+                progress.messages.setdefault(max(window, progress.open + 1), []).append(message)
+
+    def _has_arrived(self, name: tuple[str, int]) -> bool:
+        return name in self._progress[self._shard_of(name[0])].arrived

@@ -1,0 +1,130 @@
+"""Many shards in one process, on a replay clock: what `segue simulate` runs on, and most tests.
+
+The same shards, windows and conductor as the running engine has, without sockets, Ray or providers: every hand-over is
+accepted by `provider`: each as its channel's own would, unless another one is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.platform.clock import ReplayClock
+from actors.replay_clock.conductor import Conductor
+from actors.replay_clock.windows import Outcome, Report, Span, Windows
+from actors.shard.shard import Observer, Shard
+from actors.storage.memory_store import MemoryStore
+from actors.storage.store import Store
+from actors.storage.vault import Vault
+from actors.transport.placement import shard_of
+from engine.catalog.compiled import Catalog
+from engine.identity import claims
+from engine.inputs import AnyInput, ConsentChange, Decide, Event
+from engine.profile import Tombstone
+
+Provider = Callable[[dict[str, Any]], str]
+
+DISPATCHER = "local"
+
+
+class LocalShard:
+    """A shard of this process as the conductor wants it."""
+
+    def __init__(self, windows: Windows) -> None:
+        self.windows = windows
+
+    async def run(self, span: Span) -> Report:
+        """Run a span of windows."""
+        return self.windows.run(span)
+
+    async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
+        """Put the clock."""
+        return self.windows.rest(now_ms, arrived)
+
+    async def peek(self) -> Report:
+        """What is pending."""
+        return self.windows.peek()
+
+    async def enlist(self, dispatcher: str) -> int:
+        """Give up what another dispatcher was handing over."""
+        return self.windows.shard.disown(dispatcher)
+
+
+class LocalEngine:
+    """An engine without shells around it. `provider` is given a message and says what became of it (`sent` …)."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        shards: int = 1,
+        stores: list[Store] | None = None,
+        observer: Observer | None = None,
+        provider: Provider | None = None,
+        vaults: list[Vault] | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._provider = provider or self._accepted
+        self.windows = []
+        for number, store in enumerate(stores or [MemoryStore() for _ in range(shards)]):
+            clock = ReplayClock()
+            vault = vaults[number] if vaults else None
+            self.windows.append(Windows(Shard(number, store, catalog, clock, vault=vault, observer=observer), clock))
+        for windows in self.windows:
+            windows.shard.leases.authority = self.windows[0].shard.leases
+        by_shard = [LocalShard(windows) for windows in self.windows]
+        epoch = max(windows.shard.epoch for windows in self.windows)  # what a former one was handing over is unknown
+        self.conductor = Conductor(by_shard, self.number_of, self._hand_over, f"{DISPATCHER}.{epoch}")
+
+    def number_of(self, profile: str) -> int:
+        """The number of the shard that a profile lives on."""
+        return shard_of(profile, len(self.windows))
+
+    def shard(self, profile: str) -> Shard:
+        """The shard that a profile lives on."""
+        return self.windows[self.number_of(profile)].shard
+
+    def stage(self, events: Iterable[Event]) -> int:
+        """Keep events until the clock reaches them; returns how many name nobody that can be known."""
+        nameless = 0
+        by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in self.windows]
+        for event in events:
+            profile = claims.home(self.catalog, event)
+            if profile is None:
+                nameless += 1
+            else:
+                by_shard[self.number_of(profile)].append((profile, event, event.at_ms))
+        for windows, inputs in zip(self.windows, by_shard, strict=True):
+            windows.stage(inputs)
+        return nameless
+
+    async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
+        """Move the clock."""
+        return await self.conductor.advance(watermark_ms, drain=drain)
+
+    def ask(self, told: Decide | ConsentChange) -> dict[str, Any] | None:
+        """A decision or a consent change, now; follows a profile that has moved."""
+        profile = claims.home(self.catalog, told)
+        assert profile is not None, "somebody must be named"
+        return self.ask_profile(profile, told)
+
+    def ask_profile(self, profile: str, told: AnyInput) -> dict[str, Any] | None:
+        """The same for a profile whose id is known."""
+        profile = self.resolve(profile)
+        shard = self.shard(profile)
+        done = shard.tell(profile, told)
+        shard.commit()
+        return done.value
+
+    def resolve(self, profile: str) -> str:
+        """Where a profile lives now, after all absorbs."""
+        while isinstance(record := self.shard(profile).record(profile), Tombstone):
+            profile = record.to
+        return profile
+
+    def _accepted(self, message: dict[str, Any]) -> str:
+        channel = self.catalog.channels.get(message["channel"])
+        return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
+
+    async def _hand_over(self, messages: list[dict[str, Any]]) -> list[Outcome]:
+        return [Outcome(message["profile"], message["send"], self._provider(message)) for message in messages]

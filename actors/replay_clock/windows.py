@@ -1,0 +1,247 @@
+"""Replay time on one shard (design §4a): inputs wait, staged, until the clock reaches them, in windows on a fixed grid.
+
+At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence)
+order, then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged
+inputs and its timers in order of time by itself, inputs before timers at one instant. What it asks for leaves at the
+next start. So what happens to a customer does not depend on batches, or on how many shards there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from actors.platform.clock import ReplayClock
+from actors.shard import anonymous_receipts
+from actors.shard.outbox import handing_out
+from actors.shard.shard import Shard
+from actors.storage import keys
+from engine import codec
+from engine.inputs import AnyInput, Settle
+
+WINDOW_MS = 10_000
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """A durable message between profiles on its way."""
+
+    sender: str
+    seq: int
+    to: str
+    told: AnyInput
+
+
+class Outcome(msgspec.Struct, array_like=True, frozen=True):
+    """What a provider said of a send."""
+
+    profile: str
+    send: str
+    outcome: str
+    detail: str = ""
+    said: bytes = b""  # by a sandbox: the message (`actors.shard.queries.sandbox_log`)
+
+
+class Span(msgspec.Struct, array_like=True):
+    """What a shard is told to run: from the start of window `first` on, through window `last` at most, up to
+    `until_ms`."""
+
+    first: int
+    last: int
+    until_ms: int
+    dispatcher: str
+    messages: list[Message] = []
+    outcomes: list[Outcome] = []
+    arrived: list[tuple[str, int]] = []
+
+
+class Report(msgspec.Struct, array_like=True):
+    """What came of a span. `window` is the last one that was run; `next_window` the next that is not empty."""
+
+    window: int
+    next_window: int | None
+    messages: list[Message] = []
+    hand_overs: list[dict[str, Any]] = []
+    arrived: list[tuple[str, int]] = []
+    untaken: list[Outcome] = []
+    now_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Staged:
+    """An input that waits for its time."""
+
+    key: bytes
+    profile: str
+    told: AnyInput
+
+
+@dataclass(slots=True)
+class Windows:
+    """The replay side of one shard. It owns the shard's clock."""
+
+    shard: Shard
+    clock: ReplayClock
+    _staged: list[_Staged] = field(default_factory=list)
+    _position: int = 0
+    _number: int = 0
+    _open: int = -1
+    _parked: dict[str, list[_Staged]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock.move_to(self.shard.meta("clock", 0))
+        self._open = self.clock.now_ms() // WINDOW_MS  # what came up in it before a restart leaves at the next start
+        for key, value in self.shard.scan("staged"):
+            profile, packed = msgspec.msgpack.decode(codec.unseal(value, "staged"))
+            self._staged.append(_Staged(key, profile, codec.decode_input(packed)))
+            self._number = max(self._number, int.from_bytes(key[8:]))
+
+    def stage(self, inputs: list[tuple[str, AnyInput, int]]) -> None:
+        """Keep (profile, input, time) until the clock reaches its time. Durable after the shard's next commit."""
+        for profile, told, at_ms in inputs:
+            self._number += 1
+            key = keys.staged_key(max(0, at_ms), self._number)
+            packed = msgspec.msgpack.encode([profile, codec.encode_input(told)])
+            self.shard.batch.put("staged", key, codec.seal(packed), profile)
+            self._staged.append(_Staged(key, profile, told))
+        waiting = self._staged[self._position :]
+        waiting.sort(key=lambda item: item.key)
+        self._staged, self._position = waiting, 0
+
+    def peek(self) -> Report:
+        """What is pending, without running anything."""
+        self._drop_forgotten()
+        window = max(self._open, self.clock.now_ms() // WINDOW_MS)
+        return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())
+
+    def run(self, span: Span) -> Report:
+        """Run a span; stops after the first window in which something arose that another one must take."""
+        self._settle_messages(span.arrived)
+        self._drop_forgotten()
+        report = Report(span.first, None)
+        self._enter(span.first, span, report)
+        self._run_until(min(span.until_ms, _end(span.first)))
+        # a message that its profile could not take yet must find this shard at the start of the very next window
+        while not (self._has_output(report) or len(report.arrived) < len(span.messages)):
+            following = self.next_window(report.window)
+            if following is None or not report.window < following <= span.last:
+                break
+            report.window = following
+            self._enter(following, Span(following, following, span.until_ms, span.dispatcher), report)
+            self._run_until(min(span.until_ms, _end(following)))
+        report.messages = self.pending_messages()
+        report.next_window = self.next_window(report.window)
+        self.shard.put_meta("clock", self.clock.now_ms())  # after a crash it goes on here, not at the last rest
+        # no mail leaves, and no sender forgets a message, on the word of what a power cut could take back; a message of
+        # a turn that is taken back is no harm: the turn comes again, and its message arrives once
+        self.shard.commit(sync=bool(report.hand_overs or report.arrived))
+        return report
+
+    def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
+        """Everything due is done: put the clock to `now_ms`, sync; returns the number of pending timers."""
+        self._settle_messages(arrived)
+        self.clock.move_to(now_ms)
+        anonymous_receipts.forget(self.shard.batch, now_ms)
+        self.shard.put_meta("clock", self.clock.now_ms())
+        self.shard.commit()
+        return len(self.shard.timers)
+
+    def pending_messages(self) -> list[Message]:
+        """All that this shard's profiles have told others and that has not arrived, in (sender, sequence) order."""
+        return [
+            Message(keys.profile_of(key), int.from_bytes(key[keys.PROFILE_BYTES :]), to, told)
+            for key, (to, told) in sorted(self.shard.messages.items())
+        ]
+
+    def next_window(self, after: int) -> int | None:
+        """The next window in which this shard has something to do by itself; staged and timers may be in `after`
+        still."""
+        times = [due for due in (self._next_staged_ms(), self.shard.timers.next_ms()) if due is not None]
+        windows = [max(due // WINDOW_MS, after) for due in times]
+        ready_ms = self.shard.outbox.next_ms()
+        if ready_ms is not None:  # authorised at the first start of a window that is not before it
+            windows.append(max(after + 1, -(-ready_ms // WINDOW_MS)))
+        return min(windows, default=None)
+
+    def _next_staged_ms(self) -> int | None:
+        if self._position == len(self._staged):
+            return None
+        return int.from_bytes(self._staged[self._position].key[:8])
+
+    def _has_output(self, report: Report) -> bool:
+        ready_ms = self.shard.outbox.next_ms()
+        ready = ready_ms is not None and ready_ms <= (report.window + 1) * WINDOW_MS
+        return ready or bool(self.shard.messages) or bool(report.hand_overs or report.arrived or report.untaken)
+
+    def _settle_messages(self, arrived: list[tuple[str, int]]) -> None:
+        for sender, seq in arrived:
+            self.shard.message_done(keys.message_key(sender, seq))
+
+    def _enter(self, window: int, span: Span, report: Report) -> None:
+        """The start of a window: what arose in the one before. A window that the clock stopped in is entered once."""
+        if window <= self._open:
+            assert window == self._open and not span.messages and not span.outcomes, "what arose comes too late"
+            return
+        self._open = window
+        self.clock.move_to(window * WINDOW_MS)
+        for message in sorted(span.messages, key=lambda message: (message.sender, message.seq)):
+            if self.shard.deliver(message.to, message.told, message.sender, message.seq):
+                report.arrived.append((message.sender, message.seq))
+        self._drop_forgotten()
+        self._forward_parked()
+        for said in sorted(span.outcomes, key=lambda said: (said.profile, said.send)):
+            settle = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
+            if self.shard.tell_or_forward(said.profile, settle):
+                self.shard.sandbox.keep(said)
+            else:
+                report.untaken.append(said)  # its profile is on its way to another one
+        for entry in self.shard.outbox.ready(self.clock.now_ms()):
+            message = handing_out.authorise(self.shard, entry, span.dispatcher)
+            if message is not None:
+                report.hand_overs.append(message)
+
+    def _run_until(self, until_ms: int) -> None:
+        """Staged inputs and timers with time ≤ `until_ms`, in order of time, inputs before timers."""
+        while True:
+            staged_ms, timer_ms = self._next_staged_ms(), self.shard.timers.next_ms()
+            if staged_ms is not None and staged_ms <= until_ms and (timer_ms is None or staged_ms <= timer_ms):
+                self.clock.move_to(staged_ms)
+                self._tell_staged(self._staged[self._position])
+                self._position += 1
+            elif timer_ms is not None and timer_ms <= until_ms:
+                self.clock.move_to(timer_ms)
+                self.shard.fire_timers(self.clock.now_ms())
+            else:
+                return
+
+    def _tell_staged(self, staged: _Staged) -> None:
+        waiting = self._parked.get(staged.profile)
+        if waiting is None and self.shard.tell_or_forward(staged.profile, staged.told):
+            self.shard.batch.put("staged", staged.key, None)
+        else:
+            self._parked.setdefault(staged.profile, []).append(staged)
+
+    def _drop_forgotten(self) -> None:
+        """What waited for a person who was erased meanwhile is erased too; the store has dropped it already."""
+        gone = set(self.shard.forgotten)
+        self.shard.forgotten.clear()
+        if gone:
+            waiting = self._staged[self._position :]
+            self._staged, self._position = [item for item in waiting if item.profile not in gone], 0
+            for profile in gone:
+                self._parked.pop(profile, None)
+
+    def _forward_parked(self) -> None:
+        """What waited for a profile that has become a tombstone follows it, in order; or finds that it stays."""
+        for profile in self.shard.unparked:
+            waiting = self._parked.pop(profile, [])
+            while waiting and self.shard.tell_or_forward(profile, waiting[0].told):
+                self.shard.batch.put("staged", waiting.pop(0).key, None)
+            if waiting:  # it is on its way again
+                self._parked[profile] = waiting
+        self.shard.unparked.clear()
+
+
+def _end(window: int) -> int:
+    return (window + 1) * WINDOW_MS - 1

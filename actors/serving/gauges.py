@@ -1,0 +1,115 @@
+"""What a shard's server measures: how long its inputs waited, turned and took to be durable, and how it stands.
+
+An opt-out is watched until silence is certain: it is durable, and nothing that a dispatcher took before it is still in
+the dispatcher's hands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from actors.platform import meter as m
+from actors.platform.clock import stopwatch
+from actors.platform.meter import Meter
+from actors.serving.intake import Mail
+from actors.shard.shard import Shard
+from engine.consent import statements
+from engine.errors import InvalidInput
+from engine.inputs import ConsentChange, Decide, Event, Input
+
+_TELL_S = 1.0
+
+
+class Gauges:
+    """One per server. `depth` says how much waits for its turn."""
+
+    def __init__(self, meter: Meter, shard: Shard, depth: Callable[[], int]) -> None:
+        self._meter, self._shard, self._depth = meter, shard, depth
+        self._turns = 0
+        self._opted_out: dict[str, float] = {}
+        self._silencing: dict[str, float] = {}
+        self._told_s = 0.0
+        self._before = Counter(shard.counts) + Counter(shard.sends)  # of its life before this process
+        self._dead_before = shard.dead.last
+
+    def turned(self, mail: Mail, began_s: float) -> None:
+        """An input has had its turn, which began at `began_s` by the stopwatch."""
+        self._turns += 1
+        if isinstance(mail.told, Decide):
+            self._meter.observe(m.DECIDE_SECONDS, began_s - mail.came_s, "queue")
+            self._meter.observe(m.DECIDE_SECONDS, stopwatch() - began_s, "turn")
+        elif self._is_no(mail.told):
+            self._opted_out.setdefault(mail.profile, mail.came_s)
+
+    def _is_no(self, told: Input) -> bool:
+        """Whether an input withdraws a consent, by its own route or as an event."""
+        if isinstance(told, ConsentChange):
+            return not told.granted
+        catalog = self._shard.catalog
+        if not isinstance(told, Event) or not statements.carries(catalog, told.name):
+            return False
+        try:
+            return any(not said.granted for said in statements.read(told, catalog))
+        except InvalidInput:
+            return False
+
+    def fired(self, late_ms: int) -> None:
+        """Timers fired that were due `late_ms` ago."""
+        self._turns += 1
+        self._meter.observe(m.TIMER_LATENESS_SECONDS, late_ms / 1000)
+
+    def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
+        """The group was committed by `now_s`, and durable; its turns ended at `began_s`."""
+        if self._turns and is_synced:
+            self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
+        self._turns = 0
+        if self._opted_out:
+            for profile, came_s in self._opted_out.items():
+                self._silencing.setdefault(profile, came_s)
+            self._opted_out.clear()
+        if self._silencing:
+            self._look_for_silence(now_s)
+        if now_s - self._told_s >= _TELL_S:
+            self._told_s = now_s
+            self._tell()
+
+    def _look_for_silence(self, now_s: float) -> None:
+        for profile in [each for each in self._silencing if not self._shard.outbox.has_handed(each)]:
+            self._meter.observe(m.OPT_OUT_SECONDS, now_s - self._silencing.pop(profile))
+
+    def _tell(self) -> None:
+        shard, tell = self._shard, self._meter
+        for metric, value in (
+            (m.QUEUE_DEPTH, self._depth()),
+            (m.TIMERS_PENDING, len(shard.timers)),
+            (m.OUTBOX_WAITING, len(shard.outbox)),
+            (m.PROFILES, shard.profiles),
+            (m.PROFILES_ACTIVE, len(shard.cache)),
+            (m.CACHE_BYTES, shard.cache.bytes),
+            (m.MESSAGES_PENDING, len(shard.messages)),
+            (m.SHARD_EPOCH, shard.epoch),
+            (m.CLOCK_BEHIND_SECONDS, shard.clock.behind_ms / 1000),
+        ):
+            tell.set(metric, value)
+        tell.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
+        tell.total(m.CLOCK_JUMPS, shard.clock.jumps)
+        for metric, totals in (
+            (m.EVENTS, shard.counts),
+            (m.SENDS, shard.sends),
+            (m.TURNS, shard.counters.turns),
+            (m.REFUSALS, shard.counters.refusals),
+        ):
+            for tag, total in totals.items():
+                tell.total(metric, total - self._before[tag], tag)
+        for metric, labelled in (
+            (m.MESSAGES, shard.counters.messages),
+            (m.SHOWN, shard.counters.shown),
+            (m.EXPOSURES, shard.counters.exposures),
+            (m.RUNS, shard.counters.runs),
+        ):
+            for series, total in labelled.news():
+                tell.total(metric, total, *series)
+        for source, (last_ms, oldest_ms) in shard.counters.lag().items():
+            tell.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
+            tell.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)

@@ -1,0 +1,197 @@
+"""What reaches a shard over its socket, sorted as it comes: inputs into the mailboxes of their profiles, calls into a
+queue of their own, which is served first. Over a bound, what may be shed is refused here, before it costs a turn.
+
+A frame of events is judged by what waited before it, so a profile's events of one frame are all taken or all shed,
+except those that are never shed. Where one is shed, its sender is told to repeat the whole request with the same ids;
+what was taken is then a repeat and changes nothing, so each attempt takes more of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from actors.platform.clock import stopwatch
+from actors.serving.mailbox import Mailboxes
+from actors.shard.shard import Done, Shard
+from actors.transport.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
+from engine.errors import Corrupt, Moved, Overloaded, Parked, SegueError
+from engine.events.shedding import is_sheddable
+from engine.inputs import AnyInput, Decide, Event
+
+# Half of what a `FrameServer` takes in at most: the other half is for what is never shed.
+FRAMES_MAX = 2_048
+FRAME_BYTES_MAX = 32 << 20
+READS_MAX = 512
+CALLS_IN_A_GROUP = 64
+
+SHED = "shed"
+
+_encode = msgspec.msgpack.Encoder().encode
+_events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
+_told = msgspec.msgpack.Decoder(tuple[str, AnyInput, float])
+
+Finish = Callable[[], None]
+Call = tuple[str, bytes, Reply]
+
+
+class Frame:
+    """A frame of events: answered when each has its outcome; `came_s` is when it arrived, by the stopwatch."""
+
+    __slots__ = ("_open", "_results", "came_s", "reply")
+
+    def __init__(self, reply: Reply, size: int) -> None:
+        self.reply, self.came_s = reply, stopwatch()
+        self._results = [""] * size
+        self._open = size
+
+    def settle(self, index: int, result: str) -> None:
+        """What became of one event."""
+        self._results[index] = result
+        self._open -= 1
+        self.answer_when_done()
+
+    def answer_when_done(self) -> None:
+        """Answer, unless an event has no outcome yet."""
+        if self._open == 0:
+            self.reply.send(_encode(self._results))
+
+
+class Mail(Protocol):
+    """An input that waits, and who waits for its answer, which may leave when the turn is durable."""
+
+    profile: str
+    told: AnyInput
+    is_event: bool
+    came_s: float
+
+    def done(self, done: Done) -> Finish:
+        """How to answer for a turn."""
+        ...
+
+    def failed(self, error: Exception) -> Finish:
+        """How to answer for a turn that could not be."""
+        ...
+
+
+class EventMail:
+    """One event of a frame."""
+
+    __slots__ = ("came_s", "frame", "index", "profile", "told")
+    is_event = True
+
+    def __init__(self, profile: str, told: AnyInput, frame: Frame, index: int) -> None:
+        self.profile, self.told, self.frame, self.index = profile, told, frame, index
+        self.came_s = frame.came_s
+
+    def done(self, done: Done) -> Finish:
+        """Its part of the frame's answer."""
+        return partial(self.frame.settle, self.index, done.status)
+
+    def failed(self, error: Exception) -> Finish:
+        """The caller's faults and where a profile went are part of the answer; a fault of ours fails the frame."""
+        if isinstance(error, Moved):
+            return partial(self.frame.settle, self.index, f"moved:{error.to}")
+        if isinstance(error, Parked):
+            return partial(self.frame.settle, self.index, "busy")
+        if isinstance(error, Corrupt):  # the client can do nothing about it, and is not told where our files are
+            return partial(self.frame.settle, self.index, f"unreadable:{error}")
+        if isinstance(error, SegueError):
+            return partial(self.frame.settle, self.index, f"rejected:{error}")
+        return partial(self.frame.reply.fail, error)
+
+
+class ToldMail:
+    """An input with an answer of its own; `came_s` is when it arrived, by the stopwatch. Its caller waits `patience_s`,
+    or, where that is 0, as long as it takes."""
+
+    __slots__ = ("came_s", "patience_s", "profile", "reply", "told")
+    is_event = False
+
+    def __init__(self, profile: str, told: AnyInput, reply: Reply, patience_s: float = 0.0) -> None:
+        self.profile, self.told, self.reply, self.patience_s = profile, told, reply, patience_s
+        self.came_s = stopwatch()
+
+    def done(self, done: Done) -> Finish:
+        """The turn's answer."""
+        if done.status == "failed":
+            return self.failed(SegueError("this could not be handled; it was set aside"))
+        return partial(self.reply.send, _encode(done.value))
+
+    def failed(self, error: Exception) -> Finish:
+        """The error itself."""
+        return partial(self.reply.fail, error)
+
+
+def in_time(group: list[Mail]) -> Iterator[Mail]:
+    """Those of a group whose callers still wait when it is their turn."""
+    for mail in group:
+        if isinstance(mail, ToldMail) and 0 < mail.patience_s < stopwatch() - mail.came_s:
+            mail.reply.fail(Overloaded(OVERLOADED_RETRY_MS))
+        else:
+            yield mail
+
+
+class Intake:
+    """One per shard. `waits_elsewhere` says how many inputs of a profile are neither handled nor in its mailbox."""
+
+    def __init__(self, shard: Shard, server: FrameServer, waits_elsewhere: Callable[[str], int]) -> None:
+        self._shard, self._server = shard, server
+        self._waits_elsewhere = waits_elsewhere
+        self._mail: Mailboxes[Mail] = Mailboxes()
+        self._calls: deque[Call] = deque()
+        self._reads = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._calls) or len(self._mail) > 0
+
+    def __len__(self) -> int:
+        return len(self._calls) + len(self._mail)
+
+    def receive(self, op: str, payload: bytes, reply: Reply) -> None:
+        """Take a request in; raises Overloaded where it is shed."""
+        if op == "ingest":
+            self._receive_events(_events.decode(payload), reply)
+        elif op == "tell":
+            profile, told, patience_s = _told.decode(payload)
+            if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
+                raise Overloaded(OVERLOADED_RETRY_MS)
+            self._mail.put(profile, ToldMail(profile, told, reply, patience_s), is_urgent=isinstance(told, Decide))
+        else:
+            if op == "read" and self._reads >= READS_MAX:
+                raise Overloaded(OVERLOADED_RETRY_MS)
+            self._reads += op == "read"
+            self._calls.append((op, payload, reply))
+
+    def calls(self) -> list[Call]:
+        """The calls of the next group."""
+        found = [self._calls.popleft() for _ in range(min(len(self._calls), CALLS_IN_A_GROUP))]
+        self._reads -= sum(op == "read" for op, _, _ in found)
+        return found
+
+    def mail(self) -> list[Mail]:
+        """The inputs of the next group."""
+        return self._mail.take()
+
+    def _receive_events(self, events: list[tuple[str, Event]], reply: Reply) -> None:
+        frame, catalog = Frame(reply, len(events)), self._shard.catalog
+        is_full = self._is_full()
+        full = {profile: is_full or self._is_full_for(profile) for profile, _ in events}
+        for index, (profile, event) in enumerate(events):
+            if full[profile] and is_sheddable(catalog, event):
+                frame.settle(index, SHED)
+            else:
+                self._mail.put(profile, EventMail(profile, event, frame, index))
+        if not events:
+            frame.answer_when_done()
+
+    def _is_full(self) -> bool:
+        server = self._server
+        return self._mail.is_full() or server.in_flight > FRAMES_MAX or server.bytes_in_flight > FRAME_BYTES_MAX
+
+    def _is_full_for(self, profile: str) -> bool:
+        return self._mail.is_full_for(profile, self._waits_elsewhere(profile))

@@ -1,0 +1,119 @@
+"""The inputs that wait in a shard, by profile: bounded, in order, and fair to those that send little.
+
+A profile's inputs leave in the order in which they came. A group takes one input of each profile in turn, so whoever is
+behind the flood of one waits for the group at hand and no more; behind many profiles, for one group more per half of
+`GROUP_MAX` of them. Where many profiles wait, turns alone would keep the last input of a busy one for minutes, and with
+it the batch in which it came: half of a group is for what has seen `AGED_TURNS` others go, the oldest first. The other
+half is by turns alone, because a flood grows old too. What is urgent (a page waits for it) makes up a group of its own,
+with what came before it from the same profile; after such a group the next one is for all. The bounds hold for what may
+be shed (`engine/events/shedding.py`); the rest has room of its own, bounded by the frames that a shard takes in
+(`actors/serving/intake.py`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+GROUP_MAX = 64  # some 8 ms of turns, for which a page may have to wait; a commit then costs each of them little
+AGED_TURNS = 2_048  # half a second of turns
+PROFILE_MAX = 256  # waiting inputs of one profile above which more of them is shed
+TOTAL_MAX = 8_192  # and of all profiles
+
+
+class Mailboxes(Generic[T]):
+    """Mailboxes with something in them. An empty one takes nothing."""
+
+    def __init__(
+        self,
+        *,
+        group_max: int = GROUP_MAX,
+        aged_turns: int = AGED_TURNS,
+        profile_max: int = PROFILE_MAX,
+        total_max: int = TOTAL_MAX,
+    ) -> None:
+        self._group_max, self._aged_turns = group_max, aged_turns
+        self._profile_max, self._total_max = profile_max, total_max
+        # Each input with the number of inputs that had left when it came. Profiles: the next in turn first.
+        self._waiting: OrderedDict[str, deque[tuple[int, T]]] = OrderedDict()
+        self._arrivals: deque[tuple[int, str]] = deque()  # the same by age; an input may have left out of turn
+        self._urgent: dict[str, int] = {}  # how many inputs of a profile there are up to its last urgent one
+        self._was_urgent = False
+        self._size = 0
+        self._left = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def is_full(self) -> bool:
+        """Whether nothing more that can be shed should come in, whoever it is for."""
+        return self._size >= self._total_max
+
+    def is_full_for(self, profile: str, beside: int = 0) -> bool:
+        """Whether nothing more that can be shed should come in for this profile, of which `beside` wait elsewhere."""
+        mailbox = self._waiting.get(profile)
+        return beside + (len(mailbox) if mailbox is not None else 0) >= self._profile_max
+
+    def put(self, profile: str, mail: T, *, is_urgent: bool = False) -> None:
+        """Add to the end of a profile's mailbox."""
+        mailbox = self._waiting.get(profile)
+        if mailbox is None:
+            mailbox = self._waiting[profile] = deque()
+        mailbox.append((self._left, mail))
+        self._arrivals.append((self._left, profile))
+        if is_urgent:
+            self._urgent[profile] = len(mailbox)
+        self._size += 1
+
+    def take(self) -> list[T]:
+        """The next group. A profile of which something stays behind is the last in turn for the next one."""
+        self._was_urgent = bool(self._urgent) and not self._was_urgent
+        group = self._take_urgent() if self._was_urgent else self._take_in_turn()
+        self._size -= len(group)
+        self._left += len(group)
+        if not self._size:
+            self._arrivals.clear()
+        return group
+
+    def _take_urgent(self) -> list[T]:
+        group: list[T] = []
+        for profile, count in list(self._urgent.items()):
+            most = min(count, self._group_max - len(group))
+            group += [self._take_from(profile) for _ in range(most)]
+            if len(group) == self._group_max:
+                break
+        return group
+
+    def _take_in_turn(self) -> list[T]:
+        group: list[T] = []
+        for_aged = (self._group_max + 1) // 2
+        while self._waiting and len(group) < self._group_max:
+            aged = self._aged() if len(group) < for_aged else None
+            group.append(self._take_from(aged or next(iter(self._waiting))))
+        return group
+
+    def _aged(self) -> str | None:
+        """The profile with the oldest input that waits, where that is old enough to go first."""
+        while self._arrivals:
+            came, profile = self._arrivals[0]
+            if self._left - came < self._aged_turns:
+                return None
+            self._arrivals.popleft()
+            mailbox = self._waiting.get(profile)
+            if mailbox is not None and mailbox[0][0] <= came:
+                return profile
+        return None
+
+    def _take_from(self, profile: str) -> T:
+        """Its next input; where something stays behind, it is the last in turn now."""
+        mailbox = self._waiting.pop(profile)
+        _, mail = mailbox.popleft()
+        if mailbox:
+            self._waiting[profile] = mailbox
+        if (left := self._urgent.get(profile, 0)) > 1:
+            self._urgent[profile] = left - 1
+        elif left:
+            del self._urgent[profile]
+        return mail

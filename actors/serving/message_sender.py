@@ -1,0 +1,135 @@
+"""Carries messages between profiles from the shard that sent them to those that they are for, on the wall clock.
+
+A message stays with its sender until its receiver has it durably. One batch at a time is on its way to each shard, so
+what one profile tells another arrives in order; what its receiver cannot take yet is brought again, ever more rarely,
+and whoever else is told something does not wait for that. A message that can never arrive is set aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import msgspec
+
+from actors.replay_clock.windows import Message
+from actors.shard.queries.dead_letters import give_up
+from actors.shard.shard import Shard
+from actors.storage import keys
+from actors.transport.placement import shard_of
+from actors.transport.wire import PAYLOAD_BYTES_MAX, FrameClient
+from engine.errors import SegueError, TooLarge, TryAgain
+
+_BATCH_MAX = 500
+_BATCH_BYTES_MAX = 2 << 20
+_MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX - 16  # with the head of a batch of one
+_RETRY_S = 0.05
+_RETRY_S_MAX = 2.0
+
+_encode = msgspec.msgpack.Encoder().encode
+_arrived = msgspec.msgpack.Decoder(list[tuple[str, int]])
+
+
+class _Pause:
+    """Who is not asked again for a while, ever longer while that fails."""
+
+    def __init__(self) -> None:
+        self._until: dict[str | int, tuple[float, float]] = {}
+
+    def has(self, who: str | int, now_s: float) -> bool:
+        return self._until.get(who, (0.0, 0.0))[0] > now_s
+
+    def lengthen(self, who: str | int, now_s: float) -> float:
+        _, pause_s = self._until.get(who, (0.0, _RETRY_S))
+        self._until[who] = now_s + pause_s, min(2 * pause_s, _RETRY_S_MAX)
+        return pause_s
+
+    def end(self, who: str | int) -> None:
+        self._until.pop(who, None)
+
+
+class MessageSender:
+    """One per shard. `arrived` is called when something was brought, so that the shard commits what that changes."""
+
+    def __init__(self, shard: Shard, peers: Sequence[str], arrived: Callable[[], None]) -> None:
+        self._shard = shard
+        self._peers = [FrameClient(peer) for peer in peers]
+        self._arrived = arrived
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._shard_pauses, self._receiver_pauses = _Pause(), _Pause()
+        self._one_by_one: dict[int, int] = {}  # lane: how many batches of one message follow one that broke down
+
+    def carry(self) -> None:
+        """Set out with what waits, to every shard that nobody is on the way to."""
+        now_s = asyncio.get_running_loop().time()
+        waiting: defaultdict[int, list[Message]] = defaultdict(list)
+        for key, (to, told) in sorted(self._shard.messages.items()):
+            shard_number = shard_of(to, len(self._peers))
+            if shard_number in self._under_way or self._receiver_pauses.has(to, now_s):
+                continue
+            if len(waiting[shard_number]) < _BATCH_MAX:
+                sequence = int.from_bytes(key[keys.PROFILE_BYTES :])
+                waiting[shard_number].append(Message(keys.profile_of(key), sequence, to, told))
+        for shard_number, messages in waiting.items():
+            if batch := self._batch(shard_number, messages):
+                self._under_way[shard_number] = asyncio.create_task(self._bring(shard_number, batch))
+
+    def close(self) -> None:
+        """Bring nothing more; what is under way is brought again after the next start."""
+        for task in self._under_way.values():
+            task.cancel()
+
+    def _batch(self, shard_number: int, messages: list[Message]) -> list[tuple[Message, bytes]]:
+        """As many messages as a batch may have, each with its bytes. What no frame holds is set aside."""
+        batch: list[tuple[Message, bytes]] = []
+        size = 0
+        for message in islice(messages, 1 if self._one_by_one.get(shard_number) else None):
+            packed = _encode(message)
+            if len(packed) > _MESSAGE_BYTES_MAX:
+                self._give_up(message, TooLarge(f"{len(packed)} bytes, a message has {_MESSAGE_BYTES_MAX} at most"))
+                continue
+            size += len(packed)
+            if batch and size > _BATCH_BYTES_MAX:
+                break
+            batch.append((message, packed))
+        return batch
+
+    async def _bring(self, shard_number: int, batch: list[tuple[Message, bytes]]) -> None:
+        now_s = asyncio.get_running_loop().time
+        try:
+            answer = await self._peers[shard_number].call(
+                "deliver", _encode([msgspec.Raw(packed) for _, packed in batch])
+            )
+        except TryAgain:  # nobody is there, and what follows cannot arrive either
+            await asyncio.sleep(self._shard_pauses.lengthen(shard_number, now_s()))
+        except SegueError as error:
+            await self._broke_down(shard_number, batch, error)
+        else:
+            self._shard_pauses.end(shard_number)
+            self._one_by_one[shard_number] = max(0, self._one_by_one.get(shard_number, 0) - 1)
+            self._settle(batch, set(_arrived.decode(answer)), now_s())
+        del self._under_way[shard_number]
+        self._arrived()
+
+    def _settle(self, batch: list[tuple[Message, bytes]], arrived: set[tuple[str, int]], now_s: float) -> None:
+        for message, _ in batch:
+            if (message.sender, message.seq) in arrived:
+                self._shard.message_done(keys.message_key(message.sender, message.seq))
+                self._receiver_pauses.end(message.to)
+        for to in {message.to for message, _ in batch if (message.sender, message.seq) not in arrived}:
+            pause_s = self._receiver_pauses.lengthen(to, now_s)
+            asyncio.get_running_loop().call_later(pause_s, self._arrived)
+
+    async def _broke_down(self, shard_number: int, batch: list[tuple[Message, bytes]], error: SegueError) -> None:
+        """The other end could not make anything of a batch: one of its messages is at fault, so they go one by one."""
+        if len(batch) == 1:
+            self._give_up(batch[0][0], error)
+        else:
+            self._one_by_one[shard_number] = len(batch)
+        await asyncio.sleep(_RETRY_S)
+
+    def _give_up(self, message: Message, error: SegueError) -> None:
+        give_up(self._shard, message.sender, message.seq, f"cannot be delivered: {type(error).__name__}: {error}")
+        self._arrived()

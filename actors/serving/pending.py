@@ -1,0 +1,50 @@
+"""Answers that wait until what their turns told other profiles has arrived there, durably.
+
+On the wall clock alone: on a replay clock the conductor carries messages, between two answers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from actors.serving.intake import Finish, Mail
+from actors.shard.shard import Shard
+from actors.storage import keys
+from engine.inputs import Bind
+from engine.profile import Profile
+
+
+class Pending:
+    """One per shard server."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
+        self._binding: defaultdict[str, list[Finish]] = defaultdict(list)
+
+    def hold(self, mail: Mail, finish: Finish) -> bool:
+        """Keep the answer to a turn that has begun an absorb, or that binds everybody who has an address; False where
+        nothing is to be waited for."""
+        if isinstance(mail.told, Bind):
+            self._binding[mail.profile].append(finish)
+            return True
+        record = self._shard.record(mail.profile) if mail.is_event else None
+        if not isinstance(record, Profile) or not record.absorbing:
+            return False
+        self._absorbing[mail.profile].append(finish)
+        return True
+
+    def release(self) -> None:
+        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes;
+        and for words that everybody whom they bind knows."""
+        if not self._absorbing and not self._binding:
+            return
+        telling = {keys.profile_of(key) for key in self._shard.messages}
+        for profile in list(self._absorbing):
+            record = self._shard.record(profile)
+            if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
+                for finish in self._absorbing.pop(profile):
+                    finish()
+        for place in self._binding.keys() - telling:
+            for finish in self._binding.pop(place):
+                finish()

@@ -1,0 +1,76 @@
+"""A shard that outlives a full disk: what it could not write is forgotten, and it starts anew when there is room.
+
+A write or a sync that fails leaves a group half-done in memory, and RocksDB refuses everything after it. So the
+connections are cut as if the process had died, nothing of the group was acknowledged, and the store is opened again:
+what it holds is the truth. Until that succeeds, callers are told to come back later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Callable
+
+from actors.platform import logs
+from actors.serving.shard_server import ShardServer
+from actors.transport.wire import FrameServer, Reply
+from engine.errors import NotReady
+
+_AGAIN_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class ShardShell:
+    """One shard for the life of its process. `make` opens the store, and raises NotReady where the disk is full."""
+
+    def __init__(self, make: Callable[[], ShardServer]) -> None:
+        self._make = make
+        self._server = make()
+        self._path = self._server.path
+        self._closing = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Serve until closed; through as many full disks as it takes."""
+        while not self._closing.is_set():
+            fault = await self._serve_until_fault()
+            if fault:
+                await self._mend(fault)
+
+    async def _serve_until_fault(self) -> str:
+        """Why the server ended, empty where it was closed. As text: the error itself holds on to the store's lock."""
+        try:
+            await self._server.serve()
+        except NotReady as error:
+            logs.tell(log, logging.ERROR, "commit_failed", shard=self._path, reason=str(error))
+            return str(error)
+        return ""
+
+    def close(self) -> None:
+        """Finish what is at hand, then stop."""
+        self._closing.set()
+        self._server.close()
+
+    async def _mend(self, fault: str) -> None:
+        """Turn callers away, and try again and again to open the store."""
+
+        def refuse(op: str, payload: bytes, reply: Reply) -> None:
+            if op != "ping":
+                raise NotReady(fault)
+            reply.send(b"")
+
+        door = FrameServer(self._path, refuse)
+        await door.start()
+        gc.collect()  # the store lets go of its lock with its last reference
+        while not self._closing.is_set():
+            try:
+                self._server = await asyncio.get_running_loop().run_in_executor(None, self._make)
+                logs.tell(log, logging.WARNING, "shard_opened_again", shard=self._path)
+                break
+            except NotReady as error:
+                fault = str(error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _AGAIN_S)
+        await door.close()

@@ -1,0 +1,72 @@
+"""Decisions for strangers: they leave no profile, only a receipt, a request id and what they drew, for a day.
+
+A record's key sorts by time, then profile, then a number of the shard; it holds the key of the request, empty where it
+had none, and the sealed entries of the receipt. What a stranger drew stands behind all times, by profile, with the time
+of the last receipt that it goes with.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.storage import keys
+from actors.storage.batch import Batch
+from engine import codec
+from engine.errors import NotFound
+from engine.events import once
+from engine.events.recent import encoder
+from engine.inputs import AnyInput, ConsentChange, Decide, HandOver
+from engine.profile import Drawn, Profile
+
+_TIME_BYTES = 8
+_DRAWN = b"\xff" * _TIME_BYTES
+
+_draws = msgspec.msgpack.Decoder(tuple[int, dict[str, Drawn]])
+
+
+def refuse_unnamed(told: AnyInput, is_known: bool) -> None:
+    """NotFound where a profile was named by its own id and nobody is known by it."""
+    if not is_known and isinstance(told, Decide | ConsentChange) and told.profile_id:
+        raise NotFound("there is no such profile", "identifiers.profile_id")
+
+
+def with_draws(batch: Batch, profile_id: str, told: AnyInput) -> AnyInput:
+    """An input for somebody who is not known, with what they drew as a stranger."""
+    kept = batch.get("strangers", _DRAWN + keys.profile_key(profile_id))
+    if kept is None or isinstance(told, HandOver):
+        return told
+    return msgspec.structs.replace(told, drawn=_draws.decode(codec.unseal(kept, "strangers"))[1])
+
+
+def forget_draws(batch: Batch, profile_id: str) -> None:
+    """They stand in a profile from now on, or have gone to another one."""
+    batch.put("strangers", _DRAWN + keys.profile_key(profile_id), None)
+
+
+def leave_receipt(batch: Batch, profile: Profile, number: int, seen_key: bytes | None) -> None:
+    """Turn the first turn of somebody who stays a stranger, journal record `number`, into a receipt. It stays plain:
+    it names nobody, and so nobody could ask for its erasure."""
+    batch.take_back("journal", keys.journal_key(profile.id, number))
+    notes = [batch.take_back("audit", keys.audit_key(profile.id, seq + 1)) for seq in range(profile.audit_seq)]
+    if seen_key is not None:
+        batch.disown("seen", keys.profile_key(profile.id) + seen_key)
+    key = profile.clock_ms.to_bytes(_TIME_BYTES) + keys.profile_key(profile.id) + number.to_bytes(6)
+    batch.put("strangers", key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes])))
+    if profile.drawn:
+        kept = codec.seal(encoder.encode((profile.clock_ms, profile.drawn)))
+        batch.put("strangers", _DRAWN + keys.profile_key(profile.id), kept)
+
+
+def forget(batch: Batch, now_ms: int) -> None:
+    """Drop the receipts that are older than a day, and what goes with them. The caller commits."""
+    for key, value in batch.committed("strangers"):
+        at_ms, home = int.from_bytes(key[:_TIME_BYTES]), key[_TIME_BYTES : _TIME_BYTES + keys.PROFILE_BYTES]
+        if at_ms > now_ms - once.REQUEST_KEPT_MS:
+            break
+        seen_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))
+        batch.put("strangers", key, None)
+        if seen_key:
+            batch.put("seen", home + seen_key, None)
+        kept = batch.get("strangers", _DRAWN + home)
+        if kept is not None and _draws.decode(codec.unseal(kept, "strangers"))[0] <= at_ms:
+            batch.put("strangers", _DRAWN + home, None)

@@ -1,0 +1,75 @@
+"""Everything that is held on a person, part by part, so that a long life fits through bounded frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.shard.journal import replay
+from actors.shard.queries import sandbox_log
+from actors.storage import keys
+from engine import audit, codec
+from engine.profile import Profile
+from engine.readings import reading
+
+if TYPE_CHECKING:
+    from actors.shard.shard import Shard
+
+FAMILIES = ("state", "history", "audit", "journal", "sandbox")
+_PART_BYTES = 1 << 20
+
+
+def part(shard: Shard, profile: str, family: str, after: bytes) -> dict[str, Any]:
+    """`rows` of one family that follow the key `after`, plain enough for JSON; `next` is the last key of a part that
+    is not the last one, else None."""
+    rows: list[Any] = []
+    size = 0
+    for key, record in shard.batch.rows(family, keys.profile_key(profile)):
+        if key <= after:
+            continue
+        rows += _READ[family](key, record)
+        size += len(record)
+        if size >= _PART_BYTES:
+            return {"rows": rows, "next": key}
+    return {"rows": rows, "next": None}
+
+
+def _state(key: bytes, record: bytes) -> list[Any]:
+    profile = codec.decode_record(record)
+    assert isinstance(profile, Profile), "a tombstone is not exported"
+    names = type(profile).__struct_fields__
+    return [{name: plain(getattr(profile, name)) for name in names} | {"history": plain(profile.history.events)}]
+
+
+def _history(key: bytes, record: bytes) -> list[Any]:
+    return [plain(event) for event in codec.decode_page(record)]
+
+
+def _audit(key: bytes, record: bytes) -> list[Any]:
+    entry = audit.open_entry(record)[1]
+    return [{"at": reading.iso(entry.at_ms)} | plain(entry)]
+
+
+def _journal(key: bytes, record: bytes) -> list[Any]:
+    entry = replay.Entry.read(key, record)
+    return [{"at": reading.iso(entry.now_ms), "catalogVersion": entry.version, "input": plain(entry.told)}]
+
+
+def plain(value: Any) -> Any:
+    """JSON's kinds; a record of ours by the names of its fields, bytes in base64."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in type(value).__struct_fields__}
+    if isinstance(value, dict):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
+    return msgspec.to_builtins(value)
+
+
+def _sandbox(key: bytes, record: bytes) -> list[Any]:
+    said = sandbox_log.row(key, record)
+    return [said | {"at": reading.iso(said["at"])}]
+
+
+_READ = {"state": _state, "history": _history, "audit": _audit, "journal": _journal, "sandbox": _sandbox}

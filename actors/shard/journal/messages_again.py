@@ -1,0 +1,81 @@
+"""What was said to a customer: a message as it was handed over, found again in the journal.
+
+Nothing is stored of a message but the turn that authorised it. Taken again, with the facts and the catalog of then,
+that turn gives the very same message; what makes links work for the customer is left out. A journal is kept for as
+long as the catalog says. Beyond that the message is gone, and that is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.shard.journal import replay
+from engine import audit, effects
+from engine.errors import NotFound
+from engine.inputs import AnyInput, Authorise, Settle
+from engine.profile import Profile
+from engine.texts.language import with_mentioned
+
+if TYPE_CHECKING:
+    from actors.shard.shard import Shard
+
+NOT_LIVE: Final = "not-shown"  # in the place of every token
+_GOES_ON: Final = ("retry", "not_begun")
+
+
+def of_send(shard: Shard, profile: Profile, send_id: str) -> dict[str, Any]:
+    """What the timeline says of a send, its message where this profile's own journal has it, and else the places of
+    those whom the profile has taken in, where it may be. Raises NotFound for a send that is not this customer's."""
+    entries = (audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id))
+    known = [entry for entry in entries if entry.kind == "send" and entry.detail.get("send") == send_id]
+    if not known:
+        raise NotFound("no message of this customer has this id", "sendId")
+    last = known[-1]
+    return {
+        "profileId": profile.id,
+        "sendId": send_id,
+        "channel": last.channel,
+        "journey": last.journey,
+        "action": last.action,
+        "outcome": last.outcome,
+        "reason": last.reason,
+        "origins": [past.origin for past in profile.ledger],
+        "found": handed_over(shard, profile.id, send_id),
+    }
+
+
+def handed_over(shard: Shard, place: str, send_id: str) -> dict[str, Any]:
+    """`message`: what the dispatcher was given last, less its tokens; None, with `missing`, where it is not to be
+    had."""
+    message: dict[str, Any] | None = None
+    try:
+        for entry, asked in replay.turns(shard.batch, place, shard.catalogs):
+            if isinstance(entry.told, Authorise) and entry.told.send_id == send_id:
+                message = _authorised(asked) or message
+            if message is not None and _is_over(entry.told, send_id):
+                break
+    except NotFound as gone:
+        return {"message": None, "missing": gone.message}
+    if message is None:
+        return {"message": None, "missing": "the journal does not hold the hand-over of this message"}
+    return {"message": _shown(shard, message), "missing": ""}
+
+
+def _is_over(told: AnyInput, send_id: str) -> bool:
+    return isinstance(told, Settle) and told.send_id == send_id and told.outcome not in _GOES_ON
+
+
+def _authorised(asked: list[effects.Effect]) -> dict[str, Any] | None:
+    answers = [effect.value for effect in asked if isinstance(effect, effects.Answer)]
+    return next((answer["message"] for answer in answers if answer["authorised"]), None)
+
+
+def _shown(shard: Shard, message: dict[str, Any]) -> dict[str, Any]:
+    """With the templates that it needs, and without what opens a customer's own pages."""
+    content = dict(message["content"])
+    catalog = shard.catalogs.get(message["version"])
+    if "templates" not in content and catalog is not None:
+        named = [content[part] for part in ("template", "text") if part in content]
+        content["templates"] = with_mentioned(catalog.templates, named)
+    confirm = NOT_LIVE if message["confirm"] else ""
+    return {**message, "content": content, "opt_out": NOT_LIVE, "confirm": confirm}

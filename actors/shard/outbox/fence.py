@@ -1,0 +1,63 @@
+"""Which dispatcher a shard listens to: the newest. An older one that wakes up late can start no send and settle none.
+
+A dispatcher's name is its epoch and a random part, `7.c0ffee00`; what follows says which of its pulls, `7.c0ffee00.12`.
+It learns the highest epoch that the shards know, takes the next one and enlists; a shard remembers durably whom it
+listens to, and refuses every other with `Fenced`. Of two that took the same epoch the second to come is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import Fenced
+
+if TYPE_CHECKING:
+    from actors.shard.shard import Shard
+
+
+def epoch_of(dispatcher: str) -> int:
+    """The epoch in a dispatcher's name; 0 where there is none yet."""
+    return int(dispatcher.partition(".")[0] or 0)
+
+
+def name_of(dispatcher: str) -> str:
+    """A dispatcher's name, without the number of a pull."""
+    return ".".join(dispatcher.split(".")[:2])
+
+
+def newest(*dispatchers: str) -> str:
+    """The one with the highest epoch; the first of several."""
+    return max(dispatchers, key=epoch_of)
+
+
+class Fence:
+    """One per shard."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    @property
+    def dispatcher(self) -> str:
+        """The one that is listened to; a profile that comes from another shard may bring a newer one along."""
+        known: str = self._shard.meta("dispatcher", "")
+        return known
+
+    def enlist(self, dispatcher: str) -> int:
+        """Listen to this one from now on; what an older one was handing over is `unknown`. Returns how many.
+
+        Durable after the shard's next commit. Raises Fenced where a newer one is known.
+        """
+        name = name_of(dispatcher)
+        if name != self.dispatcher:
+            if epoch_of(name) <= epoch_of(self.dispatcher):
+                raise self._fenced()
+            self._shard.put_meta("dispatcher", name)
+        return self._shard.disown(dispatcher)
+
+    def check(self, dispatcher: str) -> None:
+        """Raises Fenced for any other than the one that is listened to."""
+        if name_of(dispatcher) != self.dispatcher:
+            raise self._fenced()
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"shard {self._shard.number} listens to dispatcher {self.dispatcher or 'none'}")

@@ -1,0 +1,69 @@
+"""What a dispatcher gets when it pulls: messages that are authorised, as many as one answer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.shard.effects import drop_from_outbox
+from actors.shard.outbox.outbox import Waiting
+from engine.errors import Corrupt, Moved, Parked
+from engine.inputs import Authorise, Settle
+from engine.profile import Profile
+
+if TYPE_CHECKING:
+    from actors.shard.shard import Shard
+
+ANSWER_BYTES_MAX: Final = 16 << 20  # and of one message, with its traits and what started its run
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def hand_out(shard: Shard, ready: Iterable[Waiting], pull: str) -> bytes:
+    """Authorise sends until the answer is full; what is left waits for the next pull. A message that no answer holds is
+    refused, so that nobody waits behind it."""
+    found: list[msgspec.Raw] = []
+    room = ANSWER_BYTES_MAX
+    for entry in ready:
+        if room <= 0:
+            break
+        message = authorise(shard, entry, pull)
+        if message is None:
+            continue
+        packed = _encode(message)
+        if len(packed) > ANSWER_BYTES_MAX:
+            said = Settle(
+                send_id=entry.send, outcome="refused", detail=f"a message of {len(packed)} bytes is too large"
+            )
+            shard.tell_or_forward(entry.profile, said)
+            continue
+        found.append(msgspec.Raw(packed))
+        room -= len(packed)
+    return _encode(found)
+
+
+def authorise(shard: Shard, entry: Waiting, dispatcher: str) -> dict[str, Any] | None:
+    """The message of a send that may go now, None where it may not."""
+    try:
+        done = shard.tell(entry.profile, Authorise(send_id=entry.send, dispatcher=dispatcher))
+    except (Parked, Moved):
+        return None
+    except Corrupt as error:
+        shard.unreadable.set_aside(entry.profile, error)
+        shard.outbox.drop(entry.profile, entry.send, entry.at_ms)  # in memory: the store keeps it
+        return None
+    if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
+        drop_from_outbox(shard, entry.profile, entry.send, entry.at_ms)
+    if done.value is None or not done.value["authorised"]:
+        return None
+    return {**done.value["message"], "profile": entry.profile}
+
+
+def channel_of(shard: Shard, profile_id: str, send_id: str) -> str:
+    """Of a send that waits; empty where today's catalog has no way to send it."""
+    record = shard.record(profile_id)
+    sends = record.sends if isinstance(record, Profile) else ()
+    channel = shard.catalog.channels.get(next((send.channel for send in sends if send.id == send_id), ""))
+    return channel.id if channel is not None and channel.provider != "none" else ""

@@ -1,0 +1,130 @@
+"""What can be read of a shard without a turn: profiles, timelines, reasons, numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.shard import budget_leases
+from actors.shard.journal import export, messages_again, replay
+from actors.shard.queries.dead_letters import SHOWN_BYTES_MAX, DeadLetter
+from actors.shard.shard import Shard
+from engine import audit, codec
+from engine.errors import InvalidInput, Moved, NotFound
+from engine.identity import erasure
+from engine.profile import Profile, Tombstone
+from engine.readings import reading
+
+
+def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
+    """One reading as plain data. Raises Moved, NotFound for a stranger, InvalidInput for an unknown reading."""
+    if what == "status":
+        return status(shard)
+    if what == "pins":
+        return sorted(shard.ownership.pins)
+    if what == "catalog":
+        found = shard.catalogs.get(str(argument))
+        return None if found is None else found.document
+    if what == "dump":
+        return dump(shard)
+    shard.ownership.check_reading(profile_id)
+    if what == "at":
+        return _at(shard, profile_id, int(argument))
+    if what == "dead":
+        return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
+    if what == "handed_over":
+        return messages_again.handed_over(shard, profile_id, str(argument))
+    if what == "sandbox":
+        return shard.sandbox.newest(*argument)
+    if what == "forgotten":
+        return _is_forgotten(shard, profile_id, argument)
+    record = shard.record(profile_id)
+    if isinstance(record, Tombstone):
+        raise Moved(record.to)
+    if record is None:
+        raise NotFound("nobody is known by this identifier", "identifier")
+    return _of_profile(shard, record, what, argument)
+
+
+def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any:
+    now_ms = shard.clock.now_ms()
+    if what == "profile":
+        return reading.profile(profile, shard.catalog, now_ms)
+    if what == "consent":
+        return {"profileId": profile.id, "consent": reading.consents(profile), "awaiting": reading.awaiting(profile)}
+    if what == "timeline":
+        entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
+        return reading.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)
+    if what == "why":
+        action, journey = argument or (None, None)
+        return reading.why(profile, shard.catalog, now_ms, action, journey)
+    if what == "said":
+        return messages_again.of_send(shard, profile, str(argument))
+    if what == "sandboxed":
+        return shard.sandbox.newest(*argument, profile.id)
+    if what == "export":
+        return export.part(shard, profile.id, *argument)
+    raise InvalidInput(f"there is no reading {what}")
+
+
+def letter(shard: Shard, found: DeadLetter, *, is_listed: bool = False) -> dict[str, Any]:
+    """A dead letter as plain data; in a list, of a large input its size alone."""
+    return {
+        "id": f"{shard.number}-{found.number}",
+        "at": found.at_ms,
+        "profileId": found.profile,
+        "kind": type(found.told).__name__,
+        "reason": found.reason,
+        "attempts": found.attempts,
+        "input": {"bytes": found.size} if is_listed and found.size > SHOWN_BYTES_MAX else export.plain(found.told),
+    }
+
+
+def _is_forgotten(shard: Shard, place: str, places: list[str]) -> bool:
+    """Whether an erasure of `places` has done its work at one of them."""
+    record = shard.record(place)
+    if isinstance(record, Tombstone):
+        return erasure.is_erased(place, record) or record.to not in places
+    return record is None or record.moving_to not in places
+
+
+def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:
+    """The profile as it was: its journal up to then, under the catalog of its last turn by then."""
+    past = replay.replica(shard.batch, profile_id, shard.catalogs, at_ms)
+    if isinstance(past.record, Tombstone):
+        raise Moved(past.record.to)
+    if past.record is None:
+        raise NotFound("nobody was known by this identifier then", "identifier")
+    return reading.profile(past.record, shard.catalogs[past.version], at_ms)
+
+
+def status(shard: Shard) -> dict[str, Any]:
+    """The numbers of one shard."""
+    return {
+        "shard": shard.number,
+        "profiles": shard.profiles,
+        "epoch": shard.epoch,
+        "catalogVersion": shard.catalog.version,
+        "events": dict(shard.counts),
+        "sends": dict(shard.sends) | {"waiting": len(shard.outbox)},
+        "pinned": shard.ownership.pinned(),
+        "timers": len(shard.timers),
+        "messages": len(shard.messages),
+        "budgets": budget_leases.reading(shard),
+        "now": shard.clock.now_ms(),
+        "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
+    }
+
+
+def dump(shard: Shard) -> dict[str, Any]:
+    """The canonical plaintext of everything that equality is judged by (design §4a), by profile, as hex digests of
+    bytes."""
+    shard.commit()
+    found: dict[str, Any] = {}
+    for profile_id in shard.all_profiles():
+        record = shard.record(profile_id)
+        assert record is not None
+        found[profile_id] = {
+            "state": codec.canonical(record),
+            "audit": [value for _, value in shard.records("audit", profile_id)],
+        }
+    return found

@@ -1,0 +1,100 @@
+"""What of a profile's past goes into one message when it hands over: as much as a message may carry, from where the
+last one ended.
+
+First the records beside the state, family by family, in the order of their keys; then, where the state is too much for
+one message, its traits; last the state. Each message says how far it goes, so the next one needs to know nothing else,
+and what is read is bounded however long the past is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from actors.storage import keys
+from actors.storage.batch import Batch
+from engine import codec
+from engine.events.recent import encoder
+from engine.inputs import HandOver
+from engine.profile import Profile
+
+PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
+STATE_BYTES_MAX: Final = 4 << 20  # in the last message, packed; beyond that the traits go before it
+
+_FAMILIES: Final = ("history", "audit", "seen")
+_TRAITS: Final = "traits"
+_START: Final = (_FAMILIES[0], b"")
+
+_position = msgspec.msgpack.Decoder(tuple[str, bytes | int])
+
+
+def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
+    """The next message; `after` is what the last one said, empty at the beginning. The last one has none itself."""
+    position = _position.decode(after) if after else _START
+    if position[0] == _TRAITS:
+        return _of_traits(profile, int(position[1]))
+    found: dict[str, list[tuple[bytes, bytes]]] = {family: [] for family in _FAMILIES}
+    size = 0
+    for family, key, record in _records(batch, profile.id, *position):
+        if size and size + len(key) + len(record) > PIECE_BYTES_MAX:
+            return _of_records(profile, found, position)
+        size += len(key) + len(record)
+        found[family].append((key, record))
+        position = family, key
+    state = codec.encode_record(profile)
+    if size and size + len(state) > PIECE_BYTES_MAX:
+        return _of_records(profile, found, position)
+    if len(state) > STATE_BYTES_MAX and profile.traits:
+        return _of_traits(profile, 0)
+    return _of_records(profile, found, None, state)
+
+
+def of_a_stranger(batch: Batch, told: HandOver) -> HandOver:
+    """The hand-over of somebody of whom nothing is known, with what they were answered: a request that is asked again
+    under another name gets the same answer. As much of it as goes into a message."""
+    prefix, seen, size = keys.profile_key(told.origin), [], 0
+    for key, record in batch.rows_after("seen", prefix, prefix):
+        size += len(key) + len(record)
+        if size > PIECE_BYTES_MAX:
+            break
+        seen.append((key[keys.PROFILE_BYTES :], record))
+    return msgspec.structs.replace(told, seen=tuple(seen)) if seen else told
+
+
+def _records(batch: Batch, profile: str, family: str, reached: bytes | int) -> Iterator[tuple[str, bytes, bytes]]:
+    """What stands behind a position, with keys less the profile's id."""
+    prefix = keys.profile_key(profile)
+    for name in _FAMILIES[_FAMILIES.index(family) :]:
+        after = prefix + reached if name == family and isinstance(reached, bytes) else prefix
+        for key, record in batch.rows_after(name, prefix, after):
+            yield name, key[keys.PROFILE_BYTES :], record
+
+
+def _of_records(
+    profile: Profile,
+    found: dict[str, list[tuple[bytes, bytes]]],
+    position: tuple[str, bytes | int] | None,
+    state: bytes = b"",
+) -> HandOver:
+    rows = {family: tuple(records) for family, records in found.items()}
+    after = b"" if position is None else encoder.encode(position)
+    return HandOver(origin=profile.id, state=state, after=after, **rows)
+
+
+def _of_traits(profile: Profile, reached: int) -> HandOver:
+    """Some traits, from the one at place `reached` on; the state without any where there are no more."""
+    names, size, some = sorted(profile.traits), 0, {}
+    for name in names[reached:]:
+        size += len(name) + len(encoder.encode(profile.traits[name].value))
+        if some and size > PIECE_BYTES_MAX:
+            break
+        some[name] = profile.traits[name]
+    if some:
+        state = codec.encode_record(Profile(profile.id, traits=some))
+        after = encoder.encode((_TRAITS, reached + len(some)))
+        return HandOver(origin=profile.id, state=state, after=after)
+    rest = msgspec.structs.replace(profile, traits={})
+    rest.history = profile.history
+    return HandOver(origin=profile.id, state=codec.encode_record(rest))

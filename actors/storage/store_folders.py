@@ -1,0 +1,97 @@
+"""Where the stores of a data directory are, and how new ones take their place at once.
+
+`engine.json` says which stores count. A switch is one replacement of that file: from then on the new ones count, and
+the renames that follow can be done by whoever comes next, from wherever they were interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actors.platform import durable
+from actors.storage import inventory
+from engine.errors import Corrupt, UsageError
+
+_MOVING = "moving_from"  # in engine.json: the number of shards before
+
+Told = Callable[[], None]
+
+
+def shard_path(data: Path, number: int) -> Path:
+    """Where a shard keeps its store."""
+    return data / inventory.shard_name(number)
+
+
+def growing_path(data: Path, shards: int) -> Path:
+    """Where the stores of another number of shards grow."""
+    return data / f"reshard-{shards}"
+
+
+def read_engine(data: Path) -> dict[str, Any]:
+    """What engine.json says."""
+    return inventory.read(data)
+
+
+def check_settled(data: Path) -> None:
+    """UsageError where a switch was interrupted: nobody can tell the stores apart by their names then."""
+    if _MOVING in read_engine(data):
+        raise UsageError(
+            f"{data} is between two numbers of shards; segue up or segue reshard goes on with it", "--data"
+        )
+
+
+def switch(data: Path, shards: int, told: Told) -> None:
+    """From now on the stores in `growing_path` are those of the engine; the others are deleted.
+
+    New shards make their keys in new files, beside those of the old ones, which stay readable.
+    """
+    before = read_engine(data)
+    base = before.get("vault_base", 0) + before["shards"]
+    after = before | {"shards": shards, "vault_base": base, _MOVING: before["shards"]}
+    if "stores" in before:
+        after["stores"] = inventory.stores_in(growing_path(data, shards), shards)
+        after["vault"] = inventory.key_files_in(data)
+    inventory.write(data, after)
+    told()
+    finish_switch(data, told)
+
+
+def finish_switch(data: Path, told: Told = lambda: None) -> None:
+    """Do what is left of a switch; nothing where there was none. The caller holds the directory."""
+    engine = read_engine(data)
+    if _MOVING not in engine:
+        _delete_former(data)
+        return
+    shards, former = engine["shards"], engine[_MOVING]
+    growing = growing_path(data, shards)
+    for number in range(max(shards, former)):
+        old, new, aside = shard_path(data, number), shard_path(growing, number), growing / f"old-{number:03d}"
+        is_new_in_place = number < shards and not new.exists()
+        if old.exists() and not is_new_in_place:
+            durable.move(old, aside)
+            told()
+        if new.exists():
+            durable.move(new, old)
+            told()
+    _check_moved(data, engine)
+    del engine[_MOVING]
+    inventory.write(data, engine)
+    told()
+    _delete_former(data)
+
+
+def _check_moved(data: Path, engine: dict[str, Any]) -> None:
+    """Corrupt where a store that should have come is not the one that is in its place: then the old ones stay too."""
+    known = engine.get("stores", {})
+    for name, wanted in known.items():
+        if inventory.identity(data / name) != wanted:
+            raise Corrupt("is missing, or is not the store that was to take this place", str(data / name))
+
+
+def _delete_former(data: Path) -> None:
+    """The stores that count no more; those that grow for another number of shards stay."""
+    for growing in data.glob("reshard-*"):
+        if not list(growing.glob("shard-*")):
+            durable.drop_folder(growing)

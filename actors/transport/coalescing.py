@@ -1,0 +1,34 @@
+"""A transport whose writes of one loop iteration leave together: each is a call of the kernel, and wakes the reader."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+class CoalescingTransport:
+    """In the place of the transport that it stands before, whose other methods are its own too."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._unsent: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, part: bytes) -> None:
+        """Send `part` after what was written before; nothing where the other end is gone."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(part)
+
+    def close(self) -> None:
+        """Send what was written, then hang up."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()

@@ -1,0 +1,55 @@
+"""Doubts about journeys: two that write twice to the same people, and a step that a stop never lets come about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.catalog.document import Document
+from engine.catalog.models import Models, of_kind
+from engine.catalog.problems import Loc, Problem
+from engine.catalog.schema.journeys import BranchStep, Journey, JourneyStop, Step, WaitForStep, WaitStep
+from engine.catalog.schema.policies import Policies
+
+
+def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Two live journeys that begin with the same event under the same conditions. A service message is no second one:
+    a receipt goes to everybody who orders, whatever else does."""
+    seen: list[Journey] = []
+    for file, journey in of_kind(models, Journey):
+        if journey.status != "live" or journey.tier == "service":
+            continue
+        twin = next((one for one in seen if (one.trigger, one.when) == (journey.trigger, journey.when)), None)
+        if twin is not None:
+            message = f"whoever enters {twin.id} enters this journey too: both begin with {journey.trigger.event!r}"
+            yield Problem(file, ("trigger", "event"), message)
+        seen.append(journey)
+
+
+def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Steps that listen for an event which ends their run: stops come first."""
+    everywhere = [stop for _, policies in of_kind(models, Policies) for stop in policies.stops]
+    for file, journey in of_kind(models, Journey):
+        stops = [stop for stop in everywhere if stop.tier in (None, journey.tier)]
+        for loc, event, field in _heard(journey.steps, ("steps",)):
+            ending = next((stop for stop in (*stops, *journey.stops) if _ends(stop, event)), None)
+            if ending is not None:
+                message = f"never acts: the stop {ending.id} ends the run on the {event!r} that {field} waits for"
+                yield Problem(file, loc, message)
+
+
+def _ends(stop: JourneyStop, event: str) -> bool:
+    return stop.on == event and not stop.where
+
+
+def _heard(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, str, str]]:
+    """(place, event, field) of everything that a run listens for."""
+    for i, step in enumerate(steps):
+        at = (*loc, i)
+        if isinstance(step, WaitStep):
+            for event in step.wait.reset_on:
+                yield (*at, "wait", "reset_on"), event, "reset_on"
+        elif isinstance(step, WaitForStep):
+            yield (*at, "wait_for", "event"), step.wait_for.event, "wait_for"
+        elif isinstance(step, BranchStep):
+            for number, arm in enumerate(step.branch):
+                yield from _heard(arm.steps, (*at, "branch", number, "steps"))

@@ -1,0 +1,102 @@
+"""Doubts about what is sent: a promotional mail without a way out, an action that nobody gets, a channel never used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from jinja2 import TemplateError, meta
+
+from engine.catalog.checks.suggest import did_you_mean
+from engine.catalog.document import Document, by_id
+from engine.catalog.models import Models, of_kind
+from engine.catalog.problems import Problem
+from engine.catalog.schema.files import Action
+from engine.catalog.schema.journeys import BranchStep, Journey, SendStep, Step
+from engine.catalog.schema.policies import Budget, Cap, Holdout, Lever, Policies
+from engine.texts.language import TemplateLanguage, with_mentioned
+
+
+def way_out_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """A promotional mail whose template, with all that it includes, has no link to leave by."""
+    templates = {
+        file.removeprefix("templates/"): text
+        for file, text in document.items()
+        if file.startswith("templates/") and isinstance(text, str)
+    }
+    for file, action in of_kind(models, Action):
+        for i, variant in enumerate(action.variants if action.tier == "promotional" else ()):
+            for channel, content in (variant.model_extra or {}).items():
+                name = content.get("template") if isinstance(content, Mapping) else None
+                if not isinstance(name, str) or name not in templates:
+                    continue
+                if not any(map(_names_way_out, with_mentioned(templates, [name]).values())):
+                    message = (
+                        "a promotional mail needs a link to leave by: {{ unsubscribe_url }} is not in its template"
+                    )
+                    yield Problem(file, ("variants", i, channel, "template"), message)
+
+
+def _names_way_out(text: str) -> bool:
+    if "unsubscribe_url" not in text:
+        return False
+    try:
+        return "unsubscribe_url" in meta.find_undeclared_variables(_LANGUAGE.parse(text))
+    except (TemplateError, RecursionError):
+        return True
+
+
+def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """An action that no journey sends, and that no page shows."""
+    sent = {
+        (step.send.action, step.send.channel) for _, each in of_kind(models, Journey) for step in _sends(each.steps)
+    }
+    actions = {action for action, _ in sent}
+    shown = {
+        name for _, policies in of_kind(models, Policies) for rule in policies.after_purchase for name in rule.show
+    }
+    channels = by_id(document, "channels.yaml", "channels")
+    for file, action in of_kind(models, Action):
+        if action.placements or action.status != "live":
+            continue
+        asked = [each for each in action.channels if channels.get(each, {}).get("provider") == "none"]
+        if action.id not in actions | shown:
+            page = ", and it has no placements to be shown at" if asked else ""
+            yield Problem(file, ("channels",), f"nobody gets it: no journey sends it{page}")
+        elif asked:
+            yield Problem(file, ("channels",), f"it is never shown on {asked[0]}: it has no placements")
+
+
+def unmatched_doubts(document: Document, models: Models) -> Iterator[Problem]:
+    """Rules about a category or a group that no action has."""
+    known = {
+        "category": {action.category for _, action in of_kind(models, Action)},
+        "group": {action.group for _, action in of_kind(models, Action)},
+    }
+    for file, policies in of_kind(models, Policies):
+        rules: dict[str, Sequence[Cap | Budget | Lever | Holdout]] = {
+            "caps": policies.caps,
+            "budgets": policies.budgets,
+            "levers": policies.levers,
+            "holdouts": policies.holdouts,
+        }
+        for key, listed in rules.items():
+            for i, rule in enumerate(listed):
+                for field, there in known.items():
+                    for name in getattr(rule.match, field) or ():
+                        if name not in there:
+                            near = did_you_mean(name, [each for each in there if each])
+                            message = f"no action has the {field} {name!r}{near}"
+                            yield Problem(file, (key, i, "match", field), message)
+
+
+def _sends(steps: list[Step]) -> Iterator[SendStep]:
+    for step in steps:
+        if isinstance(step, SendStep):
+            yield step
+        elif isinstance(step, BranchStep):
+            for arm in step.branch:
+                yield from _sends(arm.steps)
+
+
+_LANGUAGE: Final = TemplateLanguage()

@@ -1,0 +1,51 @@
+"""What a marketer may not expect of a journey that sends an action of another tier: a stop of one of the two tiers does
+not do to the one what it does to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from engine.catalog.document import Document, actions, items
+from engine.catalog.problems import Loc, Problem
+from engine.catalog.schema.grammar import Model
+from engine.catalog.schema.journeys import BranchStep, Journey, Send, SendStep, Step
+
+
+def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[Problem]:
+    """A warning for each send of an action whose tier has other stops than its journey's."""
+    tiers = {name: str(action.get("tier")) for name, action in actions(document).items()}
+    stops = [(str(stop.get("id")), stop.get("tier")) for _, stop in items(document, "policies.yaml", "stops")]
+    for file, journey in models.items():
+        if not isinstance(journey, Journey):
+            continue
+        for loc, send in _sends(journey.steps, ("steps",)):
+            tier = tiers.get(send.action, journey.tier)
+            if tier != journey.tier:
+                message = _difference(send.action, tier, journey.tier, stops)
+                if message:
+                    yield Problem(file, (*loc, "send", "action"), message)
+
+
+def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[str, str | None]]) -> str:
+    """What the stops do that are of one tier alone; empty where there are none."""
+    on_action = [name for name, stopped in stops if stopped == tier]
+    on_journey = [name for name, stopped in stops if stopped == of_journey]
+    parts = []
+    if on_action:
+        parts.append(f"{_stops(on_action)} this send, and the journey goes on without it")
+    if on_journey:
+        parts.append(f"{_stops(on_journey)} it with the journey, though a stop of that tier is not about {tier}")
+    return f"{action} is {tier}, and its journey is {of_journey}: {'; '.join(parts)}" if parts else ""
+
+
+def _stops(names: Sequence[str]) -> str:
+    return f"the stop {names[0]} withdraws" if len(names) == 1 else f"the stops {', '.join(names)} withdraw"
+
+
+def _sends(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, Send]]:
+    for i, step in enumerate(steps):
+        if isinstance(step, SendStep):
+            yield (*loc, i), step.send
+        elif isinstance(step, BranchStep):
+            for arm_index, arm in enumerate(step.branch):
+                yield from _sends(arm.steps, (*loc, i, "branch", arm_index, "steps"))

@@ -1,0 +1,48 @@
+"""What can stand in a catalog, and is hardly meant: warnings, each at its place.
+
+A rule reads the models of a document that has no problems, and yields what it doubts; a new one is written beside the
+others and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from engine.catalog.advice.conditions import never_doubts
+from engine.catalog.advice.consent import consent_doubts
+from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
+from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
+from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
+from engine.catalog.advice.paths import path_doubts
+from engine.catalog.advice.tiers import tier_warnings
+from engine.catalog.document import Document
+from engine.catalog.models import Models
+from engine.catalog.problems import Problem
+
+Rule = Callable[[Document, Models], Iterator[Problem]]
+
+
+def warnings(document: Document, models: Models) -> list[Problem]:
+    """Every doubt of every rule, by file."""
+    found = (replace(doubt, is_warning=True) for rule in _RULES for doubt in rule(document, models))
+    return sorted(found, key=lambda doubt: doubt.file)
+
+
+_RULES: Final[tuple[Rule, ...]] = (
+    twin_doubts,
+    stopped_doubts,
+    consent_doubts,
+    event_doubts,
+    trait_doubts,
+    property_doubts,
+    path_doubts,
+    root_doubts,
+    foreign_doubts,
+    never_doubts,
+    way_out_doubts,
+    nobody_doubts,
+    unmatched_doubts,
+    tier_warnings,
+)

@@ -1,0 +1,81 @@
+"""What conditions ask of one kind of event, so that equal questions are one and the past can be tallied for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+from engine.conditions.binding import NEVER, bind_event, names_event
+from engine.conditions.value_tests import RULES, Where, build_where, composed, is_about_texts, paths_of
+
+DETAILS_MAX: Final = 32  # of the events that are not recent, how many a run can ask about with facts of its own
+
+
+@dataclass(frozen=True, slots=True)
+class EventAtom:
+    """What a condition asks of one kind of event: `keep` is how many matches decide it. Two atoms with one digest ask
+    the same of an event. Where all it asks is one text, that is `text` at `text_at` (the event's name and a path).
+
+    What is asked with facts of a run's trigger cannot be tallied before there is a run. Of such an atom `paths` is all
+    that will be looked at in an event, and `where` the part that needs no run; once the facts are in it, it is another
+    atom, and `open` is the digest of the first one."""
+
+    name: str
+    where: Where
+    keep: int
+    digest: str
+    text_at: tuple[str, str] | None
+    text: str
+    paths: tuple[tuple[str, ...], ...] = ()
+    open: str = ""
+
+    @classmethod
+    def of(cls, name: str, where: Mapping[str, Any] | None, keep: int, open_digest: str = "") -> EventAtom:
+        """The atom that asks `where` of the events of a name."""
+        is_since_ever = is_about_texts(where) and all(map(str.isascii, (where or {}).values()))
+        spelled = repr((name, where) if is_since_ever else (name, where, RULES))
+        digest = blake2b(spelled.encode(), digest_size=6).hexdigest()
+        ((path, text),) = where.items() if where and len(where) == 1 and is_about_texts(where) else (("", ""),)
+        if names_event(where):
+            return cls._open(name, where or {}, digest)
+        return cls(
+            name, build_where(where), keep, digest, (name, path) if path else None, composed(text), open=open_digest
+        )
+
+    @classmethod
+    def _open(cls, name: str, where: Mapping[str, Any], digest: str) -> EventAtom:
+        known = {path: test for path, test in where.items() if not names_event(test)}
+        return cls(name, build_where(known), DETAILS_MAX, digest, None, "", tuple(paths_of(where)))
+
+
+def how_many(times: Sequence[int], since_ms: float) -> int:
+    """How many of `times`, newest first, are later."""
+    count = 0
+    for at_ms in times:
+        if at_ms <= since_ms:
+            break
+        count += 1
+    return count
+
+
+def with_trigger(atom: Mapping[str, Any], trigger: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An atom with what started a run in it; `NEVER` where it names what is absent there."""
+    if not names_event(atom):
+        return atom
+    ((word, body),) = atom.items()
+    bound = bind_event(body, trigger)
+    if bound is None:
+        return NEVER
+    if word == "event":
+        bound["open"] = _digest_of(body)
+        if names_event(body.get("undone_by")):
+            bound["undone_by"]["open"] = _digest_of(body["undone_by"])
+    return {word: bound}
+
+
+def _digest_of(asked: Mapping[str, Any]) -> str:
+    """What tells an open atom; empty for one that is not."""
+    where = asked.get("where")
+    return EventAtom.of(asked["name"], where, 1).digest if names_event(where) else ""

@@ -1,0 +1,32 @@
+"""Who may state what. A server key may state everything; a write key stands in web pages, so anybody may hold it.
+
+Under a write key anybody may withdraw consent and report what happened. What it may grant, and which events it may
+send, stands in `sources.yaml` under the name of the key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.catalog.compiled import Catalog
+from engine.catalog.permissions import Source
+from engine.consent import statements
+
+_UNNAMED: Final = Source()
+
+
+def source(catalog: Catalog, name: str) -> Source:
+    """What `sources.yaml` says of a key's name; nothing is granted to one that it does not name."""
+    return catalog.sources.get(name, _UNNAMED)
+
+
+def may_grant(catalog: Catalog, name: str, purpose: str, *, public: bool) -> bool:
+    """Whether a grant of `purpose` (`*`: of all) from this source has effect by itself."""
+    return not public or not {purpose, "*"}.isdisjoint(source(catalog, name).grants)
+
+
+def may_send(catalog: Catalog, name: str, event: str, *, public: bool) -> bool:
+    """Whether this source may send track events of that name. Anybody may send what carries consent: it is judged by
+    what it states, and a no must never be set aside for its source."""
+    allowed = source(catalog, name).events
+    return not public or allowed is None or event in allowed or statements.carries(catalog, event)

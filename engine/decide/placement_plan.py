@@ -1,0 +1,200 @@
+"""What a decision asks, worked out once per catalog, channel and placement.
+
+Candidates are bits of one integer, bit 0 the best of the first tier by all that is known beforehand. Each question that
+several of them ask is asked once, and its answer strikes all of these bits at a time: a gate costs what its questions
+cost, not what its candidates do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
+
+from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Propensity
+from engine.catalog.statuses import OF_ACTION, as_it_stands
+from engine.decide.questions import Questions
+from engine.frequency import caps, fatigue
+from engine.profile import Place
+from engine.vocabulary import TIER_RANK
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Candidates of one tier whose scores differ by their `base` alone, so the lowest bit among them is the best.
+    `propensity` is None where it is a constant and stands in the base; `fatigue` names the level that counts."""
+
+    mask: int
+    propensity: Propensity | None
+    fatigue: str | None
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementPlan:
+    """The questions of one place in a front end, or of one send. `base` is what is known of each score beforehand."""
+
+    catalog: Catalog
+    channel: str
+    placement: str
+    actions: tuple[Action, ...]
+    index: dict[str, int]
+    base: tuple[float, ...]
+    levers: tuple[float, ...]
+    statuses: tuple[tuple[str, int], ...]
+    validity: tuple[tuple[int | None, int | None, int], ...]
+    on_channel: int
+    purposes: tuple[tuple[tuple[str, str], int], ...]
+    eligible: Questions
+    suppressions: tuple[tuple[str, Questions], ...]
+    tiring: tuple[tuple[str, int], ...]
+    caps: tuple[tuple[Cap, int], ...]
+    offering: int
+    full_price: Questions
+    budgets: tuple[tuple[Budget, int], ...]
+    categories: dict[str, int]
+    per_category: int | None
+    holdouts: tuple[tuple[Holdout, int], ...]
+    tiers: tuple[tuple[int, tuple[Group, ...]], ...]
+
+    @property
+    def everyone(self) -> int:
+        """The bits of all candidates."""
+        return (1 << len(self.actions)) - 1
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The candidates in a mask, the best first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def of_placement(catalog: Catalog, channel: str, placement: str) -> PlacementPlan:
+    """The plan of a placement, for those who ask by `channel`."""
+    key = (channel, placement)
+    plan: PlacementPlan | None = catalog.plans.get(key)
+    if plan is None:
+        plan = _make(catalog, channel, placement, catalog.shown_at.get(placement, ()))
+        if channel in catalog.channels:  # what clients make up is not remembered
+            catalog.plans[key] = plan
+    return plan
+
+
+def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> PlacementPlan:
+    """The plan of one send; its action may be that of an older catalog, the rules are today's, and so is what is said
+    of the action as a whole."""
+    key = (channel, "", version, action.id)
+    plan: PlacementPlan | None = catalog.plans.get(key)
+    if plan is None:
+        plan = catalog.plans[key] = _make(catalog, channel, "", (as_it_stands(catalog, action),))
+    return plan
+
+
+def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Action]) -> PlacementPlan:
+    wanted = list(wanted)
+    kinds = {action.id: caps.place_for(action, channel, "", 0, placement=placement) for action in wanted}
+    levers = {name: _lever(catalog, kind) for name, kind in kinds.items()}
+    base = {action.id: _base(action) * levers[action.id] for action in wanted}
+    actions = tuple(sorted(wanted, key=lambda action: (TIER_RANK[action.tier], -base[action.id], action.id)))
+    each = list(enumerate(actions))
+    places = [kinds[action.id] for action in actions]
+    here = catalog.placements.get(placement)
+    return PlacementPlan(
+        catalog=catalog,
+        channel=channel,
+        placement=placement,
+        actions=actions,
+        index={action.id: i for i, action in each},
+        base=tuple(base[action.id] for action in actions),
+        levers=tuple(levers[action.id] for action in actions),
+        statuses=tuple(
+            (OF_ACTION[status], mask)
+            for status, mask in _masks((action.status, 1 << i) for i, action in each)
+            if status != "live"
+        ),
+        validity=tuple(
+            (start_ms, end_ms, mask)
+            for (start_ms, end_ms), mask in _masks(
+                ((action.valid_from_ms, action.valid_until_ms), 1 << i) for i, action in each
+            )
+            if (start_ms, end_ms) != (None, None)
+        ),
+        on_channel=sum(1 << i for i, action in each if channel in action.channels and channel in catalog.channels),
+        purposes=tuple(_masks(((action.purpose, action.tier), 1 << i) for i, action in each)),
+        eligible=Questions.of((part, 1 << i) for i, action in each for part in action.eligible),
+        suppressions=tuple(
+            (rule.id, Questions.of((asked, 1 << i) for i, action in each if (asked := rule.of(action)) is not None))
+            for rule in catalog.suppressions
+        ),
+        caps=tuple(
+            (cap, mask)
+            for cap in catalog.caps
+            if (mask := sum(1 << i for i, place in enumerate(places) if cap in caps.over(catalog, place)))
+        ),
+        tiring=tuple(
+            (key, mask)
+            for key, mask in _masks((fatigue.key_of(catalog.fatigue, action), 1 << i) for i, action in each)
+            if key is not None
+        ),
+        offering=sum(1 << i for i, action in each if action.offer is not None),
+        full_price=Questions.of(({"not": action.full_price}, 1 << i) for i, action in each if action.full_price),
+        budgets=tuple(
+            (budget, mask)
+            for budget in catalog.budgets
+            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(budget, place)))
+        ),
+        categories=dict(_masks((action.category or "", 1 << i) for i, action in each)),
+        per_category=here.per_category if here is not None else None,
+        holdouts=tuple(
+            (rule, mask)
+            for rule in catalog.holdouts
+            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(rule, place)))
+        ),
+        tiers=tuple(_tiers(catalog, each)),
+    )
+
+
+def _base(action: Action) -> float:
+    """What of a score does not depend on the customer."""
+    constant = action.propensity.constant
+    return (1.0 if constant is None else constant) * float(action.value_minor) * action.weight
+
+
+def _lever(catalog: Catalog, kind: Place) -> float:
+    return prod(lever.weight for lever in catalog.levers if caps.covers(lever, kind))
+
+
+def _masks(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
+    found: defaultdict[Key, int] = defaultdict(int)
+    for key, bit in pairs:
+        found[key] |= bit
+    return list(found.items())
+
+
+def _tiers(catalog: Catalog, each: list[tuple[int, Action]]) -> Iterator[tuple[int, tuple[Group, ...]]]:
+    """The groups of each tier, in the order of tiers."""
+    for _, members in _grouped(each, lambda action: TIER_RANK[action.tier]):
+        groups = _grouped(members, lambda action: (_varying(action), fatigue.key_of(catalog.fatigue, action)))
+        yield (
+            sum(1 << i for i, _ in members),
+            tuple(Group(sum(1 << i for i, _ in group), *key, group[0][1]) for key, group in groups),
+        )
+
+
+def _varying(action: Action) -> Propensity | None:
+    return None if action.propensity.constant is not None else action.propensity
+
+
+def _grouped(
+    members: list[tuple[int, Action]], key_of: Callable[[Action], Key]
+) -> list[tuple[Key, list[tuple[int, Action]]]]:
+    found: dict[Key, list[tuple[int, Action]]] = {}
+    for member in members:
+        found.setdefault(key_of(member[1]), []).append(member)
+    return list(found.items())

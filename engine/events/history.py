@@ -1,0 +1,170 @@
+"""What happened to a customer, bounded: the newest events stay with the state, older ones leave in pages.
+
+Conditions must not read a lifetime. So when a page leaves, each event atom that a catalog asks for keeps the times of
+the newest matches that it may still need (a tally): an atom that wants three matches needs no more than three times,
+whatever its window. What stands in a tally is in no recent event, so a count is the sum of both. Where an atom asks for
+facts of a run's trigger, the newest events themselves are kept instead, with no more than what it will look at.
+
+An event that a run may still have to hear stays recent (`engine.events.kept`).
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from engine import limits
+from engine.catalog.compiled import Action, Catalog
+from engine.conditions.event_atoms import EventAtom
+from engine.conditions.predicates import Condition, atoms_of, build
+from engine.conditions.value_tests import Where, only
+from engine.effects import Page
+from engine.events import kept
+from engine.events.recent import Happened, Recent, encoder
+from engine.profile import Detail, Profile
+from engine.turn_state import Turn
+
+RECENT_MAX = 24
+PAGE_EVENTS = 12
+_LOOK_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounter:
+    """The newest `keep` times at which an event passed `where`; with `paths`, what stood there then too."""
+
+    key: str
+    where: Where
+    keep: int
+    paths: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """All that a catalog, and the older ones that runs still name, may ask of what is not recent. `name` stands for
+    the whole: a profile that was tallied under another name must be tallied anew."""
+
+    name: str
+    by_event: Mapping[str, tuple[EventCounter, ...]]
+
+
+def tallies_of(catalog: Catalog) -> Tallies:
+    """The tallies of a catalog; worked out once, and again when an older catalog has joined its archive."""
+    known = catalog.tallies.get(len(catalog.archive))
+    if known is None:
+        known = catalog.tallies[len(catalog.archive)] = _tallies(catalog)
+    return known
+
+
+def bound(turn: Turn) -> None:
+    """At the end of a turn: see to it that not too much is recent. Now and then is enough, and what may still stop a
+    run would be looked for after every event."""
+    recent = turn.profile.history
+    if len(recent) % _LOOK_EVERY == 0 or recent.packed_bytes > limits.RECENT_BYTES_MAX:
+        spill(turn)
+
+
+def spill(turn: Turn) -> None:
+    """Let a page of the oldest events go where there are too many."""
+    profile = turn.profile
+    surplus = profile.history.packed_bytes - limits.RECENT_BYTES_MAX
+    if len(profile.history) <= RECENT_MAX and surplus <= 0:
+        return
+    needed = kept.needed(turn)
+    events = profile.history.events
+    free = [place for place in range(len(events)) if place not in needed]
+    leaving = free[:PAGE_EVENTS]
+    if len(free) <= RECENT_MAX:
+        leaving = _oldest_until(profile.history, free, surplus)
+    if not leaving:
+        return
+    page = [events[place] for place in leaving]
+    profile.history.drop(set(leaving))
+    wanted = tallies_of(turn.catalog)
+    if not profile.spilled:
+        profile.tallied = wanted.name
+    assert profile.tallied == wanted.name, "who activates a profile tallies it anew for another catalog"
+    add(profile, turn.catalog, page)
+    profile.pages += 1
+    turn.effects.append(Page(profile.pages, page))
+
+
+def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
+    """The oldest that may leave, as many as bring `surplus` bytes; the newest of all stays."""
+    leaving = []
+    for place in free[:PAGE_EVENTS]:
+        if surplus <= 0 or place == len(recent) - 1:
+            break
+        leaving.append(place)
+        surplus -= recent.bytes_of(place)
+    return leaving
+
+
+def recount(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
+    """Tally all events that are not recent: after an absorb, or under another catalog."""
+    profile.tallies, profile.details, profile.spilled, profile.tallied = {}, {}, 0, tallies_of(catalog).name
+    add(profile, catalog, older)
+
+
+def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None:
+    """Count events that are not recent any more."""
+    by_event = tallies_of(catalog).by_event
+    for event in leaving:
+        profile.spilled += 1
+        for tally in by_event.get(event.name, ()):
+            if not tally.where(event.properties):
+                continue
+            if tally.paths:
+                _keep(profile, tally, event)
+            else:
+                times = profile.tallies.setdefault(tally.key, [])
+                insort(times, event.at_ms)
+                del times[: -tally.keep]
+
+
+def _keep(profile: Profile, tally: EventCounter, event: Happened) -> None:
+    """What runs may ask of an event; of the newest events, as many as there is room for."""
+    details = profile.details.setdefault(tally.key, [])
+    insort(details, Detail(event.at_ms, only(event.properties, tally.paths)), key=lambda detail: detail.at_ms)
+    count, room = 0, limits.DETAILS_BYTES_MAX
+    for detail in reversed(details):
+        room -= len(encoder.encode(detail))
+        if count == tally.keep or (count and room < 0):
+            break
+        count += 1
+    del details[:-count]
+
+
+def _tallies(catalog: Catalog) -> Tallies:
+    found: dict[str, tuple[str, EventCounter]] = {}
+    catalogs = (catalog, *catalog.archive.values())
+    actions = {id(action): action for each in catalogs for action in each.actions.values()}
+    for each in catalogs:
+        for atom in _atoms(each, actions.values()):
+            known = found.get(atom.digest)
+            if known is None or known[1].keep < atom.keep:
+                found[atom.digest] = atom.name, EventCounter(atom.digest, atom.where, atom.keep, atom.paths)
+    by_event: defaultdict[str, list[EventCounter]] = defaultdict(list)
+    for key in sorted(found):
+        by_event[found[key][0]].append(found[key][1])
+    spelled = repr([(key, found[key][1].keep) for key in sorted(found)])
+    name = blake2b(spelled.encode(), digest_size=8).hexdigest()
+    return Tallies(name, {event: tuple(tallies) for event, tallies in by_event.items()})
+
+
+def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
+    """What a catalog asks of the past; its suppressions also ask it about actions of other versions."""
+    trees = [part for action in catalog.actions.values() for part in action.eligible]
+    trees += [action.full_price for action in actions if action.full_price is not None]
+    trees += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]
+    conditions: list[Condition] = [*map(build, trees), *(rule.when for rule in catalog.suppressions)]
+    conditions += catalog.segments.values()
+    for journey in catalog.journeys.values():
+        conditions.append(journey.when)
+        conditions += [condition for step in journey.steps for condition, _ in step.arms]
+    found = {atom for condition in conditions for atom in atoms_of(condition)}
+    scorers = [action.propensity.scorer for action in catalog.actions.values()]
+    return found.union(*(scorer.atoms for scorer in scorers if scorer is not None))

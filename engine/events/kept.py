@@ -1,0 +1,150 @@
+"""Which events stay recent, however many happen after them: those that runs listen to.
+
+A run may come to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What may
+stop it must still be there then, and what it waits for, or waits anew for.
+
+A listener is a stop, an awaited event or a reset, with its own tests. Of what passes, the newest are kept: of a stop
+the newest of each key, for that one decides; of a step a few of each key, for it hears what happened in its time. When
+the room is short, every listener keeps its newest before any keeps a second one. What waits listen to has room of its
+own, so that no click makes a purchase go.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine import limits
+from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.triggers import Trigger
+from engine.events import stated_time
+from engine.events.recent import Happened
+from engine.journeys import run_keys
+from engine.profile import Run
+from engine.turn_state import Turn
+
+STOPS_KEPT: Final = 64
+WAITS_KEPT: Final = 32
+OLD_KEPT: Final = 8  # for each listener, of what lies before the lateness window and before the oldest open run
+_AWAITED_KEPT: Final = 8  # of one key
+_RESETS_KEPT: Final = 2
+_STOPS_BYTES: Final = limits.RECENT_BYTES_MAX // 2
+_WAITS_BYTES: Final = limits.RECENT_BYTES_MAX // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What hears an event; `journey` where it is about the runs of a key, `of_a_key` how many of one are enough."""
+
+    name: str
+    on: Trigger
+    journey: Journey | None
+    of_a_key: int
+
+    def group(self, event: Happened) -> tuple[str, ...]:
+        """Events of one group tell the same runs. What asks for facts of a run tells others by each event."""
+        if self.on.is_of_run:
+            return self.name, str(id(event))
+        if self.journey is None or self.journey.key is None:
+            return (self.name,)
+        return self.name, *run_keys.all_of(self.journey, event)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """All of a catalog, by their event."""
+
+    stops: Mapping[str, tuple[Listener, ...]]
+    waits: Mapping[str, tuple[Listener, ...]]
+
+
+def listeners_of(catalog: Catalog) -> Listeners:
+    """Who listens in a catalog; worked out once."""
+    if not catalog.listeners:
+        catalog.listeners.append(Listeners(_by_event(_stops(catalog)), _by_event(_waits(catalog))))
+    found: Listeners = catalog.listeners[0]
+    return found
+
+
+def needed(turn: Turn) -> set[int]:
+    """The places of the recent events that must stay."""
+    profile, catalog = turn.profile, turn.catalog
+    waiting = {send.run for send in profile.sends}
+    open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
+    since_ms = min([turn.now_ms - catalog.lateness_ms, *(stated_time.of_trigger(run)[0] for run in open_runs)])
+    heard = [listeners_of(each) for each in _catalogs(catalog, open_runs)]
+    stops = _ranked(turn, [each.stops for each in heard], since_ms, STOPS_KEPT)
+    waits = _ranked(turn, [each.waits for each in heard], since_ms, WAITS_KEPT)
+    return _fitting(turn, stops, _STOPS_BYTES, since_ms) | _fitting(turn, waits, _WAITS_BYTES, None)
+
+
+def _catalogs(catalog: Catalog, runs: Iterable[Run]) -> list[Catalog]:
+    versions = {catalog.version: catalog}
+    for run in runs:
+        of_run = catalog.of_version(run.version)
+        versions[of_run.version] = of_run
+    return [*versions.values()]
+
+
+def _ranked(turn: Turn, heard: list[Mapping[str, tuple[Listener, ...]]], since_ms: int, most: int) -> list[int]:
+    """The places of what listeners keep: their newest, then what is second for one of them, and so on."""
+    told: dict[tuple[str, ...], int] = {}
+    kept: dict[str, int] = {}
+    ranks: dict[int, int] = {}
+    events = turn.profile.history.events
+    hearing: dict[str, list[Listener]] = {}
+    for place in range(len(events) - 1, -1, -1):
+        event = events[place]
+        listeners = hearing.get(event.name)
+        if listeners is None:
+            listeners = hearing[event.name] = [each for by_event in heard for each in by_event.get(event.name, ())]
+        for listener in listeners:
+            rank = kept.get(listener.name, 0)
+            if rank >= (most if event.at_ms >= since_ms else OLD_KEPT) or not listener.on.may_pass(event.properties):
+                continue
+            group = listener.group(event)
+            before = told.get(group, 0)
+            if before < listener.of_a_key:
+                told[group], kept[listener.name] = before + 1, rank + 1
+                ranks[place] = min(ranks.get(place, rank), rank)
+    return sorted(ranks, key=lambda place: (ranks[place], -place))[:most]
+
+
+def _fitting(turn: Turn, ranked: list[int], room: int, since_ms: int | None) -> set[int]:
+    """As many as there is room for; the first in any case, if it happened since `since_ms`."""
+    recent, kept = turn.profile.history, set[int]()
+    for place in ranked:
+        size = recent.bytes_of(place)
+        is_first = not kept and since_ms is not None and recent[place].at_ms >= since_ms
+        if size <= room or is_first:
+            kept.add(place)
+            room -= size
+    return kept
+
+
+def _by_event(listeners: Iterable[Listener]) -> Mapping[str, tuple[Listener, ...]]:
+    found: defaultdict[str, list[Listener]] = defaultdict(list)
+    for listener in listeners:
+        found[listener.on.event].append(listener)
+    return {event: tuple(heard) for event, heard in found.items()}
+
+
+def _stops(catalog: Catalog) -> Iterator[Listener]:
+    for number, rule in enumerate(catalog.stops):
+        yield Listener(f"{catalog.version}/{number}", rule.on, None, 1)
+    for journey in catalog.journeys.values():
+        for number, rule in enumerate(journey.stops):
+            yield Listener(f"{catalog.version}/{journey.id}/{number}", rule.on, journey, 1)
+
+
+def _waits(catalog: Catalog) -> Iterator[Listener]:
+    for journey in catalog.journeys.values():
+        for step in journey.steps:
+            if step.event is not None:
+                yield Listener(f"{catalog.version}/{journey.id}/{step.id}", step.event, journey, _AWAITED_KEPT)
+            for name in sorted(step.reset_on):
+                yield Listener(
+                    f"{catalog.version}/{journey.id}/{step.id}/{name}", Trigger.on_any(name), journey, _RESETS_KEPT
+                )

@@ -1,0 +1,36 @@
+"""What an overloaded engine may refuse, so that what must not wait gets through: a rule of the catalog, not of a queue.
+
+Consent changes, purchases and stops are never shed: events that carry consent, and events that any stop is on, of the
+policies or of a journey (a purchase is such an event), also those of older catalogs that runs still name. Nor is
+anything that ends, settles or counts what went before: exposures, receipts, timers, messages between profiles. What is
+left, other events and decisions, its sender repeats with the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from engine.catalog.compiled import Catalog
+from engine.consent import statements
+from engine.inputs import AnyInput, Decide, Event
+
+
+def is_sheddable(catalog: Catalog, told: AnyInput) -> bool:
+    """Whether an overloaded queue may refuse this input."""
+    if isinstance(told, Event):
+        return told.name not in events_kept(catalog) and not statements.carries(catalog, told.name)
+    return isinstance(told, Decide)
+
+
+@lru_cache(maxsize=8)
+def events_kept(catalog: Catalog) -> frozenset[str]:
+    """The names of the events that are never shed. `archive` must be complete at the first call."""
+    return frozenset(name for each in (catalog, *catalog.archive.values()) for name in _kept(each))
+
+
+def _kept(catalog: Catalog) -> Iterator[str]:
+    yield from catalog.consent_events
+    yield from catalog.stops_on
+    for journey in catalog.journeys.values():
+        yield from (stop.on.event for stop in journey.stops)

@@ -1,0 +1,59 @@
+"""How tired a customer is of a category of messages: a level from 0 to 1 that halves with time (mission B16).
+
+A level is kept with the moment at which it was true; what it is now is computed when somebody asks, so nothing has to
+be written while nothing happens.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.catalog.compiled import Action, Fatigue
+from engine.profile import FatigueLevel, Profile
+from engine.turn_state import Turn
+
+_FORGOTTEN: Final = 0.001
+
+
+def key_of(rule: Fatigue | None, action: Action) -> str | None:
+    """Which level counts for an action: that of its category; None where nobody tires of it."""
+    return (action.category or "") if rule is not None and action.tier in rule.tiers else None
+
+
+def level(profile: Profile, rule: Fatigue, key: str, now_ms: int) -> float:
+    """The level now."""
+    known = profile.fatigue.get(key)
+    if known is None:
+        return 0.0
+    return _decayed(known, rule, now_ms)
+
+
+def record_exposure(turn: Turn, action: Action | None, how: str) -> None:
+    """What a customer saw, dismissed or clicked changes the level; anything else does not."""
+    rule = turn.catalog.fatigue
+    if rule is None or action is None:
+        return
+    key = key_of(rule, action)
+    step = {"seen": rule.seen, "viewed": rule.seen, "dismissed": rule.dismissed}.get(how, 0.0)
+    step -= rule.clicked if how in ("clicked", "converted") else 0.0
+    if key is None or not step:
+        return
+    now = min(1.0, max(0.0, level(turn.profile, rule, key, turn.now_ms) + step))
+    turn.profile.fatigue.pop(key, None)
+    if now > _FORGOTTEN:
+        turn.profile.fatigue[key] = FatigueLevel(now, turn.now_ms)
+
+
+def merge(profile: Profile, rule: Fatigue | None, arriving: dict[str, FatigueLevel], now_ms: int) -> None:
+    """After an absorb both sides' levels add up."""
+    for key, pressure in arriving.items():
+        known = profile.fatigue.get(key)
+        if known is None or rule is None:
+            profile.fatigue[key] = pressure
+            continue
+        both = _decayed(known, rule, now_ms) + _decayed(pressure, rule, now_ms)
+        profile.fatigue[key] = FatigueLevel(min(1.0, both), now_ms)
+
+
+def _decayed(known: FatigueLevel, rule: Fatigue, now_ms: int) -> float:
+    return known.level * float(2.0 ** (-max(0, now_ms - known.at_ms) / rule.half_life_ms))

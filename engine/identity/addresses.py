@@ -1,0 +1,236 @@
+"""Which e-mail address and which telephone of a person is current: one rule, for whoever asks (docs/addresses.md).
+
+The word that stands is the trait of that name. An `identify` states it, the latest event time wins, and of equal times
+the later arrival; a time ahead of the engine's clock counts as now. What it states is the address, and where that is
+null or cannot be read there is none. Where nothing was ever stated, the address that was first mentioned last is taken;
+beside a stated one a mention only identifies. What a write key says takes the place of no verified address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine import limits, seeds
+from engine.errors import InvalidInput
+from engine.events import stated_time
+from engine.inputs import Confirm
+from engine.profile import Link, Profile, Run, TraitValue
+from engine.turn_state import Turn
+from engine.values import phones
+from engine.values.absence import is_absent
+from engine.values.identifiers import canonical, is_same_phone
+
+NAMESPACES: Final = ("email", "phone")
+
+
+def current(profile: Profile, namespace: str) -> Link | None:
+    """Where this person is reached under a namespace, None where nothing is known or the last word is that there is
+    none. What is no address (a device) has no rule: the one that was seen last."""
+    links = [link for link in profile.identifiers if link.namespace == namespace]
+    if namespace not in NAMESPACES:
+        return max(links, key=lambda link: (link.last_seen_ms, link.value), default=None)
+    stated = profile.traits.get(namespace)
+    if stated is None:
+        return max(links, key=_rank, default=None)
+    return _told(links, namespace, stated.value)
+
+
+def value(profile: Profile, namespace: str) -> str | None:
+    """The same as plain text."""
+    link = current(profile, namespace)
+    return None if link is None else link.value
+
+
+def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
+    """What was stated as an address and is none: its namespace, what was stated, and what is wrong with it. `country`
+    is the workspace's, where telephones without a country code are."""
+    found = []
+    for namespace in NAMESPACES:
+        stated = profile.traits.get(namespace)
+        if stated is not None and not is_absent(stated.value) and current(profile, namespace) is None:
+            try:
+                canonical(namespace, stated.value, phones.country_in(profile.trait_values, country))
+            except InvalidInput as fault:
+                found.append((namespace, stated.value, fault.message))
+    return found
+
+
+def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
+    """An input names the address as this person's. Under a server key that verifies a new one, and the current one.
+    False where this person has too many identifiers for another one."""
+    at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
+    before, link = current(profile, namespace), _find(profile, namespace, value)
+    if link is not None:
+        link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
+        link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
+        return True
+    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
+        return False
+    link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
+    profile.identifiers.append(link)
+    if public and before is not None and before is not current(profile, namespace):
+        link.stated_ms = turn.now_ms  # whatever it claims: what happened before it came was another's to read
+    return True
+
+
+def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
+    """An `identify` says what the address is; the input that says so has been mentioned."""
+    at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
+    link = _told(profile.identifiers, namespace, told)
+    if link is not None and not public:
+        link.verified = True
+    standing, before = profile.traits.get(namespace), current(profile, namespace)
+    if standing is not None and at_ms < stated_time.of_fact(standing.at_ms, turn.now_ms):
+        return
+    if public and before is not None and before.verified and before is not link:
+        _refuse(turn, namespace, link)
+        return
+    profile.traits[namespace] = TraitValue(told, at_ms, public)
+    if link is not None and link is not before:
+        link.since_ms = turn.now_ms
+        link.stated_ms = turn.now_ms if public and before is not None else at_ms
+
+
+def confirm(turn: Turn, said: Confirm) -> None:
+    """Whoever reads the mail there says that it is theirs: it is verified, and takes the place of one that is not."""
+    profile = turn.profile
+    for link in profile.identifiers:
+        if link.namespace in NAMESPACES and place(turn, link) == said.address:
+            before = current(profile, link.namespace)
+            is_new = not link.verified
+            link.verified = True
+            if before is not link and before is not None and not before.verified:
+                profile.traits[link.namespace] = TraitValue(link.value, turn.now_ms)
+                link.stated_ms = link.since_ms = turn.now_ms
+            if is_new:
+                turn.note("identity", f"{link.namespace} confirmed", outcome="confirmed")
+            turn.answer({"confirmed": True})
+            return
+    turn.answer({"confirmed": False})
+
+
+def distrust(profile: Profile, now_ms: int) -> None:
+    """Somebody whom nobody has vouched for comes to another person: each address counts as stated now by a stranger."""
+    for link in profile.identifiers:
+        if link.namespace in NAMESPACES:
+            link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
+    for namespace in NAMESPACES:
+        stated = profile.traits.get(namespace)
+        if stated is not None:
+            profile.traits[namespace] = TraitValue(stated.value, stated.at_ms, True)
+
+
+def unverified(turn: Turn, at_ms: int) -> list[str]:
+    """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
+    of what happened then, whichever profile it comes to belong to."""
+    found = (current(turn.profile, namespace) for namespace in NAMESPACES)
+    return [place(turn, link) for link in found if link is not None and not link.verified and link.stated_ms <= at_ms]
+
+
+def is_too_early(turn: Turn, link: Link, run: Run) -> bool:
+    """Whether what a run is about happened before an unverified address was stated: then it is not for whoever reads
+    the mail there."""
+    if link.verified or place(turn, link) in run.told_at:
+        return False
+    return run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms
+
+
+def place(turn: Turn, link: Link) -> str:
+    """The id of an address's own place."""
+    return seeds.profile_id(turn.catalog.id_key, link.namespace, link.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What one profile knows of its address when it meets another."""
+
+    link: Link | None
+    trait: TraitValue | None
+
+    @property
+    def is_verified(self) -> bool:
+        return self.link is not None and self.link.verified
+
+    @property
+    def at_ms(self) -> int:
+        if self.trait is not None:
+            return self.trait.at_ms
+        return _rank(self.link)[1] if self.link is not None else -1
+
+    def beats(self, other: _Word) -> bool:
+        """A verified address beats one that is not (a later word of a server that there is none stands), a statement a
+        mention, the later word the earlier one."""
+        if self.is_verified != other.is_verified:
+            weaker = other if self.is_verified else self
+            is_none = weaker.trait is not None and weaker.link is None and not weaker.trait.public
+            if not is_none:
+                return self.is_verified
+        elif (self.trait is None) != (other.trait is None):
+            return self.trait is not None
+        return self.at_ms > other.at_ms
+
+
+def words(profile: Profile) -> dict[str, _Word]:
+    """What a profile knows of its addresses, to be weighed by `merge` once it has the other's identifiers."""
+    return {namespace: _Word(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
+
+
+def merge(turn: Turn, mine: dict[str, _Word], theirs: dict[str, _Word]) -> None:
+    """After an absorb. Whoever's word wins, an address that is new to the survivor's own runs is stated now."""
+    profile = turn.profile
+    for namespace in NAMESPACES:
+        own, other = mine[namespace], theirs[namespace]
+        if other.beats(own):
+            winner = other
+            if other.link is not None and (own.link is not None or any(run.state == "active" for run in profile.runs)):
+                link = _find(profile, namespace, other.link.value)
+                if link is not None and link is not own.link:
+                    link.since_ms = link.stated_ms = turn.now_ms
+        else:
+            winner = own
+        if winner.trait is not None:
+            profile.traits[namespace] = winner.trait
+        elif winner.link is not None and own.trait is not other.trait:
+            profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms)
+
+
+def _rank(link: Link) -> tuple[bool, int, str]:
+    """Among addresses that were only mentioned."""
+    return link.verified, link.stated_ms or link.first_seen_ms, link.value
+
+
+def _told(links: list[Link], namespace: str, told: Any) -> Link | None:
+    """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
+    its own country; of several a verified one, then the one that was named last."""
+    try:
+        value = canonical(namespace, told)
+        return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)
+    except InvalidInput:
+        if namespace != "phone":
+            return None
+    alike = [link for link in links if link.namespace == namespace and is_same_phone(told, link.value)]
+    return max(alike, key=lambda link: (link.verified, link.last_seen_ms, link.value), default=None)
+
+
+def _find(profile: Profile, namespace: str, value: str) -> Link | None:
+    return next((link for link in profile.identifiers if (link.namespace, link.value) == (namespace, value)), None)
+
+
+def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
+    """Forget the address that was seen longest ago and that nobody has verified; False where there is none."""
+    unverified = [
+        link
+        for link in profile.identifiers
+        if link.namespace == namespace and not link.verified and link is not current
+    ]
+    if not unverified:
+        return False
+    profile.identifiers.remove(min(unverified, key=lambda link: (link.last_seen_ms, link.value)))
+    return True
+
+
+def _refuse(turn: Turn, namespace: str, link: Link | None) -> None:
+    """Said once for each address: a page that goes on stating it adds nothing."""
+    if link is not None and link.since_ms == turn.now_ms:
+        turn.note("identity", f"{namespace} not replaced", outcome="refused", reason="address.unverified")

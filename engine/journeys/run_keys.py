@@ -1,0 +1,65 @@
+"""What a journey's `key` reads in an event, and which runs an event is about.
+
+A key is a text, a number, true or false, compared as text: 17 and "17" are one key. What says nothing
+(`engine.values.absence`), a list of nothing and an object are no key. What a journey itself hears (its stops, resets
+and awaited events) is about the runs of the keys that the event carries; where either of the two has no key, nobody can
+tell them apart, and the event is about the run too. Global stops never ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from engine.catalog.compiled import Journey
+from engine.conditions.value_tests import values_at
+from engine.events.recent import Happened
+from engine.profile import Run
+from engine.values.absence import is_absent
+
+KEY_CHARS_MAX: Final = 200  # a longer one is kept as its beginning and a hash
+
+
+def key_of(journey: Journey, event: Happened) -> str:
+    """The value that separates the runs of one journey, the first where there are several; empty where the journey has
+    no key or the event no value."""
+    return next(_keys(journey, event.properties), "")
+
+
+def all_of(journey: Journey, event: Happened) -> tuple[str, ...]:
+    """Every key that an event carries for a journey."""
+    return tuple(_keys(journey, event.properties))
+
+
+def is_about(journey: Journey, run: Run, event: Happened) -> bool:
+    """Whether what an event tells a journey is meant for this run of it."""
+    if journey.key is None or not run.key:
+        return True
+    keys = [*_keys(journey, event.properties)]
+    return not keys or kept(run.key) in keys
+
+
+def kept(key: str) -> str:
+    """A key as runs keep it."""
+    if len(key) <= KEY_CHARS_MAX:
+        return key
+    return f"{key[:100]}…{blake2b(key.encode(errors='surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def _keys(journey: Journey, properties: Mapping[str, Any]) -> Iterator[str]:
+    if journey.key is not None:
+        for value in values_at(properties, tuple(journey.key.split("."))):
+            key = _spelled(value)
+            if key:
+                yield key
+
+
+def _spelled(value: Any) -> str:
+    if is_absent(value) or isinstance(value, dict):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return kept(str(int(value)))
+    return kept(str(value).strip())

@@ -1,0 +1,62 @@
+"""What a dispatcher is given of a send: where it goes, and all that a template may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import seeds
+from engine.decide import draws
+from engine.events.recent import encoder
+from engine.identity import addresses
+from engine.profile import Link, Send
+from engine.sends import foreign_words
+from engine.texts.language import with_mentioned
+from engine.turn_state import Turn
+
+
+def of(turn: Turn, send: Send) -> dict[str, Any]:
+    """All that the dispatcher needs to render and hand over, without asking again."""
+    is_current = turn.catalog.actions[send.action].texts == "current"
+    catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
+    action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
+    same = (form for form in action.variants if form.id == send.variant)
+    variant = next(same, None) or draws.variant_of(turn, action)
+    content = dict(variant.content.get(send.channel, {}))
+    if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
+        named = (content[part] for part in ("template", "text") if part in content)
+        content["templates"] = with_mentioned(catalog.templates, named)
+    link = addresses.current(turn.profile, channel.address) if channel.address else None
+    place = addresses.place(turn, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
+    opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id, place])
+    return {
+        "send": send.id,
+        "channel": send.channel,
+        "version": catalog.version,
+        "address": link.value if link is not None else "",
+        "content": content,
+        **_facts(turn, send, link),
+        "action": dict(action.facts),
+        "currency": catalog.currency,
+        "timezone": turn.profile.timezone or catalog.zone,
+        "opt_out": seeds.sign(turn.catalog.id_key, "opt-out", opt_out),
+        "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place, turn.now_ms]))
+        if place
+        else "",
+        "at_ms": turn.now_ms,
+    }
+
+
+def _facts(turn: Turn, send: Send, link: Link | None) -> dict[str, Any]:
+    """What templates may say of the person and of what happened. Service messages need no consent, so nothing of them
+    is in a stranger's words; neither is anything that goes to an address that nobody has verified."""
+    profile, language = turn.profile, turn.profile.locale or turn.catalog.language
+    is_unverified = link is not None and not link.verified and link.namespace in addresses.NAMESPACES
+    if send.tier != "service" and not is_unverified:
+        return {"traits": profile.trait_values, "event": send.trigger, "language": language}
+    traits = {
+        name: foreign_words.cut(trait.value) if trait.public else trait.value for name, trait in profile.traits.items()
+    }
+    if link is not None and link.namespace in traits:
+        traits[link.namespace] = link.value
+    event = foreign_words.cut(send.trigger) if send.public else send.trigger
+    return {"traits": traits, "event": event, "language": foreign_words.cut(language)}

@@ -1,0 +1,41 @@
+"""What a service message to an e-mail address or a telephone must meet beside the gates: it is for whoever had the
+address when it happened, and only so many go to one address in a day."""
+
+from __future__ import annotations
+
+from engine.identity import addresses, holding
+from engine.profile import Link, Run, Send
+from engine.turn_state import Turn
+from engine.vocabulary import MINUTE_MS, SERVICE_CAP
+
+_GOOD_MS = MINUTE_MS  # a place counts from when it was given, so what leaves much later has it given anew
+
+
+def objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: str = "") -> str | None:
+    """Why it does not go, None where it may. `but_for` is a send that is about to leave; one that is decided anew
+    counts those that wait."""
+    link = _goes_to(turn, channel) if tier == "service" else None
+    if link is None:
+        return None
+    if run is not None and addresses.is_too_early(turn, link, run):
+        return f"fit.unverified_{link.namespace}"
+    return f"cap.{SERVICE_CAP}" if holding.is_full(turn, link, but_for, is_decided=not but_for) else None
+
+
+def counted_elsewhere(turn: Turn, send: Send) -> Link | None:
+    """The unverified address that a send goes to, where another profile counts for it and has not given it a place."""
+    if send.tier != "service" or not turn.catalog.service_per_address:
+        return None
+    if send.room == "given" and turn.now_ms - send.next_ms <= _GOOD_MS:
+        return None
+    link = _goes_to(turn, send.channel)
+    is_elsewhere = link is not None and not link.verified and holding.is_counted_elsewhere(turn, link)
+    return link if is_elsewhere else None
+
+
+def _goes_to(turn: Turn, channel: str) -> Link | None:
+    """The address that a channel reaches this person at, where it is one that can be verified."""
+    rule = turn.catalog.channels.get(channel)
+    if rule is None or rule.address not in addresses.NAMESPACES:
+        return None
+    return addresses.current(turn.profile, rule.address)

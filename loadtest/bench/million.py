@@ -1,0 +1,109 @@
+"""A shard with many profiles, or many timers, that was killed: how soon the next one answers, and what it takes.
+
+`python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one.
+Records are copies of one lived profile, each under its own id and key: living them would take hours.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from actors.storage import keys
+from engine import codec
+from engine.profile import Profile
+from loadtest.bench import bench_catalog, runtime
+from loadtest.bench.runtime import Home
+from loadtest.locust.run import EngineError
+
+_AT_ONCE = 1_000
+_WAIT_S = 1_800
+_LIVED = range(5_000)  # customers with turns of their own after the load, which stand in the log when the kill comes
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the process after the kill saw."""
+
+    ready_s: float
+    memory_mb: float
+    profiles: int
+    timers: int
+
+
+def load(home: Home, count: int) -> None:
+    """`count` profiles with 20 events each, and some turns after them."""
+    model = runtime.customer(home.shard.catalog)
+    for start in range(0, count, _AT_ONCE):
+        for number in range(start, min(start + _AT_ONCE, count)):
+            model.id = runtime.name_of(number)
+            home.shard.batch.put("state", keys.profile_key(model.id), codec.encode_record(model), model.id)
+        home.shard.profiles = min(start + _AT_ONCE, count)
+        home.shard.commit()
+    home.tell(range(min(len(_LIVED), count)), runtime.EVENTS)
+
+
+def timers(home: Home, count: int) -> None:
+    """`count` timers over the next year, each of its own profile."""
+    for start in range(0, count, _AT_ONCE):
+        for number in range(start, min(start + _AT_ONCE, count)):
+            due_ms = bench_catalog.START_MS + number * 31_536
+            key = keys.timer_key(due_ms, runtime.name_of(number), f"{number:024x}", 1)
+            home.shard.batch.put("timers", key, codec.seal(b""))
+            home.shard.timers.add(key)
+        home.shard.commit()
+
+
+def open_again(folder: Path) -> Opened:
+    """Open what a kill has left, and answer one question and one event."""
+    process = psutil.Process()
+    before, started = process.memory_info().rss, time.perf_counter()
+    home = Home.at(folder)
+    known = home.shard.record(runtime.name_of(0))
+    home.tell(range(1), runtime.EVENTS + 1)
+    ready_s = time.perf_counter() - started
+    memory_mb = (process.memory_info().rss - before) / 1e6
+    assert known is None or isinstance(known, Profile)
+    opened = Opened(ready_s, memory_mb, home.shard.profiles, len(home.shard.timers))
+    home.shard.close()
+    return opened
+
+
+def after_kill(kind: str, folder: Path, count: int) -> Opened:
+    """Fill a shard in a process of its own, kill that with SIGKILL, and open the shard in the next."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(_command(kind, folder, count), stdin=pipe, stdout=pipe, text=True) as filling:
+        assert filling.stdout is not None
+        try:
+            said = filling.stdout.readline()
+        finally:
+            filling.kill()
+    if said != "durable\n":
+        raise EngineError(f"the process that makes {count:,} {kind} ended before it was done")
+    opening = subprocess.run(_command("open", folder, 0), stdout=pipe, text=True, timeout=_WAIT_S, check=True)
+    return Opened(**json.loads(opening.stdout))
+
+
+def _command(kind: str, folder: Path, count: int) -> list[str]:
+    return [sys.executable, "-m", "loadtest.bench.million", kind, str(folder), str(count)]
+
+
+def main(kind: str, folder: Path, count: int) -> None:
+    """Fill and wait for the kill, or open and tell."""
+    if kind == "open":
+        opened = open_again(folder)
+        print(json.dumps({name: getattr(opened, name) for name in Opened.__slots__}))
+        return
+    {"profiles": load, "timers": timers}[kind](Home.at(folder), count)
+    print("durable", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

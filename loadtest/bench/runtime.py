@@ -1,0 +1,236 @@
+"""The profile runtime without anything around it: one shard on RocksDB, with a key per profile, as in the engine.
+
+Single turns are counted in CPU time, so that what other processes take of the core is left out; turns a second are wall
+time, syncs included, because a customer waits for those too.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import tracemalloc
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import thread_time_ns
+
+from msgspec import structs
+
+from actors.platform.clock import ReplayClock
+from actors.shard.activation import Activation
+from actors.shard.shard import Shard
+from actors.storage.store import RocksStore
+from actors.storage.vault import FileVault
+from engine import codec
+from engine.catalog.compile import compile_document
+from engine.catalog.compiled import Catalog
+from engine.inputs import Event
+from engine.profile import Profile
+from engine.seeds import profile_id
+from engine.turn import handle
+from loadtest.bench import bench_catalog
+
+BATCH = 100
+EVENTS = 20  # of a profile, as design §8 counts
+_HOUR_MS = 3_600_000
+_ENGINE_KEY = bytes(32)
+_CACHE_BYTES = 256 << 20
+
+
+def catalog() -> Catalog:
+    """The benchmark's catalog, compiled."""
+    return replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
+
+
+def name_of(number: int) -> str:
+    """The id of a benchmark customer."""
+    return profile_id(bench_catalog.ID_KEY, "user_id", f"customer-{number}")
+
+
+def event(customer: int, number: int) -> Event:
+    """A page view, which no journey waits for."""
+    at_ms = bench_catalog.START_MS + number * _HOUR_MS
+    return Event(
+        kind="page",
+        name="Page Viewed",
+        at_ms=at_ms,
+        received_at_ms=at_ms,
+        source="web",
+        channel="web",
+        message_id=f"{customer:08x}-{number:08x}-4f2a-9c11",
+        user_id=f"customer-{customer}",
+        properties={"path": f"/products/{number}", "title": "Running shoes", "referrer": "https://shop.example/"},
+    )
+
+
+def carted(customer: int) -> Event:
+    """A product in a cart, after which the abandoned cart journey waits for an hour."""
+    properties = {"cart_id": f"cart-{customer}", "product_id": "p1", "category": "shoes", "price": 80.0, "value": 80.0}
+    return structs.replace(event(customer, 0), name="Product Added", kind="track", properties=properties)
+
+
+@dataclass
+class Home:
+    """A shard and the store under it."""
+
+    folder: Path
+    clock: ReplayClock
+    store: RocksStore
+    shard: Shard
+
+    @classmethod
+    def at(cls, folder: Path) -> Home:
+        """Open the shard in `folder`."""
+        clock = ReplayClock(bench_catalog.START_MS)
+        store = RocksStore(folder / "shard")
+        vault = FileVault(folder / "vault", _ENGINE_KEY, 0)
+        return cls(folder, clock, store, Shard(0, store, catalog(), clock, vault=vault))
+
+    def tell(self, customers: range, number: int) -> None:
+        """One event each, in batches with one sync each."""
+        self.clock.move_to(bench_catalog.START_MS + number * _HOUR_MS)
+        for start in range(customers.start, customers.stop, BATCH):
+            for customer in range(start, min(start + BATCH, customers.stop)):
+                self.shard.tell(name_of(customer), event(customer, number))
+            self.shard.commit()
+
+    def live(self, customers: int) -> None:
+        """Customers with twenty events each."""
+        for number in range(EVENTS):
+            self.tell(range(customers), number)
+
+    def passivate(self) -> None:
+        """Nobody is in memory."""
+        self.shard.cache = Activation(_CACHE_BYTES)
+
+
+def engine_turn_us(turns: int) -> float:
+    """An event that starts no journey, as a function call: the median of warm turns on a profile with 20 events."""
+    compiled = catalog()
+    encoded = codec.encode_record(customer(compiled))
+    taken = []
+    for number in range(turns):
+        profile = codec.decode_record(encoded)
+        assert isinstance(profile, Profile)
+        told = event(0, EVENTS + number)
+        started = thread_time_ns()
+        handle(profile, told, compiled, told.at_ms)
+        taken.append(thread_time_ns() - started)
+    return statistics.median(taken) / 1000
+
+
+def customer(compiled: Catalog) -> Profile:
+    """A profile with twenty events."""
+    profile = Profile(name_of(0))
+    for number in range(EVENTS):
+        told = event(0, number)
+        handle(profile, told, compiled, told.at_ms)
+    return profile
+
+
+def committed_turn_us(home: Home, rounds: int) -> float:
+    """The same in the shard, its part of a commit over a hundred turns included; profiles are active."""
+    taken = []
+    for number in range(EVENTS, EVENTS + rounds):
+        started = thread_time_ns()
+        home.tell(range(BATCH), number)
+        taken.append((thread_time_ns() - started) / BATCH)
+    return statistics.median(taken) / 1000
+
+
+def cold_turn_us(home: Home, customers: int) -> float:
+    """From a record on disk to a handled event, every profile idle before: the median."""
+    home.passivate()
+    taken = []
+    for customer in range(customers):
+        told = event(customer, 10_000)
+        started = thread_time_ns()
+        home.shard.tell(name_of(customer), told)
+        taken.append(thread_time_ns() - started)
+    home.shard.commit()
+    return statistics.median(taken) / 1000
+
+
+def durable_turns_per_s(home: Home, customers: int, seconds: float) -> float:
+    """Turns that are on disk, one after the other in batches of 100, over more customers than one batch has."""
+    done, number, started = 0, 20_000, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        home.tell(range(customers), number)
+        done, number = done + customers, number + 1
+    return done / elapsed
+
+
+def active_and_idle_bytes(home: Home, customers: int) -> tuple[float, float]:
+    """What Python holds for each active profile with 20 events, and what is left of it when it is idle again."""
+    home.passivate()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for customer in range(customers):
+            home.shard.record(name_of(customer))
+        active = tracemalloc.get_traced_memory()[0]
+        home.passivate()
+        idle = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    return (active - before) / customers, max(0.0, idle - before) / customers
+
+
+def disk_bytes(home: Home, customers: int) -> dict[str, float]:
+    """What each family takes for one profile, after everything was written to files."""
+    home.store.compact()
+    return {family: size / customers for family, size in home.store.sizes().items()}
+
+
+def due_timers_per_s(folder: Path, customers: int) -> float:
+    """Timers of waiting journeys that fire when their time comes: a step each, durable in batches of 100."""
+    home = Home.at(folder)
+    for customer in range(customers):
+        home.shard.tell(name_of(customer), carted(customer))
+    home.shard.commit()
+    due = len(home.shard.timers)
+    home.clock.move_to(bench_catalog.START_MS + 2 * _HOUR_MS)
+    started = time.perf_counter()
+    fired = 0
+    while home.shard.fire_timers(home.clock.now_ms()):
+        fired += 1
+        if fired % BATCH == 0:
+            home.shard.commit()
+    home.shard.commit()
+    taken = time.perf_counter() - started
+    home.shard.close()
+    assert fired >= due >= customers, "every customer waits"
+    return fired / taken
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The runtime's figures, as they were measured."""
+
+    engine_us: float
+    committed_us: float
+    cold_us: float
+    durable_per_s: float
+    active_bytes: float
+    idle_bytes: float
+    disk: dict[str, float]
+    due_timers_per_s: float
+
+
+def measure(folder: Path, *, customers: int = 2_000, rounds: int = 30, seconds: float = 3.0) -> Measured:
+    """All of it on a store that is made for it."""
+    home = Home.at(folder / "runtime")
+    home.live(customers)
+    disk = disk_bytes(home, customers)  # first: the other figures add events
+    active, idle = active_and_idle_bytes(home, customers)
+    measured = Measured(
+        engine_us=engine_turn_us(100 * rounds),
+        committed_us=committed_turn_us(home, rounds),
+        cold_us=cold_turn_us(home, customers),
+        durable_per_s=durable_turns_per_s(home, min(customers, 1_000), seconds),
+        active_bytes=active,
+        idle_bytes=idle,
+        disk=disk,
+        due_timers_per_s=due_timers_per_s(folder / "timers", customers),
+    )
+    home.shard.close()
+    return measured

@@ -1,0 +1,227 @@
+"""The shop world: a synthetic shop, with invented customers, products and behaviour, in Segment's format.
+
+It stands in for history that nobody may publish: no real person, address or purchase is in it, and no conclusion about
+real customers follows from it. Everything is drawn from the seed, so equal arguments give equal bytes. What a customer
+would do if messaged is kept apart in the truth file; the engine never sees that one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from loadtest.world.shop import PRODUCTS
+from loadtest.world.shoppers import Shopper, Visitor, sample_visitor, shoppers
+from loadtest.world.visits import Draft
+from loadtest.world.walks import Calendar, walk
+
+__all__ = ["PRODUCTS", "START_MS", "Visitor", "WorldFiles", "generate", "name_of", "sample_visitor", "truth", "write"]
+
+START_MS = 1_772_409_600_000  # 2026-03-02T00:00:00Z; a default world contains the change to summer time
+
+_REPEATED = 0.003
+_DEVICE_TYPES = {"laptop": "desktop", "phone": "mobile", "tablet": "tablet", "app": "ios"}
+_NAMES = {"page": "Page Viewed", "screen": "Screen Viewed", "identify": "Identified", "alias": "Aliased"}
+
+
+@dataclass(frozen=True, slots=True)
+class WorldFiles:
+    """Where a world was written. `facts` holds what one can check a run against."""
+
+    events: Path
+    truth: Path
+    facts: Path
+
+
+def generate(
+    *, customers: int = 3000, days: int = 30, seed: int = 7, start_ms: int = START_MS
+) -> Iterator[dict[str, Any]]:
+    """The world's events in order of (timestamp, generation), ready for JSON. Some come twice with one `messageId`."""
+    calendar = Calendar(start_ms, days)
+    people = shoppers(customers=customers, days=days, seed=seed)
+    drafts = [draft for shopper in people for draft in walk(shopper, calendar, seed=seed)]
+    drafts = list(_with_repeats(drafts, seed))
+    drafts.sort(key=lambda draft: draft.at_ms)
+    return map(_as_segment, drafts)
+
+
+def truth(
+    *, customers: int = 3000, days: int = 30, seed: int = 7, start_ms: int = START_MS
+) -> Iterator[dict[str, Any]]:
+    """One line per customer: would their first abandoned cart be bought within 30 h, if they were messaged and if not?
+
+    The events show the second answer (nobody was messaged): a "yes" may fall behind the end of the days.
+    """
+    del start_ms  # who people are does not depend on the date
+    for shopper in shoppers(customers=customers, days=days, seed=seed):
+        if shopper.user_id:
+            yield _truth_of(shopper)
+
+
+def write(
+    directory: Path, *, customers: int = 3000, days: int = 30, seed: int = 7, start_ms: int = START_MS
+) -> WorldFiles:
+    """Write events, truth and facts into `directory`; what is there from equal arguments and equal code is kept."""
+    files = WorldFiles(directory / "events.jsonl.gz", directory / "truth.jsonl.gz", directory / "facts.json")
+    world: dict[str, int] = {"customers": customers, "days": days, "seed": seed, "start_ms": start_ms}
+    parameters = world | {"generator": _generator_digest()}
+    if _is_current(files, parameters):
+        return files
+    directory.mkdir(parents=True, exist_ok=True)
+    facts = _Facts()
+    _write_lines(files.events, facts.counting(generate(**world)))
+    _write_lines(files.truth, truth(**world))
+    # Last, because its presence says that the other two are complete.
+    _write_whole(files.facts, json.dumps(facts.as_json(parameters), indent=2).encode() + b"\n")
+    return files
+
+
+def name_of(event: dict[str, Any]) -> str:
+    """The name under which the engine files an event: its own for `track`, else the call's."""
+    return event["event"] if event["type"] == "track" else _NAMES[event["type"]]
+
+
+class _Facts:
+    """Counts taken while the events pass by on their way to the file."""
+
+    def __init__(self) -> None:
+        self.by_name: Counter[str] = Counter()
+        self.by_channel: Counter[str] = Counter()
+        self.messages: set[str] = set()
+        self.users: set[str] = set()
+        self.devices: set[str] = set()
+        self.known_devices: set[str] = set()
+        self.first = self.last = ""
+
+    def counting(self, events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for event in events:
+            self._count(event)
+            yield event
+
+    def _count(self, event: dict[str, Any]) -> None:
+        self.by_name[name_of(event)] += 1
+        self.by_channel[event["context"]["channel"]] += 1
+        self.messages.add(event["messageId"])
+        self.first = self.first or event["timestamp"]
+        self.last = event["timestamp"]
+        user, device = event.get("userId"), event.get("anonymousId") or event.get("previousId")
+        if user:
+            self.users.add(user)
+        if device:
+            self.devices.add(device)
+        if user and device:
+            self.known_devices.add(device)
+
+    def as_json(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        events = self.by_name.total()
+        return {
+            "synthetic": True,
+            "parameters": parameters,
+            "events": events,
+            "repeats": events - len(self.messages),
+            "customers": len(self.users),
+            "anonymousIds": len(self.devices),
+            "neverIdentified": len(self.devices - self.known_devices),
+            "first": self.first,
+            "last": self.last,
+            "byName": dict(sorted(self.by_name.items())),
+            "byChannel": dict(sorted(self.by_channel.items())),
+        }
+
+
+def _with_repeats(drafts: list[Draft], seed: int) -> Iterator[Draft]:
+    """A client that lost an answer sends the same event again, with the same id and time."""
+    rng = Random(f"{seed}/repeats")
+    for draft in drafts:
+        yield draft
+        if rng.random() < _REPEATED:
+            yield draft
+
+
+def _as_segment(draft: Draft) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "type": draft.kind,
+        "messageId": draft.message_id,
+        "timestamp": _iso(draft.at_ms),
+        "context": _context(draft),
+    }
+    if draft.user_id:
+        event["userId"] = draft.user_id
+    if draft.device and draft.kind != "alias":
+        event["anonymousId"] = draft.device.anonymous_id
+    match draft.kind:
+        case "track":
+            return event | {"event": draft.name, "properties": draft.body}
+        case "page" | "screen":
+            return event | {"name": draft.name, "properties": draft.body}
+        case "identify":
+            return event | {"traits": draft.body}
+        case _:
+            return event | draft.body
+
+
+def _context(draft: Draft) -> dict[str, Any]:
+    context: dict[str, Any] = {"channel": draft.channel}
+    if draft.device:
+        country = draft.shopper.country
+        context |= {"timezone": country.zone, "locale": country.locale}
+        context["device"] = {"type": _DEVICE_TYPES[draft.device.kind]}
+    return context
+
+
+def _iso(at_ms: int) -> str:
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+
+
+def _truth_of(shopper: Shopper) -> dict[str, Any]:
+    intent = shopper.intent
+    return {
+        "userId": shopper.user_id,
+        "email": shopper.email,
+        "ifMessaged": {"probability": intent.buys_if_messaged_probability, "buys": intent.buys_if_messaged},
+        "ifNot": {"probability": intent.buys_if_not_probability, "buys": intent.buys_if_not},
+    }
+
+
+def _is_current(files: WorldFiles, parameters: dict[str, Any]) -> bool:
+    if not (files.events.exists() and files.truth.exists() and files.facts.exists()):
+        return False
+    facts: dict[str, Any] = json.loads(files.facts.read_bytes())
+    return bool(facts.get("parameters") == parameters)
+
+
+@cache
+def _generator_digest() -> str:
+    """Names the code that a world came from, so that a change of it makes cached files stale."""
+    rooms = ("shop.py", "shoppers.py", "visits.py", "walks.py", "shop_world.py")
+    code = b"".join((Path(__file__).parent / room).read_bytes() for room in rooms)
+    return hashlib.blake2b(code, digest_size=8).hexdigest()
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    packed = io.BytesIO()
+    # No file name and no time in the gzip header: equal worlds are equal files.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=6, mtime=0) as stream:
+        for line in lines:
+            stream.write(encode(line).encode() + b"\n")
+    _write_whole(path, packed.getvalue())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """All or nothing, also when two processes write the same world at once."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)

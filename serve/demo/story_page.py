@@ -1,0 +1,154 @@
+"""The page that a demonstration ends with, under five headings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from serve.demo.mail_server import MailServer
+from serve.demo.replayer import Totals
+from serve.demo.story import Conversion, Person
+
+_ENTRIES = 40
+_STYLES = dict.fromkeys(("withdrawn", "held", "stopped", "not_entered"), "yellow") | {
+    "sent": "green",
+    "simulated": "green",
+    "absorbed": "cyan",
+}
+_PROOFS = 3
+
+
+def heading(console: Console, text: str) -> None:
+    """One of the five."""
+    console.print()
+    console.rule(f"[bold]{text}", align="left")
+
+
+def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mailbox: MailServer) -> None:
+    """What went in and what became of it."""
+    heading(console, "Totals")
+    table = Table.grid(padding=(0, 3))
+    profiles = sum(shard["profiles"] for shard in status["shards"])
+    sends = {name: count for name, count in status["sends"].items() if count}
+    rows = (
+        ("events", f"{done.accepted:,} accepted, {done.repeated:,} repeated, {len(done.rejected):,} rejected"),
+        ("replayed in", f"{seconds:,.0f} s, {done.lines / max(seconds, 0.001):,.0f} events/s, to {done.now[:16]}"),
+        ("profiles", f"{profiles:,} after linking, on {len(status['shards'])} shards"),
+        ("intended sends", ", ".join(f"{count:,} {name}" for name, count in sends.items()) or "none"),
+        ("mailbox", f"{len(mailbox.mails):,} e-mails arrived over SMTP"),
+        ("pending", f"{status['timers']['pending']:,} timers"),
+    )
+    for name, value in rows:
+        table.add_row(f"[dim]{name}", value)
+    console.print(table)
+
+
+def one_customer(console: Console, person: Person | None) -> None:
+    """A path over several channels, with a reason at each step."""
+    heading(console, "One customer")
+    if person is None:
+        console.print("nobody is known by a user id")
+        return
+    names = ", ".join(f"{link['namespace']}:{link['value']}" for link in person.profile["identifiers"])
+    console.print(f"[dim]{escape(names)}", soft_wrap=True)
+    path_of(console, person.entries)
+
+
+def path_of(console: Console, entries: list[dict[str, Any]]) -> None:
+    """The newest entries of a timeline, oldest first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("when", "channel", "what", "what became of it, and why"):
+        table.add_column(column)
+    skipped = max(0, len(entries) - _ENTRIES)
+    for row in entries[skipped:]:
+        table.add_row(*_cells(row))
+    if skipped:
+        console.print(f"[dim]… {skipped} earlier entries")
+    console.print(table)
+
+
+def one_decision(console: Console, decision: dict[str, Any] | None) -> None:
+    """Every candidate and what became of it."""
+    heading(console, "One decision")
+    if decision is None:
+        console.print("nobody to decide for")
+        return
+    decision_table(console, decision["user"], decision["placement"], decision)
+
+
+def decision_table(console: Console, who: str, placement: str, decision: dict[str, Any]) -> None:
+    """What was chosen, and every candidate with what became of it."""
+    shown = ", ".join(action["actionId"] for action in decision["actions"]) or "nothing, which is an answer too"
+    console.print(f"for [bold]{escape(who)}[/] at {escape(placement)}: [bold green]{escape(shown)}")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("action", "outcome", "reason", "propensity × value × weight = score"):
+        table.add_column(column)
+    for row in decision["explanation"]["candidates"]:
+        terms = " × ".join(f"{term:g}" for term in row["terms"].values())
+        style = {"chosen": "green", "outranked": "yellow"}.get(row["outcome"], "dim")
+        score = f"{terms} = {row['score']:g}" if terms else ""
+        table.add_row(row["actionId"], f"[{style}]{row['outcome']}", row["reason"], score)
+    console.print(table)
+
+
+def the_proof(console: Console, found: list[Conversion], people: int, mailbox: MailServer) -> None:
+    """Who bought, where and when; what was withdrawn in that same turn; what the mailbox holds."""
+    heading(console, "The proof")
+    console.print("Who converts is out of the e-mail journey before the next message could leave.")
+    told = sorted(found, key=lambda one: (not one.across, -len(one.withdrawn)))
+    for one in told[:_PROOFS]:
+        console.print()
+        console.print(
+            f"[bold]{escape(one.user)}[/] bought on [bold]{one.bought.get('channel', 'an unnamed channel')}[/] "
+            f"at {_when(one.bought['at'])}; in that same turn:"
+        )
+        for row in one.stops:
+            console.print(f"  stopped    {row['journey']} [dim]({row['reason']})")
+        for row in one.withdrawn:
+            console.print(
+                f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})"
+            )
+        mails = mailbox.of(one.address)
+        console.print(f"  mailbox    {one.late_mails} of the stopped journeys from then on, {len(mails)} mails in all")
+    steps, late = sum(len(one.withdrawn) for one in found), sum(one.late_mails for one in found)
+    console.print()
+    console.print(
+        f"Among {people:,} customers: {len(found):,} purchases ended journeys, {steps:,} steps and messages were "
+        f"withdrawn, and the mailbox holds [bold]{late}[/] mails that a stopped journey sent from then on."
+    )
+
+
+def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
+    """How to go on."""
+    heading(console, "Next")
+    lines = (
+        ("leave it running", f"make demo KEEP=1   (API {url}/docs)" if not keep else f"it is running: {url}/docs"),
+        ("your own history", "make demo DATA=export.jsonl.gz   (Segment's format)"),
+        ("the Ray dashboard", dashboard if keep else "make demo KEEP=1 prints its address"),
+        ("an engine of your own", "segue up, then segue replay FILE"),
+        ("another catalog", "segue simulate --events FILE --config configs --against other"),
+    )
+    table = Table.grid(padding=(0, 3))
+    for name, value in lines:
+        table.add_row(f"[dim]{name}", escape(value))
+    console.print(table)
+    if keep:
+        console.print("Ctrl-C stops it.")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    outcome, reason = row.get("outcome", ""), row.get("reason", "")
+    style = _STYLES.get(outcome, "")
+    behind = row.get("detail", {}).get("condition")
+    saw = f"{behind['path']} saw {behind['saw']}" if behind else ""
+    why = " ".join(part for part in (outcome, f"({reason})" if reason else "", saw) if part)
+    what = escape(row["summary"])
+    plain = f"[dim]{what}" if row["kind"] == "event" else f"{row['kind']}: {what}"
+    return _when(row["at"]), row.get("channel", ""), plain, f"[{style}]{escape(why)}" if style else escape(why)
+
+
+def _when(at: str) -> str:
+    return at[5:19].replace("T", " ")

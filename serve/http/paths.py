@@ -1,0 +1,94 @@
+"""What the door knows of a request by its path and its headers, before anything of its body is read."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import Final
+from urllib.parse import quote, unquote_plus
+
+from engine.values.absence import is_absent
+from serve.http.protocol import Headers, Scope
+from serve.routes.pages import browser, ofrep
+from serve.routes.pages.ingest import KIND_OF_PATH
+
+_REQUEST_ID_MAX: Final = 128
+_RUN: Final = secrets.token_hex(8).encode()  # of this process; its requests are numbered
+_numbers = itertools.count()
+
+BATCHES: Final = frozenset((*KIND_OF_PATH, "/v1/import"))
+READY: Final = "/readyz"
+LINKS: Final = "/u/"
+WITH_KEYS: Final = ("/v1/", ofrep.FLAGS)
+_ABOUT_WHAT_IS_SHOWN: Final = frozenset(("/v1/decide", "/v1/exposures"))
+WITH_KEY_IN_BODY: Final = frozenset((*KIND_OF_PATH, *_ABOUT_WHAT_IS_SHOWN))
+_FROM_PAGES: Final = WITH_KEY_IN_BODY | {
+    browser.STATISTICS
+}  # and whatever lies below them, so that a page can read 404
+_FLAGS_OF_PAGES: Final = "/ofrep/"
+
+
+def name(path: str) -> str:
+    """What a path is called in metrics: its first two words, for the rest may name a person."""
+    return "/".join(path.split("/")[:3])
+
+
+def known(path: str, names: set[str]) -> str:
+    """The name of a path that there is, one of `names`; empty for others. A link of a mail has its page's name."""
+    full = name(path)
+    if full in names:
+        return full
+    return next((page for page in ("/u", "/c") if full.startswith(f"{page}/")), "")
+
+
+def is_flag(path: str) -> bool:
+    """Whether it is an evaluation of OpenFeature."""
+    return path == ofrep.FLAGS or path.startswith(f"{ofrep.FLAGS}/")
+
+
+def is_question(path: str) -> bool:
+    """Whether a page waits for what it shall show: there is always an answer to that."""
+    return path == "/v1/decide" or is_flag(path)
+
+
+def is_small(path: str) -> bool:
+    """Whether no large body is expected."""
+    return is_flag(path) or path in _ABOUT_WHAT_IS_SHOWN or browser.is_settings(path)
+
+
+def is_for_pages(path: str, names: set[str]) -> bool:
+    """Whether web pages may call it; also where there is no such path, so that a page can read that."""
+    return (
+        path in _FROM_PAGES
+        or path.startswith((_FLAGS_OF_PAGES, *browser.PATHS))
+        or name(path) in _FROM_PAGES
+        or (bool(names) and not known(path, names))
+    )
+
+
+def request_id(headers: Headers) -> bytes:
+    """The id by which a client knows its request, else a new one; what could not be a header value is not taken."""
+    given = headers.get(b"x-request-id", b"")
+    usable = 0 < len(given) <= _REQUEST_ID_MAX and given.isascii() and given.decode().isprintable()
+    return given if usable else b"%s%016x" % (_RUN, next(_numbers))
+
+
+def for_others(scope: Scope) -> Scope:
+    """A request as FastAPI should see it.
+
+    The path stays percent-encoded, so that a name may hold `/timeline`; what says nothing in the query is not there;
+    a body is JSON, whatever the client calls it.
+    """
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    headers = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return scope | {
+        "path": raw_path.partition(b"?")[0].decode("latin-1"),
+        "query_string": _less_absent(scope["query_string"]),
+        "headers": [*headers, (b"content-type", b"application/json")],
+    }
+
+
+def _less_absent(query: bytes) -> bytes:
+    """A query without the names whose values are absent: `?limit=` is as none."""
+    parts = (part for part in query.split(b"&") if part)
+    return b"&".join(part for part in parts if not is_absent(unquote_plus(part.partition(b"=")[2].decode("latin-1"))))

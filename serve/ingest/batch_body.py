@@ -1,0 +1,122 @@
+"""The body of a batch: a list of items, of which one that is broken costs only itself, and what was made of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from engine.inputs import Event
+from serve.http.hostile_json import UNREADABLE, unreadable
+
+
+class Batch(msgspec.Struct, rename="camel", frozen=True):
+    """A batch as it stands on the wire, its items unread."""
+
+    batch: list[msgspec.Raw]
+    sent_at: Any = None
+    context: Any = None
+
+
+class _Loose(msgspec.Struct, rename="camel", frozen=True):
+    """The same with nothing read, for a body of which some field is not what it should be."""
+
+    batch: msgspec.Raw
+    sent_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_batch: Final = msgspec.json.Decoder(Batch).decode
+_loose: Final = msgspec.json.Decoder(_Loose).decode
+_items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_numbered: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_any: Final = msgspec.json.Decoder().decode
+
+
+def read_batch(raw: bytes) -> Batch:
+    """The batch of a body; InvalidInput where it is none. What else is wrong with it costs no item."""
+    try:
+        return _batch(raw)
+    except UNREADABLE as fault:
+        batch = _batch_read_loosely(raw)
+        if batch is None:
+            raise unreadable(fault) from None
+        return batch
+
+
+def _batch_read_loosely(raw: bytes) -> Batch | None:
+    try:
+        read = _loose(raw)
+        return Batch(_listed(read.batch), _or_none(read.sent_at), _or_none(read.context))
+    except UNREADABLE:
+        return _batch_around_a_broken_character(raw)
+
+
+def _listed(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """The items, also where PHP wrote the list as an object, because its indexes had a gap."""
+    if bytes(raw)[:1] != b"{":
+        return _items(raw)
+    numbered = _numbered(raw)
+    if not all(index.isdecimal() for index in numbered):
+        raise msgspec.ValidationError("Expected `array`, got `object` - at `$.batch`")
+    return list(numbered.values())
+
+
+def _or_none(raw: msgspec.Raw | msgspec.UnsetType) -> Any:
+    """A field; None where it is absent, or cannot be read."""
+    try:
+        return None if isinstance(raw, msgspec.UnsetType) else _any(raw)
+    except UNREADABLE:
+        return None
+
+
+def _batch_around_a_broken_character(raw: bytes) -> Batch | None:
+    """The batch with each item written anew, so that half an emoji (`\\ud83d`) costs one event and not all of them."""
+    if b"\\ud" not in raw and b"\\uD" not in raw:
+        return None
+    try:
+        body = json.loads(raw)
+        found = body["batch"]
+        items = list(found.values()) if isinstance(found, dict) else found
+        written = [msgspec.Raw(json.dumps(item, separators=(",", ":"), allow_nan=False).encode()) for item in items]
+        return Batch(written, _if_whole(body.get("sentAt")), _if_whole(body.get("context")))
+    except (*UNREADABLE, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _if_whole(value: Any) -> Any:
+    """A field, unless it is what is broken."""
+    try:
+        msgspec.json.encode(value)
+    except UNREADABLE:
+        return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the item at `index` of a batch was not taken; `field` may be empty where the item is no event at all."""
+
+    index: int
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The good events, the index in the batch of each, the others with their reasons, and all items as they came.
+
+    `sent_at` is that of the batch, as JSON; `imported` as of `parse_body`. `unusable` counts the addresses that
+    somebody stated and that are none, by namespace.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    items: list[msgspec.Raw] = field(default_factory=list)
+    sent_at: str = ""
+    imported: bool = False
+    unusable: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,45 @@
+"""How a process comes to its end, whatever the libraries in it wait for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+from actors.platform.clock import stopwatch
+
+_LOOK_S = 0.2
+GAVE_UP = 3  # exit code of an engine that lost a part of itself
+
+
+def bounded(work: Callable[[], None], limit_s: float, is_vain: Callable[[], bool] = lambda: False) -> bool:
+    """Do it, and wait no longer than this, or than until it is in vain; whether it has ended. What it raises is
+    dropped: it is being stopped."""
+
+    def done() -> None:
+        with contextlib.suppress(Exception):
+            work()
+
+    thread = threading.Thread(target=done, name="stopping", daemon=True)
+    thread.start()
+    until_s = stopwatch() + limit_s
+    while thread.is_alive() and stopwatch() < until_s and not is_vain():
+        thread.join(_LOOK_S)
+    return not thread.is_alive()
+
+
+def tell(line: str) -> None:
+    """One line for whoever reads; nobody may be there, or there may be no room for it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"segue: {line}".replace("\n", " "), file=sys.stderr, flush=True)
+
+
+def exit_now(code: int) -> NoReturn:
+    """Without the goodbyes of libraries, which may wait for what has ended."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

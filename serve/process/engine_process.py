@@ -1,0 +1,299 @@
+"""A whole engine, started and stopped from one front process: Ray, shards, dispatcher, ingress, dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.catalog_proof import own_process
+from actors.cluster.watchdog import Watchdog
+from actors.platform import diary
+from actors.platform.clock import WallClock, clock_file
+from actors.platform.ports import check_free
+from engine.errors import PartLost, SegueError
+from serve.http.auth import KeyRing
+from serve.http.gateway import GatewayConfig
+from serve.process import orphans, surroundings
+from serve.process.data_directory import DataDirectory
+from serve.process.ending import GAVE_UP, bounded, exit_now, tell
+from serve.process.guard import Guard
+from serve.process.part_starts import PartStarts
+from serve.process.ray_runtime import head, sessions
+from serve.process.ray_runtime.parts import RayParts
+from serve.process.settings import LOOPBACK, Settings
+from serve.process.starting import end_orphans, note_if_ours, note_start, noting
+from serve.process.upgrading import bring_back_catalog, upgrade
+
+_READY_S = 60.0
+_STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most
+_GIVE_UP_S = 8.0  # of one that is not, so that all of it has ended a minute after the fault
+
+
+class EngineProcess:
+    """Everything that `segue up` runs. `start` returns when the engine is ready; `stop` within seconds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check all that can be checked before anything is started; raises UsageError or CatalogError."""
+        self.settings = settings
+        with noting(partial(note_if_ours, settings.data)):
+            surroundings.check_open_files()
+            self.catalog, self.warnings = own_process.prove_directory(settings.config, os.environ)
+            self.orphans = end_orphans(settings.data)
+            check_free(settings.addresses, settings.port, "--port")
+            self.data = DataDirectory(settings)
+            self._sockets = ""
+            self.note: Callable[..., None] = partial(diary.write, self.data.path)
+            try:
+                self._ray_folder = surroundings.ray_folder(settings.runtime)
+                sessions.forget_former(self._ray_folder, self.data.path)
+                self._sockets = surroundings.make_runtime_folder(settings.runtime)
+                self.keys, self.made_keys = KeyRing.load_or_create(
+                    self.data.path / "keys.json", settings.write_key, settings.server_key
+                )
+                self.data.rely_on("keys.json")
+            except BaseException:
+                shutil.rmtree(self._sockets, ignore_errors=True)
+                self.data.release()
+                raise
+        self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
+        self._actors: list[Any] = []
+        self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
+        self._generation = 0
+        self._guard: Guard | None = None
+        self._parts: RayParts | None = None
+        self._ray: Any = None
+        self._ending = threading.RLock()  # whoever stops the engine
+        self._is_over = self._is_stuck = False
+
+    @property
+    def dashboard_url(self) -> str:
+        """Of Ray's dashboard, once it has started."""
+        return f"http://{self._ray.dashboard_url}" if self._ray is not None and self._ray.dashboard_url else ""
+
+    def start(self) -> None:
+        """Start Ray (or join a cluster), the shards, the dispatcher and the ingress; wait until the engine is ready.
+
+        PartLost where Ray dies meanwhile, SegueError where anything of it does not start.
+        """
+        with noting(self.note):
+            if self.data.is_old:
+                upgrade(self.data, self.settings.shards, self.catalog)
+            self.data.settle()
+            self.active_catalog = ActiveCatalog(self.data.catalog_path, self.data.id_key)
+            if not self.data.catalog_path.exists():
+                self.notices += self.data.missing_catalog()
+                bring_back_catalog(self.data, self.active_catalog)
+        try:
+            self._start_parts()
+        except Exception as error:
+            fault = error if isinstance(error, SegueError) else self._fault(error)
+            self.note("start_failed", "error", reason=str(fault))
+            raise fault from error
+        note_start(self)
+
+    def _fault(self, error: Exception) -> SegueError:
+        """Of Ray and Serve, of many kinds; their logs tell the rest."""
+        if reason := self._parts.lost() if self._parts else "":
+            return PartLost(reason)
+        return SegueError(f"the engine does not start: {_first_line(error)}")
+
+    def _start_parts(self) -> None:
+        self._ray = head.start(self.settings, self.data.path, self._sockets, self._ray_folder, self._direct_sockets)
+        sessions.mark(self._ray.address_info["session_dir"], self.data.path)
+        self._guard_ray()
+        from actors.cluster import cluster  # imports Ray, which must see the flags first
+
+        self.catalog = self.active_catalog.take(self.catalog.document)
+        self.data.rely_on("catalog")
+        plan = cluster.EnginePlan(
+            catalog=str(self.data.catalog_path),
+            id_key=self.data.id_key,
+            stores=tuple(str(self.data.shard_path(number)) for number in range(self.settings.shards)),
+            vault=str(self.data.vault_path),
+            vault_base=self.data.vault_base,
+            engine_key=self.data.engine_key,
+            sockets=self._sockets,
+            is_replay=self.settings.clock == "replay",
+            public_url=self.settings.public_url,
+        )
+        with ThreadPoolExecutor(1) as beside:  # both mostly wait for processes to come up
+            starting = beside.submit(cluster.start, plan, surroundings.withheld(os.environ), self.notices.append)
+            try:
+                self._start_ingress(plan)
+            finally:
+                self._actors = starting.result()
+        self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
+        self._wait_until_ready()
+
+    def take_catalog(self) -> str:
+        """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
+        version of both. Raises CatalogError where it has a fault: then nothing changes."""
+        catalog, self.warnings = own_process.prove_directory(self.settings.config, os.environ)
+        self.catalog = self.active_catalog.take(catalog.document)
+        return self.catalog.version
+
+    def redeploy(self) -> None:
+        """Replace every replica of the ingress by a new one, with the code that is installed now. Serve stops one while
+        it starts the next, so there are twice as many meanwhile: somebody always answers."""
+        self._generation += 1
+        for times in (2, 1):
+            self._deploy(times * self.settings.replicas, self._generation)
+        self.note("ingress_replaced", replicas=self.settings.replicas)
+
+    def stop(self) -> None:
+        """Drain and stop: first the door, then the dispatcher, then the shards. Whatever Ray does, it comes to an end;
+        what has not ended by then is killed."""
+        with self._ending:
+            if self._is_over:
+                return
+            self._is_over = True
+            if self._guard is not None:
+                self._guard.end()
+            self._is_stuck = not bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone) or self._is_ray_gone()
+            self.note("engine_stopped")
+            self._end()
+
+    def leave(self, code: int) -> None:
+        """End this process at once where Ray would keep it from ending by itself, else do nothing."""
+        if self._is_stuck:
+            exit_now(code)
+
+    def _give_up(self, reason: str) -> None:
+        """Stop an engine that cannot go on, say why, and end this process so that it is started again."""
+        with self._ending:
+            if self._is_over:
+                return
+            self._is_over = True
+            tell(f"the engine stops: {reason}")
+            self.note("engine_gave_up", "error", reason=reason)
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):  # Ray tells of each process that is ended now
+                    orphans.end_door(self.data.path)
+                    if self.settings.address:  # what is there of ours is Ray's to end
+                        bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone)
+                    elif self._actors and self._parts is not None and not self._parts.is_without_workers():
+                        bounded(self._stop_actors, _GIVE_UP_S)
+                    self._end()
+            finally:
+                os._exit(GAVE_UP)
+
+    def _is_ray_gone(self) -> bool:
+        return self._parts is not None and not self._parts.is_whole()
+
+    def _stop_by_ray(self) -> None:
+        import ray
+        from ray import serve as ray_serve
+
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        if ray.is_initialized() and not self._is_ray_gone():
+            # while Serve ends its controller, Ray prints that as a fault
+            with contextlib.redirect_stdout(io.StringIO()):
+                ray_serve.shutdown()
+                if self._actors:
+                    self._stop_actors()
+                    for actor in self._actors:
+                        ray.kill(actor)
+                self._parts = None  # from here on its end is no surprise
+                ray.shutdown()
+
+    def _stop_actors(self) -> None:
+        from actors.cluster import cluster
+
+        cluster.stop(self._actors)
+
+    def _end(self) -> None:
+        """Nothing of this engine runs on, an HAProxy that still waits for its last connections, say."""
+        orphans.end(self.data.path)
+        orphans.forget(self.data.path, self._sockets)
+        self.data.release()
+
+    def _guard_ray(self) -> None:
+        """From now on this process ends when Ray does."""
+        self._parts = RayParts(self._ray.address_info["gcs_address"] if self.settings.address else "")
+        folders = [Path(self._sockets), self._ray_folder, self.data.path]
+        self._guard = Guard(self._parts, folders, self._give_up, tell, _remake)
+        self._guard.begin()
+
+    def _watch(self, sockets: list[str]) -> None:
+        """Have shards, dispatcher, door and clock watched for as long as this process lives."""
+        for name in ("actors.platform.clock", "actors.cluster.watchdog"):
+            logging.getLogger(name).addHandler(diary.Warnings(self.data.path))
+        watchdog = Watchdog(sockets)
+        threading.Thread(target=lambda: asyncio.run(watchdog.watch()), name="watchdog", daemon=True).start()
+        if self._guard is not None:
+            folder = Path(self._sockets)
+            looks = (PartStarts(folder, self.note).look, WallClock(clock_file(folder)).now_ms)
+            self._guard.also(watchdog, self.settings.url, folder, looks)
+
+    def _start_ingress(self, plan: Any) -> None:
+        from ray import serve as ray_serve
+        from ray.serve.config import HTTPOptions
+
+        from actors.cluster import cluster
+
+        self._config = GatewayConfig(
+            active_catalog=plan.active_catalog(),
+            shards=tuple(plan.shard_sockets()),
+            dispatcher=plan.dispatcher_socket(),
+            keys=str(self.data.path / "keys.json"),
+            is_replay=plan.is_replay,
+            origins=self.settings.origins,
+            version=version("segue"),
+            direct_sockets=None if self.settings.address else (self._sockets, self._direct_sockets),
+            metrics=cluster.metrics_urls(),
+            deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
+            public_url=self.settings.public_url,
+        )
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        # Our HAProxy listens where it was told (`serve/process/ray_runtime/front_door.py`). What Serve has beside it
+        # listens on loopback alone.
+        host = self.settings.host if self.settings.address else LOOPBACK
+        ray_serve.start(http_options=HTTPOptions(host=host, port=self.settings.port))
+        self._deploy(self.settings.replicas, self._generation)
+
+    def _deploy(self, replicas: int, generation: int) -> None:
+        """Have so many replicas of a generation; returns when they serve."""
+        from ray import serve as ray_serve
+
+        from serve.ingress import application
+
+        app = application(self._config, replicas, str(generation), self.settings.ray_host)
+        ray_serve.run(app, name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.settings.url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise SegueError("the engine did not become ready in time")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip().split("\n")[0]
+
+
+def _remake(name: str) -> None:
+    """Have Ray start a part again that it may take for well."""
+    from actors.cluster import cluster
+
+    with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon
+        cluster.remake(name)

@@ -1,0 +1,96 @@
+"""What Segment's client for web pages asks for besides sending events: its settings, its statistics, its script."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from engine.errors import NotFound, Unauthorised
+from serve.http.gateway import Gateway
+from serve.http.protocol import Headers, Request, Response, ok
+
+STATISTICS: Final = "/v1/m"
+_PROJECTS, _SETTINGS = "/v1/projects/", "/settings"
+_SCRIPTS: Final = ("/analytics.js/", "/analytics-next/", "/next-integrations/")
+PATHS: Final = (_PROJECTS, *_SCRIPTS)
+
+_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
+_KEPT: Final = (b"cache-control", b"public, max-age=300")
+_TAKEN = ok({"success": True})
+
+
+def is_settings(path: str) -> bool:
+    """Whether a path asks for the settings of a write key."""
+    return path.startswith(_PROJECTS) and path.endswith(_SETTINGS) and len(path) >= len(_PROJECTS) + len(_SETTINGS)
+
+
+def is_script(path: str) -> bool:
+    """Whether a path asks for the client itself, or a part of it."""
+    return path.startswith(_SCRIPTS)
+
+
+def knows(gateway: Gateway, path: str) -> bool:
+    """Whether the key in such a path is a write key that is known."""
+    try:
+        gateway.keys.identify({}, _key(path))
+    except Unauthorised:
+        return False
+    return True
+
+
+async def settings(gateway: Gateway, request: Request) -> Response:
+    """Where a page sends its events, for a client that was told a host and a write key; NotFound for a key that is
+    none, as Segment's own answer to it."""
+    if not knows(gateway, request.path):
+        raise NotFound("there is no such write key; `segue keys list` names those that there are", "writeKey")
+    protocol, host = _address(gateway.config.public_url, request.headers)
+    segment: dict[str, Any] = {"apiKey": _key(request.path), "apiHost": f"{host}/v1", "protocol": protocol}
+    segment |= {"unbundledIntegrations": [], "maybeBundledConfigIds": {}, "addBundledMetadata": False}
+    told = {
+        "integrations": {"Segment.io": segment},
+        "plan": {},
+        "edgeFunction": {},
+        "enabledMiddleware": {},
+        "middlewareSettings": {},
+        "remotePlugins": [],
+        "analyticsNextEnabled": True,
+        "legacyVideoPluginsEnabled": False,
+        "metrics": {"sampleRate": 0, "host": f"{host}/v1"},
+    }
+    answer = ok(told)
+    return msgspec.structs.replace(answer, headers=(*answer.headers, _KEPT))
+
+
+async def statistics(gateway: Gateway, request: Request) -> Response:
+    """What the client counts about itself is not kept, whatever it is."""
+    return _TAKEN
+
+
+async def script(gateway: Gateway, request: Request) -> Response:
+    """There is none here, and the answer says where it is."""
+    raise NotFound(
+        "Segue serves no client script: take @segment/analytics-next from npm, bundled or as its standalone.js on your"
+        " own site, and give it this host as cdnURL; docs/for-web-developers.md has both, to be pasted",
+        "path",
+    )
+
+
+def _key(path: str) -> str:
+    return unquote(path.removeprefix(_PROJECTS).removesuffix(_SETTINGS))
+
+
+def _address(public_url: str, headers: Headers) -> tuple[str, str]:
+    """The protocol and the host by which the page reaches us: the host that it asked, for there it got through."""
+    public, asked = urlsplit(public_url), headers.get(b"host", b"").decode("latin-1")
+    if not _HOST.fullmatch(asked) or asked == public.netloc:
+        return public.scheme or "http", f"{public.netloc}{public.path.rstrip('/')}"
+    forwarded = headers.get(b"x-forwarded-proto", b"").decode("latin-1").partition(",")[0].strip().lower()
+    if forwarded in ("http", "https"):
+        return forwarded, asked
+    # a page of https reaches nothing else, but on its own machine
+    is_secure = headers.get(b"origin", b"").startswith(b"https:") and not _LOOPBACK.fullmatch(asked)
+    return ("https" if is_secure else "http"), asked

@@ -1,0 +1,43 @@
+"""The letters of a simulated history: written as they would have been sent, and kept for who reads its lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import Any, Final
+
+from actors.delivery.channels import open_adapters
+from actors.delivery.channels.adapter import Message
+from actors.delivery.channels.letter import letter
+from actors.delivery.channels.rendering import Renderer
+from engine.catalog.compiled import Catalog
+from engine.errors import Refused
+
+_URL: Final = "https://segue.example"  # nobody answers there: these links lead nowhere
+
+
+class Letters:
+    """A provider for `LocalEngine`. `refused` are (where, why) of those that cannot be written."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._renderer, self._adapters = Renderer(catalog.templates), open_adapters(catalog.channels, {})
+        self._written: defaultdict[tuple[str, str, str], deque[Message]] = defaultdict(deque)
+        self.refused: list[tuple[str, str]] = []
+
+    def take(self, message: dict[str, Any]) -> str:
+        """Write a message; what became of it."""
+        action, channel = message["action"]["id"], message["channel"]
+        try:
+            made = letter(message, self._renderer, _URL, 30.0)
+            self._adapters[channel].prove(made)
+        except Refused as fault:
+            self.refused.append((f"profile {message['profile']}", f"{action} on {channel} is refused: {fault.message}"))
+            return "refused"
+        self._written[message["profile"], action, channel].append(made)
+        return "sent"
+
+    def next(self, profile: str, action: str, channel: str) -> dict[str, str]:
+        """The subject and the text of the oldest of these that has not been asked for yet."""
+        waiting = self._written[profile, action, channel]
+        made = waiting.popleft() if waiting else None
+        told = {} if made is None else {"subject": made.subject if made.html else "", "text": made.text}
+        return {name: words for name, words in told.items() if words}
