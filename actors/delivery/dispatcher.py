@@ -24,15 +24,15 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channel_pull import ChannelPull
 from actors.delivery.handover import Hands
 from actors.delivery.pacing import PATIENCE_S
+from actors.delivery.sandbox_messages import bounded
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.maintenance import backup
 from actors.platform.meter import Meter, NoMeter
 from actors.replay_clock.conductor import Conductor
-from actors.replay_clock.windows import Outcome
-from actors.shard.outbox.fence import epoch_of
-from actors.shard.queries.sandbox_log import bounded
+from actors.transport.dispatcher_name import epoch_of
 from actors.transport.placement import pinned, shard_of, socket_of
+from actors.transport.shard_messages import Outcome
 from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
 from engine.errors import Fenced, NotReady, SegueError

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.replay_clock.windows import Outcome, Report, Span
+from actors.transport.shard_messages import Outcome, Report, Span
 from actors.transport.wire import FrameClient
 
 _encode = msgspec.msgpack.Encoder().encode

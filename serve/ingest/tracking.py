@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.shard.queries.dead_letters import CONSENT, TRACKING_PLAN
+from actors.shard.set_aside.dead_letters import CONSENT, TRACKING_PLAN
 from engine.catalog.compiled import Catalog
 from engine.catalog.tracking import Objection
 from engine.consent import authority, statements
