@@ -21,8 +21,10 @@ from actors.cluster.engine_plan import EnginePlan as EnginePlan
 from actors.cluster.host import START_S, STOP_S, Host
 from actors.cluster.ray_meter import RayMeter
 from actors.delivery.dispatcher import Dispatcher
+from actors.maintenance import backup
 from actors.platform import durable, logs, pids
 from actors.platform.clock import ReplayClock, WallClock
+from actors.replay_clock.conductor import Conductor
 from actors.replay_clock.windows import Windows
 from actors.serving.shard_server import ShardServer
 from actors.serving.shard_shell import ShardShell
@@ -235,9 +237,9 @@ class DispatcherActor:
             plan.shard_sockets(),
             plan.dispatcher_socket(),
             public_url=plan.public_url,
-            is_replay=plan.is_replay,
             environ=os.environ,
-            data=Path(plan.vault).parent,
+            conductor=Conductor if plan.is_replay else None,
+            back_up=partial(backup.of_running, Path(plan.vault).parent),
             meter=RayMeter("dispatcher"),
         )
 

@@ -34,9 +34,9 @@ PLAIN = document(
 DISPATCHER = """
 import asyncio, os, sys
 from actors.delivery.dispatcher import Dispatcher
-from actors.catalog_files.active_catalog import Standing
-standing = Standing(sys.argv[1], bytes.fromhex(sys.argv[2]))
-shell = Dispatcher(standing, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
+from actors.catalog_files.active_catalog import ActiveCatalog
+catalog = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
+shell = Dispatcher(catalog, [sys.argv[3]], sys.argv[4], public_url="http://shop", environ=os.environ)
 asyncio.run(shell.serve())
 """
 

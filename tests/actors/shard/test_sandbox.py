@@ -198,7 +198,6 @@ def served(tmp_path: Path) -> Iterator[ServedShard]:
         [shard.path],
         f"{shard.path}-d",
         public_url="http://shop",
-        is_replay=False,
         environ={},
     )
     thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))
