@@ -34,9 +34,10 @@ PLAIN = document(
 DISPATCHER = """
 import asyncio, os, sys
 from actors.delivery.dispatcher import Dispatcher
-from actors.catalog_files.active_catalog import Standing
-standing = Standing(sys.argv[1], bytes.fromhex(sys.argv[2]))
-shell = Dispatcher(standing, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
+from actors.catalog_files.active_catalog import ActiveCatalog
+active_catalog = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
+own = {"public_url": "http://shop", "is_replay": False, "environ": os.environ}
+shell = Dispatcher(active_catalog, [sys.argv[3]], sys.argv[4], **own)
 asyncio.run(shell.serve())
 """
 
