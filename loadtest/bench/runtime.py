@@ -30,7 +30,7 @@ from engine.turn import handle
 from loadtest.bench import bench_catalog
 
 BATCH = 100
-EVENTS = 20  # of a profile, as design §8 counts
+EVENTS = 20  # of a profile, as `docs/performance.md` counts
 _HOUR_MS = 3_600_000
 _ENGINE_KEY = bytes(32)
 _CACHE_BYTES = 256 << 20
