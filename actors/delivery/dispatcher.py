@@ -1,8 +1,9 @@
 """Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
 
-authorise turn → durable `handing_over` → provider → settle turn (design §4a). A hand-over that runs past its deadline,
-or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. From each shard a lane leads to
-each channel: a slow provider holds up nobody else's mail, and each message is settled when it is done.
+authorise turn → durable `handing_over` → provider → settle turn (`docs/design/hand-over.md`). A hand-over that runs
+past its deadline, or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. Each shard's
+messages are fetched channel by channel: a slow provider holds up nobody else's mail, and each message is settled when
+it is done.
 
 A dispatcher enlists with each shard under an epoch of its own; the shards refuse one that was replaced, and it ends. On
 a replay clock the conductor decides when: the dispatcher then only hands over what a window brought, and answers the

@@ -320,7 +320,8 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.events.stated_time` says.
+    """When it happened, by our clock (`docs/event-rules.md#when-it-happened`). What a time ahead of now may do,
+    `engine.events.stated_time` says.
 
     A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
     timestamp = read_ms(sent.timestamp, "timestamp")
