@@ -29,9 +29,9 @@ from actors.delivery.shard_link import ShardLink
 from actors.maintenance import backup
 from actors.platform.meter import Meter, NoMeter
 from actors.replay_clock.conductor import Conductor
-from actors.replay_clock.windows import Outcome
 from actors.shard.outbox.fence import epoch_of
 from actors.shard.queries.sandbox_log import bounded
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
