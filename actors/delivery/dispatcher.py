@@ -28,9 +28,9 @@ from actors.delivery.pacing import PATIENCE_S
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import Meter, NoMeter
-from actors.replay_clock.windows import Outcome
 from actors.shard.outbox.fence import epoch_of
 from actors.shard.queries.sandbox_log import bounded
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
