@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from actors.delivery.channels.adapter import Message
-from actors.transport.shard_messages import Outcome, SandboxMessage
+from actors.transport.messages.carried import Outcome, SandboxMessage
 
 CHARS_MAX: Final = 16_384  # of a body; the rest is cut
 BATCH_BYTES_MAX: Final = 8 << 20

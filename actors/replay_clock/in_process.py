@@ -16,8 +16,9 @@ from actors.shard.shard import Observer, Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
 from actors.storage.vault import Vault
+from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.placement import shard_of
-from actors.transport.shard_messages import Outcome, Report, Span
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from engine.inputs import AnyInput, ConsentChange, Decide, Event

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from actors.shard.shard import Shard
+from actors.transport.messages.carried import Message, Outcome
 from actors.transport.placement import pinned, socket_of
-from actors.transport.shard_messages import Message, Outcome
 from actors.transport.wire import FrameClient, Reply
 from engine.errors import SegueError
 from engine.inputs import Settle

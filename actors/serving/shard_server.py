@@ -35,7 +35,7 @@ from actors.shard.queries.queries import letter, read
 from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage.lost_files import Lookout
-from actors.transport.shard_messages import Span
+from actors.transport.messages.of_dispatcher import Span
 from actors.transport.wire import FrameServer, Reply
 from engine.errors import NotReady, Parked, SegueError
 from engine.inputs import AnyInput, Rejected

@@ -13,7 +13,7 @@ import msgspec
 
 from actors.shard.state import ShardState
 from actors.storage import keys
-from actors.transport.shard_messages import Outcome, SandboxMessage
+from actors.transport.messages.carried import Outcome, SandboxMessage
 from engine import codec
 from engine.profile import Profile
 from engine.vocabulary import DAY_MS

@@ -17,7 +17,7 @@ from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
-from actors.transport.shard_messages import Message
+from actors.transport.messages.carried import Message
 from actors.transport.wire import FrameServer, Reply
 from engine.errors import InvalidInput
 from engine.inputs import HandOver, Merge

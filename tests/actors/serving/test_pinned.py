@@ -26,9 +26,9 @@ from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pin_socket, shard_of
 from actors.transport.router import Router
-from actors.transport.shard_messages import Outcome
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
@@ -318,7 +318,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
                 return real(self, *args)
             if when == "after":
                 real(self, *args)
-                self._shard.commit()
+                self._state.commit()
             dead.set()
             raise Killed
 

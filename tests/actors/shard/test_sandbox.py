@@ -25,7 +25,7 @@ from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
-from actors.transport.shard_messages import Outcome
+from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog
 from engine.inputs import Erase, Settle
 from serve.simulation import summary
@@ -199,7 +199,6 @@ def served(tmp_path: Path) -> Iterator[ServedShard]:
         [shard.path],
         f"{shard.path}-d",
         public_url="http://shop",
-        is_replay=False,
         environ={},
     )
     thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))
