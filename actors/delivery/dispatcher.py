@@ -1,8 +1,9 @@
 """Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
 
-authorise turn → durable `handing_over` → provider → settle turn. A hand-over that runs past its deadline, or is found
-half-way by a new dispatcher, is `unknown` and is never sent again blindly. Each pair of shard and channel has a pull of
-its own, so a slow provider holds up nobody else's mail, and each message is settled when it is done.
+authorise turn → durable `handing_over` → provider → settle turn (`docs/design/hand-over.md`). A hand-over that runs
+past its deadline, or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. Each shard's
+messages are fetched channel by channel: a slow provider holds up nobody else's mail, and each message is settled when
+it is done.
 
 A dispatcher enlists with each shard under an epoch of its own. The shards refuse one that was replaced, and it ends. On
 a replay clock the conductor decides when messages go: the dispatcher then only hands over what a window brought, and
@@ -27,9 +28,9 @@ from actors.delivery.pacing import PATIENCE_S
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import Meter, NoMeter
-from actors.replay_clock.windows import Outcome
 from actors.shard.outbox.fence import epoch_of
 from actors.shard.queries.sandbox_log import bounded
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog

@@ -236,7 +236,7 @@ def table(report: Report) -> Table:
     shown.add_column("baseline")
     shown.add_column("in the same run", justify="right")
     shown.add_column("ratio", justify="right")
-    shown.add_column("design §8")
+    shown.add_column("budget")
     for figure in report.figures:
         ratio = figure.ratio
         shown.add_row(

@@ -31,7 +31,7 @@ from loadtest.bench import bench_catalog
 from loadtest.world.shop_world import START_MS
 
 BATCH = 100
-EVENTS = 20  # of a profile, as design §8 counts
+EVENTS = 20  # of a profile, as `docs/performance.md` counts
 _HOUR_MS = 3_600_000
 _ENGINE_KEY = bytes(32)
 _CACHE_BYTES = 256 << 20
