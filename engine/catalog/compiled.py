@@ -13,8 +13,8 @@ from typing import Any, Literal
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.binding import Tree, bind
-from engine.conditions.predicates import Condition
 from engine.conditions.purchases import Wording
+from engine.conditions.readable import Condition
 from engine.propensity.models import Scorer
 from engine.vocabulary import DAY_MS
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-from engine.conditions.predicates import View
 from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
 from engine.decide.gates import Verdict
 from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import TIER_RANK
 
 LIMIT_MAX = 20

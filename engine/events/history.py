@@ -19,7 +19,8 @@ from hashlib import blake2b
 from engine import limits
 from engine.catalog.compiled import Action, Catalog
 from engine.conditions.event_atoms import EventAtom
-from engine.conditions.predicates import Condition, atoms_of, build
+from engine.conditions.predicates import atoms_of, build
+from engine.conditions.readable import Condition
 from engine.conditions.value_tests import Where, only
 from engine.effects import Page
 from engine.events import kept
