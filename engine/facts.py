@@ -1,6 +1,6 @@
 """What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
 said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
-`engine.identity.addresses` says more."""
+`engine.contact.addresses` says more."""
 
 from __future__ import annotations
 
