@@ -1,4 +1,4 @@
-"""Statements about consent are written down here, each with its receipt (Invariant 5, mission B9).
+"""Statements about consent are written down here, each with its receipt (Invariant 5).
 
 A no is lifted by a later yes of the same or a wider scope, and by nothing else; at equal times the no wins. A yes that
 lifts a no takes its place, so every no that is on record stands. What records mean `engine.contact.consents` says.
