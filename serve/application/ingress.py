@@ -9,9 +9,9 @@ from ray import serve as ray_serve
 from ray.serve._private import replica
 
 from actors.cluster.ray_meter import RayMeter
-from serve.app import App
+from actors.platform.listening import LOOPBACK
+from serve.application.app import App
 from serve.http.gateway import GatewayConfig
-from serve.process.settings import LOOPBACK
 
 _ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, our own door (`serve/http/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
