@@ -103,7 +103,8 @@ def for_others(scope: Scope) -> Scope:
     """
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = [header for header in scope["headers"] if header[0] != b"content-type"]
-    return scope | {
+    return {
+        **scope,
         "path": raw_path.partition(b"?")[0].decode("latin-1"),
         "query_string": _less_absent(scope["query_string"]),
         "headers": [*headers, (b"content-type", b"application/json")],
