@@ -21,6 +21,7 @@ from serve.process.ending import GAVE_UP, exit_now, tell
 # Each command and the module that it is in, in the order of the help.
 _HOMES = MappingProxyType(
     {
+        "init": "init",
         "up": "up",
         "demo": "demo",
         "replay": "running.replay",

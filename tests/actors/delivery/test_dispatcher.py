@@ -61,7 +61,6 @@ class Running(ServedShard):
             [self.path],
             f"{self.path}-d{next(self._numbers)}",
             public_url="http://shop",
-            is_replay=False,
             environ={"PORT": str(self.mailbox.port)},
         )
         thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))

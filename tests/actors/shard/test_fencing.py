@@ -36,7 +36,7 @@ import asyncio, os, sys
 from actors.delivery.dispatcher import Dispatcher
 from actors.catalog_files.active_catalog import ActiveCatalog
 active_catalog = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
-own = {"public_url": "http://shop", "is_replay": False, "environ": os.environ}
+own = {"public_url": "http://shop", "environ": os.environ}
 shell = Dispatcher(active_catalog, [sys.argv[3]], sys.argv[4], **own)
 asyncio.run(shell.serve())
 """
