@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from actors.catalog_files import event_files
 from actors.catalog_files.event_files import Line
@@ -28,6 +27,7 @@ from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.identity import claims
 from engine.inputs import AnyInput, Event
+from serve.commands import screen
 from serve.ingest import segment_format, tracking
 from serve.process import which_catalog
 from serve.simulation import summary
@@ -137,7 +137,8 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand over a lot's events, each for its place in the order of reading."""
     by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
-    lines, pairs = [], []
+    lines: list[Line] = []
+    pairs: list[tuple[int, tuple[str, Event]]] = []
     for line, event in _parsed(lot, past, engine.catalog.country):
         profile = claims.home(engine.catalog, event)
         if profile is None:
@@ -214,7 +215,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
             extra = {"silence": mine.tally.silence()} if silence else {}
             typer.echo(json.dumps(mine.summary | extra, ensure_ascii=False))
             return
-        Console().print(summary.table("What happened", ["count"], [mine.summary]))
+        screen.console().print(summary.table("What happened", ["count"], [mine.summary]))
         if silence:
             _report(mine)
         return
@@ -230,7 +231,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
         typer.echo(json.dumps(compared | {"profiles": moved, "silence": held}, ensure_ascii=False))
         return
     title = "Under --config, and how that differs from --against"
-    Console().print(summary.table(title, list(compared), list(compared.values())))
+    screen.console().print(summary.table(title, list(compared), list(compared.values())))
     typer.echo(f"{moved['gain']:,} profiles gain sends, {moved['lose']:,} lose sends")
     for name, one in (("--config", mine), ("--against", other)):
         typer.echo(f"\nUnder {name}:")
@@ -241,7 +242,7 @@ def _report(past: Past) -> None:
     """What was held back, by which rule, how often that rule alone, and at what expected cost."""
     held = past.tally.silence()
     if held:
-        Console().print(summary.silence_table(held, past.tally.currency))
+        screen.console().print(summary.silence_table(held, past.tally.currency))
     else:
         typer.echo("nothing was held back")
 
