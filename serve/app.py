@@ -47,7 +47,7 @@ from serve.http.protocol import (
     respond,
 )
 from serve.http.sending import Sending
-from serve.ingest.segment_format import NAMES_OF_KINDS
+from serve.ingest.wire_event import NAMES_OF_KINDS
 from serve.openapi import application
 from serve.routes import consent
 from serve.routes.pages import browser, decide, ingest, ofrep

@@ -41,7 +41,6 @@ LINES_MAX = 300
 LONGER = {
     "actors/shard/shard.py": 400,
     "actors/transport/wire.py": 340,
-    "serve/ingest/segment_format.py": 340,
 }
 
 

@@ -1,8 +1,9 @@
 """Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
 
-authorise turn → durable `handing_over` → provider → settle turn (design §4a). A hand-over that runs past its deadline,
-or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. From each shard a lane leads to
-each channel: a slow provider holds up nobody else's mail, and each message is settled when it is done.
+authorise turn → durable `handing_over` → provider → settle turn (`docs/design/hand-over.md`). A hand-over that runs
+past its deadline, or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. Each shard's
+messages are fetched channel by channel: a slow provider holds up nobody else's mail, and each message is settled when
+it is done.
 
 A dispatcher enlists with each shard under an epoch of its own; the shards refuse one that was replaced, and it ends. On
 a replay clock the conductor decides when: the dispatcher then only hands over what a window brought, and answers the
@@ -14,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,22 +27,39 @@ from actors.delivery.handover import Hands
 from actors.delivery.pacing import PATIENCE_S
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
-from actors.maintenance import backup
 from actors.platform.meter import Meter, NoMeter
-from actors.replay_clock.conductor import Conductor
-from actors.replay_clock.windows import Outcome
 from actors.shard.outbox.fence import epoch_of
 from actors.shard.queries.sandbox_log import bounded
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
 from engine.errors import Fenced, NotReady, SegueError
 
-_PAUSE_S = 0.2
-_FIND_S = 0.5
+_PAUSE_S = 0.2  # before a shard that does not answer is asked again
+_FIND_S = 0.5  # between two looks for profiles that were pinned or unpinned
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+
+
+class ReplayConductor(Protocol):
+    """What moves the replay clock of all shards (`actors.replay_clock.conductor`)."""
+
+    def at_rest(self) -> AbstractAsyncContextManager[object]:
+        """Held by whoever needs the clock to stand still."""
+        ...
+
+    async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
+        """Move the clock; what it came to."""
+        ...
+
+
+HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
+# The shards, which of them a profile lives on, who hands messages over, and the dispatcher's name.
+MakeConductor = Callable[[Sequence[ShardLink], Callable[[str], int], HandOverAll, str], ReplayConductor]
+# The shards, the folder of the copy, and the folder of the keys where one was named; returns what was made.
+BackUp = Callable[[Sequence[ShardLink], str, str | None], Awaitable[dict[str, Any]]]
 
 
 class Dispatcher:
@@ -54,12 +72,14 @@ class Dispatcher:
         path: str,
         *,
         public_url: str,
-        is_replay: bool,
         environ: Mapping[str, str],
-        data: Path | None = None,
+        conductor: MakeConductor | None = None,
+        back_up: BackUp | None = None,
         meter: Meter | None = None,
     ) -> None:
-        """`data` is the data directory; without one there is nothing to back up."""
+        """`conductor` is given on a replay clock and only there. `back_up` copies the engine; without it a backup is
+        refused. Both are handed in, because a dispatcher knows nothing of clocks and stores: backups begin here only
+        because this is the one process with a link to every shard, and on a replay clock the one that lets it rest."""
         self._active_catalog = active_catalog
         self._hands = Hands(active_catalog, environ, public_url, meter or NoMeter())
         self._links = [ShardLink(shard) for shard in shards]
@@ -69,11 +89,11 @@ class Dispatcher:
         self._pulls: set[ChannelPull] = set()
         self._name = ""
         self._server = FrameServer(path, self._receive)
-        self._is_replay = is_replay
-        self._conductor: Conductor | None = None
+        self._make_conductor = conductor
+        self._conductor: ReplayConductor | None = None
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._data = data
+        self._back_up_with = back_up
         self._backing_up = asyncio.Lock()
 
     async def serve(self) -> None:
@@ -81,9 +101,8 @@ class Dispatcher:
         await self._server.start()
         self._name = await self._take_name()
         following = asyncio.create_task(self._active_catalog.follow(self._hands.version, self._take))
-        if self._is_replay:
-            owner = lambda profile: shard_of(profile, len(self._links))  # noqa: E731
-            self._conductor = Conductor(self._links, owner, self._hand_over_all, self._name)
+        if self._make_conductor is not None:
+            self._conductor = self._make_conductor(self._links, self._shard_of, self._hand_over_all, self._name)
         else:
             self._pulled = {link: link for link in self._links}
             self._open_pulls()
@@ -102,6 +121,9 @@ class Dispatcher:
     def close(self) -> None:
         """Pull nothing more."""
         self._closing.set()
+
+    def _shard_of(self, profile: str) -> int:
+        return shard_of(profile, len(self._links))
 
     def _take(self, catalog: Catalog) -> None:
         self._hands.take(catalog)
@@ -133,16 +155,16 @@ class Dispatcher:
         if op == "ping":
             reply.send(b"")
             return
-        if op == "backup" and self._data is not None:
-            self._begin(self._back_up(self._data, payload, reply))
+        if op == "backup" and self._back_up_with is not None:
+            self._begin(self._answer_backup(self._back_up_with, payload, reply))
             return
-        if op != "advance" or not self._is_replay:
+        if op != "advance" or self._make_conductor is None:
             raise SegueError(f"{op} needs a replay clock")
         if self._conductor is None:
             raise NotReady("no shard answers yet")
         self._begin(self._advance(self._conductor, payload, reply))
 
-    async def _advance(self, conductor: Conductor, payload: bytes, reply: Reply) -> None:
+    async def _advance(self, conductor: ReplayConductor, payload: bytes, reply: Reply) -> None:
         watermark_ms, drain = _decode(payload)
         try:
             reply.send(_encode(await conductor.advance(watermark_ms, drain=drain)))
@@ -152,13 +174,13 @@ class Dispatcher:
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 
-    async def _back_up(self, data: Path, payload: bytes, reply: Reply) -> None:
+    async def _answer_backup(self, back_up: BackUp, payload: bytes, reply: Reply) -> None:
         """A copy of the whole engine; on a replay clock between two moves of it."""
         directory, keys = _decode(payload)
         at_rest = self._conductor.at_rest() if self._conductor is not None else contextlib.nullcontext()
         try:
             async with self._backing_up, at_rest:
-                made = await backup.of_running(self._links, backup.order(data, directory, keys))
+                made = await back_up(self._links, directory, keys)
             reply.send(_encode(made))
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)

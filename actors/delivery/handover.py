@@ -16,8 +16,8 @@ from actors.delivery.pacing import Gate, NotBegun
 from actors.platform import logs
 from actors.platform.clock import stopwatch
 from actors.platform.meter import HAND_OVER_SECONDS, Meter
-from actors.replay_clock.windows import Outcome
 from actors.shard.queries import sandbox_log
+from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Refused, Unavailable, Unknown
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from actors.delivery.shard_link import ShardLink
-from actors.replay_clock.windows import Outcome
+from actors.transport.messages.carried import Outcome
 from engine.errors import TryAgain
 
 _PAUSE_S: Final = 0.2

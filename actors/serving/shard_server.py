@@ -17,7 +17,7 @@ import msgspec
 from actors.catalog_files.active_catalog import ActiveCatalog, Follower
 from actors.platform.clock import stopwatch
 from actors.platform.meter import Meter, NoMeter
-from actors.replay_clock.windows import Span, Windows
+from actors.replay_clock.windows import Windows
 from actors.serving import catalog_switch
 from actors.serving.barrier import Barrier
 from actors.serving.gauges import Gauges
@@ -35,6 +35,7 @@ from actors.shard.queries import dead_letters
 from actors.shard.queries.queries import letter, read
 from actors.shard.shard import Shard
 from actors.storage.lost_files import Lookout
+from actors.transport.messages.of_dispatcher import Span
 from actors.transport.wire import FrameServer, Reply
 from engine.errors import NotReady, Parked, SegueError
 from engine.inputs import AnyInput, Rejected

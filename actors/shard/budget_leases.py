@@ -1,4 +1,4 @@
-"""The tokens of budgets over all customers, in leased blocks (mission B15).
+"""The tokens of budgets over all customers, in leased blocks (`docs/design/budgets.md`).
 
 Shard 0 keeps how many tokens of each budget's period it has given out, never more than the limit. Every shard pays from
 the block that it holds, in the batch of the very turn that spends, and asks for another one before the block is empty.

@@ -1,5 +1,4 @@
-"""One grammar for eligibility, triggers, branches, stops and segments: a checked tree becomes a predicate over a
-`View`.
+"""One grammar for eligibility, triggers, branches, stops and segments: from a tree to a predicate over a `View`.
 
 A tree is plain data, already checked, with durations in milliseconds (`engine.catalog` makes it) and with the facts of
 an action in it (`engine.conditions.binding`). Those of the event that started a run are put in when the run asks;

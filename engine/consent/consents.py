@@ -1,4 +1,4 @@
-"""Consent by purpose and channel, and the token without which no send can be built (Invariant 5, mission B9).
+"""Consent by purpose and channel, and the token without which no send can be built (Invariant 5).
 
 A record stands for one (purpose, channel); `*` stands for all of either. One precedence holds everywhere
 (`docs/consent.md`): a send needs a yes that covers its purpose and channel, or the purpose's default, and no standing

@@ -2,7 +2,7 @@
 
 status → validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue →
 frequency caps → offers → budgets → propensity → arbitration → holdouts. Each candidate ends in exactly one outcome,
-with the reason of the first gate that removed it (mission N7, B4). The last three are `arbitration`'s.
+with the reason of the first gate that removed it (`docs/design/gates.md`). The last three are `arbitration`'s.
 """
 
 from __future__ import annotations

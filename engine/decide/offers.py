@@ -1,4 +1,5 @@
-"""One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it (N8).
+"""One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it
+(`docs/design/offers.md`).
 
 Subjects are one tree (`engine.values.subjects`): what was promised on a product and what is offered on its category are
 about the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces

@@ -1,4 +1,5 @@
-"""Why a customer sees something, said to the customer: one sentence from what the action asks of them (mission C7).
+"""Why a customer sees something, said to the customer: one sentence from what the action asks of them
+(`docs/design/customer-words.md`).
 
 An action may say it in its own words (`because`); else the sentence names what is true of this customer among the
 conditions. What must not be so is left out, and what is sensitive stands in no condition.

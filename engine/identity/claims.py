@@ -1,4 +1,5 @@
-"""What an event says about who this is: identifiers to link, places to claim, profiles to absorb (design §4a).
+"""What an event says about who this is: identifiers to link, places to claim, profiles to absorb
+(`docs/design/identity.md`).
 
 An event with a user id and an anonymous id makes the user's profile absorb the anonymous one; `alias` absorbs whatever
 `previousId` named. A write key's word takes visitors without a user id alone, and no pointer from anybody. Other

@@ -1,4 +1,4 @@
-"""How one profile absorbs another, in durable messages (design §4a, Invariant 8).
+"""How one profile absorbs another, in durable messages (`docs/design/identity.md#merging`, Invariant 8).
 
     survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
     survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …

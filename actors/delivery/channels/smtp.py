@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiosmtplib
 
@@ -144,7 +144,7 @@ def _no_sender(text: str, fault: Exception) -> str:
 def _drop(client: aiosmtplib.SMTP | None) -> None:
     if client is not None:
         if client.transport is not None:
-            client.transport.abort()  # what is still to be written stays here
+            cast(asyncio.WriteTransport, client.transport).abort()  # what is still to be written stays here
         client.close()
 
 

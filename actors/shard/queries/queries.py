@@ -116,8 +116,8 @@ def status(shard: Shard) -> dict[str, Any]:
 
 
 def dump(shard: Shard) -> dict[str, Any]:
-    """The canonical plaintext of everything that equality is judged by (design §4a), by profile, as hex digests of
-    bytes."""
+    """The canonical plaintext of everything that equality is judged by, by profile
+    (`docs/design/virtual-time.md#what-equal-means`)."""
     shard.commit()
     found: dict[str, Any] = {}
     for profile_id in shard.all_profiles():

@@ -18,8 +18,8 @@ from engine.profile import Profile
 from engine.vocabulary import DAY_MS
 
 if TYPE_CHECKING:
-    from actors.replay_clock.windows import Outcome
     from actors.shard.shard import Shard
+    from actors.transport.messages.carried import Outcome
 
 FAMILY: Final = "sandbox"
 KEPT_MAX: Final = 1_000  # of one shard

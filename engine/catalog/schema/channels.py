@@ -1,7 +1,7 @@
 """What each provider declares: the settings of its channels, and what a message on one consists of.
 
-An adapter (`actors/channels`) reads nothing else, so a key that does not stand here does nothing, and is refused by
-name. A new adapter begins with its two models here.
+An adapter (`actors/delivery/channels`) reads nothing else, so a key that does not stand here does nothing, and
+is refused by name. A new adapter begins with its two models here.
 """
 
 # ruff: noqa: RUF012  pydantic copies a default that can change

@@ -11,13 +11,13 @@ import pytest
 from support.world import CART, compiled
 
 from actors.platform.clock import WallClock
-from actors.replay_clock.windows import Message
 from actors.serving import message_sender as couriers
 from actors.serving.message_sender import MessageSender
 from actors.shard.queries import dead_letters
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
+from actors.transport.messages.carried import Message
 from actors.transport.wire import FrameServer, Reply
 from engine.errors import InvalidInput
 from engine.inputs import HandOver, Merge

@@ -17,7 +17,6 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channels.adapter import Message
 from actors.delivery.dispatcher import Dispatcher
 from actors.replay_clock.in_process import LocalEngine
-from actors.replay_clock.windows import Outcome
 from actors.shard.journal.export import part
 from actors.shard.queries import sandbox_log
 from actors.shard.queries.sandbox_log import packed
@@ -25,6 +24,7 @@ from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
+from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog
 from engine.inputs import Erase, Settle
 from serve.simulation import summary
@@ -198,7 +198,6 @@ def served(tmp_path: Path) -> Iterator[ServedShard]:
         [shard.path],
         f"{shard.path}-d",
         public_url="http://shop",
-        is_replay=False,
         environ={},
     )
     thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))

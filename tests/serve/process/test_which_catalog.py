@@ -62,7 +62,7 @@ def test_a_file_called_configs_is_no_catalog(elsewhere: Path):
 
 
 def test_no_command_has_a_rule_of_its_own():
-    commands = {path.stem: path.read_text() for path in (ROOT / "serve" / "commands").glob("*.py")}
+    commands = {path.stem: path.read_text() for path in (ROOT / "serve" / "commands").rglob("*.py")}
     asking = {name for name, text in commands.items() if '"--config"' in text}
     assert asking == {"up", "demo", "simulate", "validate", "train"}
     assert {name for name in asking if "which_catalog.line(" not in commands[name]} == set()
