@@ -23,11 +23,8 @@ from engine.errors import UsageError
 from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader
 from engine.propensity.training import Quality, Shown, fit
-<<<<<<< HEAD
 from engine.view import View
-=======
 from serve.commands import screen
->>>>>>> install
 from serve.process import which_catalog
 from serve.process.data_directory import engine_key_of, id_key_of, stopped
 from serve.process.settings import DATA
