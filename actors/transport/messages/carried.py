@@ -25,7 +25,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
     send: str
     outcome: str
     detail: str = ""
-    said: bytes = b""  # by a sandbox: the message (`actors.shard.queries.sandbox_log`)
+    said: bytes = b""  # by a sandbox: the message (`actors.shard.outbox.sandbox_log`)
 
 
 class EventStatus(StrEnum):
