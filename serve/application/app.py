@@ -54,7 +54,7 @@ from serve.routes.pages import browser, decide, ingest, ofrep
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
-_YOUNG = 5_000  # a connection is a cycle, and may hold a body
+_YOUNG = 5_000  # objects between two collections: a closed connection is a cycle, and may hold a body
 _LAST: Header = (b"connection", b"close")
 _ALIVE = Response(200, b'{"status":"alive"}')
 
@@ -85,7 +85,7 @@ class App:
         self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
         self._direct_socket: DirectSocket | None = None
-        self._names: set[str] = set()  # the beginnings of paths that there are
+        self._names: set[str] = set()  # of all paths that exist
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the lifespan of the replica."""
@@ -157,8 +157,8 @@ class App:
     async def _response(
         self, scope: Scope, headers: Headers, receive: Receive, sending: Sending, request_id: bytes
     ) -> Response | None:
-        """What is still to be said; None where all of it has been, or nobody listens. Every error becomes a problem
-        here: no traceback reaches a user."""
+        """The answer that is still to be sent; None where FastAPI has sent one, or the client is gone. Every error
+        becomes a problem here: no traceback reaches a user."""
         if scope["method"] == "OPTIONS" and paths.is_for_pages(scope["path"], self._names):
             return preflight(headers)
         try:
@@ -178,7 +178,7 @@ class App:
             is_refused = is_overload and scope["path"] in paths.BATCHES
         else:
             is_refused = False
-        if is_refused:  # only here, because the error would keep the body
+        if is_refused:  # after the `except`, because the error would keep the body in memory
             await self._admission.hold_refused()
         elif response is not None and response.is_faulty:
             await self._admission.hold_faulty()
@@ -197,14 +197,14 @@ class App:
         route = _route(scope["method"], path)
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
-        if path == paths.READY:  # a question of whoever watches, and one look for all who ask
+        if path == paths.READY:  # asked by supervisors, and never refused; all who ask share one look
             await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
         request, in_flight, limit = await self._let_in(gateway, scope, headers, receive)
         if route is not None and paths.is_question(path) and not in_flight.has_room(limit):
             request.is_over_limit = True
             return await route(gateway, request)
-        if in_flight is self._admission.keyless:  # a page, or nothing that there is
+        if in_flight is self._admission.keyless:  # the page of a link, or a path that does not exist
             await self._admission.hold_faulty()
         with in_flight.enter(limit, request.size):
             if route is not None:

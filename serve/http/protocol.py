@@ -49,7 +49,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (_JSON,)
-    is_faulty: bool = False  # what was sent was of little use
+    is_faulty: bool = False  # the client sent something wrong; where many do, such answers are delayed
 
 
 _READ_FROM_PAGES: Final = (
@@ -62,7 +62,7 @@ _HEADER_NAME: Final = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # a token o
 
 def preflight(headers: Headers) -> Response:
     """Which headers a page may send, good for two hours: those that are read here, and whatever else it asks for, such
-    as those of tracing, because nothing is made of them. Whether it may ask at all is said beside it."""
+    as those of tracing, because nothing is made of them. Whether its origin may call at all, `cors_headers` says."""
     asked = headers.get(b"access-control-request-headers", b"")
     names = [name.strip().lower() for name in asked[:_ASKED_BYTES_MAX].split(b",")[:_ASKED_NAMES_MAX]]
     more = (name for name in dict.fromkeys(names) if name not in _READ_FROM_PAGES and _HEADER_NAME.fullmatch(name))

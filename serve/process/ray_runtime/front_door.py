@@ -1,10 +1,10 @@
-"""HAProxy as Segue wants it: stands in for its binary, corrects the configuration that Serve wrote, and becomes it.
+"""Serve starts this in the place of HAProxy: it corrects the configuration that Serve wrote, and becomes HAProxy.
 
 Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
-reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. It also
-binds the metrics and stats ports on all interfaces; here they listen on loopback, and the door where it was told.
-And where Serve gives up the actor that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the
-ports, so the next one never comes up; here the next one ends it first.
+reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. Serve's
+template also binds the metrics and stats ports on all interfaces; here they listen on loopback, and HTTP listens where
+`SEGUE_HOST` says. And where Serve gives up the actor that had started an HAProxy (it was slow to answer, say), that
+HAProxy keeps the ports, so the next one would never come up; here the next one ends it first.
 
 Requests go to the replicas' direct sockets (`serve/http/direct_socket.py`), and by Serve's way where none is open.
 

@@ -1,7 +1,7 @@
-"""What the processes of an engine find around them: a folder, an environment, a token and limits.
+"""The surroundings in which the processes of an engine run: a folder, an environment, a token and limits.
 
-They live in a folder that holds nothing to import, know of the environment what any program needs and no secret, make
-files for their own user alone, and have files enough. Ray hands all of that down to whatever it starts.
+Their current folder holds nothing to import. Their environment has what any program needs, and no secret. Their files
+are for their own user alone, and they may open enough of them. Ray hands all of that down to whatever it starts.
 """
 
 from __future__ import annotations
