@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from actors.catalog_files import event_files
 from actors.catalog_files.event_files import Line
@@ -27,6 +26,7 @@ from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
 from engine.inputs import AnyInput
+from serve.commands import screen
 from serve.ingest import pipeline, segment_format
 from serve.ingest.items import REJECTED, Item
 from serve.process import which_catalog
@@ -217,7 +217,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
             extra = {"silence": mine.tally.silence()} if silence else {}
             typer.echo(json.dumps(mine.summary | extra, ensure_ascii=False))
             return
-        Console().print(summary.table("What happened", ["count"], [mine.summary]))
+        screen.console().print(summary.table("What happened", ["count"], [mine.summary]))
         if silence:
             _report(mine)
         return
@@ -233,7 +233,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
         typer.echo(json.dumps(compared | {"profiles": moved, "silence": held}, ensure_ascii=False))
         return
     title = "Under --config, and how that differs from --against"
-    Console().print(summary.table(title, list(compared), list(compared.values())))
+    screen.console().print(summary.table(title, list(compared), list(compared.values())))
     typer.echo(f"{moved['gain']:,} profiles gain sends, {moved['lose']:,} lose sends")
     for name, one in (("--config", mine), ("--against", other)):
         typer.echo(f"\nUnder {name}:")
@@ -244,7 +244,7 @@ def _report(past: Past) -> None:
     """What was held back, by which rule, how often that rule alone, and at what expected cost."""
     held = past.tally.silence()
     if held:
-        Console().print(summary.silence_table(held, past.tally.currency))
+        screen.console().print(summary.silence_table(held, past.tally.currency))
     else:
         typer.echo("nothing was held back")
 
