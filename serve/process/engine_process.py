@@ -212,7 +212,7 @@ class EngineProcess:
         if ray.is_initialized() and not self._is_ray_gone():
             # while Serve ends its controller, Ray prints that as a fault
             with contextlib.redirect_stdout(io.StringIO()):
-                ray_serve.shutdown()  # type: ignore[no-untyped-call]  # Ray has types for some of its functions alone
+                ray_serve.shutdown()
                 if self._actors:
                     self._stop_actors()
                     for actor in self._actors:
