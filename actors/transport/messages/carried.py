@@ -68,14 +68,3 @@ class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, ta
 
 
 EventResult = EventStatus | EventMoved | EventRejected | EventUnreadable
-
-
-class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
-    """One message, as its provider would have had it. Long bodies are cut."""
-
-    send: str
-    channel: str
-    address: str
-    subject: str
-    text: str
-    html: str

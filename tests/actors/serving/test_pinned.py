@@ -32,10 +32,10 @@ from actors.transport.router import Router
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
-from engine.events.recent import Happened
 from engine.identity import claims
 from engine.inputs import Erase, Event
 from engine.profile import Profile, Tombstone, TraitValue
+from engine.recent_events import Happened
 from engine.seeds import profile_id
 
 CATALOG = compiled(
