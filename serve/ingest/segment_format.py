@@ -320,10 +320,9 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock (`docs/event-rules.md#when-it-happened`). What a time ahead of now may do,
-    `engine.events.stated_time` says.
-
-    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
+    """When it happened, by our clock (`docs/event-rules.md#when-it-happened`). `engine.events.stated_time` says what a
+    time ahead of now may do. A clock that runs days ahead has stamped the event too; ahead in `sentAt` alone is none.
+    """
     timestamp = read_ms(sent.timestamp, "timestamp")
     original = read_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:
