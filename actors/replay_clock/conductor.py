@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from actors.replay_clock.windows import WINDOW_MS, Message, Outcome, Report, Span
+from actors.replay_clock.windows import WINDOW_MS
+from actors.transport.messages.carried import Message, Outcome
+from actors.transport.messages.of_dispatcher import Report, Span
 
 _FOR_EVER_MS = 1 << 52
 

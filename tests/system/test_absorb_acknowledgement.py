@@ -19,10 +19,10 @@ from support.running import write_catalog
 
 from actors.catalog_files import config_files
 from actors.platform.clock import WallClock
-from actors.replay_clock.windows import Message
 from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
+from actors.transport.messages.carried import Message
 from actors.transport.placement import shard_of
 from actors.transport.router import Router
 from actors.transport.wire import FrameClient, FrameServer, Reply
