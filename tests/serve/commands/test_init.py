@@ -41,7 +41,7 @@ def test_its_readme_names_every_file_of_the_catalog_and_the_commands_that_it_pri
     text = (workspace / "README.md").read_text("utf-8")
     top = {path.name for path in (workspace / "configs").iterdir()}
     assert {name for name in top if name not in text} == set()
-    without_engine, _ = re.findall(r"^## .*?```\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    without_engine, *_ = re.findall(r"^## .*?```\n(.*?)```", text, re.MULTILINE | re.DOTALL)
     for line in without_engine.splitlines():
         program, *words = shlex.split(line)
         assert program == "segue" and run(*words).exit_code == 0, line
