@@ -5,9 +5,9 @@ past its deadline, or is found half-way by a new dispatcher, is `unknown` and is
 messages are fetched channel by channel: a slow provider holds up nobody else's mail, and each message is settled when
 it is done.
 
-A dispatcher enlists with each shard under an epoch of its own; the shards refuse one that was replaced, and it ends. On
-a replay clock the conductor decides when: the dispatcher then only hands over what a window brought, and answers the
-calls that move the clock.
+A dispatcher enlists with each shard under an epoch of its own. The shards refuse one that was replaced, and it ends. On
+a replay clock the conductor decides when messages go: the dispatcher then only hands over what a window brought, and
+answers the calls that move the clock.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import msgspec
 
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channel_pull import ChannelPull
-from actors.delivery.handover import Hands
+from actors.delivery.handover import Handover
 from actors.delivery.pacing import PATIENCE_S
+from actors.delivery.sandbox_messages import bounded
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import Meter, NoMeter
-from actors.shard.outbox.fence import epoch_of
-from actors.shard.queries.sandbox_log import bounded
+from actors.transport.dispatcher_name import epoch_of
 from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply
@@ -81,7 +81,7 @@ class Dispatcher:
         refused. Both are handed in, because a dispatcher knows nothing of clocks and stores: backups begin here only
         because this is the one process with a link to every shard, and on a replay clock the one that lets it rest."""
         self._active_catalog = active_catalog
-        self._hands = Hands(active_catalog, environ, public_url, meter or NoMeter())
+        self._handover = Handover(active_catalog, environ, public_url, meter or NoMeter())
         self._links = [ShardLink(shard) for shard in shards]
         self._sockets = list(shards)
         self._settling = {link: Settling(link) for link in self._links}
@@ -100,7 +100,7 @@ class Dispatcher:
         """Pull, hand over and settle until closed. Raises Fenced when a newer dispatcher has taken over."""
         await self._server.start()
         self._name = await self._take_name()
-        following = asyncio.create_task(self._active_catalog.follow(self._hands.version, self._take))
+        following = asyncio.create_task(self._active_catalog.follow(self._handover.version, self._take))
         if self._make_conductor is not None:
             self._conductor = self._make_conductor(self._links, self._shard_of, self._hand_over_all, self._name)
         else:
@@ -110,12 +110,12 @@ class Dispatcher:
                 self._begin(self._find_pins(link))
         await self._closing.wait()
         following.cancel()
-        self._hands.stop()
-        while self._tasks:  # a lane may still have been given something, which goes back
+        self._handover.stop()
+        while self._tasks:  # a fetch that is under way may still bring messages; those go back to their shard
             await asyncio.gather(*self._tasks)
         for link in self._pulled:
             link.end()
-        await self._hands.close()
+        await self._handover.close()
         await self._server.close()
 
     def close(self) -> None:
@@ -126,11 +126,12 @@ class Dispatcher:
         return shard_of(profile, len(self._links))
 
     def _take(self, catalog: Catalog) -> None:
-        self._hands.take(catalog)
+        self._handover.take(catalog)
         self._open_pulls()
 
     async def _take_name(self) -> str:
-        """An epoch above all that the shards know. One that is down now may know a higher one: then it refuses us."""
+        """A name whose epoch is above all that the shards know. It asks until one shard answers; a shard that is down
+        meanwhile may know a higher epoch, and will refuse this dispatcher."""
         known: list[str] = []
         while not known and not self._closing.is_set():
             answers = await asyncio.gather(*(link.known() for link in self._links), return_exceptions=True)
@@ -145,7 +146,7 @@ class Dispatcher:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """What fails here has been replaced: `serve` then ends with its error."""
+        """A task fails only where this dispatcher was replaced: then `serve` ends with the error of the task."""
         if task.exception() is None:
             self._tasks.discard(task)
         else:
@@ -175,7 +176,7 @@ class Dispatcher:
             reply.fail(error)
 
     async def _answer_backup(self, back_up: BackUp, payload: bytes, reply: Reply) -> None:
-        """A copy of the whole engine; on a replay clock between two moves of it."""
+        """A copy of the whole engine. A replay clock stands still meanwhile."""
         directory, keys = _decode(payload)
         at_rest = self._conductor.at_rest() if self._conductor is not None else contextlib.nullcontext()
         try:
@@ -186,19 +187,19 @@ class Dispatcher:
             reply.fail(error)
 
     def _open_pulls(self) -> None:
-        """A lane from every shard to every channel, where there is none yet."""
+        """A pull for every pair of shard and channel that has none yet."""
         self._pulls = {pull for pull in self._pulls if pull.is_open}
-        known = {(pull.link, pull.gate) for pull in self._pulls}
+        known = {(pull.link, pull.pacer) for pull in self._pulls}
         for link, home in self._pulled.items():
-            for channel, gate in self._hands.gates.items():
-                if (link, gate) not in known:
-                    pull = ChannelPull(link, channel, gate, self._settling[home])
+            for channel, pacer in self._handover.pacers.items():
+                if (link, pacer) not in known:
+                    pull = ChannelPull(link, channel, pacer, self._settling[home])
                     self._pulls.add(pull)
                     self._begin(self._keep(pull, is_pinned=link is not home))
 
     async def _keep(self, pull: ChannelPull, *, is_pinned: bool) -> None:
-        """One shard's messages for one channel, for as long as there are both; of a pinned profile, until `_find_pins`
-        ends it."""
+        """Fetch and deliver for as long as there are both the shard and the channel. The pull of a pinned profile is
+        ended by `_find_pins`."""
         is_enlisted = False
         while not self._closing.is_set() and pull.is_open:
             try:
@@ -209,7 +210,7 @@ class Dispatcher:
             except Fenced:
                 if not is_pinned or not is_enlisted:
                     raise
-                is_enlisted = False  # a new process of this profile, which has heard of nobody yet
+                is_enlisted = False  # the profile has a new process, which does not know this dispatcher yet
                 continue
             except SegueError:
                 await asyncio.sleep(_PAUSE_S)
@@ -218,16 +219,16 @@ class Dispatcher:
                 self._begin(self._deliver(message, pull))
 
     async def _deliver(self, message: dict[str, Any], pull: ChannelPull) -> None:
-        """One message's way. What it came to is told to its shard; of a pinned profile to its home, which knows where
-        it lives by then."""
+        """Hand one message over and settle it. The outcome of a pinned profile goes to its home shard, which knows
+        where the profile lives by then."""
         try:
-            outcome = await self._hands.hand_over(message, PATIENCE_S, pull.ask_again)
+            outcome = await self._handover.hand_over(message, PATIENCE_S, pull.ask_again)
         finally:
-            pull.gate.done()
+            pull.pacer.done()
         await pull.settling.tell(outcome)
 
     async def _find_pins(self, home: ShardLink) -> None:
-        """Lanes for each pinned profile of a shard, soon after it has got a process of its own."""
+        """Pulls for each pinned profile of a shard, soon after the profile has got a process of its own."""
         pins: dict[str, ShardLink] = {}
         while not self._closing.is_set():
             with contextlib.suppress(SegueError):
@@ -243,4 +244,4 @@ class Dispatcher:
                 await asyncio.wait_for(self._closing.wait(), _FIND_S)
 
     async def _hand_over_all(self, messages: list[dict[str, Any]]) -> list[Outcome]:
-        return bounded(await asyncio.gather(*(self._hands.hand_over(message) for message in messages)))
+        return bounded(await asyncio.gather(*(self._handover.hand_over(message) for message in messages)))

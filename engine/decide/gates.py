@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.conditions.predicates import View
-from engine.consent import consents
+from engine.contact import addresses, consents
 from engine.decide import offers
 from engine.decide.placement_plan import PlacementPlan, bits
 from engine.frequency import budgets, caps, fatigue
-from engine.identity import addresses
 from engine.profile import Place
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import Outcome
 
 

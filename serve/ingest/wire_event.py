@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
-from engine.identity.addresses import NAMESPACES
 from engine.inputs import Event
 from engine.values.absence import is_absent
 from engine.values.identifiers import canonical_if_any, is_clean

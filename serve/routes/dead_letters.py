@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.shard.queries.dead_letters import Kind
+from actors.shard.set_aside.dead_letters import Kind
 from engine.errors import InvalidInput
 from engine.readings import reading
 from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told

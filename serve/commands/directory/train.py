@@ -19,11 +19,11 @@ from actors.platform import durable
 from actors.storage import store_folders
 from engine.catalog.compiled import Catalog
 from engine.catalog.schema.models import PropensityModel
-from engine.conditions.predicates import View
 from engine.errors import UsageError
 from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader
 from engine.propensity.training import Quality, Shown, fit
+from engine.view import View
 from serve.commands import screen
 from serve.process import which_catalog
 from serve.process.data_directory import engine_key_of, id_key_of, stopped

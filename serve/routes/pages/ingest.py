@@ -12,23 +12,12 @@ from engine.errors import InvalidInput
 from serve.api import misspelt
 from serve.http.auth import Principal
 from serve.http.gateway import Gateway
+from serve.http.paths import KIND_OF_PATH
 from serve.http.protocol import Request, Response, ok
 from serve.ingest import dead_letters, pipeline
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, UNREADABLE, Item, Submission
 from serve.ingest.segment_format import open_body, parse_each_item
 from serve.ingest.wire_event import Arrival
-
-KIND_OF_PATH = {
-    **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
-    "/v1/t": "track",
-    "/v1/i": "identify",
-    "/v1/p": "page",
-    "/v1/s": "screen",
-    "/v1/g": "group",
-    "/v1/a": "alias",
-    "/v1/batch": None,
-    "/v1/b": None,
-}
 
 REJECTED_NAMED_MAX = 100  # of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time

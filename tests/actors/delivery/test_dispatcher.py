@@ -96,7 +96,7 @@ class Running(ServedShard):
         kept = {name: file for name, file in PLAIN.items() if has_texts or "text" not in name}
         catalog = compiled(kept | {"channels.yaml": {"channels": [*channels]}})
         ActiveCatalog(self._document, ID_KEY).put(catalog.document)
-        eventually_equal(lambda: made._hands.version, catalog.version)
+        eventually_equal(lambda: made._handover.version, catalog.version)
 
     def fates(self, people: list[str]) -> Counter[str]:
         """The last word on each one's send."""

@@ -414,7 +414,7 @@ def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
         shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
     record.pages = record.spilled = pages
     record.tallied = history.tallies_of(CATALOG).name
-    shard._dirty.add(profile)
+    shard.changed(profile)
     shard.commit()
 
 

@@ -6,84 +6,46 @@ newest of it, for a month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
-from actors.delivery.channels.adapter import Message
+from actors.shard.state import ShardState
 from actors.storage import keys
+from actors.transport.messages.carried import Outcome, SandboxMessage
 from engine import codec
 from engine.profile import Profile
 from engine.vocabulary import DAY_MS
 
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
-    from actors.transport.messages.carried import Outcome
-
 FAMILY: Final = "sandbox"
 KEPT_MAX: Final = 1_000  # of one shard
 KEPT_MS: Final = 30 * DAY_MS
-CHARS_MAX: Final = 16_384  # of a body; the rest is cut
 LISTED_MAX: Final = 1_000
-BATCH_BYTES_MAX: Final = 8 << 20
 _SPARE: Final = 100  # so many more may stand there before the oldest go, all at once
 _TIME_BYTES: Final = 8
-
-
-class Said(msgspec.Struct, array_like=True, frozen=True):
-    """One message, as its provider would have had it. Bodies that are longer than `CHARS_MAX` are cut."""
-
-    send: str
-    channel: str
-    address: str
-    subject: str
-    text: str
-    html: str
-
-
-def packed(message: Message) -> bytes:
-    """What is kept of a message, as it travels from the dispatcher to the shard."""
-    said = Said(
-        message.send_id,
-        message.channel,
-        message.address,
-        message.subject,
-        message.text[:CHARS_MAX],
-        message.html[:CHARS_MAX],
-    )
-    return msgspec.msgpack.encode(said)
-
-
-def bounded(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Outcomes that fit into a frame: what sandboxes were given beyond `BATCH_BYTES_MAX` is left out."""
-    kept, room = [], BATCH_BYTES_MAX
-    for outcome in outcomes:
-        room -= len(outcome.said)
-        kept.append(outcome if room >= 0 else msgspec.structs.replace(outcome, said=b""))
-    return kept
 
 
 class SandboxLog:
     """Of one shard. Its records are named by profile, time and a number of the shard."""
 
-    def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+    def __init__(self, state: ShardState) -> None:
+        self._state = state
         self._count: int | None = None  # counted at the first need
         self._number = 0
 
     def keep(self, outcome: Outcome) -> None:
         """Write down what an outcome brings along; durable with the shard's next commit. Somebody who does not live
         here any more leaves nothing here."""
-        shard = self._shard
-        if not outcome.said or not isinstance(shard.record(outcome.profile), Profile):
+        state = self._state
+        if not outcome.said or not isinstance(state.record(outcome.profile), Profile):
             return
-        now_ms = shard.clock.now_ms()
+        now_ms = state.clock.now_ms()
         if self._count is None:
             self._count = len(self._keys())
         self._number += 1
         key = keys.profile_key(outcome.profile) + now_ms.to_bytes(_TIME_BYTES) + self._number.to_bytes(4)
-        shard.batch.put(FAMILY, key, codec.seal(outcome.said), outcome.profile)
+        state.batch.put(FAMILY, key, codec.seal(outcome.said), outcome.profile)
         self._count += 1
         if self._count > KEPT_MAX + _SPARE:
             self._forget(now_ms)
@@ -92,7 +54,7 @@ class SandboxLog:
         """The newest messages first, of one channel where one is named, of one profile or of all."""
         found: list[dict[str, Any]] = []
         for key in reversed(self._keys(keys.profile_key(profile) if profile else b"")):
-            record = self._shard.batch.get(FAMILY, key)
+            record = self._state.batch.get(FAMILY, key)
             if record is None:
                 continue
             said = row(key, record)
@@ -104,13 +66,13 @@ class SandboxLog:
 
     def _keys(self, prefix: bytes = b"") -> list[bytes]:
         """By time, the oldest first."""
-        return sorted(self._shard.batch.keys_under(FAMILY, prefix), key=lambda key: key[keys.PROFILE_BYTES :])
+        return sorted(self._state.batch.keys_under(FAMILY, prefix), key=lambda key: key[keys.PROFILE_BYTES :])
 
     def _forget(self, now_ms: int) -> None:
         known = self._keys()
         gone = list(_too_many(known, now_ms))
         for key in gone:
-            self._shard.batch.put(FAMILY, key, None)
+            self._state.batch.put(FAMILY, key, None)
         self._count = len(known) - len(gone)
 
 
@@ -126,5 +88,5 @@ def _at_ms(key: bytes) -> int:
 
 def row(key: bytes, record: bytes) -> dict[str, Any]:
     """One message, as a reading or an export has it."""
-    said = msgspec.msgpack.decode(codec.unseal(record, FAMILY), type=Said)
-    return {"at": _at_ms(key), **{name: getattr(said, name) for name in Said.__struct_fields__}}
+    said = msgspec.msgpack.decode(codec.unseal(record, FAMILY), type=SandboxMessage)
+    return {"at": _at_ms(key), **{name: getattr(said, name) for name in SandboxMessage.__struct_fields__}}

@@ -65,11 +65,11 @@ async def alive(gateway: Gateway, request: Request) -> Response:
 
 
 HOT: dict[tuple[str, str], Route] = {
-    **{("POST", path): ingest.ingest for path in ingest.KIND_OF_PATH},
+    **{("POST", path): ingest.ingest for path in paths.KIND_OF_PATH},
     ("POST", "/v1/decide"): decide.decide,
     ("POST", "/v1/exposures"): decide.expose,
     ("POST", "/v1/import"): ingest.import_history,
-    ("POST", browser.STATISTICS): browser.statistics,
+    ("POST", paths.STATISTICS): browser.statistics,
     ("GET", "/healthz"): alive,
 }
 
@@ -264,9 +264,9 @@ def _route(method: str, path: str) -> Route | None:
     found = HOT.get((method, path))
     if found is None and method == "POST" and paths.is_flag(path):
         return ofrep.evaluate
-    if found is None and method == "GET" and browser.is_settings(path):
+    if found is None and method == "GET" and paths.is_settings(path):
         return browser.settings
-    if found is None and method == "GET" and browser.is_script(path):
+    if found is None and method == "GET" and paths.is_script(path):
         return browser.script
     return found
 
@@ -278,7 +278,7 @@ def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:
     """
     if path.startswith(paths.LINKS):
         return consent.is_ours(gateway, path.removeprefix(paths.LINKS))
-    if browser.is_settings(path):
+    if paths.is_settings(path):
         return browser.knows(gateway, path)
     if not path.startswith(paths.WITH_KEYS):
         return False

@@ -1,43 +1,22 @@
-"""Consent by purpose and channel, and the token without which no send can be built (Invariant 5).
+"""Statements about consent are written down here, each with its receipt (Invariant 5).
 
-A record stands for one (purpose, channel); `*` stands for all of either. One precedence holds everywhere
-(`docs/consent.md`): a send needs a yes that covers its purpose and channel, or the purpose's default, and no standing
-no that covers them. A no is lifted by a later yes of the same or a wider scope, and by nothing else; at equal times the
-no wins. A yes that lifts a no takes its place, so every no that is on record stands.
-
-Promotional and lifecycle messages need consent on every channel but those of the purpose's `no_consent_needed`.
+A no is lifted by a later yes of the same or a wider scope, and by nothing else; at equal times the no wins. A yes that
+lifts a no takes its place, so every no that is on record stands. What records mean `engine.contact.consents` says.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import seeds
-from engine.catalog.compiled import Catalog
-from engine.catalog.permissions import Purpose
 from engine.consent import authority
+from engine.contact.consents import against, covers
 from engine.events import stated_time
-from engine.identity import addresses
 from engine.inputs import ConsentChange
 from engine.profile import ConsentRecord, Profile
 from engine.turn_state import Turn
 
-NOT_NEEDED = "not needed"
-BY_DEFAULT = "default"
 WITHOUT_EFFECT = "without_effect"
 AWAITING = "awaiting_confirmation"
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentToken:
-    """The right to use one channel for one purpose in one tier, as read in this turn. Made by `token` alone."""
-
-    profile: str
-    purpose: str
-    channel: str
-    tier: str
-    basis: str
-    read_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +31,6 @@ class Heard:
     def is_effective(self) -> bool:
         """Whether it changes what may be sent."""
         return not self.reason
-
-
-def basis(profile: Profile, catalog: Catalog, purpose: str, channel: str, tier: str) -> str | None:
-    """On what consent rests for messages of a tier: a receipt's id, `default` or `not needed`; None where there is
-    none."""
-    grant = None
-    for record in profile.consent:
-        if record.purpose in (purpose, "*") and record.channel in (channel, "*"):
-            if not record.granted:
-                return None
-            if not record.address or _is_reached_at(profile, catalog, channel, record.address):
-                grant = record.receipt
-    if grant is not None:
-        return grant
-    rule = catalog.purposes.get(purpose)
-    if rule is None:
-        return None
-    if not _is_needed(rule, channel, tier):
-        return NOT_NEEDED
-    return BY_DEFAULT if rule.default else None
-
-
-def is_granted(profile: Profile, catalog: Catalog, purpose: str, channel: str, tier: str) -> bool:
-    """Whether messages of this tier may use this channel for this purpose now."""
-    return basis(profile, catalog, purpose, channel, tier) is not None
-
-
-def token(turn: Turn, purpose: str, channel: str, tier: str) -> ConsentToken | None:
-    """The capability to send, None where there is no consent."""
-    found = basis(turn.profile, turn.catalog, purpose, channel, tier)
-    return None if found is None else ConsentToken(turn.profile.id, purpose, channel, tier, found, turn.now_ms)
 
 
 def record(turn: Turn, change: ConsentChange) -> Heard:
@@ -107,20 +55,6 @@ def record(turn: Turn, change: ConsentChange) -> Heard:
         },
     )
     return heard
-
-
-def against(profile: Profile, purpose: str, channel: str) -> list[ConsentRecord]:
-    """Every no on record that touches this scope; those that cover it whole come first."""
-    standing = [record for record in profile.consent if not record.granted and _touch(record, purpose, channel)]
-    return sorted(standing, key=lambda no: not _covers(no, purpose, channel))
-
-
-def has_effect(profile: Profile, record: ConsentRecord) -> bool:
-    """Whether a record on file decides anything: a no always, a yes unless a no covers all of it."""
-    standing = profile.consent
-    return not record.granted or not any(
-        not no.granted and _covers(no, record.purpose, record.channel) for no in standing
-    )
 
 
 def merge(profile: Profile, other: Profile) -> None:
@@ -164,7 +98,7 @@ def _hear(turn: Turn, change: ConsentChange) -> Heard:
         return Heard(new, "superseded", [] if newer.granted else [newer])
     _write(profile, new, lifts_addresses=not change.public)
     standing = against(profile, *scope) if new.granted else []
-    is_covered = bool(standing) and _covers(standing[0], *scope)
+    is_covered = bool(standing) and covers(standing[0], *scope)
     return Heard(new, "a_no_stands" if is_covered else "", standing)
 
 
@@ -192,28 +126,8 @@ def _write(profile: Profile, new: ConsentRecord, *, lifts_addresses: bool) -> No
     profile.awaiting = [known for known in profile.awaiting if _scope(known) != _scope(new)]
 
 
-def _is_reached_at(profile: Profile, catalog: Catalog, channel: str, place: str) -> bool:
-    """Whether this channel goes to the address of that place: its yes is for no other one."""
-    rule = catalog.channels.get(channel)
-    link = addresses.current(profile, rule.address) if rule is not None and rule.address else None
-    found = seeds.profile_id(catalog.id_key, link.namespace, link.value) if link is not None else ""
-    return found[:-2] == place[:-2]
-
-
-def _is_needed(rule: Purpose, channel: str, tier: str) -> bool:
-    return channel in rule.channels if tier == "service" else channel not in rule.free
-
-
 def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
-    return yes.at_ms > no.at_ms and _covers(yes, no.purpose, no.channel)
-
-
-def _covers(record: ConsentRecord, purpose: str, channel: str) -> bool:
-    return record.purpose in (purpose, "*") and record.channel in (channel, "*")
-
-
-def _touch(record: ConsentRecord, purpose: str, channel: str) -> bool:
-    return (purpose == "*" or record.purpose in (purpose, "*")) and (channel == "*" or record.channel in (channel, "*"))
+    return yes.at_ms > no.at_ms and covers(yes, no.purpose, no.channel)
 
 
 def _scope(record: ConsentRecord) -> tuple[str, str, str]:

@@ -1,59 +1,19 @@
-"""Which e-mail address and which telephone of a person is current: one rule, for whoever asks (docs/addresses.md).
+"""What inputs say of a person's addresses, and what becomes of it (docs/addresses.md).
 
-The word that stands is the trait of that name. An `identify` states it, the latest event time wins, and of equal times
-the later arrival; a time ahead of the engine's clock counts as now. What it states is the address, and where that is
-null or cannot be read there is none. Where nothing was ever stated, the address that was first mentioned last is taken;
-beside a stated one a mention only identifies. What a write key says takes the place of no verified address.
+Which address is current `engine.contact.addresses` says. What a write key says takes the place of no verified one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from engine import limits, seeds
-from engine.errors import InvalidInput
+from engine import limits
+from engine.contact.addresses import NAMESPACES, current, place, rank, stated
 from engine.events import stated_time
 from engine.inputs import Confirm
-from engine.profile import Link, Profile, Run, TraitValue
+from engine.profile import Link, Profile, TraitValue
 from engine.turn_state import Turn
-from engine.values import phones
-from engine.values.absence import is_absent
-from engine.values.identifiers import canonical, is_same_phone
-
-NAMESPACES: Final = ("email", "phone")
-
-
-def current(profile: Profile, namespace: str) -> Link | None:
-    """Where this person is reached under a namespace, None where nothing is known or the last word is that there is
-    none. What is no address (a device) has no rule: the one that was seen last."""
-    links = [link for link in profile.identifiers if link.namespace == namespace]
-    if namespace not in NAMESPACES:
-        return max(links, key=lambda link: (link.last_seen_ms, link.value), default=None)
-    stated = profile.traits.get(namespace)
-    if stated is None:
-        return max(links, key=_rank, default=None)
-    return _told(links, namespace, stated.value)
-
-
-def value(profile: Profile, namespace: str) -> str | None:
-    """The same as plain text."""
-    link = current(profile, namespace)
-    return None if link is None else link.value
-
-
-def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
-    """What was stated as an address and is none: its namespace, what was stated, and what is wrong with it. `country`
-    is the workspace's, where telephones without a country code are."""
-    found = []
-    for namespace in NAMESPACES:
-        stated = profile.traits.get(namespace)
-        if stated is not None and not is_absent(stated.value) and current(profile, namespace) is None:
-            try:
-                canonical(namespace, stated.value, phones.country_in(profile.trait_values, country))
-            except InvalidInput as fault:
-                found.append((namespace, stated.value, fault.message))
-    return found
 
 
 def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
@@ -77,7 +37,7 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
     """An `identify` says what the address is; the input that says so has been mentioned."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
-    link = _told(profile.identifiers, namespace, told)
+    link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
         link.verified = True
     standing, before = profile.traits.get(namespace), current(profile, namespace)
@@ -96,7 +56,7 @@ def confirm(turn: Turn, said: Confirm) -> None:
     """Whoever reads the mail there says that it is theirs: it is verified, and takes the place of one that is not."""
     profile = turn.profile
     for link in profile.identifiers:
-        if link.namespace in NAMESPACES and place(turn, link) == said.address:
+        if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
             before = current(profile, link.namespace)
             is_new = not link.verified
             link.verified = True
@@ -116,29 +76,9 @@ def distrust(profile: Profile, now_ms: int) -> None:
         if link.namespace in NAMESPACES:
             link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
     for namespace in NAMESPACES:
-        stated = profile.traits.get(namespace)
-        if stated is not None:
-            profile.traits[namespace] = TraitValue(stated.value, stated.at_ms, True)
-
-
-def unverified(turn: Turn, at_ms: int) -> list[str]:
-    """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
-    of what happened then, whichever profile it comes to belong to."""
-    found = (current(turn.profile, namespace) for namespace in NAMESPACES)
-    return [place(turn, link) for link in found if link is not None and not link.verified and link.stated_ms <= at_ms]
-
-
-def is_too_early(turn: Turn, link: Link, run: Run) -> bool:
-    """Whether what a run is about happened before an unverified address was stated: then it is not for whoever reads
-    the mail there."""
-    if link.verified or place(turn, link) in run.told_at:
-        return False
-    return run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms
-
-
-def place(turn: Turn, link: Link) -> str:
-    """The id of an address's own place."""
-    return seeds.profile_id(turn.catalog.id_key, link.namespace, link.value)
+        trait = profile.traits.get(namespace)
+        if trait is not None:
+            profile.traits[namespace] = TraitValue(trait.value, trait.at_ms, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +96,7 @@ class _Word:
     def at_ms(self) -> int:
         if self.trait is not None:
             return self.trait.at_ms
-        return _rank(self.link)[1] if self.link is not None else -1
+        return rank(self.link)[1] if self.link is not None else -1
 
     def beats(self, other: _Word) -> bool:
         """A verified address beats one that is not (a later word of a server that there is none stands), a statement a
@@ -193,24 +133,6 @@ def merge(turn: Turn, mine: dict[str, _Word], theirs: dict[str, _Word]) -> None:
             profile.traits[namespace] = winner.trait
         elif winner.link is not None and own.trait is not other.trait:
             profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms)
-
-
-def _rank(link: Link) -> tuple[bool, int, str]:
-    """Among addresses that were only mentioned."""
-    return link.verified, link.stated_ms or link.first_seen_ms, link.value
-
-
-def _told(links: list[Link], namespace: str, told: Any) -> Link | None:
-    """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
-    its own country; of several a verified one, then the one that was named last."""
-    try:
-        value = canonical(namespace, told)
-        return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)
-    except InvalidInput:
-        if namespace != "phone":
-            return None
-    alike = [link for link in links if link.namespace == namespace and is_same_phone(told, link.value)]
-    return max(alike, key=lambda link: (link.verified, link.last_seen_ms, link.value), default=None)
 
 
 def _find(profile: Profile, namespace: str, value: str) -> Link | None:

@@ -11,10 +11,11 @@ from support.naive import Person
 
 from engine.catalog.compile import compile_document
 from engine.conditions.binding import bind, inline
-from engine.conditions.predicates import View, build
-from engine.conditions.story import Failing, failing, holding
+from engine.conditions.predicates import build
 from engine.events.recent import Happened
+from engine.explain.deciding_part import Failing, failing, holding
 from engine.profile import ConsentRecord, Profile, TraitValue
+from engine.view import View
 from engine.vocabulary import DAY_MS
 
 NOW_MS = 100 * DAY_MS

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import UsageError
-from serve.process import orphans
+from serve.process.ray_runtime import orphans
 
 VARIABLE = "SEGUE_RUNTIME_DIR"
 FILES_MIN = 9_000  # HAProxy alone takes two for each of its 4,096 connections, and does not start with fewer

@@ -18,9 +18,11 @@ from engine.catalog.problems import spelled
 from engine.conditions import purchases
 from engine.conditions.binding import NEVER, Tree, absent_facts, bind
 from engine.conditions.event_atoms import with_trigger
-from engine.conditions.predicates import View, build, counted, tree_of
+from engine.conditions.event_counts import EventCount
+from engine.conditions.predicates import build, tree_of
 from engine.conditions.value_tests import build_where, values_at
-from engine.consent import consents
+from engine.contact import consents
+from engine.view import View
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 Loc = tuple[str | int, ...]
@@ -229,7 +231,9 @@ def _some(values: Iterator[Any]) -> Iterator[Any]:
 
 
 def _events_seen(view: View, body: Mapping[str, Any]) -> str:
-    count, since_ms = counted(view, body)
+    asked = EventCount.of(body)
+    since_ms = asked.since_ms(view)
+    count = asked.times_since(view, since_ms)
     return f"{count or 'none'}{f' since {_time(since_ms)}' if since_ms > -inf else ''}"
 
 

@@ -9,9 +9,9 @@ from ray import serve as ray_serve
 from ray.serve._private import replica
 
 from actors.cluster.ray_meter import RayMeter
-from serve.app import App
+from actors.platform.listening import LOOPBACK
+from serve.application.app import App
 from serve.http.gateway import GatewayConfig
-from serve.process.settings import LOOPBACK
 
 _ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, our own door (`serve/http/admission.py`) decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
@@ -38,11 +38,13 @@ def application(config: GatewayConfig, replicas: int, generation: str, ray_host:
             _keep_to(ray_host)
 
     # Serve draws a version at each `run`, and would also replace those that only their number has changed
-    return Ingress.options(version=generation, _internal=True).bind()
+    deployment: Any = Ingress  # `ingress` has no types, and hides that `deployment` makes one of the class
+    return deployment.options(version=generation, _internal=True).bind()
 
 
 def _keep_to(host: str) -> None:
     """A replica also takes requests from other replicas, and Serve lets it listen on all interfaces for them, whatever
     address Ray has. Serve has no setting for it."""
-    if host == LOOPBACK and (bind := getattr(replica, "add_port_to_grpc_server", None)) is not None:
-        replica.add_port_to_grpc_server = lambda server, address: bind(server, address.replace("[::]", LOOPBACK))
+    module: Any = replica  # which exports nothing of it to anybody
+    if host == LOOPBACK and (bind := getattr(module, "add_port_to_grpc_server", None)) is not None:
+        module.add_port_to_grpc_server = lambda server, address: bind(server, address.replace("[::]", LOOPBACK))
