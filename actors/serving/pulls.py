@@ -40,7 +40,7 @@ class Pulls:
     def ask(self, dispatcher: str, payload: bytes, reply: Reply) -> None:
         """A dispatcher, the newest one, asks."""
         name, most, *channel = _decode(payload)
-        self._shard.disown(dispatcher)  # an absorb may have brought what an older one was handing over
+        self._shard.settle_orphans(dispatcher)  # an absorb may have brought what an older one was handing over
         deadline_s = asyncio.get_running_loop().time() + _PULL_S
         self._waiting.append(Pull(deadline_s, f"{dispatcher}.{name}", most, channel[0] if channel else None, reply))
 
