@@ -54,7 +54,8 @@ def unseal(record: bytes, where: str = "record") -> bytes:
 
 
 def canonical(record: Profile | Tombstone) -> bytes:
-    """The plaintext that equality is judged by (design §4a): a profile with its recent events, or a tombstone."""
+    """The plaintext that equality is judged by (`docs/design/virtual-time.md`): a profile with its recent
+    events, or a tombstone."""
     if isinstance(record, Profile):
         return _PROFILE + encoder.encode((record, record.history.packed))
     return _TOMBSTONE + encoder.encode(record)

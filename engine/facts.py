@@ -1,12 +1,13 @@
 """What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
 said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
-`engine.identity.addresses` says more."""
+`engine.contact.addresses` says more."""
 
 from __future__ import annotations
 
 from engine import limits
+from engine.contact import addresses
 from engine.events import stated_time
-from engine.identity import addresses
+from engine.identity import address_statements
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -26,7 +27,7 @@ def learn(turn: Turn, event: Event) -> None:
 
 def join(turn: Turn, other: Profile) -> None:
     """After an absorb the newer word of the two counts; among equals the survivor's. Addresses have a rule of their
-    own (`addresses.merge`)."""
+    own (`address_statements.merge`)."""
     profile = turn.profile
     join_traits(turn, other)
     if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):
@@ -53,7 +54,7 @@ def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
     for name, value in event.traits.items():
         if name in addresses.NAMESPACES:
             if room.takes(name, value):
-                addresses.state(turn, name, value, at_ms, public=event.public)
+                address_statements.state(turn, name, value, at_ms, public=event.public)
             continue
         known = traits.get(name)
         is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)

@@ -27,7 +27,7 @@ class Link(Part):
 
     Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
     what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
-    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.identity.addresses`).
+    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
     """
 
     namespace: str

@@ -14,14 +14,14 @@ import msgspec
 
 from engine import facts, setting_back
 from engine.catalog.compiled import Catalog
-from engine.consent import consents, statements
+from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, stated_time
 from engine.events.recent import Happened
 from engine.frequency import caps
-from engine.identity import addresses, claims, erasure, holding, merge
+from engine.identity import address_statements, claims, erasure, holding, merge
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -109,7 +109,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case Given():
             sends.give_room(turn, told)
         case Confirm():
-            addresses.confirm(turn, told)
+            address_statements.confirm(turn, told)
     if not is_moving:  # who is handing over stays as it is until the last piece has left
         if not isinstance(told, Decide):  # a decision adds no event, and is waited for
             history.bound(turn)
@@ -170,7 +170,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):
         for said in statements.read(event, turn.catalog):
-            consents.record(turn, said)
+            recording.record(turn, said)
         sends.withdraw_without_consent(turn)
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
@@ -188,7 +188,7 @@ def _on_consent(turn: Turn, change: ConsentChange) -> None:
     if change.address and holding.is_known(turn.profile, change):
         return
     claims.learn(turn, change)
-    heard = consents.record(turn, change)
+    heard = recording.record(turn, change)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))
     turn.answer(reading.receipt(turn.profile.id, heard))

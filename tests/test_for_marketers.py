@@ -32,7 +32,7 @@ def test_the_answers_that_the_page_shows_are_those_that_come(file: str, right: s
 
 
 def test_the_sentences_of_typical_mistakes_are_said_as_the_page_has_them() -> None:
-    mistakes = (Path(__file__).parent / "actors" / "test_marketers_mistakes.py").read_text("utf-8")
+    mistakes = (Path(__file__).parent / "actors" / "catalog_proof" / "test_marketers_mistakes.py").read_text("utf-8")
     told = re.sub(r"['\"\\\s]", "", mistakes)
     rows = re.findall(r"^\| `(.*?)` \|", PAGE.partition("## What typical mistakes say")[2].partition("## See")[0], re.M)
     assert len(rows) > 15

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from actors.replay_clock.windows import Outcome, Report, Span
+from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.wire import FrameClient
 
 _encode = msgspec.msgpack.Encoder().encode

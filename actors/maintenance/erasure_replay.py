@@ -6,6 +6,8 @@ What is left of them goes, and their place points to the same place one epoch la
 
 from __future__ import annotations
 
+import msgspec
+
 from actors.maintenance.manifest import meta
 from actors.platform.clock import WallClock
 from actors.storage import keys
@@ -38,7 +40,7 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
                 batch.put(family, key, None)
         batch.put("meta", family.encode(), None)  # counted at the next start
     left = meta(store, "profiles", 0) - profiles
-    batch.put("meta", b"profiles", codec.seal(codec.encoder.encode(left)))
+    batch.put("meta", b"profiles", codec.seal(msgspec.msgpack.encode(left)))
     batch.commit()
     batch.sync()
     return profiles

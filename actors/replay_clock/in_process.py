@@ -11,11 +11,13 @@ from typing import Any
 
 from actors.platform.clock import ReplayClock
 from actors.replay_clock.conductor import Conductor
-from actors.replay_clock.windows import Outcome, Report, Span, Windows
+from actors.replay_clock.windows import Windows
 from actors.shard.shard import Observer, Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
 from actors.storage.vault import Vault
+from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
 from engine.identity import claims

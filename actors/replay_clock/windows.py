@@ -1,4 +1,5 @@
-"""Replay time on one shard (design §4a): inputs wait, staged, until the clock reaches them, in windows on a fixed grid.
+"""Replay time on one shard: inputs wait, staged, until the clock reaches them, in windows on a fixed grid
+(`docs/design/virtual-time.md`).
 
 At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence)
 order, then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged
@@ -9,7 +10,6 @@ next start. So what happens to a customer does not depend on batches, or on how 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -18,54 +18,12 @@ from actors.shard import anonymous_receipts
 from actors.shard.outbox import handing_out
 from actors.shard.shard import Shard
 from actors.storage import keys
+from actors.transport.messages.carried import Message
+from actors.transport.messages.of_dispatcher import Report, Span
 from engine import codec
 from engine.inputs import AnyInput, Settle
 
 WINDOW_MS = 10_000
-
-
-class Message(msgspec.Struct, array_like=True, frozen=True):
-    """A durable message between profiles on its way."""
-
-    sender: str
-    seq: int
-    to: str
-    told: AnyInput
-
-
-class Outcome(msgspec.Struct, array_like=True, frozen=True):
-    """What a provider said of a send."""
-
-    profile: str
-    send: str
-    outcome: str
-    detail: str = ""
-    said: bytes = b""  # by a sandbox: the message (`actors.shard.queries.sandbox_log`)
-
-
-class Span(msgspec.Struct, array_like=True):
-    """What a shard is told to run: from the start of window `first` on, through window `last` at most, up to
-    `until_ms`."""
-
-    first: int
-    last: int
-    until_ms: int
-    dispatcher: str
-    messages: list[Message] = []
-    outcomes: list[Outcome] = []
-    arrived: list[tuple[str, int]] = []
-
-
-class Report(msgspec.Struct, array_like=True):
-    """What came of a span. `window` is the last one that was run; `next_window` the next that is not empty."""
-
-    window: int
-    next_window: int | None
-    messages: list[Message] = []
-    hand_overs: list[dict[str, Any]] = []
-    arrived: list[tuple[str, int]] = []
-    untaken: list[Outcome] = []
-    now_ms: int = 0
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from actors.replay_clock.windows import Message, Outcome
 from actors.shard.shard import Shard
+from actors.transport.messages.carried import Message, Outcome
 from actors.transport.placement import pinned, socket_of
 from actors.transport.wire import FrameClient, Reply
 from engine.errors import SegueError

@@ -14,10 +14,10 @@ from itertools import islice
 
 import msgspec
 
-from actors.replay_clock.windows import Message
-from actors.shard.queries.dead_letters import give_up
+from actors.shard.set_aside.dead_letter_actions import give_up
 from actors.shard.shard import Shard
 from actors.storage import keys
+from actors.transport.messages.carried import Message
 from actors.transport.placement import shard_of
 from actors.transport.wire import PAYLOAD_BYTES_MAX, FrameClient
 from engine.errors import SegueError, TooLarge, TryAgain

@@ -25,7 +25,7 @@ from engine.errors import BY_CODE, NotReady, Overloaded, SegueError, TooLarge, U
 VERSION: Final = 1
 FRAME_BYTES_MAX: Final = 32 << 20  # a hand-over carries a whole past: some 300,000 events
 PAYLOAD_BYTES_MAX: Final = FRAME_BYTES_MAX - 256  # leaves room for the id, the op and msgpack's heads
-PATH_BYTES_MAX: Final = 100  # the kernel takes 107 (ray.md)
+PATH_BYTES_MAX: Final = 100  # the kernel takes 107 (`docs/design/ray.md`)
 BACKOFF_S_FIRST: Final = 0.02
 BACKOFF_S_MAX: Final = 1.0
 OVERLOADED_RETRY_MS: Final = 1000

@@ -18,6 +18,7 @@ from typing import Final
 
 from engine import limits
 from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import Trigger
 from engine.events import stated_time
 from engine.events.recent import Happened
@@ -60,12 +61,10 @@ class Listeners:
     waits: Mapping[str, tuple[Listener, ...]]
 
 
+@once_per_catalog
 def listeners_of(catalog: Catalog) -> Listeners:
-    """Who listens in a catalog; worked out once."""
-    if not catalog.listeners:
-        catalog.listeners.append(Listeners(_by_event(_stops(catalog)), _by_event(_waits(catalog))))
-    found: Listeners = catalog.listeners[0]
-    return found
+    """Who listens in a catalog."""
+    return Listeners(_by_event(_stops(catalog)), _by_event(_waits(catalog)))
 
 
 def needed(turn: Turn) -> set[int]:

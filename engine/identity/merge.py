@@ -1,4 +1,4 @@
-"""How one profile absorbs another, in durable messages (design §4a, Invariant 8).
+"""How one profile absorbs another, in durable messages (`docs/design/identity.md#merging`, Invariant 8).
 
     survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
     survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …
@@ -20,13 +20,13 @@ one alone, the smallest id's, comes back to where it started: that one stays (Ch
 from __future__ import annotations
 
 from engine import codec, facts, limits, setting_back
-from engine.consent import consents
+from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, LeaveTombstone, SetTimer, TakeIn, Transfer
 from engine.events import history
 from engine.events.recent import history_order
 from engine.frequency import caps, fatigue
-from engine.identity import addresses, holding
+from engine.identity import address_statements, holding
 from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Released
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.profile import Merged, Profile, Run, Tombstone
@@ -179,8 +179,8 @@ def _surrendered(turn: Turn, told: HandOver) -> Profile:
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
     if told.origin in turn.profile.publicly:
-        addresses.distrust(other, turn.now_ms)
-        consents.distrust(other)
+        address_statements.distrust(other, turn.now_ms)
+        recording.distrust(other)
     return other
 
 
@@ -204,11 +204,11 @@ def _take_records(turn: Turn, told: HandOver) -> None:
 
 def _join_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
-    words, theirs = addresses.words(profile), addresses.words(other)
+    words, theirs = address_statements.words(profile), address_statements.words(other)
     facts.join(turn, other)
     _join_identifiers(turn, other)
-    addresses.merge(turn, words, theirs)
-    consents.merge(profile, other)
+    address_statements.merge(turn, words, theirs)
+    recording.merge(profile, other)
     holding.join(profile, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))

@@ -1,4 +1,5 @@
-"""Stop conditions: an event that ends runs before anything else of its turn happens (mission J4, B3).
+"""Stop conditions: an event that ends runs before anything else of its turn happens
+(`docs/design/stops.md`).
 
 A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase
 that arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.shard.queries.dead_letters import Kind
+from actors.shard.set_aside.dead_letters import Kind
 from engine.errors import InvalidInput
 from engine.readings import reading
 from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told
 from serve.http.gateway import ServerGateway
-from serve.ingest import rejected
+from serve.ingest.dead_letters import redrive
 
 _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 
@@ -41,7 +41,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
         if event is not None:
             raise InvalidInput("only a rejected item can be corrected", "event")
         return await gateway.router.at_shard(*place, "retry")
-    await rejected.take(gateway, found["input"], event)
+    await redrive(gateway, found["input"], event)
     await gateway.router.at_shard(*place, "discard")
     return {"status": "accepted"}
 

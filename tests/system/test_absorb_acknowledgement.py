@@ -1,4 +1,4 @@
-"""The event that starts an absorb is acknowledged when it is durable on both sides (design §4a), however slow one is.
+"""The event that starts an absorb is acknowledged when it is durable on both sides, however slow one is.
 
 Two shard servers and a router over real sockets, in this process, because the running engine is too fast to be caught
 between the two: on the way to the second shard stands a gate that lets the last message wait.
@@ -19,10 +19,10 @@ from support.running import write_catalog
 
 from actors.catalog_files import config_files
 from actors.platform.clock import WallClock
-from actors.replay_clock.windows import Message
 from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
+from actors.transport.messages.carried import Message
 from actors.transport.placement import shard_of
 from actors.transport.router import Router
 from actors.transport.wire import FrameClient, FrameServer, Reply

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from support.running import Engine, MailServer, eventually, eventually_equal, write_catalog
 
-from loadtest.chaos.chaos import Plan, Report, Run
+from loadtest.chaos.chaos import KillPlan, Report, Run
 from loadtest.chaos.killer import CONTROLLER, DISPATCHER, EVERYTHING, GCS, HAPROXY, INGRESS, SHARD
 
 STUCK = "stuck@shop.example"
 BAG = (SHARD, DISPATCHER, INGRESS, HAPROXY, CONTROLLER, GCS, EVERYTHING)
-SHORT = Plan(
+SHORT = KillPlan(
     seconds=90, seed=7, customers=60, bag=BAG, rounds_max=len(BAG), load_s=(0.3, 1.0), puts_mail_off=False
 )  # its rounds end it, in half that time
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import ValidationError
 
-from engine.catalog import money, zones
+from engine.catalog import zones
 from engine.catalog.advice.paths import path_problems
 from engine.catalog.checks import sensitive
 from engine.catalog.checks.circles import no_circles
@@ -32,6 +32,7 @@ from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.tracking import plan_problems
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
+from engine.values import money
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.running import Mailbox, eventually, eventually_equal
+from support.running import MailServer, eventually, eventually_equal
 from support.serving import ServedShard
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
@@ -46,7 +46,7 @@ PLAIN = document(
 class Running(ServedShard):
     """A shard, and dispatchers one after the other."""
 
-    def __init__(self, folder: Path, mailbox: Mailbox) -> None:
+    def __init__(self, folder: Path, mailbox: MailServer) -> None:
         super().__init__(compiled(PLAIN), MemoryStore)
         self.mailbox, self._document = mailbox, folder / "catalog"
         self._document.write_bytes(self.catalog.document)
@@ -61,7 +61,6 @@ class Running(ServedShard):
             [self.path],
             f"{self.path}-d{next(self._numbers)}",
             public_url="http://shop",
-            is_replay=False,
             environ={"PORT": str(self.mailbox.port)},
         )
         thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))
@@ -97,7 +96,7 @@ class Running(ServedShard):
         kept = {name: file for name, file in PLAIN.items() if has_texts or "text" not in name}
         catalog = compiled(kept | {"channels.yaml": {"channels": [*channels]}})
         ActiveCatalog(self._document, ID_KEY).put(catalog.document)
-        eventually_equal(lambda: made._hands.version, catalog.version)
+        eventually_equal(lambda: made._handover.version, catalog.version)
 
     def fates(self, people: list[str]) -> Counter[str]:
         """The last word on each one's send."""
@@ -119,7 +118,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     ):
         monkeypatch.setattr(module, name, getattr(module, name) / 10)
     monkeypatch.setattr(handover, "_FRESH_S", 0)  # every message is asked about again
-    with Mailbox().open() as mailbox:
+    with MailServer().open() as mailbox:
         one = Running(tmp_path, mailbox)
         try:
             yield one

@@ -65,7 +65,7 @@ class Running:
     async def back_up(self, name: str) -> tuple[Path, Path]:
         """A whole backup and its keys."""
         directory = self.data.with_name(name)
-        made = await backup.of_running(self.links, backup.order(self.data, directory))
+        made = await backup.of_running(self.data, self.links, directory)
         return directory, Path(made["keys"])
 
     def record(self, event: Event) -> Any:

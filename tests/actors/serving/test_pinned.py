@@ -20,13 +20,13 @@ from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.delivery.shard_link import ShardLink
 from actors.platform.clock import WallClock
-from actors.replay_clock.windows import Outcome
 from actors.serving.shard_server import ShardServer
 from actors.shard.outbox import handing_out
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
+from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pin_socket, shard_of
 from actors.transport.router import Router
 from engine import codec
@@ -414,7 +414,7 @@ def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
         shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
     record.pages = record.spilled = pages
     record.tallied = history.tallies_of(CATALOG).name
-    shard._dirty.add(profile)
+    shard.changed(profile)
     shard.commit()
 
 

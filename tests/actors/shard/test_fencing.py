@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.running import Mailbox, eventually, eventually_equal
+from support.running import MailServer, eventually, eventually_equal
 from support.serving import ServedShard
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
@@ -34,9 +34,9 @@ PLAIN = document(
 DISPATCHER = """
 import asyncio, os, sys
 from actors.delivery.dispatcher import Dispatcher
-from actors.catalog_files.active_catalog import Standing
-standing = Standing(sys.argv[1], bytes.fromhex(sys.argv[2]))
-shell = Dispatcher(standing, [sys.argv[3]], sys.argv[4], public_url="http://shop", is_replay=False, environ=os.environ)
+from actors.catalog_files.active_catalog import ActiveCatalog
+active = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
+shell = Dispatcher(active, [sys.argv[3]], sys.argv[4], public_url="http://shop", environ=os.environ)
 asyncio.run(shell.serve())
 """
 
@@ -59,7 +59,7 @@ sys.stdin.readline()
 class Running(ServedShard):
     """A shard that serves in a thread of this process, and dispatchers in processes of their own."""
 
-    def __init__(self, folder: Path, mailbox: Mailbox) -> None:
+    def __init__(self, folder: Path, mailbox: MailServer) -> None:
         self.dispatchers: list[subprocess.Popen[bytes]] = []
         self._mailbox, self._document = mailbox, folder / "catalog"
         super().__init__(compiled(PLAIN), lambda: RocksStore(folder / "store"))
@@ -81,8 +81,8 @@ class Running(ServedShard):
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[Running, Mailbox]]:
-    with Mailbox().open() as mailbox:
+def running(tmp_path: Path) -> Iterator[tuple[Running, MailServer]]:
+    with MailServer().open() as mailbox:
         one = Running(tmp_path, mailbox)
         try:
             yield one, mailbox
@@ -91,7 +91,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Running, Mailbox]]:
 
 
 def test_a_dispatcher_that_sleeps_through_its_replacement_sends_nothing_twice_and_settles_nothing(
-    running: tuple[Running, Mailbox],
+    running: tuple[Running, MailServer],
 ):
     one, mailbox = running
     ada = one.customer("ada")
@@ -119,7 +119,7 @@ def test_a_dispatcher_that_sleeps_through_its_replacement_sends_nothing_twice_an
 
 
 def test_the_messages_of_a_pull_whose_answer_was_lost_are_given_again_and_to_nobody_else(
-    running: tuple[Running, Mailbox],
+    running: tuple[Running, MailServer],
 ):
     one, _ = running
     ada = one.customer("ada")

@@ -22,8 +22,8 @@ from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Done, Shard
 from actors.storage.memory_store import MemoryStore
 from engine.inputs import AnyInput, Decide
-from serve import app
-from serve.app import App
+from serve.application import app
+from serve.application.app import App
 from serve.http.admission import Line
 from serve.http.auth import KeyRing
 from serve.http.gateway import GatewayConfig
@@ -117,7 +117,7 @@ def test_past_the_deadline_it_is_the_default_and_who_waited_behind_has_no_turn(t
             assert meter.seen[DEGRADED.name, "deadline"] == 2
             patient = await client.post("/v1/decide", json={**ASKED, "userId": "later", "explain": True})
             assert not degraded(patient)  # people wait for explanations; and the engine is well
-            assert shard.tally.turns["Decide"] == 2  # of the three: one that waited too long was asked in vain
+            assert shard.counters.turns["Decide"] == 2  # of the three: one that waited too long was asked in vain
 
     tell(story())
 
@@ -157,7 +157,7 @@ def test_a_crowded_replica_answers_with_the_default_and_asks_nobody(tmp_path: Pa
             assert degraded(await client.post("/v1/decide", json=ASKED))
             assert (await client.post(FLAG, json={"context": {"targetingKey": "ada"}})).json()["variant"] == "default"
             assert meter.seen[DEGRADED.name, "overload"] == 2
-            assert not shard.tally.turns
+            assert not shard.counters.turns
             bad = await client.post("/v1/decide", json={**ASKED, "placement": "nowhere"})
             assert (bad.status_code, bad.json()["field"]) == (400, "placement")  # a fault of the page stays one
 

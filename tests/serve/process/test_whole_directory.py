@@ -199,7 +199,7 @@ def said_of(data: Path, states: dict[str, bytes]) -> list[str]:
                     assert state_of(engine.read(profile)) == state
                 except Corrupt:
                     assert any(profile in line for line in engine.told)
-            assert len(set(states) & set(engine.shards["0"].damaged.reasons)) <= 1
+            assert len(set(states) & set(engine.shards["0"].unreadable.reasons)) <= 1
             return engine.told
     except SegueError as error:
         return [str(error)]

@@ -19,7 +19,7 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.handover import Hands
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import NoMeter
-from actors.replay_clock.windows import Outcome
+from actors.transport.messages.carried import Outcome
 from serve.cli import app
 
 FILES = document(

@@ -1,0 +1,70 @@
+"""What requests and answers carry: messages between profiles, outcomes of sends, and what became of events."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.inputs import AnyInput
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """A durable message between profiles on its way."""
+
+    sender: str
+    seq: int
+    to: str
+    told: AnyInput
+
+
+class Outcome(msgspec.Struct, array_like=True, frozen=True):
+    """What a provider said of a send."""
+
+    profile: str
+    send: str
+    outcome: str
+    detail: str = ""
+    said: bytes = b""  # by a sandbox: the message (`actors.shard.outbox.sandbox_log`)
+
+
+class EventStatus(StrEnum):
+    """What became of an event of a frame, where there is no more to say of it."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    FAILED = "failed"  # set aside
+    SHED = "shed"  # the shard is full: to be told again, with its whole batch
+    PARKED = "parked"  # its profile is on its way to another place: to be told again
+
+
+class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
+    """The event's profile lives at another address: to be told there."""
+
+    to: str
+
+
+class EventRejected(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="rejected"):
+    """The event is at fault."""
+
+    reason: str
+
+
+class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="unreadable"):
+    """The event's profile cannot be read; the event is no fault of the client's."""
+
+    reason: str
+
+
+EventResult = EventStatus | EventMoved | EventRejected | EventUnreadable
+
+
+class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
+    """One message, as its provider would have had it. Long bodies are cut."""
+
+    send: str
+    channel: str
+    address: str
+    subject: str
+    text: str
+    html: str

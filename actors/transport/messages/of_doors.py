@@ -1,0 +1,133 @@
+"""What the doors ask of a shard, and of the dispatcher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.transport.messages.base import Answer, Done, Request
+from actors.transport.messages.carried import EventResult
+from engine.inputs import AnyInput, Event, Rejected
+
+
+class Ingested(Answer):
+    """What became of each event, in the order of the request."""
+
+    results: list[EventResult]
+
+
+class Ingest(Request[Ingested]):
+    """Events, each with the id of its profile. Answered when all of them are durable."""
+
+    events: list[tuple[str, Event]]
+
+
+class Told(Answer):
+    """What the turn of an input answered."""
+
+    value: Any
+
+
+class Tell(Request[Told]):
+    """One input that has an answer of its own. Its caller waits `patience_s`; 0: as long as it takes."""
+
+    profile: str
+    told: AnyInput
+    patience_s: float = 0.0
+
+
+class Found(Answer):
+    """A reading as plain data."""
+
+    value: Any
+
+
+class Read(Request[Found]):
+    """A reading (`actors.shard.queries`) of one profile, or of the whole shard where `profile` is empty."""
+
+    what: str
+    profile: str = ""
+    argument: Any = None
+
+
+class Stage(Request[Done]):
+    """(profile, input, time in ms) to be kept until the replay clock reaches the time."""
+
+    inputs: list[tuple[str, AnyInput, int]]
+
+
+class SetAside(Request[Done]):
+    """Items that are no events: (profile, item, reason), to be kept as dead letters."""
+
+    items: list[tuple[str, Rejected, str]]
+
+
+class ReadLetter(Request[Found]):
+    """One dead letter as plain data."""
+
+    number: int
+
+
+class Retried(Answer):
+    """What became of a dead letter that was told again: `accepted`, `failed` or `waiting`."""
+
+    status: str
+
+
+class RetryLetter(Request[Retried]):
+    """Tell a dead letter again."""
+
+    number: int
+
+
+class DiscardLetter(Request[Done]):
+    """Throw a dead letter away for good."""
+
+    number: int
+
+
+class Resettled(Answer):
+    """Whether a profile lives elsewhere than before."""
+
+    has_changed: bool
+
+
+class Pin(Request[Resettled]):
+    """Give a profile a process of its own; asked of the shard that owns its slot."""
+
+    profile: str
+
+
+class Unpin(Request[Resettled]):
+    """Take a profile back from the process of its own; asked of the shard that owns its slot."""
+
+    profile: str
+
+
+# -- of the dispatcher
+
+
+class Advanced(Answer):
+    """Where the replay clock stands, and how many timers are pending."""
+
+    now_ms: int
+    pending_timers: int
+
+
+class Advance(Request[Advanced]):
+    """Move the replay clock to `watermark_ms`; with `drain` on until nothing is pending."""
+
+    watermark_ms: int
+    drain: bool
+
+
+class BackedUp(Answer):
+    """What a backup holds, as the door answers it."""
+
+    made: dict[str, Any]
+
+
+class BackUp(Request[BackedUp]):
+    """Copy the whole engine into `directory`, and its keys into `keys` (None: beside it)."""
+
+    directory: str
+    keys: str | None = None
