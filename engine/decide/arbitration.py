@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from engine.catalog.compiled import Propensity
 from engine.decide import offers, scores
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import Candidates
 from engine.frequency import budgets, caps
-=======
-from collections.abc import Mapping
-
-from engine.catalog.compiled import Action, Propensity
-from engine.conditions.value_tests import number_of
-from engine.decide import draws, gates, offers
-from engine.decide.gates import Verdict
-from engine.decide.placement_plan import Group, PlacementPlan
-from engine.frequency import budgets, caps, fatigue
->>>>>>> main
 from engine.profile import Place
 from engine.turn_state import Turn
-from engine.view import View
 
 # By propensity and fatigue category: the part of a group's scores that depends on the customer.
 Factors = dict[tuple[Propensity | None, str | None], float]

@@ -6,19 +6,13 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-<<<<<<< HEAD
 from engine.decide import arbitration, draws, exposures, placement_plan, receipt, scores, sentence
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import NOTHING_HELD, Candidates
-=======
-from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
-from engine.decide.gates import Verdict
->>>>>>> main
 from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
 from engine.turn_state import Turn
-from engine.view import View
 from engine.vocabulary import TIER_RANK
 
 LIMIT_MAX = 20
@@ -52,7 +46,6 @@ def explain(candidates: Candidates) -> list[dict[str, Any]]:
         action = plan.actions[i]
         points, terms = scores.score(turn, view, plan, i)
         row = {"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms}
-<<<<<<< HEAD
         rows.append(row | asking.behind(view, action, reason))
     first = len(candidates.chosen)
     for row, (i, _, _) in zip(rows, candidates.chosen, strict=False):
@@ -60,19 +53,8 @@ def explain(candidates: Candidates) -> list[dict[str, Any]]:
         row["sentence"] = sentence.because(view, plan.actions[i], plan.channel)
     beaten = slice(first, first + candidates.beaten.bit_count())
     rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(plan, row))
-    for action in plan.catalog.actions.values():
-        if action.id not in plan.index:
-=======
-        rows.append(row | behind.told(view, action, reason))
-    first = len(verdict.chosen)
-    for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
-        row["variant"] = draws.variant_of(turn, verdict.plan.actions[i]).id
-        row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
-    beaten = slice(first, first + verdict.beaten.bit_count())
-    rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
     for action in turn.catalog.actions.values():
-        if action.id not in verdict.plan.index:
->>>>>>> main
+        if action.id not in plan.index:
             rows.append(
                 {"actionId": action.id, "outcome": "dropped", "reason": "fit.placement", "score": 0.0, "terms": {}}
             )
@@ -147,13 +129,8 @@ def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: Candi
         channel=asked.channel,
         action=chosen[0] if chosen else "",
         outcome="chosen" if chosen else "silence",
-<<<<<<< HEAD
         reason="" if chosen else _silence(candidates),
         detail={"receipt": receipt.write(candidates, decision_id, asked.request_id)},
-=======
-        reason="" if chosen else _silence(verdict),
-        detail={"receipt": receipt.write(verdict, turn.catalog, decision_id, asked.request_id)},
->>>>>>> main
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.catalog.compiled import Action
-from engine.conditions.predicates import View
 from engine.conditions.value_tests import number_of
 from engine.decide.placement_plan import Group, PlacementPlan
 from engine.frequency import fatigue
 from engine.turn_state import Turn
+from engine.view import View
 
 
 def propensity(view: View, action: Action) -> float:

@@ -18,20 +18,13 @@ from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
-<<<<<<< HEAD
-from engine.conditions.predicates import View
-from engine.consent import consents
-from engine.consent.consents import ConsentToken
+from engine.consent import tokens
+from engine.consent.tokens import ConsentToken
+from engine.contact import consents
 from engine.decide import draws, offers, placement_plan, scores
 from engine.decide.gates import asking, service_mail
 from engine.decide.gates.availability import UNKNOWN_ACTION
 from engine.decide.gates.candidates import Candidates
-=======
-from engine.consent import tokens
-from engine.consent.tokens import ConsentToken
-from engine.contact import addresses, consents
-from engine.decide import arbitration, behind, draws, gates, offers, placement_plan
->>>>>>> main
 from engine.effects import Dequeue, Enqueue
 from engine.frequency import budgets, caps, fatigue
 from engine.identity import holding
@@ -181,39 +174,6 @@ def withdraw_without_consent(turn: Turn) -> None:
             withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
 
 
-<<<<<<< HEAD
-=======
-def _objection(turn: Turn, send: Send) -> str | None:
-    action = turn.catalog.of_version(send.version).actions.get(send.action)
-    place = caps.find(turn.profile, send.id)
-    if action is None or place is None:
-        return "validity.unknown_action"
-    gone = statuses.send_ended(turn.catalog, send, turn.now_ms)
-    if gone:
-        return gone
-    action = placement_plan.of_send(turn.catalog, send.channel, action, send.version).actions[0]
-    if send.channel not in action.channels:
-        return "fit.channel"
-    channel = turn.catalog.channels.get(send.channel)
-    if channel is None:
-        return "fit.channel"
-    if channel.address and addresses.current(turn.profile, channel.address) is None:
-        return f"fit.no_{channel.address}"
-    for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
-        if tokens.token(turn, purpose, send.channel, tier) is None:
-            return f"consent.{purpose}.{send.channel}"
-    view = turn.view(trigger=send.trigger)
-    for rule, asked in placement_plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
-        if asked.asking and not asked.refusing(view, asked.asking):
-            return f"suppress.{rule}"
-    cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
-    if cap is not None:
-        return f"cap.{cap.id}"
-    run = next((run for run in turn.profile.runs if run.id == send.run), None)
-    return service_mail.objection(turn, send.channel, send.tier, run, but_for=send.id)
-
-
->>>>>>> main
 def give_room(turn: Turn, told: Given) -> None:
     """Whoever counts for an address has given a send its place there, or has none."""
     send = find(turn, told.send)

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any, Final
 
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions.predicates import View
 from engine.decide.gates.candidates import Candidates, Departure, TriedCandidates
 from engine.decide.gates.gate import Gate, Strike, When
 from engine.decide.gates.order import GATES
 from engine.decide.placement_plan import PlacementPlan
 from engine.profile import Send
 from engine.turn_state import Turn
+from engine.view import View
 
 Parts = frozenset[str]  # of a plan, in which there is something
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from engine.catalog.compiled import Action
-from engine.conditions.predicates import View
 from engine.decide import placement_plan
 from engine.decide.placement_plan import PlacementPlan, bits
 from engine.frequency import caps
 from engine.profile import Place, Run, Send
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import Outcome
 
 NOTHING_HELD: Mapping[int, Place] = MappingProxyType({})

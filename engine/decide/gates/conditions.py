@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions.predicates import View
-from engine.conditions.story import Failing, failing, holding
 from engine.decide.gates.candidates import Candidates, Departure
+from engine.explain.deciding_part import Failing, failing, holding
 from engine.frequency import fatigue
+from engine.view import View
 
 
 def eligible(candidates: Candidates, alive: int) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions.predicates import View
-from engine.conditions.story import Failing
 from engine.decide.gates.candidates import Candidates, Departure
+from engine.explain.deciding_part import Failing
+from engine.view import View
 
 # When a gate is asked about candidates:
 #   ranking   about all of them at once, before any is chosen

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.compiled import Catalog
-from engine.consent import consents
+from engine.consent import tokens
+from engine.contact import addresses, consents
 from engine.decide.gates.candidates import Candidates, Departure
-from engine.identity import addresses
 from engine.turn_state import Turn
 
 
@@ -49,7 +49,7 @@ def is_consented(leaving: Departure) -> str | None:
     send = leaving.send
     action = leaving.plan.actions[0]
     for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
-        if consents.token(leaving.turn, purpose, send.channel, tier) is None:
+        if tokens.token(leaving.turn, purpose, send.channel, tier) is None:
             return f"consent.{purpose}.{send.channel}"
     return None
 

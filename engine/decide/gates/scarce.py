@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.compiled import Action, Catalog
-from engine.conditions.predicates import View
-from engine.conditions.story import Failing, holding
 from engine.decide import offers
 from engine.decide.gates.candidates import Candidates, Departure
 from engine.decide.placement_plan import bits
+from engine.explain.deciding_part import Failing, holding
 from engine.frequency import budgets, caps
+from engine.view import View
 
 
 def with_room(candidates: Candidates, alive: int) -> int:

@@ -3,13 +3,9 @@ happened, and only so many go to one address in a day."""
 
 from __future__ import annotations
 
-<<<<<<< HEAD:engine/decide/gates/service_mail.py
-from engine.decide.gates.candidates import Candidates, Departure
-from engine.identity import addresses, holding
-=======
 from engine.contact import addresses
+from engine.decide.gates.candidates import Candidates, Departure
 from engine.identity import holding
->>>>>>> main:engine/sends/service_mail.py
 from engine.profile import Link, Run, Send
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, SERVICE_CAP
