@@ -14,11 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channel_pull import ChannelPull
@@ -31,17 +29,16 @@ from actors.platform.meter import Meter, NoMeter
 from actors.replay_clock.conductor import Conductor
 from actors.shard.outbox.fence import epoch_of
 from actors.shard.queries.sandbox_log import bounded
+from actors.transport.frame_server import FrameServer, Reply
+from actors.transport.messages.base import Ping, Pong, Request
 from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_doors import Advance, Advanced, BackUp, BackupMade
 from actors.transport.placement import pinned, shard_of, socket_of
-from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
 from engine.errors import Fenced, NotReady, SegueError
 
 _PAUSE_S = 0.2
 _FIND_S = 0.5
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
 
 
 class Dispatcher:
@@ -68,8 +65,13 @@ class Dispatcher:
         self._pulled: dict[ShardLink, ShardLink] = {}  # a shard or a pinned profile → who is told of its messages
         self._pulls: set[ChannelPull] = set()
         self._name = ""
-        self._server = FrameServer(path, self._receive)
         self._is_replay = is_replay
+        self._handlers: dict[type[Request[Any]], Callable[[Any, Reply], None]] = {
+            Ping: lambda asked, reply: reply.send(Pong()),
+            BackUp: self._receive_back_up,
+            Advance: self._receive_advance,
+        }
+        self._server = FrameServer(path, self._receive, self._handlers)
         self._conductor: Conductor | None = None
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,37 +131,38 @@ class Dispatcher:
         else:
             self._closing.set()
 
-    def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
-        if op == "ping":
-            reply.send(b"")
-            return
-        if op == "backup" and self._data is not None:
-            self._begin(self._back_up(self._data, payload, reply))
-            return
-        if op != "advance" or not self._is_replay:
-            raise SegueError(f"{op} needs a replay clock")
+    def _receive(self, request: Request[Any], reply: Reply) -> None:
+        self._handlers[type(request)](request, reply)
+
+    def _receive_back_up(self, request: BackUp, reply: Reply) -> None:
+        if self._data is None:
+            raise SegueError("there is nothing to back up")
+        self._begin(self._back_up(self._data, request, reply))
+
+    def _receive_advance(self, request: Advance, reply: Reply) -> None:
+        if not self._is_replay:
+            raise SegueError("only a replay clock can be moved")
         if self._conductor is None:
             raise NotReady("no shard answers yet")
-        self._begin(self._advance(self._conductor, payload, reply))
+        self._begin(self._advance(self._conductor, request, reply))
 
-    async def _advance(self, conductor: Conductor, payload: bytes, reply: Reply) -> None:
-        watermark_ms, drain = _decode(payload)
+    async def _advance(self, conductor: Conductor, request: Advance, reply: Reply) -> None:
         try:
-            reply.send(_encode(await conductor.advance(watermark_ms, drain=drain)))
+            reached = await conductor.advance(request.watermark_ms, drain=request.drain)
+            reply.send(Advanced(reached["now"], reached["pendingTimers"]))
         except Fenced:
             reply.fail(NotReady("another dispatcher has taken over"))
             raise
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 
-    async def _back_up(self, data: Path, payload: bytes, reply: Reply) -> None:
+    async def _back_up(self, data: Path, request: BackUp, reply: Reply) -> None:
         """A copy of the whole engine; on a replay clock between two moves of it."""
-        directory, keys = _decode(payload)
         at_rest = self._conductor.at_rest() if self._conductor is not None else contextlib.nullcontext()
         try:
             async with self._backing_up, at_rest:
-                made = await backup.of_running(self._links, backup.order(data, directory, keys))
-            reply.send(_encode(made))
+                made = await backup.of_running(self._links, backup.order(data, request.directory, request.keys))
+            reply.send(BackupMade(made))
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 

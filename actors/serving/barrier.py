@@ -14,7 +14,8 @@ import asyncio
 from pathlib import Path
 
 from actors.shard.shard import Shard
-from engine.errors import NotReady, SegueError
+from actors.transport.messages.of_dispatcher import BarrierHeld, MoveBarrier
+from engine.errors import NotReady
 
 DOWN_S_MAX = 60.0
 
@@ -32,19 +33,17 @@ class Barrier:
         """No message may be taken in."""
         return bool(self._backup) and asyncio.get_running_loop().time() < self._until_s
 
-    def ask(self, op: str, backup: str, path: str = "") -> bool:
-        """`lower`, `copy` to a path, or `lift` the barrier of one backup; whether it has been down all the time."""
-        if op == "lower":
-            return self._lower(backup)
-        was_down = self.is_down and backup == self._backup
-        if op == "lift":
+    def move(self, request: MoveBarrier) -> BarrierHeld:
+        """Lower or lift the barrier of one backup, or copy the store behind it."""
+        if request.step == "lower":
+            return BarrierHeld(self._lower(request.backup))
+        was_down = self.is_down and request.backup == self._backup
+        if request.step == "lift":
             self._backup = "" if was_down else self._backup
-        elif op != "copy":
-            raise SegueError(f"a barrier does not know {op}")
         elif was_down:
             self._shard.commit()
-            self._shard.batch.checkpoint(Path(path))
-        return was_down
+            self._shard.batch.checkpoint(Path(request.path))
+        return BarrierHeld(was_down)
 
     def _lower(self, backup: str) -> bool:
         if self.is_down:

@@ -12,10 +12,13 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from actors.platform import logs
 from actors.serving.shard_server import ShardServer
-from actors.transport.wire import FrameServer, Reply
+from actors.transport.frame_server import FrameServer, Reply
+from actors.transport.messages.base import Ping, Pong, Request
+from actors.transport.messages.table import REQUESTS
 from engine.errors import NotReady
 
 _AGAIN_S = 1.0
@@ -56,12 +59,12 @@ class ShardShell:
     async def _mend(self, fault: str) -> None:
         """Turn callers away, and try again and again to open the store."""
 
-        def refuse(op: str, payload: bytes, reply: Reply) -> None:
-            if op != "ping":
+        def refuse(request: Request[Any], reply: Reply) -> None:
+            if not isinstance(request, Ping):
                 raise NotReady(fault)
-            reply.send(b"")
+            reply.send(Pong())
 
-        door = FrameServer(self._path, refuse)
+        door = FrameServer(self._path, refuse, REQUESTS)
         await door.start()
         gc.collect()  # the store lets go of its lock with its last reference
         while not self._closing.is_set():

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from actors.transport.messages.carried import EventRejected, EventUnreadable
 from engine.consent import authority
 from engine.errors import InvalidInput
 from engine.identity import claims
@@ -74,11 +75,10 @@ async def take(gateway: Gateway, item: dict[str, Any], event: dict[str, Any] | N
         if found is not None and found.mode == "quarantine":
             rejections.append(Rejection(0, found.field, f"the tracking plan still objects: {found.message}"))
     if not rejections:
-        (status,) = await gateway.router.ingest([pair for _, pair in pairs])
-        outcome, _, reason = status.partition(":")
-        if outcome not in ("rejected", "unreadable"):
+        (result,) = await gateway.router.ingest([pair for _, pair in pairs])
+        if not isinstance(result, EventRejected | EventUnreadable):
             return
-        rejections = [Rejection(0, "", reason)]
+        rejections = [Rejection(0, "", result.reason)]
     raise InvalidInput(rejections[0].message, f"event.{rejections[0].field}".rstrip("."))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from actors.transport.messages.carried import EventRejected, EventUnreadable
 from engine.consent import authority
 from engine.errors import InvalidInput, Overloaded
 from engine.events.shedding import is_sheddable
@@ -73,10 +74,11 @@ async def import_history(gateway: Gateway, request: Request) -> Response:
 async def _tell(gateway: Gateway, pairs: list[Pair], rejected: list[Rejection], quarantined: list[Rejection]) -> None:
     """Events have their turns. What a profile cannot take is rejected; what is for one that cannot be read is kept
     until it can be."""
-    for (index, _), status in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
-        outcome, _, reason = status.partition(":")
-        if outcome in ("rejected", "unreadable"):
-            (rejected if outcome == "rejected" else quarantined).append(Rejection(index, "", reason))
+    for (index, _), result in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
+        if isinstance(result, EventRejected):
+            rejected.append(Rejection(index, "", result.reason))
+        elif isinstance(result, EventUnreadable):
+            quarantined.append(Rejection(index, "", result.reason))
 
 
 async def _read(
