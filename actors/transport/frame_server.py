@@ -124,6 +124,11 @@ class FrameServer:
         self._max_in_flight, self._max_bytes_in_flight = max_in_flight, max_bytes_in_flight
         self._server: asyncio.AbstractServer | None = None
 
+    @property
+    def requests(self) -> frozenset[str]:
+        """The names of the types of request that are taken here."""
+        return frozenset(self._decode)
+
     async def start(self) -> None:
         """Listen; a socket file that an earlier process left behind is replaced."""
         loop = asyncio.get_running_loop()
