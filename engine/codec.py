@@ -10,9 +10,9 @@ import lz4.block
 import msgspec
 
 from engine.errors import Corrupt
-from engine.events.recent import Happened, Recent, encoder
 from engine.inputs import AnyInput
 from engine.profile import Profile, Tombstone
+from engine.recent_events import Happened, Recent, encoder
 
 VERSION = 2  # 1 kept every event in a record of its own
 _PLAIN, _SHORT = 0, 2
@@ -54,7 +54,8 @@ def unseal(record: bytes, where: str = "record") -> bytes:
 
 
 def canonical(record: Profile | Tombstone) -> bytes:
-    """The plaintext that equality is judged by (design §4a): a profile with its recent events, or a tombstone."""
+    """The plaintext that equality is judged by (`docs/design/virtual-time.md`): a profile with its recent
+    events, or a tombstone."""
     if isinstance(record, Profile):
         return _PROFILE + encoder.encode((record, record.history.packed))
     return _TOMBSTONE + encoder.encode(record)

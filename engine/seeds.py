@@ -1,4 +1,5 @@
-"""Everything that looks random or must be unguessable: keyed hashes of what they stand for (design §4a).
+"""Everything that looks random or must be unguessable: keyed hashes of what they stand for
+(`docs/design/identity.md#ids`).
 
 Ids: `profile_id` names a profile by its slot, a keyed hash of its first identifier, and an epoch. Tokens: `sign` and
 `verify` carry a small payload through a mail or a web page and back.
@@ -15,7 +16,8 @@ from hashlib import blake2b
 from engine.errors import InvalidInput
 
 SLOTS = 4096
-FIXED_KEY = b"segue: a fixed key for replay and simulation"  # design §4a: equal ids wherever history is run again
+# Equal ids wherever history is run again (`docs/design/virtual-time.md`).
+FIXED_KEY = b"segue: a fixed key for replay and simulation"
 _HASH_BYTES = 12
 _TAG_BYTES = 12
 TOKEN_MAX_CHARS = 2_000

@@ -10,8 +10,8 @@ TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional":
 # Of a journey or an action, from the most to the least that may happen.
 Status = Literal["live", "paused", "draft", "stopped"]
 
-# The gates in the order in which they are reported (design §5); a reason is the gate's word, a dot, and which one:
-# `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
+# The gates in the order in which they are reported (`docs/design/gates.md`). A reason is the gate's word, a dot, and
+# which one: `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
 GATES: Final = (
     "status",
     "validity",

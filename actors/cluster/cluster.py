@@ -21,8 +21,10 @@ from actors.cluster.engine_plan import EnginePlan as EnginePlan
 from actors.cluster.host import START_S, STOP_S, Host
 from actors.cluster.ray_meter import RayMeter
 from actors.delivery.dispatcher import Dispatcher
+from actors.maintenance import backup
 from actors.platform import durable, logs, pids
 from actors.platform.clock import ReplayClock, WallClock
+from actors.replay_clock.conductor import Conductor
 from actors.replay_clock.windows import Windows
 from actors.serving.shard_server import ShardServer
 from actors.serving.shard_shell import ShardShell
@@ -194,8 +196,8 @@ class RayPins:
             Path(name).unlink(missing_ok=True)
 
     def _started(self, profile: str) -> str:
-        options = {**_OPTIONS, "name": _name(profile), "lifetime": "detached", "get_if_exists": True}
-        actor = ray.remote(PinnedProfile).options(**options).remote(self._plan, profile)
+        options = {"name": _name(profile), "lifetime": "detached", "get_if_exists": True}
+        actor = _made(PinnedProfile, self._plan, profile, **options)
         for attempt in range(_TRIES):
             try:
                 sockets: str = ray.get(actor.start.remote(), timeout=START_S)
@@ -235,9 +237,9 @@ class DispatcherActor:
             plan.shard_sockets(),
             plan.dispatcher_socket(),
             public_url=plan.public_url,
-            is_replay=plan.is_replay,
             environ=os.environ,
-            data=Path(plan.vault).parent,
+            conductor=Conductor if plan.is_replay else None,
+            back_up=partial(backup.of_running, Path(plan.vault).parent),
             meter=RayMeter("dispatcher"),
         )
 
@@ -249,11 +251,8 @@ def start(
 
     Raises what the first that failed raised; `tell` is given a line for each key of a customer that cannot be read.
     """
-    shard = ray.remote(ProfileShard)
-    shards = [
-        shard.options(name=f"shard-{number}", **_OPTIONS).remote(plan, number) for number in range(len(plan.stores))
-    ]
-    dispatcher = ray.remote(DispatcherActor).options(name="dispatcher", **_OPTIONS).remote(plan, environment)
+    shards = [_made(ProfileShard, plan, number, name=f"shard-{number}") for number in range(len(plan.stores))]
+    dispatcher = _made(DispatcherActor, plan, environment, name="dispatcher")
     for lines in _await([actor.inspect.remote() for actor in shards]):  # all, before any of them changes anything
         for line in lines:
             tell(line)
@@ -282,6 +281,13 @@ def metrics_urls() -> tuple[str, ...]:
     """Where each node shows its metrics to Prometheus."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     return tuple(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in alive)
+
+
+def _made(shell: type[object], *arguments: object, **options: object) -> Any:
+    """The handle of an actor that Ray makes. It is Any because Ray's types do not know the methods of a class that is
+    made an actor here, and not by a decorator."""
+    actor: Any = ray.remote(shell)
+    return actor.options(**_OPTIONS, **options).remote(*arguments)
 
 
 def _is_again() -> bool:

@@ -1,4 +1,5 @@
-"""Renders authorised messages and hands them to their providers; whatever happens has one of the named outcomes."""
+"""Renders authorised messages and hands them to their providers. Whatever happens ends in one of the named outcomes:
+`sent` or `simulated`, `refused` (final), `retry` (surely not sent), `unknown` (may have been sent), `not_begun`."""
 
 from __future__ import annotations
 
@@ -8,22 +9,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
 from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.delivery import sandbox_messages
 from actors.delivery.channels import open_adapters
 from actors.delivery.channels.adapter import Adapter, Message
 from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
-from actors.delivery.pacing import Gate, NotBegun
+from actors.delivery.pacing import NotBegun, Pacer
 from actors.platform import logs
 from actors.platform.clock import stopwatch
 from actors.platform.meter import HAND_OVER_SECONDS, Meter
-from actors.shard.queries import sandbox_log
 from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Refused, Unavailable, Unknown
 
-REST: Final = ""  # the line of sends whose channel nothing can be sent on
+REST: Final = ""  # stands for all channels on which nothing can be sent
 _HAND_OVER_S = 30.0
-_GRACE_S = 5.0  # the adapter's own deadline comes first: only it knows whether anything may have left
+_GRACE_S = 5.0  # so that the adapter's own deadline comes first: only it knows whether anything may have left
 _FRESH_S = 0.5  # how old an authorisation may be when the dialogue begins
 _VERSIONS_KEPT = 8
 
@@ -33,14 +34,14 @@ log = logging.getLogger(__name__)
 
 
 class _Answered(NamedTuple):
-    """What became of a message, its reference or a word about that, and what a sandbox was given."""
+    """What became of a message; the provider's reference or the reason; and what a sandbox was given."""
 
     outcome: str
     detail: str = ""
     said: bytes = b""
 
 
-class Hands:
+class Handover:
     """One per dispatcher."""
 
     def __init__(
@@ -52,13 +53,13 @@ class Hands:
         self._adapters: dict[str, Adapter] = {}
         self._retired: list[Adapter] = []
         self._channels: Mapping[str, Channel] | None = None
-        self.gates: dict[str, Gate] = {}
+        self.pacers: dict[str, Pacer] = {}
         self.version = ""
         self.take(active_catalog.read())
 
     def take(self, catalog: Catalog) -> None:
-        """Render and send by another catalog too. A shard may be a moment behind, so the last ones stay known, and what
-        is under way keeps its adapter."""
+        """Render and send by this catalog from now on. A shard may still go by an earlier one, so the templates of the
+        last few stay known; and a message that is under way keeps its adapter."""
         self.version = catalog.version
         self._renderers.pop(catalog.version, None)
         self._renderers[catalog.version] = Renderer(catalog.templates)
@@ -68,21 +69,21 @@ class Hands:
             self._channels = catalog.channels
             self._retired += self._adapters.values()
             self._adapters = open_adapters(catalog.channels, self._environ)
-            self._set_gates()
+            self._set_pacers()
 
-    def _set_gates(self) -> None:
-        """One for each channel that something can be sent on; what waits at one that is gone goes back."""
+    def _set_pacers(self) -> None:
+        """A pacer for each channel on which something can be sent. What waits for a channel that is gone goes back."""
         places = {REST: 1, **{channel: adapter.places for channel, adapter in self._adapters.items()}}
-        known = {channel: gate for channel, gate in self.gates.items() if gate.places == places.get(channel)}
-        for channel, gate in self.gates.items():
+        known = {channel: pacer for channel, pacer in self.pacers.items() if pacer.places == places.get(channel)}
+        for channel, pacer in self.pacers.items():
             if channel not in known:
-                gate.close()
-        self.gates = {channel: known.get(channel) or Gate(count) for channel, count in places.items()}
+                pacer.close()
+        self.pacers = {channel: known.get(channel) or Pacer(count) for channel, count in places.items()}
 
     def stop(self) -> None:
-        """Begin no hand-over any more."""
-        for gate in self.gates.values():
-            gate.close()
+        """Begin no more hand-overs."""
+        for pacer in self.pacers.values():
+            pacer.close()
 
     async def close(self) -> None:
         """Give up all connections."""
@@ -91,15 +92,15 @@ class Hands:
     async def hand_over(
         self, message: dict[str, Any], patience_s: float | None = None, ask_again: AskAgain | None = None
     ) -> Outcome:
-        """One message to its provider, when its turn has come; `not_begun` where that takes longer than `patience_s`.
-        The time of the hand-over begins with its turn.
+        """Hand one message to its provider when its turn has come; `not_begun` where that takes longer than
+        `patience_s`. The deadline of the hand-over begins with its turn.
 
-        A message that had to wait is asked about once more: `ask_again` gives it as it is now, or None where it may not
-        go any more.
+        The authorisation of a message that had to wait is stale, so `ask_again` is asked for the message as it is by
+        then; None says that it may not go.
         """
-        gate, came_s = self.gates.get(message["channel"], self.gates[REST]), stopwatch()
+        pacer, came_s = self.pacers.get(message["channel"], self.pacers[REST]), stopwatch()
         try:
-            async with gate.turn(patience_s):
+            async with pacer.turn(patience_s):
                 if ask_again is not None and stopwatch() - came_s >= _FRESH_S:
                     message = await ask_again(message) or _not_begun()
                 began_s = stopwatch()
@@ -114,19 +115,19 @@ class Hands:
     async def _ask(self, message: dict[str, Any]) -> _Answered:
         try:
             if message["version"] not in self._renderers and "templates" not in message["content"]:
-                self.take(self._active_catalog.read())  # a shard that is a moment ahead
+                self.take(self._active_catalog.read())  # the shard goes by a newer catalog already
             adapter = self._adapters.get(message["channel"])
             if adapter is None:
                 return _Answered("not_begun")  # the channel has just gone; nothing is fetched for it meanwhile
             rendered = self._render(message)
         except Refused as error:
             return _Answered("refused", error.message)
-        except Exception as error:  # an outermost loop of this shell: nothing has been said to the provider yet
+        except Exception as error:  # whatever it is, the provider has been told nothing yet, so it is surely not sent
             logs.fault(log, "message_not_rendered", error, send_id=message["send"])
             return _Answered("retry", type(error).__name__)
         try:
             reference = await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S + _GRACE_S)
-            said = sandbox_log.packed(rendered) if adapter.accepted == "simulated" else b""
+            said = sandbox_messages.packed(rendered) if adapter.accepted == "simulated" else b""
             return _Answered(adapter.accepted, reference, said)
         except Refused as error:
             return _Answered("refused", error.message)
@@ -136,7 +137,7 @@ class Hands:
             return _Answered("unknown", error.message)
         except TimeoutError:
             return _Answered("unknown", "no answer in time")
-        except Exception as error:  # another one: a provider's surprise may have sent
+        except Exception as error:  # an adapter's fault that nobody foresaw: the message may have been sent
             logs.fault(log, "hand_over_failed", error, send_id=message["send"])
             return _Answered("unknown", type(error).__name__)
 

@@ -1,8 +1,8 @@
-"""How much of a channel's mail may be in hand, and whose turn it is at its provider.
+"""How many messages of a channel are fetched ahead, and whose turn it is at its provider.
 
-A message that a dispatcher has is neither waiting nor sent: an opt-out cannot call it back, and a crash makes it
-`unknown`. So only what can be sent soon is fetched, by how long the provider took lately; and what still waits in line
-after a while goes back, as if it had never been fetched.
+A message that a dispatcher has fetched is neither waiting nor sent: an opt-out cannot call it back, and a crash makes
+it `unknown`. So no more is fetched than can be sent soon, judged by how long the provider took lately. A message that
+still waits for its turn after a while goes back to its shard, as if it had never been fetched.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 
 from actors.platform.clock import stopwatch
 
-PATIENCE_S: Final = 10.0
-_SOON_S: Final = 5.0
-_IN_HAND_MAX: Final = 256
+PATIENCE_S: Final = 10.0  # how long a fetched message waits for its turn before it goes back
+_SOON_S: Final = 5.0  # what the provider takes within this time may be fetched ahead
+_IN_HAND_MAX: Final = 256  # fetched and not settled, however fast the provider is
 _FETCH_MAX: Final = 64
 _EXPECTED_S: Final = 1.0  # of a provider of which nothing is known yet
 _WEIGHT: Final = 0.2  # of the newest hand-over in what is expected
@@ -25,10 +25,10 @@ _FASTEST_S: Final = 0.001
 
 
 class NotBegun(Exception):
-    """It waited in line for too long, or the gate was closed; its provider was asked nothing."""
+    """A message waited for its turn too long, or its pacer was closed. Its provider was told nothing."""
 
 
-class Gate:
+class Pacer:
     """One per channel: at most `places` hand-overs at a time, in order of arrival."""
 
     def __init__(self, places: int) -> None:
@@ -38,7 +38,7 @@ class Gate:
         self._in_hand = 0
         self._expected_s = _EXPECTED_S
         self.is_closed = False
-        self._left = asyncio.Event()  # somebody left, or it was closed
+        self._left = asyncio.Event()  # a message was settled or went back, or the pacer was closed
 
     @property
     def room(self) -> int:
@@ -47,25 +47,25 @@ class Gate:
         return min(max(soon, self.places + 1), _IN_HAND_MAX) - self._in_hand
 
     async def share_of_room(self, sharers: int) -> int:
-        """How many one of several may fetch, at least 1, as soon as there is room; 0 once the gate is closed."""
+        """How many messages one of several pulls may fetch, at least 1. Waits for room; 0 once the pacer is closed."""
         while self.room <= 0 and not self.is_closed:
             self._left.clear()
             await self._left.wait()
         return 0 if self.is_closed else min(max(1, self.room // sharers), _FETCH_MAX)
 
     def fetched(self, count: int) -> None:
-        """So many are on their way to `turn`."""
+        """So many messages were fetched and will ask for a `turn`."""
         self._in_hand += count
 
     def done(self) -> None:
-        """One of those that were fetched is nobody's here any more."""
+        """One message that was fetched was settled, or went back."""
         self._in_hand -= 1
         self._left.set()
 
     @asynccontextmanager
     async def turn(self, patience_s: float | None = None) -> AsyncIterator[None]:
-        """A place at the provider. Raises NotBegun where none is free within `patience_s` (None: however long it
-        takes), or the gate is closed."""
+        """A place at the provider, held while the block runs. Raises NotBegun where none is free within `patience_s`
+        (None waits without end), or the pacer is closed."""
         await self._enter(patience_s)
         began_s = stopwatch()
         try:
@@ -75,7 +75,7 @@ class Gate:
             self._leave()
 
     def close(self) -> None:
-        """Whoever has not begun goes back; what has begun comes to its end."""
+        """Messages that have not begun go back; those that have begun come to their end."""
         self.is_closed = True
         self._left.set()
         while self._line:
@@ -94,7 +94,7 @@ class Gate:
                 await place
         except BaseException as error:
             if place.done() and not place.cancelled() and place.exception() is None:
-                self._leave()  # it came in the same moment
+                self._leave()  # the place came free in the same moment; without this nobody would ever get it
             raise NotBegun from None if isinstance(error, TimeoutError) else error
 
     def _leave(self) -> None:

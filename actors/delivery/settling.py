@@ -1,4 +1,5 @@
-"""What providers said of one shard's messages: each is told when it is known, with what else has come meanwhile."""
+"""Tells one shard what providers said of its messages. An outcome goes as soon as it is known; those that come while a
+call is under way go together with the next one."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ _Told = tuple[Outcome, asyncio.Future[None]]
 
 
 class Settling:
-    """One per shard. A dispatcher that was replaced learns it here: `tell` then raises Fenced."""
+    """One per shard. `tell` raises Fenced where the dispatcher was replaced."""
 
     def __init__(self, link: ShardLink) -> None:
         self._link = link
@@ -23,7 +24,7 @@ class Settling:
         self._task: asyncio.Task[None] | None = None
 
     async def tell(self, outcome: Outcome) -> None:
-        """Say what became of a send; returns when the shard has it, however often it must be said."""
+        """Say what became of a send; returns when the shard has it, and asks again until then."""
         known = asyncio.get_running_loop().create_future()
         self._waiting.append((outcome, known))
         if self._task is None or self._task.done():
@@ -35,11 +36,11 @@ class Settling:
             told, self._waiting = self._waiting, []
             try:
                 untaken = await self._say([outcome for outcome, _ in told])
-            except Exception as error:  # whoever told it decides what to do
+            except Exception as error:  # `tell` raises it, to whoever waits there
                 _finish(told, error)
                 continue
             _finish([each for each in told if each[0] not in untaken])
-            if untaken:  # nobody listens, or a profile is on its way to another place
+            if untaken:  # the shard is down, or a profile is moving
                 self._waiting = [each for each in told if each[0] in untaken] + self._waiting
                 await asyncio.sleep(_PAUSE_S)
 
@@ -53,7 +54,7 @@ class Settling:
 def _finish(told: list[_Told], error: Exception | None = None) -> None:
     for _, known in told:
         if known.done():
-            continue  # its caller was cancelled
+            continue  # the caller of `tell` was cancelled
         if error is None:
             known.set_result(None)
         else:

@@ -95,8 +95,12 @@ def _order(data: Path, directory: Path, keys: str | Path | None) -> Order:
     return wanted
 
 
-async def of_running(shards: Sequence[BackedUp], wanted: Order) -> dict[str, Any]:
-    """Copy an engine that goes on meanwhile. NotReady where a shard was lost on the way; then nothing is left."""
+async def of_running(
+    data: Path, shards: Sequence[BackedUp], directory: str | Path, keys: str | Path | None = None
+) -> dict[str, Any]:
+    """Copy an engine that goes on meanwhile. Raises as `order` does; NotReady where a shard was lost on the way, and
+    then nothing of the copy is left."""
+    wanted = order(data, directory, keys)
     name = uuid.uuid4().hex
     _begin(wanted)
     try:

@@ -1,10 +1,12 @@
 """Erasures that a restored store has not seen: people whose keys are destroyed are in it, and nobody can read them.
 
 What is left of them goes, and their place points to the same place one epoch later, as an erasure leaves it
-(`engine.identity.erasure`). So whoever comes with the same name is somebody new.
+(`engine.merging.erasure`). So whoever comes with the same name is somebody new.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from actors.maintenance.manifest import meta
 from actors.platform.clock import WallClock
@@ -38,7 +40,7 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
                 batch.put(family, key, None)
         batch.put("meta", family.encode(), None)  # counted at the next start
     left = meta(store, "profiles", 0) - profiles
-    batch.put("meta", b"profiles", codec.seal(codec.encoder.encode(left)))
+    batch.put("meta", b"profiles", codec.seal(msgspec.msgpack.encode(left)))
     batch.commit()
     batch.sync()
     return profiles

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from actors.maintenance.manifest import meta
 from actors.maintenance.record_placement import MOVED, Mover, digest_of
 from actors.maintenance.verify import verify
@@ -138,7 +140,7 @@ class Reshard:
 
     def _reach(self, store: RocksStore, position: tuple[int, int, bytes, int]) -> None:
         """Everything up to here is durable. What is copied once more is written over itself."""
-        store.write({("meta", _POSITION): codec.seal(codec.encoder.encode(position))})
+        store.write({("meta", _POSITION): codec.seal(msgspec.msgpack.encode(position))})
         store.sync()
         self.told("copying", self.copied)
 

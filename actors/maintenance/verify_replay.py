@@ -14,7 +14,7 @@ from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, SegueError
 from engine.events import history
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 
 

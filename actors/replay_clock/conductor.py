@@ -1,4 +1,5 @@
-"""Moves the replay clock: runs all shards window by window and carries what arises between them (design §4a).
+"""Moves the replay clock: runs all shards window by window and carries what arises between them
+(`docs/design/virtual-time.md`).
 
 A shard may run ahead by itself through windows in which no other shard has anything to do, because nothing can reach it
 from there; it stops where something arose. So the answer is that of a strict march, at a fraction of the round trips.

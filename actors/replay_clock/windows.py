@@ -1,4 +1,5 @@
-"""Replay time on one shard (design §4a): inputs wait, staged, until the clock reaches them, in windows on a fixed grid.
+"""Replay time on one shard: inputs wait, staged, until the clock reaches them, in windows on a fixed grid
+(`docs/design/virtual-time.md`).
 
 At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence)
 order, then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged

@@ -17,8 +17,8 @@ from actors.serving.pulls import Pulls
 from actors.shard.outbox import handing_out
 from actors.shard.outbox.fence import Fence
 from actors.shard.outbox.outbox import Waiting
-from actors.shard.queries import dead_letters
 from actors.shard.queries.queries import letter, read
+from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.transport.frame_server import Reply
 from actors.transport.messages.base import Acknowledged, Answer, FromDispatcher, Request
@@ -88,7 +88,7 @@ class Handlers:
         self._at_once: Mapping[type[Request[Any]], AtOnce] = {
             Read: lambda asked: Found(read(shard, asked.what, asked.profile, asked.argument)),
             ReadLetter: lambda asked: Found(letter(shard, shard.dead.get(asked.number))),
-            RetryLetter: lambda asked: Retried(dead_letters.retry(shard, asked.number)),
+            RetryLetter: lambda asked: Retried(dead_letter_actions.retry(shard, asked.number)),
             DiscardLetter: self._discard,
             SetAside: self._set_aside,
             Lease: lambda asked: Leased([shard.leases.grant(each) for each in asked.wanted]),
@@ -145,7 +145,7 @@ class Handlers:
 
     def _set_aside(self, request: SetAside) -> Acknowledged:
         for profile, item, reason in request.items:
-            dead_letters.set_aside(self._shard, profile, item, reason)
+            dead_letter_actions.set_aside(self._shard, profile, item, reason)
         return Acknowledged()
 
     def _discard(self, request: DiscardLetter) -> Acknowledged:

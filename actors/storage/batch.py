@@ -76,12 +76,12 @@ class Batch:
             except Corrupt:
                 if unreadable_too:
                     raise
-        for (where, key), record in self._writes.items():
+        for (where, key), written in self._writes.items():
             if where == family and key.startswith(prefix):
-                if record is None:
+                if written is None:
                     found.pop(key, None)
                 else:
-                    found[key] = record
+                    found[key] = written
         return [(key, found[key]) for key in sorted(found)]
 
     def rows_after(self, family: str, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -138,7 +138,7 @@ def _is_whole(made: dict[str, Any]) -> bool:
         return False
     if "check" not in made:
         return set(made) <= _OF_FORMAT_2 and isinstance(made["format"], int) and made["format"] < _FIRST_CHECKED
-    return made["check"] == _digest({name: fact for name, fact in made.items() if name != "check"})
+    return bool(made["check"] == _digest({name: fact for name, fact in made.items() if name != "check"}))
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

@@ -33,7 +33,6 @@ from actors.platform import durable, logs
 from actors.storage.keys import FAMILIES
 from actors.storage.store_errors import (
     WOUNDED,
-    InUse,
     check_config,
     check_names,
     check_there_is_one,
@@ -49,7 +48,7 @@ from actors.storage.store_port import Writes as Writes
 from actors.storage.synced_mark import FILE as SYNCED
 from actors.storage.synced_mark import SyncedMark
 from actors.storage.torn_end import check_identity, check_manifest
-from engine.errors import Corrupt, NotReady
+from engine.errors import Corrupt, InUse, NotReady
 
 MARKED = b"marked"  # in `meta`, unsealed: this store has had a mark of how far it is synced
 
@@ -74,7 +73,7 @@ class RocksStore:
             durable.make_folder(path)
             options = _options()
             options.set_disable_auto_compactions(path in WOUNDED)
-            self._db: Rdict | None = Rdict(str(path), options, column_families=_families(FAMILIES))
+            self._db = Rdict(str(path), options, column_families=_families(FAMILIES))
         except Exception as error:  # rocksdict raises plain Exception for everything
             raise opening_error(path, error) from error
         try:
@@ -86,6 +85,7 @@ class RocksStore:
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
         self._unsynced = WriteOptions()
         self._unsynced.sync = False
+        self._is_closed = False
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """One record, None where there is none."""
@@ -164,15 +164,20 @@ class RocksStore:
 
     def close(self) -> None:
         """Release the store and its lock, on a full disk too: what was synced is in the log."""
-        self._handles.clear()  # the same objects that a write that failed may hold: the lock goes with the last of them
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # RocksDB gives up its lock with the last of these objects. The traceback of a write that failed may still hold
+        # this store, so it must let go of them itself.
+        self._handles.clear()
         self._families.clear()
-        database, self._db = self._db, None
-        if database is not None:
-            self._mark.close()
-            try:
-                database.close()
-            except Exception as error:
-                logs.tell(log, logging.WARNING, "store_closed_unflushed", path=str(self.path), reason=str(error))
+        database = self._db
+        del self._db
+        self._mark.close()
+        try:
+            database.close()
+        except Exception as error:
+            logs.tell(log, logging.WARNING, "store_closed_unflushed", path=str(self.path), reason=str(error))
 
 
 def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX, look: Callable[[Rows], None] | None = None) -> None:
@@ -270,7 +275,7 @@ def _families(names: Iterable[str]) -> dict[str, Options]:
 
 def _family_options(name: str, cache: Cache) -> Options:
     table = BlockBasedOptions()
-    table.set_bloom_filter(10.0, False)
+    table.set_bloom_filter(10, False)
     table.set_block_cache(cache)
     options = Options(raw_mode=True)
     options.set_block_based_table_factory(table)

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from actors.platform.retry import Backoff
 from actors.transport.clients import Clients
 from actors.transport.messages.base import Answer, Request
-from actors.transport.messages.carried import EventMoved, EventResult, EventStatus
+from actors.transport.messages.carried import EventMoved, EventOutcome, EventResult, EventStatus
 from actors.transport.messages.of_doors import Ingest, Pin, Read, SetAside, Stage, Tell, Unpin
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
@@ -38,14 +38,14 @@ class Router:
         self._clients = Clients()
         self._moved: dict[str, str] = {}
 
-    async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[EventResult]:
+    async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[EventOutcome]:
         """Tell (profile, event) pairs; the result of each: `accepted`, `repeated`, `failed`, or that it was rejected or
         is unreadable, and why.
 
         Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one
         is full, then after all of it has been tried: what was taken is a repeat when the caller tells it again.
         """
-        results: list[EventResult] = [EventStatus.PARKED] * len(events)
+        results: list[EventOutcome] = [EventStatus.PARKED] * len(events)
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
         for pause_s in _hops():
             await _wait(pause_s)
@@ -56,7 +56,7 @@ class Router:
                 return results
         raise Overloaded(OVERLOADED_RETRY_MS)
 
-    async def _ingest_once(self, waiting: _Waiting, results: list[EventResult]) -> _Waiting:
+    async def _ingest_once(self, waiting: _Waiting, results: list[EventOutcome]) -> _Waiting:
         """Tell each event where its profile is believed to live; returns those that must be told again."""
         by_shard: defaultdict[str, _Waiting] = defaultdict(list)
         for item in waiting:

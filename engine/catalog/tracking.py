@@ -1,4 +1,5 @@
-"""The tracking plan: what events should look like, and what becomes of one that does not (mission D4).
+"""The tracking plan: what events should look like, and what becomes of one that does not
+(`docs/reference.md#tracking_planyaml`).
 
 Each event may have a JSON Schema for its properties. `warn` takes it and counts, `quarantine` sets it aside with its
 reason, from where it can be fixed and told again; `allow` asks nothing.

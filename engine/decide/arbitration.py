@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.catalog.compiled import Action, Propensity
-from engine.conditions.predicates import View
 from engine.conditions.value_tests import number_of
 from engine.decide import draws, gates, offers
 from engine.decide.gates import Verdict
@@ -13,6 +12,7 @@ from engine.decide.placement_plan import Group, PlacementPlan
 from engine.frequency import budgets, caps, fatigue
 from engine.profile import Place
 from engine.turn_state import Turn
+from engine.view import View
 
 Factors = dict[tuple[Propensity | None, str | None], float]  # what of a group's scores depends on the customer
 

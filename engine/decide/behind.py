@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.catalog.compiled import Action
-from engine.conditions.predicates import View
-from engine.conditions.story import Failing, failing, holding
+from engine.explain.deciding_part import Failing, failing, holding
+from engine.view import View
 
 
 def told(view: View, action: Action, reason: str) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-from engine.conditions.predicates import View
 from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
 from engine.decide.gates import Verdict
-from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
+from engine.recent_events import encoder
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import TIER_RANK
 
 LIMIT_MAX = 20
@@ -54,7 +54,7 @@ def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
         row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
     beaten = slice(first, first + verdict.beaten.bit_count())
     rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
-    for action in verdict.plan.catalog.actions.values():
+    for action in turn.catalog.actions.values():
         if action.id not in verdict.plan.index:
             rows.append(
                 {"actionId": action.id, "outcome": "dropped", "reason": "fit.placement", "score": 0.0, "terms": {}}
@@ -130,7 +130,7 @@ def _note_receipt(turn: Turn, asked: Decide, decision_id: str, verdict: Verdict)
         action=chosen[0] if chosen else "",
         outcome="chosen" if chosen else "silence",
         reason="" if chosen else _silence(verdict),
-        detail={"receipt": receipt.write(verdict, decision_id, asked.request_id)},
+        detail={"receipt": receipt.write(verdict, turn.catalog, decision_id, asked.request_id)},
     )
 
 

@@ -2,7 +2,7 @@
 
 status → validity → fit of channel and placement → consent and purpose → eligibility → suppression and fatigue →
 frequency caps → offers → budgets → propensity → arbitration → holdouts. Each candidate ends in exactly one outcome,
-with the reason of the first gate that removed it (mission N7, B4). The last three are `arbitration`'s.
+with the reason of the first gate that removed it (`docs/design/gates.md`). The last three are `arbitration`'s.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.conditions.predicates import View
-from engine.consent import consents
+from engine.contact import addresses, consents
 from engine.decide import offers
 from engine.decide.placement_plan import PlacementPlan, bits
 from engine.frequency import budgets, caps, fatigue
-from engine.identity import addresses
 from engine.profile import Place
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import Outcome
 
 

@@ -1,4 +1,5 @@
-"""One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it (N8).
+"""One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it
+(`docs/design/offers.md`).
 
 Subjects are one tree (`engine.values.subjects`): what was promised on a product and what is offered on its category are
 about the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces
@@ -14,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.catalog.compiled import Action, Offer
-from engine.conditions import purchases
 from engine.decide.shown import OfferShown
 from engine.profile import Profile, Promise
 from engine.turn_state import Turn
@@ -34,7 +34,7 @@ def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> M
     kinds = {subject.startswith(CATEGORY) for subject in (*others, *(subject for subject, _ in on))}
     if len(kinds) < 2:
         return {}
-    known = purchases.shelves(turn.profile, turn.catalog)
+    known = turn.view().shelves()
     for subject, categories in on:
         if categories:
             known.setdefault(subject.removeprefix(PRODUCT), set()).update(categories)
@@ -83,7 +83,7 @@ def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> 
         new = Promise(offer.subject, action, offer.discount, offer.price_minor, ref, turn.now_ms, expires_ms)
         if offer.subject.startswith(PRODUCT):
             product = offer.subject.removeprefix(PRODUCT)
-            new.categories = sorted(purchases.shelves(turn.profile, turn.catalog).get(product, ()))
+            new.categories = sorted(turn.view().shelves().get(product, ()))
         kept = _undercut_by_none(turn, [*kept, new])
     turn.profile.promises = kept
 

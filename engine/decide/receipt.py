@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from engine.catalog.compiled import Catalog
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.statuses import OF_ACTION
 from engine.decide import placement_plan as plans
 from engine.decide.gates import Verdict
 from engine.decide.placement_plan import PlacementPlan, bits
-from engine.events.recent import Part
+from engine.recent_events import Part
 from engine.vocabulary import Outcome
 
 
@@ -34,12 +35,10 @@ class Receipt(Part):
     taken: list[int]
 
 
+@once_per_catalog
 def reasons_of(catalog: Catalog) -> dict[str, int]:
     """Every reason for which a candidate of this catalog can be dropped, numbered."""
-    known: dict[str, int] | None = catalog.plans.get(("reasons",))
-    if known is None:
-        known = catalog.plans["reasons",] = {reason: number for number, reason in enumerate(_reasons(catalog))}
-    return known
+    return {reason: number for number, reason in enumerate(_reasons(catalog))}
 
 
 def _reasons(catalog: Catalog) -> Iterable[str]:
@@ -63,9 +62,9 @@ def _reasons(catalog: Catalog) -> Iterable[str]:
     yield from sorted({OF_ACTION[action.status] for action in catalog.actions.values() if action.status != "live"})
 
 
-def write(verdict: Verdict, decision: str, request: str) -> Receipt:
+def write(verdict: Verdict, catalog: Catalog, decision: str, request: str) -> Receipt:
     """The receipt of a verdict."""
-    plan, numbers = verdict.plan, reasons_of(verdict.plan.catalog)
+    plan, numbers = verdict.plan, reasons_of(catalog)
     masks: dict[str, int] = {}
     for reason, mask in verdict.dropped:
         masks[reason] = masks.get(reason, 0) | mask

@@ -1,4 +1,5 @@
-"""Why a customer sees something, said to the customer: one sentence from what the action asks of them (mission C7).
+"""Why a customer sees something, said to the customer: one sentence from what the action asks of them
+(`docs/design/customer-words.md`).
 
 An action may say it in its own words (`because`); else the sentence names what is true of this customer among the
 conditions. What must not be so is left out, and what is sensitive stands in no condition.
@@ -11,10 +12,11 @@ from typing import Any
 
 from engine.catalog.compiled import Action
 from engine.conditions.binding import Tree
-from engine.conditions.predicates import View, build
-from engine.conditions.story import span
-from engine.consent import consents
+from engine.conditions.predicates import build
+from engine.contact import consents
+from engine.explain.deciding_part import span
 from engine.values.absence import is_absent
+from engine.view import View
 
 
 def because(view: View, action: Action, channel: str) -> str:

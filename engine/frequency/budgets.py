@@ -1,4 +1,5 @@
-"""Budgets over all customers: what may be shown or sent costs a token, and who has none to give says no (mission B15).
+"""Budgets over all customers: what may be shown or sent costs a token, and who has none to give says no
+(`docs/design/budgets.md`).
 
 A turn knows the tokens of its shard where they are scarce; what an input does not name there is enough of. A token goes
 when an action is chosen or a send is decided, and comes back when it is dismissed, withdrawn or refused.

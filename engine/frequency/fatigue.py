@@ -1,4 +1,5 @@
-"""How tired a customer is of a category of messages: a level from 0 to 1 that halves with time (mission B16).
+"""How tired a customer is of a category of messages: a level from 0 to 1 that halves with time
+(`docs/design/fatigue.md`).
 
 A level is kept with the moment at which it was true; what it is now is computed when somebody asks, so nothing has to
 be written while nothing happens.

@@ -1,4 +1,5 @@
-"""What an event says about who this is: identifiers to link, places to claim, profiles to absorb (design §4a).
+"""What an event says about who this is: identifiers to link, places to claim, profiles to absorb
+(`docs/design/identity.md`).
 
 An event with a user id and an anonymous id makes the user's profile absorb the anonymous one; `alias` absorbs whatever
 `previousId` named. A write key's word takes visitors without a user id alone, and no pointer from anybody. Other
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 from engine import limits, seeds
 from engine.catalog.compiled import Catalog
-from engine.events import stated_time
-from engine.identity import addresses
+from engine.contact import addresses
+from engine.identity import address_statements
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.profile import Link, Profile
 from engine.turn_state import Turn
@@ -67,8 +68,8 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
 
 def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
-        at_ms = stated_time.said_ms(told) if isinstance(told, Event) else told.at_ms
-        return addresses.mention(turn, namespace, value, at_ms, public=told.public)
+        at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
+        return address_statements.mention(turn, namespace, value, at_ms, public=told.public)
     return _link(turn, namespace, value, told.at_ms)
 
 

@@ -18,17 +18,18 @@ from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
-from engine.conditions.predicates import View
-from engine.consent import consents
-from engine.consent.consents import ConsentToken
+from engine.consent import tokens
+from engine.consent.tokens import ConsentToken
+from engine.contact import addresses, consents
 from engine.decide import arbitration, behind, draws, gates, offers, placement_plan
 from engine.effects import Dequeue, Enqueue
 from engine.frequency import budgets, caps, fatigue
-from engine.identity import addresses, holding
+from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
 from engine.profile import Run, Send
 from engine.sends import message, retries, service_mail
 from engine.turn_state import Turn
+from engine.view import View
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
 
@@ -53,7 +54,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
             detail |= behind.told(view, action, reason)
             turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
-    token = consents.token(turn, action.purpose, step.channel, action.tier)
+    token = tokens.token(turn, action.purpose, step.channel, action.tier)
     assert token is not None, "the consent gate lets nothing pass without consent"
     send = build(turn, token, action, run, step, send_id)
     caps.reserve(turn.profile, place)
@@ -187,7 +188,7 @@ def _objection(turn: Turn, send: Send) -> str | None:
     if channel.address and addresses.current(turn.profile, channel.address) is None:
         return f"fit.no_{channel.address}"
     for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
-        if consents.token(turn, purpose, send.channel, tier) is None:
+        if tokens.token(turn, purpose, send.channel, tier) is None:
             return f"consent.{purpose}.{send.channel}"
     view = turn.view(trigger=send.trigger)
     for rule, asked in placement_plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:

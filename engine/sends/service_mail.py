@@ -3,7 +3,8 @@ address when it happened, and only so many go to one address in a day."""
 
 from __future__ import annotations
 
-from engine.identity import addresses, holding
+from engine.contact import addresses
+from engine.identity import holding
 from engine.profile import Link, Run, Send
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, SERVICE_CAP
@@ -17,7 +18,7 @@ def objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: 
     link = _goes_to(turn, channel) if tier == "service" else None
     if link is None:
         return None
-    if run is not None and addresses.is_too_early(turn, link, run):
+    if run is not None and addresses.is_too_early(turn.catalog, link, run):
         return f"fit.unverified_{link.namespace}"
     return f"cap.{SERVICE_CAP}" if holding.is_full(turn, link, but_for, is_decided=not but_for) else None
 

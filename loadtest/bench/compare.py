@@ -45,9 +45,15 @@ def changes(figures: tuple[Figure, ...], before: dict[str, dict[str, Any]]) -> I
         old = before.get(figure.name)
         if old is None:
             continue
-        is_ratio = figure.ratio is not None and old["ratio"] is not None
-        then, now = (old["ratio"], figure.ratio) if is_ratio else (old["value"], figure.value)
-        yield Change(figure.name, then, now, is_ratio, now / then if then else None)
+        ratio_before, ratio = old["ratio"], figure.ratio
+        if ratio is not None and ratio_before is not None:
+            yield _change(figure.name, ratio_before, ratio, is_ratio=True)
+        else:
+            yield _change(figure.name, old["value"], figure.value, is_ratio=False)
+
+
+def _change(name: str, before: float, now: float, *, is_ratio: bool) -> Change:
+    return Change(name, before, now, is_ratio, now / before if before else None)
 
 
 def table(found: list[Change]) -> Table:

@@ -17,6 +17,7 @@ from engine.inputs import Decide
 from engine.profile import Profile
 from engine.turn import handle
 from loadtest.bench import bench_catalog
+from loadtest.world.shop_world import START_MS
 
 _WARM_UP = 30
 _SAMPLES_MIN = 200
@@ -51,7 +52,7 @@ def decide(placement: str, seconds: float, actions: int = bench_catalog.ACTIONS)
         assert isinstance(profile, Profile)
         profile.history = history
         started = thread_time_ns()
-        handle(profile, asked, catalog, bench_catalog.START_MS)
+        handle(profile, asked, catalog, START_MS)
         between = thread_time_ns()
         _loop()
         loops.append(thread_time_ns() - between)

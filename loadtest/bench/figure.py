@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measurement with what it is compared with; `target` is what design §8 asks for, empty where it does not."""
+    """One measurement with what it is compared with; `target` is its budget, empty where it has none."""
 
     name: str
     value: float

@@ -116,7 +116,9 @@ def http_figures(
     say: Say, engine: Running, keys: Mapping[str, str], folder: Path, known: int
 ) -> tuple[dict[str, Load], list[Figure]]:
     """Decide and ingest under load, beside the no-op of the same application; also the loads to compare a peer with."""
-    server_key, loads, figures = keys["SEGUE_SERVER_KEY"], {}, []
+    server_key = keys["SEGUE_SERVER_KEY"]
+    loads: dict[str, Load] = {}
+    figures: list[Figure] = []
     users = over_http.populate(engine.url, server_key, folder, known=known)
     say(f"decide over HTTP for {users:,} known customers")
     wrk = Wrk(engine.url, keys, folder)
@@ -234,7 +236,7 @@ def table(report: Report) -> Table:
     shown.add_column("baseline")
     shown.add_column("in the same run", justify="right")
     shown.add_column("ratio", justify="right")
-    shown.add_column("design §8")
+    shown.add_column("budget")
     for figure in report.figures:
         ratio = figure.ratio
         shown.add_row(

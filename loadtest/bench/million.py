@@ -18,9 +18,10 @@ import psutil
 from actors.storage import keys
 from engine import codec
 from engine.profile import Profile
-from loadtest.bench import bench_catalog, runtime
+from loadtest.bench import runtime
 from loadtest.bench.runtime import Home
 from loadtest.locust.run import EngineError
+from loadtest.world.shop_world import START_MS
 
 _AT_ONCE = 1_000
 _WAIT_S = 1_800
@@ -53,7 +54,7 @@ def timers(home: Home, count: int) -> None:
     """`count` timers over the next year, each of its own profile."""
     for start in range(0, count, _AT_ONCE):
         for number in range(start, min(start + _AT_ONCE, count)):
-            due_ms = bench_catalog.START_MS + number * 31_536
+            due_ms = START_MS + number * 31_536
             key = keys.timer_key(due_ms, runtime.name_of(number), f"{number:024x}", 1)
             home.shard.batch.put("timers", key, codec.seal(b""))
             home.shard.timers.add(key)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from loadtest.bench import over_http
@@ -15,14 +16,14 @@ from loadtest.bench.over_http import Wrk
 from loadtest.bench.processes import running
 from loadtest.locust.run import EngineError
 
-MISSING = "redis-server is not installed (Debian: redis-server)"
+MISSING = "Redis is not installed (Debian: redis-server) or its client is not (pip install 'segue[load]')"
 _WORKERS = 2
 _READY_S, _STOP_S = 10.0, 10.0
 
 
 def is_there() -> bool:
-    """Whether this machine has a Redis."""
-    return shutil.which("redis-server") is not None
+    """Whether this machine has a Redis, and this Python its client."""
+    return shutil.which("redis-server") is not None and find_spec("redis") is not None
 
 
 @contextlib.contextmanager

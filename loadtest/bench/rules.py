@@ -11,7 +11,7 @@ from time import thread_time_ns
 from typing import Any
 
 from engine.profile import Profile
-from loadtest.bench import bench_catalog
+from loadtest.world.shop_world import START_MS
 
 Person = Mapping[str, Any]
 Rule = Mapping[str, Any]
@@ -107,7 +107,7 @@ def _actions(document: Mapping[str, Any], placement: str) -> list[Rule]:
 
 
 def _since(body: Rule) -> int:
-    return bench_catalog.START_MS - int(body["within"][:-1]) * _UNITS[body["within"][-1]]
+    return START_MS - int(body["within"][:-1]) * _UNITS[body["within"][-1]]
 
 
 def _happened(person: Person, body: Rule, action: Rule) -> bool:

@@ -28,9 +28,10 @@ from engine.profile import Profile
 from engine.seeds import profile_id
 from engine.turn import handle
 from loadtest.bench import bench_catalog
+from loadtest.world.shop_world import START_MS
 
 BATCH = 100
-EVENTS = 20  # of a profile, as design §8 counts
+EVENTS = 20  # of a profile, as `docs/performance.md` counts
 _HOUR_MS = 3_600_000
 _ENGINE_KEY = bytes(32)
 _CACHE_BYTES = 256 << 20
@@ -48,7 +49,7 @@ def name_of(number: int) -> str:
 
 def event(customer: int, number: int) -> Event:
     """A page view, which no journey waits for."""
-    at_ms = bench_catalog.START_MS + number * _HOUR_MS
+    at_ms = START_MS + number * _HOUR_MS
     return Event(
         kind="page",
         name="Page Viewed",
@@ -80,14 +81,14 @@ class Home:
     @classmethod
     def at(cls, folder: Path) -> Home:
         """Open the shard in `folder`."""
-        clock = ReplayClock(bench_catalog.START_MS)
+        clock = ReplayClock(START_MS)
         store = RocksStore(folder / "shard")
         vault = FileVault(folder / "vault", _ENGINE_KEY, 0)
         return cls(folder, clock, store, Shard(0, store, catalog(), clock, vault=vault))
 
     def tell(self, customers: range, number: int) -> None:
         """One event each, in batches with one sync each."""
-        self.clock.move_to(bench_catalog.START_MS + number * _HOUR_MS)
+        self.clock.move_to(START_MS + number * _HOUR_MS)
         for start in range(customers.start, customers.stop, BATCH):
             for customer in range(start, min(start + BATCH, customers.stop)):
                 self.shard.tell(name_of(customer), event(customer, number))
@@ -188,7 +189,7 @@ def due_timers_per_s(folder: Path, customers: int) -> float:
         home.shard.tell(name_of(customer), carted(customer))
     home.shard.commit()
     due = len(home.shard.timers)
-    home.clock.move_to(bench_catalog.START_MS + 2 * _HOUR_MS)
+    home.clock.move_to(START_MS + 2 * _HOUR_MS)
     started = time.perf_counter()
     fired = 0
     while home.shard.fire_timers(home.clock.now_ms()):

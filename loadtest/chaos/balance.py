@@ -157,10 +157,10 @@ def purchases(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
         if event.name == PURCHASE and message_id in ledger.acknowledged:
             bought[event.customer].append((event.at_ms, ledger.acknowledged[message_id]))
     for mail in found.mails:
-        event = triggers.get((mail.customer, mail.action, mail.key))
-        if event is None or not JOURNEYS[event.name].is_promotional:
+        trigger = triggers.get((mail.customer, mail.action, mail.key))
+        if trigger is None or not JOURNEYS[trigger.name].is_promotional:
             continue
-        if any(event.at_ms < at_ms and _left_after(mail, known_ms) for at_ms, known_ms in bought[mail.customer]):
+        if any(trigger.at_ms < at_ms and _left_after(mail, known_ms) for at_ms, known_ms in bought[mail.customer]):
             yield f"{mail.customer}: a mail of {mail.action} for {mail.key} left after the purchase that ended it"
 
 

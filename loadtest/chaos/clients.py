@@ -129,8 +129,8 @@ class Client:
         elif way == "link" and link is not None:
             await self._insist(lambda: self._http.post(link, data=_ONE_CLICK))
         else:
-            body = {"identifiers": {"user_id": shopper.name}, "purpose": "marketing", "channel": "email"}
-            body |= {"granted": False, "source": "account", "at": at_ms}
+            said = {"purpose": "marketing", "channel": "email", "granted": False, "source": "account"}
+            body = {"identifiers": {"user_id": shopper.name}, **said, "at": at_ms}
             await self._insist(lambda: self._http.post("/v1/consent", json=body, headers=self._server))
         self._ledger.opt_out(shopper.name, now_ms())
 

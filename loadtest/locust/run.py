@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -58,7 +59,7 @@ def main() -> int:
 def running_engine(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """An engine on a fresh data directory for as long as the body runs; the value is its URL."""
     port = free_port()
-    command = [Path(sys.executable).with_name("segue"), "up", "--config", _ROOT / "configs", "--data", folder / "data"]
+    command = [Path(sys.executable).with_name("segue"), "up", "--data", folder / "data"]
     log = folder / "engine.log"
     print("Starting an engine", flush=True)
     with log.open("wb") as output:
@@ -99,6 +100,8 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, fami
 
 def play(url: str, environment: Mapping[str, str], more: Sequence[str] = ()) -> int:
     """Locust's exit code; it ends by itself, and is ended where it does not. `more` are options of Locust."""
+    if find_spec("locust") is None:
+        raise EngineError("Locust is not installed: pip install 'segue[load]'")
     locustfile = _ROOT / "loadtest" / "locustfile.py"
     command = [sys.executable, "-m", "locust", "-f", str(locustfile), *_LOCUST, "--host", url, *more]
     limit_s = _LOCUST_S + seconds_of(more)

@@ -142,12 +142,12 @@ def _value(word: str, body: Mapping[str, Any]) -> Test:
     return test
 
 
-def _passes(body: Mapping[str, Any]) -> Callable[[Any], bool]:
+def _passes(body: Mapping[str, Any]) -> Callable[[object], bool]:
     if "in" in body:
         allowed = frozenset(body["in"])
         return lambda value: value in allowed
     if "at_least" in body:
-        least = body["at_least"]
+        least: float = body["at_least"]
         return lambda value: isinstance(value, int | float) and value >= least
     wanted = body["is"]
     return lambda value: value == wanted
@@ -159,7 +159,8 @@ def _event(body: Mapping[str, Any], action: Mapping[str, Any]) -> Test:
         path: action.get("category") if wanted == "$action.category" else wanted
         for path, wanted in body.get("where", {}).items()
     }
-    least, most = count.get("at_least", 0), count.get("at_most", 1 << 30)
+    least: int = count.get("at_least", 0)
+    most: int = count.get("at_most", 1 << 30)
 
     def test(person: Person) -> bool:
         since_ms, found = person.now_ms - window_ms, 0
@@ -171,9 +172,9 @@ def _event(body: Mapping[str, Any], action: Mapping[str, Any]) -> Test:
     return test
 
 
-def _has(properties: Mapping[str, Any], path: str, wanted: Any) -> bool:
+def _has(properties: Mapping[str, Any], path: str, wanted: object) -> bool:
     head, _, rest = path.partition(".")
     value = properties.get(head)
     if rest:
         return any(_has(each, rest, wanted) for each in value or () if isinstance(each, dict))
-    return value == wanted
+    return wanted == value

@@ -7,6 +7,7 @@ besides (journal, dedup, journeys, encryption), and the Ray actors keep nothing 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -66,7 +67,7 @@ def ray_actors(seconds: int = 120) -> Actors:
 
 
 def _in_ray() -> Actors:
-    ray.init(num_cpus=_ACTORS, include_dashboard=False, logging_level="error", log_to_driver=False)
+    ray.init(num_cpus=_ACTORS, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     try:
         kind: Any = ray.remote(num_cpus=1)(Customer)
         actors = [kind.remote(number) for number in range(_ACTORS)]

@@ -20,6 +20,7 @@ from rich.markup import escape
 from actors.catalog_files import event_files
 from actors.platform.ports import free_port
 from loadtest.world import shop_world
+from serve.commands import screen
 from serve.commands.running.replay import run_with_bar
 from serve.commands.up import announce
 from serve.demo import story, story_page
@@ -43,10 +44,11 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the engine running until Ctrl-C.")] = False,
 ) -> None:
     """Start an engine on a fresh data directory, replay a month of a shop, and show what happened."""
-    console = Console(highlight=False)
+    console = screen.console()
     if not files:
         console.print("A synthetic shop: invented customers, 30 days.", style="dim")
-        files = [shop_world.write(_WORLD).events]
+        with screen.waiting(console, "writing its history"):
+            files = [shop_world.write(_WORLD).events]
     with _engine(console, config) as (engine, mailbox, client):
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
@@ -101,7 +103,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     client = EngineClient(asked.url, key)
     try:
-        with console.status("starting the engine …"):
+        with screen.waiting(console, "starting the engine"):
             engine.start()
         interrupts.listen()
         yield engine, mailbox, client
@@ -110,7 +112,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     finally:
         interrupts.ignore()
         client.close()
-        with console.status("stopping …"):
+        with screen.waiting(console, "stopping"):
             engine.stop()
         mailbox.close()
         shutil.rmtree(directory, ignore_errors=True)

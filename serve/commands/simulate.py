@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from actors.catalog_files import event_files
 from actors.catalog_files.event_files import Line
@@ -26,9 +25,10 @@ from actors.replay_clock.windows import WINDOW_MS
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
-from engine.identity import claims
-from engine.inputs import AnyInput, Event
-from serve.ingest import segment_format, tracking
+from engine.inputs import AnyInput
+from serve.commands import screen
+from serve.ingest import pipeline, segment_format
+from serve.ingest.items import REJECTED, Item
 from serve.process import which_catalog
 from serve.simulation import summary
 from serve.simulation.letters import Letters
@@ -137,55 +137,58 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand over a lot's events, each for its place in the order of reading."""
     by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
-    lines, pairs = [], []
-    for line, event in _parsed(lot, past, engine.catalog.country):
-        profile = claims.home(engine.catalog, event)
-        if profile is None:
-            past.problems.append((line.where, "names nobody that can be known: its identifiers are blocked values"))
-        else:
-            pairs.append((len(lines), (profile, event)))
-            lines.append(line)
-    sifted = tracking.sift(engine.catalog, pairs)
-    for index, (profile, event) in sifted.taken:
-        by_shard[engine.number_of(profile)].append((profile, event, lines[index].at_ms))
-    past.counts["quarantined"] += len(sifted.quarantined)
-    past.counts["warned"] += sifted.warned
-    past.problems.extend((lines[each.index].where, f"{each.field}: {each.message}") for each in sifted.quarantined)
+    found = _parsed(lot, past, engine.catalog.country)
+    items = [item for _, item in found]
+    pipeline.find_each_profile(engine.catalog, items)
+    for line, item in found:
+        if item.result == REJECTED:
+            past.problems.append((line.where, f"{item.message}: its identifiers are blocked values"))
+    past.counts["warned"] += pipeline.quarantine_what_is_not_to_be_sent(engine.catalog, items)
+    for line, item in found:
+        if item.event is not None:
+            by_shard[engine.number_of(item.profile)].append((item.profile, item.event, line.at_ms))
+        elif item.result != REJECTED:
+            past.counts["quarantined"] += 1
+            past.problems.append((line.where, f"{item.field}: {item.reason}"))
     for windows, inputs in zip(engine.windows, by_shard, strict=True):
         windows.stage(inputs)
 
 
-def _parsed(lot: list[Line], past: Past, country: str) -> list[tuple[Line, Event]]:
-    """The good lines with their events; the others are written down with the reason."""
+def _parsed(lot: list[Line], past: Past, country: str) -> list[tuple[Line, Item]]:
+    """The good lines with their items; the others are written down with the reason."""
     for line in lot:
         if line.problem:
             past.problems.append((line.where, line.problem))
     good = [line for line in lot if not line.problem]
     try:
-        parsed = _parse(good, country)
+        return _good(good, _parse(good, country), past)
     except InvalidInput:  # one line in it cannot be read as part of a batch: find it
         return [pair for line in good for pair in _parsed_alone(line, past, country)]
-    for fault in parsed.rejected:
-        past.problems.append((good[fault.index].where, f"{fault.field}: {fault.message}".removeprefix(": ")))
-    return [(good[index], event) for index, event in zip(parsed.indexes, parsed.events, strict=True)]
 
 
-def _parsed_alone(line: Line, past: Past, country: str) -> list[tuple[Line, Event]]:
+def _parsed_alone(line: Line, past: Past, country: str) -> list[tuple[Line, Item]]:
     try:
-        parsed = _parse([line], country)
+        return _good([line], _parse([line], country), past)
     except InvalidInput as fault:
         past.problems.append((line.where, str(fault)))
         return []
-    past.problems.extend((line.where, f"{each.field}: {each.message}".removeprefix(": ")) for each in parsed.rejected)
-    return [(line, event) for event in parsed.events]
 
 
-def _parse(lines: list[Line], country: str) -> segment_format.Parsed:
+def _good(lines: list[Line], items: list[Item], past: Past) -> list[tuple[Line, Item]]:
+    """The items that are events, each with its line; the rejected ones are written down."""
+    for item in items:
+        if item.result == REJECTED:
+            told = f"{item.field}: {item.message}".removeprefix(": ")
+            past.problems.append((lines[item.index].where, told))
+    return [(lines[item.index], item) for item in items if item.event is not None]
+
+
+def _parse(lines: list[Line], country: str) -> list[Item]:
     body = b'{"batch":[' + b",".join(line.raw for line in lines) + b"]}"
     received_at_ms = lines[-1].at_ms if lines else 0
     return segment_format.parse_body(
         body, None, source=_SOURCE, channel="", received_at_ms=received_at_ms, imported=True, country=country
-    )
+    ).items
 
 
 def _catalog(directory: Path) -> Catalog:
@@ -214,7 +217,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
             extra = {"silence": mine.tally.silence()} if silence else {}
             typer.echo(json.dumps(mine.summary | extra, ensure_ascii=False))
             return
-        Console().print(summary.table("What happened", ["count"], [mine.summary]))
+        screen.console().print(summary.table("What happened", ["count"], [mine.summary]))
         if silence:
             _report(mine)
         return
@@ -230,7 +233,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
         typer.echo(json.dumps(compared | {"profiles": moved, "silence": held}, ensure_ascii=False))
         return
     title = "Under --config, and how that differs from --against"
-    Console().print(summary.table(title, list(compared), list(compared.values())))
+    screen.console().print(summary.table(title, list(compared), list(compared.values())))
     typer.echo(f"{moved['gain']:,} profiles gain sends, {moved['lose']:,} lose sends")
     for name, one in (("--config", mine), ("--against", other)):
         typer.echo(f"\nUnder {name}:")
@@ -241,7 +244,7 @@ def _report(past: Past) -> None:
     """What was held back, by which rule, how often that rule alone, and at what expected cost."""
     held = past.tally.silence()
     if held:
-        Console().print(summary.silence_table(held, past.tally.currency))
+        screen.console().print(summary.silence_table(held, past.tally.currency))
     else:
         typer.echo("nothing was held back")
 

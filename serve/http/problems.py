@@ -57,7 +57,7 @@ def _headers(error: SegueError, status: HTTPStatus) -> list[Header]:
     if status == HTTPStatus.UNAUTHORIZED:
         return [(b"www-authenticate", b'Basic realm="segue", charset="UTF-8"')]
     if isinstance(error, TryAgain):
-        # Whole seconds, at least one: clients read nothing else (clients.md).
+        # Whole seconds, at least one: clients read nothing else (`docs/design/clients.md`).
         wait_ms = error.retry_after_ms if isinstance(error, Overloaded) else 1000
         return [(b"retry-after", b"%d" % max(1, -(-wait_ms // 1000)))]
     return []

@@ -52,7 +52,7 @@ def _deflate_of(body: bytes) -> int:
 def _inflated(packed: bytes, name: str, kind: int, bytes_max: int) -> bytes:
     view, made, at, members = memoryview(packed), bytearray(), 0, 0
     while at < len(packed):
-        if members and (name != "gzip" or view[at : at + 2] != b"\x1f\x8b"):
+        if members and (name != "gzip" or bytes(view[at : at + 2]) != b"\x1f\x8b"):
             if name == "gzip" and not any(view[at:]):  # padding
                 break
             raise InvalidInput(f"has {len(packed) - at} bytes behind its {name} data that are none", "body")

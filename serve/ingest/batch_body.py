@@ -1,15 +1,12 @@
-"""The body of a batch: a list of items, of which one that is broken costs only itself, and what was made of them."""
+"""The body of a batch: a list of items. One that is broken costs only itself."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from engine.inputs import Event
 from serve.http.hostile_json import UNREADABLE, unreadable
 
 
@@ -94,29 +91,3 @@ def _if_whole(value: Any) -> Any:
     except UNREADABLE:
         return None
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why the item at `index` of a batch was not taken; `field` may be empty where the item is no event at all."""
-
-    index: int
-    field: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The good events, the index in the batch of each, the others with their reasons, and all items as they came.
-
-    `sent_at` is that of the batch, as JSON; `imported` as of `parse_body`. `unusable` counts the addresses that
-    somebody stated and that are none, by namespace.
-    """
-
-    events: list[Event] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
-    rejected: list[Rejection] = field(default_factory=list)
-    items: list[msgspec.Raw] = field(default_factory=list)
-    sent_at: str = ""
-    imported: bool = False
-    unusable: Counter[str] = field(default_factory=Counter)

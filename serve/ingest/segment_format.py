@@ -1,89 +1,28 @@
-"""Segment's tracking API, from the bytes of a request to `Event`s with their times and identifiers settled.
+"""Segment's tracking API, from the bytes of a request to its items, each with its event or with what is wrong with it.
 
 What is wrong with one event rejects that event and names its field; only a body that is no JSON object (or no batch) is
-refused as a whole. Properties, traits and context pass as they were sent. Nothing here knows a shard or a status.
+refused as a whole.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 import msgspec
 
 from engine.errors import InvalidInput, TooLarge
-from engine.identity.addresses import NAMESPACES
-from engine.inputs import Event
-from engine.values.absence import is_absent
-from engine.values.identifiers import canonical_if_any, is_clean
-from engine.values.phones import country_in
 from engine.values.times import read_ms
-from serve.http.hostile_json import UNREADABLE, check_shape, is_kept, object_of, text_of, unreadable
-from serve.http.user_hash import FIELD, Proof
+from serve.http.hostile_json import is_kept
+from serve.http.user_hash import Proof
 from serve.ingest.batch_body import Batch, read_batch
-from serve.ingest.batch_body import Parsed as Parsed
-from serve.ingest.batch_body import Rejection as Rejection
+from serve.ingest.items import REJECTED, Item, Submission
+from serve.ingest.wire_event import Arrival, read_event
 
-EVENT_BYTES_MAX: Final = 32 * 1024
-IMPORTED_BYTES_MAX: Final = 1024 * 1024
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
-PARSED_AT_ONCE: Final = 200  # some milliseconds, for which others wait
-MESSAGE_ID_CHARS_MAX: Final = 100
-NAME_CHARS_MAX: Final = 255
-
-KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
-
-_NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
-NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
-_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened, or after it was received
 
 _UNPROVED: Final = Proof()
-
-
-class _Sent(msgspec.Struct, rename="camel", frozen=True):
-    """One event as it stands on the wire; unknown fields are let pass. What is absent (`engine.values.absence`) may
-    stand in any of these, so they are looked at when they are used."""
-
-    type: Any = None
-    event: Any = None
-    user_id: Any = None
-    anonymous_id: Any = None
-    previous_id: Any = None
-    group_id: Any = None
-    message_id: Any = None
-    timestamp: Any = None
-    original_timestamp: Any = None
-    sent_at: Any = None
-    name: Any = None
-    category: Any = None
-    properties: Any = None
-    traits: Any = None
-    context: Any = None
-    user_hash: Any = None
-
-
-_sent: Final = msgspec.json.Decoder(_Sent).decode
-_plain: Final = msgspec.json.Decoder().decode
-_digestible: Final = msgspec.json.Encoder(order="deterministic").encode
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """What the request says about all of its events. `sent_at_ms` and `context` are the batch's own."""
-
-    source: str
-    channel: str
-    received_at_ms: int
-    imported: bool
-    public: bool
-    proof: Proof
-    country: str
-    sent_at_ms: int | None = None
-    context: dict[str, Any] = field(default_factory=dict)
-    unusable: Counter[str] = field(default_factory=Counter)
 
 
 def parse_body(
@@ -97,244 +36,46 @@ def parse_body(
     public: bool = False,
     proof: Proof = _UNPROVED,
     country: str = "",
-) -> Parsed:
-    """A batch (`path_kind` None), or the single call of that kind. `channel` is the source's, for events without one.
+) -> Submission:
+    """A batch (`path_kind` None), or the single call of that kind, with all of its items parsed. What the options mean
+    `Arrival` says.
 
-    Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad. `imported` takes each
-    `timestamp` as it is; `public` is what comes under a write key, and `proof` what it asks of a user id. `country` is
-    where telephones without a country code are, unless traits say it. Field names in errors are those of the wire.
+    Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad.
     """
-    *_, parsed = parse_parts(
-        raw,
-        path_kind,
-        source=source,
-        channel=channel,
-        received_at_ms=received_at_ms,
-        imported=imported,
-        public=public,
-        proof=proof,
-        country=country,
-    )
-    return parsed
+    submission = open_body(raw, path_kind, Arrival(source, channel, received_at_ms, imported, public, proof, country))
+    parse_each_item(submission, submission.items)
+    return submission
 
 
-def parse_parts(
-    raw: bytes,
-    path_kind: str | None,
-    *,
-    source: str,
-    channel: str,
-    received_at_ms: int,
-    imported: bool = False,
-    public: bool = False,
-    proof: Proof = _UNPROVED,
-    country: str = "",
-) -> Iterator[Parsed]:
-    """The same, a part of a large batch at a time: yields what is parsed so far, always the same object, so that
-    others may have their turn before the next part."""
-    arrival = _Arrival(source, channel, received_at_ms, imported, public, proof, country)
-    if path_kind is None:
-        yield from _parse_batch(raw, arrival)
-    else:
-        event = _parse_event(raw, path_kind, arrival)
-        yield Parsed([event], [0], items=[msgspec.Raw(raw)], unusable=arrival.unusable)
+def open_body(raw: bytes, kind: str | None, arrival: Arrival) -> Submission:
+    """The items of a body, not yet parsed. Raises `InvalidInput` for what is no batch, `TooLarge` for too many."""
+    if kind is not None:
+        return Submission([Item(0, raw)], arrival, kind)
+    batch = read_batch(raw)
+    if len(batch.batch) > BATCH_EVENTS_MAX:
+        raise TooLarge(f"holds {len(batch.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
+    sent_at_ms = _sent_at_ms(batch)
+    is_usable = isinstance(batch.context, dict) and is_kept(batch.context)
+    arrival = replace(arrival, sent_at_ms=sent_at_ms, context=batch.context if is_usable else {})
+    sent_at = "" if sent_at_ms is None else msgspec.json.encode(batch.sent_at).decode()
+    return Submission([Item(*numbered) for numbered in enumerate(batch.batch)], arrival, sent_at=sent_at)
 
 
-def _parse_batch(raw: bytes, arrival: _Arrival) -> Iterator[Parsed]:
-    sent = read_batch(raw)
-    if len(sent.batch) > BATCH_EVENTS_MAX:
-        raise TooLarge(f"holds {len(sent.batch)} events, at most {BATCH_EVENTS_MAX} go into one batch", "batch")
-    sent_at_ms = _sent_at_ms(sent)
-    is_usable = isinstance(sent.context, dict) and is_kept(sent.context)
-    arrival = replace(arrival, sent_at_ms=sent_at_ms, context=sent.context if is_usable else {})
-    sent_at = "" if sent_at_ms is None else msgspec.json.encode(sent.sent_at).decode()
-    parsed = Parsed(items=sent.batch, sent_at=sent_at, imported=arrival.imported, unusable=arrival.unusable)
-    for index, item in enumerate(sent.batch):
+def parse_each_item(submission: Submission, items: Iterable[Item]) -> None:
+    """These items of the submission have their events, or are rejected. Raises what is wrong with a single call."""
+    kind, arrival = submission.kind, submission.arrival
+    for item in items:
         try:
-            parsed.events.append(_parse_event(item, None, arrival))
-            parsed.indexes.append(index)
+            item.event = read_event(item.raw, kind, arrival)
         except InvalidInput as fault:
-            parsed.rejected.append(Rejection(index, fault.field, fault.message))
-        if index % PARSED_AT_ONCE == PARSED_AT_ONCE - 1:
-            yield parsed
-    yield parsed
+            if kind is not None:
+                raise
+            item.set_aside(REJECTED, fault.field, fault.message)
 
 
-def _sent_at_ms(sent: Batch) -> int | None:
+def _sent_at_ms(batch: Batch) -> int | None:
     """When a batch was sent; None where it does not say, or says what is no time: that costs no event."""
     try:
-        return read_ms(sent.sent_at, "sentAt")
+        return read_ms(batch.sent_at, "sentAt")
     except InvalidInput:
         return None
-
-
-def _parse_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: _Arrival) -> Event:
-    size, most = memoryview(raw).nbytes, IMPORTED_BYTES_MAX if arrival.imported else EVENT_BYTES_MAX
-    if size > most:
-        raise InvalidInput(f"has {size} bytes, an event may have {most}")
-    try:
-        sent = _sent(raw)
-        check_shape(bytes(raw), sent)
-        message_id = _message_id(sent.message_id)
-        digest = "" if message_id else _digest(raw, sent, kind or sent.type)
-    except UNREADABLE as fault:
-        raise unreadable(fault) from None
-    return _event(sent, kind or _kind(sent.type), message_id, digest, arrival)
-
-
-def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: Any) -> str:
-    """A name for an event without one: the hash of what was sent, less what a retry or another path would change.
-
-    Empty without a timestamp: two equal events may then well be two.
-    """
-    if is_absent(sent.timestamp) and is_absent(sent.original_timestamp):
-        return ""
-    body = _plain(raw)
-    for changing in ("sentAt", "writeKey", "messageId"):
-        body.pop(changing, None)
-    body["type"] = kind
-    return hashlib.blake2b(_digestible(body), digest_size=16).hexdigest()
-
-
-def _kind(kind: Any) -> str:
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise InvalidInput(f"must be one of {', '.join(KINDS)}", "type")
-    return kind
-
-
-def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: _Arrival) -> Event:
-    context = object_of(sent.context, "context")
-    properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
-    if arrival.context:
-        context = arrival.context | context
-    user_id = canonical_if_any("user_id", sent.user_id, field="userId")
-    anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
-    if not user_id and not anonymous_id:
-        raise InvalidInput("neither userId nor anonymousId is given", "userId")
-    if user_id:
-        arrival.proof.check(user_id, context.get(FIELD) if is_absent(sent.user_hash) else sent.user_hash)
-    previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId")
-    if kind == "alias" and not previous_id:
-        raise InvalidInput("is needed by an alias", "previousId")
-    riding = context.get("traits")
-    riding = riding if isinstance(riding, dict) else {}
-    return Event(
-        kind=kind,
-        name=_name(sent, kind),
-        at_ms=_at_ms(sent, arrival),
-        received_at_ms=arrival.received_at_ms,
-        source=arrival.source,
-        channel=_channel(context.get("channel")) or arrival.channel,
-        message_id=message_id,
-        digest=digest,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        previous_id=previous_id,
-        # The traits of a group call describe the group: its mailbox is nobody's own.
-        identifiers=_identifiers(kind, riding if kind == "group" else riding | own, properties, context, arrival),
-        properties=_properties(sent, kind, properties, own),
-        traits=riding | own if kind == "identify" else {},
-        context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
-        public=arrival.public,
-        imported=arrival.imported,
-    )
-
-
-def _message_id(value: Any) -> str:
-    if is_absent(value):
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidInput("must be a text or a whole number", "messageId")
-    text = str(value)
-    if len(text) > MESSAGE_ID_CHARS_MAX:
-        raise InvalidInput(f"is longer than {MESSAGE_ID_CHARS_MAX} characters", "messageId")
-    if not is_clean(text):
-        raise InvalidInput("holds a control character", "messageId")
-    return text
-
-
-def _name(sent: _Sent, kind: str) -> str:
-    event = text_of(sent.event, "event")
-    if kind != "track":
-        return _NAMES[kind]
-    if not event:
-        raise InvalidInput("is needed by a track", "event")
-    return _fit_name(event, "event")
-
-
-def _channel(value: Any) -> str:
-    return "" if not isinstance(value, str) or is_absent(value) else _fit_name(value, "context.channel")
-
-
-def _fit_name(name: str, wire_name: str) -> str:
-    """A name as it may stand in journals, logs and metrics."""
-    if len(name) > NAME_CHARS_MAX:
-        raise InvalidInput(f"is longer than {NAME_CHARS_MAX} characters", wire_name)
-    if not is_clean(name):
-        raise InvalidInput("holds a control character", wire_name)
-    return name
-
-
-def _properties(sent: _Sent, kind: str, properties: dict[str, Any], traits: dict[str, Any]) -> dict[str, Any]:
-    if kind in ("page", "screen"):
-        given = (("name", text_of(sent.name, "name")), ("category", text_of(sent.category, "category")))
-        return properties | {key: value for key, value in given if value}
-    if kind == "group":
-        return traits | properties | _group_id(sent.group_id)
-    return properties
-
-
-def _group_id(value: Any) -> dict[str, Any]:
-    if is_absent(value):
-        return {}
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidInput("must be a text or a whole number", "groupId")
-    return {"groupId": value}
-
-
-def _identifiers(
-    kind: str, traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], arrival: _Arrival
-) -> tuple[tuple[str, str], ...]:
-    """What else names this person. A value that is none is simply no identifier: the event itself may be fine. An
-    address that is stated and is none is counted."""
-    device = context.get("device")
-    loyalty = traits.get("loyalty_id")
-    found = (
-        ("email", traits.get("email")),
-        ("phone", traits.get("phone")),
-        ("device_id", device.get("id") if isinstance(device, dict) else None),
-        ("loyalty_id", properties.get("loyalty_id") if is_absent(loyalty) else loyalty),
-    )
-    pairs = []
-    for namespace, value in found:
-        if value is not None:
-            is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
-            country = country_in(traits, arrival.country) if is_at_home else ""
-            try:
-                name = canonical_if_any(namespace, value, country)
-            except InvalidInput:
-                arrival.unusable[namespace] += kind == "identify" and namespace in NAMESPACES
-            else:
-                pairs += [(namespace, name)] if name else []
-    return tuple(pairs)
-
-
-def _at_ms(sent: _Sent, arrival: _Arrival) -> int:
-    """When it happened, by our clock (design §4a); what a time ahead of now may do, `engine.events.stated_time` says.
-
-    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
-    timestamp = read_ms(sent.timestamp, "timestamp")
-    original = read_ms(sent.original_timestamp, "originalTimestamp")
-    if arrival.imported:
-        given = timestamp if timestamp is not None else original
-        return arrival.received_at_ms if given is None else given
-    given = original if original is not None else timestamp
-    sent_at = read_ms(sent.sent_at, "sentAt")
-    sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
-    if given is None:
-        return arrival.received_at_ms
-    received = arrival.received_at_ms
-    if sent_at is None or given > sent_at + _SENT_AFTER_MS or given <= received < sent_at - _SENT_AFTER_MS:
-        return given
-    corrected = given + received - sent_at
-    return given if corrected < 0 else corrected

@@ -21,7 +21,7 @@ from actors.platform import logs
 from actors.platform.clock import stopwatch
 from serve.http import direct_socket
 from serve.process.ray_runtime.parts import RayParts
-from serve.process.surroundings import no_room
+from serve.process.ray_runtime.surroundings import no_room
 
 AWAY_S = 45.0
 STUCK_S = 20.0

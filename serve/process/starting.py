@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actors.platform import diary
 from actors.storage import inventory
 from engine.errors import SegueError
-from serve.process import orphans
 from serve.process.data_directory import lock
-
-if TYPE_CHECKING:
-    from serve.process.engine_process import EngineProcess
+from serve.process.ray_runtime import orphans
+from serve.process.settings import Settings
 
 _NAMES = {"write": "web", "server": "server"}  # of the two first keys
 
@@ -47,13 +45,21 @@ def note_if_ours(data: Path, event: str, level: str, **facts: Any) -> None:
                 diary.write(data, event, level, **facts)
 
 
-def note_start(engine: EngineProcess) -> None:
-    """It is ready: with which catalog, where, and what was found or made on the way."""
-    for kind in engine.made_keys:
-        engine.note("key_created", name=_NAMES[kind], kind=kind)
-    if engine.orphans:
-        engine.note("orphans_ended", "warning", processes=engine.orphans)
-    for notice in engine.notices:
-        engine.note("damage_found", "error", damage=notice)
-    facts = {"url": engine.settings.url, "shards": engine.settings.shards, "clock": engine.settings.clock}
-    engine.note("engine_started", version=version("segue"), catalog=engine.catalog.version, **facts)
+def note_start(
+    note: Callable[..., None],
+    settings: Settings,
+    catalog: str,
+    *,
+    keys_made: Iterable[str],
+    orphans_ended: int,
+    damage: Iterable[str],
+) -> None:
+    """It is ready: with which version of the catalog, where, and what was found or made on the way."""
+    for kind in keys_made:
+        note("key_created", name=_NAMES[kind], kind=kind)
+    if orphans_ended:
+        note("orphans_ended", "warning", processes=orphans_ended)
+    for found in damage:
+        note("damage_found", "error", damage=found)
+    facts = {"url": settings.url, "shards": settings.shards, "clock": settings.clock}
+    note("engine_started", version=version("segue"), catalog=catalog, **facts)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SHIPPED = Path(__file__).resolve().parents[2] / "configs"
 HERE = "configs"
+# Package data, so that an installed Segue has them too; the shipped catalog is that of the template `shop`.
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+SHIPPED = TEMPLATES / "shop" / HERE
 
 
 def which(config: Path | None) -> Path:

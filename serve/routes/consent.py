@@ -11,9 +11,9 @@ from fastapi.responses import HTMLResponse
 
 from engine import seeds
 from engine.consent import statements
+from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from engine.identity import claims
-from engine.identity.addresses import NAMESPACES
 from engine.inputs import Bind, Confirm, ConsentChange
 from serve.api.consent import ConsentBody, ConsentReceipt
 from serve.api.types import told

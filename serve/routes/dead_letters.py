@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.shard.queries.dead_letters import Kind
+from actors.shard.set_aside.dead_letters import Kind
 from actors.transport.messages.of_doors import DiscardLetter, ReadLetter, RetryLetter
 from engine.errors import InvalidInput
 from engine.readings import reading
 from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told
 from serve.http.gateway import ServerGateway
-from serve.ingest import rejected
+from serve.ingest.dead_letters import redrive
 
 _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 
@@ -42,7 +42,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
         if event is not None:
             raise InvalidInput("only a rejected item can be corrected", "event")
         return {"status": (await gateway.router.at_shard(shard, RetryLetter(number))).status}
-    await rejected.take(gateway, found["input"], event)
+    await redrive(gateway, found["input"], event)
     await gateway.router.at_shard(shard, DiscardLetter(number))
     return {"status": "accepted"}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from actors.shard.queries.sandbox_log import LISTED_MAX
+from actors.shard.outbox.sandbox_log import LISTED_MAX
 from engine.errors import InvalidInput
 from engine.readings import reading
 from engine.values.identifiers import parse_reference

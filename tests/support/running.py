@@ -76,12 +76,18 @@ def write_catalog(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
-def run_segue(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_segue(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    segue: Path = SEGUE,
+    cwd: Path = ROOT,
+    deadline_s: float = COMMAND_S,
+) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself; one that does not is ended with all that it started."""
-    command = [str(SEGUE), *map(str, arguments)]
+    command = [str(segue), *map(str, arguments)]
     with subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=cwd,
         env=_environment(environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -90,7 +96,7 @@ def run_segue(*arguments: str | Path, environment: Mapping[str, str] | None = No
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(timeout=COMMAND_S)
+            out, err = process.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
             _end(_family(process))
             raise
@@ -117,12 +123,16 @@ class Engine:
         smtp_port: int | None = None,
         cwd: Path = ROOT,
         environment: Mapping[str, str] | None = None,
+        address: str = "",
+        segue: Path = SEGUE,
     ) -> None:
         self.folder, self.config, self.shards, self.clock = folder, config, shards, clock
         self.data, self.log = folder / "data", folder / "engine.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._smtp_port, self._cwd, self._environment = smtp_port, cwd, dict(environment or {})
+        self._address = address  # of a Ray cluster to join; empty: the engine starts its own
+        self._segue = segue
         self._process: subprocess.Popen[bytes] | None = None
         self.family: list[psutil.Process] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,8 +144,9 @@ class Engine:
 
     def start(self) -> Engine:
         """Returns when the engine says that it is ready."""
-        command = [SEGUE, "up", "--config", self.config, "--data", self.data, "--port", self.port]
+        command = [self._segue, "up", "--config", self.config, "--data", self.data, "--port", self.port]
         command += ["--shards", self.shards, "--clock", self.clock]
+        command += ["--address", self._address] if self._address else []
         # Without a mail server of the test's own, mail meets a closed door: never anybody's real one.
         smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(self._smtp_port or free_port())}
         with self.log.open("ab") as output:

@@ -1,4 +1,4 @@
-"""The event that starts an absorb is acknowledged when it is durable on both sides (design §4a), however slow one is.
+"""The event that starts an absorb is acknowledged when it is durable on both sides, however slow one is.
 
 Two shard servers and a router over real sockets, in this process, because the running engine is too fast to be caught
 between the two: on the way to the second shard stands a gate that lets the last message wait.

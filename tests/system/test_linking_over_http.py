@@ -1,4 +1,4 @@
-"""One customer under many names, over HTTP and over several shards (design §4a)."""
+"""One customer under many names, over HTTP and over several shards (`docs/design/identity.md`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The same history gives the same sends and equal timelines: in other batches, on other shard counts, in one process.
 
 Over HTTP it goes through `/v1/import` and `/v1/clock`, as `segue replay` does; in process through the engine that
-`segue simulate` runs on (design §4a, Invariant 9).
+`segue simulate` runs on (Invariant 9).
 """
 
 from __future__ import annotations
@@ -226,7 +226,8 @@ def _people(history: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _comparable(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the provider's own words, and the digests of a chain that holds them (design §4a: outside equality)."""
+    """Without the provider's own words, and the digests of a chain that holds them: no part of what equal means
+    (`docs/design/virtual-time.md#what-equal-means`)."""
     kept = []
     for entry in entries:
         entry = dict(entry)

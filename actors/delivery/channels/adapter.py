@@ -1,4 +1,4 @@
-"""What every channel's adapter promises to the dispatcher: a message in, a certain answer or an honest doubt out."""
+"""What every adapter promises to the dispatcher: it takes a message, and says what surely or possibly became of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One send, rendered and addressed. An adapter reads what its provider has a use for.
+    """One send, rendered and addressed. An adapter uses the fields that its provider needs.
 
-    `at_ms` is the engine's time of the hand-over, UTC. `unsubscribe_url` is empty where there is nothing to leave.
+    `at_ms` is the engine's time of the hand-over, UTC. `unsubscribe_url` is empty where nobody can unsubscribe.
     `deadline_s` bounds the dialogue with the provider, from its beginning to the provider's answer.
     """
 
@@ -29,7 +29,7 @@ class Message:
 
 
 class Adapter(Protocol):
-    """One provider of one channel. `places` is how many messages it takes at a time; the others wait outside.
+    """One provider of one channel. `places` is how many messages it takes at a time; the dispatcher holds the rest.
     `accepted` is what becomes of a message that it has taken: `sent`, or `simulated` where nobody gets it."""
 
     places: int
@@ -39,12 +39,12 @@ class Adapter(Protocol):
         """Hand `message` over; the provider's reference for it.
 
         Raises `Refused` (final), `Unavailable` (surely not sent, may be tried again) or `Unknown` (may have been sent).
-        A caller that is cancelled meanwhile knows nothing either, as with `Unknown`.
+        Where the caller is cancelled meanwhile, the message may have been sent, as with `Unknown`.
         """
         ...
 
     def prove(self, message: Message) -> None:
-        """Make of `message` what the provider would get, and keep it. Raises `Refused` where that cannot be made."""
+        """Build what the provider would get, and send nothing. Raises `Refused` where that cannot be built."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The name by which we greet a mail server. Many take no greeting but a full name (RFC 5321, 4.1.1.1)."""
+"""The name with which we greet a mail server. Many servers refuse any but a full name (RFC 5321, 4.1.1.1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.values import identifiers
 _LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _FULL: Final = re.compile(rf"{_NAME.pattern}\.(?!\d+\Z){_LABEL}")
-_IN_A_HOUSE: Final = (".localdomain", ".local", ".localhost", ".arpa", ".internal", ".lan", ".home")
+_LOCAL: Final = (".localdomain", ".local", ".localhost", ".arpa", ".internal", ".lan", ".home")
 
 
 def checked(name: str) -> str:
@@ -35,6 +35,6 @@ def checked(name: str) -> str:
 
 
 async def own(domain: str) -> str:
-    """This machine's full name where it has one that others can know, else the sender's domain."""
-    name = await asyncio.to_thread(socket.getfqdn)  # it may ask the network
-    return name if _FULL.fullmatch(name) and not name.lower().endswith(_IN_A_HOUSE) else domain
+    """This machine's full name where it is one that other machines can resolve, else the sender's domain."""
+    name = await asyncio.to_thread(socket.getfqdn)  # may block: it asks the resolver
+    return name if _FULL.fullmatch(name) and not name.lower().endswith(_LOCAL) else domain

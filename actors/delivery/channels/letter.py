@@ -1,5 +1,5 @@
-"""From an authorised message, as its shard gave it, to what an adapter is handed. Whoever wants to know how a message
-will look, the proof of a catalog say, asks here too."""
+"""Makes of an authorised message, as its shard gave it, what an adapter is handed. The proof of a catalog uses the same
+code, so what it checks is what customers get."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def letter(message: Mapping[str, Any], renderer: Renderer, public_url: str, dead
     values["unsubscribe_url"] = opt_out
     values["confirm_address_url"] = f"{public_url}/c/{message['confirm']}" if message["confirm"] else ""
     template = content.get("template")
-    if "templates" in content:  # of a version that its shard has left behind
+    if "templates" in content:  # the message was decided by a catalog that the dispatcher may not have any more
         renderer = Renderer(content["templates"])
     if template is not None:
         rendered = renderer.render(template, content["subject"], values, content.get("text") or "")

@@ -1,6 +1,6 @@
-"""A message as the bytes of a mail (MIME). Its head is written by `mail_headers`, its body by the standard library.
+"""A message as the bytes of a mail (MIME). `mail_headers` writes its headers, the standard library its body.
 
-The standard library's own way to fold a head breaks long links into encoded words, and makes words that are longer than
+The standard library folds headers badly: it breaks long links into encoded words, and makes words that are longer than
 RFC 2047 allows.
 """
 
@@ -38,7 +38,7 @@ def build(message: Message, sender: str) -> bytes:
 
 
 def sender_of(sender: str) -> tuple[str, str]:
-    """The name and the address of `Name <address>`, which can stand in every mail; ValueError for anything else."""
+    """The name and the address of `Name <address>`; ValueError for anything that cannot stand in every mail."""
     if not identifiers.is_clean(sender):
         raise ValueError("the sender has characters that it must not have")
     found = getaddresses([sender])

@@ -1,8 +1,8 @@
-"""The lines of a mail's head, as bytes: RFC 5322 for their length, RFC 2047 for what is not ASCII.
+"""The header lines of a mail, as bytes. RFC 5322 limits their length, RFC 2047 says how to write what is not ASCII.
 
-A line has at most 78 characters where it can be folded and 998 where it cannot (an address, a link); an encoded word
-has at most 75. A link, an address or an id is never folded. No value brings a line break or a control character in:
-ValueError for those.
+A line has at most 78 characters where it can be folded and 998 where it cannot; an encoded word has at most 75. A link,
+an address or an id is never folded. A value with a line break or a control character is a ValueError, because it could
+smuggle in a header of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words of an HTML body, for who reads mail as plain text."""
+"""Makes the plain-text body of a mail from its HTML."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From a template and a customer's facts to the subject and the two bodies of a message.
+"""Makes the subject and the two bodies of a message from a template and a customer's facts.
 
-Templates are the operator's, values are strangers': the environment is sandboxed, HTML is escaped, and what comes out
-is bounded. Whatever goes wrong in a template would go wrong again, so it is `Refused`.
+The operator writes the templates, but strangers fill in the values: the environment is sandboxed, HTML is escaped, and
+the output is bounded. A template that fails would fail again, so every fault is `Refused`, which is final.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Renderer:
         try:
             seen = present(dict(values)) or {}
             lines = [_bounded(self._text(source), seen) for source in content.values() if isinstance(source, str)]
-        except Exception as fault:  # as above
+        except Exception as fault:  # a template can raise anything; its words may quote the customer's facts
             raise Refused(f"content: {_reason(fault)}") from None
         return Rendered(_one_line(lines[0]) if lines else "", "", "\n".join(lines))
 
@@ -81,7 +81,7 @@ def _bounded(template: jinja2.Template, values: Mapping[str, Any]) -> str:
 
 
 def _whole(text: str) -> str:
-    """With a mark for each half of a character: no mail can hold one."""
+    """The text with a replacement character for each lone surrogate, which UTF-8 and so no mail can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -101,6 +101,6 @@ def _reason(fault: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks and control characters: a customer's name must not become a header."""
+    """The text without line breaks and control characters: a customer's name must not become a header of its own."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= SUBJECT_CHARS_MAX else line[: SUBJECT_CHARS_MAX - 1] + "…"

@@ -1,14 +1,15 @@
 """E-mail over SMTP: one connection, opened when needed and kept, one message at a time.
 
-SMTP has no idempotency: `smtp_dialogue` says what a dialogue that fails may have sent. Where it has sent nothing, a
-kept connection that turns out to be stale is replaced once. A message's time begins when the connection is its own.
+SMTP has no idempotency, so a mail is sent again only where `smtp_dialogue` knows that nothing was sent: a kept
+connection that turns out to be stale is replaced once. The deadline of a message begins when it has the connection to
+itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiosmtplib
 
@@ -88,7 +89,7 @@ class SmtpAdapter:
         try:
             return await self._attempt(dialogue)
         except Unavailable:
-            # A kept connection may have died of old age. Nothing was sent, so a fresh one gets the same message.
+            # Servers close connections that were idle. Nothing was sent, so a fresh connection gets the same message.
             if not was_open or self._client is not None:
                 raise
             return await self._attempt(dialogue)
@@ -144,7 +145,7 @@ def _no_sender(text: str, fault: Exception) -> str:
 def _drop(client: aiosmtplib.SMTP | None) -> None:
     if client is not None:
         if client.transport is not None:
-            client.transport.abort()  # what is still to be written stays here
+            cast(asyncio.WriteTransport, client.transport).abort()  # close() would still flush what is left of the mail
         client.close()
 
 

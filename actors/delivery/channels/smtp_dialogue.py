@@ -1,9 +1,9 @@
-"""One mail's dialogue with an SMTP server, and what the server can have of the mail at each moment of it.
+"""One mail's dialogue with an SMTP server. At each moment it knows whether the server may have taken the mail.
 
-Up to the last line of the mail, the dot, nothing that breaks off has sent anything. So the dot goes by itself, after
-all else has left this process; once it may have left, silence is `Unknown`. A code is the server's word: 4xx means
-later; 5xx means never where it is about this letter, and later where it is about the server, the login or the sender,
-which every letter shares.
+A server takes a mail only when it has read the line that ends it, a single dot. A dialogue that breaks off before the
+dot has sent nothing. So the dot is written by itself, after all else has left this process; once it may have left,
+silence is `Unknown`. The server's codes: 4xx means try later; 5xx means never where it is about this letter, and later
+where it is about the server, the login or the sender, which all letters share.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Dialogue:
 
     def __init__(self, recipient: str, sender: str, content: bytes) -> None:
         self._recipient, self._sender, self._content = recipient, sender, content
-        self.is_ended = False  # the dot may have left
+        self.is_ended = False  # whether the dot may have left
 
     def doubt(self, what: str) -> ProviderError:
         """The error for a dialogue that broke off."""
@@ -71,11 +71,12 @@ class Dialogue:
             raise Answered(fault.code, self._judged(fault.code)) from None
 
     async def _give(self, protocol: SMTPProtocol, client: aiosmtplib.SMTP) -> tuple[aiosmtplib.SMTPResponse, bool]:
-        """The mail, then the dot; the answer, and whether it came before the dot. The caller bounds the whole."""
+        """Write the mail, then the dot. Returns the answer, and whether it came before the dot. The caller bounds the
+        time."""
         reading = asyncio.create_task(protocol.read_response())
-        reading.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may be nobody's any more
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())  # where nobody awaits it any more
         try:
-            await asyncio.sleep(0)  # it listens
+            await asyncio.sleep(0)  # the reader has begun, so no early answer is missed
             protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(self._content)))
             async with asyncio.timeout(client.timeout):
                 await _sent(protocol, reading)
@@ -96,9 +97,9 @@ class Dialogue:
 
 
 async def _sent(protocol: SMTPProtocol, reading: asyncio.Task[aiosmtplib.SMTPResponse]) -> None:
-    """All that was written has left this process, or the server has said something, or is gone. Transports tell by a
-    callback that aiosmtplib keeps to itself; a look now and then is enough, and a short mail needs none."""
+    """Returns when all that was written has left this process, or the server has answered or hung up. It polls,
+    because aiosmtplib keeps the transport's callback to itself; a short mail is written at once and needs no wait."""
     await asyncio.sleep(0)
-    transport = cast(asyncio.WriteTransport, protocol.transport)  # uvloop's are none by class
+    transport = cast(asyncio.WriteTransport, protocol.transport)  # uvloop's transports do not inherit from it
     while protocol.is_connected and not reading.done() and transport.get_write_buffer_size():
         await asyncio.sleep(_LOOK_S)

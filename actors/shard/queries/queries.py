@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.shard import budget_leases
 from actors.shard.journal import export, messages_again, replay
-from actors.shard.queries.dead_letters import SHOWN_BYTES_MAX, DeadLetter
+from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 from engine.readings import reading
 
@@ -109,15 +108,15 @@ def status(shard: Shard) -> dict[str, Any]:
         "pinned": shard.ownership.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
-        "budgets": budget_leases.reading(shard),
+        "budgets": shard.leases.reading(),
         "now": shard.clock.now_ms(),
         "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
     }
 
 
 def dump(shard: Shard) -> dict[str, Any]:
-    """The canonical plaintext of everything that equality is judged by (design §4a), by profile, as hex digests of
-    bytes."""
+    """The canonical plaintext of everything that equality is judged by, by profile
+    (`docs/design/virtual-time.md#what-equal-means`)."""
     shard.commit()
     found: dict[str, Any] = {}
     for profile_id in shard.all_profiles():

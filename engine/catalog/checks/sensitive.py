@@ -1,4 +1,5 @@
-"""Traits that a company says are sensitive (health, religion, origin …): nothing may be decided by them (mission C7).
+"""Traits that a company says are sensitive (health, religion, origin …): nothing may be decided by them
+(`docs/design/customer-words.md`).
 
 They may be known and shown to the customer, and no condition and no score may read them.
 """

@@ -1,13 +1,13 @@
 """What each provider declares: the settings of its channels, and what a message on one consists of.
 
-An adapter (`actors/channels`) reads nothing else, so a key that does not stand here does nothing, and is refused by
-name. A new adapter begins with its two models here.
+An adapter (`actors/delivery/channels`) reads nothing else, so a key that does not stand here does nothing, and
+is refused by name. A new adapter begins with its two models here.
 """
 
 # ruff: noqa: RUF012  pydantic copies a default that can change
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -25,6 +25,7 @@ def _not_for_ever(duration_ms: int) -> int:
 
 _RetrySpan = Annotated[Span, AfterValidator(_not_for_ever)]
 _Words = Annotated[str, Field(min_length=1)]
+Provider = Literal["smtp", "sandbox", "none"]
 
 
 # Settings
@@ -34,7 +35,7 @@ class AnyChannel(Model):
     """A way to reach a person. What was surely not taken is tried again for `retry_for` after its decision."""
 
     id: Id
-    provider: Literal["smtp", "sandbox", "none"]
+    provider: Provider
     address: NamespaceRef | None = None
     retry_for: _RetrySpan = DAY_MS
 
@@ -84,7 +85,7 @@ class UnknownChannel(AnyChannel):
 
 def _provider_of(value: Any) -> str:
     provider = value.get("provider") if isinstance(value, dict) else getattr(value, "provider", None)
-    return f"<{provider}>" if provider in ("smtp", "sandbox", "none") else "<any>"
+    return f"<{provider}>" if provider in get_args(Provider) else "<any>"
 
 
 Channel = Annotated[

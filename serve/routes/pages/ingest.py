@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from actors.transport.messages.carried import EventRejected, EventUnreadable
 from engine.consent import authority
-from engine.errors import InvalidInput, Overloaded
-from engine.events.shedding import is_sheddable
-from engine.inputs import Event
+from engine.errors import InvalidInput
 from serve.api import misspelt
 from serve.http.auth import Principal
 from serve.http.gateway import Gateway
+from serve.http.paths import KIND_OF_PATH
 from serve.http.protocol import Request, Response, ok
-from serve.ingest.rejected import homes, letters
-from serve.ingest.segment_format import PARSED_AT_ONCE, Parsed, Rejection, parse_parts
-from serve.ingest.tracking import Pair, sifted
-
-KIND_OF_PATH = {
-    **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
-    "/v1/t": "track",
-    "/v1/i": "identify",
-    "/v1/p": "page",
-    "/v1/s": "screen",
-    "/v1/g": "group",
-    "/v1/a": "alias",
-    "/v1/batch": None,
-    "/v1/b": None,
-}
+from serve.ingest import dead_letters, pipeline
+from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, UNREADABLE, Item, Submission
+from serve.ingest.segment_format import open_body, parse_each_item
+from serve.ingest.wire_event import Arrival
 
 REJECTED_NAMED_MAX = 100  # of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
 
 _NAMES = ("userId", "anonymousId", "previousId", "event", "type", "batch")  # that an event or a batch may miss
+_QUARANTINED: Final = (NOT_ALLOWED, OFF_PLAN)
 _OK = ok({"success": True})
 
 
@@ -44,119 +31,88 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
     """One call or a batch, by path; the good part of a batch is kept and the bad part is named."""
     principal, now_ms = gateway.principal(request.headers, request.body), await gateway.now_ms()
     try:
-        parsed, pairs, rejected = await _read(gateway, request, principal, now_ms)
+        submission = await _identified(gateway, request, _arrival(gateway, principal, now_ms))
     except InvalidInput as fault:
         raise _with_hint(fault, request.body) from None
-    if rejected and KIND_OF_PATH[request.path] is not None:
-        raise InvalidInput(rejected[0].message, rejected[0].field)
-    _shed(gateway, request, pairs)
-    pairs, quarantined = await _sifted(gateway, pairs)
-    await _tell(gateway, pairs, rejected, quarantined)
-    gateway.counts["unusable_address"] += parsed.unusable.total()
-    return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
+    if submission.kind is not None:
+        for item in submission.rejected:
+            raise InvalidInput(item.message, item.field)
+    await _judged(gateway, request, submission)
+    await pipeline.tell_each_profile(gateway.router, submission.items)
+    return await _answer(gateway, submission)
 
 
 async def import_history(gateway: Gateway, request: Request) -> Response:
     """A batch of history, its times taken as they are; on a replay clock it waits for its time, on the wall it
     happens now."""
     principal, now_ms = gateway.server(request.headers), await gateway.now_ms()
-    parsed, pairs, rejected = await _read(gateway, request, principal, now_ms, imported=True)
-    _shed(gateway, request, pairs)
-    pairs, quarantined = await _sifted(gateway, pairs)
-    if gateway.config.is_replay:
-        await gateway.router.stage([pair for _, pair in pairs])
-    else:
-        await _tell(gateway, pairs, rejected, quarantined)
-    gateway.counts["unusable_address"] += parsed.unusable.total()
-    return await _answer(gateway, parsed, rejected, quarantined, principal, now_ms)
+    submission = await _identified(gateway, request, _arrival(gateway, principal, now_ms, imported=True))
+    await _judged(gateway, request, submission)
+    take = pipeline.stage_each_event if gateway.config.is_replay else pipeline.tell_each_profile
+    await take(gateway.router, submission.items)
+    return await _answer(gateway, submission)
 
 
-async def _tell(gateway: Gateway, pairs: list[Pair], rejected: list[Rejection], quarantined: list[Rejection]) -> None:
-    """Events have their turns. What a profile cannot take is rejected; what is for one that cannot be read is kept
-    until it can be."""
-    for (index, _), result in zip(pairs, await gateway.router.ingest([pair for _, pair in pairs]), strict=True):
-        if isinstance(result, EventRejected):
-            rejected.append(Rejection(index, "", result.reason))
-        elif isinstance(result, EventUnreadable):
-            quarantined.append(Rejection(index, "", result.reason))
+def _arrival(gateway: Gateway, principal: Principal, now_ms: int, *, imported: bool = False) -> Arrival:
+    return Arrival(
+        source=principal.source,
+        channel=authority.source(gateway.catalog, principal.source).channel,
+        received_at_ms=now_ms,
+        imported=imported,
+        public=principal.kind == "write",
+        proof=gateway.proof(principal),
+        country=gateway.catalog.country,
+    )
 
 
-async def _read(
-    gateway: Gateway, request: Request, principal: Principal, now_ms: int, *, imported: bool = False
-) -> tuple[Parsed, list[tuple[int, tuple[str, Event]]], list[Rejection]]:
+async def _identified(gateway: Gateway, request: Request, arrival: Arrival) -> Submission:
     """What a body holds, whose each event is, and what of it cannot be used."""
-    pairs: list[tuple[int, tuple[str, Event]]] = []
-    strangers: list[Rejection] = []
-    parsed = Parsed()
     async with gateway.parsing():
-        for parsed in parse_parts(
-            request.body,
-            KIND_OF_PATH.get(request.path),
-            source=principal.source,
-            channel=authority.source(gateway.catalog, principal.source).channel,
-            received_at_ms=now_ms,
-            imported=imported,
-            public=principal.kind == "write",
-            proof=gateway.proof(principal),
-            country=gateway.catalog.country,
-        ):
-            if len(parsed.items) > PARSED_AT_ONCE:
+        submission = open_body(request.body, KIND_OF_PATH.get(request.path), arrival)
+        for number, part in enumerate(pipeline.in_parts(submission.items)):
+            if number:
                 await asyncio.sleep(0)
-            more, unknown = homes(gateway, parsed, len(pairs) + len(strangers))
-            pairs += more
-            strangers += unknown
-    return parsed, pairs, [*parsed.rejected, *strangers]
+            parse_each_item(submission, part)
+            pipeline.find_each_profile(gateway.catalog, part)
+    return submission
 
 
-async def _sifted(gateway: Gateway, pairs: list[Pair]) -> tuple[list[Pair], list[Rejection]]:
-    """What the tracking plan makes of them, a part at a time."""
-    if len(pairs) <= PARSED_AT_ONCE:
-        return sifted(gateway, pairs)
-    taken: list[Pair] = []
-    quarantined: list[Rejection] = []
-    for start in range(0, len(pairs), PARSED_AT_ONCE):
-        more, set_aside = sifted(gateway, pairs[start : start + PARSED_AT_ONCE])
-        taken += more
-        quarantined += set_aside
-        await asyncio.sleep(0)
-    return taken, quarantined
+async def _judged(gateway: Gateway, request: Request, submission: Submission) -> None:
+    """What is not to be taken is set aside, and counted. Raises Overloaded for a request that came in only for what it
+    might hold, and holds nothing that is never shed."""
+    if request.is_looked_into:
+        pipeline.refuse_if_all_may_wait(gateway.catalog, submission.items)
+    for number, part in enumerate(pipeline.in_parts(submission.items)):
+        if number:
+            await asyncio.sleep(0)
+        gateway.counts["warned"] += pipeline.quarantine_what_is_not_to_be_sent(gateway.catalog, part)
+    gateway.counts["quarantined"] += len(submission.that_are(*_QUARANTINED))
 
 
-def _shed(gateway: Gateway, request: Request, pairs: list[tuple[int, tuple[str, Event]]]) -> None:
-    """Refuse what came in only for what it might hold, and holds nothing that is never shed."""
-    if request.is_looked_into and all(is_sheddable(gateway.catalog, event) for _, (_, event) in pairs):
-        raise Overloaded
-
-
-async def _answer(
-    gateway: Gateway,
-    parsed: Parsed,
-    rejected: list[Rejection],
-    quarantined: list[Rejection],
-    principal: Principal,
-    received_at_ms: int,
-) -> Response:
+async def _answer(gateway: Gateway, submission: Submission) -> Response:
     """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer; of many, the
     first are kept and named, and all are counted. What is quarantined is kept too, all of it, and is no fault of the
     client's."""
+    gateway.counts["unusable_address"] += submission.arrival.unusable.total()
+    quarantined = [*submission.that_are(*_QUARANTINED), *submission.that_are(UNREADABLE)]
     for start in range(0, len(quarantined), KEPT_AT_ONCE):
-        part = quarantined[start : start + KEPT_AT_ONCE]
-        await gateway.router.set_aside(letters(gateway, parsed, part, principal, received_at_ms))
+        await _keep(gateway, submission, quarantined[start : start + KEPT_AT_ONCE])
+    rejected = submission.rejected
     if not rejected:
         return _OK
     gateway.counts["rejected"] += len(rejected)
-    rejected.sort(key=lambda item: item.index)
-    named = _explained(rejected[:REJECTED_NAMED_MAX], parsed)
-    await gateway.router.set_aside(letters(gateway, parsed, named, principal, received_at_ms))
+    named = rejected[:REJECTED_NAMED_MAX]
+    for item in named:
+        item.message += _instead(item.field, item.raw)
+    await _keep(gateway, submission, named)
     answer: dict[str, Any] = {"success": True, "rejected": [_shown(item) for item in named]}
     if len(named) == len(rejected):
         return ok(answer)
     return msgspec.structs.replace(ok(answer | {"rejectedTotal": len(rejected)}), is_faulty=True)
 
 
-def _explained(rejected: list[Rejection], parsed: Parsed) -> list[Rejection]:
-    """With the name that was probably meant, where one is missing and another one stands in its place."""
-    return [replace(each, message=each.message + _instead(each.field, parsed.items[each.index])) for each in rejected]
+async def _keep(gateway: Gateway, submission: Submission, items: list[Item]) -> None:
+    await gateway.router.set_aside(dead_letters.letters(gateway.catalog, submission, items))
 
 
 def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
@@ -175,5 +131,5 @@ def _instead(field: str, item: bytes | msgspec.Raw) -> str:
     return next(filter(None, (misspelt.instead_of(each, item, _NAMES) for each in fields)), "")
 
 
-def _shown(item: Rejection) -> dict[str, Any]:
+def _shown(item: Item) -> dict[str, Any]:
     return {"index": item.index, "field": item.field, "message": item.message}

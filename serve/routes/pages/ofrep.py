@@ -23,12 +23,12 @@ from engine.values.nearest import meant
 from serve.api import misspelt
 from serve.http.gateway import Gateway
 from serve.http.hostile_json import object_of
+from serve.http.paths import FLAGS
 from serve.http.problems import problem
 from serve.http.protocol import Request, Response
 from serve.routes.pages import deciding
 from serve.routes.pages.decide import read_json
 
-FLAGS: Final = "/ofrep/v1/evaluate/flags"
 _JSON = (b"content-type", b"application/json")
 _WHO: Final = ("targetingKey", "userId", "anonymousId", "userHash")
 _CONTEXT_BYTES_MAX: Final = 32 * 1024

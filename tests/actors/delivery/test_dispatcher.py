@@ -61,7 +61,6 @@ class Running(ServedShard):
             [self.path],
             f"{self.path}-d{next(self._numbers)}",
             public_url="http://shop",
-            is_replay=False,
             environ={"PORT": str(self.mailbox.port)},
         )
         thread = threading.Thread(target=lambda: loop.run_until_complete(made.serve()))
@@ -97,7 +96,7 @@ class Running(ServedShard):
         kept = {name: file for name, file in PLAIN.items() if has_texts or "text" not in name}
         catalog = compiled(kept | {"channels.yaml": {"channels": [*channels]}})
         ActiveCatalog(self._document, ID_KEY).put(catalog.document)
-        eventually_equal(lambda: made._hands.version, catalog.version)
+        eventually_equal(lambda: made._handover.version, catalog.version)
 
     def fates(self, people: list[str]) -> Counter[str]:
         """The last word on each one's send."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from actors.delivery import pacing
-from actors.delivery.pacing import Gate, NotBegun
+from actors.delivery.pacing import NotBegun, Pacer
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
@@ -16,17 +16,17 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
 
 
 class Guests:
-    """People at a gate who stay until they are let go; what became of each."""
+    """People who wait for a turn and stay until they are let go; what became of each."""
 
-    def __init__(self, at: Gate, patience_s: float | None = None) -> None:
-        self.gate, self.patience_s = at, patience_s
+    def __init__(self, at: Pacer, patience_s: float | None = None) -> None:
+        self.pacer, self.patience_s = at, patience_s
         self.began: list[int] = []
         self.sent_back: list[int] = []
         self.leave = [asyncio.Event() for _ in range(9)]
 
     async def come(self, number: int) -> None:
         try:
-            async with self.gate.turn(self.patience_s):
+            async with self.pacer.turn(self.patience_s):
                 self.began.append(number)
                 await self.leave[number].wait()
         except NotBegun:
@@ -40,7 +40,7 @@ async def settled() -> None:
 
 def test_each_gets_a_turn_in_order_of_arrival_and_no_more_than_there_are_places():
     async def story() -> None:
-        guests = Guests(Gate(2))
+        guests = Guests(Pacer(2))
         tasks = [asyncio.create_task(guests.come(number)) for number in range(5)]
         await settled()
         assert guests.began == [0, 1]
@@ -57,7 +57,7 @@ def test_each_gets_a_turn_in_order_of_arrival_and_no_more_than_there_are_places(
 
 def test_whoever_waits_too_long_is_sent_back_and_takes_no_place_along():
     async def story() -> None:
-        one = Gate(1)
+        one = Pacer(1)
         patient, hasty = Guests(one), Guests(one, patience_s=0)
         first = asyncio.create_task(patient.come(0))
         await settled()
@@ -75,7 +75,7 @@ def test_whoever_waits_too_long_is_sent_back_and_takes_no_place_along():
 
 def test_a_turn_that_comes_with_a_cancellation_goes_to_the_next():
     async def story() -> None:
-        guests = Guests(Gate(1))
+        guests = Guests(Pacer(1))
         tasks = [asyncio.create_task(guests.come(number)) for number in range(3)]
         await settled()
         guests.leave[0].set()
@@ -91,17 +91,17 @@ def test_a_turn_that_comes_with_a_cancellation_goes_to_the_next():
 
 def test_a_gate_that_closes_sends_back_who_waits_and_lets_who_began_end():
     async def story() -> None:
-        guests = Guests(Gate(1))
+        guests = Guests(Pacer(1))
         tasks = [asyncio.create_task(guests.come(number)) for number in range(3)]
         await settled()
-        guests.gate.close()
+        guests.pacer.close()
         await settled()
         assert guests.began == [0] and guests.sent_back == [1, 2]
-        assert await guests.gate.share_of_room(1) == 0
+        assert await guests.pacer.share_of_room(1) == 0
         guests.leave[0].set()
         await asyncio.gather(*tasks)
         with pytest.raises(NotBegun):
-            async with guests.gate.turn():
+            async with guests.pacer.turn():
                 pass
 
     run(story)
@@ -116,7 +116,7 @@ def test_what_is_fetched_can_be_sent_soon(monkeypatch: pytest.MonkeyPatch, takes
     monkeypatch.setattr(pacing, "stopwatch", lambda: clock[0])
 
     async def story() -> None:
-        one = Gate(places)
+        one = Pacer(places)
         for _ in range(60):
             async with one.turn():
                 clock[0] += takes_s

@@ -32,7 +32,7 @@ from actors.storage import inventory, key_copies
 from actors.storage.key_file import HEAD_BYTES, SLOT_BYTES
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
-from actors.transport.messages.carried import EventResult, Message
+from actors.transport.messages.carried import EventOutcome, Message
 from actors.transport.messages.of_dispatcher import BarrierStep
 from actors.transport.messages.of_shards import Deliver
 from actors.transport.placement import shard_of, slots_of
@@ -61,14 +61,14 @@ class Running:
         self.links = [ShardLink(path) for path in paths]
         self.router = Router(paths)
 
-    async def tell(self, *events: Event) -> list[EventResult]:
+    async def tell(self, *events: Event) -> list[EventOutcome]:
         """Returns when all of it is durable."""
         return await self.router.ingest([(_home(event), event) for event in events])
 
     async def back_up(self, name: str) -> tuple[Path, Path]:
         """A whole backup and its keys."""
         directory = self.data.with_name(name)
-        made = await backup.of_running(self.links, backup.order(self.data, directory))
+        made = await backup.of_running(self.data, self.links, directory)
         return directory, Path(made["keys"])
 
     def record(self, event: Event) -> Any:

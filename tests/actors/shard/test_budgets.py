@@ -1,4 +1,4 @@
-"""Budgets over all customers: never one token too many, on any number of shards and through crashes (mission B15)."""
+"""Budgets over all customers: never one token too many, on any number of shards and through crashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A customer can be rebuilt from the journal, now and at any past moment (Invariant 9, missions B5 and B13)."""
+"""A customer can be rebuilt from the journal, now and at any past moment (Invariant 9)."""
 
 from __future__ import annotations
 

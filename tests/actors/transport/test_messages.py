@@ -143,9 +143,7 @@ def test_each_request_is_taken_by_the_shards_or_the_dispatcher(tmp_path: Path):
     server = ShardServer(shard, str(tmp_path / "shard"), [str(tmp_path / "shard")])
     active_catalog = ActiveCatalog(tmp_path / "catalog", ID_KEY)
     active_catalog.put(catalog.document)
-    dispatcher = Dispatcher(
-        active_catalog, [server.path], str(tmp_path / "d"), public_url="", is_replay=False, environ={}
-    )
+    dispatcher = Dispatcher(active_catalog, [server.path], str(tmp_path / "d"), public_url="", environ={})
     of_shard, of_dispatcher = server._server.requests, dispatcher._server.requests
     assert {*of_shard, *of_dispatcher} == {each.__name__ for each in REQUESTS}
     assert of_shard & of_dispatcher == {"Ping"}

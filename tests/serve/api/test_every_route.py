@@ -20,11 +20,12 @@ from support.world import ID_KEY, START_MS, compiled
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.dispatcher import Dispatcher
 from actors.platform.clock import ReplayClock, WallClock
+from actors.replay_clock.conductor import Conductor
 from actors.replay_clock.windows import Windows
 from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
-from serve.app import App
+from serve.application.app import App
 from serve.http.auth import KeyRing
 from serve.http.gateway import GatewayConfig
 
@@ -47,7 +48,8 @@ def engine(folder: Path, clock: str) -> Iterator[str]:
         shard = Shard(number, MemoryStore(), catalog, ticking)
         windows = Windows(shard, ticking) if isinstance(ticking, ReplayClock) else None
         servers.append(ShardServer(shard, path, paths, windows=windows, active_catalog=active_catalog))
-    dispatcher = Dispatcher(active_catalog, paths, at, public_url="http://shop", is_replay=is_replay, environ={})
+    conductor = Conductor if is_replay else None
+    dispatcher = Dispatcher(active_catalog, paths, at, public_url="http://shop", environ={}, conductor=conductor)
     config = GatewayConfig(active_catalog, tuple(paths), at, str(folder / "keys.json"), is_replay, ("*",), "0")
     listening = socket.create_server(("127.0.0.1", 0))
     web = uvicorn.Server(uvicorn.Config(App(config), log_level="error"))

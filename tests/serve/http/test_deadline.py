@@ -22,8 +22,8 @@ from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Done, Shard
 from actors.storage.memory_store import MemoryStore
 from engine.inputs import AnyInput, Decide
-from serve import app
-from serve.app import App
+from serve.application import app
+from serve.application.app import App
 from serve.http.admission import Line
 from serve.http.auth import KeyRing
 from serve.http.gateway import GatewayConfig

@@ -13,7 +13,7 @@ from support.doors import WRITE, door, tell
 from support.world import ID_KEY
 
 from engine import seeds
-from serve import app
+from serve.application import app
 from serve.http import auth, paths
 from serve.http.admission import Line
 from serve.routes.pages import ingest

@@ -58,7 +58,7 @@ def test_every_command_means_the_same_catalog_and_says_which(elsewhere: Path, pl
 
 def test_a_file_called_configs_is_no_catalog(elsewhere: Path):
     (elsewhere / "configs").write_text("of somebody else")
-    assert which_catalog.which(None) == ROOT / "configs"
+    assert which_catalog.which(None) == (ROOT / "configs").resolve()
 
 
 def test_no_command_has_a_rule_of_its_own():
@@ -66,5 +66,5 @@ def test_no_command_has_a_rule_of_its_own():
     asking = {name for name, text in commands.items() if '"--config"' in text}
     assert asking == {"up", "demo", "simulate", "validate", "train"}
     assert {name for name in asking if "which_catalog.line(" not in commands[name]} == set()
-    named = [path for path in (ROOT / "serve").rglob("*.py") if 'parents[2] / "configs"' in path.read_text()]
+    named = [path for path in (ROOT / "serve").rglob("*.py") if '"configs"' in path.read_text()]
     assert [path.name for path in named] == ["which_catalog.py"]

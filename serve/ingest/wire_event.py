@@ -1,0 +1,258 @@
+"""One event of Segment's tracking API, from its bytes to an `Event` with its time and its identifiers settled.
+
+What is wrong with it is an `InvalidInput` that names the field as the wire does. Properties, traits and context pass as
+they were sent. Nothing here knows a shard or a status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from engine.contact.addresses import NAMESPACES
+from engine.errors import InvalidInput
+from engine.inputs import Event
+from engine.values.absence import is_absent
+from engine.values.identifiers import canonical_if_any, is_clean
+from engine.values.phones import country_in
+from engine.values.times import read_ms
+from serve.http.hostile_json import UNREADABLE, check_shape, object_of, text_of, unreadable
+from serve.http.user_hash import FIELD, Proof
+
+EVENT_BYTES_MAX: Final = 32 * 1024
+IMPORTED_BYTES_MAX: Final = 1024 * 1024
+MESSAGE_ID_CHARS_MAX: Final = 100
+NAME_CHARS_MAX: Final = 255
+
+KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
+
+_NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
+NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
+_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened, or after it was received
+
+
+class _Sent(msgspec.Struct, rename="camel", frozen=True):
+    """One event as it stands on the wire; unknown fields are let pass. What is absent (`engine.values.absence`) may
+    stand in any of these, so they are looked at when they are used."""
+
+    type: Any = None
+    event: Any = None
+    user_id: Any = None
+    anonymous_id: Any = None
+    previous_id: Any = None
+    group_id: Any = None
+    message_id: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
+    name: Any = None
+    category: Any = None
+    properties: Any = None
+    traits: Any = None
+    context: Any = None
+    user_hash: Any = None
+
+
+_sent: Final = msgspec.json.Decoder(_Sent).decode
+_plain: Final = msgspec.json.Decoder().decode
+_digestible: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of all events of a request.
+
+    `channel` is the source's, for events without one. `imported` takes each `timestamp` as it is. `public` is what came
+    under a write key, and `proof` what that key asks of a user id. `country` is where telephones without a country code
+    are, unless traits say it. `sent_at_ms` and `context` are the batch's own. `unusable` counts the addresses that
+    somebody stated and that are none, by namespace.
+    """
+
+    source: str
+    channel: str
+    received_at_ms: int
+    imported: bool = False
+    public: bool = False
+    proof: Proof = Proof()  # noqa: RUF009 - it is frozen
+    country: str = ""
+    sent_at_ms: int | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    unusable: Counter[str] = field(default_factory=Counter)
+
+
+def read_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: Arrival) -> Event:
+    """The event in `raw`; `kind` is that of its path, None where its own `type` says it. Raises InvalidInput."""
+    size, most = memoryview(raw).nbytes, IMPORTED_BYTES_MAX if arrival.imported else EVENT_BYTES_MAX
+    if size > most:
+        raise InvalidInput(f"has {size} bytes, an event may have {most}")
+    try:
+        sent = _sent(raw)
+        check_shape(bytes(raw), sent)
+        message_id = _message_id(sent.message_id)
+        digest = "" if message_id else _digest(raw, sent, kind or sent.type)
+    except UNREADABLE as fault:
+        raise unreadable(fault) from None
+    return _event(sent, kind or _kind(sent.type), message_id, digest, arrival)
+
+
+def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: Any) -> str:
+    """A name for an event without one: the hash of what was sent, less what a retry or another path would change.
+
+    Empty without a timestamp: two equal events may then well be two.
+    """
+    if is_absent(sent.timestamp) and is_absent(sent.original_timestamp):
+        return ""
+    body = _plain(raw)
+    for changing in ("sentAt", "writeKey", "messageId"):
+        body.pop(changing, None)
+    body["type"] = kind
+    return hashlib.blake2b(_digestible(body), digest_size=16).hexdigest()
+
+
+def _kind(kind: Any) -> str:
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InvalidInput(f"must be one of {', '.join(KINDS)}", "type")
+    return kind
+
+
+def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arrival) -> Event:
+    context = object_of(sent.context, "context")
+    properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
+    if arrival.context:
+        context = arrival.context | context
+    user_id = canonical_if_any("user_id", sent.user_id, field="userId")
+    anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
+    if not user_id and not anonymous_id:
+        raise InvalidInput("neither userId nor anonymousId is given", "userId")
+    if user_id:
+        arrival.proof.check(user_id, context.get(FIELD) if is_absent(sent.user_hash) else sent.user_hash)
+    previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId")
+    if kind == "alias" and not previous_id:
+        raise InvalidInput("is needed by an alias", "previousId")
+    riding = context.get("traits")
+    riding = riding if isinstance(riding, dict) else {}
+    return Event(
+        kind=kind,
+        name=_name(sent, kind),
+        at_ms=_at_ms(sent, arrival),
+        received_at_ms=arrival.received_at_ms,
+        source=arrival.source,
+        channel=_channel(context.get("channel")) or arrival.channel,
+        message_id=message_id,
+        digest=digest,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        # The traits of a group call describe the group: its mailbox is nobody's own.
+        identifiers=_identifiers(kind, riding if kind == "group" else riding | own, properties, context, arrival),
+        properties=_properties(sent, kind, properties, own),
+        traits=riding | own if kind == "identify" else {},
+        context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
+        public=arrival.public,
+        imported=arrival.imported,
+    )
+
+
+def _message_id(value: Any) -> str:
+    if is_absent(value):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidInput("must be a text or a whole number", "messageId")
+    text = str(value)
+    if len(text) > MESSAGE_ID_CHARS_MAX:
+        raise InvalidInput(f"is longer than {MESSAGE_ID_CHARS_MAX} characters", "messageId")
+    if not is_clean(text):
+        raise InvalidInput("holds a control character", "messageId")
+    return text
+
+
+def _name(sent: _Sent, kind: str) -> str:
+    event = text_of(sent.event, "event")
+    if kind != "track":
+        return _NAMES[kind]
+    if not event:
+        raise InvalidInput("is needed by a track", "event")
+    return _fit_name(event, "event")
+
+
+def _channel(value: Any) -> str:
+    return "" if not isinstance(value, str) or is_absent(value) else _fit_name(value, "context.channel")
+
+
+def _fit_name(name: str, wire_name: str) -> str:
+    """A name as it may stand in journals, logs and metrics."""
+    if len(name) > NAME_CHARS_MAX:
+        raise InvalidInput(f"is longer than {NAME_CHARS_MAX} characters", wire_name)
+    if not is_clean(name):
+        raise InvalidInput("holds a control character", wire_name)
+    return name
+
+
+def _properties(sent: _Sent, kind: str, properties: dict[str, Any], traits: dict[str, Any]) -> dict[str, Any]:
+    if kind in ("page", "screen"):
+        given = (("name", text_of(sent.name, "name")), ("category", text_of(sent.category, "category")))
+        return properties | {key: value for key, value in given if value}
+    if kind == "group":
+        return traits | properties | _group_id(sent.group_id)
+    return properties
+
+
+def _group_id(value: Any) -> dict[str, Any]:
+    if is_absent(value):
+        return {}
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidInput("must be a text or a whole number", "groupId")
+    return {"groupId": value}
+
+
+def _identifiers(
+    kind: str, traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], arrival: Arrival
+) -> tuple[tuple[str, str], ...]:
+    """What else names this person. A value that is none is simply no identifier: the event itself may be fine. An
+    address that is stated and is none is counted."""
+    device = context.get("device")
+    loyalty = traits.get("loyalty_id")
+    found = (
+        ("email", traits.get("email")),
+        ("phone", traits.get("phone")),
+        ("device_id", device.get("id") if isinstance(device, dict) else None),
+        ("loyalty_id", properties.get("loyalty_id") if is_absent(loyalty) else loyalty),
+    )
+    pairs = []
+    for namespace, value in found:
+        if value is not None:
+            is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
+            country = country_in(traits, arrival.country) if is_at_home else ""
+            try:
+                name = canonical_if_any(namespace, value, country)
+            except InvalidInput:
+                arrival.unusable[namespace] += kind == "identify" and namespace in NAMESPACES
+            else:
+                pairs += [(namespace, name)] if name else []
+    return tuple(pairs)
+
+
+def _at_ms(sent: _Sent, arrival: Arrival) -> int:
+    """When it happened, by our clock (docs/design/virtual-time.md). What a time ahead of now may do,
+    `engine.values.stated_time` says.
+
+    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
+    timestamp = read_ms(sent.timestamp, "timestamp")
+    original = read_ms(sent.original_timestamp, "originalTimestamp")
+    if arrival.imported:
+        given = timestamp if timestamp is not None else original
+        return arrival.received_at_ms if given is None else given
+    given = original if original is not None else timestamp
+    sent_at = read_ms(sent.sent_at, "sentAt")
+    sent_at = sent_at if sent_at is not None else arrival.sent_at_ms
+    if given is None:
+        return arrival.received_at_ms
+    received = arrival.received_at_ms
+    if sent_at is None or given > sent_at + _SENT_AFTER_MS or given <= received < sent_at - _SENT_AFTER_MS:
+        return given
+    corrected = given + received - sent_at
+    return given if corrected < 0 else corrected
