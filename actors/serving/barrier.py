@@ -1,11 +1,12 @@
 """One instant for the copies of all shards: while the barrier is down, a shard takes in no message from another one.
 
-A message stands with its sender until its receiver has it durably. Copies that are made at different moments can lose
-it (the receiver's is older than its arrival, the sender's younger than its end), or hold what came of it and not its
-cause. So all barriers go down first, then every shard is copied, then all go up: what any copy has taken in was taken
-in before the first of them was made, and its sender's copy has sent it. Everything else goes on meanwhile.
+A message stays with its sender until its receiver has it durably. Copies that are made at different moments can lose a
+message: the receiver is copied before it arrives, the sender after it was removed. Or they hold what came of a message
+and not its cause. So all barriers go down first, then every shard is copied, then all barriers go up. Whatever a copy
+has taken in was then taken in before the first copy was made, and is in its sender's copy too. Everything else goes on
+meanwhile.
 
-A barrier that is forgotten goes up by itself; its late `lift` says so, and the copies are thrown away.
+A barrier that is forgotten goes up by itself. The `lift` that comes later says so, and the copies are thrown away.
 """
 
 from __future__ import annotations

@@ -24,10 +24,8 @@ _message = msgspec.msgpack.Decoder(Message).decode
 
 
 class InboundRelay:
-    """One per shard server. What it takes is durable with the group; what it passes on is when it is answered.
-
-    It asks the process of a pinned profile once: what fails there, its sender brings again.
-    """
+    """One per shard server. What is taken here is durable with the group; what is passed on is durable there before it
+    is answered. The process of a pinned profile is asked once: what fails there, its sender brings again."""
 
     def __init__(self, shard: Shard, shards: Sequence[str], clients: Clients) -> None:
         self._shard, self._shards, self._clients = shard, list(shards), clients
@@ -42,8 +40,8 @@ class InboundRelay:
                 elsewhere.setdefault(message.to, []).append(packed)
             elif self._shard.deliver(message.to, message.told, message.sender, message.seq):
                 arrived.append((message.sender, message.seq))
-        passing = partial(self._pass_messages, elsewhere, arrived) if elsewhere else None
-        finishes.append(partial(self._finish, reply, Delivered(arrived), passing))
+        pass_on = partial(self._pass_messages, elsewhere, arrived) if elsewhere else None
+        finishes.append(partial(self._finish, reply, Delivered(arrived), pass_on))
 
     def settle(self, request: SettleSends, reply: Reply, finishes: list[Finish]) -> None:
         """What providers said; answered with what nobody could take, because its profile is on its way."""
@@ -57,22 +55,22 @@ class InboundRelay:
                 self._shard.sandbox.keep(said)
             else:
                 untaken.append(said)
-        passing = partial(self._pass_outcomes, request.dispatcher, elsewhere, untaken) if elsewhere else None
-        finishes.append(partial(self._finish, reply, Settled(untaken), passing))
+        pass_on = partial(self._pass_outcomes, request.dispatcher, elsewhere, untaken) if elsewhere else None
+        finishes.append(partial(self._finish, reply, Settled(untaken), pass_on))
 
     def close(self) -> None:
         """Stop; what is not answered is brought again."""
         for task in self._tasks:
             task.cancel()
 
-    def _finish(self, reply: Reply, answer: Answer, passing: Callable[[], Awaitable[None]] | None) -> None:
-        """Answer, when what has to be passed on is."""
-        if passing is None:
+    def _finish(self, reply: Reply, answer: Answer, pass_on: Callable[[], Awaitable[None]] | None) -> None:
+        """Answer at once where nothing is to be passed on, else when that is done."""
+        if pass_on is None:
             reply.send(answer)
             return
 
         async def pass_and_answer() -> None:
-            await passing()
+            await pass_on()
             reply.send(answer)
 
         task = asyncio.get_running_loop().create_task(pass_and_answer())

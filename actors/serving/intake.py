@@ -2,9 +2,9 @@
 requests into a queue of their own, which is served first. Over a bound, what may be shed is refused here, before it
 costs a turn.
 
-A frame of events is judged by what waited before it, so a profile's events of one frame are all taken or all shed,
-except those that are never shed. Where one is shed, its sender is told to repeat the whole request with the same ids;
-what was taken is then a repeat and changes nothing, so each attempt takes more of it.
+Whether a frame of events is shed depends on what waited before it. So the events of one profile in one frame are all
+taken or all shed, except those that are never shed. Where one is shed, the client is told to repeat the whole request
+with the same ids. What was taken is then a repeat and changes nothing, so each attempt takes more of it.
 """
 
 from __future__ import annotations

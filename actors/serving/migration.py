@@ -1,8 +1,9 @@
-"""Moves profiles between a shard and processes of their own, while both work (`actors.shard.ownership` has what is
-moved).
+"""Moves profiles between a shard and processes of their own, while both work. `actors.shard.ownership` has what is
+moved.
 
-The shard that owns a profile's slot is its home, and answers for its process: it has it started before the profile
-leaves, ended when it is back, and brings it back after a restart. Wall clock only.
+The shard that owns a profile's slot is the profile's home, and answers for its process. The home has the process
+started before the profile leaves and ended when the profile is back. A move that a crash interrupts is made again from
+its beginning. Wall clock only.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Migration:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_giving_up = False
 
-    # -- in a group of the server
+    # -- what is done in a group of the server
 
     def resume(self) -> None:
         """At a start: finish what a crash has interrupted."""
@@ -84,7 +85,7 @@ class Migration:
                 self._begin(self._locked(profile, partial(self._clear, profile)))
 
     def work(self, finishes: list[Finish]) -> None:
-        """The steps of moves that wait for this group; each is told when it is durable."""
+        """Do the steps of moves that wait for this group; whoever waits for one learns of it when it is durable."""
         while self._steps:
             finishes.append(self._steps.popleft()())
         own = self._ownership.own
@@ -93,21 +94,22 @@ class Migration:
             self._begin(self._give_up(own))
 
     def begin(self, request: BeginMove) -> MoveBegun:
-        """A profile is about to come."""
+        """Make room for a profile that is about to come."""
         return MoveBegun(self._ownership.begin(request.profile, request.move))
 
     def take(self, request: MoveRecords) -> Acknowledged:
-        """Some of its records have come."""
+        """Keep some of the records of a profile that comes."""
         self._ownership.take(request.profile, request.move, request.rows)
         return Acknowledged()
 
     def take_slice(self, request: MoveSlice) -> Acknowledged:
-        """Some of what makes it live here has come."""
+        """Keep a slice of what makes the profile live here."""
         self._ownership.take_slice(request.profile, request.move, request.part)
         return Acknowledged()
 
     def end(self, request: EndMove, reply: Reply, finishes: list[Finish]) -> None:
-        """All of it has come: it lives here after this group's timers, which are none of its own yet."""
+        """All of the profile has come: it lives here from the end of this group on."""
+        # After the group's timers: those of the profile must not fire before what it is made of is durable.
         self._steps.append(partial(self._arrive, request, reply))
 
     def _arrive(self, request: EndMove, reply: Reply) -> Finish:
@@ -140,7 +142,7 @@ class Migration:
         for task in self._tasks:
             task.cancel()
 
-    # -- moves
+    # -- whole moves
 
     async def _pin(self, profile: str) -> bool:
         """True where it had no process of its own."""
@@ -204,7 +206,7 @@ class Migration:
         await self._bring(profile, to)
 
     async def _bring(self, profile: str, to: str) -> None:
-        """All of a profile that takes no turns here any more, again and again until it has arrived."""
+        """Copy a profile that takes no turns here any more to its new place, as often as it takes until it is there."""
         if to == pinned(profile) and self._pins is not None:
             await self._pins.start(profile)
         await repeated(lambda: self._copy(profile, to), _UNTIL_DONE, TryAgain)
@@ -221,7 +223,7 @@ class Migration:
             await self._ask(to, MoveSlice(profile, move, last[start : start + _SLICE_BYTES]))
         await self._ask(to, EndMove(profile, move))
 
-    # -- how
+    # -- how it asks and waits
 
     def _path_of(self, address: str) -> str:
         return socket_of(address, self._shards)

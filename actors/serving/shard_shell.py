@@ -1,8 +1,8 @@
 """A shard that outlives a full disk: what it could not write is forgotten, and it starts anew when there is room.
 
 A write or a sync that fails leaves a group half-done in memory, and RocksDB refuses everything after it. So the
-connections are cut as if the process had died, nothing of the group was acknowledged, and the store is opened again:
-what it holds is the truth. Until that succeeds, callers are told to come back later.
+connections are cut as if the process had died. Nothing of the group was acknowledged, so the store holds the truth: it
+is opened again. Until that succeeds, callers are told to come back later.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ShardShell:
         self._server.close()
 
     async def _mend(self, fault: str) -> None:
-        """Turn callers away, and try again and again to open the store."""
+        """Turn callers away until the store can be opened again."""
 
         def refuse(request: Request[Any], reply: Reply) -> None:
             if not isinstance(request, Ping):

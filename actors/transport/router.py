@@ -15,7 +15,18 @@ from actors.platform.retry import Backoff
 from actors.transport.clients import Clients
 from actors.transport.messages.base import Answer, Request
 from actors.transport.messages.carried import EventMoved, EventOutcome, EventResult, EventStatus
-from actors.transport.messages.of_doors import Ingest, Pin, Read, SetAside, Stage, Tell, Unpin
+from actors.transport.messages.of_doors import (
+    Ingest,
+    OfPlace,
+    OfProfile,
+    OfShard,
+    Pin,
+    Read,
+    SetAside,
+    Stage,
+    Tell,
+    Unpin,
+)
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
@@ -103,7 +114,7 @@ class Router:
                 place = moved.to
         raise NotReady("this profile is between two places")
 
-    async def read(self, profile: str, what: str, argument: Any = None) -> Any:
+    async def read(self, profile: str, what: OfProfile, argument: Any = None) -> Any:
         """A reading of one profile; NotFound for a stranger."""
         return (await self._follow(profile, lambda home: Read(what, home, argument))).value
 
@@ -116,7 +127,7 @@ class Router:
                 profile = moved.to
         raise NotFound("this profile has moved too often", "identifier")
 
-    async def read_at_place(self, place: str, what: str, argument: Any) -> Any:
+    async def read_at_place(self, place: str, what: OfPlace, argument: Any) -> Any:
         """A reading of a place itself, wherever its profile lives."""
         for _ in range(_HOPS_MAX):
             try:
@@ -151,14 +162,14 @@ class Router:
         """How many there are."""
         return len(self._paths)
 
-    async def everywhere(self, what: str, argument: Any = None) -> list[Any]:
+    async def everywhere(self, what: OfShard, argument: Any = None) -> list[Any]:
         """A reading of every shard, those of pinned profiles last."""
         shards = await self._read_all(self._paths, what, argument)
         status = shards if what == "status" else await self._read_all(self._paths, "status")
         pins = [socket_of(pinned(profile), self._paths) for shard in status for profile in shard["pinned"]]
         return shards + await self._read_all(pins, what, argument)
 
-    async def _read_all(self, paths: Sequence[str], what: str, argument: Any = None) -> list[Any]:
+    async def _read_all(self, paths: Sequence[str], what: OfShard, argument: Any = None) -> list[Any]:
         asked = Read(what, "", argument)
         return [found.value for found in await asyncio.gather(*(self._clients.call(path, asked) for path in paths))]
 

@@ -21,7 +21,7 @@ from actors.storage.store import Store
 from actors.transport.frame_client import FrameClient
 from actors.transport.messages.base import Answer, Request
 from actors.transport.messages.carried import EventResult, EventStatus
-from actors.transport.messages.of_doors import Ingest, Read
+from actors.transport.messages.of_doors import Ingest, Read, Reading
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from support.running import eventually
@@ -79,7 +79,7 @@ class ServedShard:
 
         return asyncio.run(ask())
 
-    def read(self, what: str, profile: str = "", argument: Any = None) -> Any:
+    def read(self, what: Reading, profile: str = "", argument: Any = None) -> Any:
         """A reading of a profile, or of the shard."""
         return self.call(Read(what, profile, argument)).value
 

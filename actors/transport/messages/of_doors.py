@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from actors.transport.messages.base import Acknowledged, Answer, Request
 from actors.transport.messages.carried import EventResult
@@ -41,10 +41,16 @@ class Found(Answer):
     value: Any
 
 
+OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox"]
+OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export"]
+OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place, whoever it points to
+Reading = OfShard | OfProfile | OfPlace
+
+
 class Read(Request[Found]):
     """A reading (`actors.shard.queries`) of one profile, or of the whole shard where `profile` is empty."""
 
-    what: str
+    what: Reading
     profile: str = ""
     argument: Any = None
 
