@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from actors.shard import waking
 from actors.shard.shard import Shard
-from engine import codec
 from engine.catalog.compiled import Catalog
 
 
@@ -17,8 +16,8 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
         return
     shard.commit(sync=False)
     shard.catalog = succeed(shard.catalog, catalog)
-    shard.batch.put("meta", b"catalog/" + catalog.version.encode(), codec.seal(catalog.document))
-    waking.after_change(shard)
+    shard.keep_catalog()
+    waking.after_catalog_change(shard)
     shard.outbox.sort_anew()
     shard.cache.clear()  # what conditions count in older events is counted anew as profiles are loaded again
 

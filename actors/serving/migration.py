@@ -89,7 +89,7 @@ class Migration:
         while self._steps:
             finishes.append(self._steps.popleft()())
         own = self._ownership.own
-        if own and not self._is_giving_up and self._ownership.has_grave():
+        if own and not self._is_giving_up and self._ownership.has_tombstone():
             self._is_giving_up = True
             self._begin(self._give_up(own))
 

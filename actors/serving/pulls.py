@@ -39,7 +39,7 @@ class Pulls:
     def ask(self, request: Pull, reply: Reply) -> None:
         """A dispatcher, the newest one, asks."""
         dispatcher, name = request.dispatcher, f"{request.dispatcher}.{request.name}"
-        self._shard.disown(dispatcher)  # a merge may have brought sends that an older one was handing over
+        self._shard.settle_orphans(dispatcher)  # a merge may have brought sends that an older one was handing over
         deadline_s = asyncio.get_running_loop().time() + _PULL_S
         self._waiting.append(_Waiting(deadline_s, name, request.most, request.channel, reply))
 
