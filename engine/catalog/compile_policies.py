@@ -30,7 +30,7 @@ class Rules:
         """An action with all that the policies add to it."""
         space, facts = self._space, _facts(action)
         value_minor = money.minor_units(action.value, space.currency)
-        assert value_minor is not None, "check.py refuses more decimals than the currency has"
+        assert value_minor is not None, "the check refuses more decimals than the currency has"
         asked = tree_of(action.eligible)
         eligible = conjuncts(bind(inline(asked, self._asked), facts))
         eligible += [
@@ -96,6 +96,16 @@ def budget(rule: schema_policies.Budget) -> compiled.Budget:
     """A budget; where nothing is said a block is a fiftieth of it."""
     block = rule.block or max(1, min(10_000, rule.limit // 50))
     return compiled.Budget(rule.id, rule.limit, rule.per, block, match_of(rule.match))
+
+
+def lever(rule: schema_policies.Lever) -> compiled.Lever:
+    """A lever on scores."""
+    return compiled.Lever(rule.id, rule.weight, match_of(rule.match))
+
+
+def holdout(rule: schema_policies.Holdout) -> compiled.Holdout:
+    """A holdout."""
+    return compiled.Holdout(rule.id, rule.share, match_of(rule.match))
 
 
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
