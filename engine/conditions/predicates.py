@@ -72,8 +72,8 @@ def tree_of(condition: Condition) -> Mapping[str, Any] | None:
     return _TREES.get(condition)
 
 
-# Equal trees are one predicate as long as any catalog holds it. So a plan finds that many actions ask the same, and what
-# a view keeps in its memo serves all of them.
+# Equal trees are one predicate as long as any catalog holds it. So a plan finds that many actions ask the same, and
+# what a view keeps in its memo serves all of them.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
 _TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
 
