@@ -87,7 +87,7 @@ FileModel = TypeVar("FileModel", bound=Model)
 
 
 class Examined(NamedTuple):
-    """A document that was looked at once: what is wrong with it, and what can be made of it where nothing is."""
+    """A document that was examined: what is wrong with it, and the catalog that can be made of it where nothing is."""
 
     plain: dict[str, Any]
     spelling: bytes
@@ -101,12 +101,12 @@ class Examined(NamedTuple):
         return _compile(self.plain, self.spelling, self.models)
 
     def warnings(self) -> list[Problem]:
-        """What the author of a document without problems has hardly meant (`advice`)."""
+        """What the author of a document without problems probably did not mean (`engine.catalog.advice`)."""
         return advice.warnings(self.plain, self.models)
 
 
 def examined(document: Document, unread: Iterable[str] = ()) -> Examined:
-    """Everything that is to be known of plain data; `unread` as in `examine`."""
+    """Examine plain data once; `unread` as in `examine`."""
     spelling = canonical(document)
     plain: dict[str, Any] = msgspec.msgpack.decode(spelling)
     return Examined(plain, spelling, *examine(plain, frozenset(unread)))
@@ -203,7 +203,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
 
 
 def _file(models: Models, name: str, kind: type[FileModel]) -> FileModel:
-    """The model of a file; one that is not there is all defaults."""
+    """The model of a file; for a file that is not there, one with every default."""
     model = models.get(name)
     return model if isinstance(model, kind) else kind()
 
@@ -229,8 +229,8 @@ def _scorers(models: Models, document: Document) -> dict[str, Made]:
 
 
 def _cap_kind(policies: schema_policies.Policies) -> Callable[[Any], Any]:
-    """What of a place tells which caps count it: the fields that any cap matches. The channel is always among them, for
-    `attrgetter` wants one field at least."""
+    """The fields of a place that tell which caps count it: those that any cap matches. The channel is always among
+    them, because `attrgetter` needs one field at least."""
     return attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps))))
 
 

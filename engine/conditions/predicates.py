@@ -44,6 +44,7 @@ def atoms_of(condition: Condition) -> frozenset[EventAtom]:
 
 
 def _made_of(condition: Condition, parts: Sequence[Condition]) -> Condition:
+    """`condition`, known to ask of the past what its parts ask."""
     _ATOMS[condition] = frozenset[EventAtom]().union(*map(atoms_of, parts))
     return condition
 
@@ -147,7 +148,7 @@ def _event(body: Mapping[str, Any]) -> Condition:
     def happened(view: Readable) -> bool:
         since_ms = asked.since_ms(view)
         times = view.times(atom)
-        if len(times) >= enough and times[enough - 1] > since_ms:
+        if len(times) >= enough and times[enough - 1] > since_ms:  # recent events decide it, and no other need be read
             return most is None
         count = asked.times_since(view, since_ms)
         return count >= least and (most is None or count <= most)
@@ -166,7 +167,7 @@ def _suppression(rule: str) -> Condition:
 
 
 def _once(key: str, condition: Condition) -> Condition:
-    """Asked once per view."""
+    """A condition that is asked once per view: many actions may ask for the same segment."""
 
     def known(view: Readable) -> bool:
         if key not in view.memo:
