@@ -318,7 +318,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
                 return real(self, *args)
             if when == "after":
                 real(self, *args)
-                self._shard.commit()
+                self._state.commit()
             dead.set()
             raise Killed
 
