@@ -414,7 +414,7 @@ def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
         page = [Happened(number, number, "Looked", {"at": noise.randbytes(24_000)})]
         shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
     record.pages = record.spilled = pages
-    record.tallied = history.tallies_of(CATALOG).name
+    record.tallied = history.counters_of(CATALOG).name
     shard.changed(profile)
     shard.commit()
 
