@@ -16,7 +16,7 @@ import msgspec
 from engine.effects import Enqueue
 from engine.events.recent import Part, history_order
 from engine.events.stated_time import FUTURE_MS_MAX
-from engine.journeys import interpreter
+from engine.journeys import interpreter, life
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, NEVER_MS
@@ -121,4 +121,4 @@ def _run(turn: Turn, run: Run) -> None:
     if run.due_ms == NEVER_MS:  # a pause has put it off
         run.was_due_ms = min(run.was_due_ms, latest_ms)
     elif run.due_ms > latest_ms:
-        turn.set_timer(run, latest_ms, step.id, "reset")
+        life.wait(turn, run, latest_ms, step.id, "reset")

@@ -29,7 +29,9 @@ from engine.frequency import caps, fatigue
 from engine.identity import address_statements, holding
 from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Released
 from engine.journeys import interpreter, pauses, refusals, stops
+from engine.journeys import life as run_life
 from engine.profile import Merged, Profile, Run, Tombstone
+from engine.sends import life as send_life
 from engine.sends import sends
 from engine.turn_state import Turn
 
@@ -238,8 +240,8 @@ def _join_identifiers(turn: Turn, other: Profile) -> None:
 def _join_runs(turn: Turn, other: Profile) -> list[Run]:
     """The runs and open sends come along with their timers; a second run of one key gives way to the first."""
     profile = turn.profile
-    profile.runs.extend(other.runs)
-    profile.sends.extend(other.sends)
+    run_life.move(profile, other.runs)
+    send_life.move(profile, other.sends)
     _wake(turn, other)
     for run in [run for run in profile.runs if run.state == "active"]:
         _keep_within_concurrency(turn, run)
@@ -267,7 +269,7 @@ def _keep_within_concurrency(turn: Turn, run: Run) -> None:
     ]
     same.sort(key=lambda known: (known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
-        stops.end_run(turn, surplus, "stopped", "merge.duplicate")
+        stops.end_run(turn, surplus, "merge.duplicate")
 
 
 def _withdraw_excess(turn: Turn) -> None:
