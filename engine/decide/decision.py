@@ -8,9 +8,9 @@ from engine import seeds
 from engine.catalog.compiled import Action
 from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
 from engine.decide.gates import Verdict
-from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
+from engine.recent_events import encoder
 from engine.turn_state import Turn
 from engine.view import View
 from engine.vocabulary import TIER_RANK

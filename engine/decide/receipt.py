@@ -18,7 +18,7 @@ from engine.catalog.statuses import OF_ACTION
 from engine.decide import placement_plan as plans
 from engine.decide.gates import Verdict
 from engine.decide.placement_plan import PlacementPlan, bits
-from engine.events.recent import Part
+from engine.recent_events import Part
 from engine.vocabulary import Outcome
 
 
