@@ -79,7 +79,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 "priceMinor": promise.price_minor,
                 "until": iso(promise.expires_ms),
             }
-            for promise in offers.standing(known, now_ms)
+            for promise in offers.valid(known, now_ms)
         ],
         "fatigue": _fatigue(known, catalog, now_ms),
         "pendingSends": [
