@@ -124,6 +124,14 @@ def test_a_path_that_is_named_is_there():
     assert [(place, path) for place, path in missing if "/_private/" not in path] == []  # those are Ray's
 
 
+def test_a_name_that_is_said_to_be_in_a_module_is_in_it():
+    path = rf"`((?:{'|'.join(ROOMS)})/[\w/]+\.py)`"
+    behind = ((place, match[2], match[1]) for place, match in found(rf"{path} \(`(\w+)`\)", TODAY))
+    before = ((place, match[1], match[2]) for place, match in found(rf"`(\w+)` in {path}", TODAY))
+    named = [(place, name, ROOT / module) for place, name, module in (*behind, *before)]
+    assert [(place, name) for place, name, module in named if module.exists() and name not in names_in(module)] == []
+
+
 # -- records and invariants
 
 
