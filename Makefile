@@ -1,10 +1,11 @@
 # What a newcomer needs. Each target works alone in a fresh clone: it makes .venv when that is missing or out of date.
 
-PYTHON ?= python3.11
+# The first of these that works; pyenv puts names on the path that do not.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 READY := .venv/.setup-done
 
-.PHONY: help setup demo test lint bench load chaos prove clean
+.PHONY: help setup demo check test lint bench load chaos prove clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -13,7 +14,7 @@ help: ## show this list
 setup: $(READY) ## make .venv with everything pinned by constraints.txt
 
 $(READY): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; Segue needs Python 3.11" >&2; exit 2; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "Segue needs Python 3.11, 3.12 or 3.13; none is there" >&2; exit 2; }
 	@echo "Setting up .venv; the first time takes a minute or two"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
@@ -21,6 +22,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## replay thirty days of a shop; DATA=FILE replays yours, KEEP=1 leaves the engine running
 	@$(BIN)/segue demo $(DATA) $(if $(KEEP),--keep)
+
+check: lint ## ruff, mypy, and the quick tests of what needs no engine: what to run while working
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" tests --ignore=tests/system
 
 # The system tests start whole engines, so they have the machine to themselves. Both commands run, whatever the first says;
 # any exit code but 0 fails, "no tests found" (5) too.
@@ -30,7 +34,7 @@ test: $(READY) ## run every test
 	$(BIN)/pytest tests/system || failed=1; \
 	exit $$failed
 
-lint: $(READY) ## ruff, and mypy (strict) on engine/
+lint: $(READY) ## ruff, and mypy (strict) on engine/, actors/ and serve/
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +17,9 @@ from typer.core import TyperGroup
 from engine.errors import CatalogError, PartLost, SegueError
 from engine.values.nearest import nearest
 from serve.process.ending import GAVE_UP, exit_now, tell
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context  # Typer has click inside and exports no names for its types
 
 # Each command and the module that it is in, in the order of the help.
 _HOMES = MappingProxyType(
@@ -54,11 +57,11 @@ def _print_version(is_asked: bool) -> None:
 class _Commands(TyperGroup):
     """Imports a command when somebody asks for it: otherwise each would wait for what all of them need."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         """All names."""
         return list(_HOMES)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> typer.core.TyperCommand | TyperGroup | None:
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """The command of that name; None where there is none."""
         if cmd_name not in _HOMES:
             return None

@@ -25,11 +25,11 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channel_pull import ChannelPull
 from actors.delivery.handover import Handover
 from actors.delivery.pacing import PATIENCE_S
+from actors.delivery.sandbox_messages import bounded
 from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import Meter, NoMeter
-from actors.shard.outbox.fence import epoch_of
-from actors.shard.queries.sandbox_log import bounded
+from actors.transport.dispatcher_name import epoch_of
 from actors.transport.messages.carried import Outcome
 from actors.transport.placement import pinned, shard_of, socket_of
 from actors.transport.wire import FrameServer, Reply

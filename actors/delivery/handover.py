@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
 from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.delivery import sandbox_messages
 from actors.delivery.channels import open_adapters
 from actors.delivery.channels.adapter import Adapter, Message
 from actors.delivery.channels.letter import letter
@@ -17,7 +18,6 @@ from actors.delivery.pacing import NotBegun, Pacer
 from actors.platform import logs
 from actors.platform.clock import stopwatch
 from actors.platform.meter import HAND_OVER_SECONDS, Meter
-from actors.shard.queries import sandbox_log
 from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Refused, Unavailable, Unknown
@@ -127,7 +127,7 @@ class Handover:
             return _Answered("retry", type(error).__name__)
         try:
             reference = await asyncio.wait_for(adapter.send(rendered), _HAND_OVER_S + _GRACE_S)
-            said = sandbox_log.packed(rendered) if adapter.accepted == "simulated" else b""
+            said = sandbox_messages.packed(rendered) if adapter.accepted == "simulated" else b""
             return _Answered(adapter.accepted, reference, said)
         except Refused as error:
             return _Answered("refused", error.message)

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from actors.maintenance.manifest import meta
-from actors.shard.outbox.fence import epoch_of
 from actors.storage import keys
 from actors.storage.batch import KEY_FILE
 from actors.storage.store import MARKED, Store
 from actors.storage.vault import Vault
+from actors.transport.dispatcher_name import epoch_of
 from actors.transport.placement import shard_of
 from engine import codec
 from engine.errors import NotFound, SegueError

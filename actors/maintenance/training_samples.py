@@ -18,12 +18,12 @@ from actors.storage.store import RocksStore
 from actors.storage.vault import Vault
 from engine import effects
 from engine.catalog.compiled import Catalog
-from engine.conditions.predicates import View
 from engine.decide.exposures import read_token
 from engine.errors import SegueError
 from engine.inputs import Decide, Exposure
 from engine.profile import Profile
 from engine.propensity.training import Shown
+from engine.view import View
 
 # a customer and an action's facts → what a model reads
 Read = Callable[[View, Mapping[str, Any]], tuple[Sequence[float], str]]

@@ -15,7 +15,7 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, SegueError
 from engine.events import history
 from engine.events.recent import Recent
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 
 

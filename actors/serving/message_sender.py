@@ -14,7 +14,7 @@ from itertools import islice
 
 import msgspec
 
-from actors.shard.queries.dead_letters import give_up
+from actors.shard.set_aside.dead_letter_actions import give_up
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.transport.messages.carried import Message

@@ -31,8 +31,8 @@ from actors.serving.pulls import Pulls
 from actors.shard.outbox import handing_out
 from actors.shard.outbox.fence import Fence
 from actors.shard.outbox.outbox import Waiting
-from actors.shard.queries import dead_letters
 from actors.shard.queries.queries import letter, read
+from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage.lost_files import Lookout
 from actors.transport.messages.of_dispatcher import Span
@@ -219,12 +219,12 @@ class ShardServer:
         if op == "deliver":
             return []  # a barrier is down
         if op == "retry":
-            return {"status": dead_letters.retry(shard, msgspec.msgpack.decode(payload))}
+            return {"status": dead_letter_actions.retry(shard, msgspec.msgpack.decode(payload))}
         if op == "letter":
             return letter(shard, shard.dead.get(msgspec.msgpack.decode(payload)))
         if op == "set_aside":
             for profile, told, reason in _rejected.decode(payload):
-                dead_letters.set_aside(shard, profile, told, reason)
+                dead_letter_actions.set_aside(shard, profile, told, reason)
             return None
         if op == "lease":
             return [shard.leases.grant(each) for each in wanted.decode(payload)]

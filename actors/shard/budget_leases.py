@@ -9,14 +9,12 @@ budget is never overdrawn; what a shard holds when the period ends, or when it i
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from actors.shard.state import ShardState
 from engine.catalog import zones
 from engine.catalog.compiled import Budget
 from engine.vocabulary import MINUTE_MS
-
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
 
 SCARCE: Final = 64  # no turn spends as many
 _DRY_MS: Final = 5_000  # how long a shard that got nothing waits before it asks again
@@ -27,17 +25,17 @@ Wanted = tuple[str, int, str, int]  # budget, period, who asks, number of the le
 class BudgetLeases:
     """What one shard holds. `bank` is that of shard 0, where it can be asked at once."""
 
-    def __init__(self, shard: Shard, authority: BudgetLeases | None = None) -> None:
-        self._shard = shard
-        self.authority = self if authority is None and shard.number == 0 else authority
-        self._store = str(shard.meta("purse", ""))  # a store that is made anew must not be given a former one's lease
+    def __init__(self, state: ShardState, authority: BudgetLeases | None = None) -> None:
+        self._state = state
+        self.authority = self if authority is None and state.number == 0 else authority
+        self._store = str(state.meta("purse", ""))  # a store that is made anew must not be given a former one's lease
         self._leases: dict[str, list[int]] = {}  # budget → [period, left, number of the last lease]
         self._dry_until: dict[str, int] = {}
 
     def tokens(self) -> dict[str, int]:
         """What is left of each budget that is scarce here."""
         found = {}
-        for budget in self._shard.catalog.budgets:
+        for budget in self._state.catalog.budgets:
             lease = self._lease(budget)
             if lease[1] < SCARCE and self.authority is not None:
                 self._borrow(budget, self.authority)
@@ -47,7 +45,7 @@ class BudgetLeases:
 
     def spend(self, name: str, count: int, at_ms: int) -> None:
         """A turn has spent tokens, or given some back; what belongs to another period by now is lost."""
-        budget = next((budget for budget in self._shard.catalog.budgets if budget.id == name), None)
+        budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is not None:
             lease = self._lease(budget)
             if self._period(budget, at_ms) == lease[0]:
@@ -56,10 +54,10 @@ class BudgetLeases:
 
     def wanted(self) -> list[Wanted]:
         """The leases to ask shard 0 for."""
-        now_ms = self._shard.clock.now_ms()
+        now_ms = self._state.clock.now_ms()
         return [
             (budget.id, lease[0], self._name, lease[2] + 1)
-            for budget in self._shard.catalog.budgets
+            for budget in self._state.catalog.budgets
             if (lease := self._lease(budget))[1] < SCARCE
             and not 0 < self._dry_until.get(budget.id, 0) - now_ms <= _DRY_MS
         ]
@@ -71,7 +69,7 @@ class BudgetLeases:
         if lease is None or lease[0] != period or number != lease[2] + 1:
             return
         if not amount:
-            self._dry_until[name] = self._shard.clock.now_ms() + _DRY_MS
+            self._dry_until[name] = self._state.clock.now_ms() + _DRY_MS
             return
         lease[1], lease[2] = lease[1] + amount, number
         self._keep(name)
@@ -79,10 +77,10 @@ class BudgetLeases:
     def grant(self, wanted: Wanted) -> int:
         """On shard 0: give out a block; the caller says so when that is durable."""
         name, period, who, number = wanted
-        budget = next((budget for budget in self._shard.catalog.budgets if budget.id == name), None)
+        budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is None:
             return 0
-        known: list[Any] = self._shard.meta(f"granted/{name}", [period, 0, {}])
+        known: list[Any] = self._state.meta(f"granted/{name}", [period, 0, {}])
         if known[0] < period:
             known = [period, 0, {}]
         last = known[2].get(who, (0, 0, 0))
@@ -94,8 +92,17 @@ class BudgetLeases:
         if amount:
             known[1] += amount
             known[2][who] = (period, number, amount)
-            self._shard.put_meta(f"granted/{name}", known)
+            self._state.put_meta(f"granted/{name}", known)
         return amount
+
+    def reading(self) -> dict[str, dict[str, int]]:
+        """Of each budget what this shard holds, and on shard 0 what has been given out."""
+        found = {}
+        for budget in self._state.catalog.budgets:
+            held = self.tokens().get(budget.id, SCARCE)
+            granted = self._state.meta(f"granted/{budget.id}", [0, 0, {}])[1]
+            found[budget.id] = {"limit": budget.limit, "granted": granted, "held": held}
+        return found
 
     def _borrow(self, budget: Budget, authority: BudgetLeases) -> None:
         for wanted in self.wanted():
@@ -106,14 +113,14 @@ class BudgetLeases:
     def _name(self) -> str:
         if not self._store:
             self._store = secrets.token_hex(8)
-            self._shard.put_meta("purse", self._store)
+            self._state.put_meta("purse", self._store)
         return self._store
 
     def _lease(self, budget: Budget) -> list[int]:
-        period = self._period(budget, self._shard.clock.now_ms())
+        period = self._period(budget, self._state.clock.now_ms())
         lease = self._leases.get(budget.id)
         if lease is None:
-            lease = self._leases[budget.id] = list(self._shard.meta(f"lease/{budget.id}", [period, 0, 0]))
+            lease = self._leases[budget.id] = list(self._state.meta(f"lease/{budget.id}", [period, 0, 0]))
         if lease[0] < period:
             lease[0], lease[1] = period, 0
             self._dry_until.pop(budget.id, None)
@@ -122,17 +129,7 @@ class BudgetLeases:
     def _period(self, budget: Budget, at_ms: int) -> int:
         if budget.period is None:
             return 0
-        return zones.start_of_period_ms(at_ms // MINUTE_MS, self._shard.catalog.zone, budget.period)
+        return zones.start_of_period_ms(at_ms // MINUTE_MS, self._state.catalog.zone, budget.period)
 
     def _keep(self, name: str) -> None:
-        self._shard.put_meta(f"lease/{name}", self._leases[name])
-
-
-def reading(shard: Shard) -> dict[str, dict[str, int]]:
-    """Of each budget what this shard holds, and on shard 0 what has been given out."""
-    found = {}
-    for budget in shard.catalog.budgets:
-        held = shard.leases.tokens().get(budget.id, SCARCE)
-        granted = shard.meta(f"granted/{budget.id}", [0, 0, {}])[1]
-        found[budget.id] = {"limit": budget.limit, "granted": granted, "held": held}
-    return found
+        self._state.put_meta(f"lease/{name}", self._leases[name])

@@ -13,22 +13,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.shard import effects, waking
+from actors.shard import waking
 from actors.shard.activation import Record
-from actors.shard.journal import replay
-from actors.shard.outbox.fence import newest
 from actors.shard.outbox.outbox import Waiting
+from actors.shard.state import ShardState
 from actors.storage import keys
+from actors.transport.dispatcher_name import newest
 from engine import codec
 from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
 from engine.profile import Profile, Tombstone
-
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
 
 Row = tuple[str, bytes, bytes]
 
@@ -56,18 +52,18 @@ class Last(msgspec.Struct, array_like=True):
 class Ownership:
     """One per shard. `own` is the profile that this shard is for, where it is for one alone."""
 
-    def __init__(self, shard: Shard, own: str = "") -> None:
-        self._shard = shard
+    def __init__(self, state: ShardState, own: str = "") -> None:
+        self._state = state
         self.own = own
         self._away: dict[str, tuple[str, bool]] = {}
         self._arriving: dict[str, str] = {}
         self._slices: defaultdict[str, bytearray] = defaultdict(bytearray)
-        for key, record in shard.batch.committed("meta", AWAY):
+        for key, record in state.batch.committed("meta", AWAY):
             self._away[key.removeprefix(AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
-        self.pins = {key.removeprefix(_PIN).decode() for key, _ in shard.batch.committed("meta", _PIN)}
-        if own and own not in self._away and not self._is_known(own) and own not in shard.unreadable:
+        self.pins = {key.removeprefix(_PIN).decode() for key, _ in state.batch.committed("meta", _PIN)}
+        if own and own not in self._away and not self._is_known(own) and own not in state.unreadable:
             self._mark(own, own, is_there=True)  # not arrived yet
-            shard.commit()
+            state.commit()
 
     # -- who is where
 
@@ -76,7 +72,7 @@ class Ownership:
         self.check_reading(profile)
         if profile in self._away:
             raise Parked(100)
-        return self._shard.record(profile)
+        return self._state.record(profile)
 
     def check_reading(self, profile: str) -> None:
         """Raises Away for what lives elsewhere; what is about to leave can still be read."""
@@ -102,12 +98,12 @@ class Ownership:
 
     def has_grave(self) -> bool:
         """Whether the profile that this shard is for was absorbed or erased: then it needs no process any more."""
-        return self._is_known(self.own) and not self._away and isinstance(self._shard.record(self.own), Tombstone)
+        return self._is_known(self.own) and not self._away and isinstance(self._state.record(self.own), Tombstone)
 
     def _is_known(self, profile: str) -> bool:
         """Whether something that can be read stands in a place; what cannot be is set aside, and has arrived."""
         try:
-            return bool(profile) and self._shard.record(profile) is not None
+            return bool(profile) and self._state.record(profile) is not None
         except Corrupt:
             return False
 
@@ -123,34 +119,33 @@ class Ownership:
         """From now on this shard answers for a process of this profile's own. Durable after the next commit."""
         self.check_living(profile)
         self.pins.add(profile)
-        self._shard.put_meta(f"pin/{profile}", 1)
+        self._state.put_meta(f"pin/{profile}", 1)
 
     def unregister(self, profile: str) -> None:
         """The process and its store are gone."""
         self.pins.discard(profile)
-        self._shard.batch.put("meta", _PIN + profile.encode(), None)
+        self._state.batch.put("meta", _PIN + profile.encode(), None)
 
     # -- the place that it leaves
 
     def leave(self, profile: str, to: str) -> bool:
         """Take no more turns of a profile. False while it is not at rest: it absorbs another one, or what it told
         others has not arrived."""
-        shard = self._shard
+        state = self._state
         if profile in self._away:
             return self._away[profile] == (to, False)
-        record = shard.record(profile)
+        record = state.record(profile)
         if isinstance(record, Profile) and (record.moving_to or record.absorbing):
             return False
-        if record is None or any(keys.profile_of(key) == profile for key in shard.messages):
+        if record is None or any(keys.profile_of(key) == profile for key in state.messages):
             return False
-        if isinstance(record, Profile) and not shard.batch.key_of(profile):
-            shard.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)  # makes its key
+        if isinstance(record, Profile) and not state.batch.key_of(profile):
+            state.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)  # makes its key
         self._mark(profile, to, is_there=False)
         for key in _timers(record):  # the state tells them, and what waits to be sent, to the new place
-            effects.drop_timer(shard, key)
+            state.drop_timer(key)
         for entry in _outbox(record):
-            shard.batch.put("outbox", entry.key, None)
-            shard.outbox.drop(profile, entry.send, entry.at_ms)
+            state.dequeue(profile, entry.send, entry.at_ms)
         return True
 
     def chunks(self, profile: str) -> Iterator[list[Row]]:
@@ -167,18 +162,18 @@ class Ownership:
 
     def last(self, profile: str) -> Last:
         """The end of a move."""
-        shard, record = self._shard, self._shard.record(profile)
+        state, record = self._state, self._state.record(profile)
         made = Last(
             list(self._rows(profile, _LAST)),
             _timers(record),
-            list(shard.batch.committed("meta", _CATALOG)),
+            list(state.batch.committed("meta", _CATALOG)),
             int(isinstance(record, Profile)),
-            shard.journal_seq,
-            shard.meta("dispatcher", ""),
+            state.journal_seq,
+            state.meta("dispatcher", ""),
         )
         if profile == self.own:
-            made.counts, made.sends = shard.counts, shard.sends
-            made.dead = [record for _, record in shard.batch.raw("dead", b"")]
+            made.counts, made.sends = state.counts, state.sends
+            made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
     def take_slice(self, profile: str, move: str, part: bytes) -> None:
@@ -194,29 +189,29 @@ class Ownership:
 
     def left(self, profile: str) -> None:
         """It has arrived: here only its address stays."""
-        shard = self._shard
-        record = shard.record(profile)
+        state = self._state
+        record = state.record(profile)
         for family, key, _ in list(self._rows(profile, _ALL)):
-            shard.batch.put(family, key, None)
-        shard.batch.let_go(profile)
-        shard.cache.drop(profile)
-        shard.profiles -= isinstance(record, Profile)
+            state.batch.put(family, key, None)
+        state.batch.let_go(profile)
+        state.cache.drop(profile)
+        state.profiles -= isinstance(record, Profile)
         if profile == self.own:  # they have gone along
-            shard.counts, shard.sends = dict.fromkeys(shard.counts, 0), dict.fromkeys(shard.sends, 0)
+            state.counts, state.sends = dict.fromkeys(state.counts, 0), dict.fromkeys(state.sends, 0)
         self._mark(profile, self._away[profile][0], is_there=True)
-        shard.unparked.append(profile)
+        state.unparked.append(profile)
 
     # -- the place that it comes to
 
     def begin(self, profile: str, move: str) -> bool:
         """Make room for a profile; True where it has arrived already. TryAgain where it is about to leave."""
-        shard = self._shard
-        if profile not in self._away and shard.record(profile) is not None:
+        state = self._state
+        if profile not in self._away and state.record(profile) is not None:
             return True
         if not self.has_left(profile):
             raise TryAgain("this profile is on its way to another place")
         for family, key, _ in list(self._rows(profile, _ALL)):
-            shard.batch.put(family, key, None)
+            state.batch.put(family, key, None)
         self._arriving[profile] = move
         self._slices.pop(profile, None)
         return False
@@ -226,48 +221,47 @@ class Ownership:
         if self._arriving.get(profile) != move:
             raise TryAgain("this move has begun anew")
         for family, key, record in rows:
-            self._shard.batch.put(family, key, record)
+            self._state.batch.put(family, key, record)
 
     def arrive(self, profile: str, move: str, last: Last) -> Callable[[], None]:
         """All of it is here. What is returned makes it live, once this is durable."""
-        shard = self._shard
+        state = self._state
         self.take(profile, move, last.rows)
         for key, record in last.catalogs:
-            shard.batch.put("meta", key, record)
+            state.batch.put("meta", key, record)
         for key in last.timers:
-            shard.batch.put("timers", key, b"")
-            shard.timers.add(key)
-        shard.profiles += last.profiles
-        shard.journal_seq = max(shard.journal_seq, last.journal_seq)
-        for mine, came in ((shard.counts, last.counts), (shard.sends, last.sends)):
+            state.add_timer(key)
+        state.profiles += last.profiles
+        state.journal_seq = max(state.journal_seq, last.journal_seq)
+        for mine, came in ((state.counts, last.counts), (state.sends, last.sends)):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count
-        shard.put_meta("dispatcher", newest(shard.meta("dispatcher", ""), last.dispatcher))
-        shard.dead.adopt(last.dead)
-        shard.batch.put("meta", AWAY + profile.encode(), None)
+        state.put_meta("dispatcher", newest(state.meta("dispatcher", ""), last.dispatcher))
+        state.dead.adopt(last.dead)
+        state.batch.put("meta", AWAY + profile.encode(), None)
         del self._arriving[profile]
         return lambda: self._live(profile)
 
     def _live(self, profile: str) -> None:
-        shard = self._shard
-        shard.batch.let_go(profile)
-        shard.cache.drop(profile)
+        state = self._state
+        state.batch.let_go(profile)
+        state.cache.drop(profile)
         self._away.pop(profile, None)
-        for entry in _outbox(shard.record(profile)):
-            shard.outbox.put(entry)
-        replay.fill_archive(shard.catalog.archive, shard.batch, shard.catalog.id_key, shard.catalog.version)
-        waking.after_arrival(shard, profile)
+        for entry in _outbox(state.record(profile)):
+            state.outbox.put(entry)
+        state.read_catalogs()
+        waking.after_arrival(state, profile)
 
     def _mark(self, profile: str, to: str, *, is_there: bool) -> None:
         self._away[profile] = to, is_there
-        self._shard.put_meta(f"away/{profile}", (to, is_there))
+        self._state.put_meta(f"away/{profile}", (to, is_there))
 
     def _rows(self, profile: str, families: tuple[str, ...]) -> Iterator[Row]:
         for family in families:
             if family == "outbox":
-                yield from ((family, entry.key, entry.record) for entry in _outbox(self._shard.record(profile)))
+                yield from ((family, entry.key, entry.record) for entry in _outbox(self._state.record(profile)))
                 continue
-            for key, record in self._shard.batch.raw(family, keys.profile_key(profile)):
+            for key, record in self._state.batch.raw(family, keys.profile_key(profile)):
                 yield family, key, record
 
 

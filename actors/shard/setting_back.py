@@ -6,35 +6,33 @@ A little at a time, beside the shard's other work; all records are looked at onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from actors.shard.activation import Record
+from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec, setting_back
-from engine.inputs import LookAtClock
+from engine.inputs import AnyInput, LookAtClock
 from engine.profile import Profile
-
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
 
 _LOOKED_AT_ONCE: Final = 100
 
 
 class SettingBack:
-    """One per shard. The caller commits."""
+    """One per shard. `tell` gives a profile a turn, as `Shard.tell_or_forward` does. The caller commits."""
 
-    def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+    def __init__(self, state: ShardState, tell: Callable[[str, AnyInput], bool]) -> None:
+        self._state, self._tell = state, tell
         self._done = 0
         self._round: Iterator[str] | None = None
 
     def work(self) -> int:
         """Look at some profiles, where there is reason to; returns how many were set back."""
-        clock = self._shard.clock
+        clock = self._state.clock
         if self._done != clock.times_set_back and clock.is_settled:
             self._done = clock.times_set_back
-            self._round = (keys.profile_of(key) for key, _ in self._shard.batch.committed("state"))
+            self._round = (keys.profile_of(key) for key, _ in self._state.batch.committed("state"))
         if self._round is None:
             return 0
         count = 0
@@ -53,16 +51,13 @@ class SettingBack:
 
     def _record(self, profile: str) -> Record | None:
         """Of who is not in memory, without bringing them there."""
-        found = self._shard.cache.get(profile)
-        if found is None and (raw := self._shard.batch.get("state", keys.profile_key(profile))) is not None:
+        found = self._state.cache.get(profile)
+        if found is None and (raw := self._state.batch.get("state", keys.profile_key(profile))) is not None:
             return codec.decode_record(raw, f"state/{profile}")
         return found
 
     def _look(self, profile: str) -> bool:
-        shard = self._shard
-        if shard.ownership.is_away(profile):
-            return False
         record = self._record(profile)
-        if not isinstance(record, Profile) or not setting_back.is_ahead(record, shard.clock.now_ms()):
+        if not isinstance(record, Profile) or not setting_back.is_ahead(record, self._state.clock.now_ms()):
             return False
-        return shard.tell_or_forward(profile, LookAtClock())
+        return self._tell(profile, LookAtClock())

@@ -6,11 +6,9 @@ is one timer more, of no run; its turn finds out what goes on (`engine.journeys.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from actors.shard import effects
+from actors.shard.state import ShardState
 from actors.storage import keys
 from actors.storage.store import Store
 from engine import codec
@@ -18,40 +16,37 @@ from engine.journeys import pauses
 from engine.profile import Profile
 from engine.vocabulary import NEVER_MS
 
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
-
 _STANDS = "stands"
 
 
-def after_change(shard: Shard) -> None:
+def after_change(state: ShardState) -> None:
     """Wake whoever may go on, or is over, if the shard decides by another catalog than it did last. The caller
     commits."""
-    stood, stands = shard.meta(_STANDS, ""), shard.catalog.version
+    stood, stands = state.meta(_STANDS, ""), state.catalog.version
     if stood == stands:
         return
-    shard.put_meta(_STANDS, stands)
-    was = shard.catalogs.get(stood)
-    if was is None or pauses.is_resumed(was, shard.catalog):
+    state.put_meta(_STANDS, stands)
+    was = state.catalogs.get(stood)
+    if was is None or pauses.is_resumed(was, state.catalog):
         never = NEVER_MS.to_bytes(8)
-        waiting = {keys.timer_parts(key)[1] for key in shard.batch.keys_from("timers", never)}
-        waiting |= {keys.outbox_parts(key)[1] for key in shard.batch.keys_from("outbox", never)}
+        waiting = {keys.timer_parts(key)[1] for key in state.batch.keys_from("timers", never)}
+        waiting |= {keys.outbox_parts(key)[1] for key in state.batch.keys_from("outbox", never)}
         for profile in sorted(waiting):
-            _wake(shard, profile)
+            _wake(state, profile)
 
 
-def after_arrival(shard: Shard, profile: str) -> None:
+def after_arrival(state: ShardState, profile: str) -> None:
     """Wake a profile that has come from another place, where it may have been waked in vain."""
-    record = shard.record(profile)
+    record = state.record(profile)
     if not isinstance(record, Profile) or record.moving_to:
         return
-    if not pauses.is_settled(record, shard.catalog, max(shard.clock.now_ms(), record.clock_ms)):
-        _wake(shard, profile)
+    if not pauses.is_settled(record, state.catalog, max(state.clock.now_ms(), record.clock_ms)):
+        _wake(state, profile)
 
 
-def has_come_up(shard: Shard, due_ms: int, profile: str) -> None:
+def has_come_up(state: ShardState, due_ms: int, profile: str) -> None:
     """The timer that wakes a profile has come up, if there is one at this time."""
-    effects.drop_timer(shard, keys.wake_key(due_ms, profile))
+    state.drop_timer(keys.wake_key(due_ms, profile))
 
 
 def last_document(store: Store) -> bytes | None:
@@ -64,8 +59,7 @@ def last_document(store: Store) -> bytes | None:
     return None if document is None else codec.unseal(document, "meta/catalog")
 
 
-def _wake(shard: Shard, profile: str) -> None:
-    key = keys.wake_key(max(1, shard.clock.now_ms()), profile)
-    if shard.batch.get("timers", key) is None:
-        shard.batch.put("timers", key, b"")
-        shard.timers.add(key)
+def _wake(state: ShardState, profile: str) -> None:
+    key = keys.wake_key(max(1, state.clock.now_ms()), profile)
+    if state.batch.get("timers", key) is None:
+        state.add_timer(key)

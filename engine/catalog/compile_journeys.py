@@ -21,7 +21,8 @@ from engine.catalog.compiled import Journey, Step
 from engine.catalog.schema import journeys as written
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.triggers import StopRule, Trigger
-from engine.conditions.predicates import Condition, build
+from engine.conditions.predicates import build
+from engine.conditions.readable import Condition
 from engine.vocabulary import DAY_MS
 
 _RESET_TIMES: Final = 7  # as long as so many waits, and a day at least, may one wait become that starts anew

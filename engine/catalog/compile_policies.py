@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from engine.catalog import compiled, money, zones
+from engine.catalog import compiled, zones
 from engine.catalog.schema import files
 from engine.catalog.schema import policies as schema_policies
 from engine.catalog.schema.grammar import tree_of
@@ -14,7 +14,7 @@ from engine.catalog.schema.policies import AfterPurchase, Policies, Purchases
 from engine.conditions.binding import Tree, bind, conjuncts, inline
 from engine.conditions.predicates import build
 from engine.propensity.models import Made
-from engine.values import subjects
+from engine.values import money, subjects
 
 
 class Rules:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.binding import Tree, bind
-from engine.conditions.predicates import Condition
 from engine.conditions.purchases import Wording
+from engine.conditions.readable import Condition
 from engine.propensity.models import Scorer
 from engine.vocabulary import DAY_MS
 
@@ -227,11 +227,10 @@ class Journey:
     round: int = 0  # how often it has ended
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Catalog:
-    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version; `caps_over`
-    (the caps that count a kind of place), `plans`, `tallies` and `listeners` are worked out when they are first asked
-    for."""
+    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version. What rules
+    work out of a catalog they keep themselves (`engine.catalog.once_per_catalog`)."""
 
     version: str  # 16 hex digits of the document's blake2b
     document: bytes  # canonical msgpack of {file: plain data}, templates included
@@ -272,10 +271,6 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     archive: dict[str, Catalog] = field(default_factory=dict)
-    caps_over: dict[Any, tuple[Cap, ...]] = field(default_factory=dict)  # by `engine.frequency.caps`
-    plans: dict[tuple[str, ...], Any] = field(default_factory=dict)  # by `engine.decide.placement_plan`
-    tallies: dict[int, Any] = field(default_factory=dict)  # by `engine.events.history`
-    listeners: list[Any] = field(default_factory=list)  # by `engine.events.kept`
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
 

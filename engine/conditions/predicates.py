@@ -19,62 +19,20 @@ before it). What is not recent any more counts by its tally (`engine.events.hist
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from engine.conditions import purchases
 from engine.conditions.binding import NEVER, names_event
-from engine.conditions.event_atoms import EventAtom, how_many, with_trigger
+from engine.conditions.event_atoms import EventAtom, with_trigger
+from engine.conditions.event_counts import EventCount
+from engine.conditions.readable import Condition, Readable
 from engine.conditions.value_tests import Test, build_at
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
-if TYPE_CHECKING:
-    from engine.catalog.compiled import Catalog
-    from engine.profile import Profile
-
-_NOTHING: Mapping[str, Any] = {}
 _ATOMIC: Final = ("trait", "context", "event")  # words that can name what started a run
-
-
-class View:
-    """What a condition may look at. `trigger` is what the event that started a run had in it, for a run that asks.
-    `memo` keeps what is asked often and answered slowly."""
-
-    __slots__ = ("catalog", "context", "history", "memo", "now_ms", "profile", "trigger")
-
-    def __init__(
-        self,
-        profile: Profile,
-        catalog: Catalog,
-        now_ms: int,
-        context: Mapping[str, Any] = _NOTHING,
-        trigger: Mapping[str, Any] = _NOTHING,
-    ) -> None:
-        self.profile = profile
-        self.history = profile.history
-        self.catalog = catalog
-        self.now_ms = now_ms
-        self.context = context
-        self.trigger = trigger
-        self.memo: dict[str, Any] = {}
-
-    def times(self, atom: EventAtom) -> list[int]:
-        """When the recent events happened that an atom is about, newest first."""
-        if atom.text_at is not None:
-            return self.history.by_text(atom.text_at).get(atom.text, [])
-        times: list[int] | None = self.memo.get(atom.digest)
-        if times is None:
-            where = atom.where
-            named = self.history.named(atom.name)
-            times = self.memo[atom.digest] = [event.at_ms for event in named if where(event.properties)]
-        return times
-
-
-Condition = Callable[[View], bool]
 
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
@@ -90,7 +48,7 @@ def _made_of(condition: Condition, parts: Sequence[Condition]) -> Condition:
     return condition
 
 
-def always(view: View) -> bool:
+def always(view: Readable) -> bool:
     """The condition that is not there."""
     return True
 
@@ -122,7 +80,7 @@ _TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
 def _all(trees: list[Mapping[str, Any]]) -> Condition:
     parts = [build(tree) for tree in trees]
 
-    def each(view: View) -> bool:
+    def each(view: Readable) -> bool:
         for part in parts:
             if not part(view):
                 return False
@@ -134,7 +92,7 @@ def _all(trees: list[Mapping[str, Any]]) -> Condition:
 def _any(trees: list[Mapping[str, Any]]) -> Condition:
     parts = [build(tree) for tree in trees]
 
-    def some(view: View) -> bool:
+    def some(view: Readable) -> bool:
         for part in parts:
             if part(view):
                 return True
@@ -151,13 +109,12 @@ def _not(tree: Mapping[str, Any]) -> Condition:
 def _of_run(word: str, body: Mapping[str, Any]) -> Condition:
     """An atom that names what started a run: asked anew for each, false where that is absent."""
 
-    def asked(view: View) -> bool:
+    def asked(view: Readable) -> bool:
         tree = with_trigger({word: body}, view.trigger)
         return tree is not NEVER and build(tree)(view)
 
     if word == "event":
-        _, _, _, atom, undoing = _asked(body)
-        _ATOMS[asked] = frozenset((atom,) if undoing is None else (atom, undoing))
+        _ATOMS[asked] = EventCount.of(body).atoms
     return asked
 
 
@@ -170,7 +127,7 @@ def _trait(body: Mapping[str, Any]) -> Condition:
     name, *below = body["name"].split(".")
     passes = _test_at(below, body)
 
-    def of_trait(view: View) -> bool:
+    def of_trait(view: Readable) -> bool:
         trait = view.profile.traits.get(name)
         return passes(None if trait is None else trait.value)
 
@@ -183,85 +140,34 @@ def _context(body: Mapping[str, Any]) -> Condition:
 
 
 def _event(body: Mapping[str, Any]) -> Condition:
-    least, most, enough, atom, undoing = _asked(body)
-    within = body.get("within", inf)
+    asked = EventCount.of(body)
+    least, most, enough, atom = asked.least, asked.most, asked.enough, asked.atom
 
-    def happened(view: View) -> bool:
-        since_ms = _since_ms(view, within, undoing)
+    def happened(view: Readable) -> bool:
+        since_ms = asked.since_ms(view)
         times = view.times(atom)
         if len(times) >= enough and times[enough - 1] > since_ms:
             return most is None
-        count = _how_often(view, atom, since_ms)
+        count = asked.times_since(view, since_ms)
         return count >= least and (most is None or count <= most)
 
-    _ATOMS[happened] = frozenset((atom,) if undoing is None else (atom, undoing))
+    _ATOMS[happened] = asked.atoms
     return happened
 
 
-def counted(view: View, body: Mapping[str, Any]) -> tuple[int, float]:
-    """How many events an event's condition counts now, and after which time; −inf: at all. Of old ones it knows no
-    more than what decides it."""
-    _, _, _, atom, undoing = _asked(body)
-    since_ms = _since_ms(view, body.get("within", inf), undoing)
-    return _how_often(view, atom, since_ms), since_ms
-
-
-def _asked(body: Mapping[str, Any]) -> tuple[int, int | None, int, EventAtom, EventAtom | None]:
-    """At least and at most how many, how many decide it, of which events, and what takes them back."""
-    bounds = body.get("count") or {"at_least": 1}
-    least, most = bounds.get("at_least", 0), bounds.get("at_most")
-    enough = least if most is None else most + 1
-    undo = body.get("undone_by")
-    undoing = EventAtom.of(undo["name"], undo.get("where"), 1, undo.get("open", "")) if undo else None
-    return least, most, enough, EventAtom.of(body["name"], body.get("where"), enough, body.get("open", "")), undoing
-
-
-def _since_ms(view: View, within: float, undoing: EventAtom | None) -> float:
-    since_ms = view.now_ms - within
-    return since_ms if undoing is None else max(since_ms, _newest_ms(view, undoing))
-
-
-def _how_often(view: View, atom: EventAtom, since_ms: float) -> int:
-    count = how_many(view.times(atom), since_ms)
-    if view.profile.spilled:
-        older = _older(view, atom)
-        count += len(older) - bisect_right(older, since_ms)
-    return count
-
-
-def _older(view: View, atom: EventAtom) -> Sequence[int]:
-    """When the events happened that are not recent, oldest first."""
-    if atom.open:
-        details = view.profile.details.get(atom.open, ())
-        return [detail.at_ms for detail in details if atom.where(detail.properties)]
-    return view.profile.tallies.get(atom.digest, ())
-
-
-def _newest_ms(view: View, atom: EventAtom) -> float:
-    return max((*view.times(atom)[:1], *_older(view, atom)[-1:]), default=-inf)
-
-
 def _segment(segment: str) -> Condition:
-    def belongs(view: View) -> bool:
-        condition = view.catalog.segments.get(segment)  # a run of an older catalog may ask for one that is gone
-        return condition is not None and condition(view)
-
-    return _once(f"segment {segment}", belongs)
+    return _once(f"segment {segment}", lambda view: view.is_in_segment(segment))
 
 
 def _suppression(rule: str) -> Condition:
     """What a rule asks where no action is looked at; with its facts in it, it stands in the tree itself."""
-
-    def holds(view: View) -> bool:
-        return any(known.when(view) for known in view.catalog.suppressions if known.id == rule)
-
-    return _once(f"suppression {rule}", holds)
+    return _once(f"suppression {rule}", lambda view: view.is_suppressed_by(rule))
 
 
 def _once(key: str, condition: Condition) -> Condition:
     """Asked once per view."""
 
-    def known(view: View) -> bool:
+    def known(view: Readable) -> bool:
         if key not in view.memo:
             view.memo[key] = condition(view)
         return bool(view.memo[key])
@@ -270,16 +176,14 @@ def _once(key: str, condition: Condition) -> Condition:
 
 
 def _consent(body: Mapping[str, Any]) -> Condition:
-    from engine.consent import consents  # consent reads the catalog, whose conditions are built here
-
     purpose, channel, wanted = body["purpose"], body["channel"], body.get("granted", True)
-    return lambda view: consents.is_granted(view.profile, view.catalog, purpose, channel, "promotional") == wanted
+    return lambda view: view.is_granted(purpose, channel) == wanted
 
 
 def _bought(body: Mapping[str, Any]) -> Condition:
     asked = purchases.Question.of(body)
 
-    def was_bought(view: View) -> bool:
+    def was_bought(view: Readable) -> bool:
         return asked.newest_ms(view) is not None
 
     _ATOMS[was_bought] = frozenset(asked.atoms)

@@ -14,18 +14,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.conditions.event_atoms import DETAILS_MAX, EventAtom
-from engine.conditions.value_tests import build_where, values_at
+from engine.conditions.readable import Readable
+from engine.conditions.value_tests import build_where
+from engine.profile import Profile
 from engine.values import amounts, subjects
 from engine.values.absence import is_absent
+from engine.values.paths import values_at
 from engine.values.subjects import CATEGORY, PRODUCT, name_of
-
-if TYPE_CHECKING:
-    from engine.catalog.compiled import Catalog
-    from engine.conditions.predicates import View
-    from engine.profile import Profile
 
 _RULES: Final = 2  # raised where lines come to be read in other places: what was kept by other rules is kept anew
 _OF_A_LINE: Final = ("product", "sku", "variant", "category", "discount", "quantity")
@@ -121,9 +119,9 @@ class Question:
         wording = Wording(**body["read"])
         return cls(wording, wording.atoms, body["name"], body["within"], body["full_price"])
 
-    def newest_ms(self, view: View) -> int | None:
+    def newest_ms(self, view: Readable) -> int | None:
         """When such a thing was bought last; None where there is none that stands."""
-        since_ms, shelves = view.now_ms - self.within, _shelves_seen(view)
+        since_ms, shelves = view.now_ms - self.within, view.shelves()
         fitting = [line.at_ms for line in _standing(view, self) if line.at_ms > since_ms and self._fits(line, shelves)]
         return max(fitting, default=None)
 
@@ -133,10 +131,9 @@ class Question:
         return line.is_of(self.subject, shelves)
 
 
-def shelves(profile: Profile, catalog: Catalog) -> dict[str, set[str]]:
-    """In which categories products lie, as the catalog's actions and this customer's events say."""
-    found = {product: set(categories) for product, categories in catalog.shelves.items()}
-    wording = catalog.purchases
+def shelves(profile: Profile, wording: Wording, known: subjects.Shelves) -> dict[str, set[str]]:
+    """In which categories products lie: as is `known`, and as this customer's events say."""
+    found = {product: set(categories) for product, categories in known.items()}
     told = [event.properties for event in profile.history]
     told += [detail.properties for atom in wording.atoms for detail in profile.details.get(atom.digest, ())]
     for properties in told:
@@ -147,14 +144,7 @@ def shelves(profile: Profile, catalog: Catalog) -> dict[str, set[str]]:
     return found
 
 
-def _shelves_seen(view: View) -> dict[str, set[str]]:
-    known: dict[str, set[str]] | None = view.memo.get("shelves")
-    if known is None:
-        known = view.memo["shelves"] = shelves(view.profile, view.catalog)
-    return known
-
-
-def _standing(view: View, asked: Question) -> list[Line]:
+def _standing(view: Readable, asked: Question) -> list[Line]:
     """Every line that was bought, as far as it is not taken back. Worked out once per view."""
     key = f"bought {asked.atoms[0].digest}"
     known: list[Line] | None = view.memo.get(key)
@@ -167,7 +157,7 @@ def _standing(view: View, asked: Question) -> list[Line]:
     return known
 
 
-def _told(view: View, atom: EventAtom) -> list[tuple[int, Mapping[str, Any]]]:
+def _told(view: Readable, atom: EventAtom) -> list[tuple[int, Mapping[str, Any]]]:
     """The purchases, or the refunds, oldest first: those that are not recent, as far as they are kept, and the
     others."""
     older = [(detail.at_ms, detail.properties) for detail in view.profile.details.get(atom.digest, ())]

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.catalog.compiled import Action, Offer
-from engine.conditions import purchases
 from engine.decide.shown import OfferShown
 from engine.profile import Profile, Promise
 from engine.turn_state import Turn
@@ -23,7 +22,7 @@ from engine.values import subjects
 from engine.values.subjects import CATEGORY, PRODUCT
 
 
-def standing(profile: Profile, now_ms: int) -> list[Promise]:
+def valid(profile: Profile, now_ms: int) -> list[Promise]:
     """The offers that this customer may rely on now."""
     return [promise for promise in profile.promises if promise.expires_ms > now_ms]
 
@@ -35,7 +34,7 @@ def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> M
     kinds = {subject.startswith(CATEGORY) for subject in (*others, *(subject for subject, _ in on))}
     if len(kinds) < 2:
         return {}
-    known = purchases.shelves(turn.profile, turn.catalog)
+    known = turn.view().shelves()
     for subject, categories in on:
         if categories:
             known.setdefault(subject.removeprefix(PRODUCT), set()).update(categories)
@@ -75,7 +74,7 @@ def join(turn: Turn, arriving: list[Promise]) -> None:
 
 
 def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> None:
-    kept = standing(turn.profile, turn.now_ms)
+    kept = valid(turn.profile, turn.now_ms)
     meant = offer.subject, action, offer.discount
     same = next((known for known in kept if (known.subject, known.action, known.discount) == meant), None)
     if same is not None:
@@ -84,7 +83,7 @@ def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> 
         new = Promise(offer.subject, action, offer.discount, offer.price_minor, ref, turn.now_ms, expires_ms)
         if offer.subject.startswith(PRODUCT):
             product = offer.subject.removeprefix(PRODUCT)
-            new.categories = sorted(purchases.shelves(turn.profile, turn.catalog).get(product, ()))
+            new.categories = sorted(turn.view().shelves().get(product, ()))
         kept = _undercut_by_none(turn, [*kept, new])
     turn.profile.promises = kept
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TypeVar
 
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Propensity
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.statuses import OF_ACTION, as_it_stands
 from engine.decide.questions import Questions
 from engine.frequency import caps, fatigue
@@ -38,7 +39,6 @@ class Group:
 class PlacementPlan:
     """The questions of one place in a front end, or of one send. `base` is what is known of each score beforehand."""
 
-    catalog: Catalog
     channel: str
     placement: str
     actions: tuple[Action, ...]
@@ -60,6 +60,12 @@ class PlacementPlan:
     per_category: int | None
     holdouts: tuple[tuple[Holdout, int], ...]
     tiers: tuple[tuple[int, tuple[Group, ...]], ...]
+    asked_about: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the parts that there is anything in: a gate whose part is empty need not be asked at all."""
+        parts = frozenset(name for name in self.__slots__ if name != "asked_about" and getattr(self, name))
+        object.__setattr__(self, "asked_about", parts)
 
     @property
     def everyone(self) -> int:
@@ -78,11 +84,12 @@ def bits(mask: int) -> Iterator[int]:
 def of_placement(catalog: Catalog, channel: str, placement: str) -> PlacementPlan:
     """The plan of a placement, for those who ask by `channel`."""
     key = (channel, placement)
-    plan: PlacementPlan | None = catalog.plans.get(key)
+    plans = _plans_of(catalog)
+    plan = plans.get(key)
     if plan is None:
         plan = _make(catalog, channel, placement, catalog.shown_at.get(placement, ()))
         if channel in catalog.channels:  # what clients make up is not remembered
-            catalog.plans[key] = plan
+            plans[key] = plan
     return plan
 
 
@@ -90,10 +97,16 @@ def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> Pla
     """The plan of one send; its action may be that of an older catalog, the rules are today's, and so is what is said
     of the action as a whole."""
     key = (channel, "", version, action.id)
-    plan: PlacementPlan | None = catalog.plans.get(key)
+    plans = _plans_of(catalog)
+    plan = plans.get(key)
     if plan is None:
-        plan = catalog.plans[key] = _make(catalog, channel, "", (as_it_stands(catalog, action),))
+        plan = plans[key] = _make(catalog, channel, "", (as_it_stands(catalog, action),))
     return plan
+
+
+@once_per_catalog
+def _plans_of(catalog: Catalog) -> dict[tuple[str, ...], PlacementPlan]:
+    return {}
 
 
 def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Action]) -> PlacementPlan:
@@ -106,7 +119,6 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
     places = [kinds[action.id] for action in actions]
     here = catalog.placements.get(placement)
     return PlacementPlan(
-        catalog=catalog,
         channel=channel,
         placement=placement,
         actions=actions,

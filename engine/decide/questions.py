@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from engine.conditions.binding import Tree, names_event
 from engine.conditions.event_atoms import EventAtom
-from engine.conditions.predicates import Condition, View, build
+from engine.conditions.predicates import build
+from engine.conditions.readable import Condition, Readable
 
 _NOTHING: Mapping[str, list[int]] = {}
 
@@ -100,7 +101,7 @@ class Questions:
             tuple(each for each in counting if each.atom.text_at is None),
         )
 
-    def refusing(self, view: View, alive: int) -> int:
+    def refusing(self, view: Readable, alive: int) -> int:
         """Those of `alive` for whom a question is answered with no."""
         asking = left = alive & self.asking
         for condition, mask, others in self.simple:

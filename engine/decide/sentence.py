@@ -12,10 +12,11 @@ from typing import Any
 
 from engine.catalog.compiled import Action
 from engine.conditions.binding import Tree
-from engine.conditions.predicates import View, build
-from engine.conditions.story import span
-from engine.consent import consents
+from engine.conditions.predicates import build
+from engine.contact import consents
+from engine.explain.deciding_part import span
 from engine.values.absence import is_absent
+from engine.view import View
 
 
 def because(view: View, action: Action, channel: str) -> str:

@@ -18,14 +18,17 @@ from hashlib import blake2b
 
 from engine import limits
 from engine.catalog.compiled import Action, Catalog
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.conditions.event_atoms import EventAtom
-from engine.conditions.predicates import Condition, atoms_of, build
-from engine.conditions.value_tests import Where, only
+from engine.conditions.predicates import atoms_of, build
+from engine.conditions.readable import Condition
+from engine.conditions.value_tests import Where
 from engine.effects import Page
 from engine.events import kept
-from engine.events.recent import Happened, Recent, encoder
 from engine.profile import Detail, Profile
+from engine.recent_events import Happened, Recent, encoder
 from engine.turn_state import Turn
+from engine.values.paths import only
 
 RECENT_MAX = 24
 PAGE_EVENTS = 12
@@ -53,10 +56,16 @@ class Tallies:
 
 def tallies_of(catalog: Catalog) -> Tallies:
     """The tallies of a catalog; worked out once, and again when an older catalog has joined its archive."""
-    known = catalog.tallies.get(len(catalog.archive))
-    if known is None:
-        known = catalog.tallies[len(catalog.archive)] = _tallies(catalog)
-    return known
+    known = _by_archive_size(catalog)
+    size = len(catalog.archive)
+    if size not in known:
+        known[size] = _tallies(catalog)
+    return known[size]
+
+
+@once_per_catalog
+def _by_archive_size(catalog: Catalog) -> dict[int, Tallies]:
+    return {}
 
 
 def bound(turn: Turn) -> None:

@@ -9,9 +9,9 @@ left, other events and decisions, its sender repeats with the same ids.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from engine.catalog.compiled import Catalog
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.consent import statements
 from engine.inputs import AnyInput, Decide, Event
 
@@ -23,7 +23,7 @@ def is_sheddable(catalog: Catalog, told: AnyInput) -> bool:
     return isinstance(told, Decide)
 
 
-@lru_cache(maxsize=8)
+@once_per_catalog
 def events_kept(catalog: Catalog) -> frozenset[str]:
     """The names of the events that are never shed. `archive` must be complete at the first call."""
     return frozenset(name for each in (catalog, *catalog.archive.values()) for name in _kept(each))

@@ -8,9 +8,12 @@ what has time > now − window; that of a calendar cap is the day, week or month
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine import limits
 from engine.catalog import zones
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Lever
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.profile import Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
@@ -41,11 +44,16 @@ def covers(rule: Cap | Budget | Lever | Holdout, place: Place) -> bool:
 
 def over(catalog: Catalog, place: Place) -> tuple[Cap, ...]:
     """The caps that count such a place, in the catalog's order; worked out once per catalog and kind of place."""
-    kind = catalog.cap_kind(place)
-    found = catalog.caps_over.get(kind)
+    known, kind = _caps_by_kind(catalog), catalog.cap_kind(place)
+    found = known.get(kind)
     if found is None:
-        found = catalog.caps_over[kind] = tuple(cap for cap in catalog.caps if covers(cap, place))
+        found = known[kind] = tuple(cap for cap in catalog.caps if covers(cap, place))
     return found
+
+
+@once_per_catalog
+def _caps_by_kind(catalog: Catalog) -> dict[Any, tuple[Cap, ...]]:
+    return {}
 
 
 def is_live(place: Place, now_ms: int) -> bool:
@@ -88,15 +96,16 @@ class Count:
     again: a retry or a pause may lie between a decision and its hand-over.
     """
 
-    __slots__ = ("_catalog", "refs")
+    __slots__ = ("_catalog", "_known", "refs")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, *, shown_now: bool = False) -> None:
         self._catalog = catalog
+        self._known = known = _caps_by_kind(catalog)
         self.refs: dict[str, list[str]] = {}
         if not profile.places or not catalog.caps:
             return
         opens = {cap.id: opens_ms(profile, catalog, cap, now_ms) for cap in catalog.caps if cap.calendar}
-        kind_of, known = catalog.cap_kind, catalog.caps_over
+        kind_of = catalog.cap_kind
         for place in profile.places:
             if place.left_ms or not place.expires_ms or place.expires_ms > now_ms:  # `is_live`, without a call
                 at_ms = stands_ms(place) if shown_now else place.at_ms
@@ -112,7 +121,7 @@ class Count:
 
     def add(self, place: Place) -> None:
         """A place has just been taken."""
-        for cap in over(self._catalog, place):
+        for cap in self._known.get(self._catalog.cap_kind(place)) or over(self._catalog, place):
             self.refs.setdefault(cap.id, []).append(place.ref)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.events import stated_time
-from engine.identity import addresses
+from engine.contact import addresses
 from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
 from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
 from engine.turn_state import Turn
+from engine.values import stated_time
 from engine.vocabulary import DAY_MS
 
 _HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed without a grant of its own
@@ -74,7 +74,7 @@ def join(profile: Profile, other: Profile) -> None:
 
 def is_counted_elsewhere(turn: Turn, link: Link) -> bool:
     """Whether another profile counts for this unverified address, or nobody has said yet who does."""
-    place = addresses.place(turn, link)
+    place = addresses.place(turn.catalog, link)
     return place != turn.profile.id and place not in turn.profile.owns
 
 
@@ -102,7 +102,7 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
 
 def ask(turn: Turn, send: Send, link: Link) -> None:
     """Have a place given by whoever counts for the address."""
-    place = addresses.place(turn, link)
+    place = addresses.place(turn.catalog, link)
     turn.tell(place, Ask(address=place, send=send.id, to=turn.profile.id))
 
 
@@ -122,7 +122,7 @@ def give(turn: Turn, asked: Ask) -> None:
 
 
 def _is_at(turn: Turn, link: Link, place: str) -> bool:
-    return link.namespace in addresses.NAMESPACES and addresses.place(turn, link)[:-2] == place[:-2]
+    return link.namespace in addresses.NAMESPACES and addresses.place(turn.catalog, link)[:-2] == place[:-2]
 
 
 def _keep(words: list[ConsentRecord], change: ConsentChange, now_ms: int) -> None:

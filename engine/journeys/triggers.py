@@ -5,13 +5,14 @@ from __future__ import annotations
 from engine import limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
-from engine.conditions.predicates import View, tree_of
-from engine.conditions.story import Failing, failing
-from engine.events.recent import Happened
-from engine.identity import addresses
+from engine.conditions.predicates import tree_of
+from engine.contact import addresses
+from engine.explain.deciding_part import Failing, failing
 from engine.journeys import refusals, run_keys, stops, waits
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.turn_state import Turn
+from engine.view import View
 
 _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask
 
@@ -96,7 +97,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_seq=event.seq,
         trigger=event.properties,
         public=turn.is_public,
-        told_at=addresses.unverified(turn, event.at_ms),
+        told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)
     standing = stops.standing_stop(turn, run)

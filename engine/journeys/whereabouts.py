@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog, Journey
-from engine.conditions.story import failing_test
+from engine.explain.deciding_part import failing_test
 from engine.journeys import refusals
 from engine.profile import Profile
 

@@ -17,10 +17,12 @@ from typing import Any
 
 from engine.conditions.binding import bind
 from engine.conditions.event_atoms import EventAtom, how_many
-from engine.conditions.predicates import Condition, View, atoms_of, build
-from engine.conditions.value_tests import number_of, values_at
+from engine.conditions.predicates import atoms_of, build
+from engine.conditions.readable import Condition, Readable
+from engine.conditions.value_tests import number_of
+from engine.values.paths import values_at
 
-Read = Callable[[View], float]
+Read = Callable[[Readable], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def features_of(declared: Iterable[Mapping[str, Any]], facts: Mapping[str, Any])
     return tuple(_feature(each, facts) for each in declared)
 
 
-def vector(features: Sequence[Feature], view: View) -> list[float]:
+def vector(features: Sequence[Feature], view: Readable) -> list[float]:
     """The numbers of a customer."""
     return [feature.read(view) for feature in features]
 
@@ -73,7 +75,7 @@ def _count(declared: Mapping[str, Any], facts: Mapping[str, Any], scaled: Callab
     body, most = tree["event"], declared.get("most", 20)
     atom, within = EventAtom.of(body["name"], body.get("where"), most), body.get("within", inf)
 
-    def read(view: View) -> float:
+    def read(view: Readable) -> float:
         since_ms = view.now_ms - within
         older = view.profile.tallies.get(atom.digest, ()) if view.profile.spilled else ()
         return scaled(float(min(most, how_many(view.times(atom), since_ms) + how_many(older[::-1], since_ms))))
@@ -81,7 +83,7 @@ def _count(declared: Mapping[str, Any], facts: Mapping[str, Any], scaled: Callab
     return Feature(read, frozenset((atom,)), body != declared["count"])
 
 
-def _trait(view: View, name: str) -> Any:
+def _trait(view: Readable, name: str) -> Any:
     trait = view.profile.traits.get(name)
     return None if trait is None else trait.value
 

@@ -16,9 +16,9 @@ from math import exp
 from typing import Any, Protocol
 
 from engine.conditions.event_atoms import EventAtom
-from engine.conditions.predicates import View
-from engine.conditions.value_tests import values_at
+from engine.conditions.readable import Readable
 from engine.propensity.features import Feature, features_of, vector
+from engine.values.paths import values_at
 
 
 class Scorer(Protocol):
@@ -29,7 +29,7 @@ class Scorer(Protocol):
         """What it asks of the past."""
         ...
 
-    def chance(self, view: View) -> float:
+    def chance(self, view: Readable) -> float:
         """From 0 to 1."""
         ...
 
@@ -71,10 +71,10 @@ class Rates:
 
     by_context: Mapping[str, float]
     other: float
-    read: Callable[[View], str]
+    read: Callable[[Readable], str]
     atoms: frozenset[EventAtom] = frozenset()
 
-    def chance(self, view: View) -> float:
+    def chance(self, view: Readable) -> float:
         """The rate of the customer's context."""
         return self.by_context.get(self.read(view), self.other)
 
@@ -92,7 +92,7 @@ class Logistic:
         """What it asks of the past."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
-    def chance(self, view: View) -> float:
+    def chance(self, view: Readable) -> float:
         """The sigmoid of the weighted sum."""
         total = self.intercept
         for feature, coefficient in zip(self.features, self.coefficients, strict=True):
@@ -113,7 +113,7 @@ class Network:
         """What it asks of the past."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
-    def chance(self, view: View) -> float:
+    def chance(self, view: Readable) -> float:
         """What the network says."""
         score = self.run(vector(self.features, view))
         return score if 0.0 <= score <= 1.0 else self.default
@@ -143,7 +143,7 @@ def _shrunk(count: Sequence[float], towards: float, strength: float) -> float:
     return (taken + strength * towards) / (shown + strength)
 
 
-def context_reader(by: Mapping[str, Any]) -> Callable[[View], str]:
+def context_reader(by: Mapping[str, Any]) -> Callable[[Readable], str]:
     """What tells contexts apart, of a customer; empty where nothing does."""
     ((kind, path),) = by.items() if by else (("", ""),)
     steps = tuple(path.split("."))

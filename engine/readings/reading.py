@@ -12,19 +12,20 @@ from engine import codec
 from engine.audit import Entry
 from engine.catalog import statuses
 from engine.catalog.compiled import Action, Cap, Catalog, Journey
-from engine.conditions.predicates import View
-from engine.consent import consents as consent
+from engine.consent.recording import Heard
+from engine.contact import addresses
+from engine.contact.consents import has_effect
 from engine.decide import decision, draws, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
-from engine.events.recent import Happened, history_order
 from engine.frequency import caps, fatigue
-from engine.identity import addresses
 from engine.journeys import pauses, whereabouts
 from engine.profile import ConsentRecord, Profile, Run
+from engine.recent_events import Happened, history_order
 from engine.setting_back import clock_of
 from engine.turn_state import Turn
 from engine.values.nearest import meant
+from engine.view import View
 from engine.vocabulary import NEVER_MS
 
 TIMELINE_MAX = 10_000
@@ -78,7 +79,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 "priceMinor": promise.price_minor,
                 "until": iso(promise.expires_ms),
             }
-            for promise in offers.standing(known, now_ms)
+            for promise in offers.valid(known, now_ms)
         ],
         "fatigue": _fatigue(known, catalog, now_ms),
         "pendingSends": [
@@ -122,7 +123,7 @@ def _fatigue(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, float]:
 
 def consents(known: Profile) -> list[dict[str, Any]]:
     """Each (purpose, channel) with the word on record, its receipt, and whether it has effect."""
-    return [_word(record) | {"effective": consent.has_effect(known, record)} for record in known.consent]
+    return [_word(record) | {"effective": has_effect(known, record)} for record in known.consent]
 
 
 def awaiting(known: Profile) -> list[dict[str, Any]]:
@@ -130,7 +131,7 @@ def awaiting(known: Profile) -> list[dict[str, Any]]:
     return [_word(record) for record in known.awaiting]
 
 
-def receipt(profile_id: str, heard: consent.Heard) -> dict[str, Any]:
+def receipt(profile_id: str, heard: Heard) -> dict[str, Any]:
     """The answer to who states consent."""
     new = heard.record
     return {

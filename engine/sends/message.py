@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from engine import seeds
+from engine.contact import addresses
 from engine.decide import draws
-from engine.events.recent import encoder
-from engine.identity import addresses
 from engine.profile import Link, Send
+from engine.recent_events import encoder
 from engine.sends import foreign_words
 from engine.texts.language import with_mentioned
 from engine.turn_state import Turn
@@ -26,7 +26,7 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
         named = (content[part] for part in ("template", "text") if part in content)
         content["templates"] = with_mentioned(catalog.templates, named)
     link = addresses.current(turn.profile, channel.address) if channel.address else None
-    place = addresses.place(turn, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
+    place = addresses.place(turn.catalog, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id, place])
     return {
         "send": send.id,

@@ -17,10 +17,10 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
-from engine.catalog import money as units
 from engine.texts.effort import check_width
 from engine.texts.values import Absent, is_nothing
 from engine.values import amounts
+from engine.values import money as units
 
 _FALLBACK: Final = "en"
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}(?=\s*($|[-_.@,;]))", re.ASCII)

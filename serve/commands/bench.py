@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from engine.errors import UsageError
 from loadtest.bench import compare as bench_compare
 from loadtest.bench import figures as benchmarks
 from loadtest.locust.run import EngineError
+from serve.commands import screen
 from serve.process.ray_runtime.flags import ray_flags, serve_flags
 from serve.process.settings import LOOPBACK
 
@@ -31,16 +31,16 @@ def bench(
     if json_file is not None:
         _check_writable(json_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too
-    progress = Console(stderr=True, highlight=False)
+    progress = screen.console(stderr=True)
     try:
         say = lambda what: progress.print(f"measuring: {what}", style="dim")  # noqa: E731
         report = benchmarks.measure(say, ray_flags(LOOPBACK) | serve_flags(), is_full=is_full)
     except EngineError as error:
         typer.echo(f"segue: {error}", err=True)
         raise typer.Exit(1) from None
-    Console(highlight=False).print(benchmarks.table(report))
+    screen.console().print(benchmarks.table(report))
     if before:
-        Console(highlight=False).print(bench_compare.table(list(bench_compare.changes(report.figures, before))))
+        screen.console().print(bench_compare.table(list(bench_compare.changes(report.figures, before))))
     for why in report.missing:
         typer.echo(why)
     if json_file is not None:

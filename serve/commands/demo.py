@@ -20,6 +20,7 @@ from rich.markup import escape
 from actors.catalog_files import event_files
 from actors.platform.ports import free_port
 from loadtest.world import shop_world
+from serve.commands import screen
 from serve.commands.running.replay import run_with_bar
 from serve.commands.up import announce
 from serve.demo import story, story_page
@@ -43,28 +44,29 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the engine running until Ctrl-C.")] = False,
 ) -> None:
     """Start an engine on a fresh data directory, replay a month of a shop, and show what happened."""
-    console = Console(highlight=False)
+    console = screen.console()
     if not files:
         console.print("A synthetic shop: invented customers, 30 days.", style="dim")
-        files = [shop_world.write(_WORLD).events]
-    with _engine(console, config) as (engine, mailbox, client):
+        with screen.waiting(console, "writing its history"):
+            files = [shop_world.write(_WORLD).events]
+    with _engine(console, config) as (engine, mail_server, client):
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
-        story_page.totals(console, done, client.get("/v1/status"), seconds, mailbox)
-        _tell(console, client, mailbox, files)
+        story_page.totals(console, done, client.get("/v1/status"), seconds, mail_server)
+        _tell(console, client, mail_server, files)
         story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
         if keep:
             announce(console, engine)
             interrupts.wait()
 
 
-def _tell(console: Console, client: EngineClient, mailbox: MailServer, files: list[Path]) -> None:
+def _tell(console: Console, client: EngineClient, mail_server: MailServer, files: list[Path]) -> None:
     users = _some_users(files)
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
     story_page.one_decision(console, story.telling_decision(client, users[:_DECISIONS], _PLACEMENT))
-    story_page.the_proof(console, story.conversions(people, mailbox), len(people), mailbox)
+    story_page.the_proof(console, story.conversions(people, mail_server), len(people), mail_server)
 
 
 def _some_users(files: list[Path]) -> list[str]:
@@ -83,11 +85,11 @@ def _some_users(files: list[Path]) -> list[str]:
 
 @contextmanager
 def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, MailServer, EngineClient]]:
-    """A fresh engine with a mailbox behind it; nothing of it is left afterwards."""
+    """A fresh engine with a mail server behind it; nothing of it is left afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
-    mailbox = MailServer()
+    mail_server = MailServer()
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
-    smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mailbox.port)}
+    smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
     os.environ.update(smtp)
     asked = process_settings.read(
         config=config,
@@ -101,16 +103,16 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     client = EngineClient(asked.url, key)
     try:
-        with console.status("starting the engine …"):
+        with screen.waiting(console, "starting the engine"):
             engine.start()
         interrupts.listen()
-        yield engine, mailbox, client
+        yield engine, mail_server, client
     except KeyboardInterrupt:
         pass
     finally:
         interrupts.ignore()
         client.close()
-        with console.status("stopping …"):
+        with screen.waiting(console, "stopping"):
             engine.stop()
-        mailbox.close()
+        mail_server.close()
         shutil.rmtree(directory, ignore_errors=True)

@@ -19,6 +19,7 @@ from rich.markup import escape
 from actors.platform import listening
 from engine.catalog import statuses
 from engine.errors import CatalogError, SegueError
+from serve.commands import screen
 from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
@@ -39,7 +40,7 @@ def up(
     """Start the engine; it runs until Ctrl-C, which drains and stops it. SIGHUP replaces the ingress, and no request
     fails."""
     asked = process_settings.read(config=config, data=data, port=port, shards=shards, address=address, clock=clock)
-    console = Console(highlight=False)
+    console = screen.console()
     interrupts.listen()
     engine = EngineProcess(asked)
     console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)

@@ -51,7 +51,7 @@ class EngineClient:
 
     def delete(self, path: str) -> dict[str, Any]:
         """The same for something that is to go."""
-        return self._ask("DELETE", path)
+        return self.ask("DELETE", path)
 
     def close(self) -> None:
         """Hang up."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.rule import Rule
 from rich.table import Table
 
 from serve.demo.mail_server import MailServer
@@ -19,15 +24,16 @@ _STYLES = dict.fromkeys(("withdrawn", "held", "stopped", "not_entered"), "yellow
     "absorbed": "cyan",
 }
 _PROOFS = 3
+_RULE_COLUMNS_MAX = 100
 
 
 def heading(console: Console, text: str) -> None:
     """One of the five."""
     console.print()
-    console.rule(f"[bold]{text}", align="left")
+    console.print(Rule(f"[bold]{text}", align="left"), width=min(console.width, _RULE_COLUMNS_MAX))
 
 
-def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mailbox: MailServer) -> None:
+def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mail_server: MailServer) -> None:
     """What went in and what became of it."""
     heading(console, "Totals")
     table = Table.grid(padding=(0, 3))
@@ -38,7 +44,7 @@ def totals(console: Console, done: Totals, status: dict[str, Any], seconds: floa
         ("replayed in", f"{seconds:,.0f} s, {done.lines / max(seconds, 0.001):,.0f} events/s, to {done.now[:16]}"),
         ("profiles", f"{profiles:,} after linking, on {len(status['shards'])} shards"),
         ("intended sends", ", ".join(f"{count:,} {name}" for name, count in sends.items()) or "none"),
-        ("mailbox", f"{len(mailbox.mails):,} e-mails arrived over SMTP"),
+        ("mailbox", f"{len(mail_server.mails):,} e-mails arrived over SMTP"),
         ("pending", f"{status['timers']['pending']:,} timers"),
     )
     for name, value in rows:
@@ -94,7 +100,7 @@ def decision_table(console: Console, who: str, placement: str, decision: dict[st
     console.print(table)
 
 
-def the_proof(console: Console, found: list[Conversion], people: int, mailbox: MailServer) -> None:
+def the_proof(console: Console, found: list[Conversion], people: int, mail_server: MailServer) -> None:
     """Who bought, where and when; what was withdrawn in that same turn; what the mailbox holds."""
     heading(console, "The proof")
     console.print("Who converts is out of the e-mail journey before the next message could leave.")
@@ -111,7 +117,7 @@ def the_proof(console: Console, found: list[Conversion], people: int, mailbox: M
             console.print(
                 f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})"
             )
-        mails = mailbox.of(one.address)
+        mails = mail_server.of(one.address)
         console.print(f"  mailbox    {one.late_mails} of the stopped journeys from then on, {len(mails)} mails in all")
     steps, late = sum(len(one.withdrawn) for one in found), sum(one.late_mails for one in found)
     console.print()
@@ -124,12 +130,14 @@ def the_proof(console: Console, found: list[Conversion], people: int, mailbox: M
 def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
     """How to go on."""
     heading(console, "Next")
+    segue = _program()
     lines = (
-        ("leave it running", f"make demo KEEP=1   (API {url}/docs)" if not keep else f"it is running: {url}/docs"),
-        ("your own history", "make demo DATA=export.jsonl.gz   (Segment's format)"),
-        ("the Ray dashboard", dashboard if keep else "make demo KEEP=1 prints its address"),
-        ("an engine of your own", "segue up, then segue replay FILE"),
-        ("another catalog", "segue simulate --events FILE --config configs --against other"),
+        ("leave it running", f"it is running: {url}/docs" if keep else f"{segue} demo --keep"),
+        ("your own history", f"{segue} demo export.jsonl.gz   (Segment's format)"),
+        ("the Ray dashboard", dashboard if keep else f"{segue} demo --keep   prints its address"),
+        ("a catalog of your own", f"{segue} init DIR"),
+        ("an engine of your own", f"{segue} up, then {segue} replay FILE"),
+        ("another catalog", f"{segue} simulate --events FILE --config configs --against other"),
     )
     table = Table.grid(padding=(0, 3))
     for name, value in lines:
@@ -137,6 +145,15 @@ def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
     console.print(table)
     if keep:
         console.print("Ctrl-C stops it.")
+
+
+def _program() -> str:
+    """How this program is called from the current folder: `segue` where the shell finds it by that name."""
+    called = Path(sys.argv[0])
+    if called.name != "segue":
+        return "python -m serve"
+    found = shutil.which("segue")
+    return "segue" if found is not None and called.exists() and called.samefile(found) else shlex.quote(sys.argv[0])
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""What the door knows of a request by its path and its headers, before anything of its body is read."""
+"""The paths that are answered outside FastAPI, and what a path and the headers say before any of the body is read."""
 
 from __future__ import annotations
 
@@ -9,22 +9,34 @@ from urllib.parse import quote, unquote_plus
 
 from engine.values.absence import is_absent
 from serve.http.protocol import Headers, Scope
-from serve.routes.pages import browser, ofrep
-from serve.routes.pages.ingest import KIND_OF_PATH
 
 _REQUEST_ID_MAX: Final = 128
 _RUN: Final = secrets.token_hex(8).encode()  # of this process; its requests are numbered
 _numbers = itertools.count()
 
+KIND_OF_PATH: Final = {  # None: the items of a batch say it themselves
+    **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
+    "/v1/t": "track",
+    "/v1/i": "identify",
+    "/v1/p": "page",
+    "/v1/s": "screen",
+    "/v1/g": "group",
+    "/v1/a": "alias",
+    "/v1/batch": None,
+    "/v1/b": None,
+}
+STATISTICS: Final = "/v1/m"
+FLAGS: Final = "/ofrep/v1/evaluate/flags"
+PROJECTS, SETTINGS = "/v1/projects/", "/settings"  # of a write key, which stands between
+SCRIPTS: Final = ("/analytics.js/", "/analytics-next/", "/next-integrations/")
+
 BATCHES: Final = frozenset((*KIND_OF_PATH, "/v1/import"))
 READY: Final = "/readyz"
 LINKS: Final = "/u/"
-WITH_KEYS: Final = ("/v1/", ofrep.FLAGS)
+WITH_KEYS: Final = ("/v1/", FLAGS)
 _ABOUT_WHAT_IS_SHOWN: Final = frozenset(("/v1/decide", "/v1/exposures"))
 WITH_KEY_IN_BODY: Final = frozenset((*KIND_OF_PATH, *_ABOUT_WHAT_IS_SHOWN))
-_FROM_PAGES: Final = WITH_KEY_IN_BODY | {
-    browser.STATISTICS
-}  # and whatever lies below them, so that a page can read 404
+_FROM_PAGES: Final = WITH_KEY_IN_BODY | {STATISTICS}  # and whatever lies below them, so that a page can read 404
 _FLAGS_OF_PAGES: Final = "/ofrep/"
 
 
@@ -34,7 +46,7 @@ def name(path: str) -> str:
 
 
 def known(path: str, names: set[str]) -> str:
-    """The name of a path that there is, one of `names`; empty for others. A link of a mail has its page's name."""
+    """The name of a path that exists, one of `names`; empty for others. A link in a mail has the name of its page."""
     full = name(path)
     if full in names:
         return full
@@ -43,24 +55,34 @@ def known(path: str, names: set[str]) -> str:
 
 def is_flag(path: str) -> bool:
     """Whether it is an evaluation of OpenFeature."""
-    return path == ofrep.FLAGS or path.startswith(f"{ofrep.FLAGS}/")
+    return path == FLAGS or path.startswith(f"{FLAGS}/")
+
+
+def is_settings(path: str) -> bool:
+    """Whether a path asks for the settings of a write key."""
+    return path.startswith(PROJECTS) and path.endswith(SETTINGS) and len(path) >= len(PROJECTS) + len(SETTINGS)
+
+
+def is_script(path: str) -> bool:
+    """Whether a path asks for Segment's client itself, or a part of it."""
+    return path.startswith(SCRIPTS)
 
 
 def is_question(path: str) -> bool:
-    """Whether a page waits for what it shall show: there is always an answer to that."""
+    """Whether a page waits to be told what to show. It always gets an answer, if only the placement's default."""
     return path == "/v1/decide" or is_flag(path)
 
 
 def is_small(path: str) -> bool:
     """Whether no large body is expected."""
-    return is_flag(path) or path in _ABOUT_WHAT_IS_SHOWN or browser.is_settings(path)
+    return is_flag(path) or path in _ABOUT_WHAT_IS_SHOWN or is_settings(path)
 
 
 def is_for_pages(path: str, names: set[str]) -> bool:
     """Whether web pages may call it; also where there is no such path, so that a page can read that."""
     return (
         path in _FROM_PAGES
-        or path.startswith((_FLAGS_OF_PAGES, *browser.PATHS))
+        or path.startswith((_FLAGS_OF_PAGES, PROJECTS, *SCRIPTS))
         or name(path) in _FROM_PAGES
         or (bool(names) and not known(path, names))
     )
@@ -76,12 +98,13 @@ def request_id(headers: Headers) -> bytes:
 def for_others(scope: Scope) -> Scope:
     """A request as FastAPI should see it.
 
-    The path stays percent-encoded, so that a name may hold `/timeline`; what says nothing in the query is not there;
-    a body is JSON, whatever the client calls it.
+    The path stays percent-encoded, so that a name may hold `/timeline`. Parameters of the query without a value are
+    left out. The body is JSON, whatever the client calls it.
     """
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = [header for header in scope["headers"] if header[0] != b"content-type"]
-    return scope | {
+    return {
+        **scope,
         "path": raw_path.partition(b"?")[0].decode("latin-1"),
         "query_string": _less_absent(scope["query_string"]),
         "headers": [*headers, (b"content-type", b"application/json")],

@@ -1,7 +1,7 @@
 """A body as it was before it was packed: gzip of any number of members, deflate, or both, never more than is allowed.
 
-`Content-Encoding` names what was done to it, in order. What it names and the body is not, and what nobody here can
-undo, is refused by name.
+`Content-Encoding` names what was done to it, in order. An encoding that the body does not have, or that is not known
+here, is refused by its name.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _deflate_of(body: bytes) -> int:
 def _inflated(packed: bytes, name: str, kind: int, bytes_max: int) -> bytes:
     view, made, at, members = memoryview(packed), bytearray(), 0, 0
     while at < len(packed):
-        if members and (name != "gzip" or view[at : at + 2] != b"\x1f\x8b"):
+        if members and (name != "gzip" or bytes(view[at : at + 2]) != b"\x1f\x8b"):
             if name == "gzip" and not any(view[at:]):  # padding
                 break
             raise InvalidInput(f"has {len(packed) - at} bytes behind its {name} data that are none", "body")

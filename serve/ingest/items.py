@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from actors.shard.queries.dead_letters import TRACKING_PLAN
+from actors.shard.set_aside.dead_letters import TRACKING_PLAN
 from engine.inputs import Event
 from serve.ingest.wire_event import Arrival
 

@@ -3,7 +3,7 @@ to send it, and what it says about consent may make no sense."""
 
 from __future__ import annotations
 
-from actors.shard.queries.dead_letters import CONSENT
+from actors.shard.set_aside.dead_letters import CONSENT
 from engine.catalog.compiled import Catalog
 from engine.catalog.tracking import Objection
 from engine.consent import authority, statements

@@ -89,7 +89,7 @@ def document(title: str, version: str, routes: list[Any], included: list[APIRout
         "RetryAfter": {"description": "Whole seconds", "schema": {"type": "integer", "minimum": 1}},
     }
     components["responses"] = {f"Error{status}": _error(status) for status in _ERRORS}
-    keys = {(method.lower(), route.path_format): _key(route) for route in included for method in route.methods}
+    keys = {(method.lower(), route.path_format): _key(route) for route in included for method in route.methods or ()}
     for path, hot in HOT.items():
         made["paths"][path] = {hot.method: _hot(path, hot)}
         keys[(hot.method, path)] = hot.key

@@ -9,9 +9,8 @@ from pydantic import BaseModel
 
 from serve.api.pages import ClientSettings, Decision, Flag, FlagFailure, Flags, Taken, Told
 from serve.api.types import AT, Alive
+from serve.http import paths
 from serve.openapi.code_samples import Key
-from serve.routes.pages import browser, ofrep
-from serve.routes.pages.ingest import KIND_OF_PATH
 
 EVENT: Final = "SegmentCall"
 BATCH: Final = "SegmentBatch"
@@ -62,7 +61,7 @@ def _ingest(path: str, kind: str | None) -> Hot:
 
 
 HOT: Final[dict[str, Hot]] = {
-    **{path: _ingest(path, kind) for path, kind in KIND_OF_PATH.items()},
+    **{path: _ingest(path, kind) for path, kind in paths.KIND_OF_PATH.items()},
     "/v1/import": Hot(
         "import",
         "Import a batch of history",
@@ -93,7 +92,7 @@ HOT: Final[dict[str, Hot]] = {
         "ExposureBody",
         {"trackingToken": "TOKEN", "event": "viewed"},
     ),
-    ofrep.FLAGS: Hot(
+    paths.FLAGS: Hot(
         "flags",
         "Evaluate all placements as flags (OpenFeature)",
         "With an `ETag` over what is shown: 304 where `If-None-Match` has it.",
@@ -104,7 +103,7 @@ HOT: Final[dict[str, Hot]] = {
         failures=(400, 404),
         tag="OpenFeature",
     ),
-    f"{ofrep.FLAGS}/{{key}}": Hot(
+    f"{paths.FLAGS}/{{key}}": Hot(
         "flag",
         "Evaluate a placement as a flag (OpenFeature)",
         "The customer is `userId` or `anonymousId` of the context, else `targetingKey` as a user id.",
@@ -126,7 +125,7 @@ HOT: Final[dict[str, Hot]] = {
         errors=(404,),
         parameters={"key": "A write key"},
     ),
-    browser.STATISTICS: Hot(
+    paths.STATISTICS: Hot(
         "statistics",
         "What Segment's client for pages counts about itself",
         "Taken and ignored, whatever it is.",

@@ -9,15 +9,11 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.catalog_proof import own_process
@@ -27,19 +23,17 @@ from actors.platform.clock import WallClock, clock_file
 from actors.platform.ports import check_free
 from engine.errors import PartLost, SegueError
 from serve.http.auth import KeyRing
-from serve.http.gateway import GatewayConfig
-from serve.process import orphans, surroundings
 from serve.process.data_directory import DataDirectory
 from serve.process.ending import GAVE_UP, bounded, exit_now, tell
 from serve.process.guard import Guard
+from serve.process.ingress_replicas import IngressReplicas
 from serve.process.part_starts import PartStarts
-from serve.process.ray_runtime import head, sessions
+from serve.process.ray_runtime import head, orphans, sessions, surroundings
 from serve.process.ray_runtime.parts import RayParts
-from serve.process.settings import LOOPBACK, Settings
+from serve.process.settings import Settings
 from serve.process.starting import end_orphans, note_if_ours, note_start, noting
 from serve.process.upgrading import bring_back_catalog, upgrade
 
-_READY_S = 60.0
 _STOP_S = 75.0  # of an engine that is well: draining, then 20 s each for dispatcher and shards, at the most
 _GIVE_UP_S = 8.0  # of one that is not, so that all of it has ended a minute after the fault
 
@@ -70,10 +64,9 @@ class EngineProcess:
                 shutil.rmtree(self._sockets, ignore_errors=True)
                 self.data.release()
                 raise
-        self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
+        self.notices: list[str] = []  # damage found at the start, which harms nobody else
         self._actors: list[Any] = []
         self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
-        self._generation = 0
         self._guard: Guard | None = None
         self._parts: RayParts | None = None
         self._ray: Any = None
@@ -104,16 +97,23 @@ class EngineProcess:
             fault = error if isinstance(error, SegueError) else self._fault(error)
             self.note("start_failed", "error", reason=str(fault))
             raise fault from error
-        note_start(self)
+        note_start(
+            self.note,
+            self.settings,
+            self.catalog.version,
+            keys_made=self.made_keys,
+            orphans_ended=self.orphans,
+            damage=self.notices,
+        )
 
     def _fault(self, error: Exception) -> SegueError:
-        """Of Ray and Serve, of many kinds; their logs tell the rest."""
+        """Ray and Serve raise errors of many kinds: one line is told here, the rest stands in their logs."""
         if reason := self._parts.lost() if self._parts else "":
             return PartLost(reason)
         return SegueError(f"the engine does not start: {_first_line(error)}")
 
     def _start_parts(self) -> None:
-        self._ray = head.start(self.settings, self.data.path, self._sockets, self._ray_folder, self._direct_sockets)
+        self._ray = head.join(self.settings.address) if self.settings.address else self._own_ray()
         sessions.mark(self._ray.address_info["session_dir"], self.data.path)
         self._guard_ray()
         from actors.cluster import cluster  # imports Ray, which must see the flags first
@@ -138,7 +138,18 @@ class EngineProcess:
             finally:
                 self._actors = starting.result()
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
-        self._wait_until_ready()
+        self._ingress.wait_until_ready()
+
+    def _own_ray(self) -> Any:
+        return head.start(
+            self.data.path,
+            self._sockets,
+            self._ray_folder,
+            direct_sockets=self._direct_sockets,
+            ray_host=self.settings.ray_host,
+            addresses=self.settings.addresses,
+            port=self.settings.port,
+        )
 
     def take_catalog(self) -> str:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
@@ -148,11 +159,9 @@ class EngineProcess:
         return self.catalog.version
 
     def redeploy(self) -> None:
-        """Replace every replica of the ingress by a new one, with the code that is installed now. Serve stops one while
-        it starts the next, so there are twice as many meanwhile: somebody always answers."""
-        self._generation += 1
-        for times in (2, 1):
-            self._deploy(times * self.settings.replicas, self._generation)
+        """Replace every replica of the ingress by a new one, with the code that is installed now; somebody always
+        answers."""
+        self._ingress.replace()
         self.note("ingress_replaced", replicas=self.settings.replicas)
 
     def stop(self) -> None:
@@ -217,7 +226,7 @@ class EngineProcess:
         cluster.stop(self._actors)
 
     def _end(self) -> None:
-        """Nothing of this engine runs on, an HAProxy that still waits for its last connections, say."""
+        """End what of this engine still runs, such as an HAProxy that waits for its last connections."""
         orphans.end(self.data.path)
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
@@ -241,50 +250,9 @@ class EngineProcess:
             self._guard.also(watchdog, self.settings.url, folder, looks)
 
     def _start_ingress(self, plan: Any) -> None:
-        from ray import serve as ray_serve
-        from ray.serve.config import HTTPOptions
-
-        from actors.cluster import cluster
-
-        self._config = GatewayConfig(
-            active_catalog=plan.active_catalog(),
-            shards=tuple(plan.shard_sockets()),
-            dispatcher=plan.dispatcher_socket(),
-            keys=str(self.data.path / "keys.json"),
-            is_replay=plan.is_replay,
-            origins=self.settings.origins,
-            version=version("segue"),
-            direct_sockets=None if self.settings.address else (self._sockets, self._direct_sockets),
-            metrics=cluster.metrics_urls(),
-            deadline_s=0.0 if plan.is_replay else self.settings.deadline_s,
-            public_url=self.settings.public_url,
-        )
-        logging.getLogger("ray.serve").setLevel(logging.ERROR)
-        # Our HAProxy listens where it was told (`serve/process/ray_runtime/front_door.py`). What Serve has beside it
-        # listens on loopback alone.
-        host = self.settings.host if self.settings.address else LOOPBACK
-        ray_serve.start(http_options=HTTPOptions(host=host, port=self.settings.port))
-        self._deploy(self.settings.replicas, self._generation)
-
-    def _deploy(self, replicas: int, generation: int) -> None:
-        """Have so many replicas of a generation; returns when they serve."""
-        from ray import serve as ray_serve
-
-        from serve.ingress import application
-
-        app = application(self._config, replicas, str(generation), self.settings.ray_host)
-        ray_serve.run(app, name="segue", route_prefix="/", logging_config={"log_level": "ERROR"})
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.settings.url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        raise SegueError("the engine did not become ready in time")
+        sockets = None if self.settings.address else (self._sockets, self._direct_sockets)
+        self._ingress = IngressReplicas(self.settings, plan, self.data.path / "keys.json", sockets)
+        self._ingress.start()
 
 
 def _first_line(error: Exception) -> str:
@@ -292,7 +260,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _remake(name: str) -> None:
-    """Have Ray start a part again that it may take for well."""
+    """Have Ray start a part anew, even one that Ray believes to be well."""
     from actors.cluster import cluster
 
     with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon

@@ -1,21 +1,20 @@
-"""What a start does beside starting: it ends what a killed engine has left, and says in the log what it has found."""
+"""What belongs to a start beside its parts: the leftovers of a killed engine are ended, and the log says what was
+found."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actors.platform import diary
 from actors.storage import inventory
 from engine.errors import SegueError
-from serve.process import orphans
 from serve.process.data_directory import lock
-
-if TYPE_CHECKING:
-    from serve.process.engine_process import EngineProcess
+from serve.process.ray_runtime import orphans
+from serve.process.settings import Settings
 
 _NAMES = {"write": "web", "server": "server"}  # of the two first keys
 
@@ -39,21 +38,29 @@ def noting(note: Callable[..., None]) -> Iterator[None]:
 
 
 def note_if_ours(data: Path, event: str, level: str, **facts: Any) -> None:
-    """Write an event into the log of a data directory that is none of this process yet: where it is one, and no other
-    engine runs on it, whose log is not ours."""
+    """Write an event into the log of a data directory that this process does not hold yet. Only where it is a data
+    directory, and no other engine runs on it: that engine's log is not ours."""
     with contextlib.suppress(SegueError, OSError):
         if (data / inventory.FILE).exists() or inventory.others(data):
             with lock(data):
                 diary.write(data, event, level, **facts)
 
 
-def note_start(engine: EngineProcess) -> None:
-    """It is ready: with which catalog, where, and what was found or made on the way."""
-    for kind in engine.made_keys:
-        engine.note("key_created", name=_NAMES[kind], kind=kind)
-    if engine.orphans:
-        engine.note("orphans_ended", "warning", processes=engine.orphans)
-    for notice in engine.notices:
-        engine.note("damage_found", "error", damage=notice)
-    facts = {"url": engine.settings.url, "shards": engine.settings.shards, "clock": engine.settings.clock}
-    engine.note("engine_started", version=version("segue"), catalog=engine.catalog.version, **facts)
+def note_start(
+    note: Callable[..., None],
+    settings: Settings,
+    catalog: str,
+    *,
+    keys_made: Iterable[str],
+    orphans_ended: int,
+    damage: Iterable[str],
+) -> None:
+    """It is ready: with which version of the catalog, where, and what was found or made on the way."""
+    for kind in keys_made:
+        note("key_created", name=_NAMES[kind], kind=kind)
+    if orphans_ended:
+        note("orphans_ended", "warning", processes=orphans_ended)
+    for found in damage:
+        note("damage_found", "error", damage=found)
+    facts = {"url": settings.url, "shards": settings.shards, "clock": settings.clock}
+    note("engine_started", version=version("segue"), catalog=catalog, **facts)

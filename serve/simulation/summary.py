@@ -10,10 +10,10 @@ from typing import Any
 from rich.table import Table
 
 from engine.audit import Entry
-from engine.catalog import money
 from engine.catalog.compiled import Catalog
 from engine.effects import DropTimer, Effect, Note, SetTimer
 from engine.readings.reading import iso
+from engine.values import money
 from engine.vocabulary import ARRIVED
 from serve.simulation.letters import Letters
 

@@ -19,7 +19,7 @@ from actors.replay_clock.windows import Windows
 from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
-from serve.app import App
+from serve.application.app import App
 from serve.http.auth import KeyRing
 from serve.http.gateway import GatewayConfig
 from support.promised import Promised

@@ -44,7 +44,7 @@ from engine import audit, codec
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt
-from engine.events.recent import Recent
+from engine.recent_events import Recent
 from serve.http.auth import KeyRing
 from support.golden_story import CATALOG, tell
 from support.world import ID_KEY, START_MS, World, compiled

@@ -123,6 +123,7 @@ class Engine:
         smtp_port: int | None = None,
         cwd: Path = ROOT,
         environment: Mapping[str, str] | None = None,
+        address: str = "",
         segue: Path = SEGUE,
     ) -> None:
         self.folder, self.config, self.shards, self.clock = folder, config, shards, clock
@@ -130,6 +131,7 @@ class Engine:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._smtp_port, self._cwd, self._environment = smtp_port, cwd, dict(environment or {})
+        self._address = address  # of a Ray cluster to join; empty: the engine starts its own
         self._segue = segue
         self._process: subprocess.Popen[bytes] | None = None
         self.family: list[psutil.Process] = []
@@ -144,6 +146,7 @@ class Engine:
         """Returns when the engine says that it is ready."""
         command = [self._segue, "up", "--config", self.config, "--data", self.data, "--port", self.port]
         command += ["--shards", self.shards, "--clock", self.clock]
+        command += ["--address", self._address] if self._address else []
         # Without a mail server of the test's own, mail meets a closed door: never anybody's real one.
         smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(self._smtp_port or free_port())}
         with self.log.open("ab") as output:

@@ -1,5 +1,5 @@
 """A provider that accepts everything and gives it to nobody; for trials, and channels without a provider. What it was
-given can be read (`actors.shard.queries.sandbox_log`)."""
+given can be read (`actors.shard.outbox.sandbox_log`)."""
 
 from __future__ import annotations
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from actors.shard.journal import replay
-from actors.shard.queries import sandbox_log
+from actors.shard.outbox import sandbox_log
+from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import audit, codec
 from engine.profile import Profile
 from engine.readings import reading
 
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
-
 FAMILIES = ("state", "history", "audit", "journal", "sandbox")
 _PART_BYTES = 1 << 20
 
 
-def part(shard: Shard, profile: str, family: str, after: bytes) -> dict[str, Any]:
+def part(state: ShardState, profile: str, family: str, after: bytes) -> dict[str, Any]:
     """`rows` of one family that follow the key `after`, plain enough for JSON; `next` is the last key of a part that
     is not the last one, else None."""
     rows: list[Any] = []
     size = 0
-    for key, record in shard.batch.rows(family, keys.profile_key(profile)):
+    for key, record in state.batch.rows(family, keys.profile_key(profile)):
         if key <= after:
             continue
         rows += _READ[family](key, record)

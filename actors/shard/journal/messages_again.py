@@ -7,26 +7,24 @@ long as the catalog says. Beyond that the message is gone, and that is said.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from actors.shard.journal import replay
+from actors.shard.state import ShardState
 from engine import audit, effects
 from engine.errors import NotFound
 from engine.inputs import AnyInput, Authorise, Settle
 from engine.profile import Profile
 from engine.texts.language import with_mentioned
 
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
-
 NOT_LIVE: Final = "not-shown"  # in the place of every token
 _GOES_ON: Final = ("retry", "not_begun")
 
 
-def of_send(shard: Shard, profile: Profile, send_id: str) -> dict[str, Any]:
+def of_send(state: ShardState, profile: Profile, send_id: str) -> dict[str, Any]:
     """What the timeline says of a send, its message where this profile's own journal has it, and else the places of
     those whom the profile has taken in, where it may be. Raises NotFound for a send that is not this customer's."""
-    entries = (audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id))
+    entries = (audit.open_entry(value)[1] for _, value in state.records("audit", profile.id))
     known = [entry for entry in entries if entry.kind == "send" and entry.detail.get("send") == send_id]
     if not known:
         raise NotFound("no message of this customer has this id", "sendId")
@@ -40,16 +38,16 @@ def of_send(shard: Shard, profile: Profile, send_id: str) -> dict[str, Any]:
         "outcome": last.outcome,
         "reason": last.reason,
         "origins": [past.origin for past in profile.ledger],
-        "found": handed_over(shard, profile.id, send_id),
+        "found": handed_over(state, profile.id, send_id),
     }
 
 
-def handed_over(shard: Shard, place: str, send_id: str) -> dict[str, Any]:
+def handed_over(state: ShardState, place: str, send_id: str) -> dict[str, Any]:
     """`message`: what the dispatcher was given last, less its tokens; None, with `missing`, where it is not to be
     had."""
     message: dict[str, Any] | None = None
     try:
-        for entry, asked in replay.turns(shard.batch, place, shard.catalogs):
+        for entry, asked in replay.turns(state.batch, place, state.catalogs):
             if isinstance(entry.told, Authorise) and entry.told.send_id == send_id:
                 message = _authorised(asked) or message
             if message is not None and _is_over(entry.told, send_id):
@@ -58,7 +56,7 @@ def handed_over(shard: Shard, place: str, send_id: str) -> dict[str, Any]:
         return {"message": None, "missing": gone.message}
     if message is None:
         return {"message": None, "missing": "the journal does not hold the hand-over of this message"}
-    return {"message": _shown(shard, message), "missing": ""}
+    return {"message": _shown(state, message), "missing": ""}
 
 
 def _is_over(told: AnyInput, send_id: str) -> bool:
@@ -70,10 +68,10 @@ def _authorised(asked: list[effects.Effect]) -> dict[str, Any] | None:
     return next((answer["message"] for answer in answers if answer["authorised"]), None)
 
 
-def _shown(shard: Shard, message: dict[str, Any]) -> dict[str, Any]:
+def _shown(state: ShardState, message: dict[str, Any]) -> dict[str, Any]:
     """With the templates that it needs, and without what opens a customer's own pages."""
     content = dict(message["content"])
-    catalog = shard.catalogs.get(message["version"])
+    catalog = state.catalogs.get(message["version"])
     if "templates" not in content and catalog is not None:
         named = [content[part] for part in ("template", "text") if part in content]
         content["templates"] = with_mentioned(catalog.templates, named)

@@ -1,33 +1,15 @@
 """Which dispatcher a shard listens to: the newest. An older one that wakes up late can start no send and settle none.
 
-A dispatcher's name is its epoch and a random part, `7.c0ffee00`; what follows says which of its pulls, `7.c0ffee00.12`.
-It learns the highest epoch that the shards know, takes the next one and enlists; a shard remembers durably whom it
-listens to, and refuses every other with `Fenced`. Of two that took the same epoch the second to come is refused.
+A dispatcher learns the highest epoch that the shards know, takes the next one and enlists; a shard remembers durably
+whom it listens to, and refuses every other with `Fenced`. Of two that took the same epoch the second to come is
+refused.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from actors.shard.shard import Shard
+from actors.transport.dispatcher_name import epoch_of, name_of
 from engine.errors import Fenced
-
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
-
-
-def epoch_of(dispatcher: str) -> int:
-    """The epoch in a dispatcher's name; 0 where there is none yet."""
-    return int(dispatcher.partition(".")[0] or 0)
-
-
-def name_of(dispatcher: str) -> str:
-    """A dispatcher's name, without the number of a pull."""
-    return ".".join(dispatcher.split(".")[:2])
-
-
-def newest(*dispatchers: str) -> str:
-    """The one with the highest epoch; the first of several."""
-    return max(dispatchers, key=epoch_of)
 
 
 class Fence:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from actors.shard.effects import drop_from_outbox
 from actors.shard.outbox.outbox import Waiting
+from actors.shard.shard import Shard
 from engine.errors import Corrupt, Moved, Parked
 from engine.inputs import Authorise, Settle
-from engine.profile import Profile
-
-if TYPE_CHECKING:
-    from actors.shard.shard import Shard
 
 ANSWER_BYTES_MAX: Final = 16 << 20  # and of one message, with its traits and what started its run
 
@@ -55,15 +51,7 @@ def authorise(shard: Shard, entry: Waiting, dispatcher: str) -> dict[str, Any] |
         shard.outbox.drop(entry.profile, entry.send, entry.at_ms)  # in memory: the store keeps it
         return None
     if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
-        drop_from_outbox(shard, entry.profile, entry.send, entry.at_ms)
+        shard.dequeue(entry.profile, entry.send, entry.at_ms)
     if done.value is None or not done.value["authorised"]:
         return None
     return {**done.value["message"], "profile": entry.profile}
-
-
-def channel_of(shard: Shard, profile_id: str, send_id: str) -> str:
-    """Of a send that waits; empty where today's catalog has no way to send it."""
-    record = shard.record(profile_id)
-    sends = record.sends if isinstance(record, Profile) else ()
-    channel = shard.catalog.channels.get(next((send.channel for send in sends if send.id == send_id), ""))
-    return channel.id if channel is not None and channel.provider != "none" else ""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.shard import budget_leases
 from actors.shard.journal import export, messages_again, replay
-from actors.shard.queries.dead_letters import SHOWN_BYTES_MAX, DeadLetter
+from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 from engine.readings import reading
 
@@ -109,7 +108,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "pinned": shard.ownership.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
-        "budgets": budget_leases.reading(shard),
+        "budgets": shard.leases.reading(),
         "now": shard.clock.now_ms(),
         "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
     }

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from pydantic_core import ValidationError
 
-from engine.catalog import money, zones
-from engine.catalog.advice.paths import path_problems
+from engine.catalog import zones
 from engine.catalog.checks import sensitive
 from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
+from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
 from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts
@@ -32,6 +32,7 @@ from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.tracking import plan_problems
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
+from engine.values import money
 
 Rule = Callable[[Document, Models], Iterator[Problem]]
 

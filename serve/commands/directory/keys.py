@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from actors.platform import diary
 from engine.errors import UsageError
+from serve.commands import screen
 from serve.http import auth
 from serve.process.settings import DATA
 
@@ -40,7 +40,7 @@ def listed(data: Data = DATA) -> None:
         table.add_column(column)
     for key in auth.known(_file(data)):
         table.add_row(key.name, key.kind, f"{key.per_s:g}" if key.per_s else "", key.sha256[:12])
-    Console(highlight=False).print(table)
+    screen.console().print(table)
 
 
 @app.command("user-secret")
@@ -53,7 +53,7 @@ def user_secret(name: Annotated[str, typer.Argument(help="The write key's name."
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = DATA) -> None:
-    """Let a key count no more. One of the two first keys is made anew at the next start."""
+    """Revoke a key. One of the two first keys is made anew at the next start."""
     auth.revoke(_file(data), name)
     diary.write(data, "key_revoked", name=name)
     typer.echo(f"{name} is revoked")

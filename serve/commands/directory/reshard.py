@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actors.platform import diary
 from engine.errors import UsageError
+from serve.commands import screen
 from serve.process.data_directory import engine_key_of, stopped
 from serve.process.settings import DATA, SHARDS_MAX
 
@@ -32,7 +32,7 @@ def reshard(
         raise UsageError(
             f"{len(pins)} profiles are pinned; start the engine and unpin {', '.join(pins)} first", "--data"
         )
-    console = Console(highlight=False)
+    console = screen.console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with stopped(data) as made, Progress(*columns, console=console) as bar:
         task = bar.add_task("copying", total=None)

@@ -19,11 +19,12 @@ from actors.platform import durable
 from actors.storage import store_folders
 from engine.catalog.compiled import Catalog
 from engine.catalog.schema.models import PropensityModel
-from engine.conditions.predicates import View
 from engine.errors import UsageError
 from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader
 from engine.propensity.training import Quality, Shown, fit
+from engine.view import View
+from serve.commands import screen
 from serve.process import which_catalog
 from serve.process.data_directory import engine_key_of, id_key_of, stopped
 from serve.process.settings import DATA
@@ -55,7 +56,7 @@ def train(
     made["trained"] = {"rows": quality.rows, "auc": round(quality.auc, 4), "logLoss": round(quality.log_loss, 5)}
     target = out or directory / "models" / f"{model}.yaml"
     durable.write(target, _yaml(made), mode=0o644)
-    _print(Console(highlight=False), model, quality, target)
+    _print(screen.console(), model, quality, target)
 
 
 def _rows(data: Path, catalog: Catalog, read: Any, within_ms: int) -> list[Shown]:

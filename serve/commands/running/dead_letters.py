@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from engine.errors import UsageError
+from serve.commands import screen
 from serve.commands.running import asking
 
 _PATH = "/v1/dead-letters"
@@ -31,7 +31,7 @@ def dead_letters(
     if event and retry in ("", "all"):
         raise UsageError("needs --retry with the id of one letter", "--event")
     correction = {} if event is None else {"event": _read(event)}
-    console = Console(highlight=False)
+    console = screen.console()
     with asking.engine(url) as client:
         if discard:
             client.delete(f"{_PATH}/{discard}")

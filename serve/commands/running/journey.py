@@ -6,10 +6,10 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from serve.commands import screen
 from serve.commands.running import asking
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ def listed(url: asking.Url = asking.HERE) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(escape(row[column]) for column in ("journey", "status", "file", "operator")))
-    Console(highlight=False).print(table)
+    screen.console().print(table)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from serve.commands import screen
 from serve.commands.running import asking
 from serve.demo import story_page
 
@@ -30,7 +31,7 @@ def profile(
 ) -> None:
     """One customer: identifiers, consent, caps, journeys, timers, timeline (SEGUE_SERVER_KEY is the engine's key)."""
     path = asking.path_of(reference)
-    console = Console(highlight=False)
+    console = screen.console()
     with asking.engine(url) as client:
         if message:
             _print_message(console, client.get(f"{path}/messages/{quote(message, safe='')}"))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actors.catalog_files import event_files
 from engine.errors import UsageError
+from serve.commands import screen
 from serve.commands.running import asking
 from serve.demo.replayer import Replayer, Totals
 
@@ -25,7 +25,7 @@ def replay(
 ) -> None:
     """Stream event files into a running engine (SEGUE_SERVER_KEY is its key). Can be run again after an
     interruption."""
-    console, limit = Console(highlight=False), _rate(rate)
+    console, limit = screen.console(), _rate(rate)
     event_files.check(files)
     with asking.engine(url) as client:
         is_replay = client.get("/v1/status")["clock"] == "replay"
@@ -39,14 +39,9 @@ def replay(
 def run_with_bar(console: Console, replayer: Replayer, files: list[Path], *, drain: bool) -> Totals:
     """A replay with a progress bar."""
     total = sum(1 for _ in event_files.read(files))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[reached]}"), console=console) as bar:
-        task = bar.add_task("replaying", total=total, reached="")
-        return replayer.run(
-            files,
-            drain=drain,
-            progress=lambda done, reached: bar.update(task, completed=done, reached=reached[:16].replace("T", " ")),
-        )
+    with screen.bar(console, "replaying", total) as told:
+        tell = lambda done, reached: told(done, reached[:16].replace("T", " "))  # noqa: E731
+        return replayer.run(files, drain=drain, progress=tell)
 
 
 def print_totals(console: Console, totals: Totals) -> None:

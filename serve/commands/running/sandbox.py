@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from serve.commands import screen
 from serve.commands.running import asking
 
 
@@ -23,7 +24,7 @@ def sandbox(
     query = {"channel": channel, "limit": limit, "profile": asking.named(reference) if reference else ""}
     with asking.engine(url) as client:
         messages = client.get("/v1/sandbox", **{name: value for name, value in query.items() if value})["messages"]
-    console = Console(highlight=False)
+    console = screen.console()
     for message in messages:
         if as_json:
             typer.echo(json.dumps(message, ensure_ascii=False))

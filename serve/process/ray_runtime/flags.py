@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from actors.platform.listening import LOOPBACK
 from actors.platform.ports import free_port
-from serve.process.settings import LOOPBACK
 
 
 def ray_flags(host: str) -> dict[str, str]:

@@ -10,27 +10,13 @@ import msgspec
 
 from engine.errors import NotFound, Unauthorised
 from serve.http.gateway import Gateway
+from serve.http.paths import PROJECTS, SETTINGS
 from serve.http.protocol import Headers, Request, Response, ok
-
-STATISTICS: Final = "/v1/m"
-_PROJECTS, _SETTINGS = "/v1/projects/", "/settings"
-_SCRIPTS: Final = ("/analytics.js/", "/analytics-next/", "/next-integrations/")
-PATHS: Final = (_PROJECTS, *_SCRIPTS)
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 _KEPT: Final = (b"cache-control", b"public, max-age=300")
 _TAKEN = ok({"success": True})
-
-
-def is_settings(path: str) -> bool:
-    """Whether a path asks for the settings of a write key."""
-    return path.startswith(_PROJECTS) and path.endswith(_SETTINGS) and len(path) >= len(_PROJECTS) + len(_SETTINGS)
-
-
-def is_script(path: str) -> bool:
-    """Whether a path asks for the client itself, or a part of it."""
-    return path.startswith(_SCRIPTS)
 
 
 def knows(gateway: Gateway, path: str) -> bool:
@@ -80,7 +66,7 @@ async def script(gateway: Gateway, request: Request) -> Response:
 
 
 def _key(path: str) -> str:
-    return unquote(path.removeprefix(_PROJECTS).removesuffix(_SETTINGS))
+    return unquote(path.removeprefix(PROJECTS).removesuffix(SETTINGS))
 
 
 def _address(public_url: str, headers: Headers) -> tuple[str, str]:

@@ -12,23 +12,12 @@ from engine.errors import InvalidInput
 from serve.api import misspelt
 from serve.http.auth import Principal
 from serve.http.gateway import Gateway
+from serve.http.paths import KIND_OF_PATH
 from serve.http.protocol import Request, Response, ok
 from serve.ingest import dead_letters, pipeline
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, UNREADABLE, Item, Submission
 from serve.ingest.segment_format import open_body, parse_each_item
 from serve.ingest.wire_event import Arrival
-
-KIND_OF_PATH = {
-    **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
-    "/v1/t": "track",
-    "/v1/i": "identify",
-    "/v1/p": "page",
-    "/v1/s": "screen",
-    "/v1/g": "group",
-    "/v1/a": "alias",
-    "/v1/batch": None,
-    "/v1/b": None,
-}
 
 REJECTED_NAMED_MAX = 100  # of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
@@ -91,7 +80,7 @@ async def _identified(gateway: Gateway, request: Request, arrival: Arrival) -> S
 async def _judged(gateway: Gateway, request: Request, submission: Submission) -> None:
     """What is not to be taken is set aside, and counted. Raises Overloaded for a request that came in only for what it
     might hold, and holds nothing that is never shed."""
-    if request.is_looked_into:
+    if request.is_over_limit:
         pipeline.refuse_if_all_may_wait(gateway.catalog, submission.items)
     for number, part in enumerate(pipeline.in_parts(submission.items)):
         if number:

@@ -23,12 +23,12 @@ from engine.values.nearest import meant
 from serve.api import misspelt
 from serve.http.gateway import Gateway
 from serve.http.hostile_json import object_of
+from serve.http.paths import FLAGS
 from serve.http.problems import problem
 from serve.http.protocol import Request, Response
 from serve.routes.pages import deciding
 from serve.routes.pages.decide import read_json
 
-FLAGS: Final = "/ofrep/v1/evaluate/flags"
 _JSON = (b"content-type", b"application/json")
 _WHO: Final = ("targetingKey", "userId", "anonymousId", "userHash")
 _CONTEXT_BYTES_MAX: Final = 32 * 1024
@@ -93,7 +93,7 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
     home = claims.home(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "targetingKey")
-    answer = await deciding.decide(gateway, home, asked, is_full=request.is_looked_into)
+    answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
     metadata = {"decisionId": answer["decisionId"], "catalogVersion": answer["catalogVersion"]}
     if answer.get("degraded"):
         default = gateway.catalog.placements[key].default

@@ -70,7 +70,7 @@ def play(catalog: Catalog, batches: Iterator[Sequence[Event]], shards: int) -> O
             timelines[profile] = [(k, audit.open_entry(v)[1]) for k, v in windows.shard.records("audit", profile)]
             if isinstance(record, Profile):
                 assert not record.moving_to and not record.absorbing, "every absorb has come to its end"
-                again = windows.shard._load(profile)
+                again = windows.shard.load(profile)
                 assert isinstance(again, Profile) and again.history == record.history, "memory and store agree"
     return Outcome(records, timelines, sends)
 

@@ -13,7 +13,7 @@ from support.world import CART, compiled
 from actors.platform.clock import WallClock
 from actors.serving import message_sender as couriers
 from actors.serving.message_sender import MessageSender
-from actors.shard.queries import dead_letters
+from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
@@ -108,7 +108,7 @@ def test_a_message_that_no_frame_holds_is_set_aside_and_can_be_told_again(
     assert (letter.profile, letter.told) == (RECEIVER, huge)
     assert letter.reason.startswith("cannot be delivered: TooLarge: ")
     monkeypatch.undo()
-    assert dead_letters.retry(shard, letter.number) == "accepted"
+    assert dead_letter_actions.retry(shard, letter.number) == "accepted"
     assert [message.seq for message in carried(tmp_path, shard, lambda message: True, lambda: not shard.messages)] == [
         2
     ]

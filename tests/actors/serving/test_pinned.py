@@ -32,10 +32,10 @@ from actors.transport.router import Router
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
-from engine.events.recent import Happened
 from engine.identity import claims
 from engine.inputs import Erase, Event
 from engine.profile import Profile, Tombstone, TraitValue
+from engine.recent_events import Happened
 from engine.seeds import profile_id
 
 CATALOG = compiled(
@@ -318,7 +318,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
                 return real(self, *args)
             if when == "after":
                 real(self, *args)
-                self._shard.commit()
+                self._state.commit()
             dead.set()
             raise Killed
 
@@ -414,7 +414,7 @@ def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
         shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
     record.pages = record.spilled = pages
     record.tallied = history.tallies_of(CATALOG).name
-    shard._dirty.add(profile)
+    shard.changed(profile)
     shard.commit()
 
 

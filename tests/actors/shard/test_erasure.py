@@ -10,7 +10,7 @@ import pytest
 from support.world import HOUR, YES_TO_MAIL, Customer, World, action, cart_journey, document
 
 from actors.maintenance.verify_replay import differences
-from actors.shard.queries import dead_letters
+from actors.shard.set_aside import dead_letter_actions
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
 from engine import codec
@@ -126,7 +126,7 @@ def test_a_rejected_item_about_somebody_goes_with_them_and_any_other_is_not_plai
     stranger = place_of(world, "user_id", "nobody-yet")
     for name, text in ((ada.id, f"{SECRET} has no time"), (stranger, "a stranger's secret")):
         shard = world.engine.shard(name)
-        dead_letters.set_aside(shard, name, Rejected(text=text), "is no time")
+        dead_letter_actions.set_aside(shard, name, Rejected(text=text), "is no time")
         shard.commit()
     kept = [letter for each in world.engine.windows for letter in each.shard.dead.all()]
     assert sorted(letter.told.text for letter in kept) == [f"{SECRET} has no time", "a stranger's secret"]  # type: ignore[union-attr]

@@ -35,9 +35,8 @@ DISPATCHER = """
 import asyncio, os, sys
 from actors.delivery.dispatcher import Dispatcher
 from actors.catalog_files.active_catalog import ActiveCatalog
-active_catalog = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
-own = {"public_url": "http://shop", "environ": os.environ}
-shell = Dispatcher(active_catalog, [sys.argv[3]], sys.argv[4], **own)
+active = ActiveCatalog(sys.argv[1], bytes.fromhex(sys.argv[2]))
+shell = Dispatcher(active, [sys.argv[3]], sys.argv[4], public_url="http://shop", environ=os.environ)
 asyncio.run(shell.serve())
 """
 

@@ -14,12 +14,13 @@ from support.serving import ServedShard
 from support.world import ID_KEY, YES_TO_MAIL, Customer, World, action, cart_journey, compiled, document
 
 from actors.catalog_files.active_catalog import ActiveCatalog
+from actors.delivery import sandbox_messages
 from actors.delivery.channels.adapter import Message
 from actors.delivery.dispatcher import Dispatcher
+from actors.delivery.sandbox_messages import packed
 from actors.replay_clock.in_process import LocalEngine
 from actors.shard.journal.export import part
-from actors.shard.queries import sandbox_log
-from actors.shard.queries.sandbox_log import packed
+from actors.shard.outbox import sandbox_log
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import RocksStore
@@ -133,12 +134,12 @@ def test_a_shard_keeps_the_newest_for_a_month(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_body_is_bounded():
     long = packed(Message("s", "email", "a@b.example", "x", "h" * 100_000, "t" * 100_000, 0, "s", 1.0))
-    assert len(long) < 2 * sandbox_log.CHARS_MAX + 1_000
+    assert len(long) < 2 * sandbox_messages.CHARS_MAX + 1_000
 
 
 def test_a_batch_of_messages_fits_into_a_frame():
     one = packed(Message("s", "email", "a@b.example", "x", "h" * 16_000, "t" * 16_000, 0, "s", 1.0))
-    kept = sandbox_log.bounded(Outcome("p", f"s{number}", "simulated", "", one) for number in range(2_000))
+    kept = sandbox_messages.bounded(Outcome("p", f"s{number}", "simulated", "", one) for number in range(2_000))
     assert len(kept) == 2_000 and 200 < sum(bool(outcome.said) for outcome in kept) < 300
 
 

@@ -10,7 +10,7 @@ from support.world import CART, compiled
 
 from actors.platform.clock import WallClock
 from actors.serving.start_check import inspect_shard
-from actors.shard.queries import dead_letters
+from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage.key_file import HEAD_BYTES, SLOT_BYTES
 from actors.storage.store import RocksStore
@@ -101,7 +101,7 @@ def test_whoever_cannot_be_read_is_set_aside_and_all_others_live(data: Path, bla
 def test_what_is_rejected_of_somebody_who_cannot_be_read_is_kept_all_the_same(data: Path):
     break_key_of("ada", data)
     shard = opened(data, create=False)
-    dead_letters.set_aside(shard, home("ada"), Rejected(text="{}"), "a reason")
+    dead_letter_actions.set_aside(shard, home("ada"), Rejected(text="{}"), "a reason")
     shard.commit()
     assert [letter.reason for letter in shard.dead.all()] == ["a reason"]
     shard.close()

@@ -14,8 +14,8 @@ from actors.platform.clock import ReplayClock
 from actors.replay_clock.windows import WINDOW_MS
 from actors.shard import shard
 from actors.shard.outbox import handing_out
-from actors.shard.queries import dead_letters
-from actors.shard.queries.dead_letters import CONSENT, TRACKING_PLAN, Bound, DeadLetters
+from actors.shard.set_aside import dead_letter_actions, dead_letters
+from actors.shard.set_aside.dead_letters import CONSENT, TRACKING_PLAN, Bound, DeadLetters
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
@@ -132,13 +132,13 @@ def test_a_dead_letter_that_fails_again_stays_with_one_attempt_more(monkeypatch:
     ada = world.customer(ADA, consents=YES)
     ada.does("Bad", cart_id="c")
     one = world.engine.shard(ada.id)
-    assert dead_letters.retry(one, 1) == "failed"
+    assert dead_letter_actions.retry(one, 1) == "failed"
     (letter,) = one.dead.all()
     assert (letter.attempts, letter.reason) == (2, "AssertionError: this cannot be")
     with pytest.raises(NotFound, match="no dead letter 1"):
-        dead_letters.retry(one, 1)
+        dead_letter_actions.retry(one, 1)
     monkeypatch.setattr(shard, "handle", handle)  # the fault is mended
-    assert dead_letters.retry(one, letter.number) == "accepted"
+    assert dead_letter_actions.retry(one, letter.number) == "accepted"
     one.commit()
     assert one.dead.all() == [] and ada.profile.history[-1].name == "Bad"
     before = everything(world)
@@ -153,12 +153,12 @@ def test_each_kind_of_dead_letters_has_bounds_of_its_own(monkeypatch: pytest.Mon
     one, ada = world.engine.windows[0].shard, world.customer(ADA).id
     one.dead.put(ada, Event(kind="track", name="Bad", at_ms=1, received_at_ms=1), "our fault", 1)
     quarantined = f"{TRACKING_PLAN}price: is no number"
-    dead_letters.set_aside(one, ada, Rejected(text="a word"), f"{CONSENT}there is no such purpose")
+    dead_letter_actions.set_aside(one, ada, Rejected(text="a word"), f"{CONSENT}there is no such purpose")
     assert [letter.told.text for letter in one.dead.all("quarantined")] == ["a word"]  # type: ignore[union-attr]
     for number in range(6):
-        dead_letters.set_aside(one, ada, Rejected(text=f"{number}" * 1_200), quarantined)
+        dead_letter_actions.set_aside(one, ada, Rejected(text=f"{number}" * 1_200), quarantined)
     for number in range(6):
-        dead_letters.set_aside(one, ada, Rejected(text=str(number)), "is no event")
+        dead_letter_actions.set_aside(one, ada, Rejected(text=str(number)), "is no event")
     told = [(letter.reason, letter.told.text[0]) for letter in one.dead.all()[:-1]]  # type: ignore[union-attr]
     assert told == [*(("is no event", each) for each in "543"), *((quarantined, each) for each in "543")]
     assert one.dead.all()[-1].reason == "our fault"
@@ -168,10 +168,10 @@ def test_each_kind_of_dead_letters_has_bounds_of_its_own(monkeypatch: pytest.Mon
         letter.number for letter in one.dead.all()
     ]
     with pytest.raises(InvalidInput, match="is no event"):
-        dead_letters.retry(one, one.dead.last)
+        dead_letter_actions.retry(one, one.dead.last)
     one.dead.take(one.dead.last)
     world.advance(days=31)
-    dead_letters.set_aside(one, ada, Rejected(text="new"), "is no event")
+    dead_letter_actions.set_aside(one, ada, Rejected(text="new"), "is no event")
     assert [letter.reason for letter in one.dead.all()] == ["is no event", *[quarantined] * 3, "our fault"]
 
 
@@ -180,7 +180,7 @@ def test_a_list_of_dead_letters_is_bounded_by_what_one_answer_may_hold(monkeypat
     world = World()
     one, ada = world.engine.windows[0].shard, world.customer(ADA).id
     for number in range(5):
-        dead_letters.set_aside(one, ada, Rejected(text=f"{number}" * 800), "is no event")
+        dead_letter_actions.set_aside(one, ada, Rejected(text=f"{number}" * 800), "is no event")
     assert [letter.told.text[0] for letter in one.dead.all()] == ["4", "3"]  # type: ignore[union-attr]
 
 

@@ -12,11 +12,12 @@ from support.world import World, action, document
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.conditions.binding import bind
-from engine.conditions.predicates import View, build
+from engine.conditions.predicates import build
 from engine.conditions.value_tests import build_where
 from engine.decide.questions import Questions
-from engine.events.recent import Happened
 from engine.profile import ConsentRecord, Profile, TraitValue
+from engine.recent_events import Happened
+from engine.view import View
 from engine.vocabulary import DAY_MS
 
 NOW_MS = 100 * DAY_MS

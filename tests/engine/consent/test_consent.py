@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.world import DAY, HOUR, ID_KEY, Customer, World, action, cart_journey, document
 
 from engine import seeds
-from engine.consent import consents as consent
+from engine.contact import consents
 from engine.inputs import ConsentChange
 
 LATER = [
@@ -96,7 +96,7 @@ def test_what_was_said_and_by_when_in_an_import(default: bool, words: list[tuple
 
 def may_mail(world: World, customer: Customer) -> bool:
     """Whether a promotional e-mail may go to this customer now."""
-    return consent.is_granted(customer.profile, world.catalog, "marketing", "email", "promotional")
+    return consents.is_granted(customer.profile, world.catalog, "marketing", "email", "promotional")
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def may_mail(world: World, customer: Customer) -> bool:
     [
         ("news", "sms", "promotional", None),
         ("news", "sms", "lifecycle", None),
-        ("news", "sms", "service", consent.NOT_NEEDED),
+        ("news", "sms", "service", consents.NOT_NEEDED),
         ("news", "email", "service", None),
-        ("news", "web", "promotional", consent.NOT_NEEDED),
-        ("news", "web", "service", consent.NOT_NEEDED),
+        ("news", "web", "promotional", consents.NOT_NEEDED),
+        ("news", "web", "service", consents.NOT_NEEDED),
         ("spying", "web", "service", None),
     ],
 )
@@ -117,9 +117,9 @@ def test_a_channel_that_the_purpose_does_not_name_is_closed_to_all_but_service_m
     world = world_with()
     ada = world.customer("ada")
     ada.does("Page Viewed")
-    assert consent.basis(ada.profile, world.catalog, purpose, channel, tier) == basis
+    assert consents.basis(ada.profile, world.catalog, purpose, channel, tier) == basis
     ada.consents("news", channel, False)
-    assert consent.basis(ada.profile, world.catalog, "news", channel, tier) is None, "a no counts everywhere"
+    assert consents.basis(ada.profile, world.catalog, "news", channel, tier) is None, "a no counts everywhere"
 
 
 def test_nobody_without_consent_is_mailed_on_a_channel_that_was_left_out_of_the_file():
@@ -458,7 +458,7 @@ def test_the_rules_agree_with_the_precedence_read_word_by_word(default: bool, sa
         says_no = any(covers(no, purpose, channel) for no in standing)
         says_yes = any(yes[2] and covers(yes, purpose, channel) for yes in told)
         is_open = says_yes or world.catalog.purposes[purpose].default
-        found = consent.is_granted(ada.profile, world.catalog, purpose, channel, "promotional")
+        found = consents.is_granted(ada.profile, world.catalog, purpose, channel, "promotional")
         assert found is (not says_no and is_open)
 
 

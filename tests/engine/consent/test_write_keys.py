@@ -8,8 +8,9 @@ import pytest
 from support.letters import RECEIPT, SHOP, said, says
 from support.world import Customer, World, action, document
 
+from engine.contact import addresses
 from engine.errors import Moved
-from engine.identity import addresses, holding
+from engine.identity import holding
 from engine.inputs import Bind, Confirm, ConsentChange, Erase
 from engine.seeds import profile_id
 from engine.sends import foreign_words

@@ -13,13 +13,14 @@ from support.world import DAY, HOUR, START_MS, YES_TO_MAIL, World, action, cart_
 from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.conditions import event_atoms
-from engine.conditions.predicates import View, build
+from engine.conditions.predicates import build
 from engine.decide.questions import Questions
 from engine.effects import Page
 from engine.events import history
-from engine.events.recent import Happened
 from engine.profile import Profile
+from engine.recent_events import Happened
 from engine.turn_state import Turn
+from engine.view import View
 
 NAMES, CATEGORIES = ("Seen", "Bought"), ("bags", "shoes")
 

@@ -10,8 +10,8 @@ import pytest
 from support.letters import SHOP, said, says
 from support.world import DAY, HOUR, START_MS, Customer, World
 
+from engine.contact import addresses
 from engine.errors import InvalidInput
-from engine.identity import addresses
 from engine.inputs import Confirm
 from engine.seeds import profile_id
 from engine.values.identifiers import canonical

@@ -15,12 +15,12 @@ from actors.catalog_files import config_files
 from actors.maintenance.training_samples import samples
 from actors.storage.store import RocksStore
 from actors.storage.vault import PlainVault
-from engine.conditions.predicates import View
 from engine.errors import CatalogError, UsageError
 from engine.profile import Profile, TraitValue
 from engine.propensity.features import features_of, vector
 from engine.propensity.models import context_reader, shrunk_rates
 from engine.propensity.training import Shown, fit, split
+from engine.view import View
 
 
 def offer(name: str, **changes: Any) -> dict[str, Any]:

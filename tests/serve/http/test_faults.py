@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from support.doors import SERVER, door, tell
 
 from engine.errors import UsageError
-from serve.app import App
+from serve.application.app import App
 from serve.http.gateway import Gateway
 from serve.routes import profiles
 from serve.routes.pages import decide
@@ -194,7 +194,7 @@ def test_a_door_that_cannot_open_says_so_to_everybody(tmp_path: Path, monkeypatc
 
     async def story():
         async with door(tmp_path) as client:
-            monkeypatch.setattr("serve.app.Gateway", shut)
+            monkeypatch.setattr("serve.application.app.Gateway", shut)
             app = App(app_of(client)._config)
             for method, path in (("GET", "/readyz"), ("POST", "/v1/track"), ("GET", "/v1/status")):
                 is_one_problem(await asked(app, method, path))

@@ -12,9 +12,10 @@ from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
 from engine.errors import Corrupt, SegueError
 from serve.http.auth import KeyRing
-from serve.process import data_directory, orphans
+from serve.process import data_directory
 from serve.process import settings as process_settings
 from serve.process.data_directory import DataDirectory
+from serve.process.ray_runtime import orphans
 
 KEY = bytes(range(32))
 FILES = ("engine.json", "id.key", "engine.key", "keys.json", "run.json")

@@ -15,9 +15,9 @@ import pytest
 
 from engine.errors import UsageError
 from serve.process import settings as process_settings
-from serve.process import surroundings
 from serve.process.data_directory import lock
 from serve.process.ending import bounded
+from serve.process.ray_runtime import surroundings
 
 SEGUE = Path(sys.executable).with_name("segue")
 
@@ -31,7 +31,7 @@ def _checked(soft: int, hard: int) -> str:
     code = """
 import resource
 from engine.errors import UsageError
-from serve.process.surroundings import check_open_files
+from serve.process.ray_runtime.surroundings import check_open_files
 try:
     check_open_files()
 except UsageError as error:

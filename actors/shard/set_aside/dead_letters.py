@@ -1,0 +1,176 @@
+"""What could not be handled: set aside with its reason, to be looked at, told again, or thrown away (Invariant 11).
+
+There are inputs whose turn failed, messages between profiles that cannot arrive, and items of batches that are no
+event. A letter is locked under the key of the
+profile that it is for, so it goes with an erasure. An item that names nobody who is known here has a key of the shard's
+own, and is gone after a month.
+
+Each kind has bounds of its own: what anybody can send (rejected items) never pushes out what a tracking plan has set
+aside, and neither pushes out what failed by our fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from actors.storage import keys
+from actors.storage.batch import Batch
+from engine import codec
+from engine.errors import NotFound
+from engine.inputs import AnyInput, Rejected
+from engine.vocabulary import DAY_MS
+
+LISTED_MAX = 1_000
+LISTED_BYTES_MAX = 8 << 20
+SHOWN_BYTES_MAX = 64 << 10  # of one input in a list; of a larger one its size stands there
+KEPT_MS = 30 * DAY_MS
+TRACKING_PLAN, CONSENT = "tracking plan: ", "consent: "  # how the reasons of quarantined items begin
+
+Kind = Literal["failed", "quarantined", "rejected"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many letters of a kind a shard keeps, and how many bytes of them."""
+
+    letters_max: int
+    bytes_max: int
+
+
+BOUNDS: Final[dict[Kind, Bound]] = {"quarantined": Bound(10_000, 64 << 20), "rejected": Bound(10_000, 16 << 20)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An input that was set aside at `at_ms`, for the `attempts`-th time."""
+
+    number: int
+    profile: str
+    reason: str
+    at_ms: int
+    told: AnyInput
+    attempts: int = 1
+    sender: str = ""  # of a message that did not arrive, with its sequence
+    seq: int = 0
+    size: int = 0  # of the input, in bytes
+
+
+class DeadLetters:
+    """Those of one shard, numbered in the order in which they came."""
+
+    def __init__(self, batch: Batch, last: int) -> None:
+        self._batch = batch
+        self._shelves: dict[Kind, _Shelf] | None = None  # read at the first need
+        self.last = last  # the number of the newest one ever
+
+    def put(
+        self,
+        profile: str,
+        told: AnyInput,
+        reason: str,
+        at_ms: int,
+        *,
+        attempts: int = 1,
+        owner: str = "",
+        message: tuple[str, int] = ("", 0),
+    ) -> None:
+        """Set an input aside, locked under the key of `owner` where that is not the profile itself. Those of its kind
+        that are too old or too many go. `message` is its sender and sequence where it has not arrived."""
+        packed = msgspec.msgpack.encode([profile, reason, at_ms, codec.encode_input(told), attempts, *message])
+        shelves, kind = self._read_shelves(), _kind(told, reason)
+        self.last += 1
+        self._batch.put("dead", keys.number_key(self.last), codec.seal(packed), owner or profile)
+        shelves[kind].put(self.last, len(packed), at_ms)
+        for number in shelves[kind].over(BOUNDS[kind], at_ms) if kind in BOUNDS else ():
+            self._batch.put("dead", keys.number_key(number), None)
+
+    def adopt(self, records: Iterable[bytes]) -> None:
+        """Take over letters as another shard has locked them."""
+        for record in records:
+            self.last += 1
+            self._batch.put("dead", keys.number_key(self.last), record)
+            self._shelves = None
+
+    def all(self, kind: Kind | None = None) -> list[DeadLetter]:
+        """The newest ones, of one kind or of any, newest first: at most `LISTED_MAX`, and what an answer has room
+        for."""
+        shelves = self._read_shelves()
+        chosen = [shelves[each].sizes for each in KINDS if kind in (None, each)]
+        sizes = {number: size for shelf in chosen for number, (size, _) in shelf.items()}
+        found: list[DeadLetter] = []
+        room = LISTED_BYTES_MAX
+        for number in sorted(sizes, reverse=True):
+            room -= min(sizes[number], SHOWN_BYTES_MAX)
+            if len(found) == LISTED_MAX or (found and room < 0):
+                break
+            record = self._batch.get("dead", keys.number_key(number))
+            if record is not None:  # else it went with its person
+                found.append(_read(number, record))
+        return found
+
+    def get(self, number: int) -> DeadLetter:
+        """One of them; NotFound where there is none."""
+        record = self._batch.get("dead", keys.number_key(number))
+        if record is None:
+            raise NotFound(f"there is no dead letter {number}", "id")
+        return _read(number, record)
+
+    def take(self, number: int) -> DeadLetter:
+        """Remove one; NotFound where there is none."""
+        letter = self.get(number)
+        self._batch.put("dead", keys.number_key(number), None)
+        self._read_shelves()[_kind(letter.told, letter.reason)].remove(number)
+        return letter
+
+    def _read_shelves(self) -> dict[Kind, _Shelf]:
+        if self._shelves is None:
+            self._shelves = {kind: _Shelf() for kind in KINDS}
+            # A letter to somebody whose key is damaged is no reason to show none.
+            for key, record in self._batch.rows("dead", b"", unreadable_too=False):
+                letter = _read(int.from_bytes(key), record)
+                self._shelves[_kind(letter.told, letter.reason)].put(letter.number, len(record), letter.at_ms)
+        return self._shelves
+
+
+class _Shelf:
+    """What is known of the letters of one kind without reading them, oldest first."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, tuple[int, int]] = {}  # by number: bytes, and when it was set aside
+        self._bytes = 0
+
+    def put(self, number: int, size: int, at_ms: int) -> None:
+        self.sizes[number] = size, at_ms
+        self._bytes += size
+
+    def remove(self, number: int) -> None:
+        size, _ = self.sizes.pop(number, (0, 0))
+        self._bytes -= size
+
+    def over(self, bound: Bound, now_ms: int) -> list[int]:
+        """Those that are too old or too many: they are forgotten here."""
+        gone: list[int] = []
+        while self.sizes:
+            number, (_, at_ms) = next(iter(self.sizes.items()))
+            is_over = len(self.sizes) > bound.letters_max or (len(self.sizes) > 1 and self._bytes > bound.bytes_max)
+            if not is_over and at_ms >= now_ms - KEPT_MS:
+                break
+            self.remove(number)
+            gone.append(number)
+        return gone
+
+
+def _kind(told: AnyInput, reason: str) -> Kind:
+    if not isinstance(told, Rejected):
+        return "failed"
+    return "quarantined" if reason.startswith((TRACKING_PLAN, CONSENT)) else "rejected"
+
+
+def _read(number: int, record: bytes) -> DeadLetter:
+    profile, reason, at_ms, told, *more = msgspec.msgpack.decode(codec.unseal(record, "dead"))
+    return replace(DeadLetter(number, profile, reason, at_ms, codec.decode_input(told), *more), size=len(told))

@@ -1,0 +1,255 @@
+"""What a shard holds: its store, the records in memory, the indices over what waits, and its counts.
+
+All that a shard is made of works on this, and nothing here takes a turn (`actors.shard.shard` does). What turns change
+gathers in `batch` and in memory, and reaches the store in one atomic write at `commit`. Until then nobody is answered
+and no effect is acted on, so a crash in between has changed nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from actors.platform.clock import Clock
+from actors.shard.activation import Activation, Record, bytes_in_memory
+from actors.shard.counters import Counters
+from actors.shard.journal import replay
+from actors.shard.outbox.due_index import DueIndex, Read
+from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
+from actors.shard.set_aside.dead_letters import DeadLetters
+from actors.shard.set_aside.unreadable import Unreadable
+from actors.storage import keys
+from actors.storage.batch import Batch
+from actors.storage.store import Store
+from actors.storage.vault import PlainVault, Vault
+from engine import codec
+from engine.catalog.compiled import Catalog
+from engine.events import history
+from engine.inputs import IDS_ONLY, AnyInput
+from engine.profile import Profile, Tombstone
+from engine.recent_events import Happened
+from engine.vocabulary import FINAL_STATES
+
+CACHE_BYTES: Final = 256 << 20
+_TOMBSTONE_BYTES: Final = 100  # in memory
+
+
+class ShardState:
+    """The state of one shard. Not thread-safe.
+
+    `catalog` is the one that the next turn is decided by. `messages` are those to other profiles that have not arrived,
+    by key: receiver and input. `unparked` and `forgotten` are lists for whoever keeps inputs outside the store: the
+    profiles whose waiting inputs may be told now, and those whose inputs must go because they were erased; the reader
+    clears them.
+    """
+
+    def __init__(
+        self, number: int, store: Store, catalog: Catalog, clock: Clock, *, vault: Vault | None, cache_bytes: int
+    ) -> None:
+        self.number = number
+        self.catalog = catalog
+        self.clock = clock
+        self.batch = Batch(store, vault or PlainVault())
+        self.cache = Activation(cache_bytes)
+        self.counters = Counters()
+        self.unreadable = Unreadable(self.batch, number)
+        self.unparked: list[str] = []
+        self.forgotten: list[str] = []
+        self._changed: set[str] = set()  # profiles whose records differ from the store
+        self._group: dict[str, list[tuple[AnyInput, int]]] = {}  # the turns since the last commit, by profile
+        self._read_indices()
+        self._read_facts()
+
+    def _read_indices(self) -> None:
+        """Find what waits. Of most of it only the near future comes to memory."""
+        self.timers = DueIndex(*self._pending("timers"))
+        handed = [Waiting.read(key, value) for key, value in self.batch.committed("outbox", HANDED_OVER)]
+        self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
+        self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
+
+    def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
+        """What an index over a family's keys is made of: how to read them, and how many there are."""
+        count = self.meta(family, None)
+        if count is None:
+            count = sum(1 for _ in self.batch.raw(family, b"")) - less
+        return lambda start: self.batch.keys_from(family, start), count
+
+    def _read_facts(self) -> None:
+        self.epoch = self.meta("epoch", 0) + 1
+        self.journal_seq: int = self.meta("journal_seq", 0)
+        self.dead = DeadLetters(self.batch, self.meta("dead_seq", 0))
+        self.profiles: int = self.meta("profiles", 0)
+        self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
+        self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+
+    # -- facts about the shard
+
+    def meta(self, name: str, default: Any) -> Any:
+        """A fact about this shard."""
+        raw = self.batch.get("meta", name.encode())
+        return default if raw is None else msgspec.msgpack.decode(codec.unseal(raw, f"meta/{name}"))
+
+    def put_meta(self, name: str, value: Any) -> None:
+        """Add a fact about this shard to the batch."""
+        self.batch.put("meta", name.encode(), codec.seal(msgspec.msgpack.encode(value)))
+
+    @property
+    def catalogs(self) -> replay.Catalogs:
+        """Every catalog that turns of this shard may have run under, by version."""
+        return self.catalog.archive | {self.catalog.version: self.catalog}
+
+    def keep_catalog(self) -> None:
+        """Write down the catalog that turns are decided by: their journal records name it by its version alone."""
+        self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
+
+    def read_catalogs(self) -> None:
+        """Compile the catalogs that turns of this store ran under, so that runs that entered under one find it."""
+        replay.fill_archive(self.catalog.archive, self.batch, self.catalog.id_key, self.catalog.version)
+
+    # -- profiles
+
+    def record(self, profile_id: str) -> Record | None:
+        """The profile, or the tombstone in its place; None where nobody is known."""
+        return self.cache.get(profile_id) or self.load(profile_id)
+
+    def load(self, profile_id: str) -> Record | None:
+        """The same from the store, whatever is in memory."""
+        raw = self.unreadable.state_of(profile_id)
+        if raw is None:
+            return None
+        record = codec.decode_record(raw, f"state/{profile_id}")
+        self.cache.put(profile_id, record, bytes_in_memory(record, raw))
+        wanted = history.tallies_of(self.catalog).name
+        if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
+            pages = self.batch.committed("history", keys.profile_key(profile_id))
+            history.recount(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
+        return record
+
+    def records(self, family: str, profile_id: str) -> list[tuple[bytes, bytes]]:
+        """What stands beside a profile's state, what is not committed yet included. Keys without the profile's id."""
+        rows = self.batch.rows(family, keys.profile_key(profile_id))
+        return [(key[keys.PROFILE_BYTES :], record) for key, record in rows]
+
+    def older(self, profile_id: str) -> list[Happened]:
+        """The events of a profile that are not recent."""
+        return [event for _, page in self.records("history", profile_id) for event in codec.decode_page(page)]
+
+    def all_profiles(self) -> list[str]:
+        """The ids of all that has a record here."""
+        return [keys.profile_of(key) for key, _ in self.batch.raw("state", b"")]
+
+    def scan(self, family: str) -> list[tuple[bytes, bytes]]:
+        """All committed records of a family."""
+        return list(self.batch.committed(family))
+
+    def changed(self, profile_id: str) -> None:
+        """The record of a profile in memory is not what the store has; the next commit writes it."""
+        self._changed.add(profile_id)
+
+    def put_tombstone(self, profile_id: str, tombstone: Tombstone) -> None:
+        """A profile ends; what waited for it may follow it or be refused now. Its record, where it counted, counts no
+        more."""
+        was = self.cache.get(profile_id)
+        self.profiles -= isinstance(was, Profile) and not was.is_blank
+        self.cache.put(profile_id, tombstone, _TOMBSTONE_BYTES)
+        self.unparked.append(profile_id)
+
+    def journal(self, profile_id: str, told: AnyInput, now_ms: int) -> None:
+        """Add an input that has had its turn to the journal of its profile."""
+        self.journal_seq += 1
+        record = replay.pack(now_ms, self.catalog.version, told)
+        # without anything of a person in it, it needs no key, and a stranger gets none for it
+        owner = "" if isinstance(told, IDS_ONLY) and not told.drawn else profile_id
+        self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
+
+    # -- what waits: each stands in the store, and in an index in memory
+
+    def add_timer(self, key: bytes) -> None:
+        """A timer is set."""
+        self.batch.put("timers", key, b"")
+        self.timers.add(key)
+
+    def drop_timer(self, key: bytes) -> None:
+        """A timer is pending no more; one whose turn failed has gone already, though its run still names it."""
+        if self.batch.get("timers", key) is not None:
+            self.batch.put("timers", key, None)
+            self.timers.discard(key)
+
+    def enqueue(self, entry: Waiting) -> None:
+        """A send waits in the outbox."""
+        self.batch.put("outbox", entry.key, entry.record)
+        self.outbox.put(entry)
+
+    def dequeue(self, profile_id: str, send: str, at_ms: int) -> None:
+        """A send is settled, or waits elsewhere or at another time."""
+        self.batch.put("outbox", keys.outbox_key(at_ms, profile_id, send), None)
+        self.outbox.drop(profile_id, send, at_ms)
+
+    def _channel_of(self, profile_id: str, send_id: str) -> str:
+        """Of a send that waits; empty where today's catalog has no way to send it."""
+        record = self.record(profile_id)
+        sends = record.sends if isinstance(record, Profile) else ()
+        channel = self.catalog.channels.get(next((send.channel for send in sends if send.id == send_id), ""))
+        return channel.id if channel is not None and channel.provider != "none" else ""
+
+    def put_message(self, sender: str, seq: int, to: str, message: AnyInput) -> None:
+        """A profile here tells another profile something, under the sender's own sequence."""
+        key = keys.message_key(sender, seq)
+        packed = msgspec.msgpack.encode([to, codec.encode_input(message)])
+        self.batch.put("messages", key, codec.seal(packed), "" if isinstance(message, IDS_ONLY) else sender)
+        self.messages[key] = (to, message)
+
+    def message_done(self, key: bytes) -> None:
+        """A message has arrived durably."""
+        if self.messages.pop(key, None) is not None:
+            self.batch.put("messages", key, None)
+
+    # -- the end of a group
+
+    def commit(self, *, sync: bool = True, final: bool = False) -> None:
+        """Write everything since the last commit in one batch; with `sync`, survive a power cut too.
+
+        Counters that only repeated inputs have changed go out with the next batch, or with the `final` one: a repeat
+        costs no write.
+        """
+        for profile_id in self._changed:
+            record = self.cache.get(profile_id)
+            assert record is not None, "what was changed is in memory"
+            encoded = codec.encode_record(record)
+            owner = profile_id if isinstance(record, Profile) else ""
+            self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
+            self.cache.resize(profile_id, bytes_in_memory(record, encoded))
+        if self.batch or final:
+            facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
+            facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
+            self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
+            self.batch.commit()
+        if sync:
+            self.sync()
+        self._changed.clear()
+        self._group.clear()
+        self.cache.passivate(self._changed)
+
+    @property
+    def is_synced(self) -> bool:
+        """Nothing is committed that a power cut could take back."""
+        return self.batch.is_synced
+
+    def sync(self) -> None:
+        """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
+        self.batch.sync()
+
+    def passivate_idle(self) -> bool:
+        """Drop some of what nothing reached since the last sweep; True at the end of a sweep."""
+        return self.cache.sweep(self._changed)
+
+    def close(self) -> None:
+        """Commit what is left and release the store."""
+        self.commit(final=True)
+        self.batch.close()
+
+
+def _message(value: bytes) -> tuple[str, AnyInput]:
+    to, packed = msgspec.msgpack.decode(codec.unseal(value, "message"))
+    return to, codec.decode_input(packed)

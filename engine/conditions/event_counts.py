@@ -1,0 +1,71 @@
+"""How often something happened to a customer: in recent events, and in what is kept of those that are not recent.
+
+What is not recent any more counts by the newest times that were kept of it, or by the details that were
+(`engine.events.history`). An event counts while its time is later than the start of its window, and later than the
+newest event that undoes it: a refund takes back every purchase before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from engine.conditions.event_atoms import EventAtom, how_many
+from engine.conditions.readable import Readable
+
+
+@dataclass(frozen=True, slots=True)
+class EventCount:
+    """What the part `event` of a condition asks: that `atom` happened at least `least` and at most `most` times (None:
+    any number) in the last `within` milliseconds, since `undoing` last happened. `enough` matches decide it."""
+
+    least: int
+    most: int | None
+    enough: int
+    within: float
+    atom: EventAtom
+    undoing: EventAtom | None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> EventCount:
+        """From a tree's part: `{name, count?, within?, where?, undone_by?}`."""
+        bounds = body.get("count") or {"at_least": 1}
+        least, most = bounds.get("at_least", 0), bounds.get("at_most")
+        enough = least if most is None else most + 1
+        atom = EventAtom.of(body["name"], body.get("where"), enough, body.get("open", ""))
+        undo = body.get("undone_by")
+        undoing = EventAtom.of(undo["name"], undo.get("where"), 1, undo.get("open", "")) if undo else None
+        return cls(least, most, enough, body.get("within", inf), atom, undoing)
+
+    @property
+    def atoms(self) -> frozenset[EventAtom]:
+        """All that it asks of the past."""
+        return frozenset((self.atom,) if self.undoing is None else (self.atom, self.undoing))
+
+    def since_ms(self, view: Readable) -> float:
+        """After which time events count; −inf: at all."""
+        since_ms = view.now_ms - self.within
+        return since_ms if self.undoing is None else max(since_ms, _newest_ms(view, self.undoing))
+
+    def times_since(self, view: Readable, since_ms: float) -> int:
+        """How many events count. Of those that are not recent it knows no more than what decides the condition."""
+        count = how_many(view.times(self.atom), since_ms)
+        if view.profile.spilled:
+            older = _older(view, self.atom)
+            count += len(older) - bisect_right(older, since_ms)
+        return count
+
+
+def _older(view: Readable, atom: EventAtom) -> Sequence[int]:
+    """When the events happened that are not recent, oldest first."""
+    if atom.open:
+        details = view.profile.details.get(atom.open, ())
+        return [detail.at_ms for detail in details if atom.where(detail.properties)]
+    return view.profile.tallies.get(atom.digest, ())
+
+
+def _newest_ms(view: Readable, atom: EventAtom) -> float:
+    return max((*view.times(atom)[:1], *_older(view, atom)[-1:]), default=-inf)

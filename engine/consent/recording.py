@@ -1,0 +1,147 @@
+"""Statements about consent are written down here, each with its receipt (Invariant 5).
+
+A no is lifted by a later yes of the same or a wider scope, and by nothing else; at equal times the no wins. A yes that
+lifts a no takes its place, so every no that is on record stands. What records mean `engine.contact.consents` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.consent import authority
+from engine.contact.consents import against, covers
+from engine.inputs import ConsentChange
+from engine.profile import ConsentRecord, Profile
+from engine.turn_state import Turn
+from engine.values import stated_time
+
+WITHOUT_EFFECT = "without_effect"
+AWAITING = "awaiting_confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a statement: its record, whether it has effect, why not, and the words that stand against it."""
+
+    record: ConsentRecord
+    reason: str  # empty, `superseded`, `a_no_stands` or `awaiting_confirmation`
+    against: list[ConsentRecord]
+
+    @property
+    def is_effective(self) -> bool:
+        """Whether it changes what may be sent."""
+        return not self.reason
+
+
+def record(turn: Turn, change: ConsentChange) -> Heard:
+    """Write a statement down with its receipt, note what became of it, and return that."""
+    heard = _hear(turn, change)
+    new, stated = heard.record, "granted" if change.granted else "withdrawn"
+    turn.note(
+        "consent",
+        f"{change.purpose} on {change.channel} {stated}{'' if heard.is_effective else ', without effect'}",
+        channel=change.channel,
+        source=change.source,
+        outcome=stated if heard.is_effective else WITHOUT_EFFECT,
+        reason=heard.reason,
+        detail={
+            "receipt": new.receipt,
+            "purpose": new.purpose,
+            "stated": stated,
+            "at": new.at_ms,
+            "text": new.text,
+            **({"key": change.key} if change.key else {}),
+            **({"against": [no.receipt for no in heard.against]} if heard.against else {}),
+        },
+    )
+    return heard
+
+
+def merge(profile: Profile, other: Profile) -> None:
+    """After an absorb the strictest recorded word counts: a no on either side stands until it is lifted anew."""
+    for new in other.consent:
+        known = _same(profile.consent, new)
+        if known is None:
+            profile.consent.append(new)
+        elif (not new.granted, new.at_ms) > (not known.granted, known.at_ms):
+            _replace(profile.consent, known, new)
+    for new in other.awaiting:
+        known = _same(profile.awaiting, new)
+        if known is None or new.at_ms > known.at_ms:
+            _replace(profile.awaiting, known, new)
+    profile.consent.sort(key=_order)
+    profile.awaiting.sort(key=_order)
+
+
+def distrust(profile: Profile) -> None:
+    """Somebody whom nobody has vouched for comes to another person: what they granted awaits confirmation."""
+    granted = [record for record in profile.consent if record.granted]
+    profile.consent = [record for record in profile.consent if not record.granted]
+    for new in granted:
+        _replace(profile.awaiting, _same(profile.awaiting, new), new)
+
+
+def _hear(turn: Turn, change: ConsentChange) -> Heard:
+    profile = turn.profile
+    at_ms = stated_time.of_consent(change.at_ms, turn.now_ms, granted=change.granted, imported=change.imported)
+    scope = (change.purpose, change.channel)
+    parts = ("consent", profile.id, *scope, at_ms, int(change.granted), *((change.address,) if change.address else ()))
+    new = ConsentRecord(
+        *scope, change.granted, at_ms, change.source, turn.id_of(*parts), change.text, change.address, change.key
+    )
+    if change.granted and not authority.may_grant(turn.catalog, change.source, change.purpose, public=change.public):
+        _replace(profile.awaiting, _same(profile.awaiting, new), new)
+        profile.awaiting.sort(key=_order)
+        return Heard(new, AWAITING, against(profile, *scope))
+    newer = _newer(profile, new)
+    if newer is not None:
+        return Heard(new, "superseded", [] if newer.granted else [newer])
+    _write(profile, new, lifts_addresses=not change.public)
+    standing = against(profile, *scope) if new.granted else []
+    is_covered = bool(standing) and covers(standing[0], *scope)
+    return Heard(new, "a_no_stands" if is_covered else "", standing)
+
+
+def _newer(profile: Profile, new: ConsentRecord) -> ConsentRecord | None:
+    """The record that a statement comes too late for: of its own scope, or for a no a yes that would have lifted it."""
+    known = _same(profile.consent, new)
+    if known is not None and (new.at_ms, not new.granted) < (known.at_ms, not known.granted):
+        return known
+    if new.granted:
+        return None
+    # The no of an address is outlived by no yes that was said of the person, or of another address.
+    lifting = (yes for yes in profile.consent if yes.granted and _lifts(yes, new) and new.address in ("", yes.address))
+    return next(lifting, None)
+
+
+def _write(profile: Profile, new: ConsentRecord, *, lifts_addresses: bool) -> None:
+    """A record takes the place of that of its own scope; a yes also of every no that it lifts."""
+
+    def goes(known: ConsentRecord) -> bool:
+        if _scope(known) == _scope(new):
+            return True
+        return new.granted and not known.granted and (lifts_addresses or not known.address) and _lifts(new, known)
+
+    profile.consent = sorted([*(known for known in profile.consent if not goes(known)), new], key=_order)
+    profile.awaiting = [known for known in profile.awaiting if _scope(known) != _scope(new)]
+
+
+def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
+    return yes.at_ms > no.at_ms and covers(yes, no.purpose, no.channel)
+
+
+def _scope(record: ConsentRecord) -> tuple[str, str, str]:
+    return record.purpose, record.channel, record.address
+
+
+_order = _scope
+
+
+def _same(records: list[ConsentRecord], new: ConsentRecord) -> ConsentRecord | None:
+    return next((known for known in records if _scope(known) == _scope(new)), None)
+
+
+def _replace(records: list[ConsentRecord], known: ConsentRecord | None, new: ConsentRecord) -> None:
+    if known is not None:
+        records.remove(known)
+    records.append(new)

@@ -1,0 +1,94 @@
+"""Which e-mail address and which telephone of a person is current: one rule, for whoever asks (docs/addresses.md).
+
+The word that stands is the trait of that name. An `identify` states it, the latest event time wins, and of equal times
+the later arrival; a time ahead of the engine's clock counts as now. What it states is the address, and where that is
+null or cannot be read there is none. Where nothing was ever stated, the address that was first mentioned last is taken;
+beside a stated one a mention only identifies. What a write key says takes the place of no verified address
+(`engine.identity.address_statements`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine import seeds
+from engine.catalog.compiled import Catalog
+from engine.errors import InvalidInput
+from engine.profile import Link, Profile, Run
+from engine.values import phones
+from engine.values.absence import is_absent
+from engine.values.identifiers import canonical, is_same_phone
+
+NAMESPACES: Final = ("email", "phone")
+
+
+def current(profile: Profile, namespace: str) -> Link | None:
+    """Where this person is reached under a namespace, None where nothing is known or the last word is that there is
+    none. What is no address (a device) has no rule: the one that was seen last."""
+    links = [link for link in profile.identifiers if link.namespace == namespace]
+    if namespace not in NAMESPACES:
+        return max(links, key=lambda link: (link.last_seen_ms, link.value), default=None)
+    trait = profile.traits.get(namespace)
+    if trait is None:
+        return max(links, key=rank, default=None)
+    return stated(links, namespace, trait.value)
+
+
+def value(profile: Profile, namespace: str) -> str | None:
+    """The same as plain text."""
+    link = current(profile, namespace)
+    return None if link is None else link.value
+
+
+def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
+    """What was stated as an address and is none: its namespace, what was stated, and what is wrong with it. `country`
+    is the workspace's, where telephones without a country code are."""
+    found = []
+    for namespace in NAMESPACES:
+        trait = profile.traits.get(namespace)
+        if trait is not None and not is_absent(trait.value) and current(profile, namespace) is None:
+            try:
+                canonical(namespace, trait.value, phones.country_in(profile.trait_values, country))
+            except InvalidInput as fault:
+                found.append((namespace, trait.value, fault.message))
+    return found
+
+
+def unverified(profile: Profile, catalog: Catalog, at_ms: int) -> list[str]:
+    """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
+    of what happened then, whichever profile it comes to belong to."""
+    links = (current(profile, namespace) for namespace in NAMESPACES)
+    return [
+        place(catalog, link) for link in links if link is not None and not link.verified and link.stated_ms <= at_ms
+    ]
+
+
+def is_too_early(catalog: Catalog, link: Link, run: Run) -> bool:
+    """Whether what a run is about happened before an unverified address was stated: then it is not for whoever reads
+    the mail there."""
+    if link.verified or place(catalog, link) in run.told_at:
+        return False
+    return run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms
+
+
+def place(catalog: Catalog, link: Link) -> str:
+    """The id of an address's own place."""
+    return seeds.profile_id(catalog.id_key, link.namespace, link.value)
+
+
+def rank(link: Link) -> tuple[bool, int, str]:
+    """Which of several addresses that were only mentioned is current: the highest."""
+    return link.verified, link.stated_ms or link.first_seen_ms, link.value
+
+
+def stated(links: list[Link], namespace: str, told: Any) -> Link | None:
+    """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
+    its own country; of several a verified one, then the one that was named last."""
+    try:
+        value = canonical(namespace, told)
+        return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)
+    except InvalidInput:
+        if namespace != "phone":
+            return None
+    alike = [link for link in links if link.namespace == namespace and is_same_phone(told, link.value)]
+    return max(alike, key=lambda link: (link.verified, link.last_seen_ms, link.value), default=None)

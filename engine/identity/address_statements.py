@@ -1,0 +1,158 @@
+"""What inputs say of a person's addresses, and what becomes of it (docs/addresses.md).
+
+Which address is current `engine.contact.addresses` says. What a write key says takes the place of no verified one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine import limits
+from engine.contact.addresses import NAMESPACES, current, place, rank, stated
+from engine.inputs import Confirm
+from engine.profile import Link, Profile, TraitValue
+from engine.turn_state import Turn
+from engine.values import stated_time
+
+
+def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
+    """An input names the address as this person's. Under a server key that verifies a new one, and the current one.
+    False where this person has too many identifiers for another one."""
+    at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
+    before, link = current(profile, namespace), _find(profile, namespace, value)
+    if link is not None:
+        link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
+        link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
+        return True
+    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
+        return False
+    link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
+    profile.identifiers.append(link)
+    if public and before is not None and before is not current(profile, namespace):
+        link.stated_ms = turn.now_ms  # whatever it claims: what happened before it came was another's to read
+    return True
+
+
+def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
+    """An `identify` says what the address is; the input that says so has been mentioned."""
+    at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
+    link = stated(profile.identifiers, namespace, told)
+    if link is not None and not public:
+        link.verified = True
+    standing, before = profile.traits.get(namespace), current(profile, namespace)
+    if standing is not None and at_ms < stated_time.of_fact(standing.at_ms, turn.now_ms):
+        return
+    if public and before is not None and before.verified and before is not link:
+        _refuse(turn, namespace, link)
+        return
+    profile.traits[namespace] = TraitValue(told, at_ms, public)
+    if link is not None and link is not before:
+        link.since_ms = turn.now_ms
+        link.stated_ms = turn.now_ms if public and before is not None else at_ms
+
+
+def confirm(turn: Turn, said: Confirm) -> None:
+    """Whoever reads the mail there says that it is theirs: it is verified, and takes the place of one that is not."""
+    profile = turn.profile
+    for link in profile.identifiers:
+        if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
+            before = current(profile, link.namespace)
+            is_new = not link.verified
+            link.verified = True
+            if before is not link and before is not None and not before.verified:
+                profile.traits[link.namespace] = TraitValue(link.value, turn.now_ms)
+                link.stated_ms = link.since_ms = turn.now_ms
+            if is_new:
+                turn.note("identity", f"{link.namespace} confirmed", outcome="confirmed")
+            turn.answer({"confirmed": True})
+            return
+    turn.answer({"confirmed": False})
+
+
+def distrust(profile: Profile, now_ms: int) -> None:
+    """Somebody whom nobody has vouched for comes to another person: each address counts as stated now by a stranger."""
+    for link in profile.identifiers:
+        if link.namespace in NAMESPACES:
+            link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
+    for namespace in NAMESPACES:
+        trait = profile.traits.get(namespace)
+        if trait is not None:
+            profile.traits[namespace] = TraitValue(trait.value, trait.at_ms, True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What one profile knows of its address when it meets another."""
+
+    link: Link | None
+    trait: TraitValue | None
+
+    @property
+    def is_verified(self) -> bool:
+        return self.link is not None and self.link.verified
+
+    @property
+    def at_ms(self) -> int:
+        if self.trait is not None:
+            return self.trait.at_ms
+        return rank(self.link)[1] if self.link is not None else -1
+
+    def beats(self, other: _Word) -> bool:
+        """A verified address beats one that is not (a later word of a server that there is none stands), a statement a
+        mention, the later word the earlier one."""
+        if self.is_verified != other.is_verified:
+            weaker = other if self.is_verified else self
+            is_none = weaker.trait is not None and weaker.link is None and not weaker.trait.public
+            if not is_none:
+                return self.is_verified
+        elif (self.trait is None) != (other.trait is None):
+            return self.trait is not None
+        return self.at_ms > other.at_ms
+
+
+def words(profile: Profile) -> dict[str, _Word]:
+    """What a profile knows of its addresses, to be weighed by `merge` once it has the other's identifiers."""
+    return {namespace: _Word(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
+
+
+def merge(turn: Turn, mine: dict[str, _Word], theirs: dict[str, _Word]) -> None:
+    """After an absorb. Whoever's word wins, an address that is new to the survivor's own runs is stated now."""
+    profile = turn.profile
+    for namespace in NAMESPACES:
+        own, other = mine[namespace], theirs[namespace]
+        if other.beats(own):
+            winner = other
+            if other.link is not None and (own.link is not None or any(run.state == "active" for run in profile.runs)):
+                link = _find(profile, namespace, other.link.value)
+                if link is not None and link is not own.link:
+                    link.since_ms = link.stated_ms = turn.now_ms
+        else:
+            winner = own
+        if winner.trait is not None:
+            profile.traits[namespace] = winner.trait
+        elif winner.link is not None and own.trait is not other.trait:
+            profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms)
+
+
+def _find(profile: Profile, namespace: str, value: str) -> Link | None:
+    return next((link for link in profile.identifiers if (link.namespace, link.value) == (namespace, value)), None)
+
+
+def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
+    """Forget the address that was seen longest ago and that nobody has verified; False where there is none."""
+    unverified = [
+        link
+        for link in profile.identifiers
+        if link.namespace == namespace and not link.verified and link is not current
+    ]
+    if not unverified:
+        return False
+    profile.identifiers.remove(min(unverified, key=lambda link: (link.last_seen_ms, link.value)))
+    return True
+
+
+def _refuse(turn: Turn, namespace: str, link: Link | None) -> None:
+    """Said once for each address: a page that goes on stating it adds nothing."""
+    if link is not None and link.since_ms == turn.now_ms:
+        turn.note("identity", f"{namespace} not replaced", outcome="refused", reason="address.unverified")
