@@ -14,9 +14,9 @@ from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, SegueError
 from engine.events import history
-from engine.events.recent import Recent
 from engine.merging import erasure
 from engine.profile import Profile, Tombstone
+from engine.recent_events import Recent
 
 
 def verify_replay(paths: Sequence[Path], vault: Vault, id_key: bytes) -> tuple[list[str], int]:
