@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.codec import seal, unseal
-from engine.events.recent import encoder
+from engine.recent_events import encoder
 
 DIGEST_BYTES = 16
 

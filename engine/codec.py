@@ -10,9 +10,9 @@ import lz4.block
 import msgspec
 
 from engine.errors import Corrupt
-from engine.events.recent import Happened, Recent, encoder
 from engine.inputs import AnyInput
 from engine.profile import Profile, Tombstone
+from engine.recent_events import Happened, Recent, encoder
 
 VERSION = 2  # 1 kept every event in a record of its own
 _PLAIN, _SHORT = 0, 2

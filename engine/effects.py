@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.audit import Entry
-from engine.events.recent import Happened
 from engine.inputs import AnyInput
+from engine.recent_events import Happened
 
 
 @dataclass(frozen=True, slots=True)

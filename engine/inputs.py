@@ -47,6 +47,12 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     public: bool = False
     imported: bool = False
 
+    @property
+    def said_ms(self) -> int:
+        """When what it states was said. A live event was said before it was received, however long it lay somewhere
+        since."""
+        return self.at_ms if self.imported else min(self.at_ms, self.received_at_ms)
+
 
 class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
     """All timers of this profile that are due at exactly `at_ms`."""

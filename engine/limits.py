@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
-from engine.events.recent import encoder
 from engine.profile import Profile, TraitValue
+from engine.recent_events import encoder
 from engine.turn_state import Turn
 
 TRAITS_MAX: Final = 500

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.events.recent import Happened, Part, Recent
+from engine.recent_events import Happened, Part, Recent
 
 
 class TraitValue(Part):
@@ -133,6 +133,12 @@ class Run(Part):
     since_ms: int = 0  # when the step that it stands at began, by the time and number of what brought it there;
     since_seq: int = 0  # 0: not known, with its trigger
     began_ms: int = 0  # when its wait first began, by the clock; 0: not known
+
+    @property
+    def triggered(self) -> tuple[int, int]:
+        """The (time, arrival) of what started it, for what must come after that: never ahead of the turn that heard
+        it."""
+        return min(self.trigger_ms, self.entered_ms), self.trigger_seq
 
 
 class Send(Part):

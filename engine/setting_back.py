@@ -14,11 +14,11 @@ from typing import Final
 import msgspec
 
 from engine.effects import Enqueue
-from engine.events.recent import Part, history_order
-from engine.events.stated_time import FUTURE_MS_MAX
 from engine.journeys import interpreter
 from engine.profile import Place, Profile, Promise, Run, Send
+from engine.recent_events import Part, history_order
 from engine.turn_state import Turn
+from engine.values.stated_time import FUTURE_MS_MAX
 from engine.vocabulary import MINUTE_MS, NEVER_MS
 
 AHEAD_MS: Final = MINUTE_MS

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import msgspec
 
-from engine import facts, setting_back
+from engine import setting_back
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.events import history, stated_time
-from engine.events.recent import Happened
+from engine.events import history
 from engine.frequency import caps
-from engine.identity import address_statements, claims, erasure, holding, merge
+from engine.identity import address_statements, claims, holding, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -45,10 +44,13 @@ from engine.inputs import (
     TimersDue,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
+from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import reading
+from engine.recent_events import Happened
 from engine.sends import sends
 from engine.turn_state import Turn
+from engine.values import stated_time
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -87,19 +89,19 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             sends.settle(turn, told)
             stops.apply_to_put_back(turn, told.send_id)
         case HandOver() if profile.moving_to:
-            merge.pass_on(turn, told)
+            transfer.pass_on(turn, told)
         case HandOver():
-            merge.take_in(turn, told)
+            take_in.take_in(turn, told)
         case GoOn():
-            merge.go_on(turn, told)
+            transfer.go_on(turn, told)
         case Merge() | Claim():
-            merge.transfer(turn, told)
+            transfer.transfer(turn, told)
         case HandedOver():
-            merge.bury(turn, told)
+            transfer.leave_tombstone(turn, told)
         case Erase():
             erasure.erase(turn, told)
         case Released():
-            merge.release(turn, told)
+            pointers.release(turn, told)
         case Declined():
             claims.decline(turn, told)
         case Bind():
@@ -133,10 +135,10 @@ def handle_tombstone(
         case Merge() | Claim() | HandOver() if erased:
             erasure.at_tombstone(turn, tombstone, told)
         case Merge() | Claim():
-            merge.point_elsewhere(turn, tombstone, told)
+            pointers.point_elsewhere(turn, tombstone, told)
         case HandedOver():
             if not erased:
-                merge.repoint(turn, tombstone, told)
+                pointers.repoint(turn, tombstone, told)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
         case GoOn():
@@ -156,7 +158,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
     claims.learn(turn, event)
-    facts.learn(turn, event)
+    traits.learn(turn, event)
     happened = Happened(
         at_ms,
         profile.seq,

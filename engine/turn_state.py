@@ -10,9 +10,9 @@ from typing import Any
 from engine import audit, seeds
 from engine.catalog.compiled import Catalog
 from engine.effects import Answer, DropTimer, Effect, Note, SetTimer, Tell
-from engine.events.recent import Happened
 from engine.inputs import AnyInput
 from engine.profile import Profile, Run
+from engine.recent_events import Happened
 from engine.view import View
 
 

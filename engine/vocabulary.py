@@ -1,4 +1,6 @@
-"""Closed words: tiers, gate reasons, outcomes, entry kinds. Clients, YAML, logs and code use the same ones."""
+"""Closed words: tiers, outcomes, entry kinds. Clients, YAML, logs and code use the same ones.
+
+Reasons are the gates' (`engine.decide.gates.order`)."""
 
 from __future__ import annotations
 
@@ -9,24 +11,6 @@ TIER_RANK: Final[dict[str, int]] = {"service": 0, "lifecycle": 1, "promotional":
 
 # Of a journey or an action, from the most to the least that may happen.
 Status = Literal["live", "paused", "draft", "stopped"]
-
-# The gates in the order in which they are reported (`docs/design/gates.md`). A reason is the gate's word, a dot, and
-# which one: `cap.email_weekly`, `suppress.bought_category`, `consent.marketing.email`.
-GATES: Final = (
-    "status",
-    "validity",
-    "fit",
-    "consent",
-    "eligibility",
-    "suppress",
-    "cap",
-    "offer",
-    "budget",
-    "propensity",
-    "diversity",
-    "outranked",
-    "holdout",
-)
 
 # A candidate of a decision ends in exactly one of these.
 Outcome = Literal["chosen", "dropped", "outranked"]

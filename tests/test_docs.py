@@ -12,9 +12,10 @@ import pytest
 
 from engine import vocabulary
 from engine.catalog.schema.files import json_schemas
+from engine.decide.gates.order import GATES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
 REASONS = (ROOT / "docs/reasons.md").read_text("utf-8")
 
@@ -57,6 +58,21 @@ def test_every_option_of_a_command_is_in_the_reference():
     assert missing == []
 
 
+def routes() -> set[str]:
+    """The paths that clients may ask, as patterns."""
+    from serve.openapi import application
+    from serve.openapi.hot_routes import HOT
+
+    included = [route for module in application._MODULES for route in module.router.routes]
+    return {route.path for route in included if route.include_in_schema} | set(HOT)
+
+
+@pytest.mark.parametrize("path", sorted(routes()))
+def test_every_route_is_in_the_reference(path: str):
+    pattern = re.sub(r"\\{\w+\\}", r"[^`/?]+", re.escape(path))
+    assert re.search(rf"`(?:[A-Z]+ )?{pattern}[`?]", REFERENCE), f"{path} stands in no table of docs/reference.md"
+
+
 def fields(schema: Any) -> Iterator[str]:
     """Every name of a property in a JSON Schema, however deep."""
     if isinstance(schema, dict):
@@ -75,7 +91,11 @@ def test_every_field_of_the_configuration_is_in_the_reference():
     assert sorted(set(fields(json_schemas())) - words) == []
 
 
-@pytest.mark.parametrize("gate", vocabulary.GATES)
+# The first word of each reason that a gate gives.
+GATE_WORDS = sorted({reason.partition(".")[0] for gate in GATES for reason in gate.reasons})
+
+
+@pytest.mark.parametrize("gate", GATE_WORDS)
 def test_every_gate_is_among_the_reasons(gate: str):
     assert re.search(rf"^\| `{gate}[.`]", REASONS, re.MULTILINE)
 
@@ -90,7 +110,7 @@ def test_every_outcome_is_among_the_reasons(outcome: str):
 
 def reasons_in_code() -> set[str]:
     """Reasons that stand in the engine as they are, and the first word of those that are put together."""
-    words = "|".join((*vocabulary.GATES, "stop", "merge", "journey", "limit"))
+    words = "|".join((*GATE_WORDS, "merge", "limit"))
     found: set[str] = set()
     for path in (ROOT / "engine").rglob("*.py"):
         text = path.read_text("utf-8")

@@ -14,9 +14,9 @@ from actors.storage.batch import Batch
 from engine import codec
 from engine.errors import NotFound
 from engine.events import once
-from engine.events.recent import encoder
 from engine.inputs import AnyInput, ConsentChange, Decide, HandOver
 from engine.profile import Drawn, Profile
+from engine.recent_events import encoder
 
 _TIME_BYTES = 8
 _DRAWN = b"\xff" * _TIME_BYTES

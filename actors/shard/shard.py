@@ -31,8 +31,8 @@ from engine import codec, effects
 from engine.catalog.compiled import Catalog
 from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady, Parked
 from engine.events import once
-from engine.identity import erasure, merge
 from engine.inputs import AT_PLACES, AnyInput, Erase, Event, HandedOver, Settle, TimersDue
+from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
 from engine.turn import handle, handle_tombstone
 
@@ -105,7 +105,7 @@ class Shard(ShardState):
             return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
-        if merge.must_wait(profile, told):
+        if transfer.must_wait(profile, told):
             raise Parked(100)
         dedup_key = once.key_of(told)
         if dedup_key is not None:

@@ -26,9 +26,9 @@ from actors.storage.vault import PlainVault, Vault
 from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.events import history
-from engine.events.recent import Happened
 from engine.inputs import IDS_ONLY, AnyInput
 from engine.profile import Profile, Tombstone
+from engine.recent_events import Happened
 from engine.vocabulary import FINAL_STATES
 
 CACHE_BYTES: Final = 256 << 20

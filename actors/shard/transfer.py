@@ -16,9 +16,9 @@ import msgspec
 from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec
-from engine.events.recent import encoder
 from engine.inputs import HandOver
 from engine.profile import Profile
+from engine.recent_events import encoder
 
 PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
 STATE_BYTES_MAX: Final = 4 << 20  # in the last message, packed; beyond that the traits go before it

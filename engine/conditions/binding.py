@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.conditions.value_tests import number_of, values_at
+from engine.conditions.value_tests import number_of
 from engine.values.absence import is_absent
+from engine.values.paths import values_at
 
 ACTION_FACT: Final = "$action."
 EVENT_FACT: Final = "$event."

@@ -8,7 +8,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from engine.conditions.binding import NEVER, bind_event, names_event
-from engine.conditions.value_tests import RULES, Where, build_where, composed, is_about_texts, paths_of
+from engine.conditions.value_tests import RULES, Where, build_where, is_about_texts, paths_of
+from engine.values.spelling import composed
 
 DETAILS_MAX: Final = 32  # of the events that are not recent, how many a run can ask about with facts of its own
 

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from engine.conditions.event_atoms import DETAILS_MAX, EventAtom
 from engine.conditions.readable import Readable
-from engine.conditions.value_tests import build_where, values_at
+from engine.conditions.value_tests import build_where
 from engine.profile import Profile
 from engine.values import amounts, subjects
 from engine.values.absence import is_absent
+from engine.values.paths import values_at
 from engine.values.subjects import CATEGORY, PRODUCT, name_of
 
 _RULES: Final = 2  # raised where lines come to be read in other places: what was kept by other rules is kept anew

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from engine.consent import authority
 from engine.contact.consents import against, covers
-from engine.events import stated_time
 from engine.inputs import ConsentChange
 from engine.profile import ConsentRecord, Profile
 from engine.turn_state import Turn
+from engine.values import stated_time
 
 WITHOUT_EFFECT = "without_effect"
 AWAITING = "awaiting_confirmation"

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
-from engine.events import stated_time
 from engine.inputs import ConsentChange, Event
 from engine.values.absence import is_absent
 from engine.values.nearest import meant
@@ -49,7 +48,7 @@ def read(event: Event, catalog: Catalog) -> list[ConsentChange]:
             purpose=purpose,
             channel=channel,
             granted=granted,
-            at_ms=stated_time.said_ms(event),
+            at_ms=event.said_ms,
             source=event.source,
             text=str(said.get("text") or "")[:TEXT_CHARS_MAX],
             public=event.public,

@@ -6,13 +6,13 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Action
-from engine.decide import arbitration, behind, draws, exposures, gates, placement_plan, receipt, sentence
-from engine.decide.gates import Verdict
-from engine.events.recent import encoder
+from engine.decide import arbitration, draws, exposures, placement_plan, receipt, scores, sentence
+from engine.decide.gates import asking
+from engine.decide.gates.candidates import NOTHING_HELD, Candidates
 from engine.inputs import Decide
 from engine.profile import Place
+from engine.recent_events import encoder
 from engine.turn_state import Turn
-from engine.view import View
 from engine.vocabulary import TIER_RANK
 
 LIMIT_MAX = 20
@@ -23,39 +23,38 @@ def decide(turn: Turn, asked: Decide) -> None:
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
     wanted = placement_plan.of_placement(turn.catalog, asked.channel, asked.placement)
-    held = _held(turn, wanted)
-    view = turn.view(asked.context)
-    verdict, alive = gates.judge(turn, view, wanted, held)
-    arbitration.arbitrate(turn, view, verdict, alive, held, asked.limit, decision_id)
-    _note_receipt(turn, asked, decision_id, verdict)
+    candidates = Candidates.of(turn, turn.view(asked.context), wanted, _held(turn, wanted))
+    arbitration.arbitrate(candidates, asking.before_ranking(candidates), asked.limit, decision_id)
+    _note_receipt(turn, asked, decision_id, candidates)
     answer: dict[str, Any] = {
         "decisionId": decision_id,
         "profileId": profile.id,
         "catalogVersion": turn.catalog.version,
-        "actions": [_shown(turn, asked, wanted.actions[i], points, place) for i, points, place in verdict.chosen],
+        "actions": [_shown(turn, asked, wanted.actions[i], points, place) for i, points, place in candidates.chosen],
     }
     if asked.explain:
-        answer["explanation"] = {"candidates": explain(turn, view, verdict)}
+        answer["explanation"] = {"candidates": explain(candidates)}
     turn.answer(answer)
 
 
-def explain(turn: Turn, view: View, verdict: Verdict) -> list[dict[str, Any]]:
+def explain(candidates: Candidates) -> list[dict[str, Any]]:
     """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
     dropped, with the part of a condition that dropped them; those that do not belong to the placement come last."""
+    turn, view, plan = candidates.turn, candidates.view, candidates.plan
     rows = []
-    for i, outcome, reason in verdict.outcomes():
-        action = verdict.plan.actions[i]
-        points, terms = arbitration.score(turn, view, verdict.plan, i)
+    for i, outcome, reason in candidates.outcomes():
+        action = plan.actions[i]
+        points, terms = scores.score(turn, view, plan, i)
         row = {"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms}
-        rows.append(row | behind.told(view, action, reason))
-    first = len(verdict.chosen)
-    for row, (i, _, _) in zip(rows, verdict.chosen, strict=False):
-        row["variant"] = draws.variant_of(turn, verdict.plan.actions[i]).id
-        row["sentence"] = sentence.because(view, verdict.plan.actions[i], verdict.plan.channel)
-    beaten = slice(first, first + verdict.beaten.bit_count())
-    rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(verdict.plan, row))
+        rows.append(row | asking.behind(view, action, reason))
+    first = len(candidates.chosen)
+    for row, (i, _, _) in zip(rows, candidates.chosen, strict=False):
+        row["variant"] = draws.variant_of(turn, plan.actions[i]).id
+        row["sentence"] = sentence.because(view, plan.actions[i], plan.channel)
+    beaten = slice(first, first + candidates.beaten.bit_count())
+    rows[beaten] = sorted(rows[beaten], key=lambda row: _rank(plan, row))
     for action in turn.catalog.actions.values():
-        if action.id not in verdict.plan.index:
+        if action.id not in plan.index:
             rows.append(
                 {"actionId": action.id, "outcome": "dropped", "reason": "fit.placement", "score": 0.0, "terms": {}}
             )
@@ -75,11 +74,11 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
             wanted = placement_plan.of_send(turn.catalog, channel, action, turn.catalog.version)
-            verdict, alive = gates.judge(turn, view, wanted, _held(turn, wanted, placement) if placement else {})
-            reason = arbitration.send_reason(turn, view, verdict, alive) or ""
+            held = _held(turn, wanted, placement) if placement else NOTHING_HELD
+            reason = asking.against_display(Candidates.of(turn, view, wanted, held))
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
             told["variant"] = draws.variant_now(turn.profile, turn.catalog, action).id
-            more = behind.told(view, wanted.actions[0], reason)
+            more = asking.behind(view, wanted.actions[0], reason)
             rows.append(told | (more if reason else {"sentence": sentence.because(view, action, channel)}))
     return rows
 
@@ -87,8 +86,9 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
 def _held(turn: Turn, wanted: placement_plan.PlacementPlan, placement: str = "") -> dict[int, Place]:
     """The places that candidates still hold here (a page reload costs nothing)."""
     held: dict[int, Place] = {}
+    here, now_ms = placement or wanted.placement, turn.now_ms
     for place in turn.profile.places:
-        if place.placement == (placement or wanted.placement) and place.expires_ms > turn.now_ms:
+        if place.expires_ms > now_ms and place.placement == here:
             i = wanted.index.get(place.action)
             if i is not None:
                 held.setdefault(i, place)
@@ -121,21 +121,21 @@ def _shown(turn: Turn, asked: Decide, action: Action, points: float, place: Plac
     return shown
 
 
-def _note_receipt(turn: Turn, asked: Decide, decision_id: str, verdict: Verdict) -> None:
-    chosen = [verdict.plan.actions[i].id for i, _, _ in verdict.chosen]
+def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: Candidates) -> None:
+    chosen = [candidates.plan.actions[i].id for i, _, _ in candidates.chosen]
     turn.note(
         "decision",
         f"{', '.join(chosen) or 'nothing'} for {asked.placement}",
         channel=asked.channel,
         action=chosen[0] if chosen else "",
         outcome="chosen" if chosen else "silence",
-        reason="" if chosen else _silence(verdict),
-        detail={"receipt": receipt.write(verdict, turn.catalog, decision_id, asked.request_id)},
+        reason="" if chosen else _silence(candidates),
+        detail={"receipt": receipt.write(candidates, decision_id, asked.request_id)},
     )
 
 
-def _silence(verdict: Verdict) -> str:
+def _silence(candidates: Candidates) -> str:
     """The reason of the best candidate: what else would have been shown."""
-    if not verdict.dropped:
+    if not candidates.dropped:
         return "fit.placement"
-    return min(verdict.dropped, key=lambda dropped: dropped[1] & -dropped[1])[0]
+    return min(candidates.dropped, key=lambda dropped: dropped[1] & -dropped[1])[0]

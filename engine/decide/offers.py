@@ -22,7 +22,7 @@ from engine.values import subjects
 from engine.values.subjects import CATEGORY, PRODUCT
 
 
-def standing(profile: Profile, now_ms: int) -> list[Promise]:
+def valid(profile: Profile, now_ms: int) -> list[Promise]:
     """The offers that this customer may rely on now."""
     return [promise for promise in profile.promises if promise.expires_ms > now_ms]
 
@@ -74,7 +74,7 @@ def join(turn: Turn, arriving: list[Promise]) -> None:
 
 
 def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> None:
-    kept = standing(turn.profile, turn.now_ms)
+    kept = valid(turn.profile, turn.now_ms)
     meant = offer.subject, action, offer.discount
     same = next((known for known in kept if (known.subject, known.action, known.discount) == meant), None)
     if same is not None:

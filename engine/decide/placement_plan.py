@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TypeVar
 
@@ -60,6 +60,12 @@ class PlacementPlan:
     per_category: int | None
     holdouts: tuple[tuple[Holdout, int], ...]
     tiers: tuple[tuple[int, tuple[Group, ...]], ...]
+    asked_about: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the parts that there is anything in: a gate whose part is empty need not be asked at all."""
+        parts = frozenset(name for name in self.__slots__ if name != "asked_about" and getattr(self, name))
+        object.__setattr__(self, "asked_about", parts)
 
     @property
     def everyone(self) -> int:

@@ -7,18 +7,17 @@ and weights stand in the catalog that the entry names; the terms of a score foll
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from engine.catalog.compiled import Catalog
 from engine.catalog.once_per_catalog import once_per_catalog
-from engine.catalog.statuses import OF_ACTION
 from engine.decide import placement_plan as plans
-from engine.decide.gates import Verdict
+from engine.decide.gates import asking
+from engine.decide.gates.candidates import Candidates
 from engine.decide.placement_plan import PlacementPlan, bits
-from engine.events.recent import Part
+from engine.recent_events import Part
 from engine.vocabulary import Outcome
 
 
@@ -38,35 +37,14 @@ class Receipt(Part):
 @once_per_catalog
 def reasons_of(catalog: Catalog) -> dict[str, int]:
     """Every reason for which a candidate of this catalog can be dropped, numbered."""
-    return {reason: number for number, reason in enumerate(_reasons(catalog))}
+    return {reason: number for number, reason in enumerate(asking.numbered(catalog))}
 
 
-def _reasons(catalog: Catalog) -> Iterable[str]:
-    yield from ("validity.not_yet", "validity.over", "fit.channel", "eligibility")
-    yield from sorted({f"fit.no_{channel.address}" for channel in catalog.channels.values() if channel.address})
-    purposes = sorted({action.purpose for action in catalog.actions.values()})
-    yield from (f"consent.{purpose}.{channel}" for purpose in purposes for channel in sorted(catalog.channels))
-    yield from (f"suppress.{rule.id}" for rule in catalog.suppressions)
-    yield from (f"cap.{cap.id}" for cap in catalog.caps)
-    if catalog.fatigue is not None:
-        yield "suppress.fatigue"
-    if any(action.offer is not None for action in catalog.actions.values()):
-        yield from ("offer.full_price", "offer.shown")
-    yield from (f"budget.{budget.id}" for budget in catalog.budgets)
-    if catalog.min_propensity:
-        yield "propensity.low"
-    if any(placement.per_category is not None for placement in catalog.placements.values()):
-        yield "diversity.category"
-    yield from (f"holdout.{rule.id}" for rule in catalog.holdouts)
-    # behind all others: receipts that were written before there were such reasons keep their numbers
-    yield from sorted({OF_ACTION[action.status] for action in catalog.actions.values() if action.status != "live"})
-
-
-def write(verdict: Verdict, catalog: Catalog, decision: str, request: str) -> Receipt:
-    """The receipt of a verdict."""
-    plan, numbers = verdict.plan, reasons_of(catalog)
+def write(candidates: Candidates, decision: str, request: str) -> Receipt:
+    """The receipt of a decision."""
+    plan, numbers = candidates.plan, reasons_of(candidates.turn.catalog)
     masks: dict[str, int] = {}
-    for reason, mask in verdict.dropped:
+    for reason, mask in candidates.dropped:
         masks[reason] = masks.get(reason, 0) | mask
     planes = [0] * len(masks).bit_length()
     for number, mask in enumerate(masks.values(), 1):
@@ -76,10 +54,10 @@ def write(verdict: Verdict, catalog: Catalog, decision: str, request: str) -> Re
         bytes.fromhex(decision),
         request,
         plan.placement,
-        [(i, points) for i, points, _ in verdict.chosen],
+        [(i, points) for i, points, _ in candidates.chosen],
         [numbers[reason] for reason in masks],
         b"".join(plane.to_bytes(_plane_bytes(plan)) for plane in planes),
-        [len(verdict.count.refs.get(cap.id, ())) for cap, _ in plan.caps],
+        [len(candidates.count.refs.get(cap.id, ())) for cap, _ in plan.caps],
     )
 
 

@@ -22,12 +22,13 @@ from engine.catalog.once_per_catalog import once_per_catalog
 from engine.conditions.event_atoms import EventAtom
 from engine.conditions.predicates import atoms_of, build
 from engine.conditions.readable import Condition
-from engine.conditions.value_tests import Where, only
+from engine.conditions.value_tests import Where
 from engine.effects import Page
 from engine.events import kept
-from engine.events.recent import Happened, Recent, encoder
 from engine.profile import Detail, Profile
+from engine.recent_events import Happened, Recent, encoder
 from engine.turn_state import Turn
+from engine.values.paths import only
 
 RECENT_MAX = 24
 PAGE_EVENTS = 12

@@ -20,10 +20,9 @@ from engine import limits
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import Trigger
-from engine.events import stated_time
-from engine.events.recent import Happened
 from engine.journeys import run_keys
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 
 STOPS_KEPT: Final = 64
@@ -72,7 +71,7 @@ def needed(turn: Turn) -> set[int]:
     profile, catalog = turn.profile, turn.catalog
     waiting = {send.run for send in profile.sends}
     open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
-    since_ms = min([turn.now_ms - catalog.lateness_ms, *(stated_time.of_trigger(run)[0] for run in open_runs)])
+    since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.triggered[0] for run in open_runs)])
     heard = [listeners_of(each) for each in _catalogs(catalog, open_runs)]
     stops = _ranked(turn, [each.stops for each in heard], since_ms, STOPS_KEPT)
     waits = _ranked(turn, [each.waits for each in heard], since_ms, WAITS_KEPT)

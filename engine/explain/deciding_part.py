@@ -20,8 +20,9 @@ from engine.conditions.binding import NEVER, Tree, absent_facts, bind
 from engine.conditions.event_atoms import with_trigger
 from engine.conditions.event_counts import EventCount
 from engine.conditions.predicates import build, tree_of
-from engine.conditions.value_tests import build_where, values_at
+from engine.conditions.value_tests import build_where
 from engine.contact import consents
+from engine.values.paths import values_at
 from engine.view import View
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 

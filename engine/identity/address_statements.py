@@ -10,10 +10,10 @@ from typing import Any
 
 from engine import limits
 from engine.contact.addresses import NAMESPACES, current, place, rank, stated
-from engine.events import stated_time
 from engine.inputs import Confirm
 from engine.profile import Link, Profile, TraitValue
 from engine.turn_state import Turn
+from engine.values import stated_time
 
 
 def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from engine import limits, seeds
 from engine.catalog.compiled import Catalog
 from engine.contact import addresses
-from engine.events import stated_time
 from engine.identity import address_statements
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.profile import Link, Profile
@@ -69,7 +68,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
 
 def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
-        at_ms = stated_time.said_ms(told) if isinstance(told, Event) else told.at_ms
+        at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
         return address_statements.mention(turn, namespace, value, at_ms, public=told.public)
     return _link(turn, namespace, value, told.at_ms)
 

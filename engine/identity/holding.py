@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.contact import addresses
-from engine.events import stated_time
 from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
 from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
 from engine.turn_state import Turn
+from engine.values import stated_time
 from engine.vocabulary import DAY_MS
 
 _HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed without a grant of its own

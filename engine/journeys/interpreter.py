@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey, Step
-from engine.decide import arbitration, placement_plan
-from engine.events.recent import Happened
+from engine.decide import placement_plan, scores
 from engine.frequency import caps
 from engine.journeys import pauses, stops, waits
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.sends import sends
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
@@ -269,4 +269,4 @@ def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str
     if action is None:
         return (len(TIER_RANK), 0.0, step.action), run.id
     wanted = placement_plan.of_send(turn.catalog, step.channel, action, run.version)
-    return (TIER_RANK[action.tier], -arbitration.score(turn, turn.view(), wanted, 0)[0], action.id), run.id
+    return (TIER_RANK[action.tier], -scores.score(turn, turn.view(), wanted, 0)[0], action.id), run.id

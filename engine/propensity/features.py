@@ -19,7 +19,8 @@ from engine.conditions.binding import bind
 from engine.conditions.event_atoms import EventAtom, how_many
 from engine.conditions.predicates import atoms_of, build
 from engine.conditions.readable import Condition, Readable
-from engine.conditions.value_tests import number_of, values_at
+from engine.conditions.value_tests import number_of
+from engine.values.paths import values_at
 
 Read = Callable[[Readable], float]
 

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from engine.conditions.event_atoms import EventAtom
 from engine.conditions.readable import Readable
-from engine.conditions.value_tests import values_at
 from engine.propensity.features import Feature, features_of, vector
+from engine.values.paths import values_at
 
 
 class Scorer(Protocol):

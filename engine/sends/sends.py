@@ -20,14 +20,17 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Action, Step
 from engine.consent import tokens
 from engine.consent.tokens import ConsentToken
-from engine.contact import addresses, consents
-from engine.decide import arbitration, behind, draws, gates, offers, placement_plan
+from engine.contact import consents
+from engine.decide import draws, offers, placement_plan, scores
+from engine.decide.gates import asking, service_mail
+from engine.decide.gates.availability import UNKNOWN_ACTION
+from engine.decide.gates.candidates import Candidates
 from engine.effects import Dequeue, Enqueue
 from engine.frequency import budgets, caps, fatigue
 from engine.identity import holding
 from engine.inputs import Authorise, Given, Settle
 from engine.profile import Run, Send
-from engine.sends import message, retries, service_mail
+from engine.sends import message, retries
 from engine.turn_state import Turn
 from engine.view import View
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
@@ -38,20 +41,20 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
     is the reason of a stop that covers it already."""
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
-        return "validity.unknown_action"
+        return UNKNOWN_ACTION
     send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
     wanted = placement_plan.of_send(turn.catalog, step.channel, action, run.version)
     action = wanted.actions[0]
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
-    verdict, alive = gates.judge(turn, view, wanted, {})
-    reason = stopped or arbitration.send_reason(turn, view, verdict, alive)
-    reason = reason or service_mail.objection(turn, step.channel, action.tier, run)
+    candidates = Candidates.of(turn, view, wanted)
+    candidates.run, candidates.stopped = run, stopped
+    reason = asking.against_send(candidates)
     fields = {"channel": step.channel, "journey": run.journey, "run": run.id, "step": step.id, "action": action.id}
-    if reason is not None:
+    if reason:
         if reason != run.held:  # a run that waits for the reason to change says so once
-            also = [other for other in arbitration.objections(turn, view, wanted) if other != reason]
-            detail = {"send": send_id, "worth": arbitration.worth(view, action), **({"also": also} if also else {})}
-            detail |= behind.told(view, action, reason)
+            also = [other for other in asking.objections(turn, view, wanted) if other != reason]
+            detail = {"send": send_id, "worth": scores.worth(view, action), **({"also": also} if also else {})}
+            detail |= asking.behind(view, action, reason)
             turn.note("send", f"{action.id} held", outcome="held", reason=reason, detail=detail, **fields)
         return reason
     token = tokens.token(turn, action.purpose, step.channel, action.tier)
@@ -62,7 +65,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
     turn.profile.sends.append(send)
     turn.effects.append(Enqueue(send.id, send.waits_ms))
     offers.promise(turn, action, send.id, turn.now_ms + (action.offer.lasts_ms if action.offer else 0))
-    points, terms = arbitration.score(turn, view, wanted, 0)
+    points, terms = scores.score(turn, view, wanted, 0)
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome="decided", detail=detail, **fields)
     return None
@@ -115,8 +118,8 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
-    reason = _objection(turn, send)
-    if reason is not None:
+    reason = asking.against_departure(turn, send)
+    if reason:
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
@@ -169,36 +172,6 @@ def withdraw_without_consent(turn: Turn) -> None:
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
         if not consents.is_granted(turn.profile, turn.catalog, send.purpose, send.channel, send.tier):
             withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
-
-
-def _objection(turn: Turn, send: Send) -> str | None:
-    action = turn.catalog.of_version(send.version).actions.get(send.action)
-    place = caps.find(turn.profile, send.id)
-    if action is None or place is None:
-        return "validity.unknown_action"
-    gone = statuses.send_ended(turn.catalog, send, turn.now_ms)
-    if gone:
-        return gone
-    action = placement_plan.of_send(turn.catalog, send.channel, action, send.version).actions[0]
-    if send.channel not in action.channels:
-        return "fit.channel"
-    channel = turn.catalog.channels.get(send.channel)
-    if channel is None:
-        return "fit.channel"
-    if channel.address and addresses.current(turn.profile, channel.address) is None:
-        return f"fit.no_{channel.address}"
-    for purpose, tier in dict.fromkeys(((send.purpose, send.tier), (action.purpose, action.tier))):
-        if tokens.token(turn, purpose, send.channel, tier) is None:
-            return f"consent.{purpose}.{send.channel}"
-    view = turn.view(trigger=send.trigger)
-    for rule, asked in placement_plan.of_send(turn.catalog, send.channel, action, send.version).suppressions:
-        if asked.asking and not asked.refusing(view, asked.asking):
-            return f"suppress.{rule}"
-    cap = caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms)
-    if cap is not None:
-        return f"cap.{cap.id}"
-    run = next((run for run in turn.profile.runs if run.id == send.run), None)
-    return service_mail.objection(turn, send.channel, send.tier, run, but_for=send.id)
 
 
 def give_room(turn: Turn, told: Given) -> None:

@@ -36,6 +36,11 @@ _OF_PICTURES: Final = SELECTORS | _SKIN
 _VIRAMA, _AROUND = 9, 30  # a combining class; characters that are looked at on each side
 
 
+def composed(text: str) -> str:
+    """The one spelling of a text whose letters may be written with their accents or beside them."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def visible(text: str) -> str:
     """`text` in NFC without characters that nobody sees; one that was made so stays as it is."""
     if text.isascii():

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from actors.shard.set_aside.dead_letters import Kind
 from engine.errors import InvalidInput
 from engine.readings import reading
-from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told
+from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, answers_with
 from serve.http.gateway import ServerGateway
 from serve.ingest.dead_letters import redrive
 
@@ -19,7 +19,7 @@ _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
 
-@router.get("", **told(DeadLetters, summary="What was set aside"))
+@router.get("", **answers_with(DeadLetters, summary="What was set aside"))
 async def listed(
     gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, kind: Kind | None = None
 ) -> Any:
@@ -29,7 +29,7 @@ async def listed(
     return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
 
 
-@router.post("/{letter}/retry", **told(DeadLetterOutcome, summary="Tell it again"))
+@router.post("/{letter}/retry", **answers_with(DeadLetterOutcome, summary="Tell it again"))
 async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
     """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
 
@@ -46,7 +46,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
     return {"status": "accepted"}
 
 
-@router.delete("/{letter}", **told(DeadLetterOutcome))
+@router.delete("/{letter}", **answers_with(DeadLetterOutcome))
 async def discard(letter: str, gateway: ServerGateway) -> Any:
     """Throw it away for good."""
     return await gateway.router.at_shard(*_parts(letter, gateway), "discard")

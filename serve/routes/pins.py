@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from engine.errors import Forbidden
-from serve.api.types import Pinned, told
+from serve.api.types import Pinned, answers_with
 from serve.http.gateway import ServerGateway
 from serve.routes.profiles import Home
 
@@ -16,7 +16,7 @@ PINS_MAX = 64  # each is a process of 60 MB and more
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
 
-@router.post("/{reference}/pin", **told(Pinned))
+@router.post("/{reference}/pin", **answers_with(Pinned))
 async def pin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Give this profile a process of its own; answered when it lives there. `changed` is false where it did so
     already."""
@@ -31,7 +31,7 @@ async def pin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     return {"profileId": profile, "pinned": True, "changed": changed}
 
 
-@router.delete("/{reference}/pin", **told(Pinned))
+@router.delete("/{reference}/pin", **answers_with(Pinned))
 async def unpin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Take this profile back into its shard; answered when it lives there. `changed` is false where it did so
     already."""

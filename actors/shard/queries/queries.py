@@ -9,7 +9,7 @@ from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 from engine.readings import reading
 

@@ -25,7 +25,18 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
     send: str
     outcome: str
     detail: str = ""
-    said: bytes = b""  # by a sandbox: the message (`actors.shard.outbox.sandbox_log`)
+    said: bytes = b""  # by a sandbox: the message, a packed `SandboxMessage`
+
+
+class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
+    """What a sandbox was given: one message as its provider would have had it. Long bodies are cut."""
+
+    send: str
+    channel: str
+    address: str
+    subject: str
+    text: str
+    html: str
 
 
 class EventStatus(StrEnum):
@@ -57,14 +68,3 @@ class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, ta
 
 
 EventResult = EventStatus | EventMoved | EventRejected | EventUnreadable
-
-
-class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
-    """One message, as its provider would have had it. Long bodies are cut."""
-
-    send: str
-    channel: str
-    address: str
-    subject: str
-    text: str
-    html: str

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import TemplateError
 
 from engine.catalog.advice import well_known
-from engine.catalog.advice.known_names import Use, planned, uses
-from engine.catalog.advice.paths import without_root
 from engine.catalog.checks import foreign_tags
+from engine.catalog.checks.known_names import Use, planned, uses
+from engine.catalog.checks.paths import without_root
 from engine.catalog.checks.suggest import nearest_event, nearest_field
 from engine.catalog.document import Document, in_folder, texts
 from engine.catalog.models import Models, of_kind

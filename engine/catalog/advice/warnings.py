@@ -15,8 +15,8 @@ from engine.catalog.advice.consent import consent_doubts
 from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
-from engine.catalog.advice.paths import path_doubts
 from engine.catalog.advice.tiers import tier_warnings
+from engine.catalog.checks.paths import path_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models
 from engine.catalog.problems import Problem

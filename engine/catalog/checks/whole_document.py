@@ -13,12 +13,12 @@ from typing import Any, Final
 from pydantic_core import ValidationError
 
 from engine.catalog import zones
-from engine.catalog.advice.paths import path_problems
 from engine.catalog.checks import sensitive
 from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
+from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
 from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts

@@ -32,10 +32,10 @@ from actors.transport.router import Router
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
-from engine.events.recent import Happened
 from engine.identity import claims
 from engine.inputs import Erase, Event
 from engine.profile import Profile, Tombstone, TraitValue
+from engine.recent_events import Happened
 from engine.seeds import profile_id
 
 CATALOG = compiled(
@@ -318,7 +318,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
                 return real(self, *args)
             if when == "after":
                 real(self, *args)
-                self._shard.commit()
+                self._state.commit()
             dead.set()
             raise Killed
 

@@ -17,8 +17,8 @@ from engine.conditions.predicates import build
 from engine.decide.questions import Questions
 from engine.effects import Page
 from engine.events import history
-from engine.events.recent import Happened
 from engine.profile import Profile
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.view import View
 

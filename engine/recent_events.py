@@ -15,7 +15,8 @@ from typing import Any, overload
 
 import msgspec
 
-from engine.conditions.value_tests import composed, values_at
+from engine.values.paths import values_at
+from engine.values.spelling import composed
 
 encoder = msgspec.msgpack.Encoder(order="deterministic")
 

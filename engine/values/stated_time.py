@@ -10,26 +10,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.inputs import Event
-from engine.profile import Run
-
 FUTURE_MS_MAX: Final = 5 * 60_000
 
 
 def of_event(at_ms: int, now_ms: int) -> int:
     """When an event happened, for the history, windows, stops and waits."""
     return max(0, min(at_ms, now_ms + FUTURE_MS_MAX))
-
-
-def of_trigger(run: Run) -> tuple[int, int]:
-    """The (time, arrival) of what started a run, for what must come after it: never ahead of the turn that heard it."""
-    return min(run.trigger_ms, run.entered_ms), run.trigger_seq
-
-
-def said_ms(event: Event) -> int:
-    """When the facts of an event were said: what came through the live door, not after it was received, however long
-    it lay somewhere since."""
-    return event.at_ms if event.imported else min(event.at_ms, event.received_at_ms)
 
 
 def of_fact(at_ms: int, now_ms: int) -> int:

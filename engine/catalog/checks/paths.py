@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.catalog.advice.known_names import planned, uses
+from engine.catalog.checks.known_names import planned, uses
 from engine.catalog.document import Document
 from engine.catalog.models import Models
 from engine.catalog.problems import Loc, Problem

@@ -1,132 +1,23 @@
-"""How one profile absorbs another, in durable messages (`docs/design/identity.md#merging`, Invariant 8).
+"""The survivor of a merge takes in what the other profile was (`engine.merging.transfer` has the whole way).
 
-    survivor ──Absorb──► other      the other parks its inputs and surrenders all that it holds
-    survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …
-    survivor ──GoOn──► other        … and asks for the next one
-    survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
-    survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
-
-Most pasts fit into one message, and the two in the middle are left out. The state comes last, all at once: until then
-the other one still is who it was, and may find that it stays. One piece at a time is on its way, so neither side ever
-holds more of a past than that.
-
-The first absorb takes the state. A later one that finds a tombstone only moves the pointer, for later inputs, once who
-takes it in has said so, and tells the former owner; a hand-over that is still on its way goes to who took the state.
-Profiles that absorb one another at once would wait for ever: of two, the one with the smaller id stays. In a longer
-ring each is on its way to the next; there a hand-over goes on past all whose ids are greater than its origin's, so that
-one alone, the smallest id's, comes back to where it started: that one stays (Chang and Roberts, 1979).
+What arrives meets the survivor's stops, opt-outs and caps before anything is sent on account of it.
 """
 
 from __future__ import annotations
 
-from engine import codec, facts, limits, setting_back
+from engine import codec, limits, setting_back
 from engine.consent import recording
 from engine.decide import draws, offers
-from engine.effects import Enqueue, LeaveTombstone, SetTimer, TakeIn, Transfer
+from engine.effects import Enqueue, SetTimer, TakeIn
 from engine.events import history
-from engine.events.recent import history_order
 from engine.frequency import caps, fatigue
-from engine.identity import address_statements, holding
-from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Released
+from engine.identity import address_statements, holding, traits
+from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
-from engine.profile import Merged, Profile, Run, Tombstone
+from engine.profile import Merged, Profile, Run
+from engine.recent_events import history_order
 from engine.sends import sends
 from engine.turn_state import Turn
-
-
-def transfer(turn: Turn, asked: Merge | Claim) -> None:
-    """Hand everything over to the profile that asks. What a write key says takes a visitor without a user id alone."""
-    profile = turn.profile
-    if asked.public and not profile.is_blank and asked.to != profile.id:
-        if isinstance(asked, Claim):
-            holding.add(turn, profile.holders, asked, holding.words_of(profile))
-            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_customer"))
-            return
-        if any(link.namespace == "user_id" for link in profile.identifiers):
-            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_user"))
-            return
-    if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
-        return
-    if profile.is_blank:
-        is_new = isinstance(asked, Merge) and asked.is_new
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new))
-        turn.effects.append(LeaveTombstone(asked.to))
-        return
-    for run in profile.runs:
-        turn.drop_timer_of_moved(run)
-    profile.moving_to = asked.to
-    profile.message_seq += 1
-    turn.effects.append(Transfer(asked.to, profile.message_seq))
-
-
-def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> None:
-    """A later absorb of a place that already points somewhere: move the pointer, but not by a write key's word. A claim
-    never takes it from its owner; whoever claims an address is told what was said by it."""
-    profile = turn.profile
-    if isinstance(asked, Claim):
-        if asked.to != tombstone.to:
-            holding.add(turn, tombstone.holders, asked, tombstone.words)
-    elif asked.public and asked.to != tombstone.to:
-        turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))
-    else:
-        turn.tell(asked.to, HandOver(origin=profile.id, points=asked.to != tombstone.to))
-
-
-def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
-    """Point to who took the pointer in, and lives. Who asked for it may have been absorbed meanwhile: were it pointed
-    to at once, pointers could come to stand in a circle, and what is on its way would go round for ever."""
-    if told.to != tombstone.to:
-        turn.tell(tombstone.to, Released(origin=turn.profile.id))
-        turn.effects.append(LeaveTombstone(told.to))
-
-
-def bury(turn: Turn, told: HandedOver) -> None:
-    """The survivor has everything: only a tombstone is left here.
-
-    Who asked may have been absorbed itself meanwhile; then the profile that it lives on in says so.
-    """
-    if turn.profile.moving_to:
-        turn.effects.append(LeaveTombstone(told.to))
-
-
-def release(turn: Turn, told: Released) -> None:
-    """An identifier that pointed here points to somebody else now."""
-    held = turn.profile.held
-    if told.origin in held:
-        held.remove(told.origin)
-
-
-def must_wait(profile: Profile, told: object) -> bool:
-    """Whether an input cannot be taken while this profile is on its way to another one."""
-    if not profile.moving_to or isinstance(told, HandedOver | GoOn):
-        return False
-    if isinstance(told, Erase):
-        return profile.moving_to not in told.places
-    return not goes_on(profile, told)
-
-
-def goes_on(profile: Profile, told: object) -> bool:
-    """Whether a profile that is itself on its way must pass this on, because it may have to come full circle."""
-    return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
-
-
-def go_on(turn: Turn, told: GoOn) -> None:
-    """What was sent so far has arrived: the next piece follows."""
-    profile = turn.profile
-    if profile.moving_to:
-        profile.message_seq += 1
-        turn.effects.append(Transfer(profile.moving_to, profile.message_seq, told.after))
-
-
-def pass_on(turn: Turn, told: HandOver) -> None:
-    """A hand-over reaches a profile on its way: it goes the same way; one's own has come full circle, so one stays."""
-    profile = turn.profile
-    if told.origin != profile.id:
-        turn.tell(profile.moving_to, told)
-        return
-    profile.moving_to = ""
-    _wake(turn, profile)
-    pauses.settle(turn)
 
 
 def take_in(turn: Turn, told: HandOver) -> None:
@@ -135,7 +26,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            facts.join_traits(turn, _surrendered(turn, told))
+            traits.merge_traits(turn, _transferred(turn, told))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
@@ -145,15 +36,15 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.origin in profile.told and told.origin not in profile.owns:
         profile.owns.append(told.origin)
     if not told.state:
-        _arrived(profile, told.origin)
+        _is_here(profile, told.origin)
         if told.seen:
             turn.effects.append(TakeIn((), (), told.seen))
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
-    other = _surrendered(turn, told)
-    _arrived(profile, told.origin)
+    other = _transferred(turn, told)
+    _is_here(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     draws.join(turn, other)
@@ -173,7 +64,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
-def _surrendered(turn: Turn, told: HandOver) -> Profile:
+def _transferred(turn: Turn, told: HandOver) -> Profile:
     """What another profile was; of a visitor whom only a write key's word brings to somebody who was known before,
     without what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
     other = codec.decode_record(told.state, "hand-over")
@@ -184,7 +75,7 @@ def _surrendered(turn: Turn, told: HandOver) -> Profile:
     return other
 
 
-def _arrived(profile: Profile, origin: str) -> None:
+def _is_here(profile: Profile, origin: str) -> None:
     if origin in profile.publicly:
         profile.publicly.remove(origin)
 
@@ -205,7 +96,7 @@ def _take_records(turn: Turn, told: HandOver) -> None:
 def _join_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
     words, theirs = address_statements.words(profile), address_statements.words(other)
-    facts.join(turn, other)
+    traits.merge(turn, other)
     _join_identifiers(turn, other)
     address_statements.merge(turn, words, theirs)
     recording.merge(profile, other)
@@ -240,13 +131,13 @@ def _join_runs(turn: Turn, other: Profile) -> list[Run]:
     profile = turn.profile
     profile.runs.extend(other.runs)
     profile.sends.extend(other.sends)
-    _wake(turn, other)
+    wake(turn, other)
     for run in [run for run in profile.runs if run.state == "active"]:
         _keep_within_concurrency(turn, run)
     return other.runs
 
 
-def _wake(turn: Turn, arrived: Profile) -> None:
+def wake(turn: Turn, arrived: Profile) -> None:
     """The timers and outbox entries of a profile stand where it has arrived."""
     for run in arrived.runs:
         if run.state == "active" and run.due_ms:

@@ -1,0 +1,98 @@
+"""What gates look at: candidates of a decision or of a journey's send, and a decided send that is about to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from engine.catalog.compiled import Action
+from engine.decide import placement_plan
+from engine.decide.placement_plan import PlacementPlan, bits
+from engine.frequency import caps
+from engine.profile import Place, Run, Send
+from engine.turn_state import Turn
+from engine.view import View
+from engine.vocabulary import Outcome
+
+NOTHING_HELD: Mapping[int, Place] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Candidates:
+    """The candidates of one plan, for one customer, and what became of them.
+
+    Candidates are bits of an integer, as in their plan. `held` are the places that some of them hold already: those do
+    not stand in their own way. `run` and `stopped` are of a journey's send: its run, and the reason of a stop that
+    covers it. Afterwards `chosen` go (the best first, each with its score and place), `beaten` came too late, and
+    `dropped` has each reason with the candidates that it removed.
+    """
+
+    turn: Turn
+    view: View
+    plan: PlacementPlan
+    count: caps.Count
+    held: Mapping[int, Place]
+    run: Run | None = None
+    stopped: str = ""
+    dropped: list[tuple[str, int]] = field(default_factory=list)
+    chosen: list[tuple[int, float, Place]] = field(default_factory=list)
+    beaten: int = 0
+    is_trial: bool = False  # somebody only wants to know: nothing that is drawn is kept
+
+    @classmethod
+    def of(cls, turn: Turn, view: View, plan: PlacementPlan, held: Mapping[int, Place] = NOTHING_HELD) -> Candidates:
+        """The candidates of a plan before their first gate."""
+        # A send is planned without a placement; caps count it differently from what is shown now.
+        return cls(
+            turn, view, plan, caps.Count(turn.profile, turn.catalog, turn.now_ms, shown_now=bool(plan.placement)), held
+        )
+
+    def drop(self, reason: str, mask: int) -> int:
+        """Remove these candidates for a reason; returns the mask of those that are removed."""
+        if mask:
+            self.dropped.append((reason, mask))
+        return mask
+
+    def outcomes(self) -> list[tuple[int, Outcome, str]]:
+        """Each candidate with its outcome and its reason: the chosen, then the beaten, then the dropped."""
+        rows: list[tuple[int, Outcome, str]] = [(i, "chosen", "") for i, _, _ in self.chosen]
+        last = self.plan.actions[self.chosen[-1][0]].id if self.chosen else ""
+        rows += [(i, "outranked", f"outranked.{last}") for i in bits(self.beaten)]
+        return rows + [(i, "dropped", reason) for reason, mask in self.dropped for i in bits(mask)]
+
+
+@dataclass(slots=True)
+class TriedCandidates(Candidates):
+    """Candidates of whom somebody wants to know everything that speaks against them. Nobody is removed, so every rule
+    of every gate has its say."""
+
+    is_trial: bool = True
+
+    def drop(self, reason: str, mask: int) -> int:
+        """Write the reason down; returns the empty mask."""
+        Candidates.drop(self, reason, mask)
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A decided send just before it is handed to its provider. `action` is None where the catalog that its run entered
+    under has no such action, `place` where the send holds none any more."""
+
+    turn: Turn
+    send: Send
+    action: Action | None
+    place: Place | None
+
+    @classmethod
+    def of(cls, turn: Turn, send: Send) -> Departure:
+        """What there is to look at, with the action as the active catalog has it."""
+        entered = turn.catalog.of_version(send.version).actions.get(send.action)
+        return cls(turn, send, entered, caps.find(turn.profile, send.id))
+
+    @property
+    def plan(self) -> PlacementPlan:
+        """The rules that its action is under today."""
+        assert self.action is not None, "the first gate asks for the action"
+        return placement_plan.of_send(self.turn.catalog, self.send.channel, self.action, self.send.version)

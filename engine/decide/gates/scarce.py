@@ -1,0 +1,107 @@
+"""Gates about what is scarce: room under caps, offers that contradict one another, budgets, places of a category.
+
+All but the first of the two about offers are asked again after each choice, because the chosen action has taken some
+of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.catalog.compiled import Action, Catalog
+from engine.decide import offers
+from engine.decide.gates.candidates import Candidates, Departure
+from engine.decide.placement_plan import bits
+from engine.explain.deciding_part import Failing, holding
+from engine.frequency import budgets, caps
+from engine.view import View
+
+
+def with_room(candidates: Candidates, alive: int) -> int:
+    """Without those over whom a cap has no room."""
+    count = candidates.count
+    for cap, mask in candidates.plan.caps:
+        full = alive & mask
+        if full and count.is_full(cap):
+            for i, place in candidates.held.items():
+                if not count.is_full(cap, place.ref):
+                    full &= ~(1 << i)
+            alive ^= candidates.drop(f"cap.{cap.id}", full)
+    return alive
+
+
+def has_room(leaving: Departure) -> str | None:
+    """A decided send counts again, by what has really left."""
+    assert leaving.place is not None, "the first gate asks for the place"
+    turn = leaving.turn
+    cap = caps.over_limit(turn.profile, turn.catalog, leaving.place, turn.now_ms)
+    return f"cap.{cap.id}" if cap is not None else None
+
+
+def caps_of(catalog: Catalog) -> Iterator[str]:
+    """A reason per cap."""
+    yield from (f"cap.{cap.id}" for cap in catalog.caps)
+
+
+def not_paid_in_full(candidates: Candidates, alive: int) -> int:
+    """Without the offers on what the customer has lately paid the full price for."""
+    if not alive & candidates.plan.offering:
+        return alive
+    return alive ^ candidates.drop("offer.full_price", candidates.plan.full_price.refusing(candidates.view, alive))
+
+
+def behind_full_price(view: View, action: Action, _: str) -> Failing | None:
+    """The purchase that was made."""
+    return holding(action.full_price, view, at=("offers", "full_price"))
+
+
+def unpromised(candidates: Candidates, alive: int) -> int:
+    """Without the offers that contradict one which the customer has been shown."""
+    turn, plan = candidates.turn, candidates.plan
+    offering = alive & plan.offering
+    if offering and turn.profile.promises:
+        valid, asked = offers.valid(turn.profile, turn.now_ms), [plan.actions[i] for i in bits(offering)]
+        known = offers.shelves(turn, valid, {action.offer.subject for action in asked if action.offer is not None})
+        for promise in valid:
+            worse = sum(1 << i for i in bits(offering) if offers.is_worse(plan.actions[i], promise, known))
+            alive ^= candidates.drop("offer.shown", alive & worse)
+    return alive
+
+
+def offers_of(reason: str, catalog: Catalog) -> Iterator[str]:
+    """The reason, where any action is an offer."""
+    if any(action.offer is not None for action in catalog.actions.values()):
+        yield reason
+
+
+def paid(candidates: Candidates, alive: int) -> int:
+    """Without those that no budget has a token for; a place that is held is paid for."""
+    if candidates.turn.tokens:
+        for budget, mask in candidates.plan.budgets:
+            unpaid = alive & mask & ~sum(1 << i for i in candidates.held)
+            if unpaid and budgets.is_empty(candidates.turn, budget):
+                alive ^= candidates.drop(f"budget.{budget.id}", unpaid)
+    return alive
+
+
+def budgets_of(catalog: Catalog) -> Iterator[str]:
+    """A reason per budget."""
+    yield from (f"budget.{budget.id}" for budget in catalog.budgets)
+
+
+def uncrowded(candidates: Candidates, alive: int) -> int:
+    """Without those of the last chosen one's category, where the placement shows no more of it at a time."""
+    plan = candidates.plan
+    if plan.per_category is not None and candidates.chosen:
+        category = plan.actions[candidates.chosen[-1][0]].category
+        if category is not None:
+            shown = sum(plan.actions[i].category == category for i, _, _ in candidates.chosen)
+            if shown >= plan.per_category:
+                alive ^= candidates.drop("diversity.category", alive & plan.categories[category])
+    return alive
+
+
+def crowds(catalog: Catalog) -> Iterator[str]:
+    """Its one reason, where a placement bounds a category."""
+    if any(placement.per_category is not None for placement in catalog.placements.values()):
+        yield "diversity.category"
