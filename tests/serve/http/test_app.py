@@ -257,6 +257,7 @@ def test_others_have_their_turn_while_a_large_batch_is_read(tmp_path: Path):
     tell(story(), 60)
 
 
+@pytest.mark.slow
 def test_catalogs_posted_at_once_each_get_an_outcome_of_their_own(tmp_path: Path):
     def files(number: int) -> dict[str, str]:
         purposes = f"purposes:\n  marketing: {{channels: [email]}}\n  other_{number}: {{channels: [email]}}\n"
