@@ -56,8 +56,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
     `now_ms` is the engine's clock. The turn's clock is never behind that of the profile's last turn, unless that one
-    was wrong (`engine.events.setting_back`). Raises InvalidInput where the input itself cannot be used; an AssertionError is a
-    fault of ours. In both cases the caller undoes the profile.
+    was wrong (`engine.events.setting_back`). Raises InvalidInput where the input itself cannot be used; an
+    AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
     turn = Turn(profile, catalog, setting_back.clock_of(profile, now_ms), told.tokens)
     if setting_back.is_ahead(profile, now_ms):

@@ -1,7 +1,8 @@
 """After the clock was set back: finds the profiles that had turns in a future that was none, and gives each one turn.
 
-That turn puts their times right (`engine.events.setting_back`). Without it a profile that nothing reaches would keep timers
-and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked at once.
+That turn puts their times right (`engine.events.setting_back`). Without it a profile that nothing reaches would keep
+timers and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked
+at once.
 """
 
 from __future__ import annotations
