@@ -12,7 +12,7 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec, effects
 from engine.inputs import HandOver
-from engine.profile import Profile, Tombstone, grave
+from engine.profile import Profile, Tombstone, tombstone_of
 from engine.vocabulary import FINAL_STATES
 
 
@@ -102,7 +102,7 @@ def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveT
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile
-    state.put_tombstone(profile.id, grave(was, effect.to, state.clock.now_ms(), profile.message_seq))
+    state.put_tombstone(profile.id, tombstone_of(was, effect.to, state.clock.now_ms(), profile.message_seq))
 
 
 def _forget(state: ShardState, profile: Profile, effect: effects.Forget) -> None:

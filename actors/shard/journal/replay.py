@@ -21,7 +21,7 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
 from engine.events import history
 from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge
-from engine.profile import Profile, Tombstone, grave
+from engine.profile import Profile, Tombstone, tombstone_of
 from engine.turn import handle, handle_tombstone
 
 Catalogs = Mapping[str, Catalog]
@@ -94,7 +94,7 @@ class Replica:
 
     def _recount(self, profile: Profile, catalog: Catalog) -> None:
         """Another catalog asks for other counts over old events; they are made of all pages so far."""
-        if profile.spilled and profile.tallied != history.tallies_of(catalog).name:
+        if profile.spilled and profile.tallied != history.counters_of(catalog).name:
             pages = (codec.decode_page(page) for page in self.history.values())
             history.recount(profile, catalog, (event for page in pages for event in page))
 
@@ -109,7 +109,7 @@ class Replica:
                 self.history |= dict(effect.history)
                 self.audit |= dict(effect.audit)
             elif isinstance(effect, effects.LeaveTombstone):
-                self.record = grave(self.record or profile, effect.to, now_ms, profile.message_seq)
+                self.record = tombstone_of(self.record or profile, effect.to, now_ms, profile.message_seq)
                 self.history, self.audit = {}, {}
 
 
