@@ -157,8 +157,8 @@ class ShardState:
         self._changed.add(profile_id)
 
     def put_tombstone(self, profile_id: str, tombstone: Tombstone) -> None:
-        """A profile ends; what waited for it may follow it or be refused now. Its record, where it counted, counts no
-        more."""
+        """A tombstone takes the place of a profile, which does not count from here on. Inputs that waited for the
+        profile may be told: they follow the tombstone, or are refused."""
         was = self.cache.get(profile_id)
         self.profiles -= isinstance(was, Profile) and not was.is_blank
         self.cache.put(profile_id, tombstone, _TOMBSTONE_BYTES)
