@@ -398,7 +398,7 @@ PLAIN = {
     "serve/commands/init.py": "a workspace that can be made again",
     "serve/commands/validate.py": "schemas that can be made again",
     "serve/process/data_directory.py": "a lock, which is empty",
-    "serve/process/ray_runtime/front_door.py": "HAProxy's own configuration, in the runtime folder",
+    "serve/process/ray_runtime/haproxy.py": "HAProxy's own configuration, in the runtime folder",
     "serve/http/direct_socket.py": "sockets and locks, in the runtime folder",
     "serve/process/ray_runtime/parts.py": "the output of a helper of Ray",
     "serve/process/ray_runtime/sessions.py": "a mark in a session of Ray",
