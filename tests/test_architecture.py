@@ -83,7 +83,6 @@ LINES_MAX = 300
 LONGER = {
     "actors/cluster/cluster.py": 320,
     "actors/storage/store.py": 320,
-    "actors/transport/wire.py": 340,
     "engine/profile.py": 320,
     "engine/readings/reading.py": 320,
 }
