@@ -121,7 +121,7 @@ class Run(Part):
     due_ms: int = 0
     generation: int = 0
     occurrence: int = 0
-    state: str = "active"  # active | completed | exited | stopped
+    state: str = "active"  # active | completed | exited | stopped (`engine.journeys.life`)
     ended_ms: int = 0
     ended_by: str = ""
     held: str = ""  # the reason for which its send waits
@@ -141,7 +141,7 @@ class Run(Part):
 
 
 class Send(Part):
-    """An intended message that is not settled yet (`engine.sends.sends` has its life as a table)."""
+    """An intended message that is not settled yet (`engine.sends.life` has its life as a table)."""
 
     id: str
     run: str

@@ -5,17 +5,19 @@ What arrives meets the survivor's stops, opt-outs and caps before anything is se
 
 from __future__ import annotations
 
-from engine import codec, limits, setting_back
+from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
-from engine.events import history
+from engine.events import history, setting_back
 from engine.frequency import caps, fatigue
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
+from engine.journeys import life as run_life
 from engine.profile import Merged, Profile, Run
 from engine.recent_events import history_order
+from engine.sends import life as send_life
 from engine.sends import sends
 from engine.turn_state import Turn
 
@@ -131,8 +133,8 @@ def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
     """The runs and open sends come along with their timers. Where a journey has too many runs of one key, the later
     end."""
     profile = turn.profile
-    profile.runs.extend(other.runs)
-    profile.sends.extend(other.sends)
+    run_life.move(profile, other.runs)
+    send_life.move(profile, other.sends)
     wake(turn, other)
     for run in [run for run in profile.runs if run.state == "active"]:
         _keep_within_concurrency(turn, run)
@@ -160,7 +162,7 @@ def _keep_within_concurrency(turn: Turn, run: Run) -> None:
     ]
     same.sort(key=lambda known: (known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
-        stops.end_run(turn, surplus, "stopped", "merge.duplicate")
+        stops.end_run(turn, surplus, "merge.duplicate")
 
 
 def _withdraw_excess(turn: Turn) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from engine.effects import Enqueue
-from engine.journeys import interpreter
+from engine.journeys import interpreter, life
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent_events import Part, history_order
 from engine.turn_state import Turn
@@ -121,4 +121,4 @@ def _run(turn: Turn, run: Run) -> None:
     if run.due_ms == NEVER_MS:  # a pause has put it off
         run.was_due_ms = min(run.was_due_ms, latest_ms)
     elif run.due_ms > latest_ms:
-        turn.set_timer(run, latest_ms, step.id, "reset")
+        life.wait(turn, run, latest_ms, step.id, "reset")
