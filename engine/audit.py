@@ -1,4 +1,4 @@
-"""The audit chain of one profile: entries whose digests build on one another, so that tampering shows (Invariant 6).
+"""The audit chain of one profile: each entry's digest covers the one before it, so that tampering shows (Invariant 6).
 
 An entry is stored as `digest ‖ entry`, digest = blake2b(previous digest ‖ entry). The chain is also the timeline.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.codec import seal, unseal
-from engine.events.recent import encoder
+from engine.recent_events import encoder
 
 DIGEST_BYTES = 16
 

@@ -15,7 +15,7 @@ from engine.catalog.schema.files import json_schemas
 from engine.decide.gates.order import GATES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
 REASONS = (ROOT / "docs/reasons.md").read_text("utf-8")
 
@@ -56,6 +56,21 @@ def test_every_option_of_a_command_is_in_the_reference():
         if not any(re.match(rf"\| `{option}[ `].*`{name}`", row) for row in rows)
     ]
     assert missing == []
+
+
+def routes() -> set[str]:
+    """The paths that clients may ask, as patterns."""
+    from serve.openapi import application
+    from serve.openapi.hot_routes import HOT
+
+    included = [route for module in application._MODULES for route in module.router.routes]
+    return {route.path for route in included if route.include_in_schema} | set(HOT)
+
+
+@pytest.mark.parametrize("path", sorted(routes()))
+def test_every_route_is_in_the_reference(path: str):
+    pattern = re.sub(r"\\{\w+\\}", r"[^`/?]+", re.escape(path))
+    assert re.search(rf"`(?:[A-Z]+ )?{pattern}[`?]", REFERENCE), f"{path} stands in no table of docs/reference.md"
 
 
 def fields(schema: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from actors.catalog_proof.letter_doubts import lacks
 from actors.delivery.channels.adapter import Adapter, Message
 from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
-from engine.catalog.advice.known_names import Fact, facts
+from engine.catalog.checks.known_names import Fact, facts
 from engine.catalog.compiled import Action, Catalog, Variant
 from engine.catalog.document import Document, in_folder
 from engine.catalog.problems import Loc, Problem

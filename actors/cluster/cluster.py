@@ -22,13 +22,13 @@ from actors.cluster.host import START_S, STOP_S, Host
 from actors.cluster.ray_meter import RayMeter
 from actors.delivery.dispatcher import Dispatcher
 from actors.maintenance import backup
+from actors.maintenance.start_check import inspect_shard
 from actors.platform import durable, logs, pids
 from actors.platform.clock import ReplayClock, WallClock
 from actors.replay_clock.conductor import Conductor
 from actors.replay_clock.windows import Windows
 from actors.serving.shard_server import ShardServer
 from actors.serving.shard_shell import ShardShell
-from actors.serving.start_check import inspect_shard
 from actors.shard.shard import Shard
 from actors.storage.store import RocksStore, open_when_free
 from actors.storage.vault import FileVault

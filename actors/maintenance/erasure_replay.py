@@ -1,7 +1,7 @@
 """Erasures that a restored store has not seen: people whose keys are destroyed are in it, and nobody can read them.
 
 What is left of them goes, and their place points to the same place one epoch later, as an erasure leaves it
-(`engine.identity.erasure`). So whoever comes with the same name is somebody new.
+(`engine.merging.erasure`). So whoever comes with the same name is somebody new.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ from engine.catalog.compiled import Catalog
 from engine.effects import Page
 from engine.errors import Corrupt
 from engine.events import history
-from engine.events.recent import Happened, history_order
 from engine.inputs import IDS_ONLY, AnyInput, HandOver
 from engine.profile import Profile, Tombstone
+from engine.recent_events import Happened, history_order
 from engine.turn_state import Turn
 
 FORMAT = 2

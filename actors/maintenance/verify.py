@@ -17,7 +17,7 @@ from actors.storage.store import RocksStore, inspect
 from actors.storage.vault import Vault
 from engine import audit, codec
 from engine.errors import Corrupt
-from engine.identity import erasure
+from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 
 

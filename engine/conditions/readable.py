@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from engine.conditions.event_atoms import EventAtom
-from engine.events.recent import Recent
 from engine.profile import Profile
+from engine.recent_events import Recent
 from engine.values.subjects import Shelves
 
 

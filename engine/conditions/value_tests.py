@@ -6,32 +6,34 @@ less_than, exists, some`. A path is dotted; a list that it leads to or through s
 
 - One element passes `is`, `in`, the comparisons, `exists` and `some`, all that stand in one mapping together.
 - `not`, `not_in` and `exists: false` are the negations of `is`, `in` and `exists`: no element may be so.
-- What says nothing (`engine.values.absence`) is absent: it exists not, equals nothing that is there, and is neither
+- What says nothing (`engine.values.absence`) is absent: it does not exist, equals nothing that is there, and is neither
   more nor less than anything.
-- Texts are equal as they are composed (Unicode's NFC), however either was written.
-- Beside a number, a text that is a plain number (`19.90`) counts as one. True and false are no numbers.
+- Texts are compared in their composed form (Unicode's NFC), however either was written.
+- A text that is a plain number (`19.90`) counts as that number where it is compared with one. True and false are no
+  numbers.
 
-Facts of an action and of what started a run (`$action.x`, `$event.x`) stand in a test already
-(`engine.conditions.binding`); a fact may be several values, and a test against several passes where it does against one
-of them.
+Facts of an action and of what started a run (`$action.x`, `$event.x`) were put into a test before
+(`engine.conditions.binding`). A fact may be several values; a test against them passes if it passes against one.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.values.absence import is_absent
+from engine.values.paths import any_at
+from engine.values.spelling import composed
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
 Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
 
-RULES: Final = 3  # raised where a test comes to mean something else: what was counted by other rules is counted anew
+# Raised whenever a test comes to mean something else, so that events that were counted by other rules are counted anew.
+RULES: Final = 3
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DIGITS_MAX: Final = 40
@@ -63,32 +65,8 @@ def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield from ((*steps, *below) for below in paths_of(some or {}))
 
 
-def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
-    """What of plain data stands at some paths, in its own shape. An object of objects that has none of the names may
-    be rows under their numbers: of each row that, as far as it has something."""
-    if () in paths:
-        return data
-    if isinstance(data, list | tuple):
-        return [only(element, paths) for element in data]
-    if not isinstance(data, Mapping):
-        return data
-    below: dict[str, list[tuple[str, ...]]] = {}
-    for path in paths:
-        below.setdefault(path[0], []).append(path[1:])
-    found = {name: only(data[name], rest) for name, rest in below.items() if name in data}
-    if not found and all(isinstance(part, Mapping) for part in data.values()):
-        rows = ((name, only(part, paths)) for name, part in data.items())
-        return {name: row for name, row in rows if row}
-    return found
-
-
-def composed(text: str) -> str:
-    """The one spelling of a text whose letters may be written with their accents or beside them."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
-
-
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
-    """Whether each path is only compared with one text: of ASCII, what such tests mean stands since the first rules."""
+    """Whether each path is only compared with one text. What such a test of ASCII means has never changed (`RULES`)."""
     return all(isinstance(test, str) and not is_absent(test) for test in (paths or {}).values())
 
 
@@ -110,7 +88,8 @@ def _none(test: Test) -> Test:
 
 
 def _reaching(path: tuple[str, ...], test: Test) -> Test:
-    """Whether an element at a path passes. Most paths are one name; a window asks that of each of its events."""
+    """Whether an element at a path passes. Most paths are one name, and a window asks for it of each of its events, so
+    that case has a way of its own."""
     if not path:
         return lambda value: any_at(value, path, 0, test) if value.__class__ is list else test(value)
     if len(path) > 1:
@@ -124,38 +103,6 @@ def _reaching(path: tuple[str, ...], test: Test) -> Test:
         return any_at(value, path, 1, test) if value.__class__ is list else test(value)
 
     return at_name
-
-
-def any_at(data: Any, path: tuple[str, ...], depth: int, test: Test) -> bool:
-    """Whether any of `values_at(data, path[depth:])` passes; without a generator, as a window asks it of each event."""
-    if isinstance(data, (list, tuple)):
-        if not data:
-            return test(None)
-        for element in data:
-            if any_at(element, path, depth, test):
-                return True
-        return False
-    if depth == len(path):
-        return test(data)
-    if isinstance(data, dict) and path[depth] in data:
-        return any_at(data[path[depth]], path, depth + 1, test)
-    return test(None)
-
-
-def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """Every value that `path` leads to; a list on the way stands for each of its elements. None where there is
-    nothing."""
-    if isinstance(data, list | tuple):
-        if not data:
-            yield None
-        for element in data:
-            yield from values_at(element, path)
-    elif not path:
-        yield data
-    elif isinstance(data, dict) and path[0] in data:
-        yield from values_at(data[path[0]], path[1:])
-    else:
-        yield None
 
 
 def number_of(value: Any) -> int | float | None:

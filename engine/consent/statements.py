@@ -1,8 +1,8 @@
-"""What a tracked event says about consent, in the words that shops use, as the statements that the rules know.
+"""What a tracked event says about consent, in the words that shops use, read as statements that the rules know.
 
 Letter case and spaces do not matter. A no without a channel is about all channels, one without a purpose about all
-purposes; a yes must name both. What names something unknown, or says neither yes nor no, is an `InvalidInput` that
-names the property: such an event is set aside, and never noted as if it had an effect.
+purposes; a yes must name both. An event that names something unknown, or says neither yes nor no, raises `InvalidInput`
+with the property: it is set aside, and never noted as if it had an effect.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
-from engine.events import stated_time
 from engine.inputs import ConsentChange, Event
 from engine.values.absence import is_absent
 from engine.values.nearest import meant
@@ -49,7 +48,7 @@ def read(event: Event, catalog: Catalog) -> list[ConsentChange]:
             purpose=purpose,
             channel=channel,
             granted=granted,
-            at_ms=stated_time.said_ms(event),
+            at_ms=event.said_ms,
             source=event.source,
             text=str(said.get("text") or "")[:TEXT_CHARS_MAX],
             public=event.public,
@@ -74,7 +73,7 @@ def understood(catalog: Catalog, said: Mapping[str, Any], path: str = "") -> tup
 
 
 def _granted(value: Any, field: str) -> bool:
-    value = int(value) if value in (0.0, 1.0) and isinstance(value, float) else value  # JSON tells them not apart
+    value = int(value) if value in (0.0, 1.0) and isinstance(value, float) else value  # JSON does not tell 1.0 from 1
     word = str(value).strip().casefold() if isinstance(value, str | bool | int) else ""
     if word in _YES or word in _NO:
         return word in _YES

@@ -9,9 +9,9 @@ from engine.catalog.compiled import Action
 from engine.decide import arbitration, draws, exposures, placement_plan, receipt, scores, sentence
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import NOTHING_HELD, Candidates
-from engine.events.recent import encoder
 from engine.inputs import Decide
 from engine.profile import Place
+from engine.recent_events import encoder
 from engine.turn_state import Turn
 from engine.vocabulary import TIER_RANK
 

@@ -17,7 +17,7 @@ from engine.decide import placement_plan as plans
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import Candidates
 from engine.decide.placement_plan import PlacementPlan, bits
-from engine.events.recent import Part
+from engine.recent_events import Part
 from engine.vocabulary import Outcome
 
 

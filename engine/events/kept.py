@@ -1,12 +1,12 @@
 """Which events stay recent, however many happen after them: those that runs listen to.
 
-A run may come to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What may
-stop it must still be there then, and what it waits for, or waits anew for.
+A run may have to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What stops
+it, what it waits for and what resets its wait must still be there then.
 
-A listener is a stop, an awaited event or a reset, with its own tests. Of what passes, the newest are kept: of a stop
-the newest of each key, for that one decides; of a step a few of each key, for it hears what happened in its time. When
-the room is short, every listener keeps its newest before any keeps a second one. What waits listen to has room of its
-own, so that no click makes a purchase go.
+A listener is a stop, an awaited event or a reset, with its own tests. Of the events that pass, the newest are kept. A
+stop keeps the newest of each key, because that one decides; a step keeps a few of each key, because it hears only what
+happened in its time. When the room is short, every listener keeps its newest before any keeps a second one. Stops and
+waits have rooms of their own, so that no click pushes a purchase out.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from engine import limits
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import Trigger
-from engine.events import stated_time
-from engine.events.recent import Happened
 from engine.journeys import run_keys
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 
 STOPS_KEPT: Final = 64
@@ -37,7 +36,8 @@ _WAITS_BYTES: Final = limits.RECENT_BYTES_MAX // 4
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What hears an event; `journey` where it is about the runs of a key, `of_a_key` how many of one are enough."""
+    """What hears an event. `journey` is set where it is about the runs of one key; `of_a_key` events of a key are
+    enough."""
 
     name: str
     on: Trigger
@@ -45,7 +45,8 @@ class Listener:
     of_a_key: int
 
     def group(self, event: Happened) -> tuple[str, ...]:
-        """Events of one group tell the same runs. What asks for facts of a run tells others by each event."""
+        """Events of one group tell the same runs the same. A listener that asks for facts of a run may tell each event
+        apart, so there each event is a group."""
         if self.on.is_of_run:
             return self.name, str(id(event))
         if self.journey is None or self.journey.key is None:
@@ -72,7 +73,7 @@ def needed(turn: Turn) -> set[int]:
     profile, catalog = turn.profile, turn.catalog
     waiting = {send.run for send in profile.sends}
     open_runs = [run for run in profile.runs if run.state == "active" or run.id in waiting]
-    since_ms = min([turn.now_ms - catalog.lateness_ms, *(stated_time.of_trigger(run)[0] for run in open_runs)])
+    since_ms = min([turn.now_ms - catalog.lateness_ms, *(run.triggered[0] for run in open_runs)])
     heard = [listeners_of(each) for each in _catalogs(catalog, open_runs)]
     stops = _ranked(turn, [each.stops for each in heard], since_ms, STOPS_KEPT)
     waits = _ranked(turn, [each.waits for each in heard], since_ms, WAITS_KEPT)

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey, Step
 from engine.decide import placement_plan, scores
-from engine.events.recent import Happened
 from engine.frequency import caps
 from engine.journeys import life, pauses, stops, waits
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.sends import proposal
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK

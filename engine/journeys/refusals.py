@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.catalog.compiled import Journey
-from engine.events.recent import Happened, encoder
 from engine.explain.deciding_part import Failing
 from engine.profile import Profile, Refusal
+from engine.recent_events import Happened, encoder
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
 

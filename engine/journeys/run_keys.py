@@ -13,10 +13,10 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from engine.catalog.compiled import Journey
-from engine.conditions.value_tests import values_at
-from engine.events.recent import Happened
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.values.absence import is_absent
+from engine.values.paths import values_at
 
 KEY_CHARS_MAX: Final = 200  # a longer one is kept as its beginning and a hash
 

@@ -18,10 +18,9 @@ from typing import Any
 
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
-from engine.events import stated_time
-from engine.events.recent import Happened
 from engine.journeys import life, run_keys
 from engine.profile import Run, Send
+from engine.recent_events import Happened
 from engine.sends import life as send_life
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -45,7 +44,7 @@ def apply(turn: Turn, event: Happened) -> None:
     for run in _unfinished(turn):
         if not is_stop and run.version == catalog.version:
             continue  # most events stop nothing
-        if stated_time.of_trigger(run) <= (event.counts_ms, event.seq):
+        if run.triggered <= (event.counts_ms, event.seq):
             for rule in rules_for(catalog, run, event):
                 if rule.on.passes(event.properties, run.trigger):
                     _stop(turn, run, f"stop.{rule.id}", event)
@@ -120,7 +119,7 @@ def _withdraw_of_tiers(turn: Turn, event: Happened) -> None:
     for send in _decided(turn):
         rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event, send.trigger)
         run = _run_of(turn, send) if rules else None
-        if rules and (run is None or stated_time.of_trigger(run) <= (event.counts_ms, event.seq)):
+        if rules and (run is None or run.triggered <= (event.counts_ms, event.seq)):
             sends.withdraw(turn, send, f"stop.{rules[0].id}")
 
 
@@ -166,9 +165,9 @@ def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
 
 def _standing(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
     for event in turn.profile.history.newest():
-        if (event.at_ms, event.seq) < stated_time.of_trigger(run):
+        if (event.at_ms, event.seq) < run.triggered:
             return None
-        if (event.counts_ms, event.seq) < stated_time.of_trigger(run):
+        if (event.counts_ms, event.seq) < run.triggered:
             continue
         rules = rules_on(event)
         if rules and not _is_trigger(event, run):

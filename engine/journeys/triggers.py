@@ -7,10 +7,10 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Journey
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
-from engine.events.recent import Happened
 from engine.explain.deciding_part import Failing, failing
 from engine.journeys import life, refusals, run_keys, stops, waits
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.view import View
 

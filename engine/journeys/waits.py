@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.compiled import Journey, Step
-from engine.events.recent import Happened
 from engine.journeys import run_keys
 from engine.profile import Run
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
 

@@ -19,14 +19,15 @@ from engine.conditions.binding import bind
 from engine.conditions.event_atoms import EventAtom, how_many
 from engine.conditions.predicates import atoms_of, build
 from engine.conditions.readable import Condition, Readable
-from engine.conditions.value_tests import number_of, values_at
+from engine.conditions.value_tests import number_of
+from engine.values.paths import values_at
 
 Read = Callable[[Readable], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One number of a customer, ready for an action; `atoms` is what it asks of the past."""
+    """One number of a customer, ready for an action. `atoms` is what it asks of past events."""
 
     read: Read
     atoms: frozenset[EventAtom]

@@ -7,8 +7,8 @@ from typing import Any
 from engine import seeds
 from engine.contact import addresses
 from engine.decide import draws
-from engine.events.recent import encoder
 from engine.profile import Link, Send
+from engine.recent_events import encoder
 from engine.sends import foreign_words
 from engine.texts.language import with_mentioned
 from engine.turn_state import Turn

@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.events.recent import Happened
 from engine.profile import ConsentRecord, Link, Place, Profile, TraitValue
+from engine.recent_events import Happened
 from engine.seeds import profile_id
 from engine.values.identifiers import canonical
 from loadtest.world.shop import PRODUCTS

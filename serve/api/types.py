@@ -46,7 +46,7 @@ def example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
-def told(model: type[BaseModel], *, errors: tuple[int, ...] = (), **others: Any) -> dict[str, Any]:
+def answers_with(model: type[BaseModel], *, errors: tuple[int, ...] = (), **others: Any) -> dict[str, Any]:
     """For a route: that 200 is answered with `model`. `errors` are statuses that it has beside those of all routes (and
     404 where its path names something), `others` what else the route is told."""
     answers: dict[int, dict[str, Any]] = {status: error(status) for status in errors}

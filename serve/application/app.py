@@ -22,7 +22,7 @@ from actors.platform.meter import HTTP_SECONDS, Meter, NoMeter
 from engine.errors import InvalidInput, Overloaded
 from engine.events.shedding import events_kept
 from serve.http import paths
-from serve.http.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, House, Line, may_name
+from serve.http.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, InFlight, Limit, may_name
 from serve.http.auth import shows_key
 from serve.http.direct_socket import DirectSocket
 from serve.http.gateway import Gateway, GatewayConfig
@@ -54,7 +54,7 @@ from serve.routes.pages import browser, decide, ingest, ofrep
 
 Route = Callable[[Gateway, Request], Awaitable[Response]]
 
-_YOUNG = 5_000  # a connection is a cycle, and may hold a body
+_YOUNG = 5_000  # objects between two collections: a closed connection is a cycle, and may hold a body
 _LAST: Header = (b"connection", b"close")
 _ALIVE = Response(200, b'{"status":"alive"}')
 
@@ -85,7 +85,7 @@ class App:
         self._following: asyncio.Task[None] | None = None
         self._admission = Admission()
         self._direct_socket: DirectSocket | None = None
-        self._names: set[str] = set()  # the beginnings of paths that there are
+        self._names: set[str] = set()  # of all paths that exist
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the lifespan of the replica."""
@@ -157,8 +157,8 @@ class App:
     async def _response(
         self, scope: Scope, headers: Headers, receive: Receive, sending: Sending, request_id: bytes
     ) -> Response | None:
-        """What is still to be said; None where all of it has been, or nobody listens. Every error becomes a problem
-        here: no traceback reaches a user."""
+        """The answer that is still to be sent; None where FastAPI has sent one, or the client is gone. Every error
+        becomes a problem here: no traceback reaches a user."""
         if scope["method"] == "OPTIONS" and paths.is_for_pages(scope["path"], self._names):
             return preflight(headers)
         try:
@@ -178,7 +178,7 @@ class App:
             is_refused = is_overload and scope["path"] in paths.BATCHES
         else:
             is_refused = False
-        if is_refused:  # only here, because the error would keep the body
+        if is_refused:  # after the `except`, because the error would keep the body in memory
             await self._admission.hold_refused()
         elif response is not None and response.is_faulty:
             await self._admission.hold_faulty()
@@ -197,18 +197,18 @@ class App:
         route = _route(scope["method"], path)
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
-        if path == paths.READY:  # a question of whoever watches, and one look for all who ask
+        if path == paths.READY:  # asked by supervisors, and never refused; all who ask share one look
             await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
-        request, house, line = await self._let_in(gateway, scope, headers, receive)
-        if route is not None and paths.is_question(path) and not house.has_room(line):
-            request.is_looked_into = True
+        request, in_flight, limit = await self._let_in(gateway, scope, headers, receive)
+        if route is not None and paths.is_question(path) and not in_flight.has_room(limit):
+            request.is_over_limit = True
             return await route(gateway, request)
-        if house is self._admission.keyless:  # a page, or nothing that there is
+        if in_flight is self._admission.keyless:  # the page of a link, or a path that does not exist
             await self._admission.hold_faulty()
-        with house.enter(line, request.size):
+        with in_flight.enter(limit, request.size):
             if route is not None:
-                return await route(gateway, self._looked_into(gateway, request))
+                return await route(gateway, self._marked(gateway, request))
             if request.body and path.startswith("/v1/"):
                 check_body(request.body)
             await pass_on(paths.for_others(scope), replay(request, receive))
@@ -216,29 +216,29 @@ class App:
 
     async def _let_in(
         self, gateway: Gateway, scope: Scope, headers: Headers, receive: Receive
-    ) -> tuple[Request, House, Line]:
-        """The whole request, and the house and the line for it. Its key is looked at before its body.
+    ) -> tuple[Request, InFlight, Limit]:
+        """The whole request, what it is to be counted in, and its limit there. Its key is looked at before its body.
 
-        Raises Unauthorised, TooLarge, TooSlow; Overloaded where the house is full, before the body is read, unless
-        the request is a question: there is always an answer to that.
+        Raises Unauthorised, TooLarge, TooSlow; Overloaded over the limit, before the body is read, unless the request
+        is a question: there is always an answer to that.
         """
         inside, path = self._admission, scope["path"]
         is_keyed = _shows_key(gateway, path, headers)
         is_keyed_inside = not is_keyed and path in paths.WITH_KEY_IN_BODY
         may_be_large = path in paths.BATCHES or (is_keyed and not paths.is_small(path))
-        house, line = inside.keyed, NEVER_SHED
+        in_flight, limit = inside.keyed, NEVER_SHED
         if path in paths.BATCHES or paths.is_question(path):
-            line = LOOKED_INTO
+            limit = LOOKED_INTO
         elif not is_keyed and not is_keyed_inside:
-            house, line = inside.keyless, WITHOUT_KEY
+            in_flight, limit = inside.keyless, WITHOUT_KEY
         if not paths.is_question(path):
-            house.check(line)
-        porch = inside.keyed_porch if is_keyed else inside.keyless_porch
+            in_flight.check(limit)
+        arriving = inside.keyed_arriving if is_keyed else inside.keyless_arriving
         most = BODY_BYTES_MAX if may_be_large else SMALL_BODY_BYTES_MAX
-        request = await read_request(path, headers, receive, porch, most)
+        request = await read_request(path, headers, receive, arriving, most)
         if is_keyed_inside:
             gateway.caller(headers, request.body)
-        return request, house, line
+        return request, in_flight, limit
 
     def _measure(self, scope: Scope, began_s: float, status: int) -> None:
         if self._opened is None or not status:
@@ -246,17 +246,17 @@ class App:
         name = paths.known(scope["path"], self._names) or "other"
         self._opened[0].meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
 
-    def _looked_into(self, gateway: Gateway, request: Request) -> Request:
-        """Over the line of what may be shed, batches go on for what they hold besides (Overloaded where that is
-        nothing), and questions for the default of their placement."""
+    def _marked(self, gateway: Gateway, request: Request) -> Request:
+        """Mark what came in over the limit of what may be shed: batches go on for the events that are never shed, and
+        questions for the default of their placement. Overloaded for a batch that surely holds no such event."""
         if self._admission.keyed.is_over(SHEDDABLE):
             if request.path in paths.BATCHES:
                 kept = events_kept(gateway.catalog)
                 if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
                     raise Overloaded
-                request.is_looked_into = True
+                request.is_over_limit = True
             elif paths.is_question(request.path):
-                request.is_looked_into = True
+                request.is_over_limit = True
         return request
 
 

@@ -49,24 +49,24 @@ def demo(
         console.print("A synthetic shop: invented customers, 30 days.", style="dim")
         with screen.waiting(console, "writing its history"):
             files = [shop_world.write(_WORLD).events]
-    with _engine(console, config) as (engine, mailbox, client):
+    with _engine(console, config) as (engine, mail_server, client):
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
-        story_page.totals(console, done, client.get("/v1/status"), seconds, mailbox)
-        _tell(console, client, mailbox, files)
+        story_page.totals(console, done, client.get("/v1/status"), seconds, mail_server)
+        _tell(console, client, mail_server, files)
         story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
         if keep:
             announce(console, engine)
             interrupts.wait()
 
 
-def _tell(console: Console, client: EngineClient, mailbox: MailServer, files: list[Path]) -> None:
+def _tell(console: Console, client: EngineClient, mail_server: MailServer, files: list[Path]) -> None:
     users = _some_users(files)
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
     story_page.one_decision(console, story.telling_decision(client, users[:_DECISIONS], _PLACEMENT))
-    story_page.the_proof(console, story.conversions(people, mailbox), len(people), mailbox)
+    story_page.the_proof(console, story.conversions(people, mail_server), len(people), mail_server)
 
 
 def _some_users(files: list[Path]) -> list[str]:
@@ -85,11 +85,11 @@ def _some_users(files: list[Path]) -> list[str]:
 
 @contextmanager
 def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, MailServer, EngineClient]]:
-    """A fresh engine with a mailbox behind it; nothing of it is left afterwards."""
+    """A fresh engine with a mail server behind it; nothing of it is left afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
-    mailbox = MailServer()
+    mail_server = MailServer()
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
-    smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mailbox.port)}
+    smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
     os.environ.update(smtp)
     asked = process_settings.read(
         config=config,
@@ -106,7 +106,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
         with screen.waiting(console, "starting the engine"):
             engine.start()
         interrupts.listen()
-        yield engine, mailbox, client
+        yield engine, mail_server, client
     except KeyboardInterrupt:
         pass
     finally:
@@ -114,5 +114,5 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
         client.close()
         with screen.waiting(console, "stopping"):
             engine.stop()
-        mailbox.close()
+        mail_server.close()
         shutil.rmtree(directory, ignore_errors=True)

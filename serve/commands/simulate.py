@@ -74,7 +74,7 @@ def simulate(
     ]
     if lines_file is not None:
         with lines_file:
-            lines_file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in past[0].tally.lines())
+            lines_file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in past[0].observer.lines())
     if past[0].problems and not past[0].summary["events"]:
         where, what = past[0].problems[0]
         typer.echo(f"segue: none of the {past[0].lines:,} lines can be used: {where}: {what}", err=True)
@@ -87,7 +87,7 @@ def simulate(
 class Past:
     """A history after it was run through one catalog. `problems` are (where, what) of all that was not taken."""
 
-    tally: summary.Summary
+    observer: summary.Summary
     summary: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)  # of what is not there in most histories
@@ -107,7 +107,7 @@ def run(
     letters = Letters(catalog) if render else None
     past = Past(summary.Summary(catalog, keep_lines=keep_lines, letters=letters))
     provider = letters.take if letters else None
-    engine = LocalEngine(catalog, shards=shards, observer=past.tally.observe, provider=provider)
+    engine = LocalEngine(catalog, shards=shards, observer=past.observer.observe, provider=provider)
     asyncio.run(_feed(engine, files, past, drain=drain))
     shards_of = [windows.shard for windows in engine.windows]
     for shard in shards_of:
@@ -116,7 +116,7 @@ def run(
     accepted = sum(shard.counts["accepted"] for shard in shards_of)
     past.counts["refused"] = len(letters.refused) if letters else 0
     past.problems += letters.refused if letters else []
-    past.summary = past.tally.summary(accepted, sum(shard.profiles for shard in shards_of))
+    past.summary = past.observer.summary(accepted, sum(shard.profiles for shard in shards_of))
     past.summary |= {name: count for name, count in past.counts.items() if count}
     return past
 
@@ -214,7 +214,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
     mine = past[0]
     if len(past) == 1:
         if as_json:
-            extra = {"silence": mine.tally.silence()} if silence else {}
+            extra = {"silence": mine.observer.silence()} if silence else {}
             typer.echo(json.dumps(mine.summary | extra, ensure_ascii=False))
             return
         screen.console().print(summary.table("What happened", ["count"], [mine.summary]))
@@ -227,8 +227,8 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
         "against": other.summary,
         "difference": summary.difference(mine.summary, other.summary),
     }
-    moved = summary.movement(mine.tally.sends_of, other.tally.sends_of)
-    held = {"config": mine.tally.silence(), "against": other.tally.silence()}
+    moved = summary.movement(mine.observer.sends_of, other.observer.sends_of)
+    held = {"config": mine.observer.silence(), "against": other.observer.silence()}
     if as_json:
         typer.echo(json.dumps(compared | {"profiles": moved, "silence": held}, ensure_ascii=False))
         return
@@ -242,9 +242,9 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
 
 def _report(past: Past) -> None:
     """What was held back, by which rule, how often that rule alone, and at what expected cost."""
-    held = past.tally.silence()
+    held = past.observer.silence()
     if held:
-        screen.console().print(summary.silence_table(held, past.tally.currency))
+        screen.console().print(summary.silence_table(held, past.observer.currency))
     else:
         typer.echo("nothing was held back")
 

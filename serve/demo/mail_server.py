@@ -1,4 +1,4 @@
-"""A mailbox for demonstrations and tests: a real SMTP server on loopback that keeps what it is sent."""
+"""A mail server for demonstrations and tests: real SMTP on loopback that keeps what it is sent."""
 
 from __future__ import annotations
 

@@ -71,12 +71,12 @@ def best_path(people: list[Person]) -> Person | None:
     return max(people, key=Person.richness, default=None)
 
 
-def conversions(people: list[Person], mailbox: MailServer) -> list[Conversion]:
+def conversions(people: list[Person], mail_server: MailServer) -> list[Conversion]:
     """Every purchase among these people that stopped something, with a look into the mailbox."""
-    return [found for person in people for found in _conversions_of(person, mailbox)]
+    return [found for person in people for found in _conversions_of(person, mail_server)]
 
 
-def _conversions_of(person: Person, mailbox: MailServer) -> list[Conversion]:
+def _conversions_of(person: Person, mail_server: MailServer) -> list[Conversion]:
     found: list[Conversion] = []
     for stop in [row for row in person.entries if row["kind"] == "stop" and row.get("reason") == "stop.purchase"]:
         same_turn = [row for row in person.entries if row["at"] == stop["at"]]
@@ -85,19 +85,19 @@ def _conversions_of(person: Person, mailbox: MailServer) -> list[Conversion]:
             continue
         stops = [row for row in same_turn if row["kind"] == "stop"]
         withdrawn = [row for row in same_turn if row["kind"] == "send" and row.get("outcome") == "withdrawn"]
-        late = _mails_after(person, {row.get("run") for row in stops}, stop["at"], mailbox)
+        late = _mails_after(person, {row.get("run") for row in stops}, stop["at"], mail_server)
         found.append(Conversion(person.user, person.address, bought, stops, withdrawn, late))
     return found
 
 
-def _mails_after(person: Person, runs: set[str | None], at: str, mailbox: MailServer) -> int:
+def _mails_after(person: Person, runs: set[str | None], at: str, mail_server: MailServer) -> int:
     """How many mails of some runs are in the mailbox that were decided or withdrawn at `at` or later."""
     sends = {
         row.get("detail", {}).get("send")
         for row in person.entries
         if row["kind"] == "send" and row.get("run") in runs and row["at"] >= at and row.get("outcome") != "sent"
     }
-    return sum(mail.send_id in sends for mail in mailbox.of(person.address))
+    return sum(mail.send_id in sends for mail in mail_server.of(person.address))
 
 
 def telling_decision(client: EngineClient, users: Iterable[str], placement: str) -> Row | None:

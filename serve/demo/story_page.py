@@ -33,7 +33,7 @@ def heading(console: Console, text: str) -> None:
     console.print(Rule(f"[bold]{text}", align="left"), width=min(console.width, _RULE_COLUMNS_MAX))
 
 
-def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mailbox: MailServer) -> None:
+def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mail_server: MailServer) -> None:
     """What went in and what became of it."""
     heading(console, "Totals")
     table = Table.grid(padding=(0, 3))
@@ -44,7 +44,7 @@ def totals(console: Console, done: Totals, status: dict[str, Any], seconds: floa
         ("replayed in", f"{seconds:,.0f} s, {done.lines / max(seconds, 0.001):,.0f} events/s, to {done.now[:16]}"),
         ("profiles", f"{profiles:,} after linking, on {len(status['shards'])} shards"),
         ("intended sends", ", ".join(f"{count:,} {name}" for name, count in sends.items()) or "none"),
-        ("mailbox", f"{len(mailbox.mails):,} e-mails arrived over SMTP"),
+        ("mailbox", f"{len(mail_server.mails):,} e-mails arrived over SMTP"),
         ("pending", f"{status['timers']['pending']:,} timers"),
     )
     for name, value in rows:
@@ -100,7 +100,7 @@ def decision_table(console: Console, who: str, placement: str, decision: dict[st
     console.print(table)
 
 
-def the_proof(console: Console, found: list[Conversion], people: int, mailbox: MailServer) -> None:
+def the_proof(console: Console, found: list[Conversion], people: int, mail_server: MailServer) -> None:
     """Who bought, where and when; what was withdrawn in that same turn; what the mailbox holds."""
     heading(console, "The proof")
     console.print("Who converts is out of the e-mail journey before the next message could leave.")
@@ -117,7 +117,7 @@ def the_proof(console: Console, found: list[Conversion], people: int, mailbox: M
             console.print(
                 f"  withdrawn  {row['action']} by {row['channel']}, step {row['step']} [dim]({row['reason']})"
             )
-        mails = mailbox.of(one.address)
+        mails = mail_server.of(one.address)
         console.print(f"  mailbox    {one.late_mails} of the stopped journeys from then on, {len(mails)} mails in all")
     steps, late = sum(len(one.withdrawn) for one in found), sum(one.late_mails for one in found)
     console.print()

@@ -1,12 +1,15 @@
-"""The door of a replica: how many requests, and how many bytes of their bodies, are inside at once.
+"""Admission control of a replica: how many requests, and how many bytes of their bodies, it holds at once.
 
-A body arrives on the porch (`Porch`): there only what has arrived counts, and where it gets short of room, whoever has
-been arriving for longest goes. Requests whose bodies are whole stand in the house (`House`), where each kind may fill
-it up to a line of its own. So what may be shed is turned away first, before its body is read; batches above that line
-are looked into, because one may hold what is never shed (`engine/events/shedding.py`); and opt-outs, exposures and
-readings still find room when both are at their lines. Whoever shows no key has a porch and a house apart, both small,
-so that nobody without one takes room from those who have one. Whoever asks only whether the process lives is never
-counted.
+- While a body arrives, it counts among `ArrivingBodies`, by what has come of it. When room runs short there, the body
+  that has been arriving for longest is given up.
+- Once its body is whole, a request is `InFlight` until it is answered. Each kind of request has a limit of its own, so
+  what may be shed is refused first, before its body is read. Above that limit a batch is still looked into, because it
+  may hold an event that is never shed (`engine/events/shedding.py`). Opt-outs, exposures and queries find room even
+  when both of those are at their limits.
+- Requests without a key have limits of their own, and small ones: nobody without a key takes room from those who have
+  one.
+
+A question whether the process lives is never counted.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """Up to where a kind of request may fill a room."""
+class Limit:
+    """How much may be there for one more request of a kind to be let in."""
 
     requests_max: int
     bytes_max: int
@@ -35,13 +38,13 @@ class Line:
 
 # 3 MB are some hundred batches of a hundred events, about a second of work for two cores. More would wait longer and be
 # done no sooner.
-SHEDDABLE = Line(512, 3 << 20)
-LOOKED_INTO = Line(768, 4 << 20)
-NEVER_SHED = Line(1_024, 32 << 20)
-WITHOUT_KEY = Line(128, 1 << 20)
+SHEDDABLE = Limit(512, 3 << 20)
+LOOKED_INTO = Limit(768, 4 << 20)
+NEVER_SHED = Limit(1_024, 32 << 20)
+WITHOUT_KEY = Limit(128, 1 << 20)
 
-PORCH = Line(1_024, 32 << 20)
-PORCH_WITHOUT_KEY = Line(256, 4 << 20)
+ARRIVING = Limit(1_024, 32 << 20)
+ARRIVING_WITHOUT_KEY = Limit(256, 4 << 20)
 
 _REFUSE_AFTER_S: Final = 2.5  # the shortest timeout of a client that we know is 10 s
 _REFUSED_HELD_MAX: Final = 4_096
@@ -53,27 +56,27 @@ class Admission:
     """One per replica."""
 
     def __init__(self) -> None:
-        self.keyed, self.keyless = House(), House()
-        self.keyed_porch, self.keyless_porch = Porch(PORCH), Porch(PORCH_WITHOUT_KEY)
+        self.keyed, self.keyless = InFlight(), InFlight()
+        self.keyed_arriving, self.keyless_arriving = ArrivingBodies(ARRIVING), ArrivingBodies(ARRIVING_WITHOUT_KEY)
         self._refused = 0
         self._faulty_left, self._faulty_at_s = _FAULTY_PER_S, 0.0
 
     @property
     def requests(self) -> int:
-        """How many are inside or arrive."""
-        rooms = (self.keyed, self.keyless, self.keyed_porch, self.keyless_porch)
-        return sum(room.requests for room in rooms)
+        """How many are in flight, or arrive."""
+        counted = (self.keyed, self.keyless, self.keyed_arriving, self.keyless_arriving)
+        return sum(each.requests for each in counted)
 
     async def give_up_slow(self, most_s: float) -> None:
-        """Wait for no body longer than that, or a second more, until cancelled."""
+        """Give up each body that takes longer than that, or a second more, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            for porch in (self.keyed_porch, self.keyless_porch):
-                porch.give_up_before(asyncio.get_running_loop().time() - most_s)
+            for arriving in (self.keyed_arriving, self.keyless_arriving):
+                arriving.give_up_before(asyncio.get_running_loop().time() - most_s)
 
     async def hold_faulty(self) -> None:
-        """Let whoever sends what is of no use wait for its answer, where such requests come faster than
-        `_FAULTY_PER_S`: one alone is answered at once."""
+        """Delay the answer to a faulty request, where such requests come faster than `_FAULTY_PER_S`; one alone is
+        answered at once."""
         now_s = asyncio.get_running_loop().time()
         earned = (now_s - self._faulty_at_s) * _FAULTY_PER_S
         self._faulty_left, self._faulty_at_s = min(_FAULTY_PER_S, self._faulty_left + earned), now_s
@@ -83,8 +86,8 @@ class Admission:
             await self.hold_refused()
 
     async def hold_refused(self) -> None:
-        """Let a refused batch wait for its answer, unless many do: a client that comes back at once, over and over,
-        would cost as much as one that is let in."""
+        """Delay the answer to a refused batch, unless many wait already. A client that came back at once, over and
+        over, would cost as much as one that is let in."""
         if self._refused < _REFUSED_HELD_MAX:
             self._refused += 1
             try:
@@ -93,41 +96,41 @@ class Admission:
                 self._refused -= 1
 
 
-class House:
-    """Requests that are worked on; their bodies are whole."""
+class InFlight:
+    """Requests that are being answered; their bodies are whole."""
 
     def __init__(self) -> None:
         self.requests = self.bytes = 0
 
-    def is_over(self, line: Line) -> bool:
-        """Whether those inside are more than a line allows."""
-        return self.requests > line.requests_max or (self.requests > 1 and self.bytes > line.bytes_max)
+    def is_over(self, limit: Limit) -> bool:
+        """Whether there are more than a limit allows."""
+        return self.requests > limit.requests_max or (self.requests > 1 and self.bytes > limit.bytes_max)
 
-    def has_room(self, line: Line) -> bool:
-        """Whether one more may come in. While there is any room the next one gets in, whatever its size, or large
-        ones would never find enough."""
-        return self.requests < line.requests_max and (self.requests == 0 or self.bytes < line.bytes_max)
+    def has_room(self, limit: Limit) -> bool:
+        """Whether one more may come in. While there is any room, the next one comes in whatever its size: large ones
+        would never find room enough otherwise."""
+        return self.requests < limit.requests_max and (self.requests == 0 or self.bytes < limit.bytes_max)
 
-    def check(self, line: Line) -> None:
+    def check(self, limit: Limit) -> None:
         """Overloaded where there is no room for one more."""
-        if not self.has_room(line):
+        if not self.has_room(limit):
             raise Overloaded(_RETRY_MS)
 
-    def enter(self, line: Line, size: int) -> Slot:
-        """A place for a request that takes `size` bytes; Overloaded where there is none."""
-        self.check(line)
+    def enter(self, limit: Limit, size: int) -> Slot:
+        """Count a request that takes `size` bytes; Overloaded where there is no room for it."""
+        self.check(limit)
         return Slot(self, size)
 
 
 class Slot:
-    """Held until the answer is on its way."""
+    """A request that counts as in flight until its `with` ends."""
 
-    __slots__ = ("_house", "_size")
+    __slots__ = ("_in_flight", "_size")
 
-    def __init__(self, house: House, size: int) -> None:
-        self._house, self._size = house, size
-        house.requests += 1
-        house.bytes += size
+    def __init__(self, in_flight: InFlight, size: int) -> None:
+        self._in_flight, self._size = in_flight, size
+        in_flight.requests += 1
+        in_flight.bytes += size
 
     def __enter__(self) -> Slot:
         return self
@@ -135,34 +138,34 @@ class Slot:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._house.requests -= 1
-        self._house.bytes -= self._size
+        self._in_flight.requests -= 1
+        self._in_flight.bytes -= self._size
 
 
-class Porch:
-    """Bodies that are still arriving. Nobody is turned away: where it gets full, the one that came first is given up,
-    because an honest body is there at once, and one that is not has waited for longest."""
+class ArrivingBodies:
+    """Bodies that are still arriving. None is turned away. When they are too many, the one that began first is given
+    up: an honest body is there within moments, so the oldest is the likeliest to be held back on purpose."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, limit: Limit) -> None:
         self.bytes = 0
-        self._line = line
-        self._arriving: dict[Arrival, None] = {}  # the first to come first
+        self._line = limit
+        self._arriving: dict[ArrivingBody, None] = {}  # the first to come first
 
     @property
     def requests(self) -> int:
-        """How many bodies arrive."""
+        """How many there are."""
         return len(self._arriving)
 
-    def enter(self, give_up: Callable[[], object], at_s: float = 0.0) -> Arrival:
-        """Room for a body of which nothing has come yet; `give_up` is called where it must make room for others, or
-        is waited for too long. `at_s` is now, on any clock."""
-        arrival = Arrival(self, give_up, at_s)
+    def enter(self, give_up: Callable[[], object], at_s: float = 0.0) -> ArrivingBody:
+        """Room for a body of which nothing has come yet. `give_up` is called if it must make room for others, or takes
+        too long. `at_s` is now, on any clock."""
+        arrival = ArrivingBody(self, give_up, at_s)
         self._arriving[arrival] = None
         self._make_room()
         return arrival
 
     def give_up_before(self, at_s: float) -> None:
-        """Wait no more for bodies that began to arrive before `at_s`."""
+        """Give up the bodies that began to arrive before `at_s`."""
         while self._arriving and (first := next(iter(self._arriving))).at_s < at_s:
             self._give_up(first)
 
@@ -172,44 +175,44 @@ class Porch:
         ):
             self._give_up(next(iter(self._arriving)))
 
-    def _give_up(self, arrival: Arrival) -> None:
+    def _give_up(self, arrival: ArrivingBody) -> None:
         self._leave(arrival)
         arrival.is_given_up = True
         arrival.give_up()
 
-    def _leave(self, arrival: Arrival) -> None:
+    def _leave(self, arrival: ArrivingBody) -> None:
         if arrival in self._arriving:
             del self._arriving[arrival]
             self.bytes -= arrival.size
 
 
-class Arrival:
-    """A body on its way; leave by the end of `with`, whole or not."""
+class ArrivingBody:
+    """A body on its way. It counts until the end of its `with`, whole or not."""
 
-    __slots__ = ("_porch", "at_s", "give_up", "is_given_up", "size")
+    __slots__ = ("_bodies", "at_s", "give_up", "is_given_up", "size")
 
-    def __init__(self, porch: Porch, give_up: Callable[[], object], at_s: float) -> None:
-        self._porch, self.give_up, self.at_s = porch, give_up, at_s
+    def __init__(self, arriving: ArrivingBodies, give_up: Callable[[], object], at_s: float) -> None:
+        self._bodies, self.give_up, self.at_s = arriving, give_up, at_s
         self.size, self.is_given_up = 0, False
 
     def grow(self, size: int) -> None:
         """So many bytes have arrived now."""
-        if self in self._porch._arriving:
-            self._porch.bytes += size - self.size
+        if self in self._bodies._arriving:
+            self._bodies.bytes += size - self.size
             self.size = size
-            self._porch._make_room()
+            self._bodies._make_room()
 
-    def __enter__(self) -> Arrival:
+    def __enter__(self) -> ArrivingBody:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._porch._leave(self)
+        self._bodies._leave(self)
 
 
 def may_name(body: bytes, names: frozenset[str]) -> bool:
-    """Whether a JSON body may name one of these events; says yes where only parsing could tell."""
+    """Whether a JSON body may name one of these events; true where only parsing could tell."""
     if b"\\" in body:
         return True
     return any(_encode(name)[1:-1] in body for name in names)

@@ -137,7 +137,7 @@ def create(path: Path, name: str, kind: Kind, per_s: float | None = None) -> str
 
 
 def revoke(path: Path, name: str) -> None:
-    """A key counts no more. UsageError where there is none of that name."""
+    """From now on a key opens nothing. UsageError where there is none of that name."""
     with _alone(path):
         keys = _read(path)
         left = tuple(key for key in keys if key.name != name)

@@ -1,8 +1,8 @@
-"""A replica's own way in: HAProxy hands requests over a Unix socket that the replica itself opens.
+"""A replica's direct socket: HAProxy hands requests over a Unix socket that the replica itself opens.
 
-Serve places the replica, watches it, replaces it and tells HAProxy about it; but of a request that goes by way of
-Serve, Serve's own bookkeeping takes more of a core than all of ours. So requests come here, and Serve's way stays open
-for `GET /healthz` and for whenever no lane is open (decision record 0016).
+Serve places the replica, watches it, replaces it and tells HAProxy about it. But Serve's own bookkeeping for a request
+takes more processor time than all of Segue. So requests come here; Serve's way stays open for `GET /healthz`, and for
+all requests while no direct socket is open (decision record 0016).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEAVING = Response(503, b'{"status":"draining"}')
 
 
 def socket_name(number: int | str) -> str:
-    """The file name of one lane's socket; of all of them for `*`."""
+    """The file name of one direct socket; of all of them for `*`."""
     return f"ingress-{number}.sock"
 
 
@@ -107,4 +107,4 @@ def _claimed(folder: Path, numbers: int) -> tuple[Path, IO[bytes]]:
             held.close()
             continue
         return path, held
-    raise NotReady("every lane of this engine is taken")
+    raise NotReady("every direct socket of this engine is taken")

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import msgspec
 from fastapi import Depends, Request
 
 from actors.catalog_files.active_catalog import LOOK_S, ActiveCatalog
 from actors.platform import diary, logs
 from actors.platform.clock import WallClock, clock_file
 from actors.platform.meter import EVENTS, HTTP_IN_FLIGHT, Meter
+from actors.transport.frame_client import FrameClient
+from actors.transport.messages.of_doors import Advance, BackUp
 from actors.transport.router import Router
-from actors.transport.wire import FrameClient
 from engine.catalog.compiled import Catalog
 from engine.consent import authority
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
@@ -61,7 +61,7 @@ class GatewayConfig:
 
 
 class Gateway:
-    """The door's own knowledge. Rules live in the engine."""
+    """What a replica of the ingress knows, and whom it asks. Rules live in the engine."""
 
     def __init__(self, config: GatewayConfig, meter: Meter) -> None:
         self.config, self.meter = config, meter
@@ -77,7 +77,7 @@ class Gateway:
         self._dispatcher = FrameClient(config.dispatcher)
 
     async def follow(self) -> None:
-        """Know each catalog that takes the place of another, and the keys as they change, until cancelled."""
+        """Take over each new catalog and each change of the keys, until cancelled."""
 
         def adopt(catalog: Catalog) -> None:
             self.catalog = catalog
@@ -86,7 +86,7 @@ class Gateway:
         await asyncio.gather(active_catalog.follow(self.catalog.version, adopt), self._follow_keys(), self._count())
 
     async def _count(self) -> None:
-        """Tell what this door refused or set aside; the shards tell what they took."""
+        """Report what this replica refused or set aside; the shards report what they took."""
         while True:
             for status, count in self.counts.items():
                 self.meter.total(EVENTS, count, status)
@@ -106,18 +106,19 @@ class Gateway:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> list[Any]:
-        """The numbers of every shard; one look for all who ask at once, so that asking often costs nothing."""
+        """The numbers of every shard. All who ask at the same time share one question to the shards."""
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self.router.everywhere("status"))
-            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # if nobody waits for it
+            # Asyncio would log a fault of one that nobody waits for any more.
+            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())
         return await asyncio.shield(self._look)
 
     async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
-        """Let the engine run by another catalog; returns it, and the version of the one before, when every shard does.
-        Of several at once each has its turn.
+        """Switch the engine to another catalog. Returns it, and the version of the one before, once every shard uses
+        it. Several switches at once happen one after the other.
 
-        NotReady where a shard does not come to it in time (it will, or it will start with it), or where the
-        configuration directory has changed meanwhile, and that stands.
+        Raises NotReady where a shard does not follow in time (it will later, or at its next start), or where the
+        configuration directory has changed meanwhile: then what it holds is active.
         """
         active_catalog = self.config.active_catalog
         async with active_catalog.turn():
@@ -165,8 +166,8 @@ class Gateway:
 
     @asynccontextmanager
     async def parsing(self) -> AsyncIterator[None]:
-        """Held while a batch is read, which takes milliseconds: so whoever asks in between waits for one batch and not
-        for all that came at once."""
+        """Held while a batch is parsed, which takes milliseconds. Batches that come together are parsed one after the
+        other, so that a decision which comes in between waits for one of them and not for all."""
         async with self._parsing:
             await asyncio.sleep(0)
             yield
@@ -187,22 +188,19 @@ class Gateway:
         """Move the replay clock."""
         if not self.config.is_replay:
             raise Forbidden("this engine runs on the wall clock", "watermark")
-        answer = await self._dispatcher.call("advance", msgspec.msgpack.encode((watermark_ms, drain)))
-        moved: dict[str, int] = msgspec.msgpack.decode(answer)
-        return moved
+        reached = await self._dispatcher.call(Advance(watermark_ms, drain))
+        return {"now": reached.now_ms, "pendingTimers": reached.pending_timers}
 
     async def back_up(self, directory: str, keys: str | None) -> dict[str, Any]:
         """Copy the whole engine into a directory of its machine, and its keys into another."""
-        answer = await self._dispatcher.call("backup", msgspec.msgpack.encode((directory, keys)))
-        made: dict[str, Any] = msgspec.msgpack.decode(answer)
-        return made
+        return (await self._dispatcher.call(BackUp(directory, keys))).made
 
     async def note(self, event: str, level: str = "info", **facts: Any) -> None:
-        """Write down for whoever runs the engine what has happened to it; never a key, nor anything of a customer."""
+        """Write an event into the engine's own log: never a key, nor anything about a customer."""
         await asyncio.to_thread(diary.write, Path(self.config.keys).parent, event, level, **facts)
 
     async def metrics(self) -> str:
-        """What all parts of the engine have measured, as Prometheus reads it; NotReady where Ray does not tell."""
+        """What all parts of the engine have measured, as Prometheus reads it; NotReady where Ray does not answer."""
         async with httpx.AsyncClient(trust_env=False, timeout=_METRICS_S) as client:
             try:
                 told = await asyncio.gather(*(client.get(url) for url in self.config.metrics))

@@ -1,4 +1,5 @@
-"""JSON from anybody: what reading it can raise, in our words, and what is readable and still not fit to be kept."""
+"""JSON from clients that are not to be trusted: the errors of reading it, in our words, and checks for what can be read
+and still not be stored."""
 
 from __future__ import annotations
 

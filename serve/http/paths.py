@@ -46,7 +46,7 @@ def name(path: str) -> str:
 
 
 def known(path: str, names: set[str]) -> str:
-    """The name of a path that there is, one of `names`; empty for others. A link of a mail has its page's name."""
+    """The name of a path that exists, one of `names`; empty for others. A link in a mail has the name of its page."""
     full = name(path)
     if full in names:
         return full
@@ -69,7 +69,7 @@ def is_script(path: str) -> bool:
 
 
 def is_question(path: str) -> bool:
-    """Whether a page waits for what it shall show: there is always an answer to that."""
+    """Whether a page waits to be told what to show. It always gets an answer, if only the placement's default."""
     return path == "/v1/decide" or is_flag(path)
 
 
@@ -98,8 +98,8 @@ def request_id(headers: Headers) -> bytes:
 def for_others(scope: Scope) -> Scope:
     """A request as FastAPI should see it.
 
-    The path stays percent-encoded, so that a name may hold `/timeline`; what says nothing in the query is not there;
-    a body is JSON, whatever the client calls it.
+    The path stays percent-encoded, so that a name may hold `/timeline`. Parameters of the query without a value are
+    left out. The body is JSON, whatever the client calls it.
     """
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = [header for header in scope["headers"] if header[0] != b"content-type"]

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import InvalidInput, TooSlow
-from serve.http.admission import Arrival, Porch
+from serve.http.admission import ArrivingBodies, ArrivingBody
 from serve.http.unpacking import too_large, unpacked
 
 Scope = MutableMapping[str, Any]
@@ -38,7 +38,9 @@ class Request:
     headers: Headers
     body: bytes
     size: int = 0  # bytes that it takes, packed and unpacked
-    is_looked_into: bool = False  # the house is full for what may be shed; this is here for what can be done even so
+    # It came in over the limit of what may be shed: a batch for those of its events that are never shed, a question for
+    # the default of its placement.
+    is_over_limit: bool = False
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (_JSON,)
-    is_faulty: bool = False  # what was sent was of little use
+    is_faulty: bool = False  # the client sent something wrong; where many do, such answers are delayed
 
 
 _READ_FROM_PAGES: Final = (
@@ -60,7 +62,7 @@ _HEADER_NAME: Final = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # a token o
 
 def preflight(headers: Headers) -> Response:
     """Which headers a page may send, good for two hours: those that are read here, and whatever else it asks for, such
-    as those of tracing, because nothing is made of them. Whether it may ask at all is said beside it."""
+    as those of tracing, because nothing is made of them. Whether its origin may call at all, `cors_headers` says."""
     asked = headers.get(b"access-control-request-headers", b"")
     names = [name.strip().lower() for name in asked[:_ASKED_BYTES_MAX].split(b",")[:_ASKED_NAMES_MAX]]
     more = (name for name in dict.fromkeys(names) if name not in _READ_FROM_PAGES and _HEADER_NAME.fullmatch(name))
@@ -91,13 +93,16 @@ def declared_size(headers: Headers) -> int:
 
 
 async def read_request(
-    path: str, headers: Headers, receive: Receive, porch: Porch, bytes_max: int = BODY_BYTES_MAX
+    path: str, headers: Headers, receive: Receive, arriving: ArrivingBodies, bytes_max: int = BODY_BYTES_MAX
 ) -> Request:
-    """The whole request; TooLarge as soon as it says that its body, packed or unpacked, is over `bytes_max`, or as it
-    turns out to be; TooSlow where the body takes longer than half a minute, or than `porch` has room for it."""
+    """The whole request.
+
+    Raises TooLarge as soon as its header says, or its body shows, that it is over `bytes_max`, packed or unpacked.
+    Raises TooSlow when the body takes longer than half a minute, or than `arriving` has room for it.
+    """
     if declared_size(headers) > bytes_max:
         raise too_large(bytes_max)
-    request = Request(path, headers, await _arrived(receive, porch, bytes_max))
+    request = Request(path, headers, await _arrived(receive, arriving, bytes_max))
     request.size = len(request.body)
     if encoding := headers.get(b"content-encoding"):
         request.body = unpacked(request.body, encoding, bytes_max)
@@ -106,12 +111,12 @@ async def read_request(
     return request
 
 
-async def _arrived(receive: Receive, porch: Porch, bytes_max: int) -> bytes:
-    """A timer for each request would cost more than all of this, so the porch says when it is too late, by cancelling
-    the task, as `asyncio.timeout` does."""
+async def _arrived(receive: Receive, arriving: ArrivingBodies, bytes_max: int) -> bytes:
+    """The whole body. A timer for each request would cost more than all of this; so `arriving` cancels the task when
+    the body takes too long, as `asyncio.timeout` would."""
     task = asyncio.current_task()
     assert task is not None
-    arrival = porch.enter(task.cancel, asyncio.get_running_loop().time())
+    arrival = arriving.enter(task.cancel, asyncio.get_running_loop().time())
     try:
         with arrival:
             return await _whole(receive, arrival, bytes_max)
@@ -121,7 +126,7 @@ async def _arrived(receive: Receive, porch: Porch, bytes_max: int) -> bytes:
         raise TooSlow(f"was not there after {BODY_S_MAX:g} s, or while others needed its room", "body") from None
 
 
-async def _whole(receive: Receive, arrival: Arrival, bytes_max: int) -> bytes:
+async def _whole(receive: Receive, arrival: ArrivingBody, bytes_max: int) -> bytes:
     message = await receive()
     body = message.get("body", b"")
     chunks, size = [body], len(body)

@@ -1,4 +1,4 @@
-"""How often each key may ask: a bucket that fills at the key's rate and holds two seconds' worth."""
+"""How often each key may ask: a token bucket that fills at the key's rate and holds two seconds' worth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Rates:
         self._buckets: dict[str, tuple[float, float]] = {}  # by the key's name: what is in it, and since when
 
     def take(self, principal: Principal) -> None:
-        """One request of a key; Overloaded says when the next one may come."""
+        """Take a token for one request of a key. Without one left, Overloaded says when the next request may come."""
         rate = principal.per_s
         if not rate:
             return

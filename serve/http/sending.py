@@ -1,4 +1,4 @@
-"""The answer to one request, which is begun once, whoever begins it, and carries the headers that all answers have."""
+"""The way back to the client: adds the headers that all answers have, and knows whether an answer has begun."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from serve.http.protocol import Header, Send
 
 
 class Sending:
-    """A `send` for one request. `status` is 0 until an answer has begun, and `is_gone` says that nobody listens: then
-    there is nothing to mend and nothing to say. The answer to a HEAD `is_bare`: that to a GET without its body."""
+    """A `send` for one request. `status` is 0 until an answer has begun. `is_gone`: the client has hung up, so nothing
+    more can be said to it. `is_bare`: it answers a HEAD, so the body is left out."""
 
     __slots__ = ("_extra", "_is_bare", "_send", "is_gone", "status")
 

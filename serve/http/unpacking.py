@@ -1,7 +1,7 @@
 """A body as it was before it was packed: gzip of any number of members, deflate, or both, never more than is allowed.
 
-`Content-Encoding` names what was done to it, in order. What it names and the body is not, and what nobody here can
-undo, is refused by name.
+`Content-Encoding` names what was done to it, in order. An encoding that the body does not have, or that is not known
+here, is refused by its name.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from serve.http.hostile_json import UNREADABLE, unreadable
 
 
 class Batch(msgspec.Struct, rename="camel", frozen=True):
-    """A batch as it stands on the wire, its items unread."""
+    """A batch as it stands on the wire; its items are not parsed yet."""
 
     batch: list[msgspec.Raw]
     sent_at: Any = None
@@ -19,7 +19,7 @@ class Batch(msgspec.Struct, rename="camel", frozen=True):
 
 
 class _Loose(msgspec.Struct, rename="camel", frozen=True):
-    """The same with nothing read, for a body of which some field is not what it should be."""
+    """The same with no field parsed, for a body of which some field is not what it should be."""
 
     batch: msgspec.Raw
     sent_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET

@@ -238,7 +238,7 @@ def _identifiers(
 
 def _at_ms(sent: _Sent, arrival: Arrival) -> int:
     """When it happened, by our clock (docs/design/virtual-time.md). What a time ahead of now may do,
-    `engine.events.stated_time` says.
+    `engine.values.stated_time` says.
 
     A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
     timestamp = read_ms(sent.timestamp, "timestamp")

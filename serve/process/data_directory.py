@@ -128,8 +128,8 @@ class DataDirectory:
         return made
 
     def _check_keys(self) -> None:
-        """Another id key would make new customers of all, another engine key would open none: Corrupt where one is not
-        that of the first start."""
+        """Corrupt where a key is not that of the first start: another id key would turn every customer into a new one,
+        and another engine key would open no profile."""
         fresh = {}
         for name, key in (("id", self.id_key), ("engine", self.engine_key)):
             _check_secret(self.path, name, key, self._facts)
@@ -182,10 +182,11 @@ def _settled(path: Path) -> inventory.Facts:
 
 
 def _upgraded(path: Path, made: inventory.Facts) -> inventory.Facts:
-    """A directory of before there was an inventory: what engine.json says is believed, and so is what is there, as far
-    as the two agree. Where anything was written under it, every shard is there, and so are their key files.
+    """Bring a directory from before there was an inventory to the present format.
 
-    New keys go to new files then: slots of the old ones take their place for a nonce.
+    Nothing says what must be there, so engine.json and the files that are there are believed as far as they agree: once
+    anything was written, every shard and its key file must be there. New keys go to new files, because in the old ones
+    the number of a slot is its nonce.
     """
     used = bool([*path.glob("shard-*/CURRENT"), *path.glob("vault/keys-*")])
     if used:

@@ -1,4 +1,4 @@
-"""How a process comes to its end, whatever the libraries in it wait for."""
+"""Ending a process in bounded time, even where a library in it waits for ever."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GAVE_UP = 3  # exit code of an engine that lost a part of itself
 
 
 def bounded(work: Callable[[], None], limit_s: float, is_vain: Callable[[], bool] = lambda: False) -> bool:
-    """Do it, and wait no longer than this, or than until it is in vain; whether it has ended. What it raises is
-    dropped: it is being stopped."""
+    """Do `work` in a thread, and wait until it ends, until `limit_s` has passed, or until `is_vain`. Returns whether it
+    has ended. What it raises is dropped, because things are being stopped."""
 
     def done() -> None:
         with contextlib.suppress(Exception):
@@ -32,13 +32,13 @@ def bounded(work: Callable[[], None], limit_s: float, is_vain: Callable[[], bool
 
 
 def tell(line: str) -> None:
-    """One line for whoever reads; nobody may be there, or there may be no room for it."""
+    """Print one line to stderr. Nobody may read it, or its disk may be full: that is no fault here."""
     with contextlib.suppress(OSError, ValueError):
         print(f"segue: {line}".replace("\n", " "), file=sys.stderr, flush=True)
 
 
 def exit_now(code: int) -> NoReturn:
-    """Without the goodbyes of libraries, which may wait for what has ended."""
+    """End this process without the exit handlers of libraries, which may wait for something that has ended."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

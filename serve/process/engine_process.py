@@ -64,7 +64,7 @@ class EngineProcess:
                 shutil.rmtree(self._sockets, ignore_errors=True)
                 self.data.release()
                 raise
-        self.notices: list[str] = []  # what was found to be damaged, and takes down nobody who is whole
+        self.notices: list[str] = []  # damage found at the start, which harms nobody else
         self._actors: list[Any] = []
         self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._guard: Guard | None = None
@@ -107,7 +107,7 @@ class EngineProcess:
         )
 
     def _fault(self, error: Exception) -> SegueError:
-        """Of Ray and Serve, of many kinds; their logs tell the rest."""
+        """Ray and Serve raise errors of many kinds: one line is told here, the rest stands in their logs."""
         if reason := self._parts.lost() if self._parts else "":
             return PartLost(reason)
         return SegueError(f"the engine does not start: {_first_line(error)}")
@@ -212,7 +212,7 @@ class EngineProcess:
         if ray.is_initialized() and not self._is_ray_gone():
             # while Serve ends its controller, Ray prints that as a fault
             with contextlib.redirect_stdout(io.StringIO()):
-                ray_serve.shutdown()  # type: ignore[no-untyped-call]  # Ray has types for some of its functions alone
+                ray_serve.shutdown()
                 if self._actors:
                     self._stop_actors()
                     for actor in self._actors:
@@ -226,7 +226,7 @@ class EngineProcess:
         cluster.stop(self._actors)
 
     def _end(self) -> None:
-        """Nothing of this engine runs on, an HAProxy that still waits for its last connections, say."""
+        """End what of this engine still runs, such as an HAProxy that waits for its last connections."""
         orphans.end(self.data.path)
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
@@ -260,7 +260,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _remake(name: str) -> None:
-    """Have Ray start a part again that it may take for well."""
+    """Have Ray start a part anew, even one that Ray believes to be well."""
     from actors.cluster import cluster
 
     with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon

@@ -1,9 +1,9 @@
-"""Sees that an engine cannot go on, so that its front process ends and whoever supervises it starts another.
+"""Notices that an engine cannot go on. Then its front process ends, and whoever supervises that starts another one.
 
-Ray replaces what dies of an engine, and Segue replaces what Ray does not. What neither can replace, or what stays away
-for `AWAY_S`, is a reason to stop; after `STUCK_S` the front process has Ray make it anew, which may believe that all is
-well. Time during which a file system is full does not count: there is room again some day, and a new start would need
-it too.
+Ray starts parts of an engine again that die, and Segue starts those that Ray does not. A part that stays away for
+`STUCK_S` is made anew through Ray, which may believe that it is well. A part that neither can start, or that stays away
+for `AWAY_S`, is a reason to stop. Time during which a file system is full does not count: it would be full for a new
+engine too.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Guard:
         threading.Thread(target=self._run, name="guard", daemon=True).start()
 
     def also(self, watchdog: Watchdog, url: str, sockets: Path, looks: Sequence[Callable[[], object]] = ()) -> None:
-        """All of it is there: look after shards, dispatcher and door as well, which has replicas in `sockets`; and
-        do `looks` each time."""
+        """Everything has started: from now on look after shards, dispatcher and HTTP as well, whose replicas have their
+        sockets in `sockets`; and do `looks` each time."""
         self._watchdog, self._url, self._sockets, self._looks = watchdog, url, sockets, looks
 
     def end(self) -> None:
@@ -104,8 +104,8 @@ class Guard:
 
 
 def _is_open(url: str, sockets: Path) -> bool:
-    """Whether somebody answers there, or would. A door that is slow, or that turns people away because there are too
-    many, is open; one that nobody stands behind is not."""
+    """Whether HTTP is answered there. An ingress that is slow, or that refuses because it has too much to do, counts as
+    there. An HAProxy without any replica behind it does not."""
     place = urlsplit(url)
     asking = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE_S)
     try:

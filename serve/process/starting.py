@@ -1,4 +1,5 @@
-"""What a start does beside starting: it ends what a killed engine has left, and says in the log what it has found."""
+"""What belongs to a start beside its parts: the leftovers of a killed engine are ended, and the log says what was
+found."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def noting(note: Callable[..., None]) -> Iterator[None]:
 
 
 def note_if_ours(data: Path, event: str, level: str, **facts: Any) -> None:
-    """Write an event into the log of a data directory that is none of this process yet: where it is one, and no other
-    engine runs on it, whose log is not ours."""
+    """Write an event into the log of a data directory that this process does not hold yet. Only where it is a data
+    directory, and no other engine runs on it: that engine's log is not ours."""
     with contextlib.suppress(SegueError, OSError):
         if (data / inventory.FILE).exists() or inventory.others(data):
             with lock(data):

@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from serve.api.types import BackupAnswer, BackupBody, told
+from serve.api.types import BackupAnswer, BackupBody, answers_with
 from serve.http.gateway import ServerGateway
 
 router = APIRouter(tags=["operation"])
 
 
-@router.post("/v1/backup", **told(BackupAnswer, summary="Back the running engine up"))
+@router.post("/v1/backup", **answers_with(BackupAnswer, summary="Back the running engine up"))
 async def back_up(body: BackupBody, gateway: ServerGateway) -> Any:
     """Copy all stores, at one instant, into a new directory of the engine's machine; answered when it is whole."""
     made = await gateway.back_up(body.directory, body.keys)

@@ -9,10 +9,11 @@ import msgspec
 from fastapi import APIRouter
 
 from actors.catalog_proof import own_process
+from actors.transport.messages.of_doors import Read
 from engine.catalog import statuses
 from engine.catalog.schema.files import OPERATOR
 from engine.errors import CatalogError, NotFound
-from serve.api.types import CatalogAnswer, CatalogBody, CatalogFiles, told
+from serve.api.types import CatalogAnswer, CatalogBody, CatalogFiles, answers_with
 from serve.http.gateway import ServerGateway
 
 _reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replica has
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/v1/catalog", tags=["operation"])
 
 @router.post(
     "",
-    **told(CatalogAnswer, summary="Put another catalog in its place", errors=(422,)),
+    **answers_with(CatalogAnswer, summary="Put another catalog in its place", errors=(422,)),
 )
 async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing: it is
@@ -42,16 +43,16 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
-@router.get("", **told(CatalogFiles))
+@router.get("", **answers_with(CatalogFiles))
 async def active_catalog(gateway: ServerGateway) -> Any:
     """The catalog that decides now."""
     return _shown(gateway.catalog.version, gateway.catalog.document)
 
 
-@router.get("/{version}", **told(CatalogFiles, summary="A catalog by which something was decided"))
+@router.get("/{version}", **answers_with(CatalogFiles, summary="A catalog by which something was decided"))
 async def older(version: str, gateway: ServerGateway) -> Any:
     """One by which something was decided once."""
-    document = await gateway.router.at_shard(0, ("catalog", "", version), "read")
+    document = (await gateway.router.at_shard(0, Read("catalog", "", version))).value
     if document is None:
         raise NotFound("no decision was made by such a catalog", "version")
     return _shown(version, document)

@@ -16,7 +16,7 @@ from engine.errors import InvalidInput
 from engine.identity import claims
 from engine.inputs import Bind, Confirm, ConsentChange
 from serve.api.consent import ConsentBody, ConsentReceipt
-from serve.api.types import told
+from serve.api.types import answers_with
 from serve.http.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
@@ -59,7 +59,7 @@ _PAGE_OF_LINK: dict[str, Any] = {"response_class": HTMLResponse, "responses": _N
 router = APIRouter(tags=["consent"])
 
 
-@router.post("/v1/consent", **told(ConsentReceipt, errors=(404,)))
+@router.post("/v1/consent", **answers_with(ConsentReceipt, errors=(404,)))
 async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGateway) -> Any:
     """Write down that somebody granted or withdrew consent; the answer is the receipt, which says whether it has
     effect and what stands against it."""

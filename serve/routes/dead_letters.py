@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from actors.shard.set_aside.dead_letters import Kind
+from actors.transport.messages.of_doors import DiscardLetter, ReadLetter, RetryLetter
 from engine.errors import InvalidInput
 from engine.readings import reading
-from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, told
+from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, answers_with
 from serve.http.gateway import ServerGateway
 from serve.ingest.dead_letters import redrive
 
@@ -19,7 +20,7 @@ _IDS = re.compile("([0-9]{1,6})-([0-9]{1,18})")
 router = APIRouter(prefix="/v1/dead-letters", tags=["operation"])
 
 
-@router.get("", **told(DeadLetters, summary="What was set aside"))
+@router.get("", **answers_with(DeadLetters, summary="What was set aside"))
 async def listed(
     gateway: ServerGateway, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, kind: Kind | None = None
 ) -> Any:
@@ -29,27 +30,29 @@ async def listed(
     return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
 
 
-@router.post("/{letter}/retry", **told(DeadLetterOutcome, summary="Tell it again"))
+@router.post("/{letter}/retry", **answers_with(DeadLetterOutcome, summary="Tell it again"))
 async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
     """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
 
     A rejected item is taken as it came, or as `event` corrects it; InvalidInput where that is no event either.
     """
-    place, event = _parts(letter, gateway), correction.event if correction else None
-    found = await gateway.router.at_shard(*place, "letter")
+    (shard, number), event = _parts(letter, gateway), correction.event if correction else None
+    found = (await gateway.router.at_shard(shard, ReadLetter(number))).value
     if found["kind"] != "Rejected":
         if event is not None:
             raise InvalidInput("only a rejected item can be corrected", "event")
-        return await gateway.router.at_shard(*place, "retry")
+        return {"status": (await gateway.router.at_shard(shard, RetryLetter(number))).status}
     await redrive(gateway, found["input"], event)
-    await gateway.router.at_shard(*place, "discard")
+    await gateway.router.at_shard(shard, DiscardLetter(number))
     return {"status": "accepted"}
 
 
-@router.delete("/{letter}", **told(DeadLetterOutcome))
+@router.delete("/{letter}", **answers_with(DeadLetterOutcome))
 async def discard(letter: str, gateway: ServerGateway) -> Any:
     """Throw it away for good."""
-    return await gateway.router.at_shard(*_parts(letter, gateway), "discard")
+    shard, number = _parts(letter, gateway)
+    await gateway.router.at_shard(shard, DiscardLetter(number))
+    return {"status": "discarded"}
 
 
 def _parts(letter: str, gateway: ServerGateway) -> tuple[int, int]:

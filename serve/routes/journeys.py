@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from engine.catalog import statuses
 from engine.vocabulary import Status
-from serve.api.types import Journeys, JourneyStatus, told
+from serve.api.types import Journeys, JourneyStatus, answers_with
 from serve.http.gateway import ServerGateway
 
 Word = Literal["pause", "resume", "stop"]
@@ -18,7 +18,7 @@ _STATUS: Final[dict[Word, Status]] = {"pause": "paused", "resume": "live", "stop
 router = APIRouter(prefix="/v1/journeys", tags=["operation"])
 
 
-@router.get("", **told(Journeys))
+@router.get("", **answers_with(Journeys))
 async def listed(gateway: ServerGateway) -> Any:
     """Every journey with its status."""
     catalog = gateway.catalog
@@ -30,7 +30,7 @@ async def listed(gateway: ServerGateway) -> Any:
 
 @router.post(
     "/{journey}/{word}",
-    **told(JourneyStatus, summary="Pause, resume or stop a journey", errors=(422,)),
+    **answers_with(JourneyStatus, summary="Pause, resume or stop a journey", errors=(422,)),
 )
 async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
     """Pause a journey, resume it, or stop it for whoever is in it; answered when every shard goes by it.

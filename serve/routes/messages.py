@@ -12,7 +12,7 @@ from actors.delivery.channels.rendering import Renderer
 from engine.errors import Refused
 from engine.readings import reading
 from serve.api.messages import Said
-from serve.api.types import told
+from serve.api.types import answers_with
 from serve.http.gateway import Gateway, ServerGateway
 from serve.routes.profiles import Home
 
@@ -21,7 +21,7 @@ _UNSAID = ("held", "withdrawn", "decided", "waits")
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
 
-@router.get("/{reference}/messages/{send_id}", **told(Said, summary="What a message said"))
+@router.get("/{reference}/messages/{send_id}", **answers_with(Said, summary="What a message said"))
 async def said(reference: str, send_id: str, home: Home, gateway: ServerGateway) -> Any:
     """What this message said: rendered anew from the customer's facts and the catalog of then. Its links do not work,
     and nothing is sent. `sendId` stands in the details of the timeline's sends."""

@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse, Response
 from engine.errors import InvalidInput, NotReady
 from engine.readings import reading
 from engine.values.times import read_ms
-from serve.api.types import ClockAnswer, ClockBody, Ready, Status, told
+from serve.api.types import ClockAnswer, ClockBody, Ready, Status, answers_with
 from serve.http.gateway import AnyGateway, ServerGateway
 
 _READY_S = 3.0
@@ -25,7 +25,7 @@ def is_pin(shard: dict[str, Any]) -> bool:
     return int(shard["shard"]) < 0
 
 
-@router.get("/readyz", **told(Ready))
+@router.get("/readyz", **answers_with(Ready))
 async def ready(gateway: AnyGateway) -> dict[str, Any]:
     """All shards answer, and soon, and so do the processes of pinned profiles; 503 else."""
     try:
@@ -36,7 +36,7 @@ async def ready(gateway: AnyGateway) -> dict[str, Any]:
     return {"status": "ready", "shards": len(shards), "catalogVersion": gateway.catalog.version}
 
 
-@router.get("/v1/status", **told(Status))
+@router.get("/v1/status", **answers_with(Status))
 async def status(gateway: ServerGateway) -> Any:
     """The numbers of the whole engine."""
     shards = await gateway.router.everywhere("status")
@@ -71,7 +71,7 @@ async def metrics(gateway: ServerGateway) -> Response:
     return PlainTextResponse(await gateway.metrics(), media_type="text/plain; version=0.0.4")
 
 
-@router.post("/v1/clock", **told(ClockAnswer))
+@router.post("/v1/clock", **answers_with(ClockAnswer))
 async def move_clock(body: ClockBody, gateway: ServerGateway) -> Any:
     """Move the replay clock to a watermark; answered once everything due is done."""
     watermark_ms = read_ms(body.watermark, "watermark")

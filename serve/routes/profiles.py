@@ -14,8 +14,8 @@ from engine.inputs import Erase
 from engine.readings import reading
 from engine.values.identifiers import parse_reference
 from engine.values.times import read_ms
-from serve.api.readings import Consents, Export, Profile, Timeline, Why
-from serve.api.types import Erased, told
+from serve.api.customer import Consents, Export, Profile, Timeline, Why
+from serve.api.types import Erased, answers_with
 from serve.http.gateway import ServerGateway
 
 _ERASED_S = 20.0
@@ -43,7 +43,7 @@ Home = Annotated[str, Depends(home)]
 # beginning, which could erase somebody.
 
 
-@router.get("/{reference}/timeline", **told(Timeline))
+@router.get("/{reference}/timeline", **answers_with(Timeline))
 async def timeline(
     reference: str,
     home: Home,
@@ -54,7 +54,7 @@ async def timeline(
     return await gateway.router.read(home, "timeline", limit)
 
 
-@router.get("/{reference}/why", **told(Why, summary="Why something would go now, or would not"))
+@router.get("/{reference}/why", **answers_with(Why, summary="Why something would go now, or would not"))
 async def why(
     reference: str, home: Home, gateway: ServerGateway, action: str | None = None, journey: str | None = None
 ) -> Any:
@@ -63,7 +63,7 @@ async def why(
     return await gateway.router.read(home, "why", (action, journey))
 
 
-@router.get("/{reference}/export", **told(Export))
+@router.get("/{reference}/export", **answers_with(Export))
 async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Everything that is held on this person, as it is kept: state, events, audit and every input of the journal."""
     known = await gateway.router.read(home, "profile")
@@ -84,7 +84,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     }
 
 
-@router.delete("/{reference}", **told(Erased))
+@router.delete("/{reference}", **answers_with(Erased))
 async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Erase this person: answered when nothing can be read any more, in no file and in no backup."""
     told = await gateway.router.tell(home, Erase())
@@ -98,13 +98,13 @@ async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     return {"profileId": told["profileId"], "erased": True}
 
 
-@router.get("/{reference}/consent", **told(Consents))
+@router.get("/{reference}/consent", **answers_with(Consents))
 async def consent(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Each purpose and channel with the word that stands, and its receipt."""
     return await gateway.router.read(home, "consent")
 
 
-@router.get("/{reference}", **told(Profile))
+@router.get("/{reference}", **answers_with(Profile))
 async def profile(reference: str, home: Home, gateway: ServerGateway, at: str | None = None) -> Any:
     """The whole profile; with `at` (a time), as it was then, as far as the journal goes back."""
     at_ms = read_ms(at, "at")

@@ -11,7 +11,7 @@ from engine.errors import InvalidInput
 from engine.readings import reading
 from engine.values.identifiers import parse_reference
 from engine.values.nearest import meant
-from serve.api.types import AT, PROFILE, Answer, Time, example, told
+from serve.api.types import AT, PROFILE, Answer, Time, answers_with, example
 from serve.http.gateway import ServerGateway
 
 router = APIRouter(prefix="/v1/sandbox", tags=["operation"])
@@ -51,7 +51,7 @@ class SandboxMessages(Answer):
     messages: list[SandboxMessage]
 
 
-@router.get("", **told(SandboxMessages, errors=(404,)))
+@router.get("", **answers_with(SandboxMessages, errors=(404,)))
 async def listed(
     gateway: ServerGateway,
     limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,

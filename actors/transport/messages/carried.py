@@ -25,7 +25,18 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
     send: str
     outcome: str
     detail: str = ""
-    said: bytes = b""  # by a sandbox: the message (`actors.shard.outbox.sandbox_log`)
+    said: bytes = b""  # by a sandbox: the message, a packed `SandboxMessage`
+
+
+class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
+    """What a sandbox was given: one message as its provider would have had it. Long bodies are cut."""
+
+    send: str
+    channel: str
+    address: str
+    subject: str
+    text: str
+    html: str
 
 
 class EventStatus(StrEnum):
@@ -36,12 +47,6 @@ class EventStatus(StrEnum):
     FAILED = "failed"  # set aside
     SHED = "shed"  # the shard is full: to be told again, with its whole batch
     PARKED = "parked"  # its profile is on its way to another place: to be told again
-
-
-class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
-    """The event's profile lives at another address: to be told there."""
-
-    to: str
 
 
 class EventRejected(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="rejected"):
@@ -56,15 +61,11 @@ class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, ta
     reason: str
 
 
-EventResult = EventStatus | EventMoved | EventRejected | EventUnreadable
+class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
+    """The event's profile lives at another address: to be told there."""
+
+    to: str
 
 
-class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
-    """One message, as its provider would have had it. Long bodies are cut."""
-
-    send: str
-    channel: str
-    address: str
-    subject: str
-    text: str
-    html: str
+EventOutcome = EventStatus | EventRejected | EventUnreadable
+EventResult = EventOutcome | EventMoved

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import TemplateError
 
 from engine.catalog.advice import well_known
-from engine.catalog.advice.known_names import Use, planned, uses
-from engine.catalog.advice.paths import without_root
 from engine.catalog.checks import foreign_tags
+from engine.catalog.checks.known_names import Use, planned, uses
+from engine.catalog.checks.paths import without_root
 from engine.catalog.checks.suggest import nearest_event, nearest_field
 from engine.catalog.document import Document, in_folder, texts
 from engine.catalog.models import Models, of_kind
@@ -23,7 +23,7 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.texts.language import facts_of
 
-_OURS = frozenset(("Identified",))  # what events of other kinds than track are called here
+_OURS = frozenset(("Identified",))  # what this engine calls events of kinds other than `track`
 
 
 def event_doubts(document: Document, models: Models) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
-"""What can stand in a catalog, and is hardly meant: warnings, each at its place.
+"""Warnings: what a catalog may say, but was hardly meant. Each has its place.
 
-A rule reads the models of a document that has no problems, and yields what it doubts; a new one is written beside the
+A rule reads the models of a document that has no problems, and yields what it doubts. A new rule is written beside the
 others and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
 """
 
@@ -15,8 +15,8 @@ from engine.catalog.advice.consent import consent_doubts
 from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
-from engine.catalog.advice.paths import path_doubts
 from engine.catalog.advice.tiers import tier_warnings
+from engine.catalog.checks.paths import path_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models
 from engine.catalog.problems import Problem

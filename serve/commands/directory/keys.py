@@ -53,7 +53,7 @@ def user_secret(name: Annotated[str, typer.Argument(help="The write key's name."
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = DATA) -> None:
-    """Let a key count no more. One of the two first keys is made anew at the next start."""
+    """Revoke a key. One of the two first keys is made anew at the next start."""
     auth.revoke(_file(data), name)
     diary.write(data, "key_revoked", name=name)
     typer.echo(f"{name} is revoked")

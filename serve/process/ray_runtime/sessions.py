@@ -1,8 +1,8 @@
 """Ray's session folders: of each engine the newest two stay, this one's and the one before, and nobody else's is
 touched.
 
-A session is marked with the data directory that it ran on. Whoever holds that directory knows that no other of its
-sessions lives.
+A session is marked with the data directory that it ran on. A process that holds the lock of that directory may remove
+its former sessions, because none of them can be alive.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the processes of an engine find around them: a folder, an environment, a token and limits.
+"""The surroundings in which the processes of an engine run: a folder, an environment, a token and limits.
 
-They live in a folder that holds nothing to import, know of the environment what any program needs and no secret, make
-files for their own user alone, and have files enough. Ray hands all of that down to whatever it starts.
+Their current folder holds nothing to import. Their environment has what any program needs, and no secret. Their files
+are for their own user alone, and they may open enough of them. Ray hands all of that down to whatever it starts.
 """
 
 from __future__ import annotations
@@ -83,10 +83,15 @@ def no_room(*folders: Path) -> str:
     return ""
 
 
+def token_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where Ray keeps the token that its processes show one another, if there is one."""
+    named = environment.get("RAY_AUTH_TOKEN_PATH")
+    return Path(named) if named else Path.home() / ".ray" / "auth_token"
+
+
 def close_token_file(environment: Mapping[str, str] = os.environ) -> None:
     """Ray's token opens all of Ray to whoever reads it, and Ray makes its file as any other."""
-    named = environment.get("RAY_AUTH_TOKEN_PATH")
-    file = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    file = token_file(environment)
     with contextlib.suppress(OSError):  # there is none, or it is somebody else's
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)

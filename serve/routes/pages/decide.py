@@ -77,7 +77,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     home = claims.home(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "userId")
-    answer = await deciding.decide(gateway, home, asked, is_full=request.is_looked_into)
+    answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
     for shown in answer["actions"]:
         shown["expiresAt"] = reading.iso(shown["expiresAt"])
     if not answer["actions"]:

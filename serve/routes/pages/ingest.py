@@ -80,7 +80,7 @@ async def _identified(gateway: Gateway, request: Request, arrival: Arrival) -> S
 async def _judged(gateway: Gateway, request: Request, submission: Submission) -> None:
     """What is not to be taken is set aside, and counted. Raises Overloaded for a request that came in only for what it
     might hold, and holds nothing that is never shed."""
-    if request.is_looked_into:
+    if request.is_over_limit:
         pipeline.refuse_if_all_may_wait(gateway.catalog, submission.items)
     for number, part in enumerate(pipeline.in_parts(submission.items)):
         if number:

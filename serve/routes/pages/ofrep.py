@@ -93,7 +93,7 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
     home = claims.home(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "targetingKey")
-    answer = await deciding.decide(gateway, home, asked, is_full=request.is_looked_into)
+    answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
     metadata = {"decisionId": answer["decisionId"], "catalogVersion": answer["catalogVersion"]}
     if answer.get("degraded"):
         default = gateway.catalog.placements[key].default

@@ -12,7 +12,7 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.handover import Handover
 from actors.platform.meter import NoMeter
 from engine import seeds
-from engine.events.recent import encoder
+from engine.recent_events import encoder
 
 
 def test_a_template_may_show_the_link_that_confirms_the_address(tmp_path: Path):

@@ -12,8 +12,8 @@ from support.naive import Judge, Person, lacks_a_fact, matches
 from engine.catalog.compile import compile_document
 from engine.catalog.compile_journeys import compile_trigger
 from engine.conditions.predicates import build
-from engine.conditions.value_tests import any_at, values_at
 from engine.decide.questions import Questions
+from engine.values.paths import any_at, values_at
 from engine.view import View
 
 SLOW = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -15,8 +15,8 @@ from engine.conditions.binding import bind
 from engine.conditions.predicates import build
 from engine.conditions.value_tests import build_where
 from engine.decide.questions import Questions
-from engine.events.recent import Happened
 from engine.profile import ConsentRecord, Profile, TraitValue
+from engine.recent_events import Happened
 from engine.view import View
 from engine.vocabulary import DAY_MS
 

@@ -13,9 +13,9 @@ from engine.catalog.compile import compile_document
 from engine.decide import receipt
 from engine.effects import Answer, Note
 from engine.events import history
-from engine.events.recent import Happened
 from engine.inputs import Decide
 from engine.profile import ConsentRecord, Link, Place, Profile, TraitValue
+from engine.recent_events import Happened
 from engine.turn import handle
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, HOUR_MS

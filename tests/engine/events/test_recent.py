@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events.recent import Happened, Recent, history_order
+from engine.recent_events import Happened, Recent, history_order
 
 P1 = {"product": {"id": "p1"}}
 AT = ("Viewed", "product.id")

@@ -12,9 +12,9 @@ from support.naive import Person
 from engine.catalog.compile import compile_document
 from engine.conditions.binding import bind, inline
 from engine.conditions.predicates import build
-from engine.events.recent import Happened
 from engine.explain.deciding_part import Failing, failing, holding
 from engine.profile import ConsentRecord, Profile, TraitValue
+from engine.recent_events import Happened
 from engine.view import View
 from engine.vocabulary import DAY_MS
 

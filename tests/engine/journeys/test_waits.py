@@ -11,9 +11,9 @@ from support.world import DAY, HOUR, MINUTE, START_MS, World, action, compiled, 
 
 from engine.catalog.compile import compile_document, problems_of
 from engine.errors import CatalogError
-from engine.events.recent import encoder
 from engine.inputs import Event
 from engine.profile import Profile
+from engine.recent_events import encoder
 from engine.turn import handle
 
 

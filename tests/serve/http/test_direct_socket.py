@@ -19,8 +19,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, Response(200, scope["path"].encode(), ()))
 
 
-def with_lane(folder: Path, visit: Callable[[DirectSocket, httpx.AsyncClient], Awaitable[None]]) -> None:
-    """Opens a lane, lets `visit` use it, closes it."""
+def with_direct_socket(folder: Path, visit: Callable[[DirectSocket, httpx.AsyncClient], Awaitable[None]]) -> None:
+    """Opens a direct socket, lets `visit` use it, closes it."""
 
     async def run() -> None:
         socket = DirectSocket(application, folder, 1)
@@ -33,30 +33,30 @@ def with_lane(folder: Path, visit: Callable[[DirectSocket, httpx.AsyncClient], A
     asyncio.run(run())
 
 
-def test_a_lane_answers_haproxy_itself_and_hands_on_the_rest(tmp_path: Path):
+def test_a_direct_socket_answers_haproxy_itself_and_hands_on_the_rest(tmp_path: Path):
     async def visit(socket: DirectSocket, client: httpx.AsyncClient) -> None:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
         assert (await client.get("/v1/decide")).text == "/v1/decide"
 
-    with_lane(tmp_path, visit)
+    with_direct_socket(tmp_path, visit)
     assert not (tmp_path / socket_name(0)).exists()
 
 
-def test_a_lane_that_leaves_says_so_and_answers_until_haproxy_knows(tmp_path: Path):
+def test_a_direct_socket_that_leaves_says_so_and_answers_until_haproxy_knows(tmp_path: Path):
     async def visit(socket: DirectSocket, client: httpx.AsyncClient) -> None:
         socket.is_draining = True
         assert (await client.get("/healthz")).status_code == 503
         assert (await client.get("/v1/decide")).status_code == 200
 
-    with_lane(tmp_path, visit)
+    with_direct_socket(tmp_path, visit)
 
 
 def test_no_number_is_given_twice(tmp_path: Path):
     async def visit(socket: DirectSocket, client: httpx.AsyncClient) -> None:
-        with pytest.raises(NotReady, match="every lane"):
+        with pytest.raises(NotReady, match="every direct socket"):
             DirectSocket(application, tmp_path, 1)
 
-    with_lane(tmp_path, visit)
+    with_direct_socket(tmp_path, visit)
 
 
 def test_head_and_body_of_an_answer_leave_together(tmp_path: Path):
@@ -86,4 +86,4 @@ def test_head_and_body_of_an_answer_leave_together(tmp_path: Path):
         assert [part.partition(b"\r\n\r\n")[2] for part in written] == [b"/v1/decide"]
         protocol.connection_lost(None)
 
-    with_lane(tmp_path, visit)
+    with_direct_socket(tmp_path, visit)

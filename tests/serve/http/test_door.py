@@ -15,10 +15,10 @@ from support.world import ID_KEY
 from engine import seeds
 from serve.application import app
 from serve.http import auth, paths
-from serve.http.admission import Line
+from serve.http.admission import Limit
 from serve.routes.pages import ingest
 
-FULL = Line(0, 0)
+FULL = Limit(0, 0)
 
 
 def track(name: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_a_full_replica_still_says_that_it_lives(tmp_path: Path, monkeypatch: py
 
 def test_places_are_given_back_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("SHEDDABLE", "LOOKED_INTO", "NEVER_SHED"):
-        monkeypatch.setattr(app, name, Line(1, 1 << 20))
+        monkeypatch.setattr(app, name, Limit(1, 1 << 20))
 
     async def story():
         async with door(tmp_path) as client:

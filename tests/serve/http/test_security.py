@@ -316,7 +316,7 @@ def test_an_opt_out_by_an_address_is_answered_when_everybody_who_has_it_knows(do
 
 def token(purpose: str, *parts: Any) -> str:
     from engine import seeds
-    from engine.events.recent import encoder
+    from engine.recent_events import encoder
 
     return seeds.sign(ID_KEY, purpose, encoder.encode(list(parts)))
 

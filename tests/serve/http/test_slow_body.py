@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import InvalidInput, TooLarge, TooSlow
 from serve.http import protocol
-from serve.http.admission import PORCH, Admission, Line, Porch
+from serve.http.admission import ARRIVING, Admission, ArrivingBodies, Limit
 from serve.http.protocol import read_request
 
 
@@ -25,7 +25,7 @@ def read(*parts: MutableMapping[str, Any] | None) -> bytes:
         assert part is not None
         return part
 
-    return asyncio.run(read_request("/v1/track", {}, receive, Porch(PORCH))).body
+    return asyncio.run(read_request("/v1/track", {}, receive, ArrivingBodies(ARRIVING))).body
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_a_body_that_stops_coming_is_given_up():
         admission, slow = Admission(), Stalled(b"{")
         looking = asyncio.create_task(admission.give_up_slow(0.05))
         with pytest.raises(TooSlow) as fault:
-            await read_request("/v1/track", {}, slow.receive, admission.keyless_porch)
+            await read_request("/v1/track", {}, slow.receive, admission.keyless_arriving)
         assert fault.value.field == "body"
         assert admission.requests == 0
         looking.cancel()
@@ -51,13 +51,13 @@ def test_a_body_that_stops_coming_is_given_up():
 
 def test_whoever_is_cancelled_otherwise_is_cancelled():
     async def story():
-        porch, slow = Porch(PORCH), Stalled(b"{")
-        reading = asyncio.create_task(read_request("/v1/track", {}, slow.receive, porch))
+        arriving, slow = ArrivingBodies(ARRIVING), Stalled(b"{")
+        reading = asyncio.create_task(read_request("/v1/track", {}, slow.receive, arriving))
         await slow.is_waited_for.wait()
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert porch.requests == 0
+        assert arriving.requests == 0
 
     asyncio.run(asyncio.wait_for(story(), 10))
 
@@ -81,25 +81,25 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_a_byte_of_it_is_wait
 
     for length in (b"4194305", b"99999999999", b"9" * 5_000):
         with pytest.raises(TooLarge):
-            asyncio.run(read_request("/u/x", {b"content-length": length}, receive, Porch(PORCH)))
+            asyncio.run(read_request("/u/x", {b"content-length": length}, receive, ArrivingBodies(ARRIVING)))
 
 
 def test_a_body_that_says_much_and_sends_little_takes_what_it_sent_and_makes_room_for_those_that_come():
     async def story():
-        porch = Porch(Line(1, 1 << 20))
+        arriving = ArrivingBodies(Limit(1, 1 << 20))
         slow = Stalled(b"x" * 10)
-        stalled = asyncio.create_task(read_request("/u/x", {b"content-length": b"4194304"}, slow.receive, porch))
+        stalled = asyncio.create_task(read_request("/u/x", {b"content-length": b"4194304"}, slow.receive, arriving))
         await slow.is_waited_for.wait()
-        assert (porch.requests, porch.bytes) == (1, 10)
+        assert (arriving.requests, arriving.bytes) == (1, 10)
         whole = [part(b"{}", more=False)]
 
         async def receive() -> MutableMapping[str, Any]:
             return whole.pop()
 
-        assert (await read_request("/u/y", {}, receive, porch)).body == b"{}"
+        assert (await read_request("/u/y", {}, receive, arriving)).body == b"{}"
         with pytest.raises(TooSlow):
             await stalled
-        assert (porch.requests, porch.bytes) == (0, 0)
+        assert (arriving.requests, arriving.bytes) == (0, 0)
 
     asyncio.run(asyncio.wait_for(story(), 10))
 

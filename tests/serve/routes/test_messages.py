@@ -16,7 +16,7 @@ from support.world import ID_KEY, action, cart_journey, document
 from typer.testing import CliRunner
 
 from actors.catalog_files.active_catalog import ActiveCatalog
-from actors.delivery.handover import Hands
+from actors.delivery.handover import Handover
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import NoMeter
 from actors.transport.messages.carried import Outcome
@@ -64,7 +64,7 @@ def test_a_message_is_shown_as_it_was_handed_over_and_its_links_work_for_nobody(
         async with door(tmp_path, FILES) as client:
             (await client.post("/v1/batch", json=ORDER)).raise_for_status()
             message = await handed_over(tmp_path)
-            sent = Hands(ActiveCatalog(tmp_path / "catalog", ID_KEY), {}, "", NoMeter())._render(message)
+            sent = Handover(ActiveCatalog(tmp_path / "catalog", ID_KEY), {}, "", NoMeter())._render(message)
             later = {"type": "identify", "userId": "ada", "traits": {"email": "a@else.example", "name": "A."}}
             (await client.post("/v1/batch", json={"batch": [later]})).raise_for_status()
             entries = (await client.get("/v1/profiles/user_id:ada/timeline")).json()["entries"]

@@ -1,21 +1,24 @@
-"""What is known of a person beside their identifiers: traits, locale and zone. The newest word counts, by when it was
-said and never by a time ahead of the turn that heard it (`stated_time`); among equals the later arrival. Of addresses
-`engine.contact.addresses` says more."""
+"""What is known of a person beside their identifiers: traits, locale and zone.
+
+The newest statement counts, by when it was said and never by a time ahead of the turn that heard it
+(`engine.values.stated_time`); of two at the same time the later arrival. Addresses have a rule of their own
+(`engine.identity.address_statements`).
+"""
 
 from __future__ import annotations
 
 from engine import limits
 from engine.contact import addresses
-from engine.events import stated_time
 from engine.identity import address_statements
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
+from engine.values import stated_time
 
 
 def learn(turn: Turn, event: Event) -> None:
     """Write down what an event says."""
-    profile, at_ms = turn.profile, stated_time.of_fact(stated_time.said_ms(event), turn.now_ms)
+    profile, at_ms = turn.profile, stated_time.of_fact(event.said_ms, turn.now_ms)
     if event.traits:
         _learn_traits(turn, event, at_ms)
     locale, zone = event.context.get("locale"), event.context.get("timezone")
@@ -25,19 +28,18 @@ def learn(turn: Turn, event: Event) -> None:
         profile.timezone, profile.timezone_ms = zone, at_ms
 
 
-def join(turn: Turn, other: Profile) -> None:
-    """After an absorb the newer word of the two counts; among equals the survivor's. Addresses have a rule of their
-    own (`address_statements.merge`)."""
+def merge(turn: Turn, other: Profile) -> None:
+    """When two profiles merge, the newer statement counts; of two at the same time the survivor's."""
     profile = turn.profile
-    join_traits(turn, other)
+    merge_traits(turn, other)
     if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):
         profile.locale, profile.locale_ms = other.locale, other.locale_ms
     if other.timezone and (not profile.timezone or profile.timezone_ms < other.timezone_ms):
         profile.timezone, profile.timezone_ms = other.timezone, other.timezone_ms
 
 
-def join_traits(turn: Turn, other: Profile) -> None:
-    """The same for traits alone; where there is no room for all, the newest ones come along."""
+def merge_traits(turn: Turn, other: Profile) -> None:
+    """The same for traits alone. Where there is no room for all, the newest ones come along."""
     traits = turn.profile.traits
     room = limits.TraitRoom(traits)
     for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):

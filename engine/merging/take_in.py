@@ -1,0 +1,191 @@
+"""The survivor of a merge takes in what the other profile was (`engine.merging.transfer` has the whole way).
+
+What arrives meets the survivor's stops, opt-outs and caps before anything is sent on account of it.
+"""
+
+from __future__ import annotations
+
+from engine import codec, limits, setting_back
+from engine.consent import recording
+from engine.decide import draws, offers
+from engine.effects import Enqueue, SetTimer, TakeIn
+from engine.events import history
+from engine.frequency import caps, fatigue
+from engine.identity import address_statements, holding, traits
+from engine.inputs import GoOn, HandedOver, HandOver
+from engine.journeys import interpreter, pauses, refusals, stops
+from engine.journeys import life as run_life
+from engine.profile import Merged, Profile, Run
+from engine.recent_events import history_order
+from engine.sends import life as send_life
+from engine.sends import sends
+from engine.turn_state import Turn
+
+
+def take_in(turn: Turn, told: HandOver) -> None:
+    """Merge what another profile was into this one. Of a piece that is not the last, only its records and some
+    traits."""
+    profile = turn.profile
+    if told.after:
+        _take_records(turn, told)
+        if told.state:
+            traits.merge_traits(turn, _transferred(turn, told))
+        turn.tell(told.origin, GoOn(after=told.after))
+        return
+    if told.origin in profile.absorbing:
+        profile.absorbing.remove(told.origin)
+    if told.origin not in profile.held:
+        profile.held.append(told.origin)
+    if told.origin in profile.told and told.origin not in profile.owns:
+        profile.owns.append(told.origin)
+    if not told.state:
+        _is_here(profile, told.origin)
+        if told.seen:
+            turn.effects.append(TakeIn((), (), told.seen))
+        draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
+        if told.points:
+            turn.tell(told.origin, HandedOver(to=profile.id))
+        return
+    other = _transferred(turn, told)
+    _is_here(profile, told.origin)
+    if setting_back.is_ahead(other, turn.now_ms):
+        setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
+    draws.join(turn, other)
+    _merge_facts(turn, other)
+    fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
+    profile.history = sorted([*profile.history, *other.history], key=history_order)
+    _take_records(turn, told)
+    offers.join(turn, other.promises)
+    runs = _merge_runs(turn, other)
+    _note_merge(turn, told.origin, other)
+    pauses.settle(turn)
+    stops.apply_history(turn)
+    sends.withdraw_without_consent(turn)
+    _withdraw_excess(turn)
+    turn.tell(told.origin, HandedOver(to=profile.id))
+    moving = [run for run in runs if run.state == "active" and not run.due_ms]
+    interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
+
+
+def _transferred(turn: Turn, told: HandOver) -> Profile:
+    """What another profile was. A visitor whom only a write key's word brings to somebody known comes without what such
+    a word cannot give: no address counts as verified, and a yes awaits confirmation."""
+    other = codec.decode_record(told.state, "hand-over")
+    assert isinstance(other, Profile), "only a profile is handed over"
+    if told.origin in turn.profile.publicly:
+        address_statements.distrust(other, turn.now_ms)
+        recording.distrust(other)
+    return other
+
+
+def _is_here(profile: Profile, origin: str) -> None:
+    if origin in profile.publicly:
+        profile.publicly.remove(origin)
+
+
+def _take_records(turn: Turn, told: HandOver) -> None:
+    """What stands beside the state is stored here, and counted. Pieces of this profile's own past may come back with
+    somebody who had taken them in; those are here already."""
+    profile = turn.profile
+    own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
+    pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
+    older = [event for _, page in pages for event in codec.decode_page(page)]
+    if older and not profile.spilled:
+        profile.tallied = history.counters_of(turn.catalog).name
+    history.add(profile, turn.catalog, older)
+
+
+def _merge_facts(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    mine, theirs = address_statements.known(profile), address_statements.known(other)
+    traits.merge(turn, other)
+    _merge_identifiers(turn, other)
+    address_statements.merge(turn, mine, theirs)
+    recording.merge(profile, other)
+    holding.merge(profile, other)
+    refusals.join(profile, other)
+    profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
+    profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
+    profile.ledger.extend(other.ledger)
+    profile.seq = max(profile.seq, other.seq)
+    profile.created_ms = min(profile.created_ms, other.created_ms)
+
+
+def _merge_identifiers(turn: Turn, other: Profile) -> None:
+    profile = turn.profile
+    refused: list[str] = []
+    known = {(link.namespace, link.value): link for link in profile.identifiers}
+    for link in other.identifiers:
+        mine = known.get((link.namespace, link.value))
+        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX:
+            refused.append(f"{link.namespace}:{link.value}")
+        elif mine is None:
+            profile.identifiers.append(link)
+        else:
+            mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
+            mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
+            mine.verified = mine.verified or link.verified
+    limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
+
+
+def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
+    """The runs and open sends come along with their timers. Where a journey has too many runs of one key, the later
+    end."""
+    profile = turn.profile
+    run_life.move(profile, other.runs)
+    send_life.move(profile, other.sends)
+    wake(turn, other)
+    for run in [run for run in profile.runs if run.state == "active"]:
+        _keep_within_concurrency(turn, run)
+    return other.runs
+
+
+def wake(turn: Turn, arrived: Profile) -> None:
+    """Set the timers and outbox entries of a profile where it has arrived."""
+    for run in arrived.runs:
+        if run.state == "active" and run.due_ms:
+            step = interpreter.step_id(turn, run)
+            turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
+    for send in arrived.sends:
+        turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
+
+
+def _keep_within_concurrency(turn: Turn, run: Run) -> None:
+    journey = interpreter.program(turn, run)
+    if journey is None:
+        return
+    same = [
+        known
+        for known in turn.profile.runs
+        if known.state == "active" and known.journey == run.journey and known.key == run.key
+    ]
+    same.sort(key=lambda known: (known.entered_ms, known.id))
+    for surplus in same[journey.concurrent :]:
+        stops.end_run(turn, surplus, "merge.duplicate")
+
+
+def _withdraw_excess(turn: Turn) -> None:
+    for place, cap in caps.excess(turn):
+        send = sends.find(turn, place.ref)
+        if send is not None and send.state == "decided":
+            sends.withdraw(turn, send, f"cap.{cap.id}")
+        elif send is None:
+            caps.release(turn.profile, place.ref)
+
+
+def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
+    events = len(other.history) + other.spilled
+    names = [(link.namespace, link.value) for link in other.identifiers]
+    turn.profile.ledger.append(Merged(origin, turn.now_ms, names, events, len(other.runs)))
+    turn.note(
+        "merge",
+        f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
+        outcome="absorbed",
+        detail={
+            "origin": origin,
+            "events": events,
+            "runs": len(other.runs),
+            "audit": [other.audit_seq, other.audit_head],
+        },
+    )
