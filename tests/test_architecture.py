@@ -226,6 +226,7 @@ PLAIN = {
     "serve/http/auth.py": "a lock, which is empty",
     "serve/commands/bench.py": "figures that can be measured again",
     "serve/commands/dashboard.py": "what can be printed again",
+    "serve/commands/init.py": "a workspace that can be made again",
     "serve/commands/simulate.py": "what can be simulated again",
     "serve/commands/validate.py": "schemas that can be made again",
     "serve/process/data_directory.py": "a lock, which is empty",
