@@ -17,20 +17,15 @@ from typing import Any
 
 import ray
 
+from actors.cluster import shells
 from actors.cluster.engine_plan import EnginePlan as EnginePlan
 from actors.cluster.host import START_S, STOP_S, Host
-from actors.cluster.ray_meter import RayMeter
 from actors.delivery.dispatcher import Dispatcher
-from actors.maintenance import backup
+from actors.maintenance.start_check import inspect_shard
 from actors.platform import durable, logs, pids
-from actors.platform.clock import ReplayClock, WallClock
-from actors.replay_clock.conductor import Conductor
-from actors.replay_clock.windows import Windows
-from actors.serving.shard_server import ShardServer
 from actors.serving.shard_shell import ShardShell
-from actors.serving.start_check import inspect_shard
 from actors.shard.shard import Shard
-from actors.storage.store import RocksStore, open_when_free
+from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
 from engine.errors import Corrupt
 
@@ -39,7 +34,6 @@ _POLL_S = 0.05
 _AGAIN_S = 1.0
 _TRIES = 30
 _OPTIONS = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
-PINNED = -1  # the number of a shard that is for one profile
 
 log = logging.getLogger(__name__)
 
@@ -87,29 +81,10 @@ class ProfileShard:
         self._host.stop()
 
     def _make(self) -> ShardShell:
-        plan, number = self._plan, self._number
-        active_catalog = plan.active_catalog()
-        vault = FileVault(Path(plan.vault), plan.engine_key, plan.vault_base + number, create=False)
-        sockets = plan.shard_sockets()
+        return shells.of_shard(self._plan, self._number, self._pins, self._opened)
 
-        def open_shard() -> ShardServer:
-            clock = ReplayClock() if plan.is_replay else WallClock(plan.clock_file())
-            vault.check_there()
-            store = open_when_free(Path(plan.stores[number]))
-            try:
-                shard = Shard(number, store, active_catalog.read(), clock, vault=vault)
-                windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
-            except BaseException:
-                store.close()
-                raise
-            self._shard = shard
-            pins = None if plan.is_replay else self._pins
-            return ShardServer(
-                shard, sockets[number], sockets, windows=windows, pins=pins, active_catalog=active_catalog, meter=meter
-            )
-
-        meter = RayMeter(f"shard-{number}")
-        return ShardShell(open_shard)
+    def _opened(self, shard: Shard) -> None:
+        self._shard = shard
 
 
 class PinnedProfile:
@@ -131,24 +106,7 @@ class PinnedProfile:
         self._host.stop()
 
     def _make(self) -> ShardShell:
-        plan, profile = self._plan, self._profile
-        active_catalog = plan.active_catalog()
-        vault = FileVault(Path(plan.vault), plan.engine_key)  # a profile brings its key along
-
-        def open_shard() -> ShardServer:
-            vault.check_there()
-            store = open_when_free(plan.pin_store(profile))
-            try:
-                clock = WallClock(plan.clock_file())
-                shard = Shard(PINNED, store, active_catalog.read(), clock, vault=vault, own=profile)
-            except BaseException:
-                store.close()
-                raise
-            sockets = plan.pin_socket(profile), plan.shard_sockets()
-            return ShardServer(shard, *sockets, active_catalog=active_catalog, meter=meter)
-
-        meter = RayMeter("pinned")
-        return ShardShell(open_shard)
+        return shells.of_pinned(self._plan, self._profile)
 
 
 class RayPins:
@@ -231,17 +189,7 @@ class DispatcherActor:
         self._host.stop()
 
     def _make(self) -> Dispatcher:
-        plan = self._plan
-        return Dispatcher(
-            plan.active_catalog(),
-            plan.shard_sockets(),
-            plan.dispatcher_socket(),
-            public_url=plan.public_url,
-            environ=os.environ,
-            conductor=Conductor if plan.is_replay else None,
-            back_up=partial(backup.of_running, Path(plan.vault).parent),
-            meter=RayMeter("dispatcher"),
-        )
+        return shells.of_dispatcher(self._plan)
 
 
 def start(

@@ -25,6 +25,7 @@ from actors.platform.clock import WallClock
 from actors.storage import inventory, key_copies
 from actors.storage.store import RocksStore
 from actors.storage.store_folders import shard_path
+from actors.transport.messages.of_dispatcher import BarrierStep
 from actors.transport.placement import slots_of
 from engine.errors import Corrupt, InvalidInput, NotReady
 from engine.readings import reading
@@ -40,8 +41,8 @@ _OF_A_STORE = re.compile(
 class BackedUp(Protocol):
     """A shard as a backup asks it."""
 
-    async def barrier(self, op: str, name: str, path: str = "") -> bool:
-        """`Barrier.ask`."""
+    async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:
+        """Lower or lift the barrier of a backup, or copy the store behind it (`actors.serving.barrier`)."""
         ...
 
     async def pins(self) -> list[str]:

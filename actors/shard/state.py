@@ -120,7 +120,7 @@ class ShardState:
             return None
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
-        wanted = history.tallies_of(self.catalog).name
+        wanted = history.counters_of(self.catalog).name
         if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             history.recount(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
