@@ -396,7 +396,6 @@ PLAIN = {
     "serve/commands/dashboard.py": "what can be printed again",
     "serve/commands/init.py": "a workspace that can be made again",
     "serve/commands/simulate.py": "what can be simulated again",
-    "serve/commands/init.py": "a workspace that can be made again",
     "serve/commands/validate.py": "schemas that can be made again",
     "serve/process/data_directory.py": "a lock, which is empty",
     "serve/process/ray_runtime/haproxy.py": "HAProxy's own configuration, in the runtime folder",
