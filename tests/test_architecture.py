@@ -64,26 +64,18 @@ ROOMS: dict[str, set[str]] = {
     "serve/cli.py": {"serve/commands"},
     "serve/__main__.py": {"serve/cli.py"},
     "loadtest/world": set(),
-    "loadtest/locust": {"loadtest/world", "actors/platform"},
+    "loadtest/processes": {"actors/platform"},
+    "loadtest/locust": {"loadtest/world", "loadtest/processes"},
     "loadtest/locustfile.py": {"loadtest/locust"},
-    "loadtest/bench/bench_catalog.py": {"loadtest/world"},
-    "loadtest/bench/runtime.py": {"loadtest/bench/bench_catalog.py", "actors/shard"},
-    "loadtest/peers": {"loadtest/bench/runtime.py"},
-    "loadtest/bench": {"loadtest/peers", "loadtest/locust"},
-    "loadtest/sweeps/sweep.py": set(),
-    "loadtest/chaos": {"loadtest/bench", "loadtest/sweeps/sweep.py"},
-    "loadtest/sweeps": {"loadtest/chaos"},
+    "loadtest/peers": {"loadtest/world"},
+    "loadtest/bench": {"loadtest/peers", "loadtest/processes", "actors/shard"},
+    "loadtest/chaos": {"loadtest/processes"},
+    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust"},
     "loadtest": {"loadtest/bench", "loadtest/sweeps"},
 }
 # fmt: on
 
 LINES_MAX = 300
-# Modules that are longer, rounded up to a multiple of 20, and never over 400. A number here may only fall, and no
-# module may join the list.
-LONGER = {
-    "actors/storage/store.py": 320,
-}
-LONGEST = 400
 MEDIAN_LINES_MAX = 120
 FOLDER_MODULES_MAX = 15
 FUNCTION_LINES_MAX = 60
@@ -265,16 +257,7 @@ def test_only_one_module_reads_the_clock(module: str):
 @pytest.mark.parametrize("module", modules(*OURS))
 def test_a_module_can_be_read_in_one_go(module: str):
     lines = len((ROOT / module).read_text("utf-8").splitlines())
-    most = LONGER.get(module, LINES_MAX)
-    assert lines <= most, f"{module} has {lines} lines, at most {most}: give a part of it a room of its own"
-    rounded = -(-lines // 20) * 20
-    assert module not in LONGER or rounded == most, f"{module} has shrunk to {lines} lines: lower its number here too"
-    assert most > LINES_MAX or module not in LONGER, f"{module} needs no number here any more"
-
-
-def test_the_list_of_longer_modules_names_modules_that_exist_and_none_is_endless():
-    assert set(LONGER) <= ALL_MODULES
-    assert max(LONGER.values()) <= LONGEST
+    assert lines <= LINES_MAX, f"{module} has {lines} lines, at most {LINES_MAX}: give a part of it a room of its own"
 
 
 def test_half_of_the_modules_are_short():
