@@ -1,4 +1,4 @@
-"""The audit chain of one profile: entries whose digests build on one another, so that tampering shows (Invariant 6).
+"""The audit chain of one profile: each entry's digest covers the one before it, so that tampering shows (Invariant 6).
 
 An entry is stored as `digest ‖ entry`, digest = blake2b(previous digest ‖ entry). The chain is also the timeline.
 """

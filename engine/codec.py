@@ -1,7 +1,8 @@
 """The bytes of a profile, an entry, an input: canonical and versioned.
 
-A record is one byte of schema version, one that says how the rest is kept (0: LZ4, 2: as it is, for what is short; 1 is
-the vault's), then msgpack with sorted keys, so that equal profiles are equal bytes on any shard.
+A record begins with one byte of schema version and one that says how the rest is packed (0: LZ4, 2: as it is, for what
+is short; 1 belongs to the vault). Then comes msgpack with sorted keys, so that equal profiles are equal bytes on any
+shard.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _PLAIN, _SHORT = 0, 2
 _PROFILE, _TOMBSTONE = b"P", b"T"
 _HEAD = bytes([VERSION, _PLAIN])
 _SHORT_HEAD = bytes([VERSION, _SHORT])
-_SHORT_BYTES = 200  # LZ4 makes less than a tenth of so little
+_SHORT_BYTES = 200  # of so little LZ4 saves less than a tenth
 
 _profile = msgspec.msgpack.Decoder(tuple[Profile, list[msgspec.Raw]])
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
@@ -36,7 +37,7 @@ def seal(plain: bytes) -> bytes:
 
 
 def plain_bytes(record: bytes) -> int:
-    """How long a sealed record is when it is unpacked; LZ4's block says so in front."""
+    """How long a sealed record is when it is unpacked. An LZ4 block begins with that."""
     return len(record) - 2 if record[1] == _SHORT else int.from_bytes(record[2:6], "little")
 
 

@@ -1,5 +1,5 @@
-"""What a turn may ask for. Data only: the shell makes the new state and all of these durable in one batch, then
-acts."""
+"""What a turn may ask for. Effects are data only: the shell makes the new state and all of them durable in one batch,
+and acts then."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DropTimer:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """A send stands in the outbox at `at_ms`, where it waits for a dispatcher or one has it; `was_ms` is where it stood
+    """A send stands in the outbox at `at_ms`; `dispatcher` has it, where that is not empty. `was_ms` is where it stood
     before (as `Send.waits_ms` says; None: nowhere)."""
 
     send: str
@@ -65,8 +65,8 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Dequeue:
-    """A send has its final outcome and leaves the outbox, where it stood at `was_ms`. `variant` is the one that it
-    was, or would have been."""
+    """A send has its final outcome and leaves the outbox, where it stood at `was_ms`. `variant` is the one that was
+    sent, or would have been."""
 
     send: str
     outcome: str
@@ -94,8 +94,8 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand everything that this profile holds to `to`, as message number `seq`: as much as one message may carry, of
-    what stands behind `after`."""
+    """Hand what this profile holds to `to`, as message number `seq`: of what lies behind the key `after`, as much as
+    one message may carry."""
 
     to: str
     seq: int
@@ -118,7 +118,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class TakeIn:
-    """Store the raw records of an absorbed profile under this one."""
+    """Store the raw records of a merged profile under this one."""
 
     history: tuple[tuple[bytes, bytes], ...]
     audit: tuple[tuple[bytes, bytes], ...]

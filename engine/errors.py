@@ -10,7 +10,8 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
-They all stand here, so that whichever process is told of one knows it (`BY_CODE`).
+They all stand here, so that whichever process is told of one knows it. `BY_CODE` is the one table of them: an error
+crosses processes as its code and the arguments of its constructor, whose types the class names in `arguments`.
 
 Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives
 pickling.
@@ -18,14 +19,15 @@ pickling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 
 class SegueError(Exception):
     """An error with a code that programs read and a one-line message that people read."""
 
-    code = "error"
+    code: ClassVar[str] = "error"
+    arguments: ClassVar[tuple[type, ...]] = (str, str)  # that its constructor takes, in their order
 
     def __init__(self, message: str = "", field: str = "") -> None:
         super().__init__(message, field)
@@ -82,6 +84,7 @@ class CatalogError(SegueError):
     """The configuration cannot be compiled; `problems` holds a line for each fault as `file:line: path: message`."""
 
     code = "invalid_catalog"
+    arguments = (tuple,)
 
     def __init__(self, problems: tuple[str, ...] = ()) -> None:
         Exception.__init__(self, problems)
@@ -118,6 +121,7 @@ class Overloaded(TryAgain):
     """A bounded queue is full."""
 
     code = "overloaded"
+    arguments = (int,)
 
     def __init__(self, retry_after_ms: int = 1000) -> None:
         Exception.__init__(self, retry_after_ms)
@@ -141,6 +145,7 @@ class Moved(TryAgain):
     """The profile lives elsewhere; `to` is its id."""
 
     code = "moved"
+    arguments = (str,)
 
     def __init__(self, to: str = "") -> None:
         Exception.__init__(self, to)
@@ -203,3 +208,14 @@ def _classes(root: type[SegueError]) -> Iterator[type[SegueError]]:
 
 
 BY_CODE: Final[Mapping[str, type[SegueError]]] = {cls.code: cls for cls in _classes(SegueError)}
+
+
+def made_anew(code: str, arguments: Sequence[object]) -> SegueError | None:
+    """The error that another process tells of; None where there is none of this code with such arguments."""
+    cls = BY_CODE.get(code)
+    if cls is None or len(arguments) > len(cls.arguments):
+        return None
+    # A list is what is left of a tuple on its way.
+    given: list[Any] = [tuple(each) if isinstance(each, list) else each for each in arguments]
+    fits = all(isinstance(each, kind) for each, kind in zip(given, cls.arguments, strict=False))
+    return cls(*given) if fits else None

@@ -11,9 +11,11 @@ from engine.vocabulary import ExposureEvent
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own. `tokens` is what the shard has left of each budget that is
-    scarce there when the turn begins: so the journal can repeat what it allowed. `drawn` is what a stranger drew before
-    this first input that may make a profile of them, or end them."""
+    """The common ancestor; every kind has a tag of its own.
+
+    `tokens` is what the shard has left of each budget that is scarce there when the turn begins. It stands in the
+    input, so that the journal can repeat what was allowed. `drawn` is what a stranger drew before this input, the first
+    that may make a profile of them or end them."""
 
     tokens: dict[str, int] = {}
     drawn: dict[str, Drawn] = {}
@@ -85,10 +87,10 @@ class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposu
 class ConsentChange(Input, frozen=True, kw_only=True, omit_defaults=True, tag="consent"):
     """A person granted or withdrew consent for one purpose on one channel (`*` for all of either).
 
-    `at_ms` is when they said so. `source` is the name of the key that told it, or, where a server key says so, where it
-    was said; `key` is the name of the key then. `public` and `imported` are as of an event. `address` is the place
-    (profile id) of the mailbox or telephone that the word binds, whoever has it; empty where it binds the person alone.
-    `profile_id` is as of a decision.
+    `at_ms` is when they said so. `source` is the name of the key that told it. A server key may name another place as
+    the source; its own name is then in `key`. `address` is the place (profile id) of the mailbox or telephone that the
+    statement binds, whoever has it; empty where it binds the person alone. `public` and `imported` are as in `Event`,
+    `profile_id` as in `Decide`.
     """
 
     purpose: str
@@ -114,7 +116,7 @@ class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
 
 class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle"):
     """What the provider said: `sent` (a sandbox: `simulated`), `refused`, `unknown`, or `retry` (surely not sent); or
-    `not_begun`, where it was asked nothing. `detail` is its reference or word."""
+    `not_begun`, where it was asked nothing. `detail` is its reference or its message."""
 
     send_id: str
     outcome: str
@@ -122,8 +124,8 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
 
 
 class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
-    """A message to a profile: hand everything over to profile `to`. A `public` one comes of what a write key said, and
-    takes a visitor without a user id alone. `is_new`: whoever asks has come to be in the turn that asks."""
+    """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
+    takes only visitors without a user id. `is_new`: whoever asks was created in the turn that asks."""
 
     to: str
     public: bool = False
@@ -131,20 +133,22 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
 
 
 class Declined(Input, frozen=True, kw_only=True, tag="declined"):
-    """A message back to whoever wanted to absorb `origin` by a write key's word: it stays where it is."""
+    """A message back to whoever wanted to merge `origin` by a write key's word: it stays where it is."""
 
     origin: str
     reason: str
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` was. Empty `state` when there was nothing, or
-    nothing but what a stranger drew (`drawn`); `is_new` is as it was asked; with `points` the place of `origin` is
-    about to point to whoever takes this in, and waits to be told.
+    """A message to the survivor: all that the profile `origin` was.
 
-    `state` is the encoded profile; `history` (pages), `audit` and `seen` are the records that stand beside it, each
-    with its key less the profile's id. What is too much for one message comes in pieces: where `after` is not empty,
-    this is one of them and not the last, and says how far it goes; a `state` in it holds some of the traits alone.
+    `state` is the encoded profile; empty where there was nothing, or nothing but what a stranger drew (`drawn`).
+    `history` (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id.
+    What is too much for one message comes in pieces: a piece that is not the last has in `after` how far it goes, and
+    its `state`, if any, holds some of the traits alone.
+
+    `is_new` is as it was asked. With `points` the place of `origin` is about to point to whoever takes this in, and
+    waits to be told.
     """
 
     origin: str
@@ -164,8 +168,8 @@ class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
 
 
 class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
-    """A message back to the absorbed profile: `to` has everything durable, become a tombstone. To a tombstone: point to
-    `to`."""
+    """A message back to the profile that was merged: `to` has made everything durable, become a tombstone. To a
+    tombstone: point to `to`."""
 
     to: str
 
@@ -177,16 +181,16 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, of a write key, takes nothing
-    over from somebody who lives there."""
+    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
+    nothing over from somebody who lives there."""
 
     to: str
     public: bool = False
 
 
 class Ask(Input, frozen=True, kw_only=True, tag="ask"):
-    """A message to an address's own place, and so to whoever counts for it: may the send `send` of profile `to` have a
-    place under the day's bound of that address?"""
+    """A message to an address's own place, and so to the profile that counts the service messages to it: is there room
+    for send `send` of profile `to` under the address's daily bound?"""
 
     address: str
     send: str
@@ -194,15 +198,15 @@ class Ask(Input, frozen=True, kw_only=True, tag="ask"):
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """A message back: it may, or there is no room."""
+    """The answer to `Ask`: whether the send may go."""
 
     send: str
     granted: bool
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
-    """A word about consent that binds an address, told to the address's own place: everybody who has the address is
-    told, but for `but`, who hears it otherwise."""
+    """A statement about consent that binds an address, told to the address's own place. Everybody who has the address
+    is told, except `but`, who hears it in another way."""
 
     change: ConsentChange
     but: str = ""
@@ -226,8 +230,8 @@ class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
 
 
 class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
-    """An item of a batch that is no event: `text` is what came, cut where it is too long. Nobody is told this; it is
-    only kept."""
+    """An item of a batch that is no event: `text` is what came, cut where it is too long. No profile is told this; it
+    is only kept."""
 
     text: str
     field: str = ""
@@ -265,5 +269,5 @@ AnyInput = (
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
-# these say nothing of a person that could be read
+# These hold ids alone: nothing that says something of a person.
 IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)

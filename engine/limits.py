@@ -1,8 +1,8 @@
-"""How far a client can make one profile grow. More is refused by name, in the customer's timeline, and nothing else of
-the same input is lost by it: a purchase with too many traits still stops what it stops.
+"""How far a client can make one profile grow.
 
-A profile is written after each of its turns, so its size is what every one of its later events costs. Consent and stops
-are never refused: what they leave in the state is bounded by the catalog, not by clients.
+A profile is written after each of its turns, so every later event costs what its size costs. What goes over a limit is
+refused by name, in the customer's timeline, and nothing else of the same input is lost: a purchase with too many traits
+still stops what it stops. Consent and stops are never refused, for the catalog bounds what they leave in the state.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ POINTERS_MAX = 1_000  # places of other identifiers that point to a profile
 RUNS_MAX: Final = 500  # active ones, and ended ones that are kept
 TRIGGERS_BYTES_MAX: Final = 256 << 10  # what started them, together
 RECENT_BYTES_MAX: Final = 256 << 10  # of recent events; older ones leave for pages
-DETAILS_BYTES_MAX: Final = 16 << 10  # of older events, for each question that runs ask with facts of their own
-DRAWN_MAX = 1_000  # beyond it, draws that are about nothing in the catalog are forgotten
-PLACES_MAX = 1_000  # beyond it, those that no cap counts are forgotten
+DETAILS_BYTES_MAX: Final = 16 << 10  # of older events, for each atom that runs ask with facts of their own
+DRAWN_MAX = 1_000  # above it, draws that are about nothing in the catalog are forgotten
+PLACES_MAX = 1_000  # above it, those that no cap counts are forgotten
 
 _LISTED: Final = 200
 _NAME_CHARS: Final = 100
@@ -87,7 +87,8 @@ def refuse(
 
 
 def has_room_for_run(profile: Profile, trigger: dict[str, object]) -> bool:
-    """Whether a journey may start another run. What started runs that have ended makes room where it must."""
+    """Whether a journey may start another run. Where there is too little room, the triggers of ended runs are
+    dropped."""
     if len(profile.runs) >= RUNS_MAX:
         return False
     if not profile.runs or _bytes_of("", [trigger, *(run.trigger for run in profile.runs)]) <= TRIGGERS_BYTES_MAX:

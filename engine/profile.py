@@ -75,7 +75,7 @@ class Place(Part):
 
 
 class FatigueLevel(Part):
-    """How tired a customer was of a category at a moment, 0 to 1."""
+    """How tired a customer was of a category at an instant, 0 to 1."""
 
     level: float
     at_ms: int
@@ -121,7 +121,7 @@ class Run(Part):
     due_ms: int = 0
     generation: int = 0
     occurrence: int = 0
-    state: str = "active"  # active | completed | exited | stopped
+    state: str = "active"  # active | completed | exited | stopped (`engine.journeys.life`)
     ended_ms: int = 0
     ended_by: str = ""
     held: str = ""  # the reason for which its send waits
@@ -136,13 +136,12 @@ class Run(Part):
 
     @property
     def triggered(self) -> tuple[int, int]:
-        """The (time, arrival) of what started it, for what must come after that: never ahead of the turn that heard
-        it."""
+        """The (time, arrival) that what follows a run's trigger must have: never ahead of the turn that heard it."""
         return min(self.trigger_ms, self.entered_ms), self.trigger_seq
 
 
 class Send(Part):
-    """An intended message that is not settled yet (`engine.sends.sends` has its life as a table)."""
+    """An intended message that is not settled yet (`engine.sends.life` has its life as a table)."""
 
     id: str
     run: str
@@ -167,13 +166,13 @@ class Send(Part):
 
     @property
     def waits_ms(self) -> int:
-        """From when on it may be handed over; 0 while a dispatcher has it. Its place in the outbox."""
+        """From when on it may be handed over, which is its place in the outbox; 0 while a dispatcher has it."""
         return 0 if self.dispatcher else self.next_ms or self.decided_ms
 
 
 class Refusal(Part):
-    """Why a journey was not entered though its trigger happened: lately at `at_ms`, and last noted at `noted_ms`, with
-    the part of its condition that failed lately. `key` is empty where the reason has nothing to do with it."""
+    """Why a journey was not entered though its trigger happened: last at `at_ms`, when `condition` failed; noted last
+    at `noted_ms`. `key` is empty where the reason has nothing to do with it."""
 
     journey: str
     reason: str
@@ -231,9 +230,9 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     locale: str = ""
     timezone: str = ""
     pages: int = 0  # how many pages of its own history have left
-    spilled: int = 0  # how many events are in pages, absorbed ones included
-    tallies: dict[str, list[int]] = {}
-    tallied: str = ""  # what stands for the set of tallies that these are
+    spilled: int = 0  # how many events are in pages, those of merged profiles included
+    tallies: dict[str, list[int]] = {}  # the event counters: newest times by atom, oldest first
+    tallied: str = ""  # the name of the set of counters that these are
     fatigue: dict[str, FatigueLevel] = {}
     promises: list[Promise] = []
     awaiting: list[ConsentRecord] = []  # what a source may not grant: without effect until the person confirms it
@@ -241,19 +240,19 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     timezone_ms: int = 0
     told: list[str] = []  # places of addresses that know that this profile has them
     owns: list[str] = []  # those of them that point here
-    declined: list[str] = []  # places that a write key could not have absorbed, so that it is not tried again
+    declined: list[str] = []  # places that a write key's word could not merge, so that it is not tried again
     holders: list[str] = []  # at an address's own place: other profiles that have the address
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
     refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
-    details: dict[str, list[Detail]] = {}  # beside the tallies: of what runs ask with facts of their own
+    details: dict[str, list[Detail]] = {}  # beside the counters: for what runs ask with facts of their own
     drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
     drawn_as: str = ""  # the id by which what is not drawn yet is; empty: its own
 
     @property
     def history(self) -> Recent:
-        """What happened lately, in order of (event time, arrival). A struct cannot hold it as a field, or every
-        reading of another field would have to decode it."""
+        """What happened lately, in order of (event time, arrival). No field of the struct: it is decoded when it is
+        read."""
         found: Recent | None = self.__dict__.get("history")
         if found is None:
             found = self.__dict__["history"] = Recent()
@@ -276,9 +275,9 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
 
 
 class Tombstone(msgspec.Struct, array_like=True):
-    """What stands in the place of an absorbed profile, or of an identifier that points elsewhere.
+    """What stands in the place of a profile that was merged, or of an identifier that points elsewhere.
 
-    `heir` took over what the profile held, where the pointer has moved on since: what becomes of a send that was on its
+    `heir` took over what the profile held, where the pointer has moved on since: the outcome of a send that was on its
     way then is for the heir. In the place of an address, `holders` are the profiles that have it beside `to`, and
     `words` what was said about consent by that address, without texts.
     """
@@ -290,14 +289,10 @@ class Tombstone(msgspec.Struct, array_like=True):
     holders: list[str] = []
     words: list[ConsentRecord] = []
 
-    def pointed(self, to: str, at_ms: int, message_seq: int) -> Tombstone:
-        """The same place when its pointer moves."""
-        return Tombstone(to, at_ms, message_seq, self.heir or self.to, self.holders, self.words)
 
-
-def grave(buried: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
+def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
     """What is left in a place when its profile goes on in `to`, or when its pointer moves."""
-    if isinstance(buried, Tombstone):
-        return buried.pointed(to, at_ms, message_seq)
-    words = [msgspec.structs.replace(word, text="") for word in buried.consent if word.address == buried.id]
-    return Tombstone(to, at_ms, message_seq, "", buried.holders, words)
+    if isinstance(was, Tombstone):
+        return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words)
+    words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address == was.id]
+    return Tombstone(to, at_ms, message_seq, "", was.holders, words)

@@ -1,8 +1,8 @@
 """The recent events of a profile, packed until somebody reads them.
 
-A profile is written after every turn and most turns only add an event. So each event is packed once, when it happens,
-behind those that came before it; the state's bytes take them as they are, in one piece, for what lies together is read
-at once and what lies scattered waits for memory each time. A packed event is a third of an unpacked one.
+A profile is written after every turn, and most turns only add an event. So each event is packed once, when it happens,
+behind those that came before it. They lie in one piece, which the state's bytes take as it is: what is scattered over
+the memory would be waited for, part by part. A packed event is a third of an unpacked one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Part(msgspec.Struct, array_like=True):
 
 
 class Happened(Part):
-    """An event in the history; `seq` is its place in the order of arrival at the profile that it first belonged to.
-    `heard_ms` is the clock of the turn that heard it, of one whose own time was ahead of it; 0 for all others."""
+    """An event in the history. `seq` is its place in the order of arrival at the profile that it first belonged to.
+    `heard_ms` is the clock of the turn that heard it, where its own time was ahead of that; else 0."""
 
     at_ms: int
     seq: int
@@ -40,12 +40,12 @@ class Happened(Part):
 
     @property
     def counts_ms(self) -> int:
-        """When it happened, for what must come before or after it: nothing happens after it has been heard."""
+        """When it happened, for what must come before or after it: nothing happens after it was heard."""
         return self.heard_ms or self.at_ms
 
 
 def history_order(event: Happened) -> tuple[int, int, str, str]:
-    """(event time, arrival); after an absorb two pasts may share both, and then ids and names decide."""
+    """(event time, arrival). After a merge two events may share both, and then ids and names decide."""
     return event.at_ms, event.seq, event.message_id, event.name
 
 
@@ -56,7 +56,7 @@ class Recent(Sequence[Happened]):
     __slots__ = ("_by_name", "_by_text", "_ends", "_events", "_packed")
 
     def __init__(self, events: Iterable[Happened] = (), packed: Sequence[bytes | msgspec.Raw] | None = None) -> None:
-        """Of `events`, or of what each of them was packed into earlier."""
+        """Of `events`; or of the packed form of each of them."""
         self._events = [*events] if packed is None else None
         self._pack([encoder.encode(event) for event in self._events] if self._events is not None else packed or ())
         self._by_name: dict[str, list[Happened]] | None = None

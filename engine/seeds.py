@@ -1,4 +1,4 @@
-"""Everything that looks random or must be unguessable: keyed hashes of what they stand for
+"""Everything that looks random or must be unguessable: keyed hashes of what it stands for
 (`docs/design/identity.md#ids`).
 
 Ids: `profile_id` names a profile by its slot, a keyed hash of its first identifier, and an epoch. Tokens: `sign` and

@@ -1,24 +1,23 @@
 """handle(): what one input does to one customer. Read this page to know what happens to a customer.
 
-Deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. The profile
-that is passed in is the only thing changed; everything else that should happen is returned as effects, in order.
+A turn is deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. It
+changes nothing but the profile that is passed in; everything else that should happen is returned as effects, in order.
 
-Every turn begins with what the catalog that stands makes of what began earlier: what is over ends, what was resumed
-goes on. Then an event's turn has one order: who this is → what is now known → stops → resets and `wait_for` → entries →
-sends. So a purchase ends what it ends before anything of the same turn could be sent.
+Every turn begins with what the active catalog makes of journeys that began earlier: what has ended in it ends, what was
+resumed goes on. Then an event's turn has one order: who this is → what is known → stops → resets and `wait_for` →
+entries → sends. So a purchase ends what it ends before anything of the same turn could be sent.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from engine import setting_back
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.events import history
+from engine.events import history, setting_back
 from engine.frequency import caps
 from engine.identity import address_statements, claims, holding, traits
 from engine.inputs import (
@@ -56,9 +55,9 @@ from engine.values import stated_time
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
-    `now_ms` is the engine's clock; the turn's clock is never behind the profile's last turn, unless that was taken by a
-    clock that was wrong (`engine.setting_back`). Raises InvalidInput where
-    the input itself cannot be used; an AssertionError is a fault of ours. In both cases the caller undoes the profile.
+    `now_ms` is the engine's clock. The turn's clock is never behind that of the profile's last turn, unless that one
+    was wrong (`engine.events.setting_back`). Raises InvalidInput where the input itself cannot be used; an
+    AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
     turn = Turn(profile, catalog, setting_back.clock_of(profile, now_ms), told.tokens)
     if setting_back.is_ahead(profile, now_ms):
@@ -68,8 +67,19 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     profile.created_ms = profile.created_ms or turn.now_ms
     if told.drawn and not isinstance(told, HandOver):
         draws.recall(profile, told.drawn, catalog)
-    if not profile.moving_to:
+    if not is_moving:
         pauses.settle(turn)
+    _react(turn, told)
+    if not is_moving:  # who is handing over stays as it is until the last piece has left
+        if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
+            history.bound(turn)
+        caps.forget_old(turn)
+        triggers.forget_ended(turn)
+    return turn.effects
+
+
+def _react(turn: Turn, told: AnyInput) -> None:
+    """What the world says of a customer, and what dispatchers and timers say of what they do for one."""
     match told:
         case Event():
             _on_event(turn, told)
@@ -78,7 +88,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case Decide():
             _on_decide(turn, told)
         case Exposure():
-            exposures.expose(turn, told, exposures.read_token(catalog.id_key, told.token))
+            exposures.expose(turn, told, exposures.read_token(turn.catalog.id_key, told.token))
         case ConsentChange():
             _on_consent(turn, told)
         case Authorise():
@@ -88,7 +98,18 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         case Settle():
             sends.settle(turn, told)
             stops.apply_to_put_back(turn, told.send_id)
-        case HandOver() if profile.moving_to:
+        case Erase():
+            erasure.erase(turn, told)
+        case Confirm():
+            address_statements.confirm(turn, told)
+        case _:
+            _on_message(turn, told)
+
+
+def _on_message(turn: Turn, told: AnyInput) -> None:
+    """What another profile says: about merging, or about an address that several have."""
+    match told:
+        case HandOver() if turn.profile.moving_to:
             transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
@@ -98,8 +119,6 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             transfer.transfer(turn, told)
         case HandedOver():
             transfer.leave_tombstone(turn, told)
-        case Erase():
-            erasure.erase(turn, told)
         case Released():
             pointers.release(turn, told)
         case Declined():
@@ -110,22 +129,14 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             holding.give(turn, told)
         case Given():
             sends.give_room(turn, told)
-        case Confirm():
-            address_statements.confirm(turn, told)
-    if not is_moving:  # who is handing over stays as it is until the last piece has left
-        if not isinstance(told, Decide):  # a decision adds no event, and is waited for
-            history.bound(turn)
-        caps.forget_old(turn)
-        triggers.forget_ended(turn)
-    return turn.effects
 
 
 def handle_tombstone(
     stand_in: Profile, tombstone: Tombstone, told: AnyInput, catalog: Catalog, now_ms: int
 ) -> list[Effect]:
-    """What a place whose profile lives elsewhere does by itself. `stand_in` carries the place's id and sequence.
+    """What a place does by itself whose profile lives elsewhere. `stand_in` carries the place's id and sequence.
 
-    Raises Moved for all that belongs to the profile.
+    Raises Moved for whatever the profile itself has to hear.
     """
     turn = Turn(stand_in, catalog, now_ms)
     erased = erasure.is_erased(stand_in.id, tombstone)

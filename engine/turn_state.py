@@ -17,7 +17,7 @@ from engine.view import View
 
 
 class Turn:
-    """What the rules write to. Everything here is undone when the turn fails, because the shell has not acted yet."""
+    """What the rules write to. The shell acts only after a turn, so when one fails, undoing the profile undoes all."""
 
     __slots__ = ("catalog", "effects", "is_public", "now_ms", "profile", "tokens")
 
@@ -32,12 +32,12 @@ class Turn:
         self.is_public = False  # what this turn is about came under a write key
 
     def view(self, context: dict[str, Any] | None = None, trigger: Mapping[str, Any] = MappingProxyType({})) -> View:
-        """What conditions may look at, as of now; for a run, with what started it. Take a new one after the profile has
-        changed."""
+        """What conditions may read as of now; for a run, with what started it in `trigger`. Take a new one after the
+        profile has changed."""
         return View(self.profile, self.catalog, self.now_ms, context or {}, trigger)
 
     def id_of(self, *parts: str | int) -> str:
-        """A keyed id of what `parts` stand for."""
+        """The id that stands for `parts` in this workspace."""
         return seeds.keyed(self.catalog.id_key, *parts)
 
     def note(self, kind: str, summary: str, **fields: Any) -> None:

@@ -21,9 +21,9 @@ from actors.cluster import shells
 from actors.cluster.engine_plan import EnginePlan as EnginePlan
 from actors.cluster.host import START_S, STOP_S, Host
 from actors.delivery.dispatcher import Dispatcher
+from actors.maintenance.start_check import inspect_shard
 from actors.platform import durable, logs, pids
 from actors.serving.shard_shell import ShardShell
-from actors.serving.start_check import inspect_shard
 from actors.shard.shard import Shard
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault

@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 
 from actors.platform import logs, pids
-from actors.transport.wire import FrameClient
+from actors.transport.frame_client import FrameClient
+from actors.transport.messages.base import Ping
 from engine.errors import SegueError
 
 HUNG_S = 15.0
@@ -61,7 +62,7 @@ class Watchdog:
         while True:
             used_s = _processor_s(socket)
             try:
-                await asyncio.wait_for(client.call("ping", b""), self._hung_s)
+                await asyncio.wait_for(client.call(Ping()), self._hung_s)
                 silent_s = 0.0
                 self._unheard.discard(socket)
             except TimeoutError:

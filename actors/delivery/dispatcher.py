@@ -19,8 +19,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-import msgspec
-
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.channel_pull import ChannelPull
 from actors.delivery.handover import Handover
@@ -30,17 +28,16 @@ from actors.delivery.settling import Settling
 from actors.delivery.shard_link import ShardLink
 from actors.platform.meter import Meter, NoMeter
 from actors.transport.dispatcher_name import epoch_of
+from actors.transport.frame_server import FrameServer, Reply
+from actors.transport.messages.base import Ping, Pong, Request
 from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_doors import Advance, Advanced, BackUp, BackupMade
 from actors.transport.placement import pinned, shard_of, socket_of
-from actors.transport.wire import FrameServer, Reply
 from engine.catalog.compiled import Catalog
 from engine.errors import Fenced, NotReady, SegueError
 
 _PAUSE_S = 0.2  # before a shard that does not answer is asked again
 _FIND_S = 0.5  # between two looks for profiles that were pinned or unpinned
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
 
 
 class ReplayConductor(Protocol):
@@ -59,7 +56,7 @@ HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
 # The shards, which of them a profile lives on, who hands messages over, and the dispatcher's name.
 MakeConductor = Callable[[Sequence[ShardLink], Callable[[str], int], HandOverAll, str], ReplayConductor]
 # The shards, the folder of the copy, and the folder of the keys where one was named; returns what was made.
-BackUp = Callable[[Sequence[ShardLink], str, str | None], Awaitable[dict[str, Any]]]
+MakeBackup = Callable[[Sequence[ShardLink], str, str | None], Awaitable[dict[str, Any]]]
 
 
 class Dispatcher:
@@ -74,7 +71,7 @@ class Dispatcher:
         public_url: str,
         environ: Mapping[str, str],
         conductor: MakeConductor | None = None,
-        back_up: BackUp | None = None,
+        back_up: MakeBackup | None = None,
         meter: Meter | None = None,
     ) -> None:
         """`conductor` is given on a replay clock and only there. `back_up` copies the engine; without it a backup is
@@ -88,7 +85,12 @@ class Dispatcher:
         self._pulled: dict[ShardLink, ShardLink] = {}  # a shard or a pinned profile → who is told of its messages
         self._pulls: set[ChannelPull] = set()
         self._name = ""
-        self._server = FrameServer(path, self._receive)
+        self._handlers: dict[type[Request[Any]], Callable[[Any, Reply], None]] = {
+            Ping: lambda asked, reply: reply.send(Pong()),
+            BackUp: self._receive_back_up,
+            Advance: self._receive_advance,
+        }
+        self._server = FrameServer(path, self._receive, self._handlers)
         self._make_conductor = conductor
         self._conductor: ReplayConductor | None = None
         self._closing = asyncio.Event()
@@ -152,37 +154,38 @@ class Dispatcher:
         else:
             self._closing.set()
 
-    def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
-        if op == "ping":
-            reply.send(b"")
-            return
-        if op == "backup" and self._back_up_with is not None:
-            self._begin(self._answer_backup(self._back_up_with, payload, reply))
-            return
-        if op != "advance" or self._make_conductor is None:
-            raise SegueError(f"{op} needs a replay clock")
+    def _receive(self, request: Request[Any], reply: Reply) -> None:
+        self._handlers[type(request)](request, reply)
+
+    def _receive_back_up(self, request: BackUp, reply: Reply) -> None:
+        if self._back_up_with is None:
+            raise SegueError("there is nothing to back up")
+        self._begin(self._answer_backup(self._back_up_with, request, reply))
+
+    def _receive_advance(self, request: Advance, reply: Reply) -> None:
+        if self._make_conductor is None:
+            raise SegueError("only a replay clock can be moved")
         if self._conductor is None:
             raise NotReady("no shard answers yet")
-        self._begin(self._advance(self._conductor, payload, reply))
+        self._begin(self._advance(self._conductor, request, reply))
 
-    async def _advance(self, conductor: ReplayConductor, payload: bytes, reply: Reply) -> None:
-        watermark_ms, drain = _decode(payload)
+    async def _advance(self, conductor: ReplayConductor, request: Advance, reply: Reply) -> None:
         try:
-            reply.send(_encode(await conductor.advance(watermark_ms, drain=drain)))
+            reached = await conductor.advance(request.watermark_ms, drain=request.drain)
+            reply.send(Advanced(reached["now"], reached["pendingTimers"]))
         except Fenced:
             reply.fail(NotReady("another dispatcher has taken over"))
             raise
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 
-    async def _answer_backup(self, back_up: BackUp, payload: bytes, reply: Reply) -> None:
+    async def _answer_backup(self, back_up: MakeBackup, request: BackUp, reply: Reply) -> None:
         """A copy of the whole engine. A replay clock stands still meanwhile."""
-        directory, keys = _decode(payload)
         at_rest = self._conductor.at_rest() if self._conductor is not None else contextlib.nullcontext()
         try:
             async with self._backing_up, at_rest:
-                made = await back_up(self._links, directory, keys)
-            reply.send(_encode(made))
+                made = await back_up(self._links, request.directory, request.keys)
+            reply.send(BackupMade(made))
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 

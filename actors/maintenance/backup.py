@@ -26,6 +26,7 @@ from actors.platform.clock import WallClock
 from actors.storage import inventory, key_copies
 from actors.storage.store import RocksStore
 from actors.storage.store_folders import shard_path
+from actors.transport.messages.of_dispatcher import BarrierStep
 from actors.transport.placement import slots_of
 from engine.errors import Corrupt, InvalidInput, NotReady
 from engine.readings import reading
@@ -41,8 +42,8 @@ _OF_A_STORE = re.compile(
 class BackedUp(Protocol):
     """What a backup needs of a shard."""
 
-    async def barrier(self, op: str, name: str, path: str = "") -> bool:
-        """Lower or lift the shard's barrier, or copy its store (`actors.serving.barrier`)."""
+    async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:
+        """Lower or lift the barrier of a backup, or copy the store behind it (`actors.serving.barrier`)."""
         ...
 
     async def pins(self) -> list[str]:

@@ -1,8 +1,9 @@
-"""Moves the replay clock: runs all shards window by window and carries what arises between them
+"""Moves the replay clock: runs all shards window by window, and carries messages and outcomes between them
 (`docs/design/virtual-time.md`).
 
-A shard may run ahead by itself through windows in which no other shard has anything to do, because nothing can reach it
-from there; it stops where something arose. So the answer is that of a strict march, at a fraction of the round trips.
+While no other shard has anything to do, nothing can reach a shard; so it may run ahead by itself through many windows,
+until something arises that another must take. The result is the same as if all shards went through every window
+together, with a fraction of the requests.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class ReplayShard(Protocol):
         ...
 
     async def enlist(self, dispatcher: str) -> int:
-        """Take over: what another dispatcher was handing over is given up. Raises Fenced where a newer one is known."""
+        """Listen to this dispatcher: what another one was handing over is given up. Raises Fenced where a newer one is
+        known."""
         ...
 
     async def peek(self) -> Report:
@@ -43,7 +45,8 @@ class ReplayShard(Protocol):
 
 @dataclass(slots=True)
 class _ShardProgress:
-    """One shard as the conductor sees it; messages and outcomes by the window at whose start they are taken."""
+    """What the conductor knows of one shard. Messages and outcomes stand by the window at whose start they are taken;
+    `arrived` are the messages of this shard's profiles that have arrived and that it has not been told of yet."""
 
     shard: ReplayShard
     next_window: int | None = None
@@ -60,7 +63,8 @@ class _ShardProgress:
         return min(windows, default=None)
 
     def alone_until(self, first: int, last: int) -> int:
-        """How far from `first` on it may run by itself: to `last` at most, and to where it has something to take."""
+        """The last window that it may run by itself from `first` on: `last` at most, and none in which it has something
+        to take."""
         return min([last, *(window - 1 for window in (*self.messages, *self.outcomes) if window > first)])
 
 
@@ -87,12 +91,12 @@ class Conductor:
 
     @property
     def _name(self) -> str:
-        """Under which name sends are authorised: a new one after a move that failed, so that what it left is given
-        up."""
+        """The name that sends are authorised under. After a move that failed it is a new one, so that the shards give
+        up what was being handed over."""
         return f"{self._dispatcher}.{self._tries}"
 
     def at_rest(self) -> asyncio.Lock:
-        """Held by whoever needs the clock to stand still."""
+        """A lock for whoever needs the clock to stand still."""
         return self._lock
 
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
@@ -100,7 +104,7 @@ class Conductor:
         async with self._lock:
             try:
                 return await self._advance(watermark_ms, drain)
-            except Exception:  # a shard died half-way: what was on its way there is learnt anew from the shards
+            except Exception:  # a shard died half-way: ask all of them anew what is on its way
                 self._tries += 1
                 self._progress = [_ShardProgress(progress.shard) for progress in self._progress]
                 self._travelling = set()
@@ -118,7 +122,7 @@ class Conductor:
         return {"now": self.now_ms, "pendingTimers": sum(pending)}
 
     async def _look(self) -> None:
-        """Learn what the shards have: what was staged or told since, and what a crash left."""
+        """Ask the shards what is pending: what was staged or told since, and what a crash has left."""
         await asyncio.gather(*(progress.shard.enlist(self._name) for progress in self._progress))
         reports = await asyncio.gather(*(progress.shard.peek() for progress in self._progress))
         self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
@@ -140,7 +144,7 @@ class Conductor:
             others = [window for window in due if window is not None and window > first]
             ahead = running[0].alone_until(first, min([last, *others])) if len(running) == 1 else first
             await asyncio.gather(*(self._run(progress, first, ahead, until_ms) for progress in running))
-            if first == last:  # the rest of this window lies behind the watermark
+            if first == last:  # the rest of this window is after the watermark
                 return
 
     async def _run(self, progress: _ShardProgress, first: int, ahead: int, until_ms: int) -> None:
@@ -169,7 +173,7 @@ class Conductor:
             if name not in self._travelling and name not in known and not self._has_arrived(name):
                 self._travelling.add(name)
                 progress = self._progress[self._shard_of(message.to)]
-                # after a power cut one shard may stand behind another: what it says now is taken next
+                # after a power cut one shard may be windows behind another: what it sends is taken as soon as possible
                 progress.messages.setdefault(max(window, progress.open + 1), []).append(message)
 
     def _has_arrived(self, name: tuple[str, int]) -> bool:

@@ -1,7 +1,7 @@
-"""Many shards in one process, on a replay clock: what `segue simulate` runs on, and most tests.
+"""Many shards in one process, on a replay clock: `segue simulate` runs on this, and so do most tests.
 
-The same shards, windows and conductor as the running engine has, without sockets, Ray or providers: every hand-over is
-accepted by `provider`: each as its channel's own would, unless another one is given.
+Shards, windows and conductor are those of the running engine; sockets, Ray and providers are missing. What `provider`
+says becomes of a message: the default accepts each as its channel's own provider would.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class LocalShard:
 
     async def enlist(self, dispatcher: str) -> int:
         """Give up what another dispatcher was handing over."""
-        return self.windows.shard.disown(dispatcher)
+        return self.windows.shard.settle_orphans(dispatcher)
 
 
 class LocalEngine:
-    """An engine without shells around it. `provider` is given a message and says what became of it (`sent` …)."""
+    """An engine without processes. `provider` is given a message and says what became of it (`sent` …)."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class LocalEngine:
         return self.windows[self.number_of(profile)].shard
 
     def stage(self, events: Iterable[Event]) -> int:
-        """Keep events until the clock reaches them; returns how many name nobody that can be known."""
+        """Keep events until the clock reaches them. Returns how many name nobody: they have no identifier."""
         nameless = 0
         by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in self.windows]
         for event in events:
@@ -105,7 +105,7 @@ class LocalEngine:
         return await self.conductor.advance(watermark_ms, drain=drain)
 
     def ask(self, told: Decide | ConsentChange) -> dict[str, Any] | None:
-        """A decision or a consent change, now; follows a profile that has moved."""
+        """A decision or a consent change, at once; it follows a profile that was merged."""
         profile = claims.home(self.catalog, told)
         assert profile is not None, "somebody must be named"
         return self.ask_profile(profile, told)
@@ -119,7 +119,7 @@ class LocalEngine:
         return done.value
 
     def resolve(self, profile: str) -> str:
-        """Where a profile lives now, after all absorbs."""
+        """The profile that this one was merged into, after all merges; itself where it was not."""
         while isinstance(record := self.shard(profile).record(profile), Tombstone):
             profile = record.to
         return profile

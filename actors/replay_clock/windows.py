@@ -1,10 +1,11 @@
-"""Replay time on one shard: inputs wait, staged, until the clock reaches them, in windows on a fixed grid
+"""The replay clock on one shard: inputs are staged, and told when the clock reaches their time
 (`docs/design/virtual-time.md`).
 
-At the start of a window the shard takes what arose elsewhere in the window before: messages in (sender, sequence)
-order, then outcomes from providers; then it authorises the sends that are ready. Within the window it runs its staged
-inputs and its timers in order of time by itself, inputs before timers at one instant. What it asks for leaves at the
-next start. So what happens to a customer does not depend on batches, or on how many shards there are.
+Time is cut into windows on a fixed grid. At the start of a window the shard takes what other shards and providers have
+sent in the window before: messages in the order of (sender, sequence), then outcomes; then it authorises the sends that
+are ready. Within the window it runs its staged inputs and its timers by itself in the order of time, inputs before
+timers at one instant. What that brings about leaves at the start of the next window. So what happens to a customer does
+not depend on how inputs were batched, or on how many shards there are.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from actors.transport.messages.of_dispatcher import Report, Span
 from engine import codec
 from engine.inputs import AnyInput, Settle
 
-WINDOW_MS = 10_000
+WINDOW_MS = 10_000  # also how late a message between two profiles can be
 
 
 @dataclass(slots=True)
@@ -42,14 +43,14 @@ class Windows:
     shard: Shard
     clock: ReplayClock
     _staged: list[_Staged] = field(default_factory=list)
-    _position: int = 0
-    _number: int = 0
-    _open: int = -1
+    _position: int = 0  # in `_staged`: what stands before it was told
+    _number: int = 0  # of the input that was staged last
+    _open: int = -1  # the last window that was entered
     _parked: dict[str, list[_Staged]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock.move_to(self.shard.meta("clock", 0))
-        self._open = self.clock.now_ms() // WINDOW_MS  # what came up in it before a restart leaves at the next start
+        self._open = self.clock.now_ms() // WINDOW_MS  # entered before a restart
         for key, value in self.shard.scan("staged"):
             profile, packed = msgspec.msgpack.decode(codec.unseal(value, "staged"))
             self._staged.append(_Staged(key, profile, codec.decode_input(packed)))
@@ -74,13 +75,14 @@ class Windows:
         return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())
 
     def run(self, span: Span) -> Report:
-        """Run a span; stops after the first window in which something arose that another one must take."""
+        """Run a span. Stops after the first window in which something arose that a shard or a provider must take."""
         self._settle_messages(span.arrived)
         self._drop_forgotten()
         report = Report(span.first, None)
         self._enter(span.first, span, report)
         self._run_until(min(span.until_ms, _end(span.first)))
-        # a message that its profile could not take yet must find this shard at the start of the very next window
+        # A message that its profile could not take yet is brought again; it must find this shard at the start of the
+        # very next window, so the shard does not run ahead.
         while not (self._has_output(report) or len(report.arrived) < len(span.messages)):
             following = self.next_window(report.window)
             if following is None or not report.window < following <= span.last:
@@ -91,13 +93,13 @@ class Windows:
         report.messages = self.pending_messages()
         report.next_window = self.next_window(report.window)
         self.shard.put_meta("clock", self.clock.now_ms())  # after a crash it goes on here, not at the last rest
-        # no mail leaves, and no sender forgets a message, on the word of what a power cut could take back; a message of
-        # a turn that is taken back is no harm: the turn comes again, and its message arrives once
+        # A power cut must not take back what a mail was handed over for, or what a sender was told has arrived. A
+        # message of a turn that it takes back does no harm: the turn is repeated, and its message arrives once.
         self.shard.commit(sync=bool(report.hand_overs or report.arrived))
         return report
 
     def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """Everything due is done: put the clock to `now_ms`, sync; returns the number of pending timers."""
+        """All that was due is done: put the clock to `now_ms` and sync. Returns the number of pending timers."""
         self._settle_messages(arrived)
         self.clock.move_to(now_ms)
         anonymous_receipts.forget(self.shard.batch, now_ms)
@@ -113,12 +115,12 @@ class Windows:
         ]
 
     def next_window(self, after: int) -> int | None:
-        """The next window in which this shard has something to do by itself; staged and timers may be in `after`
-        still."""
+        """The next window in which this shard has something to do by itself. Staged inputs and timers may still be in
+        the window `after`, sends leave at the start of a later one."""
         times = [due for due in (self._next_staged_ms(), self.shard.timers.next_ms()) if due is not None]
         windows = [max(due // WINDOW_MS, after) for due in times]
         ready_ms = self.shard.outbox.next_ms()
-        if ready_ms is not None:  # authorised at the first start of a window that is not before it
+        if ready_ms is not None:  # it leaves at the first start of a window at or after its time
             windows.append(max(after + 1, -(-ready_ms // WINDOW_MS)))
         return min(windows, default=None)
 
@@ -137,9 +139,12 @@ class Windows:
             self.shard.message_done(keys.message_key(sender, seq))
 
     def _enter(self, window: int, span: Span, report: Report) -> None:
-        """The start of a window: what arose in the one before. A window that the clock stopped in is entered once."""
+        """The start of a window: take what arose in the one before. A window is entered once, however often the clock
+        stops in it."""
         if window <= self._open:
-            assert window == self._open and not span.messages and not span.outcomes, "what arose comes too late"
+            assert window == self._open and not span.messages and not span.outcomes, (
+                "what arose before a window is taken at its start"
+            )
             return
         self._open = window
         self.clock.move_to(window * WINDOW_MS)
@@ -153,14 +158,14 @@ class Windows:
             if self.shard.tell_or_forward(said.profile, settle):
                 self.shard.sandbox.keep(said)
             else:
-                report.untaken.append(said)  # its profile is on its way to another one
+                report.untaken.append(said)  # its profile is moving
         for entry in self.shard.outbox.ready(self.clock.now_ms()):
-            message = handing_out.authorise(self.shard, entry, span.dispatcher)
-            if message is not None:
-                report.hand_overs.append(message)
+            authorised = handing_out.authorise(self.shard, entry, span.dispatcher)
+            if authorised is not None:
+                report.hand_overs.append(authorised)
 
     def _run_until(self, until_ms: int) -> None:
-        """Staged inputs and timers with time ≤ `until_ms`, in order of time, inputs before timers."""
+        """Tell the staged inputs and fire the timers up to `until_ms`, in the order of time, inputs before timers."""
         while True:
             staged_ms, timer_ms = self._next_staged_ms(), self.shard.timers.next_ms()
             if staged_ms is not None and staged_ms <= until_ms and (timer_ms is None or staged_ms <= timer_ms):
@@ -181,7 +186,7 @@ class Windows:
             self._parked.setdefault(staged.profile, []).append(staged)
 
     def _drop_forgotten(self) -> None:
-        """What waited for a person who was erased meanwhile is erased too; the store has dropped it already."""
+        """Staged inputs of a person who was erased go too; the store has dropped them already."""
         gone = set(self.shard.forgotten)
         self.shard.forgotten.clear()
         if gone:
@@ -191,12 +196,13 @@ class Windows:
                 self._parked.pop(profile, None)
 
     def _forward_parked(self) -> None:
-        """What waited for a profile that has become a tombstone follows it, in order; or finds that it stays."""
+        """Inputs that waited for a profile while it was moving are told, in order: it is a tombstone, which they
+        follow, or it stays here after all."""
         for profile in self.shard.unparked:
             waiting = self._parked.pop(profile, [])
             while waiting and self.shard.tell_or_forward(profile, waiting[0].told):
                 self.shard.batch.put("staged", waiting.pop(0).key, None)
-            if waiting:  # it is on its way again
+            if waiting:  # it is moving again
                 self._parked[profile] = waiting
         self.shard.unparked.clear()
 

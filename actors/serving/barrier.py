@@ -1,11 +1,12 @@
 """One instant for the copies of all shards: while the barrier is down, a shard takes in no message from another one.
 
-A message stands with its sender until its receiver has it durably. Copies that are made at different moments can lose
-it (the receiver's is older than its arrival, the sender's younger than its end), or hold what came of it and not its
-cause. So all barriers go down first, then every shard is copied, then all go up: what any copy has taken in was taken
-in before the first of them was made, and its sender's copy has sent it. Everything else goes on meanwhile.
+A message stays with its sender until its receiver has it durably. Copies that are made at different moments can lose a
+message: the receiver is copied before it arrives, the sender after it was removed. Or they hold what came of a message
+and not its cause. So all barriers go down first, then every shard is copied, then all barriers go up. Whatever a copy
+has taken in was then taken in before the first copy was made, and is in its sender's copy too. Everything else goes on
+meanwhile.
 
-A barrier that is forgotten goes up by itself; its late `lift` says so, and the copies are thrown away.
+A barrier that is forgotten goes up by itself. The `lift` that comes later says so, and the copies are thrown away.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import asyncio
 from pathlib import Path
 
 from actors.shard.shard import Shard
-from engine.errors import NotReady, SegueError
+from actors.transport.messages.of_dispatcher import BarrierHeld, MoveBarrier
+from engine.errors import NotReady
 
 DOWN_S_MAX = 60.0
 
@@ -32,19 +34,17 @@ class Barrier:
         """No message may be taken in."""
         return bool(self._backup) and asyncio.get_running_loop().time() < self._until_s
 
-    def ask(self, op: str, backup: str, path: str = "") -> bool:
-        """`lower`, `copy` to a path, or `lift` the barrier of one backup; whether it has been down all the time."""
-        if op == "lower":
-            return self._lower(backup)
-        was_down = self.is_down and backup == self._backup
-        if op == "lift":
+    def move(self, request: MoveBarrier) -> BarrierHeld:
+        """Lower or lift the barrier of one backup, or copy the store behind it."""
+        if request.step == "lower":
+            return BarrierHeld(self._lower(request.backup))
+        was_down = self.is_down and request.backup == self._backup
+        if request.step == "lift":
             self._backup = "" if was_down else self._backup
-        elif op != "copy":
-            raise SegueError(f"a barrier does not know {op}")
         elif was_down:
             self._shard.commit()
-            self._shard.batch.checkpoint(Path(path))
-        return was_down
+            self._shard.batch.checkpoint(Path(request.path))
+        return BarrierHeld(was_down)
 
     def _lower(self, backup: str) -> bool:
         if self.is_down:

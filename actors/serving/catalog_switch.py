@@ -1,5 +1,5 @@
-"""One catalog takes the place of another in a shard: the next turn is decided by the new one, whatever named the old
-one keeps it."""
+"""A shard switches from one catalog to another. Turns are decided by the new one from then on; runs that entered under
+the old one go on by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from actors.shard import waking
 from actors.shard.shard import Shard
-from engine import codec
 from engine.catalog.compiled import Catalog
 
 
@@ -16,16 +15,13 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
     if catalog.version == shard.catalog.version:
         return
     shard.commit(sync=False)
-    shard.catalog = succeed(shard.catalog, catalog)
-    shard.batch.put("meta", b"catalog/" + catalog.version.encode(), codec.seal(catalog.document))
-    waking.after_change(shard)
-    shard.outbox.sort_anew()
-    shard.cache.clear()  # what conditions ask of older events is tallied anew as profiles come back
+    shard.decide_by(succeed(shard.catalog, catalog))
+    waking.after_catalog_change(shard)
 
 
 def succeed(was: Catalog, catalog: Catalog) -> Catalog:
-    """`catalog` with the archive that `was` is in; all that have ever stood share it, and each of them finds each: one
-    that comes back is looked up by runs that entered under it while another one stands."""
+    """`catalog` with the archive of `was`. All catalogs that were ever active share one archive, so a run finds the one
+    that it entered under, also when that one was replaced and has come back."""
     archive = was.archive
     archive[was.version] = was
     if catalog.version not in archive:

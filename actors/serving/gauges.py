@@ -1,7 +1,7 @@
-"""What a shard's server measures: how long its inputs waited, turned and took to be durable, and how it stands.
+"""What a shard's server measures: how long inputs wait, how long turns and commits take, and what the shard holds.
 
-An opt-out is watched until silence is certain: it is durable, and nothing that a dispatcher took before it is still in
-the dispatcher's hands.
+An opt-out is watched until silence is certain: the opt-out is durable, and the dispatcher hands over nothing more that
+it took before.
 """
 
 from __future__ import annotations

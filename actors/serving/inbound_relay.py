@@ -5,51 +5,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 
+from actors.serving.intake import Finish
 from actors.shard.shard import Shard
+from actors.transport.clients import Clients
+from actors.transport.frame_server import Reply
+from actors.transport.messages.base import Answer
 from actors.transport.messages.carried import Message, Outcome
+from actors.transport.messages.of_dispatcher import Settled, SettleSends
+from actors.transport.messages.of_shards import Deliver, Delivered
 from actors.transport.placement import pinned, socket_of
-from actors.transport.wire import FrameClient, Reply
 from engine.errors import SegueError
 from engine.inputs import Settle
 
-_encode = msgspec.msgpack.Encoder().encode
-_messages = msgspec.msgpack.Decoder(list[Message])
-_outcomes = msgspec.msgpack.Decoder(list[Outcome])
-_arrived = msgspec.msgpack.Decoder(list[tuple[str, int]])
-
-Finishes = list[Callable[[], None]]
+_message = msgspec.msgpack.Decoder(Message).decode
 
 
 class InboundRelay:
-    """One per shard server. What it takes is durable with the group; what it passes on is when it is answered."""
+    """One per shard server. What is taken here is durable with the group; what is passed on is durable there before it
+    is answered. The process of a pinned profile is asked once: what fails there, its sender brings again."""
 
-    def __init__(self, shard: Shard, shards: Sequence[str]) -> None:
-        self._shard, self._shards = shard, list(shards)
-        self._clients: dict[str, FrameClient] = {}
+    def __init__(self, shard: Shard, shards: Sequence[str], clients: Clients) -> None:
+        self._shard, self._shards, self._clients = shard, list(shards), clients
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def deliver(self, payload: bytes, reply: Reply, finishes: Finishes) -> None:
+    def deliver(self, request: Deliver, reply: Reply, finishes: list[Finish]) -> None:
         """Messages; answered with those that have arrived."""
         arrived: list[tuple[str, int]] = []
-        elsewhere: list[Message] = []
-        for message in _messages.decode(payload):
+        elsewhere: dict[str, list[msgspec.Raw]] = {}  # by receiver, each in the order in which they came
+        for packed, message in [(each, _message(each)) for each in request.messages]:
             if self._shard.ownership.has_left(message.to):
-                elsewhere.append(message)
+                elsewhere.setdefault(message.to, []).append(packed)
             elif self._shard.deliver(message.to, message.told, message.sender, message.seq):
                 arrived.append((message.sender, message.seq))
-        finishes.append(
-            lambda: self._finish(reply, arrived, elsewhere, partial(self._pass_messages, elsewhere, arrived))
-        )
+        pass_on = partial(self._pass_messages, elsewhere, arrived) if elsewhere else None
+        finishes.append(partial(self._finish, reply, Delivered(arrived), pass_on))
 
-    def settle(self, dispatcher: str, payload: bytes, reply: Reply, finishes: Finishes) -> None:
+    def settle(self, request: SettleSends, reply: Reply, finishes: list[Finish]) -> None:
         """What providers said; answered with what nobody could take, because its profile is on its way."""
         untaken: list[Outcome] = []
         elsewhere: list[Outcome] = []
-        for said in _outcomes.decode(payload):
+        for said in request.outcomes:
             told = Settle(send_id=said.send, outcome=said.outcome, detail=said.detail)
             if self._shard.ownership.has_left(said.profile):
                 elsewhere.append(said)
@@ -57,46 +55,42 @@ class InboundRelay:
                 self._shard.sandbox.keep(said)
             else:
                 untaken.append(said)
-        passing = partial(self._pass_outcomes, dispatcher, elsewhere, untaken)
-        finishes.append(lambda: self._finish(reply, untaken, elsewhere, passing))
+        pass_on = partial(self._pass_outcomes, request.dispatcher, elsewhere, untaken) if elsewhere else None
+        finishes.append(partial(self._finish, reply, Settled(untaken), pass_on))
 
     def close(self) -> None:
         """Stop; what is not answered is brought again."""
         for task in self._tasks:
             task.cancel()
 
-    def _finish(
-        self, reply: Reply, answer: Sequence[Any], elsewhere: Sequence[Any], passing: Callable[[], Awaitable[None]]
-    ) -> None:
-        if not elsewhere:
-            reply.send(_encode(answer))
+    def _finish(self, reply: Reply, answer: Answer, pass_on: Callable[[], Awaitable[None]] | None) -> None:
+        """Answer at once where nothing is to be passed on, else when that is done."""
+        if pass_on is None:
+            reply.send(answer)
             return
 
         async def pass_and_answer() -> None:
-            await passing()
-            reply.send(_encode(answer))
+            await pass_on()
+            reply.send(answer)
 
         task = asyncio.get_running_loop().create_task(pass_and_answer())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _pass_messages(self, messages: list[Message], arrived: list[tuple[str, int]]) -> None:
-        for profile in dict.fromkeys(message.to for message in messages):
-            his = [message for message in messages if message.to == profile]
+    async def _pass_messages(self, elsewhere: dict[str, list[msgspec.Raw]], arrived: list[tuple[str, int]]) -> None:
+        for profile, messages in elsewhere.items():
             try:
-                arrived += _arrived.decode(await self._ask(profile, "deliver", his))
+                arrived += (await self._clients.call(self._path_of(profile), Deliver(messages))).arrived
             except SegueError:
-                continue  # they are brought again
+                continue
 
     async def _pass_outcomes(self, dispatcher: str, outcomes: list[Outcome], untaken: list[Outcome]) -> None:
         for said in outcomes:
             try:
-                untaken += _outcomes.decode(await self._ask(said.profile, "settle", (dispatcher, _encode([said]))))
+                request = SettleSends(dispatcher, [said])
+                untaken += (await self._clients.call(self._path_of(said.profile), request)).untaken
             except SegueError:
                 untaken.append(said)
 
-    async def _ask(self, profile: str, op: str, what: Any) -> bytes:
-        path = socket_of(pinned(profile), self._shards)
-        if path not in self._clients:
-            self._clients[path] = FrameClient(path)
-        return await self._clients[path].call(op, _encode(what))
+    def _path_of(self, profile: str) -> str:
+        return socket_of(pinned(profile), self._shards)

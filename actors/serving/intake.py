@@ -1,9 +1,10 @@
-"""What reaches a shard over its socket, sorted as it comes: inputs into the mailboxes of their profiles, calls into a
-queue of their own, which is served first. Over a bound, what may be shed is refused here, before it costs a turn.
+"""What reaches a shard over its socket, sorted as it comes: inputs into the mailboxes of their profiles, all other
+requests into a queue of their own, which is served first. Over a bound, what may be shed is refused here, before it
+costs a turn.
 
-A frame of events is judged by what waited before it, so a profile's events of one frame are all taken or all shed,
-except those that are never shed. Where one is shed, its sender is told to repeat the whole request with the same ids;
-what was taken is then a repeat and changes nothing, so each attempt takes more of it.
+Whether a frame of events is shed depends on what waited before it. So the events of one profile in one frame are all
+taken or all shed, except those that are never shed. Where one is shed, the client is told to repeat the whole request
+with the same ids. What was taken is then a repeat and changes nothing, so each attempt takes more of it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
-
-import msgspec
+from typing import Any, Protocol
 
 from actors.platform.clock import stopwatch
 from actors.serving.mailbox import Mailboxes
 from actors.shard.shard import Done, Shard
-from actors.transport.wire import OVERLOADED_RETRY_MS, FrameServer, Reply
+from actors.transport.frame_server import FrameServer, Reply
+from actors.transport.messages.base import Request
+from actors.transport.messages.carried import (
+    EventMoved,
+    EventRejected,
+    EventResult,
+    EventStatus,
+    EventUnreadable,
+)
+from actors.transport.messages.of_doors import Ingest, Ingested, Read, Tell, Told
+from actors.transport.wire import OVERLOADED_RETRY_MS
 from engine.errors import Corrupt, Moved, Overloaded, Parked, SegueError
 from engine.events.shedding import is_sheddable
 from engine.inputs import AnyInput, Decide, Event
@@ -29,14 +38,10 @@ FRAME_BYTES_MAX = 32 << 20
 READS_MAX = 512
 CALLS_IN_A_GROUP = 64
 
-SHED = "shed"
-
-_encode = msgspec.msgpack.Encoder().encode
-_events = msgspec.msgpack.Decoder(list[tuple[str, Event]])
-_told = msgspec.msgpack.Decoder(tuple[str, AnyInput, float])
+_status = {each.value: each for each in EventStatus}  # as a turn names it
 
 Finish = Callable[[], None]
-Call = tuple[str, bytes, Reply]
+Call = tuple[Request[Any], Reply]
 
 
 class Frame:
@@ -46,10 +51,10 @@ class Frame:
 
     def __init__(self, reply: Reply, size: int) -> None:
         self.reply, self.came_s = reply, stopwatch()
-        self._results = [""] * size
+        self._results: list[EventResult] = [EventStatus.SHED] * size
         self._open = size
 
-    def settle(self, index: int, result: str) -> None:
+    def settle(self, index: int, result: EventResult) -> None:
         """What became of one event."""
         self._results[index] = result
         self._open -= 1
@@ -58,7 +63,7 @@ class Frame:
     def answer_when_done(self) -> None:
         """Answer, unless an event has no outcome yet."""
         if self._open == 0:
-            self.reply.send(_encode(self._results))
+            self.reply.send(Ingested(self._results))
 
 
 class Mail(Protocol):
@@ -90,18 +95,18 @@ class EventMail:
 
     def done(self, done: Done) -> Finish:
         """Its part of the frame's answer."""
-        return partial(self.frame.settle, self.index, done.status)
+        return partial(self.frame.settle, self.index, _status[done.status])
 
     def failed(self, error: Exception) -> Finish:
         """The caller's faults and where a profile went are part of the answer; a fault of ours fails the frame."""
         if isinstance(error, Moved):
-            return partial(self.frame.settle, self.index, f"moved:{error.to}")
+            return partial(self.frame.settle, self.index, EventMoved(error.to))
         if isinstance(error, Parked):
-            return partial(self.frame.settle, self.index, "busy")
+            return partial(self.frame.settle, self.index, EventStatus.PARKED)
         if isinstance(error, Corrupt):  # the client can do nothing about it, and is not told where our files are
-            return partial(self.frame.settle, self.index, f"unreadable:{error}")
+            return partial(self.frame.settle, self.index, EventUnreadable(str(error)))
         if isinstance(error, SegueError):
-            return partial(self.frame.settle, self.index, f"rejected:{error}")
+            return partial(self.frame.settle, self.index, EventRejected(str(error)))
         return partial(self.frame.reply.fail, error)
 
 
@@ -120,7 +125,7 @@ class ToldMail:
         """The turn's answer."""
         if done.status == "failed":
             return self.failed(SegueError("this could not be handled; it was set aside"))
-        return partial(self.reply.send, _encode(done.value))
+        return self.reply.prepared(Told(done.value))
 
     def failed(self, error: Exception) -> Finish:
         """The error itself."""
@@ -152,30 +157,35 @@ class Intake:
     def __len__(self) -> int:
         return len(self._calls) + len(self._mail)
 
-    def receive(self, op: str, payload: bytes, reply: Reply) -> None:
+    def receive(self, request: Request[Any], reply: Reply) -> None:
         """Take a request in; raises Overloaded where it is shed."""
-        if op == "ingest":
-            self._receive_events(_events.decode(payload), reply)
-        elif op == "tell":
-            profile, told, patience_s = _told.decode(payload)
-            if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
-                raise Overloaded(OVERLOADED_RETRY_MS)
-            self._mail.put(profile, ToldMail(profile, told, reply, patience_s), is_urgent=isinstance(told, Decide))
+        if isinstance(request, Ingest):
+            self._receive_events(request.events, reply)
+        elif isinstance(request, Tell):
+            self._receive_told(request, reply)
         else:
-            if op == "read" and self._reads >= READS_MAX:
+            is_read = isinstance(request, Read)
+            if is_read and self._reads >= READS_MAX:
                 raise Overloaded(OVERLOADED_RETRY_MS)
-            self._reads += op == "read"
-            self._calls.append((op, payload, reply))
+            self._reads += is_read
+            self._calls.append((request, reply))
 
     def calls(self) -> list[Call]:
         """The calls of the next group."""
         found = [self._calls.popleft() for _ in range(min(len(self._calls), CALLS_IN_A_GROUP))]
-        self._reads -= sum(op == "read" for op, _, _ in found)
+        self._reads -= sum(isinstance(request, Read) for request, _ in found)
         return found
 
     def mail(self) -> list[Mail]:
         """The inputs of the next group."""
         return self._mail.take()
+
+    def _receive_told(self, request: Tell, reply: Reply) -> None:
+        profile, told = request.profile, request.told
+        if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
+            raise Overloaded(OVERLOADED_RETRY_MS)
+        waiting = ToldMail(profile, told, reply, request.patience_s)
+        self._mail.put(profile, waiting, is_urgent=isinstance(told, Decide))
 
     def _receive_events(self, events: list[tuple[str, Event]], reply: Reply) -> None:
         frame, catalog = Frame(reply, len(events)), self._shard.catalog
@@ -183,7 +193,7 @@ class Intake:
         full = {profile: is_full or self._is_full_for(profile) for profile, _ in events}
         for index, (profile, event) in enumerate(events):
             if full[profile] and is_sheddable(catalog, event):
-                frame.settle(index, SHED)
+                frame.settle(index, EventStatus.SHED)
             else:
                 self._mail.put(profile, EventMail(profile, event, frame, index))
         if not events:

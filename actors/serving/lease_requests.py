@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable
+from typing import Final
 
-import msgspec
-
+from actors.platform.retry import Backoff
 from actors.shard.budget_leases import Wanted
 from actors.shard.shard import Shard
-from actors.transport.wire import FrameClient
+from actors.transport.clients import Clients
+from actors.transport.messages.of_shards import Lease
 from engine.errors import SegueError
 
-_ASK_S = 5.0
-_encode = msgspec.msgpack.Encoder().encode
-_granted = msgspec.msgpack.Decoder(list[int])
-wanted = msgspec.msgpack.Decoder(list[Wanted])
+_ASK_S: Final = 5.0
+_AWAY: Final = Backoff(first_s=0.1, most_s=1.0)  # while shard 0 does not answer
 
 
 class LeaseRequests:
-    """One per shard server."""
+    """One per shard server. `authority` is the socket of shard 0."""
 
-    def __init__(self, shard: Shard, authority: str, wake: Callable[[], None]) -> None:
+    def __init__(self, shard: Shard, authority: str, clients: Clients, wake: Callable[[], None]) -> None:
         self._shard, self._wake = shard, wake
-        self._client = FrameClient(authority)
+        self._authority, self._clients = authority, clients
+        self._failures = 0
         self._asking: asyncio.Task[None] | None = None
         self._arrived: list[tuple[Wanted, int]] = []
 
@@ -52,10 +53,12 @@ class LeaseRequests:
 
     async def _ask(self, missing: list[Wanted]) -> None:
         try:
-            answer = await self._client.call("lease", _encode(missing))
-            self._arrived += zip(missing, _granted.decode(answer), strict=True)
-        except (SegueError, OSError):  # shard 0 is away; the next group asks again
-            await asyncio.sleep(0.1)
+            answer = await self._clients.call(self._authority, Lease(missing))
+            self._arrived += zip(missing, answer.tokens, strict=True)
+            self._failures = 0
+        except (SegueError, OSError):  # the next group asks again
+            self._failures += 1
+            await asyncio.sleep(_AWAY.pause_s(self._failures, random.random()))
         finally:
             self._asking = None
             self._wake()

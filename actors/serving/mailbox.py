@@ -1,13 +1,15 @@
 """The inputs that wait in a shard, by profile: bounded, in order, and fair to those that send little.
 
-A profile's inputs leave in the order in which they came. A group takes one input of each profile in turn, so whoever is
-behind the flood of one waits for the group at hand and no more; behind many profiles, for one group more per half of
-`GROUP_MAX` of them. Where many profiles wait, turns alone would keep the last input of a busy one for minutes, and with
-it the batch in which it came: half of a group is for what has seen `AGED_TURNS` others go, the oldest first. The other
-half is by turns alone, because a flood grows old too. What is urgent (a page waits for it) makes up a group of its own,
-with what came before it from the same profile; after such a group the next one is for all. The bounds hold for what may
-be shed (`engine/events/shedding.py`); the rest has room of its own, bounded by the frames that a shard takes in
-(`actors/serving/intake.py`).
+- Order: a profile's inputs leave in the order in which they came.
+- Turns: a group takes one input of each profile in turn. So whoever is behind the flood of one profile waits for the
+  group at hand and no more; behind many profiles, for one group more per half of `GROUP_MAX` of them.
+- Age: by turns alone, the last input of a busy profile would wait for minutes where many profiles wait, and with it the
+  batch in which it came. So half of a group is for inputs that have seen `AGED_TURNS` others go, the oldest first. The
+  other half is by turns alone, because a flood grows old too.
+- Urgency: what a page waits for makes up a group of its own, with what came before it from the same profile. After such
+  a group the next one is for all.
+- Bounds: they hold for what may be shed (`engine/events/shedding.py`). The rest has room of its own, bounded by the
+  frames that a shard takes in (`actors/serving/intake.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Carries messages between profiles from the shard that sent them to those that they are for, on the wall clock.
+"""Brings messages between profiles from the shard that sent them to the shards of their receivers, on the wall clock.
 
 A message stays with its sender until its receiver has it durably. One batch at a time is on its way to each shard, so
-what one profile tells another arrives in order; what its receiver cannot take yet is brought again, ever more rarely,
-and whoever else is told something does not wait for that. A message that can never arrive is set aside.
+what one profile tells another arrives in order. What a receiver cannot take yet is brought again, ever more rarely, and
+no other receiver waits for that. A message that can never arrive is set aside.
 """
 
 from __future__ import annotations
@@ -14,55 +14,40 @@ from itertools import islice
 
 import msgspec
 
+from actors.platform.retry import Backoff, Pauses
 from actors.shard.set_aside.dead_letter_actions import give_up
 from actors.shard.shard import Shard
 from actors.storage import keys
+from actors.transport.clients import Clients
 from actors.transport.messages.carried import Message
+from actors.transport.messages.of_shards import Deliver
 from actors.transport.placement import shard_of
-from actors.transport.wire import PAYLOAD_BYTES_MAX, FrameClient
+from actors.transport.wire import PAYLOAD_BYTES_MAX
 from engine.errors import SegueError, TooLarge, TryAgain
 
 _BATCH_MAX = 500
 _BATCH_BYTES_MAX = 2 << 20
-_MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX - 16  # with the head of a batch of one
-_RETRY_S = 0.05
-_RETRY_S_MAX = 2.0
+_MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX - 16  # leaves room for the head of a batch of one
+_AGAIN = Backoff(first_s=0.05, most_s=2.0)
 
 _encode = msgspec.msgpack.Encoder().encode
-_arrived = msgspec.msgpack.Decoder(list[tuple[str, int]])
-
-
-class _Pause:
-    """Who is not asked again for a while, ever longer while that fails."""
-
-    def __init__(self) -> None:
-        self._until: dict[str | int, tuple[float, float]] = {}
-
-    def has(self, who: str | int, now_s: float) -> bool:
-        return self._until.get(who, (0.0, 0.0))[0] > now_s
-
-    def lengthen(self, who: str | int, now_s: float) -> float:
-        _, pause_s = self._until.get(who, (0.0, _RETRY_S))
-        self._until[who] = now_s + pause_s, min(2 * pause_s, _RETRY_S_MAX)
-        return pause_s
-
-    def end(self, who: str | int) -> None:
-        self._until.pop(who, None)
 
 
 class MessageSender:
-    """One per shard. `arrived` is called when something was brought, so that the shard commits what that changes."""
+    """One per shard. `peers` are the sockets of all shards; `arrived` is called when something was brought, so that the
+    shard commits what that changes."""
 
-    def __init__(self, shard: Shard, peers: Sequence[str], arrived: Callable[[], None]) -> None:
+    def __init__(self, shard: Shard, peers: Sequence[str], clients: Clients, arrived: Callable[[], None]) -> None:
         self._shard = shard
-        self._peers = [FrameClient(peer) for peer in peers]
+        self._peers, self._clients = list(peers), clients
         self._arrived = arrived
-        self._under_way: dict[int, asyncio.Task[None]] = {}
-        self._shard_pauses, self._receiver_pauses = _Pause(), _Pause()
-        self._one_by_one: dict[int, int] = {}  # lane: how many batches of one message follow one that broke down
+        self._under_way: dict[int, asyncio.Task[None]] = {}  # by the number of the receiving shard
+        self._shard_pauses, self._receiver_pauses = Pauses(_AGAIN), Pauses(_AGAIN)
+        # By shard: how many batches of one message each follow a batch that the shard could make nothing of.
+        self._one_by_one: dict[int, int] = {}
 
-    def carry(self) -> None:
-        """Set out with what waits, to every shard that nobody is on the way to."""
+    def send(self) -> None:
+        """Send what waits to every shard that no batch is on its way to."""
         now_s = asyncio.get_running_loop().time()
         waiting: defaultdict[int, list[Message]] = defaultdict(list)
         for key, (to, told) in sorted(self._shard.messages.items()):
@@ -98,10 +83,9 @@ class MessageSender:
 
     async def _bring(self, shard_number: int, batch: list[tuple[Message, bytes]]) -> None:
         now_s = asyncio.get_running_loop().time
+        request = Deliver([msgspec.Raw(packed) for _, packed in batch])
         try:
-            answer = await self._peers[shard_number].call(
-                "deliver", _encode([msgspec.Raw(packed) for _, packed in batch])
-            )
+            answer = await self._clients.call(self._peers[shard_number], request)
         except TryAgain:  # nobody is there, and what follows cannot arrive either
             await asyncio.sleep(self._shard_pauses.lengthen(shard_number, now_s()))
         except SegueError as error:
@@ -109,7 +93,7 @@ class MessageSender:
         else:
             self._shard_pauses.end(shard_number)
             self._one_by_one[shard_number] = max(0, self._one_by_one.get(shard_number, 0) - 1)
-            self._settle(batch, set(_arrived.decode(answer)), now_s())
+            self._settle(batch, set(answer.arrived), now_s())
         del self._under_way[shard_number]
         self._arrived()
 
@@ -128,7 +112,7 @@ class MessageSender:
             self._give_up(batch[0][0], error)
         else:
             self._one_by_one[shard_number] = len(batch)
-        await asyncio.sleep(_RETRY_S)
+        await asyncio.sleep(_AGAIN.first_s)
 
     def _give_up(self, message: Message, error: SegueError) -> None:
         give_up(self._shard, message.sender, message.seq, f"cannot be delivered: {type(error).__name__}: {error}")

@@ -1,40 +1,45 @@
-"""Moves profiles between a shard and processes of their own, while both work (`actors.shard.ownership` has what is
-moved).
+"""Moves profiles between a shard and processes of their own, while both work. `actors.shard.ownership` has what is
+moved.
 
-The shard that owns a profile's slot is its home, and answers for its process: it has it started before the profile
-leaves, ended when it is back, and brings it back after a restart. Wall clock only.
+The shard that owns a profile's slot is the profile's home, and answers for its process. The home has the process
+started before the profile leaves and ended when the profile is back. A move that a crash interrupts is made again from
+its beginning. Wall clock only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from actors.platform.retry import Backoff, repeated
 from actors.serving.barrier import Barrier
-from actors.shard.ownership import Last, Row
+from actors.serving.intake import Finish
+from actors.shard.ownership import Last
 from actors.shard.shard import Shard
+from actors.transport.clients import Clients
+from actors.transport.frame_server import Reply
+from actors.transport.messages.base import Acknowledged, Answer, Request
+from actors.transport.messages.of_doors import Pin, Resettled, Unpin
+from actors.transport.messages.of_shards import BeginMove, EndMove, GoHome, MoveBegun, MoveRecords, MoveSlice
 from actors.transport.placement import pinned, socket_of
-from actors.transport.wire import FrameClient, Reply
 from engine.errors import NotReady, SegueError, TryAgain
 
-_PAUSE_S = 0.05
-_PATIENCE_S = 20.0
-_SLICE_BYTES = 8 << 20
+_UNTIL_DONE: Final = Backoff(first_s=0.05, most_s=0.5)  # a move that has begun is brought to its end
+_UNTIL_AT_REST: Final = Backoff(first_s=0.05, most_s=0.1, patience_s=20.0)  # before a move begins
+_SLICE_BYTES: Final = 8 << 20
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
-_begin = msgspec.msgpack.Decoder(tuple[str, str])
-_take = msgspec.msgpack.Decoder(tuple[str, str, list[Row]])
-_slice = msgspec.msgpack.Decoder(tuple[str, str, bytes])
 _last = msgspec.msgpack.Decoder(Last)
 
 T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
 
 
 class Pins(Protocol):
@@ -53,18 +58,23 @@ class Migration:
     """One per shard server. `wake` makes the server begin a group; `work` is what it does in one."""
 
     def __init__(
-        self, shard: Shard, shards: Sequence[str], wake: Callable[[], None], pins: Pins | None, barrier: Barrier
+        self,
+        shard: Shard,
+        shards: Sequence[str],
+        clients: Clients,
+        wake: Callable[[], None],
+        pins: Pins | None,
+        barrier: Barrier,
     ) -> None:
         self._shard, self._ownership = shard, shard.ownership
-        self._shards, self._wake, self._pins = list(shards), wake, pins
-        self._barrier = barrier
-        self._clients: dict[str, FrameClient] = {}
-        self._steps: deque[Callable[[], Callable[[], None]]] = deque()
+        self._shards, self._clients = list(shards), clients
+        self._wake, self._pins, self._barrier = wake, pins, barrier
+        self._steps: deque[Callable[[], Finish]] = deque()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_giving_up = False
 
-    # -- in a group of the server
+    # -- what is done in a group of the server
 
     def resume(self) -> None:
         """At a start: finish what a crash has interrupted."""
@@ -74,37 +84,36 @@ class Migration:
             if not self._ownership.is_away(profile):
                 self._begin(self._locked(profile, partial(self._clear, profile)))
 
-    def work(self, finishes: list[Callable[[], None]]) -> None:
-        """The steps of moves that wait for this group; each is told when it is durable."""
+    def work(self, finishes: list[Finish]) -> None:
+        """Do the steps of moves that wait for this group; whoever waits for one learns of it when it is durable."""
         while self._steps:
             finishes.append(self._steps.popleft()())
         own = self._ownership.own
-        if own and not self._is_giving_up and self._ownership.has_grave():
+        if own and not self._is_giving_up and self._ownership.has_tombstone():
             self._is_giving_up = True
             self._begin(self._give_up(own))
 
-    def handle(self, op: str, payload: bytes, reply: Reply, finishes: list[Callable[[], None]]) -> bool:
-        """Take a call that is about moves; False for every other."""
-        if op in ("pin", "unpin", "go_home"):
-            profile = _decode(payload)
-            act = {"pin": self._pin, "unpin": self._unpin, "go_home": self._go_home}[op]
-            self._begin(self._answer(reply, self._locked(profile, partial(act, profile))))
-        elif op == "move_begin":
-            is_here = self._ownership.begin(*_begin.decode(payload))
-            finishes.append(lambda: reply.send(_encode(is_here)))
-        elif op == "move_take":
-            self._ownership.take(*_take.decode(payload))
-            finishes.append(lambda: reply.send(b""))
-        elif op == "move_slice":
-            self._ownership.take_slice(*_slice.decode(payload))
-            finishes.append(lambda: reply.send(b""))
-        elif op == "move_arrive":
-            self._steps.append(partial(self._arrive, *_begin.decode(payload), reply))  # after this group's timers
-        else:
-            return False
-        return True
+    def begin(self, request: BeginMove) -> MoveBegun:
+        """Make room for a profile that is about to come."""
+        return MoveBegun(self._ownership.begin(request.profile, request.move))
 
-    def _arrive(self, profile: str, move: str, reply: Reply) -> Callable[[], None]:
+    def take(self, request: MoveRecords) -> Acknowledged:
+        """Keep some of the records of a profile that comes."""
+        self._ownership.take(request.profile, request.move, request.rows)
+        return Acknowledged()
+
+    def take_slice(self, request: MoveSlice) -> Acknowledged:
+        """Keep a slice of what makes the profile live here."""
+        self._ownership.take_slice(request.profile, request.move, request.part)
+        return Acknowledged()
+
+    def end(self, request: EndMove, reply: Reply, finishes: list[Finish]) -> None:
+        """All of the profile has come: it lives here from the end of this group on."""
+        # After the group's timers: those of the profile must not fire before what it is made of is durable.
+        self._steps.append(partial(self._arrive, request, reply))
+
+    def _arrive(self, request: EndMove, reply: Reply) -> Finish:
+        profile, move = request.profile, request.move
         try:
             live = self._ownership.arrive(profile, move, _last.decode(self._ownership.sliced(profile, move)))
         except SegueError as error:
@@ -112,16 +121,28 @@ class Migration:
 
         def finish() -> None:
             live()
-            reply.send(b"")
+            reply.send(Acknowledged())
 
         return finish
+
+    def pin(self, request: Pin, reply: Reply, finishes: list[Finish]) -> None:
+        """Give a profile a process of its own; answered when it lives there."""
+        self._begin(self._answer(reply, request.profile, self._pin))
+
+    def unpin(self, request: Unpin, reply: Reply, finishes: list[Finish]) -> None:
+        """Take a profile back; answered when it lives here."""
+        self._begin(self._answer(reply, request.profile, self._unpin))
+
+    def go_home(self, request: GoHome, reply: Reply, finishes: list[Finish]) -> None:
+        """In the process of a pinned profile: give it back to its home; answered when it lives there."""
+        self._begin(self._answer(reply, request.profile, self._go_home))
 
     def close(self) -> None:
         """Stop; what is not done is done after the next start."""
         for task in self._tasks:
             task.cancel()
 
-    # -- moves
+    # -- whole moves
 
     async def _pin(self, profile: str) -> bool:
         """True where it had no process of its own."""
@@ -149,15 +170,15 @@ class Migration:
             self._ownership.check_living(profile)
             return False
         while self._ownership.is_away(profile):
-            try:
-                await self._ask(pinned(profile), "go_home", profile)
-            except TryAgain:
-                await asyncio.sleep(_PAUSE_S)
+            await repeated(partial(self._call_home, profile), _UNTIL_DONE, TryAgain)
         await self._clear(profile)
         return True
 
+    async def _call_home(self, profile: str) -> None:
+        if self._ownership.is_away(profile):  # it may have come while we waited to ask again
+            await self._ask(pinned(profile), GoHome(profile))
+
     async def _go_home(self, profile: str) -> bool:
-        """In the process of a pinned profile: give it back to its home."""
         if not self._ownership.has_left(profile):
             await self._leave(profile, profile)
         return True
@@ -165,62 +186,56 @@ class Migration:
     async def _clear(self, profile: str) -> None:
         if self._pins is not None:
             await self._pins.end(profile)
-        client = self._clients.pop(pinned(profile), None)
-        if client is not None:
-            client.close()
+        self._clients.drop(self._path_of(pinned(profile)))
         await self._step(lambda: self._ownership.unregister(profile))
 
     async def _give_up(self, profile: str) -> None:
-        while True:
-            try:
-                await self._ask(profile, "unpin", profile)
-            except SegueError:
-                await asyncio.sleep(_PAUSE_S)
+        """Ask its home to unpin it, until that ends this process."""
+        for pause_s in _UNTIL_DONE.pauses():
+            with contextlib.suppress(SegueError):
+                await self._ask(profile, Unpin(profile))
+            await asyncio.sleep(pause_s)
 
     async def _leave(self, profile: str, to: str) -> None:
-        deadline_s = asyncio.get_running_loop().time() + _PATIENCE_S
-        while not await self._step(lambda: self._ownership.leave(profile, to)):
-            if asyncio.get_running_loop().time() > deadline_s:
-                raise NotReady("this profile waits for others that do not answer; try again")
-            await asyncio.sleep(_PAUSE_S)
+        for pause_s in _UNTIL_AT_REST.pauses():
+            if await self._step(lambda: self._ownership.leave(profile, to)):
+                break
+            await asyncio.sleep(pause_s)
+        else:
+            raise NotReady("this profile waits for others that do not answer; try again")
         await self._bring(profile, to)
 
     async def _bring(self, profile: str, to: str) -> None:
-        """All of a profile that takes no turns here any more, again and again until it has arrived."""
+        """Copy a profile that takes no turns here any more to its new place, as often as it takes until it is there."""
         if to == pinned(profile) and self._pins is not None:
             await self._pins.start(profile)
-        while True:
-            try:
-                await self._copy(profile, to)
-                break
-            except TryAgain:
-                await asyncio.sleep(_PAUSE_S)
+        await repeated(lambda: self._copy(profile, to), _UNTIL_DONE, TryAgain)
         await self._step(lambda: self._ownership.left(profile))
 
     async def _copy(self, profile: str, to: str) -> None:
         move = uuid.uuid4().hex
-        if _decode(await self._ask(to, "move_begin", (profile, move))):
+        if (await self._ask(to, BeginMove(profile, move))).is_here:
             return
         for rows in self._ownership.chunks(profile):
-            await self._ask(to, "move_take", (profile, move, rows))
+            await self._ask(to, MoveRecords(profile, move, rows))
         last = _encode(self._ownership.last(profile))
         for start in range(0, len(last), _SLICE_BYTES):
-            await self._ask(to, "move_slice", (profile, move, last[start : start + _SLICE_BYTES]))
-        await self._ask(to, "move_arrive", (profile, move))
+            await self._ask(to, MoveSlice(profile, move, last[start : start + _SLICE_BYTES]))
+        await self._ask(to, EndMove(profile, move))
 
-    # -- how
+    # -- how it asks and waits
 
-    async def _ask(self, address: str, op: str, what: Any) -> bytes:
-        client = self._clients.get(address)
-        if client is None:
-            client = self._clients[address] = FrameClient(socket_of(address, self._shards))
-        return await client.call(op, _encode(what))
+    def _path_of(self, address: str) -> str:
+        return socket_of(address, self._shards)
+
+    async def _ask(self, address: str, request: Request[A]) -> A:
+        return await self._clients.call(self._path_of(address), request)
 
     async def _step(self, act: Callable[[], T]) -> T:
         """Do something in the shard's next group; returns when it is durable."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-        def step() -> Callable[[], None]:
+        def step() -> Finish:
             try:
                 result = act()
             except SegueError as error:
@@ -237,9 +252,9 @@ class Migration:
         async with self._locks[profile]:
             return await act()
 
-    async def _answer(self, reply: Reply, work: Coroutine[Any, Any, bool]) -> None:
+    async def _answer(self, reply: Reply, profile: str, act: Callable[[str], Coroutine[Any, Any, bool]]) -> None:
         try:
-            reply.send(_encode(await work))
+            reply.send(Resettled(await self._locked(profile, partial(act, profile))))
         except Exception as error:  # the outermost loop of this shell
             reply.fail(error)
 

@@ -1,6 +1,6 @@
-"""Answers that wait until what their turns told other profiles has arrived there, durably.
+"""Answers that wait until the messages of their turns are durable with other profiles.
 
-On the wall clock alone: on a replay clock the conductor carries messages, between two answers.
+On the wall clock alone: on a replay clock the conductor brings messages, between two answers.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ class Pending:
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self._absorbing: defaultdict[str, list[Finish]] = defaultdict(list)
+        self._merging: defaultdict[str, list[Finish]] = defaultdict(list)
         self._binding: defaultdict[str, list[Finish]] = defaultdict(list)
 
     def hold(self, mail: Mail, finish: Finish) -> bool:
-        """Keep the answer to a turn that has begun an absorb, or that binds everybody who has an address; False where
-        nothing is to be waited for."""
+        """Keep the answer to a turn that has begun a merge, or that binds everybody who has an address; False where the
+        answer may leave at once."""
         if isinstance(mail.told, Bind):
             self._binding[mail.profile].append(finish)
             return True
         record = self._shard.record(mail.profile) if mail.is_event else None
         if not isinstance(record, Profile) or not record.absorbing:
             return False
-        self._absorbing[mail.profile].append(finish)
+        self._merging[mail.profile].append(finish)
         return True
 
     def release(self) -> None:
-        """Answer for absorbs that are done: taken in here, and a tombstone over there, which our last message makes;
-        and for words that everybody whom they bind knows."""
-        if not self._absorbing and not self._binding:
+        """Answer for what is done. A merge is done when the survivor has everything and its last message has made the
+        other profile a tombstone; a word about consent, when everybody whom it binds knows it."""
+        if not self._merging and not self._binding:
             return
         telling = {keys.profile_of(key) for key in self._shard.messages}
-        for profile in list(self._absorbing):
+        for profile in list(self._merging):
             record = self._shard.record(profile)
             if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
-                for finish in self._absorbing.pop(profile):
+                for finish in self._merging.pop(profile):
                     finish()
         for place in self._binding.keys() - telling:
             for finish in self._binding.pop(place):

@@ -1,8 +1,8 @@
 """A shard that outlives a full disk: what it could not write is forgotten, and it starts anew when there is room.
 
 A write or a sync that fails leaves a group half-done in memory, and RocksDB refuses everything after it. So the
-connections are cut as if the process had died, nothing of the group was acknowledged, and the store is opened again:
-what it holds is the truth. Until that succeeds, callers are told to come back later.
+connections are cut as if the process had died. Nothing of the group was acknowledged, so the store holds the truth: it
+is opened again. Until that succeeds, callers are told to come back later.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from actors.platform import logs
 from actors.serving.shard_server import ShardServer
-from actors.transport.wire import FrameServer, Reply
+from actors.transport.frame_server import FrameServer, Reply
+from actors.transport.messages.base import Ping, Pong, Request
+from actors.transport.messages.table import REQUESTS
 from engine.errors import NotReady
 
 _AGAIN_S = 1.0
@@ -54,14 +57,14 @@ class ShardShell:
         self._server.close()
 
     async def _mend(self, fault: str) -> None:
-        """Turn callers away, and try again and again to open the store."""
+        """Turn callers away until the store can be opened again."""
 
-        def refuse(op: str, payload: bytes, reply: Reply) -> None:
-            if op != "ping":
+        def refuse(request: Request[Any], reply: Reply) -> None:
+            if not isinstance(request, Ping):
                 raise NotReady(fault)
-            reply.send(b"")
+            reply.send(Pong())
 
-        door = FrameServer(self._path, refuse)
+        door = FrameServer(self._path, refuse, REQUESTS)
         await door.start()
         gc.collect()  # the store lets go of its lock with its last reference
         while not self._closing.is_set():

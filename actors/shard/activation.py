@@ -1,7 +1,8 @@
 """Which profiles are in memory: activated when something arrives, passivated when idle, bounded by bytes.
 
-Two ways out: the least recently used leave while the rest is over the bound; and a sweep drops what nothing reached
-since the sweep before it. A mark in the order of use tells these apart, so a sweep looks only at what it drops.
+A record leaves in one of two ways. While all together are over the bound, the least recently used one leaves. And a
+sweep drops what nothing has reached since the sweep before it. A mark stands in the order of use where the last sweep
+ended; whatever is before the mark was not used since, so a sweep looks only at what it drops.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from engine.profile import Profile, Tombstone
 
 Record = Profile | Tombstone
 
-_NEW_BYTES = 2_000
-# Measured by tracemalloc, profiles with 1 to 64 recent events. Near, rather too much: names of properties are shared
-# in memory. An event that was read is there twice, packed and as an object.
+_NEW_BYTES = 2_000  # of a new profile, until its first commit tells
+# Measured by tracemalloc, profiles with 1 to 64 recent events. An estimate, rather too high: names of properties are
+# shared in memory. An event that was read is in memory twice, packed and as an object.
 _RECORD_BYTES = 1_500  # an empty profile and its entries here
 _TIMES_PLAIN = 4.7
 _PACKED_EVENT_BYTES = 20
 _READ_EVENT_BYTES = 240
 _MARK = ""  # no profile has this id
-_SWEPT_AT_ONCE = 1_000  # some 0.5 ms
+_SWEPT_AT_ONCE = 1_000  # takes some 0.5 ms, which a request may have to wait for
 
 
 def bytes_in_memory(record: Record, encoded: bytes) -> int:
@@ -36,7 +37,7 @@ def bytes_in_memory(record: Record, encoded: bytes) -> int:
 
 
 class Activation:
-    """A cache of records that are equal to the store, or are being changed by turns that are not committed yet."""
+    """A cache of records. Each is equal to the store, or was changed by turns that are not committed yet."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max

@@ -1,8 +1,9 @@
-"""Decisions for strangers: they leave no profile, only a receipt, a request id and what they drew, for a day.
+"""Decisions for visitors who have no profile. They leave none behind: what is kept for a day is a receipt, the
+request's key for deduplication, and their draws (which variant was drawn for them), so that a second decision agrees.
 
-A record's key sorts by time, then profile, then a number of the shard; it holds the key of the request, empty where it
-had none, and the sealed entries of the receipt. What a stranger drew stands behind all times, by profile, with the time
-of the last receipt that it goes with.
+Two kinds of records stand in the column family `strangers`. A receipt's key is time, profile and a number of the shard;
+it holds the key of the request, empty where it had none, and the sealed audit entries. The draws of a profile stand
+behind all times, with the time of the last receipt that they belong to; they go when that receipt goes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from engine.profile import Drawn, Profile
 from engine.recent_events import encoder
 
 _TIME_BYTES = 8
-_DRAWN = b"\xff" * _TIME_BYTES
+_DRAWS = b"\xff" * _TIME_BYTES  # in the place of the time: after every receipt
 
 _draws = msgspec.msgpack.Decoder(tuple[int, dict[str, Drawn]])
 
@@ -31,42 +32,43 @@ def refuse_unnamed(told: AnyInput, is_known: bool) -> None:
 
 
 def with_draws(batch: Batch, profile_id: str, told: AnyInput) -> AnyInput:
-    """An input for somebody who is not known, with what they drew as a stranger."""
-    kept = batch.get("strangers", _DRAWN + keys.profile_key(profile_id))
+    """An input for somebody who is not known, with what was drawn for them before."""
+    kept = batch.get("strangers", _DRAWS + keys.profile_key(profile_id))
     if kept is None or isinstance(told, HandOver):
         return told
     return msgspec.structs.replace(told, drawn=_draws.decode(codec.unseal(kept, "strangers"))[1])
 
 
 def forget_draws(batch: Batch, profile_id: str) -> None:
-    """They stand in a profile from now on, or have gone to another one."""
-    batch.put("strangers", _DRAWN + keys.profile_key(profile_id), None)
+    """The draws stand in a profile from now on, or have gone to another one."""
+    batch.put("strangers", _DRAWS + keys.profile_key(profile_id), None)
 
 
-def leave_receipt(batch: Batch, profile: Profile, number: int, seen_key: bytes | None) -> None:
-    """Turn the first turn of somebody who stays a stranger, journal record `number`, into a receipt. It stays plain:
-    it names nobody, and so nobody could ask for its erasure."""
+def leave_receipt(batch: Batch, profile: Profile, number: int, dedup_key: bytes | None) -> None:
+    """Turn the first turn of a profile that is not kept, journal record `number`, into a receipt. The receipt is not
+    locked under a key: it names nobody, so nobody could ask for its erasure."""
     batch.take_back("journal", keys.journal_key(profile.id, number))
     notes = [batch.take_back("audit", keys.audit_key(profile.id, seq + 1)) for seq in range(profile.audit_seq)]
-    if seen_key is not None:
-        batch.disown("seen", keys.profile_key(profile.id) + seen_key)
+    if dedup_key is not None:
+        batch.disown("seen", keys.profile_key(profile.id) + dedup_key)
     key = profile.clock_ms.to_bytes(_TIME_BYTES) + keys.profile_key(profile.id) + number.to_bytes(6)
-    batch.put("strangers", key, codec.seal(msgspec.msgpack.encode([seen_key or b"", notes])))
+    batch.put("strangers", key, codec.seal(msgspec.msgpack.encode([dedup_key or b"", notes])))
     if profile.drawn:
         kept = codec.seal(encoder.encode((profile.clock_ms, profile.drawn)))
-        batch.put("strangers", _DRAWN + keys.profile_key(profile.id), kept)
+        batch.put("strangers", _DRAWS + keys.profile_key(profile.id), kept)
 
 
 def forget(batch: Batch, now_ms: int) -> None:
-    """Drop the receipts that are older than a day, and what goes with them. The caller commits."""
+    """Drop the receipts that are older than a day, and the dedup records and draws that belong to them. The caller
+    commits."""
     for key, value in batch.committed("strangers"):
         at_ms, home = int.from_bytes(key[:_TIME_BYTES]), key[_TIME_BYTES : _TIME_BYTES + keys.PROFILE_BYTES]
         if at_ms > now_ms - once.REQUEST_KEPT_MS:
-            break
-        seen_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))
+            break  # keys sort by time, so all that follow are younger
+        dedup_key, _ = msgspec.msgpack.decode(codec.unseal(value, "strangers"))
         batch.put("strangers", key, None)
-        if seen_key:
-            batch.put("seen", home + seen_key, None)
-        kept = batch.get("strangers", _DRAWN + home)
+        if dedup_key:
+            batch.put("seen", home + dedup_key, None)
+        kept = batch.get("strangers", _DRAWS + home)
         if kept is not None and _draws.decode(codec.unseal(kept, "strangers"))[0] <= at_ms:
-            batch.put("strangers", _DRAWN + home, None)
+            batch.put("strangers", _DRAWS + home, None)

@@ -1,9 +1,10 @@
-"""The tokens of budgets over all customers, in leased blocks (`docs/design/budgets.md`).
+"""Budgets over all customers, leased to the shards in blocks of tokens (`docs/design/budgets.md`).
 
-Shard 0 keeps how many tokens of each budget's period it has given out, never more than the limit. Every shard pays from
-the block that it holds, in the batch of the very turn that spends, and asks for another one before the block is empty.
-A lease has a number: asked again with the same one, after a crash on either side, shard 0 gives the same again. So a
-budget is never overdrawn; what a shard holds when the period ends, or when it is gone for good, is not spent.
+Shard 0 is the authority: it keeps how many tokens of each budget's period it has granted, never more than the limit.
+Every shard spends from the block that it holds, in the batch of the very turn that spends, and asks for another block
+before its own is empty. A lease has a number: asked again with the same one, after a crash on either side, the
+authority grants the same again. So a budget is never overdrawn. What a shard holds when the period ends, or when it is
+gone for good, is not spent.
 """
 
 from __future__ import annotations
@@ -16,24 +17,27 @@ from engine.catalog import zones
 from engine.catalog.compiled import Budget
 from engine.vocabulary import MINUTE_MS
 
-SCARCE: Final = 64  # no turn spends as many
+SCARCE: Final = 64  # tokens; no single turn spends as many
 _DRY_MS: Final = 5_000  # how long a shard that got nothing waits before it asks again
 
 Wanted = tuple[str, int, str, int]  # budget, period, who asks, number of the lease
 
 
 class BudgetLeases:
-    """What one shard holds. `bank` is that of shard 0, where it can be asked at once."""
+    """The leases of one shard. `authority` are those of shard 0 where they are in this process and can be asked at
+    once; elsewhere `wanted` says what to ask for."""
 
     def __init__(self, state: ShardState, authority: BudgetLeases | None = None) -> None:
         self._state = state
         self.authority = self if authority is None and state.number == 0 else authority
-        self._store = str(state.meta("purse", ""))  # a store that is made anew must not be given a former one's lease
+        # The name of this store. One that was made anew must not be given the lease of its predecessor, so the name is
+        # kept in the store, under the fact `purse`.
+        self._store = str(state.meta("purse", ""))
         self._leases: dict[str, list[int]] = {}  # budget → [period, left, number of the last lease]
         self._dry_until: dict[str, int] = {}
 
     def tokens(self) -> dict[str, int]:
-        """What is left of each budget that is scarce here."""
+        """What is left of each budget that is scarce here. A turn is told only those: any other has enough for it."""
         found = {}
         for budget in self._state.catalog.budgets:
             lease = self._lease(budget)
@@ -44,7 +48,7 @@ class BudgetLeases:
         return found
 
     def spend(self, name: str, count: int, at_ms: int) -> None:
-        """A turn has spent tokens, or given some back; what belongs to another period by now is lost."""
+        """A turn has spent tokens, or given some back (a negative count). Those of a former period are lost."""
         budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is not None:
             lease = self._lease(budget)
@@ -63,7 +67,7 @@ class BudgetLeases:
         ]
 
     def take(self, wanted: Wanted, amount: int) -> None:
-        """A lease has come. One that came twice counts once."""
+        """A lease was granted. One that comes twice counts once."""
         name, period, _, number = wanted
         lease = self._leases.get(name)
         if lease is None or lease[0] != period or number != lease[2] + 1:
@@ -75,7 +79,7 @@ class BudgetLeases:
         self._keep(name)
 
     def grant(self, wanted: Wanted) -> int:
-        """On shard 0: give out a block; the caller says so when that is durable."""
+        """On shard 0: grant a block, of 0 tokens where none is left. The caller answers once that is durable."""
         name, period, who, number = wanted
         budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is None:
@@ -84,11 +88,11 @@ class BudgetLeases:
         if known[0] < period:
             known = [period, 0, {}]
         last = known[2].get(who, (0, 0, 0))
-        if (period, number) == tuple(last[:2]):
+        if (period, number) == tuple(last[:2]):  # its answer was lost
             return int(last[2])
-        if known[0] != period:
+        if known[0] != period:  # who asks is behind: that period is over
             return 0
-        amount = min(budget.block, max(0, budget.limit - known[1]))
+        amount: int = min(budget.block, max(0, budget.limit - known[1]))
         if amount:
             known[1] += amount
             known[2][who] = (period, number, amount)

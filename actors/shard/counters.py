@@ -1,4 +1,4 @@
-"""What a shard's turns did, in plain numbers that cost nothing to keep."""
+"""Counts what a shard's turns did, for its metrics. Plain numbers in memory, from the start of the process on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Counters:
     def __init__(self) -> None:
         self.turns: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
-        self.heard: dict[str, tuple[int, int]] = {}  # source: the last arrival, and the oldest event's age since looked
+        self.heard: dict[str, tuple[int, int]] = {}  # source: last arrival, age of the oldest event
         self.messages = Labelled(3)
         self.shown = Labelled(2)
         self.exposures = Labelled(1)
@@ -35,17 +35,17 @@ class Counters:
             self.heard[told.source] = (now_ms, max(oldest_ms, now_ms - told.at_ms))
 
     def settles(self, variant: str) -> None:
-        """The next entry is about the end of a send of this variant."""
+        """The next audit entry ends a send of this variant: the entry itself does not name the variant."""
         self._variant = variant
 
     def decided(self, answer: dict[str, Any], channel: str) -> None:
-        """A decision was made, and not only told again."""
+        """A decision was made; a repeated answer is none."""
         for action in answer.get("actions", ()):
             self.shown.add(action["actionId"], action["variant"], channel)
 
     def entry(self, entry: Entry, catalog: Catalog) -> None:
-        """An entry of an audit chain: what held a send back, or candidates of a decision, or had no room in a
-        profile; and what journeys, sends and displays came to."""
+        """An entry of an audit chain: the reasons why a send was held, a candidate refused or something not kept, and
+        what journeys, sends and exposures came to."""
         if entry.kind == "send" and entry.outcome in FINAL_STATES:
             self.messages.add(entry.journey, entry.action, self._variant, entry.channel, entry.outcome)
             self._variant = ""

@@ -1,4 +1,8 @@
-"""What a shard has seen (Invariant 3): by profile and what makes inputs the same, when, and the answer."""
+"""Deduplication (Invariant 3): which inputs have had their turn, when, and with what answer.
+
+A record stands under the profile and the key that makes inputs the same (`engine.events.once`). Its column family is
+called `seen`.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,19 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec
 from engine.events import once
+from engine.events.setting_back import clock_of
 from engine.inputs import AnyInput
 from engine.profile import Profile
-from engine.setting_back import clock_of
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """An input was here before, with this answer."""
+class Earlier:
+    """An input has had its turn before, with this answer."""
 
     value: dict[str, Any] | None
 
 
-def before(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: int) -> Before | None:
+def find(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: int) -> Earlier | None:
     """What became of the same input the first time; None where there was none, or one too long ago."""
     raw = batch.get("seen", keys.profile_key(profile.id) + key)
     if raw is None:
@@ -31,19 +35,20 @@ def before(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: i
     plain = codec.unseal(raw, "seen")
     if not once.is_remembered(told, int.from_bytes(plain[:8]), clock_of(profile, now_ms)):
         return None
-    return Before(msgspec.msgpack.decode(plain[8:]) if len(plain) > 8 else None)
+    return Earlier(msgspec.msgpack.decode(plain[8:]) if len(plain) > 8 else None)
 
 
 def remember(batch: Batch, profile: str, key: bytes | None, now_ms: int, value: dict[str, Any] | None) -> None:
-    """Keep that an input was here; nothing where it has no key, or could not count if it came again."""
+    """Keep that an input has had its turn; nothing where it has no key, or could not count if it came again."""
     if key is not None and once.is_worth_remembering(key, now_ms):
         packed = b"" if value is None else msgspec.msgpack.encode(value)
+        # a bare time says nothing of a person, so it needs no key; an answer does
         record, owner = codec.seal(now_ms.to_bytes(8) + packed), profile if packed else ""
         batch.put("seen", keys.profile_key(profile) + key, record, owner)
 
 
 def forget_exposures(batch: Batch, profile: str, now_ms: int) -> None:
-    """Drop what is remembered of tokens that are worth nothing any more. The caller commits."""
+    """Drop the exposures whose tracking tokens have expired: they cannot be repeated. The caller commits."""
     home = keys.profile_key(profile)
     end = home + once.exposures_until(now_ms)
     for key, _ in batch.raw("seen", home + once.EXPOSURES):

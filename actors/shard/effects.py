@@ -12,14 +12,15 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec, effects
 from engine.inputs import HandOver
-from engine.profile import Profile, Tombstone, grave
+from engine.profile import Profile, Tombstone, tombstone_of
 from engine.vocabulary import FINAL_STATES
 
 
-def act(
+def apply(
     state: ShardState, leases: BudgetLeases, profile: Profile, asked: list[effects.Effect]
 ) -> dict[str, Any] | None:
-    """Write a turn's effects; returns the answer to its caller."""
+    """Put a turn's effects into the batch and the indices; returns the answer to whoever asked, None where there is
+    none."""
     answer, channel = None, ""
     for effect in asked:
         if isinstance(effect, effects.Answer):
@@ -36,7 +37,7 @@ def act(
 
 
 def check_leaving(state: ShardState, profile_id: str, asked: list[effects.Effect]) -> None:
-    """What a profile takes along is read before anything is written: Corrupt is known while a turn can be undone."""
+    """Read what a profile takes along before anything is written: Corrupt is raised while the turn can be undone."""
     if any(isinstance(effect, effects.Transfer) for effect in asked):
         for family in ("history", "audit", "seen"):
             state.records(family, profile_id)
@@ -75,13 +76,14 @@ def _dequeue(state: ShardState, profile: Profile, effect: effects.Dequeue) -> No
 
 def _tell(state: ShardState, profile: Profile, effect: effects.Tell) -> None:
     message = effect.message
+    # a place where nobody was known hands over too: what was answered there must not be answered twice
     if isinstance(message, HandOver) and profile.is_blank and state.cache.get(profile.id) is profile:
-        message = transfer.of_a_stranger(state.batch, message)
+        message = transfer.with_answers(state.batch, message)
     state.put_message(profile.id, effect.seq, effect.to, message)
 
 
 def _transfer(state: ShardState, profile: Profile, effect: effects.Transfer) -> None:
-    if not effect.after:
+    if not effect.after:  # the first piece: from here on the other place has its sends
         _drop_sends(state, profile)
     piece = transfer.piece(state.batch, profile, effect.after)
     _tell(state, profile, effects.Tell(effect.to, effect.seq, piece))
@@ -100,7 +102,7 @@ def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveT
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile
-    state.put_tombstone(profile.id, grave(was, effect.to, state.clock.now_ms(), profile.message_seq))
+    state.put_tombstone(profile.id, tombstone_of(was, effect.to, state.clock.now_ms(), profile.message_seq))
 
 
 def _forget(state: ShardState, profile: Profile, effect: effects.Forget) -> None:

@@ -1,12 +1,13 @@
-"""Which profiles of a shard live elsewhere, and all that a profile takes along when it moves to another process.
+"""Which profiles a shard owns, and how one moves to another process with all that belongs to it.
 
-A pinned profile lives in a process of its own, with a store of its own. Moving changes nothing that the profile, its
-journal or its audit chain knows of: its records are copied as they are, and until the copy is durable at its new place
-the old one has them all. At any moment one place at most takes turns of it; a place that does not says where to ask.
+A pinned profile lives in a process of its own, with a store of its own. A move changes nothing that the profile, its
+journal or its audit chain knows of: its records are copied as they are, and until the copy is durable at the new place
+the old place has them all. At any moment at most one place takes its turns; any other says where to ask.
 
-    leave ──► begin, take … take, arrive (over there, `arrive` in one batch) ──► left
+    old place:  leave ─────────────────────────────────────────────► left
+    new place:          begin, take … take, arrive (in one batch) ──┘
 
-A crash anywhere leaves the mark of `leave`, and the move is made again from its beginning.
+A crash anywhere leaves the mark that `leave` has made, and the move is made again from its beginning.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
 
+PARKED_RETRY_MS = 100  # after which an input for a profile on its way is worth another try
 AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
 _FIRST = (*keys.OF_PROFILE, "keyring")
 _LAST = ("state", "outbox")
@@ -36,12 +38,15 @@ _CHUNK_BYTES = 2 << 20
 
 
 class Last(msgspec.Struct, array_like=True):
-    """What makes a profile live at its new place. The rest is what the shard of a pinned one knows beside it."""
+    """The last message of a move: with it the profile lives at its new place.
+
+    `counts`, `sends` and `dead` are set where the whole shard of a pinned profile moves back with it.
+    """
 
     rows: list[Row]
     timers: list[bytes]
     catalogs: list[tuple[bytes, bytes]]
-    profiles: int  # 1 for a living one
+    profiles: int  # 1 for a profile, 0 for a tombstone
     journal_seq: int
     dispatcher: str
     counts: dict[str, int] = {}
@@ -55,8 +60,8 @@ class Ownership:
     def __init__(self, state: ShardState, own: str = "") -> None:
         self._state = state
         self.own = own
-        self._away: dict[str, tuple[str, bool]] = {}
-        self._arriving: dict[str, str] = {}
+        self._away: dict[str, tuple[str, bool]] = {}  # profile: its address, and whether it has arrived there
+        self._arriving: dict[str, str] = {}  # profile: the id of the move that brings it here
         self._slices: defaultdict[str, bytearray] = defaultdict(bytearray)
         for key, record in state.batch.committed("meta", AWAY):
             self._away[key.removeprefix(AWAY).decode()] = msgspec.msgpack.decode(codec.unseal(record))
@@ -67,25 +72,25 @@ class Ownership:
 
     # -- who is where
 
-    def lives(self, profile: str) -> Record | None:
-        """What stands in a place that is here. Raises Away where it is not, Parked while it leaves."""
+    def record_here(self, profile: str) -> Record | None:
+        """The record of a profile, which this shard owns. Raises Away where another does, Parked while it leaves."""
         self.check_reading(profile)
         if profile in self._away:
-            raise Parked(100)
+            raise Parked(PARKED_RETRY_MS)
         return self._state.record(profile)
 
     def check_reading(self, profile: str) -> None:
-        """Raises Away for what lives elsewhere; what is about to leave can still be read."""
+        """Raises Away for a profile that lives elsewhere. One that is about to leave can still be read."""
         to, is_there = self._away.get(profile, ("", False))
         if is_there:
             raise Away(to)
 
     def is_away(self, profile: str) -> bool:
-        """Whether no turn of it is taken here."""
+        """Whether this shard takes no turn of it."""
         return profile in self._away
 
     def has_left(self, profile: str) -> bool:
-        """Whether it lives elsewhere for sure."""
+        """Whether it lives elsewhere for sure, and is not only on its way."""
         return self._away.get(profile, ("", False))[1]
 
     def leaving(self) -> dict[str, str]:
@@ -96,27 +101,27 @@ class Ownership:
         """Who has a process of its own, or is on the way to it."""
         return sorted(profile for profile in self.pins if profile in self._away)
 
-    def has_grave(self) -> bool:
-        """Whether the profile that this shard is for was absorbed or erased: then it needs no process any more."""
+    def has_tombstone(self) -> bool:
+        """Whether the profile that this shard is for was merged or erased: then it needs no process of its own."""
         return self._is_known(self.own) and not self._away and isinstance(self._state.record(self.own), Tombstone)
 
     def _is_known(self, profile: str) -> bool:
-        """Whether something that can be read stands in a place; what cannot be is set aside, and has arrived."""
+        """Whether a record that can be read stands in this place."""
         try:
             return bool(profile) and self._state.record(profile) is not None
         except Corrupt:
             return False
 
     def check_living(self, profile: str) -> None:
-        """Raises NotFound for a stranger, Moved where a profile was absorbed."""
-        record = self.lives(profile)
+        """Raises NotFound where nobody is known, Moved where the profile was merged into another one."""
+        record = self.record_here(profile)
         if record is None:
             raise NotFound("nobody is known by this identifier", "identifier")
         if isinstance(record, Tombstone):
             raise Moved(record.to)
 
     def register(self, profile: str) -> None:
-        """From now on this shard answers for a process of this profile's own. Durable after the next commit."""
+        """This shard answers for a process of this profile's own from here on. Durable after the next commit."""
         self.check_living(profile)
         self.pins.add(profile)
         self._state.put_meta(f"pin/{profile}", 1)
@@ -129,8 +134,8 @@ class Ownership:
     # -- the place that it leaves
 
     def leave(self, profile: str, to: str) -> bool:
-        """Take no more turns of a profile. False while it is not at rest: it absorbs another one, or what it told
-        others has not arrived."""
+        """Take no more turns of a profile. False while it is not at rest: it merges, or a message of its has not
+        arrived. The caller tries again."""
         state = self._state
         if profile in self._away:
             return self._away[profile] == (to, False)
@@ -140,16 +145,17 @@ class Ownership:
         if record is None or any(keys.profile_of(key) == profile for key in state.messages):
             return False
         if isinstance(record, Profile) and not state.batch.key_of(profile):
-            state.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)  # makes its key
+            # the key of a person moves along; one who has none yet gets it with a first record
+            state.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)
         self._mark(profile, to, is_there=False)
-        for key in _timers(record):  # the state tells them, and what waits to be sent, to the new place
+        for key in _timers(record):  # the new place makes timers and outbox anew, from the state
             state.drop_timer(key)
         for entry in _outbox(record):
             state.dequeue(profile, entry.send, entry.at_ms)
         return True
 
     def chunks(self, profile: str) -> Iterator[list[Row]]:
-        """All committed records beside its state, as they stand in the store."""
+        """All committed records beside its state, as they stand in the store, some megabytes at a time."""
         rows: list[Row] = []
         size = 0
         for row in self._rows(profile, _FIRST):
@@ -161,7 +167,7 @@ class Ownership:
         yield rows
 
     def last(self, profile: str) -> Last:
-        """The end of a move."""
+        """The last message of a move."""
         state, record = self._state, self._state.record(profile)
         made = Last(
             list(self._rows(profile, _LAST)),
@@ -177,18 +183,18 @@ class Ownership:
         return made
 
     def take_slice(self, profile: str, move: str, part: bytes) -> None:
-        """Some of what `arrive` will be given, where that is more than a message holds."""
+        """A slice of the last message of a move, which may be more than a frame holds."""
         if self._arriving.get(profile) != move:
             raise TryAgain("this move has begun anew")
         self._slices[profile] += part
 
     def sliced(self, profile: str, move: str) -> bytes:
-        """All slices of a move, which are forgotten here. TryAgain where another one has begun."""
+        """All slices of a move together; they are not kept. TryAgain where another move has begun."""
         self.take_slice(profile, move, b"")
         return bytes(self._slices.pop(profile, b""))
 
     def left(self, profile: str) -> None:
-        """It has arrived: here only its address stays."""
+        """It has arrived: only its address stays here."""
         state = self._state
         record = state.record(profile)
         for family, key, _ in list(self._rows(profile, _ALL)):
@@ -196,7 +202,7 @@ class Ownership:
         state.batch.let_go(profile)
         state.cache.drop(profile)
         state.profiles -= isinstance(record, Profile)
-        if profile == self.own:  # they have gone along
+        if profile == self.own:  # the counts have moved along; kept, they would count twice
             state.counts, state.sends = dict.fromkeys(state.counts, 0), dict.fromkeys(state.sends, 0)
         self._mark(profile, self._away[profile][0], is_there=True)
         state.unparked.append(profile)
@@ -217,14 +223,14 @@ class Ownership:
         return False
 
     def take(self, profile: str, move: str, rows: list[Row]) -> None:
-        """Some of its records."""
+        """Some of its records. TryAgain where another move has begun."""
         if self._arriving.get(profile) != move:
             raise TryAgain("this move has begun anew")
         for family, key, record in rows:
             self._state.batch.put(family, key, record)
 
     def arrive(self, profile: str, move: str, last: Last) -> Callable[[], None]:
-        """All of it is here. What is returned makes it live, once this is durable."""
+        """All of it is here. What is returned makes it live here; to be called once this is durable."""
         state = self._state
         self.take(profile, move, last.rows)
         for key, record in last.catalogs:
@@ -240,9 +246,9 @@ class Ownership:
         state.dead.adopt(last.dead)
         state.batch.put("meta", AWAY + profile.encode(), None)
         del self._arriving[profile]
-        return lambda: self._live(profile)
+        return lambda: self._begin_turns(profile)
 
-    def _live(self, profile: str) -> None:
+    def _begin_turns(self, profile: str) -> None:
         state = self._state
         state.batch.let_go(profile)
         state.cache.drop(profile)

@@ -1,7 +1,7 @@
-"""Keeps the journal as long as the catalog says, and no longer: a snapshot takes the place of what is older. What is
-remembered of tracking tokens goes when these are worth nothing any more.
+"""Keeps the journal as long as the catalog says, and no longer: a snapshot replaces what is older.
 
-Works a few profiles at a time, whenever its shard has nothing else to do, and goes round once a day.
+It also drops the receipts of visitors without a profile, and the dedup records of tracking tokens that have expired. It
+works on a few profiles at a time, while its shard has nothing else to do, and goes round once a day.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""After the clock was set back: finds whoever was touched in the wrong future, and lets them have a turn, so that
-nobody has to come for their letters and timers to be right again.
+"""After the clock was set back: finds the profiles that had turns in a future that was none, and gives each one turn.
 
-A little at a time, beside the shard's other work; all records are looked at once.
+That turn puts their times right (`engine.events.setting_back`). Without it a profile that nothing reaches would keep
+timers and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked
+at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 from actors.shard.activation import Record
 from actors.shard.state import ShardState
 from actors.storage import keys
-from engine import codec, setting_back
+from engine import codec
+from engine.events import setting_back
 from engine.inputs import AnyInput, LookAtClock
 from engine.profile import Profile
 
@@ -46,11 +48,11 @@ class SettingBack:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are more to look at."""
+        """Whether there are more records to look at."""
         return self._round is not None
 
     def _record(self, profile: str) -> Record | None:
-        """Of who is not in memory, without bringing them there."""
+        """Of a profile that is not in memory, without activating it: most records need no turn."""
         found = self._state.cache.get(profile)
         if found is None and (raw := self._state.batch.get("state", keys.profile_key(profile))) is not None:
             return codec.decode_record(raw, f"state/{profile}")

@@ -18,9 +18,9 @@ import msgspec
 from actors.platform.clock import Clock
 from actors.shard import anonymous_receipts, dedup, waking
 from actors.shard.budget_leases import BudgetLeases
-from actors.shard.effects import act, check_leaving
+from actors.shard.effects import apply, check_leaving
 from actors.shard.outbox.sandbox_log import SandboxLog
-from actors.shard.ownership import Ownership
+from actors.shard.ownership import PARKED_RETRY_MS, Ownership
 from actors.shard.retention import Retention
 from actors.shard.setting_back import SettingBack
 from actors.shard.state import CACHE_BYTES, ShardState
@@ -38,12 +38,12 @@ from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
 
-_FAILED = {"failed": True}
+_FAILED = {"failed": True}  # what is remembered of an input whose turn failed
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of an input: `status` is `accepted`, `repeated`, `failed` (set aside) or `forwarded`."""
+    """What became of an input: `status` is `accepted`, `repeated` or `failed` (set aside)."""
 
     status: str
     value: dict[str, Any] | None = None
@@ -83,7 +83,7 @@ class Shard(ShardState):
         self.catalog.archive[self.catalog.version] = self.catalog
         self.batch.finish_erasures()
         self.clock.doubt(self.meta("turned_ms", 0))
-        waking.after_change(self)
+        waking.after_catalog_change(self)
         self.put_meta("epoch", self.epoch)
         self.keep_catalog()
         self.commit()
@@ -97,7 +97,7 @@ class Shard(ShardState):
         cannot be used. Any other failure is a fault of ours: the turn is undone, the input set aside, the shard goes
         on.
         """
-        record = self.ownership.lives(profile_id)
+        record = self.ownership.record_here(profile_id)
         self.batch.check_key(profile_id)
         if isinstance(record, Tombstone):
             return self._tell_tombstone(profile_id, record, told)
@@ -106,13 +106,13 @@ class Shard(ShardState):
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):
-            raise Parked(100)
+            raise Parked(PARKED_RETRY_MS)
         dedup_key = once.key_of(told)
         if dedup_key is not None:
-            first = dedup.before(self.batch, profile, dedup_key, told, self.clock.now_ms())
-            if first is not None:
+            earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
+            if earlier is not None:
                 self.counts["repeated"] += isinstance(told, Event)
-                return Done("repeated", once.answer_again(told, first.value))
+                return Done("repeated", once.answer_again(told, earlier.value))
         return self._turn(profile, told, dedup_key, is_new=record is None)
 
     def _turn(self, profile: Profile, told: AnyInput, dedup_key: bytes | None, *, is_new: bool) -> Done:
@@ -120,7 +120,7 @@ class Shard(ShardState):
         profile_id, was_moving = profile.id, bool(profile.moving_to)
         now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.leases.tokens()):
-            told = msgspec.structs.replace(told, tokens=tokens)
+            told = msgspec.structs.replace(told, tokens=tokens)  # into the journal too: a replay must decide alike
         if is_new:
             self.cache.put(profile_id, profile)
             told = anonymous_receipts.with_draws(self.batch, profile_id, told)
@@ -130,14 +130,14 @@ class Shard(ShardState):
         except (InvalidInput, Corrupt):
             self._undo(profile_id)
             raise
-        except Exception as error:
+        except Exception as error:  # a fault of ours must not stop the shard: everybody else lives on
             self._undo(profile_id)
             self.dead.put(profile_id, told, f"{type(error).__name__}: {error}", now_ms)
             dedup.remember(self.batch, profile_id, dedup_key, now_ms, _FAILED)
             return Done("failed")
         self._group.setdefault(profile_id, []).append((told, now_ms))
         self.journal(profile_id, told, now_ms)
-        value = self._act(profile, asked)
+        value = self._apply(profile, asked)
         dedup.remember(self.batch, profile_id, dedup_key, now_ms, once.to_remember(told, value))
         self.counters.turn(told, now_ms)
         self.counts["accepted"] += isinstance(told, Event)
@@ -150,6 +150,7 @@ class Shard(ShardState):
         return Done("accepted", value)
 
     def _tell_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
+        """An input at a place whose profile was merged or erased. Raises Moved where it is for the profile itself."""
         is_erased = erasure.is_erased(profile_id, tombstone)
         anonymous_receipts.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()
@@ -157,24 +158,24 @@ class Shard(ShardState):
         asked = handle_tombstone(stand_in, tombstone, told, self.catalog, now_ms)
         if isinstance(told, AT_PLACES) and not is_erased:
             self.journal(profile_id, told, now_ms)
-        value, current = self._act(stand_in, asked), self.cache.get(profile_id)
+        value, current = self._apply(stand_in, asked), self.cache.get(profile_id)
         assert isinstance(current, Tombstone)
         current.message_seq = stand_in.message_seq
         return Done("accepted", value)
 
-    def _act(self, profile: Profile, asked: list[effects.Effect]) -> dict[str, Any] | None:
-        """Put a turn's effects into the batch; returns the answer to its caller."""
+    def _apply(self, profile: Profile, asked: list[effects.Effect]) -> dict[str, Any] | None:
+        """Put a turn's effects into the batch; returns the answer to whoever asked."""
         self._changed.add(profile.id)
-        answer = act(self, self.leases, profile, asked)
+        answer = apply(self, self.leases, profile, asked)
         if self._observer is not None:
             self._observer(profile.id, profile.clock_ms, asked)
         return answer
 
     def _first_turn(self, profile: Profile, dedup_key: bytes | None) -> None:
-        """A new profile counts; a stranger for whom nothing was reserved leaves no profile, only a receipt for a
-        day."""
+        """Keep a new profile. A visitor for whom nothing was reserved leaves none, only a receipt for a day: most
+        visitors never come back, and one who does gets a profile with the first event."""
         if self.cache.get(profile.id) is not profile:
-            return
+            return  # the very turn has left a tombstone in its place
         if not profile.is_blank:
             self.profiles += 1
             return
@@ -184,7 +185,8 @@ class Shard(ShardState):
         anonymous_receipts.leave_receipt(self.batch, profile, self.journal_seq, dedup_key)
 
     def _undo(self, profile_id: str) -> None:
-        """Back to before the turn: the committed state, and the earlier turns of this group once more."""
+        """Back to before the turn: the committed record is read again, and the earlier turns of this group are
+        repeated. Their effects are in the batch already and stay."""
         self.cache.drop(profile_id)
         record = self.load(profile_id)
         earlier = self._group.get(profile_id, [])
@@ -208,7 +210,7 @@ class Shard(ShardState):
                 return False
         except (NotReady, Fenced):
             raise
-        except Exception as error:  # what it meets here it would meet again, and others wait behind it
+        except Exception as error:  # it would fail again at every try, and the messages behind it would wait for ever
             with contextlib.suppress(Corrupt):
                 self._undo(to)
             self.dead.put(to, told, f"{type(error).__name__}: {error}", self.clock.now_ms())
@@ -216,7 +218,8 @@ class Shard(ShardState):
         return True
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
-        """For inputs that nobody waits for: what meets a tombstone follows it. False for who is away or unreadable."""
+        """A turn for an input whose sender waits for no answer; it follows a tombstone by itself. False where the
+        profile is away or cannot be read: the input is to be told again."""
         try:
             self.tell(to, told)
         except (Parked, Away):
@@ -229,9 +232,9 @@ class Shard(ShardState):
         except Moved as moved:
             tombstone = self.record(to)
             assert isinstance(tombstone, Tombstone)
-            if not isinstance(told, HandedOver | TimersDue):
+            if not isinstance(told, HandedOver | TimersDue):  # those two are for this place alone
                 tombstone.message_seq += 1
-                self._act(Profile(to), [effects.Tell(moved.to, tombstone.message_seq, told)])
+                self._apply(Profile(to), [effects.Tell(moved.to, tombstone.message_seq, told)])
         return True
 
     def fire_timers(self, now_ms: int) -> bool:
@@ -240,15 +243,16 @@ class Shard(ShardState):
         if due is None:
             return False
         due_ms, profile_id = due
-        waking.has_come_up(self, due_ms, profile_id)
+        waking.drop_fired(self, due_ms, profile_id)
         self.tell_or_forward(profile_id, TimersDue(at_ms=due_ms))
         for stale in self.timers.forget(due_ms, profile_id):
             if profile_id not in self.unreadable:  # else they are tried again after the next start
                 self.batch.put("timers", stale, None)
         return True
 
-    def disown(self, dispatcher: str) -> int:
-        """A new dispatcher takes over: what another one was handing over is `unknown` now, and never sent again."""
+    def settle_orphans(self, dispatcher: str) -> int:
+        """`dispatcher` has taken over: what another one was handing over is `unknown`, and is never sent again blindly.
+        Returns how many."""
         orphans = self.outbox.orphans(dispatcher)
         for entry in orphans:
             self.tell_or_forward(entry.profile, Settle(send_id=entry.send, outcome="unknown", detail="dispatcher lost"))

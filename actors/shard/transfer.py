@@ -1,9 +1,9 @@
-"""What of a profile's past goes into one message when it hands over: as much as a message may carry, from where the
-last one ended.
+"""Cuts a profile into messages when it merges into another one: each carries as much as a message may, from where the
+one before ended.
 
-First the records beside the state, family by family, in the order of their keys; then, where the state is too much for
-one message, its traits; last the state. Each message says how far it goes, so the next one needs to know nothing else,
-and what is read is bounded however long the past is.
+First come the records beside the state, family by family, in the order of their keys; then, where the state is too much
+for one message, its traits; last the state. Each message says how far it goes. So the next one can be made from that
+alone, after a crash too, and what is read at once is bounded however long the past is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec
 from engine.inputs import HandOver
-from engine.profile import Profile
+from engine.profile import Profile, TraitValue
 from engine.recent_events import encoder
 
 PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
@@ -51,10 +51,11 @@ def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
     return _of_records(profile, found, None, state)
 
 
-def of_a_stranger(batch: Batch, told: HandOver) -> HandOver:
-    """The hand-over of somebody of whom nothing is known, with what they were answered: a request that is asked again
-    under another name gets the same answer. As much of it as goes into a message."""
-    prefix, seen, size = keys.profile_key(told.origin), [], 0
+def with_answers(batch: Batch, told: HandOver) -> HandOver:
+    """The hand-over of a place where nobody is known, with the answers that were given there: a request that is asked
+    again at the other place gets the same answer. As many as go into a message."""
+    prefix, size = keys.profile_key(told.origin), 0
+    seen: list[tuple[bytes, bytes]] = []
     for key, record in batch.rows_after("seen", prefix, prefix):
         size += len(key) + len(record)
         if size > PIECE_BYTES_MAX:
@@ -64,7 +65,7 @@ def of_a_stranger(batch: Batch, told: HandOver) -> HandOver:
 
 
 def _records(batch: Batch, profile: str, family: str, reached: bytes | int) -> Iterator[tuple[str, bytes, bytes]]:
-    """What stands behind a position, with keys less the profile's id."""
+    """The records after a position, across the families, with keys less the profile's id."""
     prefix = keys.profile_key(profile)
     for name in _FAMILIES[_FAMILIES.index(family) :]:
         after = prefix + reached if name == family and isinstance(reached, bytes) else prefix
@@ -78,14 +79,15 @@ def _of_records(
     position: tuple[str, bytes | int] | None,
     state: bytes = b"",
 ) -> HandOver:
-    rows = {family: tuple(records) for family, records in found.items()}
+    history, audit, seen = (tuple(found[family]) for family in _FAMILIES)
     after = b"" if position is None else encoder.encode(position)
-    return HandOver(origin=profile.id, state=state, after=after, **rows)
+    return HandOver(origin=profile.id, state=state, after=after, history=history, audit=audit, seen=seen)
 
 
 def _of_traits(profile: Profile, reached: int) -> HandOver:
-    """Some traits, from the one at place `reached` on; the state without any where there are no more."""
-    names, size, some = sorted(profile.traits), 0, {}
+    """The traits after the first `reached`; the state without any where there are no more."""
+    names, size = sorted(profile.traits), 0
+    some: dict[str, TraitValue] = {}
     for name in names[reached:]:
         size += len(name) + len(encoder.encode(profile.traits[name].value))
         if some and size > PIECE_BYTES_MAX:

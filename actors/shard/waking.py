@@ -1,7 +1,9 @@
-"""Wakes profiles when a catalog that begins to stand resumes what they wait for.
+"""Wakes profiles whose journeys a new catalog resumes.
 
-What a pause has put off is due never, so it lies at the end of the shard's timers and of its outbox. To wake a profile
-is one timer more, of no run; its turn finds out what goes on (`engine.journeys.pauses`).
+A paused journey must not run, so its timers and sends are put off: they are due never (`NEVER_MS`) and stand at the end
+of the shard's timers and of its outbox. When a catalog becomes active that ends a pause, nothing would fire by itself.
+So every profile with something put off gets one extra timer, due at once and of no run, and the turn that it causes
+finds out what goes on (`engine.journeys.pauses`).
 """
 
 from __future__ import annotations
@@ -16,17 +18,18 @@ from engine.journeys import pauses
 from engine.profile import Profile
 from engine.vocabulary import NEVER_MS
 
-_STANDS = "stands"
+_ACTIVE_VERSION = "stands"  # the name on disk: the version of the catalog that the shard decided by last
 
 
-def after_change(state: ShardState) -> None:
-    """Wake whoever may go on, or is over, if the shard decides by another catalog than it did last. The caller
+def after_catalog_change(state: ShardState) -> None:
+    """If the shard decides by another catalog than it did last: wake whoever may go on or has to end. The caller
     commits."""
-    stood, stands = state.meta(_STANDS, ""), state.catalog.version
-    if stood == stands:
+    former, active = state.meta(_ACTIVE_VERSION, ""), state.catalog.version
+    if former == active:
         return
-    state.put_meta(_STANDS, stands)
-    was = state.catalogs.get(stood)
+    state.put_meta(_ACTIVE_VERSION, active)
+    was = state.catalogs.get(former)
+    # which journeys an unknown catalog had paused cannot be told, so all are woken; a needless turn changes nothing
     if was is None or pauses.is_resumed(was, state.catalog):
         never = NEVER_MS.to_bytes(8)
         waiting = {keys.timer_parts(key)[1] for key in state.batch.keys_from("timers", never)}
@@ -36,7 +39,7 @@ def after_change(state: ShardState) -> None:
 
 
 def after_arrival(state: ShardState, profile: str) -> None:
-    """Wake a profile that has come from another place, where it may have been waked in vain."""
+    """Wake a profile that has moved here: the catalog may have changed while it was on its way, and nobody woke it."""
     record = state.record(profile)
     if not isinstance(record, Profile) or record.moving_to:
         return
@@ -44,17 +47,18 @@ def after_arrival(state: ShardState, profile: str) -> None:
         _wake(state, profile)
 
 
-def has_come_up(state: ShardState, due_ms: int, profile: str) -> None:
-    """The timer that wakes a profile has come up, if there is one at this time."""
+def drop_fired(state: ShardState, due_ms: int, profile: str) -> None:
+    """Drop the timer that wakes a profile at this time, if there is one: it belongs to no run that would drop it."""
     state.drop_timer(keys.wake_key(due_ms, profile))
 
 
 def last_document(store: Store) -> bytes | None:
-    """What the shard of a store went by last, with what commands had said; None where it never went by anything."""
-    stood = store.get("meta", _STANDS.encode())
-    if stood is None:
+    """The document of the catalog that the shard of a store decided by last, changes by commands included; None where
+    it never decided."""
+    packed = store.get("meta", _ACTIVE_VERSION.encode())
+    if packed is None:
         return None
-    version: str = msgspec.msgpack.decode(codec.unseal(stood, "meta/stands"))
+    version: str = msgspec.msgpack.decode(codec.unseal(packed, f"meta/{_ACTIVE_VERSION}"))
     document = store.get("meta", b"catalog/" + version.encode())
     return None if document is None else codec.unseal(document, "meta/catalog")
 

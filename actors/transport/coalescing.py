@@ -1,4 +1,5 @@
-"""A transport whose writes of one loop iteration leave together: each is a call of the kernel, and wakes the reader."""
+"""A transport whose writes of one loop iteration leave together, because each write is a call of the kernel and wakes
+the reader."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 
 class CoalescingTransport:
-    """In the place of the transport that it stands before, whose other methods are its own too."""
+    """Stands before a transport and has all its methods; only `write` and `close` are its own."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._loop = asyncio.get_running_loop()

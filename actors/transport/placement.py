@@ -1,8 +1,8 @@
-"""Who lives where: a slot belongs to one shard, in equal ranges, for as long as the engine runs; a pinned profile lives
-in a process of its own.
+"""Which profile lives where. Each shard owns an equal range of slots for as long as the engine runs; a pinned profile
+lives in a process of its own.
 
-A profile's id never changes. Where it lives is told by an address: its id, or, for a pinned one, its id with the first
-hex digit 1, which is always 0 in an id because slots have 12 bits.
+A profile's id never changes. Its address says where it lives: the id itself, or, for a pinned profile, the id with 1 as
+its first hex digit. In an id that digit is always 0, because slots have 12 bits.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -44,8 +44,9 @@ from engine.catalog.tracking import compile_plan
 from engine.catalog.triggers import StopRule
 from engine.conditions.predicates import build
 from engine.conditions.purchases import Wording
+from engine.conditions.readable import Condition
 from engine.errors import CatalogError
-from engine.propensity.models import build_model
+from engine.propensity.models import Made, build_model
 from engine.vocabulary import NAMESPACES
 
 _NEVER_ANYONE: Final = (
@@ -86,7 +87,7 @@ FileModel = TypeVar("FileModel", bound=Model)
 
 
 class Examined(NamedTuple):
-    """A document that was looked at once: what is wrong with it, and what can be made of it where nothing is."""
+    """A document that was examined: what is wrong with it, and the catalog that can be made of it where nothing is."""
 
     plain: dict[str, Any]
     spelling: bytes
@@ -100,12 +101,12 @@ class Examined(NamedTuple):
         return _compile(self.plain, self.spelling, self.models)
 
     def warnings(self) -> list[Problem]:
-        """What the author of a document without problems has hardly meant (`advice`)."""
+        """What the author of a document without problems probably did not mean (`engine.catalog.advice`)."""
         return advice.warnings(self.plain, self.models)
 
 
 def examined(document: Document, unread: Iterable[str] = ()) -> Examined:
-    """Everything that is to be known of plain data; `unread` as in `check.examine`."""
+    """Examine plain data once; `unread` as in `examine`."""
     spelling = canonical(document)
     plain: dict[str, Any] = msgspec.msgpack.decode(spelling)
     return Examined(plain, spelling, *examine(plain, frozenset(unread)))
@@ -136,7 +137,7 @@ def compile_bytes(document_bytes: bytes) -> Catalog:
 
 
 def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]:
-    """What `compile_document` would complain about, each problem with its place; `unread` as in `check.examine`."""
+    """What `compile_document` would complain about, each problem with its place; `unread` as in `examine`."""
     return examined(document, unread).problems
 
 
@@ -148,18 +149,15 @@ def version_of(document_bytes: bytes) -> str:
 def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
     policies = _file(models, "policies.yaml", schema_policies.Policies)
     consent = _file(models, "consent.yaml", files.Consent)
+    operator = _file(models, files.OPERATOR, files.Operator)
     space = policies.workspace
-    rules = Rules(
-        policies,
-        {
-            each.id: build_model(each.model_dump(by_alias=True, exclude_unset=True), document)
-            for _, each in of_kind(models, PropensityModel)
-        },
+    rules = Rules(policies, _scorers(models, document))
+    actions = _by_id(
+        ruled(rules.action(each), each.status, operator.actions) for _, each in of_kind(models, files.Action)
     )
-    said = _file(models, files.OPERATOR, files.Operator)
-    actions = _by_id(ruled(rules.action(each), each.status, said.actions) for _, each in of_kind(models, files.Action))
     journeys = _by_id(
-        ruled(compile_journey(each), each.status, said.journeys) for _, each in of_kind(models, schema_journeys.Journey)
+        ruled(compile_journey(each), each.status, operator.journeys)
+        for _, each in of_kind(models, schema_journeys.Journey)
     )
     stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
     return Catalog(
@@ -173,11 +171,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         lateness_ms=space.lateness,
         journal_ms=space.journal,
         reserve_ms=space.reserve,
-        channels=_by_id(_channel(each) for each in _file(models, "channels.yaml", schema_channels.Channels).channels),
-        placements=_by_id(
-            compiled.Placement(each.id, each.channel, each.default, each.per_category)
-            for each in _file(models, "placements.yaml", files.Placements).placements
-        ),
+        channels=_by_id(map(_channel, _file(models, "channels.yaml", schema_channels.Channels).channels)),
+        placements=_by_id(map(_placement, _file(models, "placements.yaml", files.Placements).placements)),
         purposes={name: _purpose(name, each) for name, each in consent.purposes.items()},
         consent_events=frozenset(consent.events),
         actions=actions,
@@ -185,7 +180,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
         caps=tuple(map(compile_policies.cap, policies.caps)),
-        cap_kind=attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps)))),
+        cap_kind=_cap_kind(policies),
         suppressions=rules.suppressions(actions.values()),
         purchases=Wording(**compile_policies.wording(policies.purchases)),
         shelves=compile_policies.shelves(actions.values()),
@@ -193,32 +188,22 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         service_per_address=policies.service_per_address or 0,
         counts_dismissed=policies.on_dismissed == "count",
         budgets=tuple(map(compile_policies.budget, policies.budgets)),
-        levers=tuple(
-            compiled.Lever(each.id, each.weight, compile_policies.match_of(each.match)) for each in policies.levers
-        ),
-        holdouts=tuple(
-            compiled.Holdout(each.id, each.share, compile_policies.match_of(each.match)) for each in policies.holdouts
-        ),
+        levers=tuple(map(compile_policies.lever, policies.levers)),
+        holdouts=tuple(map(compile_policies.holdout, policies.holdouts)),
         fatigue=compile_policies.fatigue(policies),
         stops=stops,
         stops_on=_grouped((rule.on.event, rule) for rule in stops),
-        stop_names=frozenset(
-            rule.on.event for rules in (stops, *(journey.stops for journey in journeys.values())) for rule in rules
-        ),
-        segments={
-            name: build(tree_of(each)) for name, each in _file(models, "segments.yaml", files.Segments).segments.items()
-        },
+        stop_names=_stop_names(stops, journeys.values()),
+        segments=_segments(_file(models, "segments.yaml", files.Segments)),
         sources={name: _source(each) for name, each in _file(models, "sources.yaml", files.Sources).sources.items()},
-        templates={
-            file.removeprefix("templates/"): text for file, text in document.items() if file.startswith("templates/")
-        },
+        templates=_templates(document),
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         blocked_values=_blocked(_file(models, "identity.yaml", files.Identity)),
     )
 
 
 def _file(models: Models, name: str, kind: type[FileModel]) -> FileModel:
-    """The model of a file; one that is not there is all defaults."""
+    """The model of a file; for a file that is not there, one with every default."""
     model = models.get(name)
     return model if isinstance(model, kind) else kind()
 
@@ -233,6 +218,37 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
     for key, value in pairs:
         groups[key].append(value)
     return {key: tuple(values) for key, values in groups.items()}
+
+
+def _scorers(models: Models, document: Document) -> dict[str, Made]:
+    """What makes the scorers of each model that actions can name."""
+    return {
+        each.id: build_model(each.model_dump(by_alias=True, exclude_unset=True), document)
+        for _, each in of_kind(models, PropensityModel)
+    }
+
+
+def _cap_kind(policies: schema_policies.Policies) -> Callable[[Any], Any]:
+    """The fields of a place that tell which caps count it: those that any cap matches. The channel is always among
+    them, because `attrgetter` needs one field at least."""
+    return attrgetter(*sorted({"channel"}.union(*(each.match.model_fields_set for each in policies.caps))))
+
+
+def _stop_names(stops: Iterable[StopRule], journeys: Iterable[compiled.Journey]) -> frozenset[str]:
+    return frozenset(rule.on.event for rules in (stops, *(journey.stops for journey in journeys)) for rule in rules)
+
+
+def _segments(file: files.Segments) -> dict[str, Condition]:
+    return {name: build(tree_of(condition)) for name, condition in file.segments.items()}
+
+
+def _templates(document: Document) -> dict[str, str]:
+    folder = "templates/"
+    return {file.removeprefix(folder): text for file, text in document.items() if file.startswith(folder)}
+
+
+def _placement(placement: files.Placement) -> compiled.Placement:
+    return compiled.Placement(placement.id, placement.channel, placement.default, placement.per_category)
 
 
 def _purpose(name: str, purpose: files.Purpose) -> Purpose:

@@ -25,12 +25,13 @@ from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
 from engine.vocabulary import DAY_MS
 
-_RESET_TIMES: Final = 7  # as long as so many waits, and a day at least, may one wait become that starts anew
+# A wait that starts anew may become as long as this many waits, and a day at least.
+_RESET_TIMES: Final = 7
 _END: Final = -1  # stands for `len(steps)` until that is known
 
 
 def compile_journey(journey: written.Journey) -> Journey:
-    """The journey with its flat program; its own stops hold whatever its tier."""
+    """The journey with its flat program. Its own stops end it whatever its tier is."""
     return Journey(
         id=journey.id,
         tier=journey.tier,

@@ -18,7 +18,7 @@ from engine.values import money, subjects
 
 
 class Rules:
-    """What the policies say, ready for the actions that they are about."""
+    """Adds to each action what the policies say of it, and makes the suppressions that hold actions back."""
 
     def __init__(self, policies: Policies, models: Mapping[str, Made]) -> None:
         self._models = models
@@ -30,7 +30,7 @@ class Rules:
         """An action with all that the policies add to it."""
         space, facts = self._space, _facts(action)
         value_minor = money.minor_units(action.value, space.currency)
-        assert value_minor is not None, "check.py refuses more decimals than the currency has"
+        assert value_minor is not None, "the check refuses more decimals than the currency has"
         asked = tree_of(action.eligible)
         eligible = conjuncts(bind(inline(asked, self._asked), facts))
         eligible += [
@@ -86,16 +86,26 @@ class Rules:
 
 
 def cap(cap: schema_policies.Cap) -> compiled.Cap:
-    """A cap; a calendar one has no length."""
+    """A cap; one by the calendar has no length in milliseconds."""
     if isinstance(cap.per, str):
         return compiled.Cap(cap.id, cap.limit, 0, cap.per, match_of(cap.match))
     return compiled.Cap(cap.id, cap.limit, cap.per, None, match_of(cap.match))
 
 
 def budget(rule: schema_policies.Budget) -> compiled.Budget:
-    """A budget; where nothing is said a block is a fiftieth of it."""
+    """A budget; where its file names no block, a block is a fiftieth of it."""
     block = rule.block or max(1, min(10_000, rule.limit // 50))
     return compiled.Budget(rule.id, rule.limit, rule.per, block, match_of(rule.match))
+
+
+def lever(rule: schema_policies.Lever) -> compiled.Lever:
+    """A lever on scores."""
+    return compiled.Lever(rule.id, rule.weight, match_of(rule.match))
+
+
+def holdout(rule: schema_policies.Holdout) -> compiled.Holdout:
+    """A holdout."""
+    return compiled.Holdout(rule.id, rule.share, match_of(rule.match))
 
 
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
@@ -119,7 +129,7 @@ def wording(purchases: Purchases) -> dict[str, str]:
 
 
 def shelves(actions: Iterable[compiled.Action]) -> dict[str, frozenset[str]]:
-    """In which categories products lie, by the actions that have both."""
+    """In which categories products lie, as the actions say that name both."""
     found: dict[str, frozenset[str]] = {}
     for action in actions:
         product = action.facts.get("product")

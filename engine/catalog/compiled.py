@@ -21,9 +21,9 @@ from engine.vocabulary import DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to reach a person. `address` is the namespace of the identifier that it needs; empty where none is needed.
+    """A way to reach a person. `address` is the namespace of the identifier that it needs; empty where it needs none.
 
-    `retry_for_ms` is how long after its decision a message that was surely not taken is tried again. `settings` are
+    A message that the provider surely did not take is tried again for `retry_for_ms` after its decision. `settings` are
     the adapter's own (host, port, sender …); credentials are named by environment variable, never held.
     """
 
@@ -76,8 +76,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a decision can choose, where all of `eligible` holds. `facts` is what `$action.…` reads; `asked` is the
-    condition of its file, from which `eligible` is made."""
+    """What a decision can choose, for customers of whom all of `eligible` holds. `eligible` is made of `asked`, the
+    condition of its file, and of the policies. `facts` is what `$action.…` reads."""
 
     id: str
     tier: str
@@ -92,11 +92,11 @@ class Action:
     valid_until_ms: int | None  # exclusive
     eligible: tuple[Tree, ...]
     offer: Offer | None
-    full_price: Tree | None  # what must not be so for its offer to be shown
+    full_price: Tree | None  # its offer is not shown to those of whom this holds
     variants: tuple[Variant, ...]
     because: str  # why a customer sees it, in its own words
     facts: Mapping[str, Any]
-    status: str = "live"  # the stricter of its file's and the operator's; `removed` where the catalog has none such
+    status: str = "live"  # the stricter of its file's and the operator's; `removed` where the active catalog has none
     round: int = 0  # how often it has ended
     texts: Literal["entered", "current"] = "entered"
     asked: Tree | None = None
@@ -104,8 +104,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `limit` matching places with time > now − `per_ms`, or in the day, week (from Monday) or month of the
-    customer's zone that now is in. An absent field of `match` matches everything."""
+    """At most `limit` matching places with time > now − `per_ms`; with `calendar`, in the current day, week (from
+    Monday) or month of the customer's zone. An absent field of `match` matches everything."""
 
     id: str
     limit: int
@@ -116,9 +116,9 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Holds every action of `tier` (None: any), or those in `only`, while what `tree` asks of the customer, with the
-    facts of the action in it, is true. `when` is what it asks where there is no action, `asked` the condition of its
-    file, from which `tree` is made."""
+    """Holds back every action of `tier` (None: any), or those in `only`, while `tree` is true of the customer, with the
+    facts of the action in it. `tree` is made of `asked`, the condition of its file; `when` asks it without an
+    action."""
 
     id: str
     tier: str | None
@@ -128,7 +128,7 @@ class Suppression:
     asked: Tree | None = None
 
     def of(self, action: Action) -> Tree | None:
-        """What it asks about an action; None where it is not about that one."""
+        """The tree with an action's facts in it; None where the rule is not about that action."""
         if self.tier not in (None, action.tier) or not (self.only is None or action.id in self.only):
             return None
         return bind(self.tree, action.facts)
@@ -136,8 +136,8 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What matches costs a token, of which there are `limit` for all customers, in each `period` of the workspace's
-    zone or (None) at all; they are leased to shards in blocks."""
+    """What matches costs a token. There are `limit` of them for all customers together, in each `period` of the
+    workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
 
     id: str
     limit: int
@@ -166,8 +166,9 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Fatigue:
-    """How a customer tires of a category: what is seen or dismissed adds, what is clicked takes away; it halves with
-    every `half_life_ms`, and silences from `silence_at` on."""
+    """How a customer tires of a category. What is seen or dismissed adds, what is clicked takes away; the level halves
+    with every `half_life_ms`. From `silence_at` on actions of `tiers` in that
+    category are held back."""
 
     half_life_ms: int
     seen: float
@@ -212,7 +213,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A program over time for one customer, started by its trigger, one run per value of `key`."""
+    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
 
     id: str
     tier: str
@@ -251,7 +252,7 @@ class Catalog:
     journeys: Mapping[str, Journey]  # sorted by id
     entered_by: Mapping[str, tuple[Journey, ...]]  # the same by the event that triggers them
     caps: tuple[Cap, ...]
-    cap_kind: Callable[[Any], Any]  # what of a place tells which caps count it
+    cap_kind: Callable[[Any], Any]  # the fields of a place that tell which caps count it
     suppressions: tuple[Suppression, ...]
     purchases: Wording  # where a purchase says what was bought
     shelves: Mapping[str, frozenset[str]]  # in which categories products lie, by the actions that have both

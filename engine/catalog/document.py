@@ -1,6 +1,6 @@
 """The document as it was written: plain data by file name, before any model has judged it.
 
-What has not its right shape is left out without a word, because its own model complains about it.
+What has a wrong shape is left out silently here, because its own model complains about it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def channels_of(action: Mapping[str, Any]) -> list[str]:
 
 
 def names(document: Document, unread: Collection[str]) -> dict[str, Collection[str]]:
-    """Which names there are, by kind; a kind whose home could not be read is left out."""
+    """The names that there are, by kind. A kind whose file could not be read is left out."""
     homes: dict[str, tuple[str, Collection[str]]] = {
         "action": ("actions", actions(document)),
         "channel": ("channels.yaml", by_id(document, "channels.yaml", "channels")),

@@ -21,11 +21,10 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where events come from: the name of a key. What of it a write key may state is `engine.consent.authority`'s to
-    say.
+    """Where events come from, by the name of a key (`engine.consent.authority`).
 
     `grants` are the purposes (`*`: all) that its write key may grant, `events` the events that it may send (None: any).
-    With `user_hash` it proves each user id by an HMAC.
+    With `user_hash` it has to prove each user id by an HMAC.
     """
 
     channel: str = ""

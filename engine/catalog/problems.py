@@ -11,7 +11,7 @@ Loc = tuple[str | int, ...]
 class Problem:
     """`loc` leads from the top of the file to the fault, or is one word for the whole (`file`, `yaml`, `template`).
 
-    `line` is known only to those who have seen the text. A warning keeps nobody from taking the catalog.
+    `line` is known only where the text itself was read. A warning keeps nobody from taking the catalog.
     """
 
     file: str

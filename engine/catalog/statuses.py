@@ -1,11 +1,11 @@
 """Which journeys and actions may go on: what their files say, what the operator says, and what has ended.
 
-The operator's word lies in the document beside the files, as `operator.yaml`, so the version that a journal names has
-it. The stricter word holds: live, paused, draft, stopped. What was stopped, or taken away, has ended for whoever was in
-it: its round is counted there, and what began in an earlier round is over even after it has come back.
+What the operator says is in the document beside the files, as `operator.yaml`, so the version that a journal names
+includes it. The stricter status holds: live, paused, draft, stopped. What was stopped or taken away has ended for
+whoever was in it. Each end begins a new round, which is counted there: what began in an earlier round is over, even
+after the journey or action has come back.
 
-A run and a send take texts and steps from the catalog that they name, and their leave to go on from the one that
-stands.
+A run and a send take texts and steps from the catalog that they name. Whether they may go on the active catalog says.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def ruled(part: Any, status: Status, words: Mapping[str, Word]) -> Any:
     return replace(part, status=max(status, word.status, key=_FROM_LIVE.index), round=word.round)
 
 
-# The document: the operator's word, and what has ended
+# The document: what the operator says, and what has ended
 
 
 def carried(was: Document | None, following: Document) -> dict[str, Any]:
-    """The document that takes the place of `was`: the files of `following`, and the operator's word as it stands. What
-    `was` had and `following` has no more, or has stopped, has ended."""
+    """The document that replaces `was`: the files of `following`, and what the operator said so far. What `was` had and
+    `following` no longer has, or has stopped, has ended."""
     spoken = _spoken(was or {})
     for folder in _FOLDERS:
         before, after = (_statuses(document, folder) for document in (was or {}, following))
@@ -57,8 +57,8 @@ def carried(was: Document | None, following: Document) -> dict[str, Any]:
 
 
 def said(document: Document, journey: str, status: Status) -> dict[str, Any]:
-    """The document after the operator's word on a journey; `live` takes an earlier one back. NotFound for a journey
-    that is not there, InvalidInput where its file says that it is not to go on."""
+    """The document after the operator set the status of a journey; `live` takes an earlier status back. Raises NotFound
+    for a journey that is not there, InvalidInput where its file keeps it from going on."""
     files = _statuses(document, "journeys")
     if journey not in files:
         raise NotFound(f"there is no journey {journey}; {meant(journey, files)}", "journey")
@@ -103,7 +103,7 @@ def _end(spoken: Spoken, folder: str, name: str) -> None:
 
 
 def _with(document: Document, spoken: Spoken) -> dict[str, Any]:
-    """The files with the operator's word; nothing is written where nothing was said."""
+    """The files with what the operator said; without `operator.yaml` where that is nothing."""
     told: Spoken = {}
     for folder, words in spoken.items():
         for name, word in words.items():
@@ -116,20 +116,20 @@ def _with(document: Document, spoken: Spoken) -> dict[str, Any]:
 
 
 def ended(catalog: Catalog, journey: str, version: str) -> str:
-    """The reason for which what entered a journey under `version` is over; empty where it is not."""
-    standing = catalog.journeys.get(journey)
-    if standing is None:
+    """The reason for which a run that entered a journey under `version` is over; empty where it is not."""
+    active = catalog.journeys.get(journey)
+    if active is None:
         return "journey.removed"
     entered: Journey | None = catalog.of_version(version).journeys.get(journey)
-    if standing.status == "stopped" or (entered is not None and entered.round != standing.round):
+    if active.status == "stopped" or (entered is not None and entered.round != active.round):
         return OF_JOURNEY["stopped"]
     return ""
 
 
 def paused(catalog: Catalog, journey: str) -> str:
-    """The reason for which whoever is in a journey waits; empty where nobody does."""
-    standing = catalog.journeys.get(journey)
-    return OF_JOURNEY[standing.status] if standing is not None and standing.status in ("paused", "draft") else ""
+    """The reason for which everybody in a journey waits; empty where nobody has to."""
+    active = catalog.journeys.get(journey)
+    return OF_JOURNEY[active.status] if active is not None and active.status in ("paused", "draft") else ""
 
 
 def waits(catalog: Catalog, run: Run) -> str:
@@ -144,7 +144,7 @@ def waits(catalog: Catalog, run: Run) -> str:
 
 
 def send_waits(catalog: Catalog, send: Send) -> str:
-    """The same for a send that is decided."""
+    """The reason for which a send waits for something to be resumed; empty where it does not."""
     return paused(catalog, send.journey) or _action_paused(catalog, send.action)
 
 
@@ -168,8 +168,8 @@ def send_ended(catalog: Catalog, send: Send, now_ms: int) -> str:
 
 
 def as_it_stands(catalog: Catalog, action: Action) -> Action:
-    """An action of an older catalog with what the standing one says of it: status, validity, and all that consent
-    hangs on; where it says so, its texts too."""
+    """An action of an older catalog with what the active one says of it: status, validity, and all that consent depends
+    on; with `texts: current` its texts too."""
     now = catalog.actions.get(action.id)
     if now is action:
         return action
@@ -189,10 +189,10 @@ def as_it_stands(catalog: Catalog, action: Action) -> Action:
 
 
 def _action_paused(catalog: Catalog, action: str) -> str:
-    standing = catalog.actions.get(action)
-    return OF_ACTION["paused"] if standing is not None and standing.status == "paused" else ""
+    active = catalog.actions.get(action)
+    return OF_ACTION["paused"] if active is not None and active.status == "paused" else ""
 
 
 def is_word(ended_by: str) -> bool:
-    """Whether a run was ended by what the catalog says of its journey, and by nothing of the customer's."""
+    """Whether a run was ended by what the catalog says of its journey, and by nothing that the customer did."""
     return ended_by == "journey.removed" or ended_by in OF_JOURNEY.values()

@@ -61,7 +61,7 @@ def _validator(schema: Any) -> Any:
 
 
 def _nowhere(uri: str) -> Any:
-    """A schema stands for itself: nothing is fetched."""
+    """The retriever of a schema's references: nothing is ever fetched."""
     raise ValueError(f"a reference leads out of the plan: {uri}")
 
 

@@ -1,9 +1,9 @@
 """Conditions about an action, or about what started a run, become conditions about a customer alone.
 
-`$action.x` is replaced by the action's fact, once, when a catalog or a plan is made: then equal questions of different
-actions are one question, and nothing that a condition reads depends on who asks. `$event.x` is replaced by what the
-event that started a run has at a path, when the run asks (`engine.conditions.predicates`). A fact that is absent makes
-its atom false. What is put in is never read as a name again, whatever a customer wrote.
+`$action.x` is replaced by the action's fact once, when a catalog or a plan is made. After that, equal questions of
+different actions are one question, and nothing that a condition reads depends on who asks. `$event.x` is replaced when
+a run asks (`engine.conditions.predicates`), by what the event that started it has at a path. A fact that is absent
+makes its atom false. What is put in is never read as a name again, whatever a customer wrote.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ Tree = Mapping[str, Any]
 
 
 class Said(str):
-    """A text that looks like the name of a fact, and is none: it is what stood there. It equals the text that it is."""
+    """A fact's value that looks like the name of a fact itself, and must not be read as one. It equals the plain
+    text."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Another one than the text's: by their spelling, equal conditions are one."""
+        """Not that of the plain text: conditions with equal spelling are taken for one (`predicates.build`)."""
         return f"Said({super().__repr__()})"
 
 
@@ -74,8 +75,8 @@ def absent_facts(body: Any, facts: Mapping[str, Any], trigger: Mapping[str, Any]
 
 
 def inline(tree: Tree | None, rules: Mapping[str, Tree]) -> Tree | None:
-    """The tree with each `suppression` replaced by what that rule asks. Rules that need themselves are refused
-    earlier."""
+    """The tree with each `suppression` replaced by what that rule asks. Rules that need themselves were refused by the
+    check."""
     if tree is None:
         return None
     ((word, body),) = tree.items()
@@ -130,7 +131,7 @@ def _event_values(fact: str, trigger: Mapping[str, Any]) -> list[Any]:
 
 
 def _literal(value: Any) -> Any:
-    """What was found for a name, as no name itself."""
+    """A fact's value, so that it is never read as a name."""
     return Said(value) if isinstance(value, str) and value.startswith((ACTION_FACT, EVENT_FACT)) else value
 
 

@@ -1,4 +1,4 @@
-"""What conditions ask of one kind of event, so that equal questions are one and the past can be tallied for them."""
+"""What conditions ask of one kind of event: equal questions are one, and events can be counted for them in advance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ DETAILS_MAX: Final = 32  # of the events that are not recent, how many a run can
 
 @dataclass(frozen=True, slots=True)
 class EventAtom:
-    """What a condition asks of one kind of event: `keep` is how many matches decide it. Two atoms with one digest ask
-    the same of an event. Where all it asks is one text, that is `text` at `text_at` (the event's name and a path).
+    """What a condition asks of one kind of event. `keep` is how many matches decide it. Two atoms with one digest ask
+    the same of an event. Where it asks for one text alone, that is `text` at `text_at` (the event's name and a path).
 
-    What is asked with facts of a run's trigger cannot be tallied before there is a run. Of such an atom `paths` is all
-    that will be looked at in an event, and `where` the part that needs no run; once the facts are in it, it is another
-    atom, and `open` is the digest of the first one."""
+    An atom that asks for facts of a run's trigger is open: nothing can be counted for it before there is a run. Its
+    `paths` are all that it will look at in an event, and its `where` is the part that needs no run. With the facts put
+    in it is another atom, whose `open` is the digest of the open one."""
 
     name: str
     where: Where
@@ -62,7 +62,7 @@ def how_many(times: Sequence[int], since_ms: float) -> int:
 
 
 def with_trigger(atom: Mapping[str, Any], trigger: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An atom with what started a run in it; `NEVER` where it names what is absent there."""
+    """An atom with the facts of what started a run put in; `NEVER` where it names one that is absent."""
     if not names_event(atom):
         return atom
     ((word, body),) = atom.items()
@@ -77,6 +77,6 @@ def with_trigger(atom: Mapping[str, Any], trigger: Mapping[str, Any]) -> Mapping
 
 
 def _digest_of(asked: Mapping[str, Any]) -> str:
-    """What tells an open atom; empty for one that is not."""
+    """The digest of an open atom; empty for one that asks for no facts of a run."""
     where = asked.get("where")
     return EventAtom.of(asked["name"], where, 1).digest if names_event(where) else ""

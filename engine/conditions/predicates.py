@@ -1,20 +1,21 @@
-"""One grammar for eligibility, triggers, branches, stops and segments: from a tree to a predicate over a `View`.
+"""One grammar for eligibility, triggers, branches, stops and segments: a tree becomes a predicate over a `Readable`.
 
-A tree is plain data, already checked, with durations in milliseconds (`engine.catalog` makes it) and with the facts of
-an action in it (`engine.conditions.binding`). Those of the event that started a run are put in when the run asks;
-whoever asks without a run has none, and an atom that names one is false then.
+A tree is plain data that was checked, with durations in milliseconds (`engine.catalog` makes it) and the facts of an
+action put in (`engine.conditions.binding`). The facts of the event that started a run are put in when the run asks. An
+atom that names one is false where no run asks.
 
     {"all": [tree…]}  {"any": [tree…]}  {"not": tree}
     {"trait": {"name": path, <test>…}}         {"context": {"name": path, <test>…}}
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
                "undone_by"?: {"name", "where"?}}}
     {"segment": id}  {"suppression": id}  {"consent": {"purpose", "channel", "granted"?}}
-    {"bought": {"name": subject, "within": ms, "full_price", "read"}}, by the policies alone
-    (`engine.conditions.purchases`)
+    {"bought": {"name": subject, "within": ms, "full_price", "read"}}
+
+Only the policies write `bought` (`engine.conditions.purchases`).
 
 `engine.conditions.value_tests` says what a test and a path are. Windows go by event time: an event counts while its
 time > now − within, and while its time > that of the newest event that undoes it (a refund takes back every purchase
-before it). What is not recent any more counts by its tally (`engine.events.history`).
+before it). `engine.conditions.event_counts` counts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from engine.conditions.value_tests import Test, build_at
 
 _ATOMIC: Final = ("trait", "context", "event")  # words that can name what started a run
 
-
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
 
 
@@ -44,6 +44,7 @@ def atoms_of(condition: Condition) -> frozenset[EventAtom]:
 
 
 def _made_of(condition: Condition, parts: Sequence[Condition]) -> Condition:
+    """`condition`, known to ask of the past what its parts ask."""
     _ATOMS[condition] = frozenset[EventAtom]().union(*map(atoms_of, parts))
     return condition
 
@@ -72,7 +73,8 @@ def tree_of(condition: Condition) -> Mapping[str, Any] | None:
     return _TREES.get(condition)
 
 
-# Equal trees are one predicate as long as a catalog holds it, so what many actions ask is answered once per view.
+# Equal trees are one predicate as long as any catalog holds it. So a plan finds that many actions ask the same, and
+# what a view keeps in its memo serves all of them.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
 _TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
 
@@ -107,7 +109,7 @@ def _not(tree: Mapping[str, Any]) -> Condition:
 
 
 def _of_run(word: str, body: Mapping[str, Any]) -> Condition:
-    """An atom that names what started a run: asked anew for each, false where that is absent."""
+    """An atom that names facts of what started a run: built anew for each run, false where a fact is absent."""
 
     def asked(view: Readable) -> bool:
         tree = with_trigger({word: body}, view.trigger)
@@ -146,7 +148,7 @@ def _event(body: Mapping[str, Any]) -> Condition:
     def happened(view: Readable) -> bool:
         since_ms = asked.since_ms(view)
         times = view.times(atom)
-        if len(times) >= enough and times[enough - 1] > since_ms:
+        if len(times) >= enough and times[enough - 1] > since_ms:  # recent events decide it, and no other need be read
             return most is None
         count = asked.times_since(view, since_ms)
         return count >= least and (most is None or count <= most)
@@ -165,7 +167,7 @@ def _suppression(rule: str) -> Condition:
 
 
 def _once(key: str, condition: Condition) -> Condition:
-    """Asked once per view."""
+    """A condition that is asked once per view: many actions may ask for the same segment."""
 
     def known(view: Readable) -> bool:
         if key not in view.memo:

@@ -1,11 +1,11 @@
 """What a customer bought, line by line, and what of it was taken back.
 
-A refund that names an order takes back that order's lines and no other's, whether it comes before or after it: all of
-them, or those that its own lines name, piece by piece where they say how many (0: none; below 0, as some shops write
-what comes back, means the same as above). One that names no order takes back what
-its lines name and was bought before it. Lines are the same where their product, sku and variant are, as far as both
-say them; a line of a refund that has none of these means a category. Lines are a list, or an object of objects, as
-PHP writes a list with gaps.
+A refund that names an order takes back lines of that order alone, whether it comes before or after it: all of them, or
+those that its own lines name. Where those say how many pieces, so many are taken back; 0 is none, and a number below 0,
+as some shops write what comes back, counts as if it were above. A refund that names no order takes back what its lines
+name and what was bought before it. Two lines are the same where product, sku and variant are, as far as both say them.
+A line of a refund that has none of these means a category. Lines are a list, or an object of objects, as PHP writes a
+list with gaps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from engine.values.absence import is_absent
 from engine.values.paths import values_at
 from engine.values.subjects import CATEGORY, PRODUCT, name_of
 
-_RULES: Final = 2  # raised where lines come to be read in other places: what was kept by other rules is kept anew
+# Raised whenever lines come to be read in other places, so that purchases that were kept by other rules are kept anew.
+_RULES: Final = 2
 _OF_A_LINE: Final = ("product", "sku", "variant", "category", "discount", "quantity")
 
 
@@ -87,7 +88,7 @@ class Line:
         return any(subjects.covers(wide, each) for each in own)
 
     def may_be(self, subject: str, shelves: subjects.Shelves) -> bool:
-        """The same, or what was bought is a category alone in which the subject lies."""
+        """The same; also true where only a category was named in which the subject lies."""
         mine = () if self.names else self.categories
         return self.is_of(subject, shelves) or any(
             subjects.lies_within(subject, f"{CATEGORY}{each}", shelves) for each in mine
@@ -179,7 +180,7 @@ def _take_back(wording: Wording, bought: list[Line], told: Mapping[str, Any], at
 
 
 def _items(wording: Wording, told: Mapping[str, Any]) -> Iterator[Any]:
-    """What says something where the items are."""
+    """What stands where the items are, as far as it says something. Rows under their numbers are items each."""
     for item in _values(told, wording.items):
         parts = list(item.values()) if isinstance(item, Mapping) else []
         is_rows = bool(parts) and all(isinstance(part, Mapping) for part in parts)

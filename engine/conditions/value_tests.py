@@ -6,14 +6,14 @@ less_than, exists, some`. A path is dotted; a list that it leads to or through s
 
 - One element passes `is`, `in`, the comparisons, `exists` and `some`, all that stand in one mapping together.
 - `not`, `not_in` and `exists: false` are the negations of `is`, `in` and `exists`: no element may be so.
-- What says nothing (`engine.values.absence`) is absent: it exists not, equals nothing that is there, and is neither
+- What says nothing (`engine.values.absence`) is absent: it does not exist, equals nothing that is there, and is neither
   more nor less than anything.
-- Texts are equal as they are composed (Unicode's NFC), however either was written.
-- Beside a number, a text that is a plain number (`19.90`) counts as one. True and false are no numbers.
+- Texts are compared in their composed form (Unicode's NFC), however either was written.
+- A text that is a plain number (`19.90`) counts as that number where it is compared with one. True and false are no
+  numbers.
 
-Facts of an action and of what started a run (`$action.x`, `$event.x`) stand in a test already
-(`engine.conditions.binding`); a fact may be several values, and a test against several passes where it does against one
-of them.
+Facts of an action and of what started a run (`$action.x`, `$event.x`) were put into a test before
+(`engine.conditions.binding`). A fact may be several values; a test against them passes if it passes against one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from engine.values.spelling import composed
 Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
 
-RULES: Final = 3  # raised where a test comes to mean something else: what was counted by other rules is counted anew
+# Raised whenever a test comes to mean something else, so that events that were counted by other rules are counted anew.
+RULES: Final = 3
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DIGITS_MAX: Final = 40
@@ -65,7 +66,7 @@ def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
-    """Whether each path is only compared with one text: of ASCII, what such tests mean stands since the first rules."""
+    """Whether each path is only compared with one text. What such a test of ASCII means has never changed (`RULES`)."""
     return all(isinstance(test, str) and not is_absent(test) for test in (paths or {}).values())
 
 
@@ -87,7 +88,8 @@ def _none(test: Test) -> Test:
 
 
 def _reaching(path: tuple[str, ...], test: Test) -> Test:
-    """Whether an element at a path passes. Most paths are one name; a window asks that of each of its events."""
+    """Whether an element at a path passes. Most paths are one name, and a window asks for it of each of its events, so
+    that case has a way of its own."""
     if not path:
         return lambda value: any_at(value, path, 0, test) if value.__class__ is list else test(value)
     if len(path) > 1:

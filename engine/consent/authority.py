@@ -1,7 +1,7 @@
-"""Who may state what. A server key may state everything; a write key stands in web pages, so anybody may hold it.
+"""Who may state what. A server key may state everything. A write key stands in web pages, so anybody may use it.
 
 Under a write key anybody may withdraw consent and report what happened. What it may grant, and which events it may
-send, stands in `sources.yaml` under the name of the key.
+send, `sources.yaml` says under the name of the key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def may_grant(catalog: Catalog, name: str, purpose: str, *, public: bool) -> boo
 
 
 def may_send(catalog: Catalog, name: str, event: str, *, public: bool) -> bool:
-    """Whether this source may send track events of that name. Anybody may send what carries consent: it is judged by
-    what it states, and a no must never be set aside for its source."""
+    """Whether this source may send track events of that name. Anybody may send what carries consent: that is judged by
+    what it states, and a no must never be set aside because of its source."""
     allowed = source(catalog, name).events
     return not public or allowed is None or event in allowed or statements.carries(catalog, event)

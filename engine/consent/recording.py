@@ -21,7 +21,7 @@ AWAITING = "awaiting_confirmation"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a statement: its record, whether it has effect, why not, and the words that stand against it."""
+    """What became of a statement: its record, why it has no effect, and the records that stand against it."""
 
     record: ConsentRecord
     reason: str  # empty, `superseded`, `a_no_stands` or `awaiting_confirmation`
@@ -58,7 +58,7 @@ def record(turn: Turn, change: ConsentChange) -> Heard:
 
 
 def merge(profile: Profile, other: Profile) -> None:
-    """After an absorb the strictest recorded word counts: a no on either side stands until it is lifted anew."""
+    """When two profiles merge, the strictest record counts: a no on either side stands until it is lifted anew."""
     for new in other.consent:
         known = _same(profile.consent, new)
         if known is None:
@@ -74,7 +74,7 @@ def merge(profile: Profile, other: Profile) -> None:
 
 
 def distrust(profile: Profile) -> None:
-    """Somebody whom nobody has vouched for comes to another person: what they granted awaits confirmation."""
+    """A profile is merged into another person's on a write key's word: what it granted awaits confirmation."""
     granted = [record for record in profile.consent if record.granted]
     profile.consent = [record for record in profile.consent if not record.granted]
     for new in granted:
@@ -97,9 +97,9 @@ def _hear(turn: Turn, change: ConsentChange) -> Heard:
     if newer is not None:
         return Heard(new, "superseded", [] if newer.granted else [newer])
     _write(profile, new, lifts_addresses=not change.public)
-    standing = against(profile, *scope) if new.granted else []
-    is_covered = bool(standing) and covers(standing[0], *scope)
-    return Heard(new, "a_no_stands" if is_covered else "", standing)
+    noes = against(profile, *scope) if new.granted else []
+    is_covered = bool(noes) and covers(noes[0], *scope)
+    return Heard(new, "a_no_stands" if is_covered else "", noes)
 
 
 def _newer(profile: Profile, new: ConsentRecord) -> ConsentRecord | None:

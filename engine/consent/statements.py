@@ -1,8 +1,8 @@
-"""What a tracked event says about consent, in the words that shops use, as the statements that the rules know.
+"""What a tracked event says about consent, in the words that shops use, read as statements that the rules know.
 
 Letter case and spaces do not matter. A no without a channel is about all channels, one without a purpose about all
-purposes; a yes must name both. What names something unknown, or says neither yes nor no, is an `InvalidInput` that
-names the property: such an event is set aside, and never noted as if it had an effect.
+purposes; a yes must name both. An event that names something unknown, or says neither yes nor no, raises `InvalidInput`
+with the property: it is set aside, and never noted as if it had an effect.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def understood(catalog: Catalog, said: Mapping[str, Any], path: str = "") -> tup
 
 
 def _granted(value: Any, field: str) -> bool:
-    value = int(value) if value in (0.0, 1.0) and isinstance(value, float) else value  # JSON tells them not apart
+    value = int(value) if value in (0.0, 1.0) and isinstance(value, float) else value  # JSON does not tell 1.0 from 1
     word = str(value).strip().casefold() if isinstance(value, str | bool | int) else ""
     if word in _YES or word in _NO:
         return word in _YES

@@ -1,9 +1,9 @@
 """Which e-mail address and which telephone of a person is current: one rule, for whoever asks (docs/addresses.md).
 
-The word that stands is the trait of that name. An `identify` states it, the latest event time wins, and of equal times
-the later arrival; a time ahead of the engine's clock counts as now. What it states is the address, and where that is
-null or cannot be read there is none. Where nothing was ever stated, the address that was first mentioned last is taken;
-beside a stated one a mention only identifies. What a write key says takes the place of no verified address
+The trait of that name counts. An `identify` states it: the latest event time wins, and of equal times the later
+arrival; a time ahead of the engine's clock counts as now. What it states is the address; where that is null or cannot
+be read, there is none. Where nothing was ever stated, the address that was first mentioned most recently is current;
+beside a stated one a mention only identifies. What a write key says replaces no verified address
 (`engine.identity.address_statements`).
 """
 
@@ -55,8 +55,8 @@ def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
 
 
 def unverified(profile: Profile, catalog: Catalog, at_ms: int) -> list[str]:
-    """The places of the unverified addresses that were current at `at_ms` and are: whoever reads the mail there is told
-    of what happened then, whichever profile it comes to belong to."""
+    """The places of the unverified addresses that were current at `at_ms` and still are: whoever reads the mail there
+    may be told of what happened then, whichever profile it comes to belong to."""
     links = (current(profile, namespace) for namespace in NAMESPACES)
     return [
         place(catalog, link) for link in links if link is not None and not link.verified and link.stated_ms <= at_ms

@@ -21,7 +21,7 @@ BY_DEFAULT = "default"
 
 
 def basis(profile: Profile, catalog: Catalog, purpose: str, channel: str, tier: str) -> str | None:
-    """On what consent rests for messages of a tier: a receipt's id, `default` or `not needed`; None where there is
+    """On what the consent to messages of a tier rests: a receipt's id, `default` or `not needed`; None where there is
     none."""
     grant = None
     for record in profile.consent:
@@ -47,15 +47,14 @@ def is_granted(profile: Profile, catalog: Catalog, purpose: str, channel: str, t
 
 def against(profile: Profile, purpose: str, channel: str) -> list[ConsentRecord]:
     """Every no on record that touches this scope; those that cover it whole come first."""
-    standing = [record for record in profile.consent if not record.granted and _touches(record, purpose, channel)]
-    return sorted(standing, key=lambda no: not covers(no, purpose, channel))
+    noes = [record for record in profile.consent if not record.granted and _touches(record, purpose, channel)]
+    return sorted(noes, key=lambda no: not covers(no, purpose, channel))
 
 
 def has_effect(profile: Profile, record: ConsentRecord) -> bool:
     """Whether a record on file decides anything: a no always, a yes unless a no covers all of it."""
-    standing = profile.consent
     return not record.granted or not any(
-        not no.granted and covers(no, record.purpose, record.channel) for no in standing
+        not no.granted and covers(no, record.purpose, record.channel) for no in profile.consent
     )
 
 
@@ -69,7 +68,7 @@ def _touches(record: ConsentRecord, purpose: str, channel: str) -> bool:
 
 
 def _is_reached_at(profile: Profile, catalog: Catalog, channel: str, place: str) -> bool:
-    """Whether this channel goes to the address of that place: its yes is for no other one."""
+    """Whether this channel goes to the address whose place this is: a yes by one address is for no other."""
     rule = catalog.channels.get(channel)
     link = addresses.current(profile, rule.address) if rule is not None and rule.address else None
     found = seeds.profile_id(catalog.id_key, link.namespace, link.value) if link is not None else ""

@@ -14,7 +14,7 @@ from engine.catalog.compiled import Action
 from engine.conditions.binding import Tree
 from engine.conditions.predicates import build
 from engine.contact import consents
-from engine.explain.deciding_part import span
+from engine.explain.in_words import span
 from engine.values.absence import is_absent
 from engine.view import View
 

@@ -1,9 +1,10 @@
 """What happened to a customer, bounded: the newest events stay with the state, older ones leave in pages.
 
-Conditions must not read a lifetime. So when a page leaves, each event atom that a catalog asks for keeps the times of
-the newest matches that it may still need (a tally): an atom that wants three matches needs no more than three times,
-whatever its window. What stands in a tally is in no recent event, so a count is the sum of both. Where an atom asks for
-facts of a run's trigger, the newest events themselves are kept instead, with no more than what it will look at.
+Conditions must not read a lifetime of events. So when a page leaves, an event counter for each atom that the catalog
+asks for keeps the times of the newest matches. An atom that wants three matches needs no more than three times,
+whatever its window. A counter holds nothing that is still recent, so what happened is the sum of both. Where an atom
+asks for facts of a run's trigger, the newest events themselves are kept instead, with no more of them than it will look
+at.
 
 An event that a run may still have to hear stays recent (`engine.events.kept`).
 """
@@ -32,7 +33,7 @@ from engine.values.paths import only
 
 RECENT_MAX = 24
 PAGE_EVENTS = 12
-_LOOK_EVERY = 4
+_LOOK_EVERY = 4  # events
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +47,31 @@ class EventCounter:
 
 
 @dataclass(frozen=True, slots=True)
-class Tallies:
-    """All that a catalog, and the older ones that runs still name, may ask of what is not recent. `name` stands for
-    the whole: a profile that was tallied under another name must be tallied anew."""
+class EventCounters:
+    """All that a catalog, and the older ones that runs still name, may ask of events that are not recent. `name` stands
+    for the whole set: a profile that was counted by another set must be counted anew."""
 
     name: str
     by_event: Mapping[str, tuple[EventCounter, ...]]
 
 
-def tallies_of(catalog: Catalog) -> Tallies:
-    """The tallies of a catalog; worked out once, and again when an older catalog has joined its archive."""
+def counters_of(catalog: Catalog) -> EventCounters:
+    """The counters of a catalog; worked out once, and again when an older catalog has joined its archive."""
     known = _by_archive_size(catalog)
     size = len(catalog.archive)
     if size not in known:
-        known[size] = _tallies(catalog)
+        known[size] = _counters(catalog)
     return known[size]
 
 
 @once_per_catalog
-def _by_archive_size(catalog: Catalog) -> dict[int, Tallies]:
+def _by_archive_size(catalog: Catalog) -> dict[int, EventCounters]:
     return {}
 
 
 def bound(turn: Turn) -> None:
-    """At the end of a turn: see to it that not too much is recent. Now and then is enough, and what may still stop a
-    run would be looked for after every event."""
+    """At the end of a turn: let old events go where too many are recent. Looking now and then is enough; after every
+    event it would be looked for what may still stop a run."""
     recent = turn.profile.history
     if len(recent) % _LOOK_EVERY == 0 or recent.packed_bytes > limits.RECENT_BYTES_MAX:
         spill(turn)
@@ -92,17 +93,17 @@ def spill(turn: Turn) -> None:
         return
     page = [events[place] for place in leaving]
     profile.history.drop(set(leaving))
-    wanted = tallies_of(turn.catalog)
+    wanted = counters_of(turn.catalog)
     if not profile.spilled:
         profile.tallied = wanted.name
-    assert profile.tallied == wanted.name, "who activates a profile tallies it anew for another catalog"
+    assert profile.tallied == wanted.name, "whoever activates a profile counts it anew for another catalog"
     add(profile, turn.catalog, page)
     profile.pages += 1
     turn.effects.append(Page(profile.pages, page))
 
 
 def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
-    """The oldest that may leave, as many as bring `surplus` bytes; the newest of all stays."""
+    """The oldest events that may leave, as many as free `surplus` bytes; the newest of all stays."""
     leaving = []
     for place in free[:PAGE_EVENTS]:
         if surplus <= 0 or place == len(recent) - 1:
@@ -113,41 +114,41 @@ def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
 
 
 def recount(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
-    """Tally all events that are not recent: after an absorb, or under another catalog."""
-    profile.tallies, profile.details, profile.spilled, profile.tallied = {}, {}, 0, tallies_of(catalog).name
+    """Count all events that are not recent anew: after a merge, or under another catalog."""
+    profile.tallies, profile.details, profile.spilled, profile.tallied = {}, {}, 0, counters_of(catalog).name
     add(profile, catalog, older)
 
 
 def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None:
     """Count events that are not recent any more."""
-    by_event = tallies_of(catalog).by_event
+    by_event = counters_of(catalog).by_event
     for event in leaving:
         profile.spilled += 1
-        for tally in by_event.get(event.name, ()):
-            if not tally.where(event.properties):
+        for counter in by_event.get(event.name, ()):
+            if not counter.where(event.properties):
                 continue
-            if tally.paths:
-                _keep(profile, tally, event)
+            if counter.paths:
+                _keep(profile, counter, event)
             else:
-                times = profile.tallies.setdefault(tally.key, [])
+                times = profile.tallies.setdefault(counter.key, [])
                 insort(times, event.at_ms)
-                del times[: -tally.keep]
+                del times[: -counter.keep]
 
 
-def _keep(profile: Profile, tally: EventCounter, event: Happened) -> None:
+def _keep(profile: Profile, counter: EventCounter, event: Happened) -> None:
     """What runs may ask of an event; of the newest events, as many as there is room for."""
-    details = profile.details.setdefault(tally.key, [])
-    insort(details, Detail(event.at_ms, only(event.properties, tally.paths)), key=lambda detail: detail.at_ms)
+    details = profile.details.setdefault(counter.key, [])
+    insort(details, Detail(event.at_ms, only(event.properties, counter.paths)), key=lambda detail: detail.at_ms)
     count, room = 0, limits.DETAILS_BYTES_MAX
     for detail in reversed(details):
         room -= len(encoder.encode(detail))
-        if count == tally.keep or (count and room < 0):
+        if count == counter.keep or (count and room < 0):
             break
         count += 1
     del details[:-count]
 
 
-def _tallies(catalog: Catalog) -> Tallies:
+def _counters(catalog: Catalog) -> EventCounters:
     found: dict[str, tuple[str, EventCounter]] = {}
     catalogs = (catalog, *catalog.archive.values())
     actions = {id(action): action for each in catalogs for action in each.actions.values()}
@@ -161,11 +162,11 @@ def _tallies(catalog: Catalog) -> Tallies:
         by_event[found[key][0]].append(found[key][1])
     spelled = repr([(key, found[key][1].keep) for key in sorted(found)])
     name = blake2b(spelled.encode(), digest_size=8).hexdigest()
-    return Tallies(name, {event: tuple(tallies) for event, tallies in by_event.items()})
+    return EventCounters(name, {event: tuple(counters) for event, counters in by_event.items()})
 
 
 def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
-    """What a catalog asks of the past; its suppressions also ask it about actions of other versions."""
+    """What a catalog asks of the past. Its suppressions ask it about the actions of older versions too."""
     trees = [part for action in catalog.actions.values() for part in action.eligible]
     trees += [action.full_price for action in actions if action.full_price is not None]
     trees += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]

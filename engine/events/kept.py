@@ -1,12 +1,12 @@
 """Which events stay recent, however many happen after them: those that runs listen to.
 
-A run may come to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What may
-stop it must still be there then, and what it waits for, or waits anew for.
+A run may have to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What stops
+it, what it waits for and what resets its wait must still be there then.
 
-A listener is a stop, an awaited event or a reset, with its own tests. Of what passes, the newest are kept: of a stop
-the newest of each key, for that one decides; of a step a few of each key, for it hears what happened in its time. When
-the room is short, every listener keeps its newest before any keeps a second one. What waits listen to has room of its
-own, so that no click makes a purchase go.
+A listener is a stop, an awaited event or a reset, with its own tests. Of the events that pass, the newest are kept. A
+stop keeps the newest of each key, because that one decides; a step keeps a few of each key, because it hears only what
+happened in its time. When the room is short, every listener keeps its newest before any keeps a second one. Stops and
+waits have rooms of their own, so that no click pushes a purchase out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _WAITS_BYTES: Final = limits.RECENT_BYTES_MAX // 4
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What hears an event; `journey` where it is about the runs of a key, `of_a_key` how many of one are enough."""
+    """What hears an event. `journey` is set where it is about the runs of one key; `of_a_key` events of a key are
+    enough."""
 
     name: str
     on: Trigger
@@ -44,7 +45,8 @@ class Listener:
     of_a_key: int
 
     def group(self, event: Happened) -> tuple[str, ...]:
-        """Events of one group tell the same runs. What asks for facts of a run tells others by each event."""
+        """Events of one group tell the same runs the same. A listener that asks for facts of a run may tell each event
+        apart, so there each event is a group."""
         if self.on.is_of_run:
             return self.name, str(id(event))
         if self.journey is None or self.journey.key is None:

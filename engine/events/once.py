@@ -1,8 +1,8 @@
 """Once: what makes two inputs the same, and for how long that is remembered (Invariant 3).
 
-What became of a shown action is the same whenever the same kind is told of the same action of the same decision: in a
-retry, at another time, by whoever has the token. Such a key begins with the moment until which the token is worth
-something, so that what need not be remembered any more lies together.
+An exposure is the same whenever the same kind of event is told of the same action of the same decision: in a retry, at
+another time, by whoever has the token. Its key begins with the instant until which the token is valid, so that all keys
+that need not be remembered any more lie together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.vocabulary import DAY_MS
 
 EVENT_KEPT_MS = 30 * DAY_MS
 REQUEST_KEPT_MS = DAY_MS
-EXPOSURES: Final = b"exposure"  # longer than chance could make of a digest
+EXPOSURES: Final = b"exposure"  # eight bytes: no digest of another kind begins so by chance
 _QUESTION: Final = "question"  # beside the answer to it
 _BYTES = 12
 _TIME_BYTES = 8
@@ -28,7 +28,7 @@ _WHOLE_BELOW: Final = 2.0**53  # a larger one need not be the number that was wr
 
 
 def key_of(told: AnyInput) -> bytes | None:
-    """What stands for an input within its profile; None where it is never a repeat."""
+    """The key of an input within its profile; None where it is never a repeat."""
     if isinstance(told, Event):
         name = told.message_id or told.digest
         return _digest("event", told.source, name) if name else None
@@ -41,39 +41,41 @@ def key_of(told: AnyInput) -> bytes | None:
 
 
 def exposures_until(at_ms: int) -> bytes:
-    """Before all keys of exposures whose tokens are worth something at `at_ms`, and behind all others."""
+    """A key that sorts before all exposures whose tokens are still valid at `at_ms`, and behind all others."""
     return EXPOSURES + max(0, at_ms).to_bytes(_TIME_BYTES)
 
 
 def is_worth_remembering(key: bytes, now_ms: int) -> bool:
-    """Whether what `key` stands for could count if it came again."""
+    """Whether the input of this key would count if it came again."""
     return not key.startswith(EXPOSURES) or key >= exposures_until(now_ms)
 
 
 def message_key(sender: str, seq: int) -> bytes:
-    """What stands for a message between profiles."""
+    """The key of a message between profiles."""
     return _digest("message", sender, str(seq))
 
 
 def is_remembered(told: AnyInput, seen_ms: int, now_ms: int) -> bool:
-    """Whether the first occurrence, by the profile's clock, is recent enough to count. What is remembered of an
-    exposure counts as long as it is there."""
+    """Whether an input whose first occurrence was at `seen_ms`, by the profile's clock, is still a repeat. An exposure
+    is one as long as its key is there."""
     if isinstance(told, Exposure):
         return True
     return now_ms - seen_ms <= (REQUEST_KEPT_MS if isinstance(told, Decide) else EVENT_KEPT_MS)
 
 
 def to_remember(told: AnyInput, answer: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What is kept of the answer to `told`; None where nothing of it is given again."""
+    """What is kept of the answer to `told`; None where a repeat needs nothing of it."""
     if not isinstance(told, Decide) or answer is None:
         return None
     return answer | {_QUESTION: _question(told)} if told.request_id else answer
 
 
 def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a repeat is told, where `kept` is remembered of the first. RequestIdUsed where that was another question.
+    """The answer to a repeat, where `kept` was kept of the first one. Raises RequestIdUsed where that was another
+    question.
 
-    Explaining is no part of a question: the explanation was made when it was asked for, and is told to who asks.
+    Explaining is no part of a question: an explanation is given again only if this repeat asks for one, and the first
+    one had.
     """
     if isinstance(told, Exposure):
         return {"recorded": False, "reason": "repeated"}
@@ -88,13 +90,12 @@ def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] 
 
 
 def _question(told: Decide) -> bytes:
-    """All that a question consists of beside the customer, who is the profile that keeps it. Of two ways to write the
-    same context it is the same."""
+    """What tells a question from another one of the same customer. Two ways to write one context are one question."""
     return _question_of(told, _plain(told.context))
 
 
 def _question_as_sent(told: Decide) -> bytes:
-    """The same over a context as it came, which is what earlier versions kept."""
+    """The same over the context as it came: answers that older versions stored have this one."""
     return _question_of(told, told.context)
 
 

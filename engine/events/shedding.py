@@ -1,9 +1,9 @@
-"""What an overloaded engine may refuse, so that what must not wait gets through: a rule of the catalog, not of a queue.
+"""What an overloaded engine may refuse, so that what must not wait gets through. The catalog decides it, not a queue.
 
-Consent changes, purchases and stops are never shed: events that carry consent, and events that any stop is on, of the
-policies or of a journey (a purchase is such an event), also those of older catalogs that runs still name. Nor is
-anything that ends, settles or counts what went before: exposures, receipts, timers, messages between profiles. What is
-left, other events and decisions, its sender repeats with the same ids.
+Consent changes, purchases and stops are never shed. So an event is kept that carries consent, or that any stop of the
+policies or of a journey is on (a purchase is such an event), also in older catalogs that runs still name. Nor is
+anything shed that ends, settles or counts what went before: exposures, receipts, timers, messages between profiles. The
+rest, other events and decisions, may be refused; its sender repeats it with the same ids.
 """
 
 from __future__ import annotations

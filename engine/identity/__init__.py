@@ -1,1 +1,1 @@
-"""Which profile an input is for, and how one profile absorbs another."""
+"""Who an input is about: which profile it is for, what it says of a person, and which places point to whom."""

@@ -17,8 +17,8 @@ from engine.values import stated_time
 
 
 def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
-    """An input names the address as this person's. Under a server key that verifies a new one, and the current one.
-    False where this person has too many identifiers for another one."""
+    """An input names the address as this person's. Under a server key that verifies it, if it is new or current. False
+    where this person has too many identifiers for another one."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
@@ -30,18 +30,19 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)
     if public and before is not None and before is not current(profile, namespace):
-        link.stated_ms = turn.now_ms  # whatever it claims: what happened before it came was another's to read
+        # Whatever time it claims: what happened before it came was for somebody else to read.
+        link.stated_ms = turn.now_ms
     return True
 
 
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
-    """An `identify` says what the address is; the input that says so has been mentioned."""
+    """An `identify` says what the address is; `mention` was called for it already."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
         link.verified = True
-    standing, before = profile.traits.get(namespace), current(profile, namespace)
-    if standing is not None and at_ms < stated_time.of_fact(standing.at_ms, turn.now_ms):
+    trait, before = profile.traits.get(namespace), current(profile, namespace)
+    if trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms):
         return
     if public and before is not None and before.verified and before is not link:
         _refuse(turn, namespace, link)
@@ -53,7 +54,8 @@ def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) ->
 
 
 def confirm(turn: Turn, said: Confirm) -> None:
-    """Whoever reads the mail there says that it is theirs: it is verified, and takes the place of one that is not."""
+    """Whoever reads the mail there says that it is theirs: it is verified, and replaces an unverified one as
+    current."""
     profile = turn.profile
     for link in profile.identifiers:
         if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
@@ -71,7 +73,8 @@ def confirm(turn: Turn, said: Confirm) -> None:
 
 
 def distrust(profile: Profile, now_ms: int) -> None:
-    """Somebody whom nobody has vouched for comes to another person: each address counts as stated now by a stranger."""
+    """A profile is merged into another person's on a write key's word: each address counts as stated now by a
+    stranger."""
     for link in profile.identifiers:
         if link.namespace in NAMESPACES:
             link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
@@ -82,8 +85,8 @@ def distrust(profile: Profile, now_ms: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
-    """What one profile knows of its address when it meets another."""
+class _Known:
+    """What a profile knows of its address of one kind, to be weighed against another profile's."""
 
     link: Link | None
     trait: TraitValue | None
@@ -98,9 +101,9 @@ class _Word:
             return self.trait.at_ms
         return rank(self.link)[1] if self.link is not None else -1
 
-    def beats(self, other: _Word) -> bool:
-        """A verified address beats one that is not (a later word of a server that there is none stands), a statement a
-        mention, the later word the earlier one."""
+    def beats(self, other: _Known) -> bool:
+        """A verified address beats one that is not, but for a server's statement that there is none. Among equals a
+        statement beats a mention, and then the later one the earlier."""
         if self.is_verified != other.is_verified:
             weaker = other if self.is_verified else self
             is_none = weaker.trait is not None and weaker.link is None and not weaker.trait.public
@@ -111,13 +114,14 @@ class _Word:
         return self.at_ms > other.at_ms
 
 
-def words(profile: Profile) -> dict[str, _Word]:
-    """What a profile knows of its addresses, to be weighed by `merge` once it has the other's identifiers."""
-    return {namespace: _Word(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
+def known(profile: Profile) -> dict[str, _Known]:
+    """What a profile knows of its addresses, to be weighed by `merge` when it has the other's identifiers."""
+    return {namespace: _Known(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
 
 
-def merge(turn: Turn, mine: dict[str, _Word], theirs: dict[str, _Word]) -> None:
-    """After an absorb. Whoever's word wins, an address that is new to the survivor's own runs is stated now."""
+def merge(turn: Turn, mine: dict[str, _Known], theirs: dict[str, _Known]) -> None:
+    """The addresses of two profiles that were merged. Whichever statement wins, an address that is new to the
+    survivor's own runs counts as stated now, so that nothing that happened earlier is mailed to it."""
     profile = turn.profile
     for namespace in NAMESPACES:
         own, other = mine[namespace], theirs[namespace]
@@ -153,6 +157,6 @@ def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
 
 
 def _refuse(turn: Turn, namespace: str, link: Link | None) -> None:
-    """Said once for each address: a page that goes on stating it adds nothing."""
+    """Note it once for each address: a page that goes on stating it adds nothing."""
     if link is not None and link.since_ms == turn.now_ms:
         turn.note("identity", f"{namespace} not replaced", outcome="refused", reason="address.unverified")

@@ -1,10 +1,10 @@
-"""What an event says about who this is: identifiers to link, places to claim, profiles to absorb
+"""What an event says about who this is: identifiers to link, places to claim, profiles to merge
 (`docs/design/identity.md`).
 
-An event with a user id and an anonymous id makes the user's profile absorb the anonymous one; `alias` absorbs whatever
-`previousId` named. A write key's word takes visitors without a user id alone, and no pointer from anybody. Other
-identifiers (e-mail, phone, device, loyalty) get a pointer at their own place. A profile that already holds an
-identifier says nothing more.
+The place of an identifier is the profile id that it names first. An event with a user id and an anonymous id merges the
+anonymous profile into the user's; `alias` merges whatever `previousId` named. Other identifiers (e-mail, phone, device,
+loyalty) get a pointer at their own place. What a write key says merges only visitors without a user id, and takes no
+pointer from anybody. Nothing is said twice: a place that already points here hears nothing more.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
-    """Link what an input names to this profile, and claim or absorb what lies elsewhere."""
+    """Link what an input names to this profile, and claim or merge what lies elsewhere."""
     too_many: list[str] = []
     out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
@@ -82,8 +82,8 @@ def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
 
 
 def _alias(turn: Turn, told: Event) -> bool:
-    """Segment does not say of which kind a previous id is; where there is nothing, only a pointer is left. False where
-    too many places point here."""
+    """Merge what `previousId` names. Segment does not say whether it is a user id or an anonymous id, so both are
+    asked; where nobody is, only a pointer is left. False where too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
     asked = Merge(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
     if not told.public:
@@ -96,14 +96,14 @@ def _alias(turn: Turn, told: Event) -> bool:
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
-    """A stranger for whom a place was reserved: link the identifier that named the profile, and nothing else."""
+    """A decision reserved something for a stranger: link the identifier that named the profile, and nothing else."""
     for namespace, value in named(asked):
         if seeds.profile_id(turn.catalog.id_key, namespace, value)[:-2] == turn.profile.id[:-2]:  # of any epoch
             _link(turn, namespace, value, turn.now_ms)
 
 
 def decline(turn: Turn, told: Declined) -> None:
-    """What a write key wanted for this profile belongs to somebody: it is let go, and said once."""
+    """A place that a write key's word claimed for this profile belongs to somebody else: let it go, and note that."""
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
@@ -141,7 +141,7 @@ def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
 
 
 def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
-    """Let a place point here. False where too many do already."""
+    """Ask a place to point here. False where too many do already."""
     profile = turn.profile
     if not message.public and place in profile.publicly:
         profile.publicly.remove(place)  # a server says the same
@@ -164,7 +164,7 @@ def _is_somebody(profile: Profile) -> bool:
 
 
 def _is_new(turn: Turn) -> bool:
-    """Whether this customer has come to be by the very word that is being told."""
+    """Whether this profile was created by the very input that is being told."""
     return turn.profile.created_ms == turn.now_ms and not _is_somebody(turn.profile)
 
 

@@ -1,8 +1,9 @@
 """What an address's own place knows: who has the address, and what was said about consent by it.
 
-A word that came by the address alone (a link in a mail, a mailbox that was named without a person) binds the address:
-the place keeps it, tells everybody who has the address now, and whoever gets it later. The same place bounds how many
-service messages a day go to an address that nobody has verified: whoever it points to counts for all who have it.
+A statement that came by the address alone (a link in a mail, a mailbox that was named without a person) binds the
+address. The address's place keeps it, and tells everybody who has the address, now or later. The place also bounds how
+many service messages a day go to an address that nobody has verified: the profile that it points to counts for all who
+have it.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ def words_of(profile: Profile) -> list[ConsentRecord]:
 
 
 def is_known(profile: Profile, change: ConsentChange) -> bool:
-    """Whether this very word has come by another way: one who has absorbed another holder is told as both."""
+    """Whether this very statement has come in another way: a profile into which another holder was merged is told
+    twice."""
     same = (change.purpose, change.channel, change.granted, change.at_ms, change.address)
     known = ((word.purpose, word.channel, word.granted, word.at_ms, word.address) for word in profile.consent)
     return change.imported and same in known
 
 
 def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRecord]) -> None:
-    """Somebody else has this address too: they are told what was said by it. Who came by a server's word stands before
-    all whom a write key brought, and is never the one for whom there is no room."""
+    """Somebody else has this address too: they are told what was said by it. Holders that a server key named stand
+    first, so they are never those for whom there is no room."""
     holder = asked.to
     if holder not in holders or not asked.public:
         holders[:] = [known for known in holders if known != holder]
@@ -46,11 +48,11 @@ def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRec
 
 
 def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
-    """Keep a word by this address, and tell it to everybody who has the address."""
+    """Keep a statement that was made by this address, and tell it to everybody who has the address."""
     holders = turn.profile.holders if tombstone is None else [tombstone.to, *tombstone.holders]
     said = told.change
     at_ms = stated_time.of_consent(said.at_ms, turn.now_ms, granted=said.granted, imported=said.imported)
-    # Everybody has it as of the same moment, however long it is on its way.
+    # Everybody has it as of the same instant, however long it is on its way.
     change = msgspec.structs.replace(said, at_ms=at_ms, imported=True, identifiers=(), profile_id="")
     for holder in dict.fromkeys(holders):
         if holder != told.but:
@@ -60,8 +62,8 @@ def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
     turn.answer({"holders": len(holders)})
 
 
-def join(profile: Profile, other: Profile) -> None:
-    """After an absorb."""
+def merge(profile: Profile, other: Profile) -> None:
+    """What both profiles know of addresses, after they were merged."""
     for mine, theirs in ((profile.told, other.told), (profile.owns, other.owns)):
         mine.extend(each for each in theirs if each not in mine and each != profile.id)
     profile.publicly.extend(each for each in other.publicly if each not in profile.publicly)
@@ -79,9 +81,11 @@ def is_counted_elsewhere(turn: Turn, link: Link) -> bool:
 
 
 def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = False) -> bool:
-    """Whether as many service messages of the last day as its bound allows have left for an address, as far as this
-    profile counts for it: its own, and of an unverified one those of all who have it. With `is_decided` those that wait
-    count too. `but_for` is a send that does not stand in its own way."""
+    """Whether as many service messages as the daily bound allows have left for an address in the last day.
+
+    This profile counts its own; for an unverified address also those of all others who have it. With `is_decided` those
+    that still wait count too. `but_for` is a send that does not stand in its own way.
+    """
     limit, profile, since_ms = turn.catalog.service_per_address, turn.profile, turn.now_ms - DAY_MS
     if not limit:
         return False
@@ -101,13 +105,13 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
 
 
 def ask(turn: Turn, send: Send, link: Link) -> None:
-    """Have a place given by whoever counts for the address."""
+    """Ask the profile that counts for the address for room for a send."""
     place = addresses.place(turn.catalog, link)
     turn.tell(place, Ask(address=place, send=send.id, to=turn.profile.id))
 
 
 def give(turn: Turn, asked: Ask) -> None:
-    """Another profile's send wants a place under the bound of an address that this one counts for."""
+    """Another profile's send needs room under the bound of an address that this profile counts for."""
     profile = turn.profile
     known = next((place for place in profile.lent if place.ref == asked.send), None)
     is_given = known is not None and known.at_ms > turn.now_ms - DAY_MS

@@ -12,10 +12,10 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Journey, Step
 from engine.decide import placement_plan, scores
 from engine.frequency import caps
-from engine.journeys import pauses, stops, waits
+from engine.journeys import life, pauses, stops, waits
 from engine.profile import Run
 from engine.recent_events import Happened
-from engine.sends import sends
+from engine.sends import proposal
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
 
@@ -57,10 +57,9 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             continue
         too_late = _too_late(turn, run, turn.now_ms - at_ms)
         if too_late is not None:
-            turn.drop_timer(run, step, "cancelled")
-            finish(turn, run, "exited", too_late)
+            finish(turn, run, "exit", too_late)
             continue
-        turn.drop_timer(run, step, "fired")
+        life.go_on(turn, run, step, "fired")
         _note_timer(turn, run, step, "goes on", "fired")
         if not run.is_met:
             waits.begin_now(turn, run)
@@ -139,7 +138,7 @@ def _wait_anew(turn: Turn, run: Run, step: Step, event: Happened) -> None:
         run.was_due_ms = due_ms
         return
     run.was_due_ms = 0
-    turn.set_timer(run, due_ms, step.id, "reset")
+    life.wait(turn, run, due_ms, step.id, "reset")
     _note_timer(turn, run, step.id, "waits anew", "reset")
 
 
@@ -152,7 +151,7 @@ def _answer(turn: Turn, run: Run, step: Step, event: Happened) -> bool:
         run.is_met = True
         pauses.wait(turn, run, step.id)
         return False
-    turn.drop_timer(run, step.id, "cancelled")
+    life.go_on(turn, run, step.id, "cancelled")
     _leave(turn, run, timed_out=False)
     return True
 
@@ -163,9 +162,9 @@ def held_runs(turn: Turn) -> list[Run]:
     return [run for run in parked if not statuses.waits(turn.catalog, run)]
 
 
-def finish(turn: Turn, run: Run, state: str, reason: str) -> None:
+def finish(turn: Turn, run: Run, event: str, reason: str) -> None:
     """A run has come to its end by itself."""
-    run.state, run.ended_ms, run.ended_by = state, turn.now_ms, reason
+    state = life.end(turn, run, event, step_id(turn, run), reason)
     turn.note("journey", f"{run.journey} {state}", journey=run.journey, run=run.id, outcome=state, reason=reason)
 
 
@@ -175,11 +174,11 @@ def _advance(turn: Turn, run: Run) -> Step | None:
     if run.state != "active":
         return None
     if journey is None:
-        finish(turn, run, "exited", "journey.removed")
+        finish(turn, run, "exit", "journey.removed")
         return None
     for _ in range(_STEPS_MAX):
         if run.position >= len(journey.steps):
-            finish(turn, run, "completed", "end")
+            finish(turn, run, "complete", "end")
             return None
         step = journey.steps[run.position]
         if step.kind == "send":
@@ -194,10 +193,10 @@ def _advance(turn: Turn, run: Run) -> Step | None:
             continue
         if step.kind in ("wait", "wait_for"):
             run.began_ms = turn.now_ms
-            turn.set_timer(run, turn.now_ms + step.for_ms, step.id, "set")
+            life.wait(turn, run, turn.now_ms + step.for_ms, step.id, "set")
             return None
         if step.kind == "exit":
-            finish(turn, run, "exited", step.reason or "exit")
+            finish(turn, run, "exit", step.reason or "exit")
             return None
         run.position = _branch(turn, run, step) if step.kind == "branch" else step.target
     raise AssertionError(f"{run.journey} goes round in circles")
@@ -211,7 +210,7 @@ def _branch(turn: Turn, run: Run, step: Step) -> int:
 def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
     stopped = stops.of_send(turn, run, step)
-    reason = sends.propose(turn, turn.view(trigger=run.trigger), run, step, stopped)
+    reason = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped)
     if reason == statuses.OF_ACTION["paused"]:  # whatever `on_held` says: a pause is meant to end
         run.held = reason
         pauses.wait(turn, run, step.id)
@@ -219,15 +218,15 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
     run.held_ms = run.held_ms or turn.now_ms
     if reason is not None and not stopped and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = reason
-        turn.set_timer(run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
+        life.wait(turn, run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
         return False
     if reason is None or run.due_ms:  # something has left, or it was waited for
         waits.begin_now(turn, run)
     run.held, run.held_ms = "", 0
     run.occurrence += 1
-    turn.drop_timer(run, step.id, "cancelled")
+    life.go_on(turn, run, step.id, "cancelled")
     if reason is not None and step.on_held == "exit":
-        finish(turn, run, "exited", reason)
+        finish(turn, run, "exit", reason)
         return False
     run.position += 1
     return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import stops
+from engine.journeys import life, stops
 from engine.profile import Profile, Run
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -23,7 +23,7 @@ def settle(turn: Turn) -> None:
         if run.state == "active":
             reason = statuses.ended(turn.catalog, run.journey, run.version)
             if reason:
-                stops.end_run(turn, run, "stopped", reason)
+                stops.end_run(turn, run, reason)
             elif run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
@@ -31,7 +31,7 @@ def settle(turn: Turn) -> None:
         if reason:
             sends.withdraw(turn, send, reason)
         elif send.next_ms == NEVER_MS and not statuses.send_waits(turn.catalog, send):
-            sends.put_off(turn, send, turn.now_ms)
+            sends.resume(turn, send)
 
 
 def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
@@ -68,10 +68,10 @@ def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
     """Let a run wait for a pause to end. Its timer is due again at `was_due_ms` then; 0: at that moment."""
     run.was_due_ms = was_due_ms
     if run.due_ms != NEVER_MS:
-        turn.set_timer(run, NEVER_MS, step, "paused")
+        life.pause(turn, run, step)
 
 
 def _wake(turn: Turn, run: Run) -> None:
     due_ms = run.was_due_ms or turn.now_ms
     run.was_due_ms = 0
-    turn.set_timer(run, due_ms, stops.step_id(turn.catalog, run), "resumed")
+    life.wait(turn, run, due_ms, stops.step_id(turn.catalog, run), "resumed")

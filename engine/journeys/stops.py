@@ -18,9 +18,10 @@ from typing import Any
 
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
-from engine.journeys import run_keys
+from engine.journeys import life, run_keys
 from engine.profile import Run, Send
 from engine.recent_events import Happened
+from engine.sends import life as send_life
 from engine.sends import sends
 from engine.turn_state import Turn
 
@@ -94,7 +95,7 @@ def _unfinished(turn: Turn) -> list[Run]:
 
 def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
     if run.state == "active":
-        end_run(turn, run, "stopped", reason, by=event)
+        end_run(turn, run, reason, by=event)
     else:
         _withdraw_sends(turn, run, reason)
 
@@ -179,11 +180,10 @@ def _is_trigger(event: Happened, run: Run) -> bool:
     return (event.at_ms, event.seq, event.properties) == (run.trigger_ms, run.trigger_seq, run.trigger)
 
 
-def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None = None) -> None:
+def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> None:
     """Close a run for `reason`: its timer is dropped, its undelivered sends are withdrawn, all of it is noted."""
     parked = parked_send(turn.catalog, run)
-    turn.drop_timer(run, step_id(turn.catalog, run), "cancelled")
-    run.state, run.ended_ms, run.ended_by = state, turn.now_ms, reason
+    state = life.end(turn, run, "stop", step_id(turn.catalog, run), reason)
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
         "stop",
@@ -202,7 +202,7 @@ def end_run(turn: Turn, run: Run, state: str, reason: str, by: Happened | None =
             channel=parked.channel,
             step=parked.id,
             action=parked.action,
-            outcome="withdrawn",
+            outcome=send_life.never_begun("withdraw"),
             reason=reason,
             **fields,
         )

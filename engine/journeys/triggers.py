@@ -8,7 +8,7 @@ from engine.catalog.compiled import Journey
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import refusals, run_keys, stops, waits
+from engine.journeys import life, refusals, run_keys, stops, waits
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.turn_state import Turn
@@ -57,8 +57,7 @@ def forget_ended(turn: Turn) -> None:
     ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
     if len(ended) <= _ENDED_KEPT:
         return
-    dropped = {run.id for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)}
-    turn.profile.runs[:] = [run for run in turn.profile.runs if run.id not in dropped]
+    life.forget(turn.profile, [run for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)])
 
 
 def _counts_for_re_entry(turn: Turn, run: Run) -> bool:
@@ -107,7 +106,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         refusals.refuse(turn, journey, event, reason, key=key, words=words)
         return None
     refusals.forget(profile, journey.id, key)
-    profile.runs.append(run)
+    life.enter(profile, run)
     turn.note(
         "journey",
         f"{journey.id} entered by {event.name}",

@@ -1,7 +1,7 @@
-"""Erasing a person: everything goes, in one turn here, and by durable messages wherever something of them lies.
+"""Erasing a person: everything goes, here in one turn, and elsewhere by durable messages.
 
 The profile's place, and every place that pointed to it, is left as a pointer to the same place one epoch later, where
-nobody is. So whoever comes with the same identifier is somebody new. What was absorbed lies locked under the keys of
+nobody is. So whoever comes with the same identifier is somebody new. What came by merging is locked under the keys of
 its old places; each of them is told to forget too. Data that is on its way to an erased person is erased with them.
 """
 

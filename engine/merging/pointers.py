@@ -15,8 +15,8 @@ from engine.turn_state import Turn
 
 
 def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> None:
-    """A later absorb of a place that already points somewhere: move the pointer, but not by a write key's word. A claim
-    never takes it from its owner; whoever claims an address is told what was said by it."""
+    """Somebody asks for a place that already points to another profile. A merge moves the pointer, unless a write key's
+    word asks for it. A claim never does: whoever claims an address is told what was said by it."""
     profile = turn.profile
     if isinstance(asked, Claim):
         if asked.to != tombstone.to:
@@ -28,8 +28,8 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> N
 
 
 def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
-    """Point to who took the pointer in, and lives. Who asked for it may have been absorbed meanwhile: were it pointed
-    to at once, pointers could come to stand in a circle, and what is on its way would go round for ever."""
+    """Point to the living profile that took the pointer in. Whoever asked for it may have been merged meanwhile: if the
+    pointer moved at once, pointers could form a circle, and messages would go round for ever."""
     if told.to != tombstone.to:
         turn.tell(tombstone.to, Released(origin=turn.profile.id))
         turn.effects.append(LeaveTombstone(told.to))

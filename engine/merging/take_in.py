@@ -5,23 +5,26 @@ What arrives meets the survivor's stops, opt-outs and caps before anything is se
 
 from __future__ import annotations
 
-from engine import codec, limits, setting_back
+from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
-from engine.events import history
+from engine.events import history, setting_back
 from engine.frequency import caps, fatigue
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
+from engine.journeys import life as run_life
 from engine.profile import Merged, Profile, Run
 from engine.recent_events import history_order
+from engine.sends import life as send_life
 from engine.sends import sends
 from engine.turn_state import Turn
 
 
 def take_in(turn: Turn, told: HandOver) -> None:
-    """Merge what another profile was into this one; of a piece, what stands beside its state and some traits."""
+    """Merge what another profile was into this one. Of a piece that is not the last, only its records and some
+    traits."""
     profile = turn.profile
     if told.after:
         _take_records(turn, told)
@@ -48,12 +51,12 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     draws.join(turn, other)
-    _join_facts(turn, other)
+    _merge_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
     profile.history = sorted([*profile.history, *other.history], key=history_order)
     _take_records(turn, told)
     offers.join(turn, other.promises)
-    runs = _join_runs(turn, other)
+    runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other)
     pauses.settle(turn)
     stops.apply_history(turn)
@@ -65,8 +68,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
 
 
 def _transferred(turn: Turn, told: HandOver) -> Profile:
-    """What another profile was; of a visitor whom only a write key's word brings to somebody who was known before,
-    without what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
+    """What another profile was. A visitor whom only a write key's word brings to somebody known comes without what such
+    a word cannot give: no address counts as verified, and a yes awaits confirmation."""
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
     if told.origin in turn.profile.publicly:
@@ -81,26 +84,26 @@ def _is_here(profile: Profile, origin: str) -> None:
 
 
 def _take_records(turn: Turn, told: HandOver) -> None:
-    """What stands beside the state is stored here, and counted. A past that comes back to its owner, with somebody who
-    had taken in pieces of it, is here already."""
+    """What stands beside the state is stored here, and counted. Pieces of this profile's own past may come back with
+    somebody who had taken them in; those are here already."""
     profile = turn.profile
     own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
     turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
     older = [event for _, page in pages for event in codec.decode_page(page)]
     if older and not profile.spilled:
-        profile.tallied = history.tallies_of(turn.catalog).name
+        profile.tallied = history.counters_of(turn.catalog).name
     history.add(profile, turn.catalog, older)
 
 
-def _join_facts(turn: Turn, other: Profile) -> None:
+def _merge_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
-    words, theirs = address_statements.words(profile), address_statements.words(other)
+    mine, theirs = address_statements.known(profile), address_statements.known(other)
     traits.merge(turn, other)
-    _join_identifiers(turn, other)
-    address_statements.merge(turn, words, theirs)
+    _merge_identifiers(turn, other)
+    address_statements.merge(turn, mine, theirs)
     recording.merge(profile, other)
-    holding.join(profile, other)
+    holding.merge(profile, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -109,7 +112,7 @@ def _join_facts(turn: Turn, other: Profile) -> None:
     profile.created_ms = min(profile.created_ms, other.created_ms)
 
 
-def _join_identifiers(turn: Turn, other: Profile) -> None:
+def _merge_identifiers(turn: Turn, other: Profile) -> None:
     profile = turn.profile
     refused: list[str] = []
     known = {(link.namespace, link.value): link for link in profile.identifiers}
@@ -126,11 +129,12 @@ def _join_identifiers(turn: Turn, other: Profile) -> None:
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
 
-def _join_runs(turn: Turn, other: Profile) -> list[Run]:
-    """The runs and open sends come along with their timers; a second run of one key gives way to the first."""
+def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
+    """The runs and open sends come along with their timers. Where a journey has too many runs of one key, the later
+    end."""
     profile = turn.profile
-    profile.runs.extend(other.runs)
-    profile.sends.extend(other.sends)
+    run_life.move(profile, other.runs)
+    send_life.move(profile, other.sends)
     wake(turn, other)
     for run in [run for run in profile.runs if run.state == "active"]:
         _keep_within_concurrency(turn, run)
@@ -138,7 +142,7 @@ def _join_runs(turn: Turn, other: Profile) -> list[Run]:
 
 
 def wake(turn: Turn, arrived: Profile) -> None:
-    """The timers and outbox entries of a profile stand where it has arrived."""
+    """Set the timers and outbox entries of a profile where it has arrived."""
     for run in arrived.runs:
         if run.state == "active" and run.due_ms:
             step = interpreter.step_id(turn, run)
@@ -158,7 +162,7 @@ def _keep_within_concurrency(turn: Turn, run: Run) -> None:
     ]
     same.sort(key=lambda known: (known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
-        stops.end_run(turn, surplus, "stopped", "merge.duplicate")
+        stops.end_run(turn, surplus, "merge.duplicate")
 
 
 def _withdraw_excess(turn: Turn) -> None:

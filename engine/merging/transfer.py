@@ -30,7 +30,7 @@ from engine.turn_state import Turn
 
 
 def transfer(turn: Turn, asked: Merge | Claim) -> None:
-    """Hand everything over to the profile that asks. What a write key says takes a visitor without a user id alone."""
+    """Hand everything over to the profile that asks. On a write key's word only a visitor without a user id goes."""
     profile = turn.profile
     if asked.public and not profile.is_blank and asked.to != profile.id:
         if isinstance(asked, Claim):
@@ -64,7 +64,7 @@ def must_wait(profile: Profile, told: object) -> bool:
 
 
 def goes_on(profile: Profile, told: object) -> bool:
-    """Whether a profile that is itself on its way must pass this on, because it may have to come full circle."""
+    """Whether a profile that is itself on its way must pass this on, so that it can come full circle."""
     return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
 
 
@@ -77,7 +77,8 @@ def go_on(turn: Turn, told: GoOn) -> None:
 
 
 def pass_on(turn: Turn, told: HandOver) -> None:
-    """A hand-over reaches a profile on its way: it goes the same way; one's own has come full circle, so one stays."""
+    """A hand-over reaches a profile that is on its way itself: it is passed on. A profile that meets its own hand-over
+    stays, for that has come full circle."""
     profile = turn.profile
     if told.origin != profile.id:
         turn.tell(profile.moving_to, told)
@@ -90,7 +91,7 @@ def pass_on(turn: Turn, told: HandOver) -> None:
 def leave_tombstone(turn: Turn, told: HandedOver) -> None:
     """The survivor has everything: only a tombstone is left here.
 
-    Who asked may have been absorbed itself meanwhile; then the profile that it lives on in says so.
+    Whoever asked may have been merged itself meanwhile; then this word comes from the profile that it lives on in.
     """
     if turn.profile.moving_to:
         turn.effects.append(LeaveTombstone(told.to))

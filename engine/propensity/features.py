@@ -27,7 +27,7 @@ Read = Callable[[Readable], float]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One number of a customer, ready for an action; `atoms` is what it asks of the past."""
+    """One number of a customer, ready for an action. `atoms` is what it asks of past events."""
 
     read: Read
     atoms: frozenset[EventAtom]

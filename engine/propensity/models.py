@@ -22,11 +22,11 @@ from engine.values.paths import values_at
 
 
 class Scorer(Protocol):
-    """A model about one action."""
+    """How likely one action is to be taken, by a model."""
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of the past."""
+        """What it asks of past events."""
         ...
 
     def chance(self, view: Readable) -> float:
@@ -34,12 +34,12 @@ class Scorer(Protocol):
         ...
 
 
-Made = Callable[[Mapping[str, Any]], Scorer]
+Made = Callable[[Mapping[str, Any]], Scorer]  # from the facts of an action
 
 
 def build_model(declared: Mapping[str, Any], files: Mapping[str, Any]) -> Made:
-    """From a checked model to what makes its scorers; one scorer for all actions that it does not tell apart. `files`
-    are those of the document."""
+    """From a checked model to what makes its scorers: one scorer for all actions that the model does not tell apart.
+    `files` are those of the document."""
     known: dict[str, Scorer] = {}
     default = declared.get("default", 0.0)
     run = _session(files[f"models/{declared['onnx']['file']}"]) if "onnx" in declared else None
@@ -144,7 +144,7 @@ def _shrunk(count: Sequence[float], towards: float, strength: float) -> float:
 
 
 def context_reader(by: Mapping[str, Any]) -> Callable[[Readable], str]:
-    """What tells contexts apart, of a customer; empty where nothing does."""
+    """What reads the word by which a model tells a customer's contexts apart; empty where it tells none apart."""
     ((kind, path),) = by.items() if by else (("", ""),)
     steps = tuple(path.split("."))
     if kind == "context":

@@ -1,4 +1,4 @@
-"""Fitting a model to what became of shown actions, and saying how good it is on customers that it has not seen."""
+"""A model is fitted to what became of shown actions, and judged on customers that it has not seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAY_MS: Final = 86_400_000
 @dataclass(frozen=True, slots=True)
 class Shown:
     """An action that a customer saw: what was known of them when it was chosen, and whether they took it. `numbers` are
-    the model's features, `context` is what its rates are told apart by."""
+    the model's features, `context` is the word by which its rates are told apart."""
 
     customer: str
     at_ms: int

@@ -18,11 +18,11 @@ from engine.contact.consents import has_effect
 from engine.decide import decision, draws, offers
 from engine.decide import receipt as decision_receipt
 from engine.errors import NotFound
+from engine.events.setting_back import clock_of
 from engine.frequency import caps, fatigue
 from engine.journeys import pauses, whereabouts
 from engine.profile import ConsentRecord, Profile, Run
 from engine.recent_events import Happened, history_order
-from engine.setting_back import clock_of
 from engine.turn_state import Turn
 from engine.values.nearest import meant
 from engine.view import View

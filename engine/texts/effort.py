@@ -1,8 +1,8 @@
-"""How much work one message may be. Templates are the operator's, but what they loop over is not, and a slip must not
-hold up everybody's mail: whoever goes over the bound is `Refused`.
+"""How much work one message may be. Templates are the operator's, but what they loop over comes from clients, and a
+slip must not hold up everybody's mail: a message that needs more is `Refused`.
 
-The work is counted, never timed, so that a message is refused everywhere or nowhere. The count is that of the rendering
-under way; there is one at a time in a thread.
+The work is counted, never timed, so that a message is refused everywhere or nowhere. There is one count in a thread,
+that of the message that is being rendered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _under_way: ContextVar[_Count | None] = ContextVar("_under_way", default=None)
 
 @contextlib.contextmanager
 def counted() -> Iterator[None]:
-    """Everything in it is the work of one message."""
+    """A context in which everything counts as the work of one message."""
     token = _under_way.set(_Count())
     try:
         yield
@@ -41,7 +41,7 @@ def counted() -> Iterator[None]:
 
 
 def spend(steps: int = 1, chars: int = 0) -> None:
-    """Say what is about to be done. Raises Refused where that is too much."""
+    """Count work that is about to be done. Raises Refused where it is too much."""
     count = _under_way.get()
     if count is None:  # a template that is being compiled
         count = _Count()
@@ -52,8 +52,8 @@ def spend(steps: int = 1, chars: int = 0) -> None:
 
 
 def weigh(value: object, steps: int = 1) -> None:
-    """Say that all of a value is about to be gone through, `steps` for each part; a part that is there twice counts
-    twice. Raises Refused where that is too much."""
+    """Count the work of going through a whole value, `steps` for each part; a part that is there twice counts twice.
+    Raises Refused where it is too much."""
     waiting = [value]
     while waiting:
         here = waiting.pop()

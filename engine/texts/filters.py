@@ -1,7 +1,7 @@
 """The filters and tests of our templates: Jinja's own, made safe for any data, and some of ours.
 
-What a filter cannot take is absent afterwards, so that `default` has its say; a text where a number is needed is read
-as one. Each use is counted, and what could fill a text up to any width is bounded.
+The result of a filter that cannot use its value is absent, so that `default` can replace it. A text where a number is
+needed is read as one. Each use is counted, and filters that could fill a text up to any width are bounded.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _TEXTS: Final = frozenset(
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
 _WEIGHED: Final = {"pprint": 20, "tojson": 1, "urlencode": 1, "xmlattr": 1}  # steps for each part of their value
 _ORDERING: Final = frozenset(("sort", "min", "max", "unique", "groupby"))  # they compare parts with one another
-_RAW: Final = frozenset(("default", "d"))  # they tell nothing from something themselves
+_RAW: Final = frozenset(("default", "d"))  # they handle absent values themselves
 _ABSENT_PASSES: Final = frozenset(("undefined", "none", "eq", "==", "equalto", "ne", "!=", "in", "sameas"))
 _ORDER: Final = {
     "eq": ("eq", "==", "equalto"),
@@ -102,7 +102,8 @@ def _default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
 
 @pass_environment
 def _sum(env: Environment, value: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
-    """As a database does: lines without a number add nothing, and those that say something else leave no sum."""
+    """As in a database, lines without a number add nothing. A line with something that is no number makes the sum
+    absent."""
     parts = value if attribute is None else (env.getitem(part, attribute) for part in value)
     return sum((reckoned(part) for part in parts if not is_nothing(part)), start)
 
@@ -152,7 +153,7 @@ def _format(pattern: Any, *values: Any, **named: Any) -> Any:
 
 
 def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that is counted, bounded, and has no result where its value is of no use to it."""
+    """The filter, counted and bounded, with an absent result where it cannot use its value."""
     before = 0 if _pass_arg(filter_) is None else 1  # what Jinja hands over first
 
     @wraps(filter_)
@@ -211,7 +212,7 @@ def _comparison(name: str) -> Callable[[Any, Any], bool]:
 
 
 def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
-    """A test that nothing passes but what asks for nothing, and that unfit values do not pass."""
+    """The test, made safe: it fails for unfit values, and for absent ones unless it asks whether something is there."""
     before = 0 if _pass_arg(test) is None else 1
 
     @wraps(test)
@@ -230,7 +231,7 @@ def _calm(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_arguments(name: str, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Raises Refused where it is not the data that is at fault."""
+    """Raises Refused where the template's own arguments are at fault, and not the data."""
     try:
         inspect.signature(function, follow_wrapped=False).bind(*args, **named)
     except TypeError as fault:

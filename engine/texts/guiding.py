@@ -1,4 +1,4 @@
-"""A parsed template is led through its environment: its loops, slices, calls, comparisons and includes ask there."""
+"""Parsed templates are rewritten so that loops, slices, calls, comparisons and includes go through the environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2.visitor import NodeTransformer
 
 
 class Guiding(NodeTransformer):
-    """Rewrites a parsed template so that it asks its environment."""
+    """Rewrites the nodes of a parsed template into calls of its environment."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         chars = sum(len(part.data) for part in node.find_all(nodes.TemplateData))

@@ -1,8 +1,8 @@
 """The Jinja of our templates: sandboxed, bounded, and with a customer's data before all that Python knows.
 
-`x.name` is data or absent. A method is one only where it is called, so that an event with a field `items` and one
-without are both read right, and `event.items()` works for either. While a template is compiled nothing is worked out,
-and its loops, joins, comparisons and includes are led through this environment, which counts them.
+`x.name` is data or absent. A name is a method only where it is called: so an event with a field `items` and one without
+are both read right, and `event.items()` works for either. Nothing is evaluated while a template is compiled. Its loops,
+joins, comparisons and includes go through this environment, which counts them.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def compile(self, source: Any, name: Any = None, filename: Any = None, *rest: Any, **options: Any) -> Any:
-        """The code of a template, which is the same for every renderer: made once."""
+        """The code of a template. It is the same for every renderer, so it is made once."""
         if not isinstance(source, str) or rest or options or len(source) > _KEPT_CHARS_MAX:
             return super().compile(source, name, filename, *rest, **options)
         return _compiled(source, name, filename, bool(self.autoescape))
 
     def compile_anew(self, source: str, name: str | None, filename: str | None) -> CodeType:
-        """The same, whatever was compiled before."""
+        """The same, without looking at what was compiled before."""
         return super().compile(source, name, filename)
 
     # What compiled templates call; see `guiding`.
@@ -173,7 +173,7 @@ def _counted(*bounds: Any) -> Any:
 
 @pass_context
 def _shown(context: Context, value: Any) -> Any:
-    """What `{{ value }}` says."""
+    """How `{{ value }}` is written."""
     text = "" if isinstance(value, Macro) else operators.written(value)
     effort.spend(chars=len(text) if isinstance(text, str) else 20)
     return text

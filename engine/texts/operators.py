@@ -41,7 +41,7 @@ _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 
 def is_number(value: Any) -> bool:
-    """Whether it can be reckoned with as it is."""
+    """Whether a value is a number as it is."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -56,7 +56,7 @@ def reckoned(value: Any) -> Any:
 
 
 def arithmetic(sign: str, left: Any, right: Any) -> Any:
-    """The result of a binary operation; absent where it has none."""
+    """The result of a binary operation; absent where it makes no sense."""
     spend()
     if isinstance(left, str) and sign == "%" and "%" in left:
         return formatted(left, right)

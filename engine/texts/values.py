@@ -68,7 +68,8 @@ def present(value: Any) -> Any:
 
 
 def elements(value: Any) -> Any:
-    """What a filter gets: of a list or a series its elements that say something, of anything else itself."""
+    """What a filter is given: of a list or a series the elements that say something, of anything else the value
+    itself."""
     if isinstance(value, list | tuple):
         return [part for part in value if not is_nothing(part)] if any(map(is_nothing, value)) else value
     return _each(value) if isinstance(value, Iterator) else value

@@ -61,7 +61,7 @@ def number(context: Context, value: Any, digits: Any = None) -> Any:
 
 
 def _rounded(amount: Decimal, digits: int) -> Decimal:
-    """Commercially; nothing has no sign."""
+    """Rounded half away from zero; a zero has no sign."""
     found = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
     return found if found else found.copy_abs()
 
@@ -94,7 +94,7 @@ def _timed(form: Any, found: date | time, style: Any, locale: Locale) -> Any:
 
 
 def _moment(context: Context, value: Any) -> date | None:
-    """A day, or a moment in the customer's zone."""
+    """A day, or an instant in the customer's zone."""
     try:
         if isinstance(value, str) and _DAY.fullmatch(value.strip()):
             return date.fromisoformat(value.strip())

@@ -2,7 +2,7 @@
 
 Null is nothing, and so are a text that is empty, blank or made of invisible characters alone, an empty list (PHP's
 empty object), an empty object, and the words that JavaScript writes where it has no value. Zero and false are values.
-What was said is kept as it came; this says only how it is read.
+What was said is stored as it came; this rule is only about how it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from engine.values.spelling import FILLERS, SELECTORS, visible
 
 WORDS: Final = frozenset(("undefined", "null", "NaN", "[object Object]"))
 _INVISIBLE: Final = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
-_HIDDEN: Final = FILLERS | SELECTORS  # letters and marks to Unicode, and seen by nobody
+_HIDDEN: Final = FILLERS | SELECTORS  # Unicode calls them letters and marks, but nobody sees them
 
 
 def is_absent(value: Any) -> bool:
@@ -30,7 +30,7 @@ def is_blank(text: str) -> bool:
     """Whether nothing of `text` can be seen."""
     if not text:
         return True
-    if "!" <= text[0] <= "~":  # nearly every text
+    if "!" <= text[0] <= "~":  # nearly every text ends here
         return False
     return (not text[0].isalnum() or text[0] in _HIDDEN) and all(
         char.isspace() or unicodedata.category(char) in _INVISIBLE or char in _HIDDEN for char in text

@@ -1,9 +1,9 @@
 """Which number a shop means by what it sends: 19.9, "19.90", "19,90 €", "1.299,00", "1,299.00", "EUR 5".
 
-A text that is a plain numeral was written by a machine: its dot is the decimal point, whatever follows. Everything
-else was written for people: of two kinds of separator the last one is the decimal one; a single separator before
-exactly three digits separates thousands, but after a leading zero. Thousands are in groups of three, or as in India
-(1,23,456). What says no number, or more than one, is None, and so are truth values, NaN and what no price can be.
+A plain numeral as a text was written by a machine: its dot is the decimal point, whatever follows. Everything else was
+written for people. Of two kinds of separator the last one is the decimal one. A single separator before exactly three
+digits separates thousands, unless a zero leads. Thousands are in groups of three, or as in India (1,23,456). A value
+that says no number, or more than one, is None; so are truth values, NaN and what no price can be.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def number(value: Any) -> Decimal | None:
 
 
 def currencies(value: Any) -> tuple[str, ...]:
-    """The currencies (ISO 4217, upper case) that are written beside an amount, or that a field with one names; the
-    likeliest first, none where none is said; an empty text alone where a unit is said that is no currency."""
+    """The currencies (ISO 4217, upper case) that are written beside an amount or named in its field, the likeliest
+    first. Nothing where none is said; an empty text alone where the unit is no currency."""
     return _read(value)[1]
 
 

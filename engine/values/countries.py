@@ -13,7 +13,7 @@ from babel.core import get_global
 
 _LONGEST: Final = 60  # characters; no name of a country has more
 
-# Names that are in use beside those that CLDR prefers, as `_plain` writes them.
+# Names that people use beside those that CLDR prefers, as `_plain` writes them.
 _OTHER_NAMES: Final[Mapping[str, str]] = {
     "uk": "GB",
     "el": "GR",
@@ -72,7 +72,7 @@ def _known() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """A name without what people leave out: accents, dots, `the`."""
+    """A name without what people often leave out: accents, dots, `the`."""
     letters = (char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
     words = "".join(letters).replace("&", " and ").replace("’", "'").replace(".", "").replace("-", " ").split()
     return " ".join("saint" if word == "st" else word for word in words if word != "the")

@@ -1,9 +1,9 @@
 """Who an identifier names: namespaces and their one canonical value, settled once at the door.
 
-Two spellings of one mailbox or one telephone must meet in one profile, and no value may stand for two. What is absent
+Two spellings of one mailbox or one telephone must lead to one profile, and no value may stand for two. What is absent
 (`engine.values.absence`) names nobody, and characters that nobody sees (`engine.values.spelling`) are no part of a
-name. The parsers for mail and telephone are slow (about 20 µs), so their answers are kept; being pure, they cannot go
-stale.
+name. The parsers for mail and telephone are slow (about 20 µs), so their answers are cached; they are pure, so these
+cannot go stale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.values.spelling import visible
 from engine.vocabulary import NAMESPACES
 
 VALUE_CHARS_MAX: Final = 255
-PROFILE_ID: Final = "profile_id"  # read-only: it names a profile in paths, and is never claimed
+PROFILE_ID: Final = "profile_id"  # names a profile in paths; no event can claim it
 
 _KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
 _PROFILE_IDS: Final = re.compile("0[0-9a-f]{29}")  # see `seeds.profile_id`; a slot has 12 bits
@@ -127,8 +127,8 @@ def is_clean(text: str) -> bool:
     return text.isprintable() or _UNFIT.isdisjoint(map(unicodedata.category, text))
 
 
-# These answer (canonical value, ""), or ("", what is wrong), because an exception would not be kept by the cache; for
-# what is absent twice "". The cache is bounded by its number of values, so no long one comes into it.
+# These answer (canonical value, "") or ("", what is wrong), because the cache keeps no exceptions; for what is absent
+# ("", ""). The cache is bounded by its number of values, so no long value comes into it.
 
 
 def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[str, str]:
@@ -163,7 +163,7 @@ def _plain(text: str) -> tuple[str, str]:
 
 
 def _email(text: str) -> tuple[str, str]:
-    if text[-1] in _DOTS:  # the root of DNS, which names the same domain
+    if text[-1] in _DOTS:  # a dot at the end is the root of DNS: it names the same domain
         text = text[:-1]
     try:
         # `.test` (RFC 6761) belongs to worlds like our own demo; whether mail arrives is not asked here.

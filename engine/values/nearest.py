@@ -1,4 +1,4 @@
-"""What was probably meant by a word that is none of those that there are."""
+"""What was probably meant by a word that is not known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-_CHARS_MAX: Final = 100  # of a word that is looked at; comparing takes the square of it
+_CHARS_MAX: Final = 100  # of a word that is compared, for comparing takes the square of its length
 _WORDS_MAX: Final = 2_000
 LIKE: Final = 0.7
 _NAMED_MAX: Final = 20
@@ -14,8 +14,9 @@ _NAMED_CHARS_MAX: Final = 200
 
 
 def nearest(word: str, words: Iterable[str], like: float = LIKE) -> str | None:
-    """The one of `words` that `word` is nearly: but for letter case, `_`, `-` and spaces, else by its letters, of which
-    the share `like` must be the same. None where none is near, and for a word that is one of them."""
+    """The one of `words` that `word` nearly is: the same but for letter case, `_`, `-` and spaces, else the one that
+    has at least the share `like` of its letters in common. None where none is near, and for a word that is one of
+    them."""
     folded: dict[str, str] = {}
     for known, _ in zip(words, range(_WORDS_MAX), strict=False):
         if known == word:
@@ -29,7 +30,7 @@ def nearest(word: str, words: Iterable[str], like: float = LIKE) -> str | None:
 
 
 def meant(word: str, words: Iterable[str]) -> str:
-    """To be put behind a refusal of `word`: what was probably meant, and the first of those that there are."""
+    """The end of a message that refuses `word`: what was probably meant, and the first of the words that there are."""
     known = list(words)
     near = nearest(word, known)
     named = ", ".join(sorted(known)[:_NAMED_MAX])

@@ -12,7 +12,8 @@ from typing import Any
 
 
 def any_at(data: Any, path: tuple[str, ...], depth: int, test: Callable[[Any], bool]) -> bool:
-    """Whether any of `values_at(data, path[depth:])` passes; without a generator, as a window asks it of each event."""
+    """Whether any of `values_at(data, path[depth:])` passes. It uses no generator, for a window asks it of each
+    event."""
     if isinstance(data, (list, tuple)):
         if not data:
             return test(None)
@@ -44,8 +45,8 @@ def values_at(data: Any, path: tuple[str, ...]) -> Iterator[Any]:
 
 
 def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
-    """What of plain data stands at some paths, in its own shape. An object of objects that has none of the names may
-    be rows under their numbers: of each row that, as far as it has something."""
+    """The part of plain data that stands at some paths, in its own shape. An object of objects that has none of the
+    names may be rows under their numbers (as PHP writes lists with gaps): then that part of each row."""
     if () in paths:
         return data
     if isinstance(data, list | tuple):

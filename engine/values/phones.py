@@ -41,8 +41,8 @@ def read(text: str, country: str) -> tuple[str, str]:
             number = with_plus
     if number.extension:
         return "", "has an extension, so it names a switchboard"
-    # Possible, not assigned: numbering plans change faster than libraries, and test numbers are never assigned. Where
-    # the country is a guess, it must be one that could be assigned there.
+    # It is enough that a number is possible: numbering plans change faster than libraries, and test numbers are never
+    # assigned. Where the country is a guess, the number must be one that could be assigned there.
     if not (phonenumbers.is_possible_number(number) if is_whole else phonenumbers.is_valid_number(number)):
         return "", f"is not a possible telephone number{'' if is_whole else f' of {country}'}"
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""

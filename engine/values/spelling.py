@@ -37,12 +37,12 @@ _VIRAMA, _AROUND = 9, 30  # a combining class; characters that are looked at on 
 
 
 def composed(text: str) -> str:
-    """The one spelling of a text whose letters may be written with their accents or beside them."""
+    """A text in NFC: accents may be written as part of their letters or behind them, and here they are part of them."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def visible(text: str) -> str:
-    """`text` in NFC without characters that nobody sees; one that was made so stays as it is."""
+    """`text` in NFC without characters that nobody sees. Applied to its own result it changes nothing."""
     if text.isascii():
         return text
     while (seen := unicodedata.normalize("NFC", _seen(text))) != text:
@@ -68,7 +68,8 @@ def _may_hide(char: str) -> bool:
 
 
 def _shows(before: list[str], char: str, after: str) -> bool:
-    """Whether a character that can be hidden changes what is seen between what is kept `before` it and `after`."""
+    """Whether a character that may be invisible changes what is seen, given the text kept `before` it and that
+    `after`."""
     if char == _JOINER and _shapes(before, after):
         return True
     if not before:

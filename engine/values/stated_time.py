@@ -1,8 +1,8 @@
-"""What a time that somebody states may do: their clock may run ahead or behind, and anybody may state anything.
+"""How far a time is believed that somebody states: clocks run ahead or behind, and anybody may state anything.
 
-The history believes a time up to five minutes ahead, for clocks do differ. What decides which of two words is the newer
-one (traits, locale, zone, address, consent) is never ahead of the turn that hears it, so nothing lasts for ever because
-of a clock. A no that arrives through the live door counts from its arrival; what is imported counts from when it was
+The history believes a time up to five minutes ahead, because clocks differ. The time that decides which of two
+statements is newer (traits, locale, zone, address, consent) is never ahead of the turn that hears it, so that no
+statement lasts for ever because of a wrong clock. A live no counts from its arrival, an imported one from when it was
 said.
 """
 
@@ -24,8 +24,8 @@ def of_fact(at_ms: int, now_ms: int) -> int:
 
 
 def of_consent(at_ms: int, now_ms: int, *, granted: bool, imported: bool) -> int:
-    """From when on a yes or a no counts: the earlier of stated and received, and for a live no its arrival.
+    """From when on a yes or a no counts: the earlier of stated and received; a live no from its arrival.
 
-    A yes lifts a no only where it is later than this, which is later both by what was stated and by arrival.
+    So a yes lifts a no only where it is later both by what was stated and by arrival.
     """
     return of_fact(at_ms, now_ms) if granted or imported else now_ms

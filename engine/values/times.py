@@ -1,8 +1,8 @@
 """A time as somebody writes it, read the same way wherever one is taken: events, batches, files, consent, exposures,
 the replay clock, and the past of a profile.
 
-ISO 8601, in UTC where it names no zone; or the time since 1970 as a number or its digits, in seconds or milliseconds:
-which, its size says. Absent, by the one rule for that, is no time.
+ISO 8601, in UTC where it names no zone; or the time since 1970 as a number or its digits, in seconds or milliseconds,
+which its size tells apart. What says nothing (`engine.values.absence`) is no time.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def read_ms(value: object, field: str) -> int | None:
 
 def _of_text(text: str, field: str) -> int:
     try:
-        moment = _moment(text)
-        at_ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
+        instant = _instant(text)
+        at_ms = ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH) // _MS
     except (ValueError, OverflowError):
         if (plainer := _plainer(text)) != text:
             return _of_text(plainer, field)
@@ -57,7 +57,7 @@ def _of_text(text: str, field: str) -> int:
     return at_ms
 
 
-def _moment(text: str) -> datetime:
+def _instant(text: str) -> datetime:
     """ValueError too where a digit stands between date and time, which Python would take for a separator."""
     is_run_together = text[7:8] == "-" and text[10:11].isdigit()
     if is_run_together or _TOO_MANY_DIGITS.match(text):

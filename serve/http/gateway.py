@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import msgspec
 from fastapi import Depends, Request
 
 from actors.catalog_files.active_catalog import LOOK_S, ActiveCatalog
 from actors.platform import diary, logs
 from actors.platform.clock import WallClock, clock_file
 from actors.platform.meter import EVENTS, HTTP_IN_FLIGHT, Meter
+from actors.transport.frame_client import FrameClient
+from actors.transport.messages.of_doors import Advance, BackUp
 from actors.transport.router import Router
-from actors.transport.wire import FrameClient
 from engine.catalog.compiled import Catalog
 from engine.consent import authority
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
@@ -188,15 +188,12 @@ class Gateway:
         """Move the replay clock."""
         if not self.config.is_replay:
             raise Forbidden("this engine runs on the wall clock", "watermark")
-        answer = await self._dispatcher.call("advance", msgspec.msgpack.encode((watermark_ms, drain)))
-        moved: dict[str, int] = msgspec.msgpack.decode(answer)
-        return moved
+        reached = await self._dispatcher.call(Advance(watermark_ms, drain))
+        return {"now": reached.now_ms, "pendingTimers": reached.pending_timers}
 
     async def back_up(self, directory: str, keys: str | None) -> dict[str, Any]:
         """Copy the whole engine into a directory of its machine, and its keys into another."""
-        answer = await self._dispatcher.call("backup", msgspec.msgpack.encode((directory, keys)))
-        made: dict[str, Any] = msgspec.msgpack.decode(answer)
-        return made
+        return (await self._dispatcher.call(BackUp(directory, keys))).made
 
     async def note(self, event: str, level: str = "info", **facts: Any) -> None:
         """Write an event into the engine's own log: never a key, nor anything about a customer."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from actors.transport.messages.carried import EventRejected, EventUnreadable
 from actors.transport.router import Router
 from engine.catalog.compiled import Catalog
 from engine.errors import Overloaded
@@ -76,10 +77,11 @@ async def tell_each_profile(router: Router, items: Sequence[Item]) -> None:
     """Events have their turns, and are durable. What a profile cannot take is rejected; what is for one that cannot be
     read is set aside until it can be. Raises NotReady and Overloaded as `Router.ingest` does."""
     going_on = [item for item in items if item.event is not None]
-    for item, status in zip(going_on, await router.ingest(_addressed(items)), strict=True):
-        result, _, reason = status.partition(":")
-        if result in (REJECTED, UNREADABLE):
-            item.set_aside(result, "", reason)
+    for item, result in zip(going_on, await router.ingest(_addressed(items)), strict=True):
+        if isinstance(result, EventRejected):
+            item.set_aside(REJECTED, "", result.reason)
+        elif isinstance(result, EventUnreadable):
+            item.set_aside(UNREADABLE, "", result.reason)
         else:
             item.result = result
 

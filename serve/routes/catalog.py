@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter
 
 from actors.catalog_proof import own_process
+from actors.transport.messages.of_doors import Read
 from engine.catalog import statuses
 from engine.catalog.schema.files import OPERATOR
 from engine.errors import CatalogError, NotFound
@@ -51,7 +52,7 @@ async def active_catalog(gateway: ServerGateway) -> Any:
 @router.get("/{version}", **answers_with(CatalogFiles, summary="A catalog by which something was decided"))
 async def older(version: str, gateway: ServerGateway) -> Any:
     """One by which something was decided once."""
-    document = await gateway.router.at_shard(0, ("catalog", "", version), "read")
+    document = (await gateway.router.at_shard(0, Read("catalog", "", version))).value
     if document is None:
         raise NotFound("no decision was made by such a catalog", "version")
     return _shown(version, document)

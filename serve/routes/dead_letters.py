@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from actors.shard.set_aside.dead_letters import Kind
+from actors.transport.messages.of_doors import DiscardLetter, ReadLetter, RetryLetter
 from engine.errors import InvalidInput
 from engine.readings import reading
 from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, answers_with
@@ -35,21 +36,23 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
 
     A rejected item is taken as it came, or as `event` corrects it; InvalidInput where that is no event either.
     """
-    place, event = _parts(letter, gateway), correction.event if correction else None
-    found = await gateway.router.at_shard(*place, "letter")
+    (shard, number), event = _parts(letter, gateway), correction.event if correction else None
+    found = (await gateway.router.at_shard(shard, ReadLetter(number))).value
     if found["kind"] != "Rejected":
         if event is not None:
             raise InvalidInput("only a rejected item can be corrected", "event")
-        return await gateway.router.at_shard(*place, "retry")
+        return {"status": (await gateway.router.at_shard(shard, RetryLetter(number))).status}
     await redrive(gateway, found["input"], event)
-    await gateway.router.at_shard(*place, "discard")
+    await gateway.router.at_shard(shard, DiscardLetter(number))
     return {"status": "accepted"}
 
 
 @router.delete("/{letter}", **answers_with(DeadLetterOutcome))
 async def discard(letter: str, gateway: ServerGateway) -> Any:
     """Throw it away for good."""
-    return await gateway.router.at_shard(*_parts(letter, gateway), "discard")
+    shard, number = _parts(letter, gateway)
+    await gateway.router.at_shard(shard, DiscardLetter(number))
+    return {"status": "discarded"}
 
 
 def _parts(letter: str, gateway: ServerGateway) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from actors.transport.messages.of_doors import Pin, Unpin
 from engine.errors import Forbidden
 from serve.api.types import Pinned, answers_with
 from serve.http.gateway import ServerGateway
@@ -26,7 +27,7 @@ async def pin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     pinned = {known for shard in await gateway.router.everywhere("status") for known in shard["pinned"]}
     if len(pinned) >= PINS_MAX and profile not in pinned:
         raise Forbidden(f"{len(pinned)} profiles are pinned, and each is a process: unpin another one first", "pins")
-    changed = await gateway.router.resettle(profile, "pin")
+    changed = await gateway.router.resettle(profile, Pin)
     await gateway.note("profile_pinned", profile=profile, changed=changed)
     return {"profileId": profile, "pinned": True, "changed": changed}
 
@@ -36,6 +37,6 @@ async def unpin(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Take this profile back into its shard; answered when it lives there. `changed` is false where it did so
     already."""
     profile = (await gateway.router.read(home, "profile"))["profileId"]
-    changed = await gateway.router.resettle(profile, "unpin")
+    changed = await gateway.router.resettle(profile, Unpin)
     await gateway.note("profile_unpinned", profile=profile, changed=changed)
     return {"profileId": profile, "pinned": False, "changed": changed}

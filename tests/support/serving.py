@@ -9,9 +9,8 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import msgspec
 import uvloop
 
 from actors.platform.clock import WallClock
@@ -19,11 +18,16 @@ from actors.serving.shard_server import ShardServer
 from actors.serving.shard_shell import ShardShell
 from actors.shard.shard import Shard
 from actors.storage.store import Store
-from actors.transport.wire import FrameClient
+from actors.transport.frame_client import FrameClient
+from actors.transport.messages.base import Answer, Request
+from actors.transport.messages.carried import EventResult, EventStatus
+from actors.transport.messages.of_doors import Ingest, Read, Reading
 from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from support.running import eventually
 from support.world import Customer, World
+
+A = TypeVar("A", bound=Answer)
 
 
 class ServedShard:
@@ -67,22 +71,25 @@ class ServedShard:
         world.now_ms = WallClock().now_ms()
         return Customer(world, name, "")
 
-    def call(self, op: str, payload: Any) -> Any:
+    def call(self, request: Request[A]) -> A:
         """One request, as anybody may make it; raises what the shard raised."""
 
-        async def ask() -> bytes:
-            return await FrameClient(self.path).call(op, msgspec.msgpack.encode(payload))
+        async def ask() -> A:
+            return await FrameClient(self.path).call(request)
 
-        return msgspec.msgpack.decode(asyncio.run(ask()))
+        return asyncio.run(ask())
 
-    def ingest(self, *events: Any) -> list[str]:
+    def read(self, what: Reading, profile: str = "", argument: Any = None) -> Any:
+        """A reading of a profile, or of the shard."""
+        return self.call(Read(what, profile, argument)).value
+
+    def ingest(self, *events: Any) -> list[EventResult]:
         """What became of each event; durable on return."""
-        found: list[str] = self.call("ingest", [(self.home(event), event) for event in events])
-        return found
+        return self.call(Ingest([(self.home(event), event) for event in events])).results
 
     def tell(self, event: Any) -> str:
         """An event that is accepted; the profile that it belongs to."""
-        assert self.ingest(event) == ["accepted"]
+        assert self.ingest(event) == [EventStatus.ACCEPTED]
         return self.home(event)
 
     def home(self, event: Any) -> str:
@@ -93,7 +100,7 @@ class ServedShard:
 
     def outcomes(self, profile: str) -> list[tuple[str, str]]:
         """(outcome, reason) of all that was written down about sends."""
-        rows = self.call("read", ("timeline", profile, 100))
+        rows = self.read("timeline", profile, 100)
         return [(row["outcome"], row.get("reason", "")) for row in rows["entries"] if row["kind"] == "send"]
 
     def close(self) -> None:

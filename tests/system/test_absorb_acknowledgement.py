@@ -22,16 +22,18 @@ from actors.platform.clock import WallClock
 from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
+from actors.transport.frame_client import FrameClient
+from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.carried import Message
+from actors.transport.messages.of_shards import Deliver
 from actors.transport.placement import shard_of
 from actors.transport.router import Router
-from actors.transport.wire import FrameClient, FrameServer, Reply
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.inputs import Event, HandedOver
 
 ID_KEY = b"a key for tests, 32 bytes long!!"
-_messages = msgspec.msgpack.Decoder(list[Message])
+_message = msgspec.msgpack.Decoder(Message).decode
 
 
 @pytest.fixture
@@ -84,21 +86,21 @@ class Gate:
 
     def __init__(self, path: str, behind: str) -> None:
         self.path = path
-        self.server = FrameServer(path, self._receive)
+        self.server = FrameServer(path, self._receive, (Deliver,))
         self.reached, self.opened = asyncio.Event(), asyncio.Event()
         self._behind = FrameClient(behind)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def _receive(self, op: str, payload: bytes, reply: Reply) -> None:
-        task = asyncio.create_task(self._pass(op, payload, reply))
+    def _receive(self, request: Deliver, reply: Reply) -> None:
+        task = asyncio.create_task(self._pass(request, reply))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _pass(self, op: str, payload: bytes, reply: Reply) -> None:
-        if any(isinstance(message.told, HandedOver) for message in _messages.decode(payload)):
+    async def _pass(self, request: Deliver, reply: Reply) -> None:
+        if any(isinstance(_message(packed).told, HandedOver) for packed in request.messages):
             self.reached.set()
             await self.opened.wait()
-        reply.send(await self._behind.call(op, payload))
+        reply.send(await self._behind.call(request))
 
 
 def _somebody_on(shard: int, namespace: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Everything that is held on a person, part by part, so that a long life fits through bounded frames."""
+"""Exports everything that is held on a person, part by part: a long history does not fit into one frame."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PART_BYTES = 1 << 20
 
 
 def part(state: ShardState, profile: str, family: str, after: bytes) -> dict[str, Any]:
-    """`rows` of one family that follow the key `after`, plain enough for JSON; `next` is the last key of a part that
-    is not the last one, else None."""
+    """One part: the `rows` of a family that follow the key `after`, as plain as JSON wants them. `next` is where the
+    following part begins, None after the last one."""
     rows: list[Any] = []
     size = 0
     for key, record in state.batch.rows(family, keys.profile_key(profile)):
@@ -55,7 +55,7 @@ def _journal(key: bytes, record: bytes) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """JSON's kinds; a record of ours by the names of its fields, bytes in base64."""
+    """A value in the types of JSON: a record of ours as an object of its fields, bytes in base64."""
     if isinstance(value, msgspec.Struct):
         return {name: plain(getattr(value, name)) for name in type(value).__struct_fields__}
     if isinstance(value, dict):

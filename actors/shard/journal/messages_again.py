@@ -1,8 +1,8 @@
-"""What was said to a customer: a message as it was handed over, found again in the journal.
+"""Shows a message as it was handed over to a customer, found again in the journal.
 
-Nothing is stored of a message but the turn that authorised it. Taken again, with the facts and the catalog of then,
-that turn gives the very same message; what makes links work for the customer is left out. A journal is kept for as
-long as the catalog says. Beyond that the message is gone, and that is said.
+No message is stored. The turn that authorised it is in the journal; repeated with the state and the catalog of then, it
+gives the very same message. Left out are the tokens that make its links work: whoever reads it here is not the
+customer. A journal is kept for as long as the catalog says. After that the message is gone, and the answer says so.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from engine.profile import Profile
 from engine.texts.language import with_mentioned
 
 NOT_LIVE: Final = "not-shown"  # in the place of every token
-_GOES_ON: Final = ("retry", "not_begun")
+_TRIED_AGAIN: Final = ("retry", "not_begun")  # outcomes after which a send is authorised once more
 
 
 def of_send(state: ShardState, profile: Profile, send_id: str) -> dict[str, Any]:
-    """What the timeline says of a send, its message where this profile's own journal has it, and else the places of
-    those whom the profile has taken in, where it may be. Raises NotFound for a send that is not this customer's."""
+    """What the timeline says of a send, with its message where this profile's own journal has it. `origins` are the
+    profiles that were merged into this one: the message may be in a journal of theirs.
+
+    Raises NotFound for a send that is not this customer's.
+    """
     entries = (audit.open_entry(value)[1] for _, value in state.records("audit", profile.id))
     known = [entry for entry in entries if entry.kind == "send" and entry.detail.get("send") == send_id]
     if not known:
@@ -43,8 +46,8 @@ def of_send(state: ShardState, profile: Profile, send_id: str) -> dict[str, Any]
 
 
 def handed_over(state: ShardState, place: str, send_id: str) -> dict[str, Any]:
-    """`message`: what the dispatcher was given last, less its tokens; None, with `missing`, where it is not to be
-    had."""
+    """`message` is what a dispatcher was given last for this send, without its tokens. Where it cannot be had any more,
+    it is None and `missing` says why."""
     message: dict[str, Any] | None = None
     try:
         for entry, asked in replay.turns(state.batch, place, state.catalogs):
@@ -60,7 +63,7 @@ def handed_over(state: ShardState, place: str, send_id: str) -> dict[str, Any]:
 
 
 def _is_over(told: AnyInput, send_id: str) -> bool:
-    return isinstance(told, Settle) and told.send_id == send_id and told.outcome not in _GOES_ON
+    return isinstance(told, Settle) and told.send_id == send_id and told.outcome not in _TRIED_AGAIN
 
 
 def _authorised(asked: list[effects.Effect]) -> dict[str, Any] | None:
@@ -69,7 +72,7 @@ def _authorised(asked: list[effects.Effect]) -> dict[str, Any] | None:
 
 
 def _shown(state: ShardState, message: dict[str, Any]) -> dict[str, Any]:
-    """With the templates that it needs, and without what opens a customer's own pages."""
+    """The message with the templates that it needs, and without the tokens that open a customer's own pages."""
     content = dict(message["content"])
     catalog = state.catalogs.get(message["version"])
     if "templates" not in content and catalog is not None:

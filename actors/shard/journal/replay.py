@@ -1,7 +1,8 @@
-"""A customer from the journal: the same inputs through the same turns give the same state, now and at any past moment.
+"""Makes a customer anew from the journal: the same inputs through the same turns give the same state.
 
-A profile's journal holds every input that counted, with the engine's clock and the catalog's version of that turn; its
-last snapshot, if there is one, stands for all that came before it. Nothing here writes.
+A profile's journal holds every input that counted, with the engine's clock and the catalog's version of its turn. Its
+last snapshot, if there is one, stands for all that came before it. So a profile can be made as it is or as it was at a
+past moment, and compared with what the store has. Only `compact` writes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
 from engine.events import history
 from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge
-from engine.profile import Profile, Tombstone, grave
+from engine.profile import Profile, Tombstone, tombstone_of
 from engine.turn import handle, handle_tombstone
 
 Catalogs = Mapping[str, Catalog]
@@ -37,7 +38,7 @@ class Entry:
 
     @classmethod
     def read(cls, key: bytes, record: bytes) -> Entry:
-        """The opposite of `pack` under its key."""
+        """An entry from its key and its record, as `pack` has made it. Raises Corrupt where that cannot be read."""
         try:
             now_ms, version, packed = msgspec.msgpack.decode(codec.unseal(record, "journal"))
             return cls(int.from_bytes(key[keys.PROFILE_BYTES :]), now_ms, version, codec.decode_input(packed))
@@ -57,8 +58,8 @@ def pack_snapshot(now_ms: int, version: str, state: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Replica:
-    """What a profile comes to. `history` and `audit` hold the records that its turns have written beside the state, by
-    key less the profile's id."""
+    """A profile as its journal makes it. `history` and `audit` hold the records that its turns have written beside the
+    state, by key less the profile's id."""
 
     profile: str
     record: Record | None = None
@@ -82,8 +83,8 @@ class Replica:
             self._write(asked, stand_in, entry.now_ms)
         else:
             profile = was or Profile(self.profile)
-            self._counters(profile, catalog)
-            self.record = profile
+            self._recount(profile, catalog)
+            self.record = profile  # before the turn: its own effects may put a tombstone there
             asked = handle(profile, entry.told, catalog, entry.now_ms)
             self._write(asked, profile, entry.now_ms)
             if was is None and self.record is profile and profile.is_blank:
@@ -91,9 +92,9 @@ class Replica:
         self.number, self.now_ms, self.version = entry.number, entry.now_ms, entry.version
         return asked
 
-    def _counters(self, profile: Profile, catalog: Catalog) -> None:
-        """Another catalog asks for other tallies, which are made of all pages so far."""
-        if profile.spilled and profile.tallied != history.tallies_of(catalog).name:
+    def _recount(self, profile: Profile, catalog: Catalog) -> None:
+        """Another catalog asks for other counts over old events; they are made of all pages so far."""
+        if profile.spilled and profile.tallied != history.counters_of(catalog).name:
             pages = (codec.decode_page(page) for page in self.history.values())
             history.recount(profile, catalog, (event for page in pages for event in page))
 
@@ -108,7 +109,7 @@ class Replica:
                 self.history |= dict(effect.history)
                 self.audit |= dict(effect.audit)
             elif isinstance(effect, effects.LeaveTombstone):
-                self.record = grave(self.record or profile, effect.to, now_ms, profile.message_seq)
+                self.record = tombstone_of(self.record or profile, effect.to, now_ms, profile.message_seq)
                 self.history, self.audit = {}, {}
 
 
@@ -159,7 +160,7 @@ def first(batch: Batch, profile: str) -> Entry | None:
 
 
 def compact(batch: Batch, profile: str, catalogs: Catalogs, before_ms: int) -> int:
-    """Let a snapshot stand for the journal of one profile before a moment; returns how many records it replaces.
+    """Replace the journal of one profile before a moment by a snapshot; returns how many records it replaces.
 
     In the batch; the caller commits.
     """
@@ -199,13 +200,13 @@ def _snapshot(batch: Batch, profile: str) -> Replica:
 
 
 def _pages_until(batch: Batch, profile: Profile) -> dict[bytes, bytes]:
-    """The pages that had left the state by then: its own by their number, and those that came with whom it had taken
-    in."""
-    absorbed = {keys.origin_of(past.origin) for past in profile.ledger}
+    """The history pages of the time of a snapshot: its own up to their number then, and those of the profiles that
+    were merged into it by then."""
+    merged = {keys.origin_of(past.origin) for past in profile.ledger}
     own = keys.origin_of(profile.id)
     pages = {}
     for key, page in batch.rows("history", keys.profile_key(profile.id)):
         rest = key[keys.PROFILE_BYTES :]
-        if rest[:4] in absorbed or (rest[:4] == own and int.from_bytes(rest[4:]) <= profile.pages):
+        if rest[:4] in merged or (rest[:4] == own and int.from_bytes(rest[4:]) <= profile.pages):
             pages[rest] = page
     return pages

@@ -1,7 +1,7 @@
-"""What is due of an outbox, in a line for each channel, so that a slow provider holds up nobody else's mail.
+"""The sends of an outbox that are due, in one queue per channel, so that a slow provider holds up nobody else's mail.
 
-The store knows a send's time and profile, not its channel; that stands in the profile. So entries are sorted into lines
-when they are due and somebody asks, a bounded number at once and in all.
+A send's key has its time and profile; its channel stands in the profile. So entries are sorted into queues when they
+are due and somebody asks. How many are sorted, at once and in all, is bounded: each costs reading a profile.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _SORTED_MAX: Final = 5_000
 ChannelOf = Callable[[bytes], str]
 
 
-class Lines:
-    """Over an index, whose keys it takes out of the index's sight but leaves pending."""
+class ChannelQueues:
+    """Queues over an index. What is sorted is taken out of the index's order and stays pending there."""
 
     def __init__(self, index: DueIndex, channel_of: ChannelOf) -> None:
         self._index, self._channel_of = index, channel_of
-        self._lines: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._queues: defaultdict[str, list[bytes]] = defaultdict(list)
 
     def due(self, channel: str, now_ms: int, most: int) -> list[bytes]:
         """The earliest keys of a channel that are due; they stay pending. Where there are more to be sorted than can be
@@ -33,41 +33,43 @@ class Lines:
         for _ in range(_SORTED_AT_ONCE):
             if len(found) >= most or self.is_full or (key := self._index.take_out(now_ms)) is None:
                 break
-            its = self._channel_of(key)
-            if its == channel and key not in found:  # one that was dropped and came back is there twice
+            its_channel = self._channel_of(key)
+            if its_channel == channel and key not in found:  # one that was dropped and came back is there twice
                 found.append(key)
-            elif its != channel:
-                heapq.heappush(self._lines[its], key)
+            elif its_channel != channel:
+                heapq.heappush(self._queues[its_channel], key)
         for key in found:
-            heapq.heappush(self._lines[channel], key)
+            heapq.heappush(self._queues[channel], key)
         return sorted(found)
 
     def _pop(self, channel: str, most: int) -> list[bytes]:
-        line, found = self._lines[channel], []
-        while line and len(found) < most:
-            key = heapq.heappop(line)
+        queue = self._queues[channel]
+        found: list[bytes] = []
+        while queue and len(found) < most:
+            key = heapq.heappop(queue)
             if key in self._index and key not in found[-1:]:
                 found.append(key)
         return found
 
     def next_key(self, channel: str) -> bytes | None:
-        """The first key of a channel's line that is still pending."""
-        line = self._lines[channel]
-        while line and line[0] not in self._index:
-            heapq.heappop(line)
-        return line[0] if line else None
+        """The first key of a channel's queue that is still pending."""
+        queue = self._queues[channel]
+        while queue and queue[0] not in self._index:
+            heapq.heappop(queue)
+        return queue[0] if queue else None
 
     @property
     def is_full(self) -> bool:
-        """Whether no more is sorted until something of it has left."""
+        """Whether no more is sorted until something has left the queues."""
         return self._size >= _SORTED_MAX
 
     def undo(self) -> None:
-        """Give all of it back to the index: the channels are others now, or somebody asks for all of them at once."""
-        for line in self._lines.values():
-            self._index.put_back(line)
-        self._lines.clear()
+        """Give everything back to the index: the catalog has other channels now, or somebody asks for all channels at
+        once."""
+        for queue in self._queues.values():
+            self._index.put_back(queue)
+        self._queues.clear()
 
     @property
     def _size(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(map(len, self._queues.values()))

@@ -1,9 +1,8 @@
-"""What a shard has to do at a time: its timers, and the sends that wait. The store has all their keys, which begin with
-the time; only those up to a horizon are in memory.
+"""An index over what a shard has to do at some time: its timers, and the sends that wait.
 
-Everything that is due at or before the horizon is here. What comes beyond it only reaches the store, and is read in a
-chunk when all that is nearer is done. So a million pending timers take no more memory than a few thousand. The count is
-for those who ask; whether there is more to read does not hang on it.
+The store has all their keys, which begin with the time. In memory are only those up to a horizon; what is due later is
+read in chunks, when all that is due sooner is done. So a million pending timers take no more memory than a few
+thousand. The count is for those who ask; whether there is more to read does not depend on it.
 """
 
 from __future__ import annotations
@@ -22,9 +21,12 @@ Read = Callable[[bytes], Iterator[bytes]]
 
 
 class DueIndex:
-    """`read` gives the pending keys from a key on, in order, those of the group at hand included; `count` is how many
-    there are in all, and none before `since_ms` belongs here. A key that was dropped stays in the heap until its time
-    and is skipped then."""
+    """`read` gives the pending keys from a key on, in order, uncommitted ones included; `count` is how many there are
+    in all. Keys of times before `since_ms` belong to somebody else.
+
+    `_pending` holds the pending keys up to the horizon, `_heap` orders them. A key that is discarded stays in the heap
+    until it comes first, and is skipped then: to find it in there would cost more.
+    """
 
     def __init__(self, read: Read, count: int, since_ms: int = 0) -> None:
         self._read = read
@@ -38,7 +40,7 @@ class DueIndex:
         return self._count
 
     def add(self, key: bytes) -> None:
-        """A new key, which is in the group's batch already."""
+        """A new key, which is in the shard's batch already."""
         self._count += 1
         if _due_ms(key) <= self._horizon_ms:
             self._pending.add(key)
@@ -88,8 +90,8 @@ class DueIndex:
                 heapq.heappush(self._heap, key)
 
     def pop_due(self, now_ms: int) -> tuple[int, str] | None:
-        """Of timers: the earliest (due time, profile) that is due at `now_ms`; its turn drops all of that profile's
-        timers of that time."""
+        """Of timers: the earliest (due time, profile) that is due at `now_ms`. One turn is for all of that profile's
+        timers of that time, and drops them."""
         due_ms = self.next_ms()
         if due_ms is None or due_ms > now_ms:
             return None
@@ -97,7 +99,7 @@ class DueIndex:
         return due_ms, profile
 
     def forget(self, due_ms: int, profile: str) -> list[bytes]:
-        """Timers of one profile and time that its turn did not drop: they belong to nothing any more."""
+        """Discard and return the timers of one profile and time that its turn has not dropped: no run has them."""
         prefix = due_ms.to_bytes(8) + keys.profile_key(profile)
         stale = []
         while self._heap and self._heap[0].startswith(prefix):
@@ -108,7 +110,8 @@ class DueIndex:
         return stale
 
     def _reach_out(self) -> bool:
-        """Move the horizon past the next chunk; all keys of one instant come together. False where none is left."""
+        """Read the next chunk, and move the horizon to its end. All keys of one instant come together. False where none
+        is left."""
         if self._horizon_ms == _ENDLESS_MS:
             return False
         ahead = self._read((self._horizon_ms + 1).to_bytes(8))
@@ -118,16 +121,17 @@ class DueIndex:
             self._horizon_ms = last_ms = _due_ms(chunk[-1])
             chunk += takewhile(lambda key: _due_ms(key) == last_ms, ahead)
         self._heap = chunk  # in order, and so a heap
-        self._pending.update(chunk)  # what `due` looks at is not in the heap meanwhile
+        self._pending.update(chunk)  # added: what `due` has taken off the heap for a moment is still pending
         return bool(chunk)
 
     def _draw_in(self) -> None:
-        """Too much lies before the horizon by now: leave the later part to the store, but no instant in two parts."""
+        """Too many keys are in memory: move the horizon back, and leave the later ones to the store. All keys of one
+        instant stay together."""
         nearest = sorted(self._pending)
         horizon_ms = _due_ms(nearest[CHUNK])
         self._heap = list(takewhile(lambda key: _due_ms(key) <= horizon_ms, nearest))
         self._pending, self._horizon_ms = set(self._heap), horizon_ms
-        self._held_max = max(_HELD_MAX, 2 * len(self._heap))  # many at one instant are not sorted at each new one
+        self._held_max = max(_HELD_MAX, 2 * len(self._heap))  # else many keys of one instant are sorted at each new one
 
 
 def _due_ms(key: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Which dispatcher a shard listens to: the newest. An older one that wakes up late can start no send and settle none.
+"""A shard listens to the newest dispatcher alone. An older one that wakes up late can start no send and settle none.
 
 A dispatcher learns the highest epoch that the shards know, takes the next one and enlists; a shard remembers durably
 whom it listens to, and refuses every other with `Fenced`. Of two that took the same epoch the second to come is
@@ -20,12 +20,12 @@ class Fence:
 
     @property
     def dispatcher(self) -> str:
-        """The one that is listened to; a profile that comes from another shard may bring a newer one along."""
+        """The one that is listened to, from the store at each call: a profile that moves here may bring a newer one."""
         known: str = self._shard.meta("dispatcher", "")
         return known
 
     def enlist(self, dispatcher: str) -> int:
-        """Listen to this one from now on; what an older one was handing over is `unknown`. Returns how many.
+        """Listen to this one from here on; what an older one was handing over is `unknown`. Returns how many sends.
 
         Durable after the shard's next commit. Raises Fenced where a newer one is known.
         """
@@ -34,7 +34,7 @@ class Fence:
             if epoch_of(name) <= epoch_of(self.dispatcher):
                 raise self._fenced()
             self._shard.put_meta("dispatcher", name)
-        return self._shard.disown(dispatcher)
+        return self._shard.settle_orphans(dispatcher)
 
     def check(self, dispatcher: str) -> None:
         """Raises Fenced for any other than the one that is listened to."""

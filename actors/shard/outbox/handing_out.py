@@ -1,4 +1,4 @@
-"""What a dispatcher gets when it pulls: messages that are authorised, as many as one answer holds."""
+"""Answers a dispatcher's pull: authorised messages, as many as one answer holds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from actors.shard.shard import Shard
 from engine.errors import Corrupt, Moved, Parked
 from engine.inputs import Authorise, Settle
 
-ANSWER_BYTES_MAX: Final = 16 << 20  # and of one message, with its traits and what started its run
+ANSWER_BYTES_MAX: Final = 16 << 20  # of one message too, with the traits and the event that its template may name
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def hand_out(shard: Shard, ready: Iterable[Waiting], pull: str) -> bytes:
-    """Authorise sends until the answer is full; what is left waits for the next pull. A message that no answer holds is
-    refused, so that nobody waits behind it."""
+    """Authorise sends until the answer is full; the rest waits for the next pull. A message that is too large for any
+    answer is refused, or all behind it would wait for ever."""
     found: list[msgspec.Raw] = []
     room = ANSWER_BYTES_MAX
     for entry in ready:
@@ -41,16 +41,17 @@ def hand_out(shard: Shard, ready: Iterable[Waiting], pull: str) -> bytes:
 
 
 def authorise(shard: Shard, entry: Waiting, dispatcher: str) -> dict[str, Any] | None:
-    """The message of a send that may go now, None where it may not."""
+    """The message of a send that may go now; None where it may not. The profile decides in a turn of its own."""
     try:
         done = shard.tell(entry.profile, Authorise(send_id=entry.send, dispatcher=dispatcher))
     except (Parked, Moved):
         return None
     except Corrupt as error:
         shard.unreadable.set_aside(entry.profile, error)
-        shard.outbox.drop(entry.profile, entry.send, entry.at_ms)  # in memory: the store keeps it
+        # in memory alone: after the next start the profile may be readable again
+        shard.outbox.drop(entry.profile, entry.send, entry.at_ms)
         return None
-    if done.status == "failed":  # it is set aside: asking again in every round would fail for ever
+    if done.status == "failed":  # a dead letter says why; left in the outbox, it would fail at every pull
         shard.dequeue(entry.profile, entry.send, entry.at_ms)
     if done.value is None or not done.value["authorised"]:
         return None

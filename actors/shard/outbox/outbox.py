@@ -1,4 +1,4 @@
-"""Sends that are decided and not settled: what the dispatcher may ask for, and what it has in its hands."""
+"""The outbox: sends that are decided and not settled. Some wait for a dispatcher, some are being handed over by one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from actors.shard.outbox.channel_queues import Lines
+from actors.shard.outbox.channel_queues import ChannelQueues
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.storage import keys
 from engine import codec
 
 _READY_MOST = 64
-HANDED_OVER = bytes(8)  # the time under which what a dispatcher has stands
+HANDED_OVER = bytes(8)  # time 0 in a key: a dispatcher has this send
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Waiting:
 
     @classmethod
     def read(cls, key: bytes, record: bytes) -> Waiting:
-        """The opposite of `key` and `record`."""
+        """An entry from its key and its record."""
         at_ms, profile, send = keys.outbox_parts(key)
         return cls(profile, send, at_ms, msgspec.msgpack.decode(codec.unseal(record, "outbox")))
 
@@ -46,9 +46,11 @@ ChannelOf = Callable[[str, str], str]
 
 
 class Outbox:
-    """The entries of one shard. The store has them all; in memory is what a dispatcher has, and of what waits, the near
-    future. `read` and `waiting` are as for `DueIndex`; `channel_of` knows the channel of a (profile, send), empty where
-    nothing can be sent."""
+    """The entries of one shard, in memory; the caller writes them to the store.
+
+    All that a dispatcher has is here, and of what waits the near future. `read` and `waiting` are as for `DueIndex`.
+    `channel_of` gives the channel of a (profile, send), empty where nothing can be sent on it.
+    """
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Outbox:
         channel_of: ChannelOf = lambda profile, send: "",
     ) -> None:
         self._waiting = DueIndex(read, waiting, since_ms=1)
-        self._lines = Lines(self._waiting, lambda key: channel_of(*keys.outbox_parts(key)[1:]))
+        self._queues = ChannelQueues(self._waiting, lambda key: channel_of(*keys.outbox_parts(key)[1:]))
         self._handed: dict[tuple[str, str], Waiting] = {(entry.profile, entry.send): entry for entry in handed}
 
     def __len__(self) -> int:
@@ -70,7 +72,7 @@ class Outbox:
         return len(self._waiting)
 
     def put(self, entry: Waiting) -> None:
-        """A new entry, which is in the group's batch already."""
+        """A new entry, which is in the shard's batch already."""
         if entry.dispatcher:
             self._handed[entry.profile, entry.send] = entry
         else:
@@ -88,39 +90,40 @@ class Outbox:
         return any(owner == profile for owner, _ in self._handed)
 
     def ready(self, now_ms: int, most: int | None = None, pull: str = "", channel: str | None = None) -> list[Waiting]:
-        """What may be handed over now on a channel (None: on any), the longest waiting first, so that nobody is passed
-        over when there is much.
+        """What may be handed over now on a channel (None: on any). Who waits longest comes first, so that nobody is
+        passed over when there is much.
 
-        `pull` is the name of the dispatcher's pull: what an earlier try of the same one was given was lost on the way,
-        so it was not handed over; all of it is given again, or it would be nobody's.
+        `pull` is the name of the dispatcher's pull. If the same pull was answered before, the answer was lost on the
+        way and nothing of it was handed over; so all of it is given again, or nobody would ever send it.
         """
         lost = [entry for entry in self._handed.values() if entry.dispatcher == pull]
         if lost:
             return lost
         if channel is None:
-            self._lines.undo()
+            self._queues.undo()
             due = self._waiting.due(now_ms, most)
         else:
-            due = self._lines.due(channel, now_ms, most or _READY_MOST)
+            due = self._queues.due(channel, now_ms, most or _READY_MOST)
         found = (keys.outbox_parts(key) for key in due)
         return [Waiting(profile, send, at_ms) for at_ms, profile, send in found]
 
     def next_ms(self, channel: str | None = None) -> int | None:
-        """When the next entry may be handed over; of a channel, when one may be that could be its."""
+        """When the next entry may be handed over. For a channel: the earliest entry that could be on it, since the
+        channel of an entry is known only when it is sorted."""
         if channel is None:
-            self._lines.undo()
+            self._queues.undo()
             return self._waiting.next_ms()
-        first = self._lines.next_key(channel)
+        first = self._queues.next_key(channel)
         if first is not None:
             return keys.outbox_parts(first)[0]
-        return None if self._lines.is_full else self._waiting.next_ms()
+        return None if self._queues.is_full else self._waiting.next_ms()
 
     def sort_anew(self) -> None:
-        """The catalog's channels are others now."""
-        self._lines.undo()
+        """The catalog has changed its channels."""
+        self._queues.undo()
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
-        """What another dispatcher was handing over: nobody knows whether it left."""
+        """What any other dispatcher was handing over: nobody knows whether it left."""
         own = dispatcher + "."  # followed by the number of the pull
         return sorted(
             (e for e in self._handed.values() if e.dispatcher != dispatcher and not e.dispatcher.startswith(own)),

@@ -1,7 +1,7 @@
-"""What a sandbox was given instead of a provider: each message as it was rendered, to be read again.
+"""The messages that a sandbox got in the place of a provider, as they were rendered, so that they can be read.
 
-It stands beside its profile, under that person's key: it moves with them and goes with an erasure. A shard keeps the
-newest of it, for a month.
+Each stands beside its profile, locked under that person's key: it moves with the profile and goes with an erasure. A
+shard keeps the newest ones, for a month.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FAMILY: Final = "sandbox"
 KEPT_MAX: Final = 1_000  # of one shard
 KEPT_MS: Final = 30 * DAY_MS
 LISTED_MAX: Final = 1_000
-_SPARE: Final = 100  # so many more may stand there before the oldest go, all at once
+_SPARE: Final = 100  # so many more may stand there before the oldest go: counting them reads all keys
 _TIME_BYTES: Final = 8
 
 
 class SandboxLog:
-    """Of one shard. Its records are named by profile, time and a number of the shard."""
+    """The log of one shard. A record's key is profile, time and a number of the shard."""
 
     def __init__(self, state: ShardState) -> None:
         self._state = state
@@ -35,8 +35,8 @@ class SandboxLog:
         self._number = 0
 
     def keep(self, outcome: Outcome) -> None:
-        """Write down what an outcome brings along; durable with the shard's next commit. Somebody who does not live
-        here any more leaves nothing here."""
+        """Keep the message that an outcome brings along, if any; durable with the shard's next commit. Nothing is kept
+        of a profile that does not live here."""
         state = self._state
         if not outcome.said or not isinstance(state.record(outcome.profile), Profile):
             return

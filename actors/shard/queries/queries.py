@@ -1,4 +1,4 @@
-"""What can be read of a shard without a turn: profiles, timelines, reasons, numbers."""
+"""What can be read of a shard without a turn: profiles, timelines, reasons, figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.readings import reading
 
 
 def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
-    """One reading as plain data. Raises Moved, NotFound for a stranger, InvalidInput for an unknown reading."""
+    """One reading as plain data. Raises Moved, NotFound where nobody is known, InvalidInput for an unknown reading."""
     if what == "status":
         return status(shard)
     if what == "pins":
@@ -59,7 +59,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "said":
         return messages_again.of_send(shard, profile, str(argument))
     if what == "sandboxed":
-        return shard.sandbox.newest(*argument, profile.id)
+        channel, most = argument
+        return shard.sandbox.newest(channel, most, profile.id)
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")
@@ -87,7 +88,7 @@ def _is_forgotten(shard: Shard, place: str, places: list[str]) -> bool:
 
 
 def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:
-    """The profile as it was: its journal up to then, under the catalog of its last turn by then."""
+    """The profile as it was at a moment: its journal up to then, under the catalog of its last turn by then."""
     past = replay.replica(shard.batch, profile_id, shard.catalogs, at_ms)
     if isinstance(past.record, Tombstone):
         raise Moved(past.record.to)
@@ -97,7 +98,7 @@ def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:
 
 
 def status(shard: Shard) -> dict[str, Any]:
-    """The numbers of one shard."""
+    """The figures of one shard."""
     return {
         "shard": shard.number,
         "profiles": shard.profiles,

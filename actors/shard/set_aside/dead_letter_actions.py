@@ -12,18 +12,19 @@ from engine.profile import Profile
 
 
 def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
-    """Keep a rejected item. Only somebody who lives here has a key here; for all others stands one of the shard's."""
+    """Keep a rejected item of a batch, locked under the key of its profile. Whoever does not live here has no key
+    here: their items are locked under one that is the shard's own."""
     try:
         shard.batch.check_key(profile)
         lives_here = not shard.ownership.is_away(profile) and isinstance(shard.record(profile), Profile)
-    except Corrupt:  # nothing can be locked under that key; the letter says why
+    except Corrupt:  # nothing can be locked under a broken key
         lives_here = False
     owner = profile if lives_here else seeds.profile_id(shard.catalog.id_key, "rejected", "")
     shard.dead.put(profile, told, reason, shard.clock.now_ms(), owner=owner)
 
 
 def give_up(shard: Shard, sender: str, seq: int, reason: str) -> None:
-    """A message of a profile here will never arrive: it is kept as a letter of its sender's."""
+    """Keep a message that can never arrive as a dead letter, under the key of its sender: the receiver is elsewhere."""
     key = keys.message_key(sender, seq)
     to, told = shard.messages[key]
     shard.message_done(key)
@@ -31,17 +32,19 @@ def give_up(shard: Shard, sender: str, seq: int, reason: str) -> None:
 
 
 def retry(shard: Shard, number: int) -> str:
-    """Tell a dead letter again; `accepted`, `failed` (set aside anew), or `waiting` where its profile is on its way.
-    NotFound where there is none."""
+    """Tell a dead letter again: `accepted`, `failed` (set aside anew), or `waiting` where its profile is moving.
+
+    Raises NotFound where there is no such letter, InvalidInput for a rejected item: no profile can be told that.
+    """
     if isinstance(shard.dead.get(number).told, Rejected):
         raise InvalidInput("is no event, so no profile can be told it", "id")
     letter, newest = shard.dead.take(number), shard.dead.last
-    if letter.sender:  # on its way once more, under its old number: should it have arrived, it counts once
+    if letter.sender:  # sent once more under its old number: should it have arrived before, it counts once
         shard.put_message(letter.sender, letter.seq, letter.profile, letter.told)
         return "accepted"
-    seen_key = once.key_of(letter.told)
-    if seen_key is not None:  # it was remembered as seen when it failed
-        shard.batch.put("seen", keys.profile_key(letter.profile) + seen_key, None)
+    dedup_key = once.key_of(letter.told)
+    if dedup_key is not None:  # its failure was remembered, so it would count as repeated
+        shard.batch.put("seen", keys.profile_key(letter.profile) + dedup_key, None)
     waits = not shard.tell_or_forward(letter.profile, letter.told)
     failed = shard.dead.last > newest
     if waits or failed:

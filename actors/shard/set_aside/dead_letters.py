@@ -1,9 +1,9 @@
-"""What could not be handled: set aside with its reason, to be looked at, told again, or thrown away (Invariant 11).
+"""Dead letters: inputs that could not be handled, kept with the reason, to be read, told again, or thrown away
+(Invariant 11).
 
-There are inputs whose turn failed, messages between profiles that cannot arrive, and items of batches that are no
-event. A letter is locked under the key of the
-profile that it is for, so it goes with an erasure. An item that names nobody who is known here has a key of the shard's
-own, and is gone after a month.
+They are inputs whose turn failed, messages between profiles that cannot arrive, and items of batches that are no event.
+A letter is locked under the key of the profile that it is for, so an erasure takes it along. An item that names nobody
+who is known here has a key of the shard's own, and is gone after a month.
 
 Each kind has bounds of its own: what anybody can send (rejected items) never pushes out what a tracking plan has set
 aside, and neither pushes out what failed by our fault.
@@ -61,11 +61,11 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Those of one shard, numbered in the order in which they came."""
+    """The dead letters of one shard, numbered in the order in which they came."""
 
     def __init__(self, batch: Batch, last: int) -> None:
         self._batch = batch
-        self._shelves: dict[Kind, _Shelf] | None = None  # read at the first need
+        self._indices: dict[Kind, _Index] | None = None  # read at the first need
         self.last = last  # the number of the newest one ever
 
     def put(
@@ -82,11 +82,11 @@ class DeadLetters:
         """Set an input aside, locked under the key of `owner` where that is not the profile itself. Those of its kind
         that are too old or too many go. `message` is its sender and sequence where it has not arrived."""
         packed = msgspec.msgpack.encode([profile, reason, at_ms, codec.encode_input(told), attempts, *message])
-        shelves, kind = self._read_shelves(), _kind(told, reason)
+        indices, kind = self._read_indices(), _kind(told, reason)
         self.last += 1
         self._batch.put("dead", keys.number_key(self.last), codec.seal(packed), owner or profile)
-        shelves[kind].put(self.last, len(packed), at_ms)
-        for number in shelves[kind].over(BOUNDS[kind], at_ms) if kind in BOUNDS else ():
+        indices[kind].put(self.last, len(packed), at_ms)
+        for number in indices[kind].over(BOUNDS[kind], at_ms) if kind in BOUNDS else ():
             self._batch.put("dead", keys.number_key(number), None)
 
     def adopt(self, records: Iterable[bytes]) -> None:
@@ -94,14 +94,14 @@ class DeadLetters:
         for record in records:
             self.last += 1
             self._batch.put("dead", keys.number_key(self.last), record)
-            self._shelves = None
+            self._indices = None
 
     def all(self, kind: Kind | None = None) -> list[DeadLetter]:
         """The newest ones, of one kind or of any, newest first: at most `LISTED_MAX`, and what an answer has room
         for."""
-        shelves = self._read_shelves()
-        chosen = [shelves[each].sizes for each in KINDS if kind in (None, each)]
-        sizes = {number: size for shelf in chosen for number, (size, _) in shelf.items()}
+        indices = self._read_indices()
+        chosen = [indices[each].sizes for each in KINDS if kind in (None, each)]
+        sizes = {number: size for letters in chosen for number, (size, _) in letters.items()}
         found: list[DeadLetter] = []
         room = LISTED_BYTES_MAX
         for number in sorted(sizes, reverse=True):
@@ -124,21 +124,21 @@ class DeadLetters:
         """Remove one; NotFound where there is none."""
         letter = self.get(number)
         self._batch.put("dead", keys.number_key(number), None)
-        self._read_shelves()[_kind(letter.told, letter.reason)].remove(number)
+        self._read_indices()[_kind(letter.told, letter.reason)].remove(number)
         return letter
 
-    def _read_shelves(self) -> dict[Kind, _Shelf]:
-        if self._shelves is None:
-            self._shelves = {kind: _Shelf() for kind in KINDS}
-            # A letter to somebody whose key is damaged is no reason to show none.
+    def _read_indices(self) -> dict[Kind, _Index]:
+        if self._indices is None:
+            self._indices = {kind: _Index() for kind in KINDS}
+            # one letter behind a broken key is no reason to show none of the others
             for key, record in self._batch.rows("dead", b"", unreadable_too=False):
                 letter = _read(int.from_bytes(key), record)
-                self._shelves[_kind(letter.told, letter.reason)].put(letter.number, len(record), letter.at_ms)
-        return self._shelves
+                self._indices[_kind(letter.told, letter.reason)].put(letter.number, len(record), letter.at_ms)
+        return self._indices
 
 
-class _Shelf:
-    """What is known of the letters of one kind without reading them, oldest first."""
+class _Index:
+    """The letters of one kind, the oldest first, without their contents."""
 
     def __init__(self) -> None:
         self.sizes: dict[int, tuple[int, int]] = {}  # by number: bytes, and when it was set aside
@@ -153,10 +153,11 @@ class _Shelf:
         self._bytes -= size
 
     def over(self, bound: Bound, now_ms: int) -> list[int]:
-        """Those that are too old or too many: they are forgotten here."""
+        """Take out those that are too old or too many; returns their numbers."""
         gone: list[int] = []
         while self.sizes:
             number, (_, at_ms) = next(iter(self.sizes.items()))
+            # the newest letter stays however large it is: somebody has just been told that it is kept
             is_over = len(self.sizes) > bound.letters_max or (len(self.sizes) > 1 and self._bytes > bound.bytes_max)
             if not is_over and at_ms >= now_ms - KEPT_MS:
                 break

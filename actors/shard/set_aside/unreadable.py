@@ -1,7 +1,7 @@
-"""Whoever cannot be read is set aside: named once, left on the disk as they are, and in nobody's way.
+"""Profiles that cannot be read are set aside: logged once, left on the disk as they are, and in nobody's way.
 
-A key that is broken, or a block of a table, takes away the people whose it is. What is meant for them is refused, and
-what stands for them in an index waits for a start at which they can be read again; all others live.
+A broken key, or a broken block of a table, makes the profiles unreadable that stand behind it. Inputs for them are
+refused, and their timers and sends wait for a start at which they can be read again. All other profiles go on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Unreadable:
-    """Those of one shard."""
+    """The unreadable profiles of one shard."""
 
     def __init__(self, batch: Batch, shard: int) -> None:
         self._batch, self._shard = batch, shard
@@ -28,13 +28,14 @@ class Unreadable:
         return profile in self.reasons
 
     def set_aside(self, profile: str, error: Corrupt) -> None:
-        """Name somebody who cannot be read, once."""
+        """Log that a profile cannot be read, once."""
         if profile not in self.reasons:
             self.reasons[profile] = str(error)
             logs.fault(log, "profile_set_aside", error, shard=self._shard, profile=profile)
 
     def state_of(self, profile: str) -> bytes | None:
-        """A profile's record, plain; Corrupt, once it is named, where it cannot be read."""
+        """A profile's record, plain, None where there is none. Raises Corrupt where it cannot be read, and sets the
+        profile aside."""
         try:
             return self._batch.get("state", keys.profile_key(profile))
         except Corrupt as error:

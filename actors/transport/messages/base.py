@@ -50,5 +50,5 @@ class Ping(Request[Pong]):
     """Asks for a sign of life."""
 
 
-class Done(Answer):
+class Acknowledged(Answer):
     """What was asked is done, and durable where anything was to be kept."""

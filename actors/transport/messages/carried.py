@@ -49,12 +49,6 @@ class EventStatus(StrEnum):
     PARKED = "parked"  # its profile is on its way to another place: to be told again
 
 
-class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
-    """The event's profile lives at another address: to be told there."""
-
-    to: str
-
-
 class EventRejected(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="rejected"):
     """The event is at fault."""
 
@@ -67,4 +61,11 @@ class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, ta
     reason: str
 
 
-EventResult = EventStatus | EventMoved | EventRejected | EventUnreadable
+class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
+    """The event's profile lives at another address: to be told there."""
+
+    to: str
+
+
+EventOutcome = EventStatus | EventRejected | EventUnreadable
+EventResult = EventOutcome | EventMoved

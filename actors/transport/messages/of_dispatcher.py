@@ -101,7 +101,7 @@ class Report(Answer, gc=True):
     now_ms: int = 0
 
 
-class Run(FromDispatcher[Report]):
+class RunSpan(FromDispatcher[Report]):
     """Run a span of windows on the replay clock."""
 
     span: Span

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from actors.transport.messages.base import Answer, Done, Request
+from actors.transport.messages.base import Acknowledged, Answer, Request
 from actors.transport.messages.carried import EventResult
 from engine.inputs import AnyInput, Event, Rejected
 
@@ -41,21 +41,27 @@ class Found(Answer):
     value: Any
 
 
+OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox"]
+OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export"]
+OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place, whoever it points to
+Reading = OfShard | OfProfile | OfPlace
+
+
 class Read(Request[Found]):
     """A reading (`actors.shard.queries`) of one profile, or of the whole shard where `profile` is empty."""
 
-    what: str
+    what: Reading
     profile: str = ""
     argument: Any = None
 
 
-class Stage(Request[Done]):
+class Stage(Request[Acknowledged]):
     """(profile, input, time in ms) to be kept until the replay clock reaches the time."""
 
     inputs: list[tuple[str, AnyInput, int]]
 
 
-class SetAside(Request[Done]):
+class SetAside(Request[Acknowledged]):
     """Items that are no events: (profile, item, reason), to be kept as dead letters."""
 
     items: list[tuple[str, Rejected, str]]
@@ -79,7 +85,7 @@ class RetryLetter(Request[Retried]):
     number: int
 
 
-class DiscardLetter(Request[Done]):
+class DiscardLetter(Request[Acknowledged]):
     """Throw a dead letter away for good."""
 
     number: int
@@ -120,13 +126,13 @@ class Advance(Request[Advanced]):
     drain: bool
 
 
-class BackedUp(Answer):
+class BackupMade(Answer):
     """What a backup holds, as the door answers it."""
 
     made: dict[str, Any]
 
 
-class BackUp(Request[BackedUp]):
+class BackUp(Request[BackupMade]):
     """Copy the whole engine into `directory`, and its keys into `keys` (None: beside it)."""
 
     directory: str

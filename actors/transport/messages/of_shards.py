@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.transport.messages.base import Answer, Done, Request
+from actors.transport.messages.base import Acknowledged, Answer, Request
 from actors.transport.messages.of_doors import Resettled
 
 
@@ -51,7 +51,7 @@ class BeginMove(Request[MoveBegun]):
     move: str
 
 
-class MoveRecords(Request[Done]):
+class MoveRecords(Request[Acknowledged]):
     """Some of the profile's records: (column family, key, record)."""
 
     profile: str
@@ -59,7 +59,7 @@ class MoveRecords(Request[Done]):
     rows: list[tuple[str, bytes, bytes]]
 
 
-class MoveSlice(Request[Done]):
+class MoveSlice(Request[Acknowledged]):
     """A slice of the bytes that make the profile live at its new place."""
 
     profile: str
@@ -67,7 +67,7 @@ class MoveSlice(Request[Done]):
     part: bytes
 
 
-class EndMove(Request[Done]):
+class EndMove(Request[Acknowledged]):
     """All slices are there: the profile lives at its new place from now on."""
 
     profile: str

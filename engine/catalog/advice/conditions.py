@@ -59,7 +59,7 @@ def _of_test(file: str, loc: Loc, test: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
-    """Parts of an `all` of which one rules another out. Two values of one trait are none: it may be a list."""
+    """Parts of an `all` of which one rules another out. Two values of one trait do not: it may be a list."""
     asked: dict[str, bool] = {}
     for i, condition in enumerate(conditions):
         if not isinstance(condition, Mapping):
@@ -76,7 +76,7 @@ def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
 
 
 def _asks_for(test: Mapping[str, Any]) -> bool | None:
-    """Whether a test passes only what is there, or only what is not; None where it says neither."""
+    """True for a test that only a value passes, False for one that only its absence passes; None for all others."""
     if test.get("exists") is False:
         return False
     words = [word for word in test if word != "name"]
@@ -84,7 +84,7 @@ def _asks_for(test: Mapping[str, Any]) -> bool | None:
 
 
 def _is_fact(test: Mapping[str, Any]) -> bool:
-    """Whether a test compares with what is known only when it is asked."""
+    """Whether a test compares with a fact, whose value is known only when a customer is asked about."""
     return any(isinstance(value, str) and value.startswith("$") for value in (test["is"], *test["in"]))
 
 

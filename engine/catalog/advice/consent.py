@@ -1,4 +1,4 @@
-"""Doubts about consent: what is said to people of whom nobody knows that they want it."""
+"""Doubts about consent: messages to people who may never have agreed to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.catalog.schema.files import Action, Consent
 
 def consent_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Promotional and lifecycle messages for a purpose that is granted by default: nobody was asked. A channel under
-    `no_consent_needed` says outright that nobody need be; a page that asks what to show writes to nobody."""
+    `no_consent_needed` says outright that nobody need be asked; and a page that asks what to show writes to nobody."""
     purposes = {name: purpose for _, consent in of_kind(models, Consent) for name, purpose in consent.purposes.items()}
     channels = by_id(document, "channels.yaml", "channels")
     for file, action in of_kind(models, Action):

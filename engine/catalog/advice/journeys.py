@@ -1,4 +1,4 @@
-"""Doubts about journeys: two that write twice to the same people, and a step that a stop never lets come about."""
+"""Doubts about journeys: two that write to the same people, and a step that a stop always comes before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from engine.catalog.schema.policies import Policies
 
 
 def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Two live journeys that begin with the same event under the same conditions. A service message is no second one:
-    a receipt goes to everybody who orders, whatever else does."""
+    """Two live journeys that begin with the same event under the same conditions. A service message does not count:
+    a receipt goes to everybody who orders, whatever else is sent."""
     seen: list[Journey] = []
     for file, journey in of_kind(models, Journey):
         if journey.status != "live" or journey.tier == "service":

@@ -47,7 +47,7 @@ def _names_way_out(text: str) -> bool:
 
 
 def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """An action that no journey sends, and that no page shows."""
+    """Actions that nobody gets: no journey sends them, and no page shows them."""
     sent = {
         (step.send.action, step.send.channel) for _, each in of_kind(models, Journey) for step in _sends(each.steps)
     }
@@ -68,7 +68,7 @@ def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def unmatched_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Rules about a category or a group that no action has."""
+    """Rules that match nothing, because no action has their category or group."""
     known = {
         "category": {action.category for _, action in of_kind(models, Action)},
         "group": {action.group for _, action in of_kind(models, Action)},

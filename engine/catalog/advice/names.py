@@ -23,7 +23,7 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.texts.language import facts_of
 
-_OURS = frozenset(("Identified",))  # what events of other kinds than track are called here
+_OURS = frozenset(("Identified",))  # what this engine calls events of kinds other than `track`
 
 
 def event_doubts(document: Document, models: Models) -> Iterator[Problem]:

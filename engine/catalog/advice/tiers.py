@@ -1,5 +1,5 @@
-"""What a marketer may not expect of a journey that sends an action of another tier: a stop of one of the two tiers does
-not do to the one what it does to the other."""
+"""Journeys that send an action of another tier, which a stop may treat otherwise than a marketer expects: a stop of one
+tier ends the journey and not the message, or the other way round."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What can stand in a catalog, and is hardly meant: warnings, each at its place.
+"""Warnings: what a catalog may say, but was hardly meant. Each has its place.
 
-A rule reads the models of a document that has no problems, and yields what it doubts; a new one is written beside the
+A rule reads the models of a document that has no problems, and yields what it doubts. A new rule is written beside the
 others and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
 """
 

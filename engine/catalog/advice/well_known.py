@@ -1,4 +1,5 @@
-"""Names of Segment's specifications, which most shops use: a name that is nearly one of them is probably meant so."""
+"""Names of Segment's specifications, which most shops use: a name that is nearly one of them was probably meant to
+be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that files of a catalog have, and what a file with another one was probably to be called."""
+"""What a file with a name that no catalog knows was probably meant to be called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from engine.values.nearest import nearest
 
 
 def other_name(file: str) -> str:
-    """What a file that belongs to no catalog was to be called, to be said behind that; empty where nothing is near."""
+    """The end of a message about such a file: the name that was probably meant; empty where none is near."""
     stem, _, ending = file.rpartition(".")
     if ending.lower() in ("yml", "yaml", "txt") and model_of(f"{stem.removesuffix('.yaml')}.yaml"):
         return f": rename it to {stem.removesuffix('.yaml')}.yaml"

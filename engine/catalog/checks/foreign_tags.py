@@ -1,4 +1,4 @@
-"""What other systems write in their templates and ours does not understand: with what to write instead."""
+"""What other systems write in their templates and ours does not understand, and what to write instead."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def mend(source: str) -> tuple[str, int] | None:
 
 
 def dashed(source: str, name: str) -> str:
-    """How a name with a dash is written, of which the template engine sees `name` alone; empty where it is none."""
+    """How to write a name with a dash in it, of which the template engine sees only `name`; empty where it is none."""
     found = re.search(rf"\b(traits|event)\.(\w+(?:-\w+)*-{re.escape(name)}(?:-\w+)*)\b", source)
     return f"{found[1]}['{found[2]}']" if found else ""
 
 
 def unread(source: str) -> Iterator[tuple[str, int]]:
-    """Tags that are written to everybody as they stand, each with its line."""
+    """Tags that would be sent to everybody as they are, each with its line."""
     plain = re.sub(r"\{#.*?#\}", lambda note: "\n" * note[0].count("\n"), source, flags=re.DOTALL)
     for pattern in _LOOSE:
         for found in re.finditer(pattern, plain):

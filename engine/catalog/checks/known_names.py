@@ -29,7 +29,7 @@ class Use:
 
 
 def uses(document: Document) -> Iterator[Use]:
-    """Every place where a name of the clients' stands, in the order of the files."""
+    """Every place in the catalog that uses a name of what clients send, in the order of the files."""
     for file, data in document.items():
         if not file.startswith("templates/") and file != "tracking_plan.yaml" and not file.endswith(".onnx"):
             yield from _in(file, data, ())
@@ -48,7 +48,7 @@ def planned(document: Document) -> Mapping[str, Any]:
 
 
 def facts(catalog: Catalog) -> Iterator[Fact]:
-    """What conditions and the plan tell of what stands behind a name; the kinds are `number`, `text` and `flag`."""
+    """What conditions and the tracking plan tell of the value of a name; the kinds are `number`, `text` and `flag`."""
     document: Document = msgspec.msgpack.decode(catalog.document)
     for use in uses(document):
         if use.kind != "event":
@@ -63,7 +63,7 @@ def facts(catalog: Catalog) -> Iterator[Fact]:
 
 
 def _in(file: str, data: Any, loc: Loc) -> Iterator[Use]:
-    """Conditions and scores, wherever they stand."""
+    """What conditions and scores use, wherever they stand."""
     if isinstance(data, list):
         for i, value in enumerate(data):
             yield from _in(file, value, (*loc, i))
@@ -145,7 +145,7 @@ def _listed(file: str, loc: Loc, data: Mapping[str, Any], key: str) -> Iterator[
 
 
 def _example(test: Any) -> Any:
-    """A value that a test is about, None where it tells none."""
+    """A value that a test is about; None where it is about none."""
     if isinstance(test, list):
         return _example(test[0]) if test else None
     if isinstance(test, Mapping):

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere: with a root in front that is understood already, with braces, or with a $ and no fact."""
+"""Paths that lead nowhere: with braces, with a root that is understood already, or with a $ that begins no fact."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def path_problems(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def path_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Paths that begin with what they are looked for in, and words with a $ that are no facts."""
+    """Paths that begin with the place where they are looked up anyway, and words with a $ that are no facts."""
     plan = planned(document)
     for use in uses(document):
         right = without_root(use.name) if use.kind != "event" else ""

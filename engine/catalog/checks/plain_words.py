@@ -1,4 +1,4 @@
-"""What the models of the files complain about, in words that a marketer understands, with what was probably meant."""
+"""pydantic's complaints about a file in words that a marketer understands, with what was probably meant."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def of_validation(model: type[Model], file: str, data: Any, details: ErrorDetail
 
 
 def _mend(model: type[Model], data: Any, details: ErrorDetails) -> str:
-    """What to write instead, where that can be guessed; begins with its own punctuation."""
+    """The end of a message: what to write instead, where that can be guessed; it begins with its own punctuation."""
     kind, given, words = details["type"], details["input"], re.findall(r"'([^']*)'", details["msg"])
     if kind == "extra_forbidden":
         *home, key = details["loc"]

@@ -10,7 +10,7 @@ from engine.catalog.problems import Loc
 from engine.catalog.schema.grammar import Model
 from engine.values.nearest import nearest
 
-_EVENTS: Final = 0.85  # names that are alike may well be two
+_EVENTS: Final = 0.85  # higher than for other words: event names that are alike may well be two
 _FIELDS: Final = 0.8
 _SHORT: Final = 5
 _SYNONYMS: Final = {
@@ -48,13 +48,14 @@ _SYNONYMS: Final = {
 
 
 def nearest_event(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` is a slip of, None where there is none. Names that differ in a digit are two names
-    (`Step 1`, `Step 2`)."""
+    """The known name that `name` is probably a slip for; None where there is none. Names that differ in a digit are two
+    names (`Step 1`, `Step 2`)."""
     return nearest(name, (other for other in sorted(known) if _digits(other) == _digits(name)), _EVENTS)
 
 
 def nearest_field(name: str, known: Iterable[str]) -> str | None:
-    """The same for traits and properties: one thing and many are two names, and short names differ by case alone."""
+    """The same for traits and properties. A singular and its plural are two names; of short names only those that
+    differ in case alone are slips."""
     other = nearest(name, (other for other in sorted(known) if _digits(other) == _digits(name)), _FIELDS)
     if other is None or _plain(name) == _plain(other):
         return other

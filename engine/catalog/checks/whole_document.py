@@ -44,9 +44,9 @@ def examine(
 ) -> tuple[Models, list[Problem]]:
     """The models of the files that have their right shape, and every problem.
 
-    `unread` names files that exist but could not be read: what refers to them is given the benefit of the doubt. What
-    `is_taken` was found to be in order once, perhaps by a version of ours that was less strict: it is only read, and
-    keys that we do not know are passed over.
+    `unread` names files that exist but could not be read: references to them are not doubted. A document that
+    `is_taken` was found to be in order once, perhaps by a less strict version of ours: it is only read, and keys that
+    we do not know are passed over.
     """
     known = names(document, unread)
     models: Models = {}
@@ -100,7 +100,7 @@ def _of_rules(document: Document, models: Models, unread: Collection[str]) -> It
 
 
 def _one_each(problems: list[Problem]) -> list[Problem]:
-    """Where a rule has something to say of a key, that it is not known there says nothing more."""
+    """One problem for each key: where a rule explains what is wrong with it, that it is unknown there adds nothing."""
     told = {(problem.file, problem.loc) for problem in problems if not problem.message.startswith(UNKNOWN)}
     return [each for each in problems if not (each.message.startswith(UNKNOWN) and (each.file, each.loc) in told)]
 

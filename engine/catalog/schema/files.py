@@ -1,6 +1,6 @@
 """The shape of `configs/`: one model for each kind of file, which judges names, types, bounds and references.
 
-One pass over a file reports everything in it. What needs several files at once is `check.py`'s.
+One pass over a file reports everything in it. What needs several files at once is for `engine.catalog.checks`.
 """
 
 # ruff: noqa: RUF012  pydantic copies a default that can change
@@ -125,7 +125,7 @@ class Offer(Model):
 
 class Action(Model):
     """actions/*.yaml, one action a file. `value` is the expected margin in the workspace's currency. `texts`: whether
-    people inside a journey get the texts that they entered with, or those of the catalog that stands."""
+    people inside a journey get the texts that they entered with, or those of the active catalog."""
 
     id: Id
     status: Status = "live"

@@ -11,20 +11,22 @@ import pytest
 from support.world import CART, compiled
 
 from actors.platform.clock import WallClock
-from actors.serving import message_sender as couriers
+from actors.serving import message_sender
 from actors.serving.message_sender import MessageSender
 from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
+from actors.transport.clients import Clients
+from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.carried import Message
-from actors.transport.wire import FrameServer, Reply
+from actors.transport.messages.of_shards import Deliver, Delivered
 from engine.errors import InvalidInput
 from engine.inputs import HandOver, Merge
 
 MB = 1 << 20
 SENDER, RECEIVER = "0001" + "ab" * 13, "0002" + "cd" * 13
-_messages = msgspec.msgpack.Decoder(list[Message])
+_message = msgspec.msgpack.Decoder(Message).decode
 
 
 def test_large_hand_overs_go_in_several_frames_and_in_order(tmp_path: Path):
@@ -33,22 +35,22 @@ def test_large_hand_overs_go_in_several_frames_and_in_order(tmp_path: Path):
         shard.messages[keys.message_key(SENDER, number)] = (RECEIVER, HandOver(origin=SENDER, state=bytes(MB)))
     frames: list[list[int]] = []
 
-    def receive(op: str, payload: bytes, reply: Reply) -> None:
-        brought = _messages.decode(payload)
+    def receive(request: Deliver, reply: Reply) -> None:
+        brought = list(map(_message, request.messages))
         frames.append([message.seq for message in brought])
-        reply.send(msgspec.msgpack.encode([(message.sender, message.seq) for message in brought]))
+        reply.send(Delivered([(message.sender, message.seq) for message in brought]))
 
-    async def carry() -> None:
-        server, arrived = FrameServer(tmp_path / "peer", receive), asyncio.Event()
+    async def bring() -> None:
+        server, arrived = FrameServer(tmp_path / "peer", receive, (Deliver,)), asyncio.Event()
         await server.start()
-        message_sender = MessageSender(shard, [str(tmp_path / "peer")], arrived.set)
+        sender = MessageSender(shard, [str(tmp_path / "peer")], Clients(), arrived.set)
         while shard.messages:
-            message_sender.carry()
+            sender.send()
             await arrived.wait()
             arrived.clear()
         await server.close()
 
-    asyncio.run(asyncio.wait_for(carry(), 30))
+    asyncio.run(asyncio.wait_for(bring(), 30))
     assert [seq for frame in frames for seq in frame] == list(range(1, 13))
     assert max(map(len, frames)) <= 3
 
@@ -68,23 +70,23 @@ def carried(tmp_path: Path, shard: Shard, takes: Takes, until: Callable[[], bool
     """What has arrived at a receiver that `takes` some, or raises, when `until` holds."""
     taken: list[Message] = []
 
-    def receive(op: str, payload: bytes, reply: Reply) -> None:
-        found = [message for message in _messages.decode(payload) if takes(message)]
+    def receive(request: Deliver, reply: Reply) -> None:
+        found = [message for message in map(_message, request.messages) if takes(message)]
         taken.extend(found)
-        reply.send(msgspec.msgpack.encode([(message.sender, message.seq) for message in found]))
+        reply.send(Delivered([(message.sender, message.seq) for message in found]))
 
-    async def carry() -> None:
-        server, arrived = FrameServer(tmp_path / "peer", receive), asyncio.Event()
+    async def bring() -> None:
+        server, arrived = FrameServer(tmp_path / "peer", receive, (Deliver,)), asyncio.Event()
         await server.start()
-        message_sender = MessageSender(shard, [str(tmp_path / "peer")], arrived.set)
+        sender = MessageSender(shard, [str(tmp_path / "peer")], Clients(), arrived.set)
         while not until():
-            message_sender.carry()
+            sender.send()
             await arrived.wait()
             arrived.clear()
-        message_sender.close()
+        sender.close()
         await server.close()
 
-    asyncio.run(asyncio.wait_for(carry(), 30))
+    asyncio.run(asyncio.wait_for(bring(), 30))
     return taken
 
 
@@ -99,7 +101,7 @@ def test_who_cannot_take_a_message_keeps_no_other_waiting(tmp_path: Path):
 def test_a_message_that_no_frame_holds_is_set_aside_and_can_be_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(couriers, "_MESSAGE_BYTES_MAX", 2 * MB)
+    monkeypatch.setattr(message_sender, "_MESSAGE_BYTES_MAX", 2 * MB)
     huge = HandOver(origin=SENDER, state=bytes(3 * MB))
     shard = shard_with([(RECEIVER, Merge(to=SENDER)), (RECEIVER, huge), (RECEIVER, Merge(to=SENDER))])
     taken = carried(tmp_path, shard, lambda message: True, lambda: not shard.messages)

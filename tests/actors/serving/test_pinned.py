@@ -27,6 +27,7 @@ from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
 from actors.transport.messages.carried import Outcome
+from actors.transport.messages.of_doors import Pin, Unpin
 from actors.transport.placement import pin_socket, shard_of
 from actors.transport.router import Router
 from engine import codec
@@ -191,16 +192,16 @@ def test_there_and_back_nothing_of_a_profile_changes():
     async def scenario(engine: Engine) -> None:
         await engine.tell(name="Product Added", properties={"cart_id": "c"})
         before = await engine.state()
-        assert await engine.router.resettle(ADA, "pin") is True
+        assert await engine.router.resettle(ADA, Pin) is True
         assert engine.shard(ADA).record(ADA) is not None
         assert engine.shard(engine.home(ADA)).record(ADA) is None
         assert await engine.state() == before
-        assert await engine.router.resettle(ADA, "pin") is False
+        assert await engine.router.resettle(ADA, Pin) is False
         assert [shard["profiles"] for shard in await engine.router.everywhere("status")][-1] == 1
-        assert await engine.router.resettle(ADA, "unpin") is True
+        assert await engine.router.resettle(ADA, Unpin) is True
         assert await engine.state() == before
         assert ADA not in engine.running and ADA not in engine.pins.stores
-        assert await engine.router.resettle(ADA, "unpin") is False
+        assert await engine.router.resettle(ADA, Unpin) is False
         assert sum(shard["profiles"] for shard in await engine.router.everywhere("status")) == 1
 
     run(scenario)
@@ -208,7 +209,7 @@ def test_there_and_back_nothing_of_a_profile_changes():
 
 def test_a_stranger_cannot_be_pinned():
     async def scenario(engine: Engine) -> None:
-        for how in ("pin", "unpin"):
+        for how in (Pin, Unpin):
             with pytest.raises(NotFound):
                 await engine.router.resettle(ADA, how)
         assert engine.pins.stores == {}
@@ -232,9 +233,9 @@ def test_events_keep_their_order_and_count_once_while_the_profile_moves():
         others: list[str] = []
         talking = [asyncio.create_task(talk()), asyncio.create_task(talk_besides())]
         for _ in range(8):
-            await engine.router.resettle(ADA, "pin")
+            await engine.router.resettle(ADA, Pin)
             await asyncio.sleep(0.02)
-            await engine.router.resettle(ADA, "unpin")
+            await engine.router.resettle(ADA, Unpin)
         is_over = True
         await asyncio.gather(*talking)
         heard = await engine.heard()
@@ -253,11 +254,11 @@ def test_timers_fire_and_a_send_goes_out_once_in_the_new_place():
             traits={"email": "ada@shop.example"},
             identifiers=(("email", "ada@shop.example"),),
         )
-        await engine.router.resettle(ADA, "pin")
+        await engine.router.resettle(ADA, Pin)
         assert len(engine.shard(ADA).timers) == 1
         assert len(engine.shard(engine.home(ADA)).timers) == 0
         await eventually(lambda: len(engine.shard(ADA).outbox) == 1)
-        await engine.router.resettle(ADA, "unpin")
+        await engine.router.resettle(ADA, Unpin)
         home = engine.shard(engine.home(ADA))
         assert len(home.outbox) == 1 and len(home.timers) == 0
         (entry,) = home.outbox.ready(WallClock().now_ms())
@@ -278,7 +279,7 @@ def test_a_send_that_is_being_handed_over_is_not_given_out_again_in_the_new_plac
         await eventually(lambda: len(engine.shard(engine.home(ADA)).outbox) == 1)
         given = await home.pull("lane-0", 64)
         assert len(given) == 1
-        await engine.router.resettle(ADA, "pin")
+        await engine.router.resettle(ADA, Pin)
         await own.enlist("1.d")
         assert await own.pull("other-0", 64) == []
         await home.settle([Outcome(ADA, given[0]["send"], "sent")])
@@ -302,7 +303,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
     async def scenario(engine: Engine) -> None:
         await engine.tell(name="Product Added", properties={"cart_id": "c"})
         if how == "unpin":
-            await engine.router.resettle(ADA, "pin")
+            await engine.router.resettle(ADA, Pin)
         told = [*(await engine.heard()), await engine.tell()]
         at_home = (step in ("register", "leave", "left", "unregister")) == (how == "pin")
         victim = engine.home(ADA) if at_home or step == "unregister" else ADA
@@ -323,7 +324,7 @@ def test_a_crash_at_any_step_of_a_move_loses_nothing(how: str, step: str, when: 
             raise Killed
 
         monkeypatch.setattr(room.Ownership, step, fatal)
-        moving = asyncio.create_task(engine.router.resettle(ADA, how))
+        moving = asyncio.create_task(engine.router.resettle(ADA, {"pin": Pin, "unpin": Unpin}[how]))
         await asyncio.wait_for(dead.wait(), 10)
         await engine.crash(victim)
         if victim == ADA:
@@ -354,7 +355,7 @@ async def eventually_settled(engine: Engine) -> None:
 def test_messages_reach_a_pinned_profile_and_leave_it():
     async def scenario(engine: Engine) -> None:
         await engine.tell(anonymous_id="")
-        await engine.router.resettle(ADA, "pin")
+        await engine.router.resettle(ADA, Pin)
         visitor = await engine.tell(user="", anonymous_id="a1")
         login = await engine.tell(anonymous_id="a1")  # she absorbs the visitor
         assert visitor in await engine.heard() and login in await engine.heard()
@@ -367,7 +368,7 @@ def test_messages_reach_a_pinned_profile_and_leave_it():
 def test_a_profile_that_ends_gives_up_its_process(ending: str):
     async def scenario(engine: Engine) -> None:
         await engine.tell()
-        await engine.router.resettle(ADA, "pin")
+        await engine.router.resettle(ADA, Pin)
         if ending == "absorbed":
             await engine.tell(user="countess", kind="alias", name="Aliased", previous_id="ada")
         else:
@@ -384,7 +385,7 @@ def test_a_profile_that_ends_gives_up_its_process(ending: str):
 def test_a_pinned_profile_comes_back_after_a_crash_of_everything():
     async def scenario(engine: Engine) -> None:
         told = [await engine.tell()]
-        await engine.router.resettle(ADA, "pin")
+        await engine.router.resettle(ADA, Pin)
         told.append(await engine.tell())
         for name in list(engine.running):
             await engine.crash(name)
@@ -413,7 +414,7 @@ def made_huge(engine: Engine, profile: str, *, traits: int, pages: int) -> None:
         page = [Happened(number, number, "Looked", {"at": noise.randbytes(24_000)})]
         shard.batch.put("history", keys.page_key(profile, number), codec.encode_page(page), profile)
     record.pages = record.spilled = pages
-    record.tallied = history.tallies_of(CATALOG).name
+    record.tallied = history.counters_of(CATALOG).name
     shard.changed(profile)
     shard.commit()
 
@@ -444,7 +445,7 @@ def test_a_huge_profile_is_pinned():
         await engine.tell()
         made_huge(engine, ADA, traits=1_200, pages=100)
         before = await engine.state()
-        assert await engine.router.resettle(ADA, "pin") is True
+        assert await engine.router.resettle(ADA, Pin) is True
         assert await engine.state() == before
 
     run(scenario)

@@ -18,7 +18,8 @@ from actors.serving.shard_server import ShardServer
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
-from actors.transport.wire import FrameClient
+from actors.transport.frame_client import FrameClient
+from actors.transport.messages.base import Ping
 from engine.inputs import Decide
 
 
@@ -138,7 +139,7 @@ def test_a_shard_asks_shard_0_over_its_socket(tmp_path: Path):
             if Path(paths[0]).exists():
                 break
             await asyncio.sleep(0.01)
-        await client.call("ping", b"")
+        await client.call(Ping())
         serving.append(asyncio.create_task(servers[1].serve()))
         for _ in range(3_000):
             if shards[1].leases.tokens() == {"vouchers": 10}:  # block after block, until there is nothing left

@@ -20,6 +20,7 @@ from actors.shard.outbox.fence import Fence
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import RocksStore, open_when_free
+from actors.transport.messages.of_dispatcher import Enlist, Pull
 from engine.errors import Fenced, InUse
 
 ADA = "ada@shop.example"
@@ -124,17 +125,18 @@ def test_the_messages_of_a_pull_whose_answer_was_lost_are_given_again_and_to_nob
     one, _ = running
     ada = one.customer("ada")
     one.tell(ada.event("Identified", kind="identify", traits={"email": ADA}, identifiers=(("email", ADA),)))
-    one.call("enlist", "1.aa")
+    one.call(Enlist("1.aa"))
     profile = one.tell(ada.event("Product Added", cart_id="1"))
 
     def pull(number: int) -> list[str]:
-        return [found["send"] for found in one.call("outbox", ("1.aa", msgspec.msgpack.encode((number, 64))))]
+        pulled = one.call(Pull("1.aa", f"{number}", 64)).messages
+        return [found["send"] for found in msgspec.msgpack.decode(pulled)]
 
     lost = pull(0)
     assert len(lost) == 1
     assert pull(0) == lost, "the answer was lost, so the dispatcher asks once more"
     assert pull(1) == [], "it has them now"
-    one.call("enlist", "2.bb")
+    one.call(Enlist("2.bb"))
     assert one.outcomes(profile)[-1] == ("unknown", "dispatcher lost")
 
 

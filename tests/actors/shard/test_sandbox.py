@@ -214,10 +214,10 @@ def test_what_a_sandbox_was_given_can_be_read_where_it_was_asked_for(served: Ser
     who = served.customer("ada")
     profile = served.tell(who.event("Call Ended", cart_id="1"))
     eventually_equal(lambda: [word for word, _ in served.outcomes(profile)], ["decided", "simulated"], 30)
-    (row,) = served.call("read", ("sandbox", "", ("", 10)))
+    (row,) = served.read("sandbox", "", ("", 10))
     assert (row["profileId"], row["channel"], row["text"]) == (profile, "sms", "text")
-    assert served.call("read", ("sandboxed", profile, ("sms", 10))) == [row]
-    assert served.call("read", ("sandboxed", profile, ("push", 10))) == []
+    assert served.read("sandboxed", profile, ("sms", 10)) == [row]
+    assert served.read("sandboxed", profile, ("push", 10)) == []
 
 
 def test_what_providers_said_before_can_be_told_still():

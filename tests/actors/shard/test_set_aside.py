@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.world import CART, compiled
 
+from actors.maintenance.start_check import inspect_shard
 from actors.platform.clock import WallClock
-from actors.serving.start_check import inspect_shard
 from actors.shard.set_aside import dead_letter_actions
 from actors.shard.shard import Shard
 from actors.storage.key_file import HEAD_BYTES, SLOT_BYTES

@@ -328,8 +328,8 @@ def test_what_another_dispatcher_was_handing_over_is_unknown_keeps_its_place_and
     handing_over(stores)
     (one,) = (Shard(0, stores[0], World(CAPPED).catalog, ReplayClock(DAY)),)
     (entry,) = one.outbox.orphans("another")
-    assert one.disown(entry.dispatcher) == 0, "its own dispatcher still has it"
-    assert one.disown("another") == 1
+    assert one.settle_orphans(entry.dispatcher) == 0, "its own dispatcher still has it"
+    assert one.settle_orphans("another") == 1
     assert len(one.outbox) == 0 and one.sends["unknown"] == 1
     assert (
         handing_out.authorise(one, entry, "another") is None
@@ -337,7 +337,7 @@ def test_what_another_dispatcher_was_handing_over_is_unknown_keeps_its_place_and
     )
     record = one.record(entry.profile)
     assert [(place.ref, bool(place.left_ms)) for place in record.places] == [(entry.send, True)]  # type: ignore[union-attr]
-    assert one.disown("another") == 0
+    assert one.settle_orphans("another") == 0
 
 
 def test_after_a_crash_during_a_hand_over_nothing_is_sent_again_and_the_cap_counts_it():

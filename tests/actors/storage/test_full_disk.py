@@ -51,7 +51,7 @@ def test_a_failed_commit_answers_nobody_is_forgotten_and_the_same_ids_succeed_la
         with pytest.raises(NotReady):
             one.ingest(second)
         with pytest.raises(NotReady, match="the disk takes no more"):
-            one.call("read", ("profile", profile, None))
+            one.read("profile", profile)
         store.fails = ""
         there = eventually(lambda: _status(one))
         assert there["epoch"] >= 2 and there["timers"] == (1 if fails == "write" else 2)
@@ -70,7 +70,7 @@ def test_a_failed_commit_answers_nobody_is_forgotten_and_the_same_ids_succeed_la
 def _status(one: ServedShard) -> dict[str, Any]:
     """The numbers of a shard; nothing while it is away."""
     try:
-        return dict(one.call("read", ("status", "", None)))
+        return dict(one.read("status"))
     except NotReady:
         return {}
 

@@ -39,7 +39,7 @@ def test_nothing_that_the_rules_work_out_keeps_a_catalog_that_was_replaced():
     for placement in catalog.placements.values():
         placement_plan.of_placement(catalog, placement.channel, placement.id)
     receipt.reasons_of(catalog)
-    history.tallies_of(catalog)
+    history.counters_of(catalog)
     kept.listeners_of(catalog)
     shedding.events_kept(catalog)
     left = weakref.ref(catalog)

@@ -173,7 +173,7 @@ def test_what_was_counted_by_other_rules_is_counted_anew(
     def name() -> str:
         gc.collect()  # equal conditions are one as long as a catalog holds them
         asked = action("a", eligible=_event("Ruled", where=where))
-        return history.tallies_of(compiled(document(actions=[asked]))).name
+        return history.counters_of(compiled(document(actions=[asked]))).name
 
     now = name()
     monkeypatch.setattr(event_atoms, "RULES", event_atoms.RULES - 1)

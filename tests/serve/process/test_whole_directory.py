@@ -19,9 +19,9 @@ from support.world import CART, compiled
 
 from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.maintenance import verify
+from actors.maintenance.start_check import inspect_shard
 from actors.maintenance.verify_files import verify_files, verify_keys
 from actors.platform.clock import WallClock
-from actors.serving.start_check import inspect_shard
 from actors.shard.shard import Shard
 from actors.storage import inventory
 from actors.storage.keys import FAMILIES
@@ -248,6 +248,7 @@ def names(line: str, path: Path) -> bool:
     return str(known) in line and "\n" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HARM)
 def test_whatever_happens_to_a_file_is_named_with_the_file(
     original: Path, states: dict[str, bytes], tmp_path: Path, kind: str

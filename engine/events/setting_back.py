@@ -1,10 +1,10 @@
-"""What becomes of a customer who was touched in a wrong future, once the clock is right again.
+"""What becomes of a customer whose last turn was taken by a clock that ran ahead, once the clock is right again.
 
-A turn's clock is never behind the customer's last turn: for a difference of a minute, which is how far two clocks of
-one engine may be apart. A last turn further ahead was taken by a clock that was wrong. What it wrote really happened
-before now, so every time that lies ahead counts as now; the order stays. So a place under a cap counts for its whole
-window from now on, and never shorter than it should; a timer is no further away than its step says, a letter goes now,
-and the next statement of a consent or a trait is later than the last.
+Two clocks of one engine may be a minute apart. Within that minute a turn's clock is simply never behind the customer's
+last turn. A last turn further ahead was taken by a clock that was wrong. What it wrote really happened before now, so
+every time that lies ahead counts as now, and the order stays. Then a place under a cap counts for its whole window from
+now on, a timer is no further away than its step says, a letter goes now, and the next statement of a consent or a trait
+is later than the last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from engine.effects import Enqueue
-from engine.journeys import interpreter
+from engine.journeys import interpreter, life
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent_events import Part, history_order
 from engine.turn_state import Turn
@@ -35,8 +35,8 @@ def clock_of(profile: Profile, now_ms: int) -> int:
 
 
 def set_back(turn: Turn) -> None:
-    """Bring every time of this customer that lies ahead to now, and say so. Who is on the way to somebody else is left
-    as they are, and is set back when they arrive."""
+    """Bring every time of this customer that lies ahead to now, and say so. A profile that is merging into another one
+    is left as it is, and is set back when it arrives."""
     if not turn.profile.moving_to:
         ahead_ms = turn.profile.clock_ms - turn.now_ms
         bring_back(turn)
@@ -121,4 +121,4 @@ def _run(turn: Turn, run: Run) -> None:
     if run.due_ms == NEVER_MS:  # a pause has put it off
         run.was_due_ms = min(run.was_due_ms, latest_ms)
     elif run.due_ms > latest_ms:
-        turn.set_timer(run, latest_ms, step.id, "reset")
+        life.wait(turn, run, latest_ms, step.id, "reset")

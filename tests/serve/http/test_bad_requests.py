@@ -11,6 +11,7 @@ from support.doors import door, tell
 from support.world import ID_KEY, START_MS
 
 from actors.platform.clock import ReplayClock
+from actors.platform.retry import Backoff
 from actors.serving.intake import Intake
 from actors.transport import router
 from actors.transport.router import Router
@@ -75,7 +76,7 @@ def test_whatever_a_shard_raises_is_a_problem_on_every_route(tmp_path: Path, mon
 
     async def story():
         async with door(tmp_path, is_promised=False) as client:
-            monkeypatch.setattr(router, "_ATTEMPTS", 1)
+            monkeypatch.setattr(router, "STARTING", Backoff(first_s=0.05, most_s=0.05, patience_s=0.1))
             monkeypatch.setattr(Intake, "receive", fails)
             asked = [(path, await client.post(path, json=body)) for path, body in ASKING.items()]
             for path, answer in asked + [(path, await client.get(path)) for path in READING]:
