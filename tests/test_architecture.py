@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pickle
+import re
 import statistics
 import sys
 from collections import Counter
@@ -193,6 +194,23 @@ def test_no_module_imports_itself_through_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_the_page_of_the_house_says_the_same():
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `((?:actors|serve|loadtest)/\w+)/` \|.*\| ([^|]*) \|$", page, re.MULTILINE)
+    said = {room: rooms_in(cell, room.partition("/")[0]) for room, cell in rows if cell != "(data)"}
+    assert said == {room: {one for one in may if one[-3:] != ".py"} for room, may in ROOMS.items() if room in said}
+    assert {room for room in ROOMS if "/" in room and room[-3:] != ".py"} <= set(said)
+
+
+def rooms_in(cell: str, package: str) -> set[str]:
+    """`http; actors: shard, storage` in the row of a room of `serve` as rooms; `–` is none."""
+    found = set()
+    for part in cell.split("; "):
+        of, _, names = part.rpartition(": ")
+        found |= {name if name == "loadtest" else f"{of or package}/{name}" for name in names.split(", ")}
+    return found - {f"{package}/–"}
 
 
 def test_pydantic_judges_the_catalog_and_nothing_else_in_the_engine():
