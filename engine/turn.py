@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import msgspec
 
-from engine import setting_back
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.events import history
+from engine.events import history, setting_back
 from engine.frequency import caps
 from engine.identity import address_statements, claims, holding, traits
 from engine.inputs import (
@@ -57,8 +56,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     """Tell `profile` something; returns the effects that must become durable with its new state.
 
     `now_ms` is the engine's clock. The turn's clock is never behind that of the profile's last turn, unless that one
-    was wrong (`engine.setting_back`). Raises InvalidInput where the input itself cannot be used; an AssertionError is a
-    fault of ours. In both cases the caller undoes the profile.
+    was wrong (`engine.events.setting_back`). Raises InvalidInput where the input itself cannot be used; an
+    AssertionError is a fault of ours. In both cases the caller undoes the profile.
     """
     turn = Turn(profile, catalog, setting_back.clock_of(profile, now_ms), told.tokens)
     if setting_back.is_ahead(profile, now_ms):

@@ -15,9 +15,9 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec
 from engine.events import once
+from engine.events.setting_back import clock_of
 from engine.inputs import AnyInput
 from engine.profile import Profile
-from engine.setting_back import clock_of
 
 
 @dataclass(frozen=True, slots=True)

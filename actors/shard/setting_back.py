@@ -1,7 +1,8 @@
 """After the clock was set back: finds the profiles that had turns in a future that was none, and gives each one turn.
 
-That turn puts their times right (`engine.setting_back`). Without it a profile that nothing reaches would keep timers
-and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked at once.
+That turn puts their times right (`engine.events.setting_back`). Without it a profile that nothing reaches would keep
+timers and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked
+at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 from actors.shard.activation import Record
 from actors.shard.state import ShardState
 from actors.storage import keys
-from engine import codec, setting_back
+from engine import codec
+from engine.events import setting_back
 from engine.inputs import AnyInput, LookAtClock
 from engine.profile import Profile
 

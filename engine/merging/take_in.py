@@ -5,11 +5,11 @@ What arrives meets the survivor's stops, opt-outs and caps before anything is se
 
 from __future__ import annotations
 
-from engine import codec, limits, setting_back
+from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
-from engine.events import history
+from engine.events import history, setting_back
 from engine.frequency import caps, fatigue
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from engine.catalog.compiled import Action, Catalog, Journey
 from engine.decide import decision
 from engine.errors import NotFound
+from engine.events.setting_back import clock_of
 from engine.journeys import whereabouts
 from engine.profile import Profile
 from engine.readings import as_next_turn_finds
 from engine.readings.instants import iso
-from engine.setting_back import clock_of
 from engine.turn_state import Turn
 from engine.values.nearest import meant
 

@@ -94,7 +94,7 @@ class PendingSend(Answer):
 
 
 class Merge(Answer):
-    """Another profile that was absorbed."""
+    """Another profile that was merged into this one."""
 
     origin: str
     at: Time

@@ -1,7 +1,7 @@
 """The shapes of the routes that operate an engine: what a body must look like, and what an answer looks like.
 
 Bodies are judged by them. Answers are described by them and not judged: a field too many is no reason to refuse a
-reader what is known, so it is the tests of the door that hold every answer to its description.
+reader what is known, so the tests hold every answer to its description.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The application behind the port. What a page load or a batch waits for is plain ASGI; FastAPI serves the rest.
 
-One table says which function answers which hot path. Bodies are read here, bounded, for all routes alike; every error
-becomes a problem here and nowhere else.
+`hot_paths` says which function answers which hot path, `admitting` reads bodies, bounded, for all routes alike. Every
+error becomes a problem here and nowhere else.
 """
 
 from __future__ import annotations
@@ -20,18 +20,16 @@ from actors.platform import logs
 from actors.platform.clock import stopwatch
 from actors.platform.meter import HTTP_SECONDS, Meter, NoMeter
 from engine.errors import InvalidInput, Overloaded
-from engine.events.shedding import events_kept
+from serve.application.admitting import admitted, mark_if_over_limit
+from serve.application.hot_paths import HOT, alive, route_of
 from serve.http import paths
-from serve.http.admission import LOOKED_INTO, NEVER_SHED, SHEDDABLE, WITHOUT_KEY, Admission, InFlight, Limit, may_name
-from serve.http.auth import shows_key
+from serve.http.admission import Admission
 from serve.http.direct_socket import DirectSocket
 from serve.http.gateway import Gateway, GatewayConfig
 from serve.http.hostile_json import check_body
 from serve.http.problems import problem
 from serve.http.protocol import (
-    BODY_BYTES_MAX,
     BODY_S_MAX,
-    SMALL_BODY_BYTES_MAX,
     Header,
     Headers,
     Receive,
@@ -42,36 +40,15 @@ from serve.http.protocol import (
     cors_headers,
     headers_of,
     preflight,
-    read_request,
     replay,
     respond,
 )
 from serve.http.sending import Sending
-from serve.ingest.wire_event import NAMES_OF_KINDS
 from serve.openapi import application
-from serve.routes import consent
-from serve.routes.pages import browser, decide, ingest, ofrep
-
-Route = Callable[[Gateway, Request], Awaitable[Response]]
+from serve.routes.pages import ofrep
 
 _YOUNG = 5_000  # objects between two collections: a closed connection is a cycle, and may hold a body
 _LAST: Header = (b"connection", b"close")
-_ALIVE = Response(200, b'{"status":"alive"}')
-
-
-async def alive(gateway: Gateway, request: Request) -> Response:
-    """The process answers. Does nothing else, so it is also the baseline that benchmarks compare with."""
-    return _ALIVE
-
-
-HOT: dict[tuple[str, str], Route] = {
-    **{("POST", path): ingest.ingest for path in paths.KIND_OF_PATH},
-    ("POST", "/v1/decide"): decide.decide,
-    ("POST", "/v1/exposures"): decide.expose,
-    ("POST", "/v1/import"): ingest.import_history,
-    ("POST", paths.STATISTICS): browser.statistics,
-    ("GET", "/healthz"): alive,
-}
 
 log = logging.getLogger(__name__)
 
@@ -194,13 +171,13 @@ class App:
     ) -> Response | None:
         """The answer of a hot route; None where `pass_on` has had FastAPI send one."""
         path = scope["path"]
-        route = _route(scope["method"], path)
+        route = route_of(scope["method"], path)
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
         if path == paths.READY:  # asked by supervisors, and never refused; all who ask share one look
             await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
-        request, in_flight, limit = await self._let_in(gateway, scope, headers, receive)
+        request, in_flight, limit = await admitted(self._admission, gateway, path, headers, receive)
         if route is not None and paths.is_question(path) and not in_flight.has_room(limit):
             request.is_over_limit = True
             return await route(gateway, request)
@@ -208,81 +185,15 @@ class App:
             await self._admission.hold_faulty()
         with in_flight.enter(limit, request.size):
             if route is not None:
-                return await route(gateway, self._marked(gateway, request))
+                mark_if_over_limit(self._admission, gateway, request)
+                return await route(gateway, request)
             if request.body and path.startswith("/v1/"):
                 check_body(request.body)
             await pass_on(paths.for_others(scope), replay(request, receive))
             return None
-
-    async def _let_in(
-        self, gateway: Gateway, scope: Scope, headers: Headers, receive: Receive
-    ) -> tuple[Request, InFlight, Limit]:
-        """The whole request, what it is to be counted in, and its limit there. Its key is looked at before its body.
-
-        Raises Unauthorised, TooLarge, TooSlow; Overloaded over the limit, before the body is read, unless the request
-        is a question: there is always an answer to that.
-        """
-        inside, path = self._admission, scope["path"]
-        is_keyed = _shows_key(gateway, path, headers)
-        is_keyed_inside = not is_keyed and path in paths.WITH_KEY_IN_BODY
-        may_be_large = path in paths.BATCHES or (is_keyed and not paths.is_small(path))
-        in_flight, limit = inside.keyed, NEVER_SHED
-        if path in paths.BATCHES or paths.is_question(path):
-            limit = LOOKED_INTO
-        elif not is_keyed and not is_keyed_inside:
-            in_flight, limit = inside.keyless, WITHOUT_KEY
-        if not paths.is_question(path):
-            in_flight.check(limit)
-        arriving = inside.keyed_arriving if is_keyed else inside.keyless_arriving
-        most = BODY_BYTES_MAX if may_be_large else SMALL_BODY_BYTES_MAX
-        request = await read_request(path, headers, receive, arriving, most)
-        if is_keyed_inside:
-            gateway.caller(headers, request.body)
-        return request, in_flight, limit
 
     def _measure(self, scope: Scope, began_s: float, status: int) -> None:
         if self._opened is None or not status:
             return
         name = paths.known(scope["path"], self._names) or "other"
         self._opened[0].meter.observe(HTTP_SECONDS, stopwatch() - began_s, name, str(status))
-
-    def _marked(self, gateway: Gateway, request: Request) -> Request:
-        """Mark what came in over the limit of what may be shed: batches go on for the events that are never shed, and
-        questions for the default of their placement. Overloaded for a batch that surely holds no such event."""
-        if self._admission.keyed.is_over(SHEDDABLE):
-            if request.path in paths.BATCHES:
-                kept = events_kept(gateway.catalog)
-                if kept.isdisjoint(NAMES_OF_KINDS) and not may_name(request.body, kept):
-                    raise Overloaded
-                request.is_over_limit = True
-            elif paths.is_question(request.path):
-                request.is_over_limit = True
-        return request
-
-
-def _route(method: str, path: str) -> Route | None:
-    found = HOT.get((method, path))
-    if found is None and method == "POST" and paths.is_flag(path):
-        return ofrep.evaluate
-    if found is None and method == "GET" and paths.is_settings(path):
-        return browser.settings
-    if found is None and method == "GET" and paths.is_script(path):
-        return browser.script
-    return found
-
-
-def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:
-    """Whether a request may take room of those who have a key: it shows one, or is a link that we have signed.
-
-    Raises Unauthorised for a key that is not known, and where there is none and the body cannot hold one.
-    """
-    if path.startswith(paths.LINKS):
-        return consent.is_ours(gateway, path.removeprefix(paths.LINKS))
-    if paths.is_settings(path):
-        return browser.knows(gateway, path)
-    if not path.startswith(paths.WITH_KEYS):
-        return False
-    if shows_key(headers) or paths.is_flag(path):
-        gateway.caller(headers)
-        return True
-    return False

@@ -13,7 +13,7 @@ from actors.platform.listening import LOOPBACK
 from serve.application.app import App
 from serve.http.gateway import GatewayConfig
 
-_ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, our own door (`serve/http/admission.py`) decides
+_ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, because `serve/http/admission.py` decides
 _LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
 
 

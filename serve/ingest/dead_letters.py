@@ -43,8 +43,8 @@ def _letter(submission: Submission, item: Item) -> Rejected:
 
 
 async def redrive(gateway: Gateway, letter: dict[str, Any], event: dict[str, Any] | None) -> None:
-    """Take an item as it came, or as it is corrected, at the time at which it came; InvalidInput where it is no event
-    still."""
+    """Take an item as it came, or as `event` corrects it, at the time at which it came. Raises InvalidInput where it is
+    still no event that can be taken."""
     if event is None and letter["is_cut"]:
         raise InvalidInput(f"was longer than {EVENT_BYTES_MAX} bytes and is not kept whole: correct it", "event")
     submission = _as_it_came(letter, letter["text"].encode() if event is None else msgspec.json.encode(event), gateway)
@@ -52,7 +52,8 @@ async def redrive(gateway: Gateway, letter: dict[str, Any], event: dict[str, Any
     quarantine_what_is_not_to_be_sent(gateway.catalog, submission.items)
     if submission.events:
         await tell_each_profile(gateway.router, submission.items)
-    for item in submission.that_are(REJECTED, NOT_ALLOWED, OFF_PLAN, UNREADABLE):
+    (item,) = submission.items
+    if item.result in (REJECTED, NOT_ALLOWED, OFF_PLAN, UNREADABLE):
         message = f"the tracking plan still objects: {item.message}" if item.result == OFF_PLAN else item.message
         raise InvalidInput(message, f"event.{item.field}".rstrip("."))
 

@@ -19,7 +19,7 @@ UNREADABLE: Final = "unreadable"  # its profile cannot be read at present; the i
 
 
 class Item(msgspec.Struct, gc=False):  # it is in no cycle, and a batch makes thousands
-    """An item of a body. It has an `event` as long as it goes on; once it is set aside, it has a reason instead.
+    """An item of a body. It has an `event` from parsing until it is set aside; then it has a reason instead.
 
     `raw` is the item as it came, `profile` the address of the profile that the event is for. `result` is empty until
     the end is known: one of the words above, or what the profile's shard answered (`accepted`, `repeated`, `failed`).
@@ -59,7 +59,7 @@ class Submission:
 
     @property
     def events(self) -> list[Event]:
-        """Those of the items that go on."""
+        """The events of the items that are not set aside."""
         return [item.event for item in self.items if item.event is not None]
 
     @property

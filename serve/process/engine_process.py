@@ -165,7 +165,7 @@ class EngineProcess:
         self.note("ingress_replaced", replicas=self.settings.replicas)
 
     def stop(self) -> None:
-        """Drain and stop: first the door, then the dispatcher, then the shards. Whatever Ray does, it comes to an end;
+        """Drain and stop: first the ingress, then the dispatcher, then the shards. It ends whatever Ray does;
         what has not ended by then is killed."""
         with self._ending:
             if self._is_over:
@@ -192,7 +192,7 @@ class EngineProcess:
             self.note("engine_gave_up", "error", reason=reason)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):  # Ray tells of each process that is ended now
-                    orphans.end_door(self.data.path)
+                    orphans.end_ingress(self.data.path)
                     if self.settings.address:  # what is there of ours is Ray's to end
                         bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone)
                     elif self._actors and self._parts is not None and not self._parts.is_without_workers():
@@ -239,7 +239,7 @@ class EngineProcess:
         self._guard.begin()
 
     def _watch(self, sockets: list[str]) -> None:
-        """Have shards, dispatcher, door and clock watched for as long as this process lives."""
+        """Have shards, dispatcher, ingress and clock watched for as long as this process lives."""
         for name in ("actors.platform.clock", "actors.cluster.watchdog"):
             logging.getLogger(name).addHandler(diary.Warnings(self.data.path))
         watchdog = Watchdog(sockets)

@@ -28,7 +28,7 @@ STUCK_S = 20.0
 _LOOK_S = 0.5
 _PATIENCE_S = 2.0
 _PASSED_S_MAX = 5.0  # this process itself may have stood still: that says nothing about the others
-_DOOR = "the HTTP door"
+_INGRESS = "the HTTP door"
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Guard:
             return lost
         absent = self._watchdog.absent() if self._watchdog is not None else set()
         if self._url and not _is_open(self._url, self._sockets):
-            absent = absent | {_DOOR}
+            absent = absent | {_INGRESS}
         complaint = no_room(*self._folders) if absent else ""
         if complaint and complaint != self._complaint:
             self._tell(f"{', '.join(sorted(absent))}: away, and {complaint}")
@@ -81,7 +81,7 @@ class Guard:
         counted_s = 0.0 if complaint else passed_s
         before_s, self._away_s = self._away_s, {name: self._away_s.get(name, 0.0) + counted_s for name in absent}
         for name, away_s in self._away_s.items():
-            if before_s.get(name, 0.0) <= STUCK_S < away_s and name != _DOOR:
+            if before_s.get(name, 0.0) <= STUCK_S < away_s and name != _INGRESS:
                 threading.Thread(target=self._remake, args=(name,), name="remaking", daemon=True).start()
         away = [name for name, away_s in self._away_s.items() if away_s > AWAY_S]
         return f"{min(away)} has been away for {AWAY_S:g} s, and does not come back" if away else ""

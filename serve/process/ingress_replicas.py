@@ -47,7 +47,7 @@ class IngressReplicas:
         from ray.serve.config import HTTPOptions
 
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
-        # Our HAProxy listens where it was told (`serve/process/ray_runtime/front_door.py`). What Serve has beside it
+        # Our HAProxy listens where it was told (`serve/process/ray_runtime/haproxy.py`). What Serve has beside it
         # listens on loopback alone.
         host = self._settings.host if self._settings.address else LOOPBACK
         ray_serve.start(http_options=HTTPOptions(host=host, port=self._settings.port))

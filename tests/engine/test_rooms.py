@@ -31,7 +31,7 @@ ORDER = (
     ("decide",),
     ("sends",),
     ("journeys",),
-    ("events", "setting_back"),
+    ("events",),
     ("merging", "readings"),
     ("turn",),
 )

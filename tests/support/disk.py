@@ -1,21 +1,28 @@
 """A power cut for real files: what a disk holds of a folder if it kept nothing but what somebody had synced.
 
 POSIX promises no more than that: the bytes of a file as they were at its last fsync, and the names of a folder as they
-were at the folder's last fsync. RocksDB syncs by itself, past Python, so a store counts as synced whole; its name is
-its folder's, as every other one.
+were at the folder's last fsync. A disk may have kept more of it, in whatever order: names before the bytes that they
+lead to, or all. RocksDB syncs by itself, past Python, so a store counts as synced whole; its name is its folder's, as
+every other one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import pytest
 
 _STORE = "CURRENT"  # a folder with such a file is RocksDB's
+_STEPS: Final = ("open", "fchmod", "fsync", "fdatasync", "replace", "rename", "unlink")  # between which power may fail
+
+# What is found after a cut, beside what was synced: nothing else, all names, or everything.
+Kept = Literal["synced", "names", "all"]
+KEPT: Final[tuple[Kept, ...]] = ("synced", "names", "all")
 
 
 class Disk:
@@ -29,10 +36,40 @@ class Disk:
         for name in ("fsync", "fdatasync"):
             monkeypatch.setattr(os, name, self._watching(getattr(os, name)))
 
-    def cut(self, into: Path) -> Path:
+    def cut(self, into: Path, kept: Kept = "synced") -> Path:
         """The folder as it would be found after a power cut now, in `into`."""
-        self._rebuild(self.root, self.root.stat().st_ino, into)
+        if kept == "all":
+            return Path(shutil.copytree(self.root, into))
+        self._rebuild(self.root, self.root.stat().st_ino, into, are_names_kept=kept == "names")
         return into
+
+    @contextlib.contextmanager
+    def cuts(self, into: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Kept, Path]]]:
+        """What would be found after a power cut before or after any step that the body takes, in order."""
+        found: list[tuple[Kept, Path]] = []
+        is_cutting = False
+
+        def cut() -> None:
+            nonlocal is_cutting
+            if not is_cutting:
+                is_cutting = True
+                found.extend((kept, self.cut(into / str(len(found) + i), kept)) for i, kept in enumerate(KEPT))
+                is_cutting = False
+
+        def stepping(step: Callable[..., Any]) -> Callable[..., Any]:
+            def stepped(*arguments: Any, **options: Any) -> Any:
+                cut()
+                try:
+                    return step(*arguments, **options)
+                finally:
+                    cut()
+
+            return stepped
+
+        with monkeypatch.context() as watched:
+            for name in _STEPS:
+                watched.setattr(os, name, stepping(getattr(os, name)))
+            yield found
 
     def close(self) -> None:
         """Let go of the files."""
@@ -56,17 +93,20 @@ class Disk:
             with open(f"/proc/self/fd/{number}", "rb") as again:  # noqa: PTH123
                 self._files[found.st_ino] = again.read()
 
-    def _rebuild(self, path: Path, node: int, target: Path) -> None:
+    def _rebuild(self, path: Path, node: int, target: Path, *, are_names_kept: bool = False) -> None:
         """`path` is where the folder is today: that tells which of its names are folders."""
         target.mkdir(parents=True, exist_ok=True)
         today = {entry.inode(): Path(entry.path) for entry in self._all()}
-        for name, inner in self._folders.get(node, {}).items():
+        names = self._folders.get(node, {})
+        if are_names_kept:
+            names = {entry.name: entry.inode() for entry in os.scandir(path)}
+        for name, inner in names.items():
             place = today.get(inner)
             if place is not None and place.is_dir():
                 if (place / _STORE).exists():
                     shutil.copytree(place, target / name)
                 else:
-                    self._rebuild(place, inner, target / name)
+                    self._rebuild(place, inner, target / name, are_names_kept=are_names_kept)
             elif place is not None or inner in self._files:
                 (target / name).write_bytes(self._files.get(inner, b""))
 

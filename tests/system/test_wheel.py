@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,9 @@ def test_a_workspace_is_made_proved_simulated_and_run(installed: Installed):
     python = installed.programs / "python"
     homes = subprocess.check_output([python, "-c", where], text=True, cwd=installed.folder).split()
     assert all(Path(home).is_relative_to(installed.programs.parent) for home in homes), homes
+
+    said = subprocess.check_output([python, "-m", "serve", "--version"], text=True, cwd=installed.folder)
+    assert said == installed.run("--version") == f"segue {metadata.version('segue')}\n"
 
     assert "Next:" in installed.run("init", "shop")
     inside = partial(installed.run, within="shop")

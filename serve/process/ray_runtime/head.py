@@ -14,7 +14,7 @@ from actors.platform.listening import LOOPBACK
 from actors.platform.ports import free_port
 from engine.errors import UsageError
 from serve.http import direct_socket
-from serve.process.ray_runtime import front_door, orphans, surroundings
+from serve.process.ray_runtime import haproxy, orphans, surroundings
 from serve.process.ray_runtime.flags import ray_flags, serve_flags
 
 _OBJECT_STORE_BYTES = 80 << 20  # the data plane is sockets; Ray's object store carries nothing of ours
@@ -50,7 +50,7 @@ def start(
     marks = orphans.mark(data, sockets, port)
     os.environ.update(ray_flags(ray_host) | serve_flags(sockets) | marks)
     paths = [Path(sockets) / direct_socket.socket_name(number) for number in range(direct_sockets)]
-    os.environ[front_door.BINARY] = str(front_door.write_binary(Path(sockets), paths, listening.binds(addresses, port)))
+    os.environ[haproxy.BINARY] = str(haproxy.write_binary(Path(sockets), paths, listening.binds(addresses, port)))
     surroundings.close_token_file()
     options: dict[str, Any] = {} if ray_host == LOOPBACK else {"_node_ip_address": ray_host}
     return _connected(

@@ -22,7 +22,7 @@ MARK = "SEGUE_RUN"  # in the environment of all that the engine starts
 _ROUNDS = 20  # a process that is being started while its parent is ended shows in the next round
 
 RUN_FILE = "run.json"
-_DOOR = ("haproxy", "ray::HAProxy", "ray::Serve", "ray::Proxy")
+_INGRESS = ("haproxy", "ray::HAProxy", "ray::Serve", "ray::Proxy")
 
 
 def mark(data: Path, folder: str, port: int) -> dict[str, str]:
@@ -40,11 +40,11 @@ def forget(data: Path, folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def end_door(data: Path) -> None:
+def end_ingress(data: Path) -> None:
     """SIGKILL for what answers HTTP, and for what would start it again: from now on nobody is let in."""
     folder = _folder(data)
     for process in psutil.process_iter() if folder else ():
-        if _is_of(process, folder) and _is_door(process):
+        if _is_of(process, folder) and _is_of_ingress(process):
             _kill(process)
 
 
@@ -78,10 +78,10 @@ def _folder(data: Path) -> str:
         raise Corrupt(reason, str(data / RUN_FILE)) from None
 
 
-def _is_door(process: psutil.Process) -> bool:
+def _is_of_ingress(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         words = " ".join(process.cmdline())
-        return any(name in words for name in _DOOR)
+        return any(name in words for name in _INGRESS)
     return False
 
 

@@ -34,9 +34,8 @@ async def ingest(gateway: Gateway, request: Request) -> Response:
         submission = await _identified(gateway, request, _arrival(gateway, principal, now_ms))
     except InvalidInput as fault:
         raise _with_hint(fault, request.body) from None
-    if submission.kind is not None:
-        for item in submission.rejected:
-            raise InvalidInput(item.message, item.field)
+    if submission.kind is not None and (rejected := submission.rejected):
+        raise InvalidInput(rejected[0].message, rejected[0].field)
     await _judged(gateway, request, submission)
     await pipeline.tell_each_profile(gateway.router, submission.items)
     return await _answer(gateway, submission)
@@ -78,8 +77,8 @@ async def _identified(gateway: Gateway, request: Request, arrival: Arrival) -> S
 
 
 async def _judged(gateway: Gateway, request: Request, submission: Submission) -> None:
-    """What is not to be taken is set aside, and counted. Raises Overloaded for a request that came in only for what it
-    might hold, and holds nothing that is never shed."""
+    """What is not to be taken is set aside, and counted. Raises Overloaded for a request over the limit that holds no
+    event which is never shed."""
     if request.is_over_limit:
         pipeline.refuse_if_all_may_wait(gateway.catalog, submission.items)
     for number, part in enumerate(pipeline.in_parts(submission.items)):
@@ -90,9 +89,11 @@ async def _judged(gateway: Gateway, request: Request, submission: Submission) ->
 
 
 async def _answer(gateway: Gateway, submission: Submission) -> Response:
-    """What was rejected is kept before it is named, so that it is not lost where nobody reads the answer; of many, the
-    first are kept and named, and all are counted. What is quarantined is kept too, all of it, and is no fault of the
-    client's."""
+    """The answer, once everything that was set aside is kept as a dead letter.
+
+    A rejected item is kept before it is named, because some clients read no answer. Of many, the first are kept and
+    named, and all are counted. Quarantined items are all kept and none is named: they are not the client's fault.
+    """
     gateway.counts["unusable_address"] += submission.arrival.unusable.total()
     quarantined = [*submission.that_are(*_QUARANTINED), *submission.that_are(UNREADABLE)]
     for start in range(0, len(quarantined), KEPT_AT_ONCE):
@@ -116,7 +117,7 @@ async def _keep(gateway: Gateway, submission: Submission, items: list[Item]) -> 
 
 
 def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
-    """The same for a single call, or for a batch that is none."""
+    """The refusal of a single call, or of a body that is no batch, with the name that was probably meant."""
     if type(fault) is not InvalidInput:
         return fault
     hint = _instead(fault.field, body)
@@ -126,7 +127,7 @@ def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
 
 
 def _instead(field: str, item: bytes | msgspec.Raw) -> str:
-    """What stands in the place of `field`; somebody may be named by either of two."""
+    """What stands in the place of `field`. A missing `userId` may also have been meant as `anonymousId`."""
     fields = ("userId", "anonymousId") if field == "userId" else (field,) if field in _NAMES else ()
     return next(filter(None, (misspelt.instead_of(each, item, _NAMES) for each in fields)), "")
 

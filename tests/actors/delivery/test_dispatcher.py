@@ -126,6 +126,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
             one.close()
 
 
+@pytest.mark.slow
 def test_a_slow_mail_server_gets_all_letters_and_none_is_unknown_or_failed_or_tried_twice(running: Running):
     running.mailbox.takes_s = 0.2
     people = [running.letter_for(f"p{number}") for number in range(50)]

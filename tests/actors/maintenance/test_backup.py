@@ -188,6 +188,7 @@ def test_no_message_between_profiles_crosses_the_copies(tmp_path: Path, first: i
     run(story, tmp_path)
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_before_a_backup_under_load_is_in_it_once(tmp_path: Path):
     """Invariants 1 and 3, while visitors sign in all the time."""
 

@@ -31,6 +31,8 @@ from engine import codec
 from engine.errors import NotReady, SegueError, UsageError
 from engine.inputs import ConsentChange
 
+pytestmark = pytest.mark.slow
+
 ENGINE_KEY = bytes(range(32))
 PEOPLE = 12
 

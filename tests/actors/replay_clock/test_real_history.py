@@ -32,7 +32,10 @@ STARBUCKS, CLICKS = DATA / "starbucks", DATA / "clickstream"
 CHANNELS = ["web", "email", "push", "paid_social"]
 CAPS = [(1, 7), (2, 7), (1, 14), (2, 14), (1, 21), (2, 21)]
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real histories are not at {DATA}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"the real histories are not at {DATA}"),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -24,7 +24,10 @@ ORDERS = Path(__file__).resolve().parents[4] / "shared" / "data" / "online-retai
 DAY_MS = 86_400_000
 PRODUCTS, ONE_IN = 60, 8
 
-pytestmark = pytest.mark.skipif(not ORDERS.is_dir(), reason=f"the real orders are not at {ORDERS}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not ORDERS.is_dir(), reason=f"the real orders are not at {ORDERS}"),
+]
 
 
 def lines() -> list[dict[str, Any]]:

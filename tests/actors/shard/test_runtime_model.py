@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -24,6 +25,8 @@ from actors.shard.activation import Activation
 from engine.events import history
 from engine.inputs import Decide, Event, Exposure
 from engine.profile import Profile
+
+pytestmark = pytest.mark.slow
 
 USERS, OWNERS = ("ada", "bob"), {"laptop": "ada", "phone": "bob"}
 NAMES = ("Yes", "No", "Product Added", "Order Completed", "Product Viewed")

@@ -21,6 +21,8 @@ from engine.events import history
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.turn import handle
 
+pytestmark = pytest.mark.slow
+
 ADA = "ada@example.com"
 KEPT: list[Kept] = [crashing.nothing, crashing.everything, crashing.only_even, crashing.only_odd, crashing.one_less]
 CATALOG = compiled(

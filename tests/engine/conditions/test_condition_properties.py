@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import random_conditions
@@ -15,6 +16,8 @@ from engine.conditions.predicates import build
 from engine.decide.questions import Questions
 from engine.values.paths import any_at, values_at
 from engine.view import View
+
+pytestmark = pytest.mark.slow
 
 SLOW = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.naive import TIERS, Judge, Person
@@ -19,6 +20,8 @@ from engine.recent_events import Happened
 from engine.turn import handle
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, HOUR_MS
+
+pytestmark = pytest.mark.slow
 
 NOW_MS = 1_000 * DAY_MS
 NAMES = ("Seen", "Bought", "Refunded")

@@ -151,6 +151,7 @@ def test_what_was_seen_is_told_in_a_bounded_length():
 SLOW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @SLOW
 @given(random_conditions.documents(), random_conditions.people, random_conditions.data)
 def test_a_part_fails_exactly_where_the_whole_does_not_hold(

@@ -173,6 +173,7 @@ def invented(count: int, seed: int = 7) -> list[Shown]:
     return rows
 
 
+@pytest.mark.slow
 def test_training_finds_the_rule_again_and_is_calibrated():
     pytest.importorskip("sklearn")
     made, quality = fit(DECLARED, invented(6_000))

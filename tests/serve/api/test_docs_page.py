@@ -37,6 +37,7 @@ def test_all_that_a_page_loads_comes_from_here_and_its_policy_lets_nothing_else_
     tell(story())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs", "redoc"])
 def test_a_browser_that_reaches_nothing_else_shows_the_routes(tmp_path: Path, page: str):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -29,6 +29,8 @@ from serve.application.app import App
 from serve.http.auth import KeyRing
 from serve.http.gateway import GatewayConfig
 
+pytestmark = pytest.mark.slow
+
 # Only an engine of several processes can do these; tests/system asks it.
 ELSEWHERE = ("post /v1/backup", "get /metrics", "post /v1/profiles/{reference}/pin")
 

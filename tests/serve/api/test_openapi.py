@@ -62,6 +62,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield door
 
 
+@pytest.mark.slow
 def test_nothing_that_the_document_allows_is_answered_with_a_fault_of_ours(url: str):
     described = schemathesis.openapi.from_dict(httpx.get(f"{url}/openapi.json", trust_env=False).json())
     operations = [result.ok() for result in described.get_all_operations()]
@@ -156,6 +157,7 @@ def test_samples_in_go_are_as_gofmt_writes_them():
         assert done.stdout == source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["Shell", "JavaScript", "Python"])
 def test_samples_run_as_they_stand(untouched: str, lang: str):
     url = untouched

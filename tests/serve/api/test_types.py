@@ -6,8 +6,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from support import promised
 from support.node import RUN_S, installed
+
+pytestmark = pytest.mark.slow
 
 
 def test_types_for_a_page_are_generated_from_the_document(tmp_path: Path):

@@ -48,6 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_is_fitted_judged_and_written(home: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("sklearn")
     monkeypatch.setenv("SEGUE_ENGINE_KEY", KEY.hex())

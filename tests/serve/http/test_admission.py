@@ -1,4 +1,4 @@
-"""Who is let in when it gets crowded."""
+"""Admission control: which requests are let in when there are many, and which answers are delayed."""
 
 from __future__ import annotations
 

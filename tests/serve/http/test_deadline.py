@@ -22,7 +22,7 @@ from actors.serving.shard_server import ShardServer
 from actors.shard.shard import Done, Shard
 from actors.storage.memory_store import MemoryStore
 from engine.inputs import AnyInput, Decide
-from serve.application import app
+from serve.application import admitting
 from serve.application.app import App
 from serve.http.admission import Limit
 from serve.http.auth import KeyRing
@@ -150,7 +150,7 @@ def test_while_no_shard_answers_a_shop_still_shows_something(tmp_path: Path, dea
 
 
 def test_a_crowded_replica_answers_with_the_default_and_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app, "SHEDDABLE", Limit(0, 0))
+    monkeypatch.setattr(admitting, "SHEDDABLE", Limit(0, 0))
 
     async def story() -> None:
         async with door(tmp_path, PATIENT_S) as (client, shard, meter):

@@ -14,6 +14,8 @@ from support.doors import SERVER, door, tell
 
 from serve.http.protocol import declared_size
 
+pytestmark = pytest.mark.slow
+
 ROUTES = [
     ("POST", "/v1/track", b'{"userId": "ada", "event": "Seen", "messageId": "m"}'),
     ("POST", "/v1/batch", b'{"batch": []}'),

@@ -79,6 +79,7 @@ def places(value: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "body"), BODIES, ids=[f"{n}{path}" for n, (path, _) in enumerate(BODIES)])
 def test_no_value_in_any_place_of_any_body_is_our_fault(tmp_path: Path, path: str, body: dict[str, Any]):
     async def story():

@@ -1,4 +1,4 @@
-"""A request id before a real door: one answer to one question, and a 422 that says so to another."""
+"""A request id over HTTP: one answer to one question, and a 422 that says so to another."""
 
 from __future__ import annotations
 

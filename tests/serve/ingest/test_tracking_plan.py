@@ -1,4 +1,4 @@
-"""The tracking plan at the door: let pass, counted, or set aside until it is fixed."""
+"""The tracking plan over HTTP: let pass, counted, or set aside until it is fixed."""
 
 from __future__ import annotations
 

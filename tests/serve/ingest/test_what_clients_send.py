@@ -233,6 +233,7 @@ def hostile_questions(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 HOSTILE = st.lists(st.tuples(st.lists(hostile_events(), max_size=4), VALUES, VALUES, hostile_questions()), min_size=8)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )

@@ -15,7 +15,7 @@ from actors.platform import listening
 from actors.platform.ports import check_free, free_port
 from engine.errors import UsageError
 from serve.process import settings as process_settings
-from serve.process.ray_runtime import front_door
+from serve.process.ray_runtime import haproxy
 
 CONFIG = """\
 defaults
@@ -67,7 +67,7 @@ def test_haproxy_listens_where_it_was_told_and_its_metrics_and_stats_on_loopback
     at = process_settings.read(port=ports["door"], environment={"SEGUE_HOST": host})
     binds = listening.binds(at.addresses, at.port)
     config = tmp_path / "haproxy.cfg"
-    config.write_text(front_door.corrected(CONFIG.format(serves=serves, **ports), binds=binds), "utf-8")
+    config.write_text(haproxy.corrected(CONFIG.format(serves=serves, **ports), binds=binds), "utf-8")
     with subprocess.Popen([get_haproxy_binary(), "-db", "-f", config]) as process:
         try:
             found = eventually(lambda: _listening(process.pid))

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.disk import Disk
+from support.disk import KEPT, Disk
 from support.world import CART, compiled
 
 from actors.catalog_files.active_catalog import ActiveCatalog, document_in
 from actors.maintenance import backup, manifest, restore
 from actors.maintenance.reshard import Reshard
+from actors.platform.clock import WallClock
+from actors.shard.shard import Shard
 from actors.storage import inventory, key_copies, store_folders
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
@@ -69,6 +72,68 @@ def test_a_first_start_in_new_folders_is_there_after_a_power_cut(disk: Disk, tmp
     assert faults_of(found) == []
     assert document_in(found / "catalog") == compiled(CART).document
     assert engine_key_of(found, None) == engine_key_of(disk.root / "srv" / "segue" / "data", None)
+
+
+def start_again(data: Path) -> str:
+    """As `segue up` begins on a directory that is there: everything is opened. Returns the catalog that counts."""
+    directory = DataDirectory(process_settings.read(data=data, shards=SHARDS, environment={}))
+    KeyRing.load_or_create(data / "keys.json")
+    catalog = ActiveCatalog(directory.catalog_path, directory.id_key).read()
+    for number in range(SHARDS):
+        vault = FileVault(directory.vault_path, directory.engine_key, number)
+        Shard(number, RocksStore(directory.shard_path(number), create=False), catalog, WallClock(), vault=vault).close()
+        vault.close()
+    directory.release()
+    return catalog.version
+
+
+def the_engine(data: Path) -> ActiveCatalog:
+    return ActiveCatalog(data / "catalog", bytes.fromhex((data / "id.key").read_text()))
+
+
+def test_a_new_catalog_is_the_old_or_the_new_one_whole_whenever_the_power_fails(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = disk.root / "data"
+    first_start(data)
+    active, newer = the_engine(data), compiled(CART | {"templates/plain.html": "<p>Good morning</p>"})
+    older = active.read()
+    with disk.cuts(tmp_path / "cuts", monkeypatch) as found:
+        active.take(newer.document)
+    assert len(found) > 20
+    alike: dict[Any, str] = {}  # what is found alike starts alike
+    versions = []
+    for kept, folder in found:
+        names = len(list((folder / "data").iterdir()))
+        looks = ((folder / "data" / "catalog").read_bytes(), names)
+        alike[looks] = alike.get(looks) or start_again(folder / "data")
+        versions.append((kept, alike[looks]))
+    assert {version for _, version in versions} == {older.version, newer.version}
+    assert [version for _, version in versions[-3:]] == [newer.version] * 3, "what was answered stands"
+    for kept in KEPT:
+        of_this = [version for each, version in versions if each == kept]
+        assert of_this == sorted(of_this, key=[older.version, newer.version].index), "there is no way back"
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "engine.json": lambda data: inventory.write(data, inventory.read(data) | {"files": ["another"]}),
+    "keys.json": lambda data: auth.create(data / "keys.json", "shop", "write", None),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_small_file_is_the_old_or_the_new_one_whole_whenever_the_power_fails(
+    name: str, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = disk.root / "data"
+    first_start(data)
+    old = (data / name).read_bytes()
+    with disk.cuts(tmp_path / "cuts", monkeypatch) as found:
+        CHANGES[name](data)
+    new = (data / name).read_bytes()
+    contents = [(folder / "data" / name).read_bytes() for _, folder in found]
+    assert set(contents) == {old, new}
+    assert contents[-len(KEPT) :] == [new] * len(KEPT), "what was answered stands"
 
 
 def test_a_data_directory_whose_first_start_was_killed_is_there_after_a_power_cut(disk: Disk, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""What the processes of an engine find around them, without an engine."""
+"""The surroundings in which the processes of an engine run, tested without an engine."""
 
 from __future__ import annotations
 

