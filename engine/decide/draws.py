@@ -1,7 +1,8 @@
 """What was drawn once stays: which variant of an action a customer gets, and on which side of a holdout they are.
 
-A draw is a keyed hash of the customer's id and of what is drawn. Both change: the id with a login, the variants when the
-catalog changes. So each draw is kept with the first decision or send that used it, and from then on the kept one counts.
+A draw is a keyed hash of the customer's id and of what is drawn. Both change: the id with a login, the variants when
+the catalog changes. So each draw is kept with the first decision or send that used it, and from then on the kept one
+counts.
 
 What was not drawn yet is drawn by the id of the oldest profile that a customer was. So a visitor who signs in sees what
 the visitor saw, even where nothing was kept.
