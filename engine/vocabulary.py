@@ -42,7 +42,7 @@ EntryKind = Literal[
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]
 
-SERVICE_CAP: Final = "service_per_address"  # the cap that stands in no list: how many service messages a day
+SERVICE_CAP: Final = "service_per_address"  # a cap of its own: how many service messages a day
 
 NAMESPACES: Final = ("user_id", "email", "phone", "device_id", "loyalty_id", "anonymous_id")
 

@@ -1,9 +1,11 @@
 """What was drawn once stays: which variant of an action a customer gets, and on which side of a holdout they are.
 
-A draw is a keyed hash of who is drawn for what. Who somebody is changes with a login, and what there is to draw with
-the catalog, so each draw is kept with the first decision or send that went by it, and from then on what was kept
-counts. What nobody has drawn yet is drawn as the elder of all whom a customer was: so a visitor who signs in meets what
-the visitor met, also where nothing was kept.
+A draw is a keyed hash of the customer's id and of what is drawn. Both change: the id with a login, the variants when
+the catalog changes. So each draw is kept with the first decision or send that used it, and from then on the kept one
+counts.
+
+What was not drawn yet is drawn by the id of the oldest profile that a customer was. So a visitor who signs in sees what
+the visitor saw, even where nothing was kept.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def _precedence(catalog: Catalog, name: str, drawn: Drawn) -> tuple[bool, int, s
 
 
 def join(turn: Turn, other: Profile) -> None:
-    """After an absorb, before anything else of the other one is taken in."""
+    """After a merge, before anything else of the other one is taken in."""
     recall(turn.profile, other.drawn, turn.catalog)
     if other.created_ms <= turn.profile.created_ms:
         turn.profile.drawn_as = _drawn_as(other)
@@ -117,10 +119,10 @@ def _drawn_as(profile: Profile) -> str:
 
 
 def _keep_variant(turn: Turn, name: str, known: Drawn | None, action: Action, found: Variant) -> None:
-    """What is kept is of the catalog that stands: a run on an older one may have a form that is not there any more, or
+    """Only variants of the active catalog are kept. A run on an older catalog may get a form that is gone by now, or
     not the one that was drawn."""
-    standing = turn.catalog.actions.get(action.id)
-    forms = {variant.id for variant in standing.variants} if standing is not None else set()
+    current = turn.catalog.actions.get(action.id)
+    forms = {variant.id for variant in current.variants} if current is not None else set()
     if found.id in forms and (known is None or known.outcome not in forms):
         _keep(turn, name, found.id)
 
@@ -131,7 +133,7 @@ def _keep(turn: Turn, name: str, outcome: str) -> None:
 
 
 def _bound(turn: Turn) -> None:
-    """Where very much is kept, the oldest draws that are about nothing in the catalog that stands go."""
+    """Where very much is kept, the oldest draws about what the active catalog does not have are forgotten."""
     drawn, catalog = turn.profile.drawn, turn.catalog
     surplus = len(drawn) - limits.DRAWN_MAX
     if surplus > 0:

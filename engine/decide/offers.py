@@ -1,12 +1,12 @@
-"""One offer per subject, on all channels: what was shown stands until it expires or a better one replaces it
+"""One offer per subject, on all channels: an offer that was shown is valid until it expires or a better one replaces it
 (`docs/design/offers.md`).
 
 Subjects are one tree (`engine.values.subjects`): what was promised on a product and what is offered on its category are
-about the same thing. An offer that is no better than one which stands on its path is not shown. A better one replaces
-all that it covers; one that is wider goes on standing for the rest.
+about the same thing. An offer is not shown where it is no better than a valid one on its path. A better one replaces
+all offers that it covers; a wider offer stays valid for the rest.
 
 An offer counts as shown from the decision that returns it, as long as its place would be held; once it is seen, or its
-message has left, it stands for as long as the action says.
+message has left, it is valid for as long as the action says.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ def is_worse(action: Action, promise: Promise, known: subjects.Shelves) -> bool:
 def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> None:
     """An offer is on its way to the customer: it replaces those that it covers."""
     if action.offer is not None:
-        _stand(turn, action.id, action.offer, ref, expires_ms)
+        _make_valid(turn, action.id, action.offer, ref, expires_ms)
 
 
 def seen(turn: Turn, action: Action | None, told: OfferShown | None, ref: str, at_ms: int) -> None:
-    """The customer has the offer now, as it was shown: it stands for as long as the action says."""
+    """The customer has the offer now, as it was shown: it is valid for as long as the action says."""
     if action is not None and action.offer is not None:
         offer = action.offer
         if told is not None:
             offer = replace(offer, subject=told.subject, discount=told.discount, price_minor=told.price_minor)
-        _stand(turn, action.id, offer, ref, at_ms + offer.lasts_ms)
+        _make_valid(turn, action.id, offer, ref, at_ms + offer.lasts_ms)
 
 
 def join(turn: Turn, arriving: list[Promise]) -> None:
-    """What stands after an absorb."""
+    """The offers that are left after a merge."""
     both = _undercut_by_none(turn, [*turn.profile.promises, *arriving])
     turn.profile.promises = sorted(both, key=lambda each: each.subject)
 
 
-def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> None:
+def _make_valid(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> None:
     kept = valid(turn.profile, turn.now_ms)
     meant = offer.subject, action, offer.discount
     same = next((known for known in kept if (known.subject, known.action, known.discount) == meant), None)
@@ -89,8 +89,8 @@ def _stand(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int) -> 
 
 
 def _undercut_by_none(turn: Turn, promises: list[Promise]) -> list[Promise]:
-    """The better of two offers stands where one covers the other, the older where they are equal. A wider one that is
-    no better stands for the rest."""
+    """Where one offer covers another the better one stays, the older where they are equal. A wider one that is no
+    better stays for the rest."""
     known = shelves(turn, promises, ())
     kept: list[Promise] = []
     for each in sorted(promises, key=lambda each: (-each.discount, each.shown_ms, each.ref)):

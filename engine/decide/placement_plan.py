@@ -29,7 +29,7 @@ ByBit = list[tuple[int, Action]]  # candidates by their bit
 @dataclass(frozen=True, slots=True)
 class Group:
     """Candidates of one tier whose scores differ by their `base` alone, so the lowest bit among them is the best.
-    `propensity` is None where it is a constant and stands in the base; `fatigue` names the level that counts."""
+    `propensity` is None where it is a constant, which is part of the base; `fatigue` names the level that counts."""
 
     mask: int
     propensity: Propensity | None

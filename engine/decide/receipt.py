@@ -2,7 +2,7 @@
 
 Which candidate was removed by which gate is what nobody can work out again without the customer's state, so that is
 kept: per candidate the number of its reason, spread over as many planes of bits as the reasons need. Actions, values
-and weights stand in the catalog that the entry names; the terms of a score follow from the state at that turn.
+and weights are in the catalog that the entry names; the terms of a score follow from the state at that turn.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 (`docs/design/customer-words.md`).
 
 An action may say it in its own words (`because`); else the sentence names what is true of this customer among the
-conditions. What must not be so is left out, and what is sensitive stands in no condition.
+conditions. What must not be so is left out. Conditions contain nothing sensitive.
 """
 
 from __future__ import annotations

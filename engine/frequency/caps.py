@@ -1,6 +1,6 @@
 """Frequency caps: a place is reserved, then committed at hand-over or when seen, or released (Invariant 4).
 
-There is one list of places per profile; a cap is a view of it, so after an absorb, or under a new catalog, the counts
+There is one list of places per profile; a cap is a view of it, so after a merge, or under a new catalog, the counts
 are right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the
 time at which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts
 what has time > now − window; that of a calendar cap is the day, week or month of the customer's own zone.
@@ -83,13 +83,13 @@ def counted(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> list[P
     return [place for place in profile.places if place.at_ms > since and is_live(place, now_ms) and covers(cap, place)]
 
 
-def stands_ms(place: Place) -> int:
+def counts_from_ms(place: Place) -> int:
     """From when on a place counts for what is shown now."""
     return place.at_ms if place.placement else max(place.at_ms, place.left_ms)
 
 
 class Count:
-    """Who holds the live places under each cap at one moment, counted in one pass: a decision asks for each of its
+    """Who holds the live places under each cap at one instant, counted in one pass: a decision asks for each of its
     candidates.
 
     For a display (`shown_now`) a send counts from when it left, because a display leaves at once and is not counted
@@ -108,7 +108,7 @@ class Count:
         kind_of = catalog.cap_kind
         for place in profile.places:
             if place.left_ms or not place.expires_ms or place.expires_ms > now_ms:  # `is_live`, without a call
-                at_ms = stands_ms(place) if shown_now else place.at_ms
+                at_ms = counts_from_ms(place) if shown_now else place.at_ms
                 age = now_ms - at_ms
                 for cap in known.get(kind_of(place)) or over(catalog, place):
                     if at_ms > opens[cap.id] if cap.calendar else age < cap.per_ms:
@@ -170,7 +170,7 @@ def leaves_ms(profile: Profile, catalog: Catalog, cap: Cap, at_ms: int) -> int:
 
 
 def excess(turn: Turn) -> list[tuple[Place, Cap]]:
-    """After an absorb: the newest reservations above a limit, which must be withdrawn. Committed places stay."""
+    """After a merge: the newest reservations above a limit, which must be withdrawn. Committed places stay."""
     found: dict[str, tuple[Place, Cap]] = {}
     for cap in turn.catalog.caps:
         places = [place for place in counted(turn.profile, turn.catalog, cap, turn.now_ms) if place.ref not in found]

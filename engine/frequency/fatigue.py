@@ -1,8 +1,8 @@
 """How tired a customer is of a category of messages: a level from 0 to 1 that halves with time
 (`docs/design/fatigue.md`).
 
-A level is kept with the moment at which it was true; what it is now is computed when somebody asks, so nothing has to
-be written while nothing happens.
+A level is kept with the instant at which it was true. The level now is computed when somebody asks, so nothing is
+written while nothing happens.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def record_exposure(turn: Turn, action: Action | None, how: str) -> None:
 
 
 def merge(profile: Profile, rule: Fatigue | None, arriving: dict[str, FatigueLevel], now_ms: int) -> None:
-    """After an absorb both sides' levels add up."""
-    for key, pressure in arriving.items():
+    """After a merge both sides' levels add up."""
+    for key, theirs in arriving.items():
         known = profile.fatigue.get(key)
         if known is None or rule is None:
-            profile.fatigue[key] = pressure
+            profile.fatigue[key] = theirs
             continue
-        both = _decayed(known, rule, now_ms) + _decayed(pressure, rule, now_ms)
+        both = _decayed(known, rule, now_ms) + _decayed(theirs, rule, now_ms)
         profile.fatigue[key] = FatigueLevel(min(1.0, both), now_ms)
 
 

@@ -29,12 +29,6 @@ def program(turn: Turn, run: Run) -> Journey | None:
     return turn.catalog.of_version(run.version).journeys.get(run.journey)
 
 
-def step_id(turn: Turn, run: Run) -> str:
-    """The id of the step that a run stands at, empty at the end."""
-    journey = program(turn, run)
-    return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""
-
-
 def walk(turn: Turn, runs: Iterable[Run]) -> None:
     """Advance runs until none can go on in this turn."""
     waiting = list(runs)
@@ -49,7 +43,7 @@ def resume_due(turn: Turn, at_ms: int) -> None:
     due = [run for run in turn.profile.runs if run.state == "active" and run.due_ms == at_ms]
     due.sort(key=lambda run: (run.id, run.position))
     for run in due:
-        step = step_id(turn, run)
+        step = stops.step_id(turn.catalog, run)
         reason = statuses.paused(turn.catalog, run.journey)
         if reason:
             _note_timer(turn, run, step, "waits", "paused", reason)
@@ -81,7 +75,7 @@ def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
 
 
 def _newer_is_overdue(turn: Turn, run: Run) -> bool:
-    """Of one journey's timers that are overdue together, the newest stands for all."""
+    """Of one journey's timers that are overdue together, the newest one fires for all."""
     return any(
         other.journey == run.journey
         and other.state == "active"
@@ -114,7 +108,7 @@ def react(turn: Turn, event: Happened) -> list[Run]:
 
 
 def react_to_history(turn: Turn) -> list[Run]:
-    """The same after an absorb: what happened on both sides counts for the waits of both. Returns the runs that go
+    """The same after a merge: what happened on both sides counts for the waits of both. Returns the runs that go
     on."""
     moving = []
     for run in turn.profile.runs:
@@ -164,7 +158,7 @@ def held_runs(turn: Turn) -> list[Run]:
 
 def finish(turn: Turn, run: Run, event: str, reason: str) -> None:
     """A run has come to its end by itself."""
-    state = life.end(turn, run, event, step_id(turn, run), reason)
+    state = life.end(turn, run, event, stops.step_id(turn.catalog, run), reason)
     turn.note("journey", f"{run.journey} {state}", journey=run.journey, run=run.id, outcome=state, reason=reason)
 
 

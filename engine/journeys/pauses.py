@@ -1,5 +1,5 @@
-"""What the catalog that stands makes of runs and sends that began under it or under another one: some are over, some
-wait, some may go on again.
+"""What the active catalog makes of runs and sends, whichever catalog they began under: some are over, some wait, some
+may go on again.
 
 It is looked at when a profile's next turn begins, for no turn is taken when a catalog changes. What waits for a pause
 to end is due never; its shard wakes it when something is resumed, and a timer is then due again when it was, so that

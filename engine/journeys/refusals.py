@@ -73,7 +73,7 @@ def last(profile: Profile, journey: str) -> Refusal | None:
 
 
 def join(profile: Profile, other: Profile) -> None:
-    """After an absorb: what kept either of the two out."""
+    """After a merge: what kept either of the two out."""
     both = {(row.journey, row.reason, row.key): row for row in sorted([*profile.refused, *other.refused], key=_age)}
     profile.refused = [*both.values()][-REFUSALS_MAX:]
 

@@ -54,9 +54,9 @@ def apply(turn: Turn, event: Happened) -> None:
 
 
 def apply_history(turn: Turn) -> None:
-    """After an absorb: both sides' pasts now count for both sides' runs."""
+    """After a merge: both sides' pasts now count for both sides' runs."""
     for run in _unfinished(turn):
-        standing = standing_stop(turn, run)
+        standing = stop_on_record(turn, run)
         if standing is not None:
             _stop(turn, run, *standing)
     for send in _decided(turn):
@@ -69,7 +69,7 @@ def apply_to_put_back(turn: Turn, send_id: str) -> None:
     if send is None or send.state != "decided":
         return
     run = _run_of(turn, send)
-    standing = standing_stop(turn, run) if run else None
+    standing = stop_on_record(turn, run) if run else None
     if standing is not None:
         sends.withdraw(turn, send, standing[0])
     else:
@@ -135,7 +135,7 @@ def _tier_stop(turn: Turn, run: Run, tiers: Collection[str]) -> str:
     """The reason of a stop of one of `tiers` that happened since a run was triggered; empty without."""
     if not any(rule.tier in tiers for rule in turn.catalog.stops):
         return ""
-    found = _standing(turn, run, lambda event: _rules_of(turn.catalog, tiers, event, run.trigger))
+    found = _on_record(turn, run, lambda event: _rules_of(turn.catalog, tiers, event, run.trigger))
     return found[0] if found is not None else ""
 
 
@@ -150,20 +150,20 @@ def _tiers(catalog: Catalog, send: Send) -> tuple[str, ...]:
     return (send.tier,) if action is None else (send.tier, action.tier)
 
 
-def standing_stop(turn: Turn, run: Run) -> tuple[str, Happened] | None:
+def stop_on_record(turn: Turn, run: Run) -> tuple[str, Happened] | None:
     """The reason and the event in the history that already stop a run, None where nothing does.
 
     What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
     catalog = turn.catalog
-    return _standing(
+    return _on_record(
         turn,
         run,
         lambda event: [r for r in rules_for(catalog, run, event) if r.on.passes(event.properties, run.trigger)],
     )
 
 
-def _standing(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
+def _on_record(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
     for event in turn.profile.history.newest():
         if (event.at_ms, event.seq) < run.triggered:
             return None
@@ -176,7 +176,7 @@ def _standing(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule
 
 
 def _is_trigger(event: Happened, run: Run) -> bool:
-    """After an absorb two events may share their time and number, but not what they say too."""
+    """After a merge two events may share their time and number, but not what they say too."""
     return (event.at_ms, event.seq, event.properties) == (run.trigger_ms, run.trigger_seq, run.trigger)
 
 
@@ -224,6 +224,6 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
 
 
 def step_id(catalog: Catalog, run: Run) -> str:
-    """The id of the step that a run stands at, empty at the end."""
+    """The id of the step that a run is at, empty at the end."""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
     return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""

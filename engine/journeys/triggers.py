@@ -99,7 +99,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)
-    standing = stops.standing_stop(turn, run)
+    standing = stops.stop_on_record(turn, run)
     if standing is not None:
         reason, stopped_by = standing
         words = f"{stopped_by.name} came after its trigger"

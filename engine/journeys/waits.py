@@ -33,7 +33,7 @@ def begin_now(turn: Turn, run: Run) -> None:
 
 
 def is_reset(turn: Turn, journey: Journey, run: Run, step: Step, event: Happened) -> bool:
-    """Whether an event that is just heard starts the wait anew that a run stands at."""
+    """Whether an event that is just heard starts the wait anew that a run is at."""
     return event.name in step.reset_on and _counts(turn, run, event) and run_keys.is_about(journey, run, event)
 
 

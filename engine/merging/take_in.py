@@ -145,7 +145,7 @@ def wake(turn: Turn, arrived: Profile) -> None:
     """Set the timers and outbox entries of a profile where it has arrived."""
     for run in arrived.runs:
         if run.state == "active" and run.due_ms:
-            step = interpreter.step_id(turn, run)
+            step = stops.step_id(turn.catalog, run)
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))

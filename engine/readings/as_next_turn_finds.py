@@ -12,7 +12,7 @@ from engine.turn_state import Turn
 
 
 def settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
-    """A profile as its next turn will find it: what has ended under the catalog that stands has ended, though nobody
+    """A profile as its next turn will find it: what the active catalog ends has ended, though nobody
     has told this profile yet. A reading writes nothing, so where there is a difference this is a copy."""
     now_ms = max(now_ms, known.clock_ms)
     if known.moving_to or pauses.is_settled(known, catalog, now_ms):

@@ -9,6 +9,7 @@ from engine.catalog.compiled import Cap, Catalog
 from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
+from engine.journeys import stops
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -118,7 +119,7 @@ def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
         "run": run.id,
         "key": run.key,
         "version": run.version,
-        "step": _step(catalog, run),
+        "step": stops.step_id(catalog, run),
         "state": run.state,
         "enteredAt": iso(run.entered_ms),
         "endedBy": run.ended_by or None,
@@ -133,9 +134,4 @@ def _waits_for(reason: str) -> dict[str, str]:
 def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
     """A pending timer; one that a pause has put off, with the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
-    return {"at": iso(at_ms), "journey": run.journey, "step": _step(catalog, run)}
-
-
-def _step(catalog: Catalog, run: Run) -> str:
-    journey = catalog.of_version(run.version).journeys.get(run.journey)
-    return journey.steps[run.position].id if journey and run.position < len(journey.steps) else ""
+    return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}

@@ -1,9 +1,9 @@
 """How long a message is worth a try, and when the next one comes.
 
-Surely not taken: it is tried again after half a minute, then ever more rarely, for its channel's `retry_for` from the
-decision on, and never once its action is over. Each pause is stretched by a draw of its own, so that what failed
-together does not come back together. What was never tried has used up nothing, and a try that comes late, after a pause
-or a downtime, is made all the same.
+A message that was surely not taken is tried again after half a minute, then ever more rarely. It is tried for its
+channel's `retry_for` from the decision on, and never once its action is over. Each pause is stretched by a draw of its
+own, so messages that failed together do not come back together. A message that was never tried has used up nothing: its
+first try is made however late it comes, after a pause or a downtime.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.catalog.compiled import Catalog
 from engine.profile import Send
 from engine.vocabulary import DAY_MS, MINUTE_MS
 
-_RETRY_FOR_MS: Final = DAY_MS  # of a channel that is no longer in the catalog
+_RETRY_FOR_MS: Final = DAY_MS  # of a channel that the active catalog does not have
 FIRST_MS: Final = MINUTE_MS // 2
 _LONGEST_MS: Final = 30 * MINUTE_MS
 _DOUBLINGS_MAX: Final = 6  # the pause is at its longest by then
@@ -24,7 +24,7 @@ _MARGIN_MS: Final = MINUTE_MS  # between the last try and the end, so that a bus
 
 
 def ends_with_its_action(catalog: Catalog, send: Send) -> bool:
-    """Whether its action, as the catalog that stands has it, is over before its channel gives it up."""
+    """Whether its action, as the active catalog has it, is over before its channel gives it up."""
     over_ms = _over_ms(catalog, send)
     return over_ms is not None and over_ms < _given_up_ms(catalog, send)
 

@@ -20,8 +20,8 @@ Parts = frozenset[str]  # of a plan, in which there is something
 
 @cache
 def _asked(parts: Parts, *when: When) -> tuple[tuple[Gate, Strike], ...]:
-    """The gates that are asked at these moments, in order, each with its function; without those that have nothing to
-    ask. There are few different sets of parts, and every decision needs this answer."""
+    """The gates that are asked at these moments, in order, each with its function. Those that have nothing to ask are
+    left out. There are few different sets of parts, and every decision needs this answer."""
     return tuple(
         (gate, gate.strike)
         for gate in GATES
