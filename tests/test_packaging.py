@@ -35,7 +35,7 @@ def names(requirements: list[str]) -> set[str]:
 def imported(*folders: str) -> set[str]:
     """The packages of others that some folders import."""
     found = {root for module in modules(*folders) for root in roots(module)}
-    return found - sys.stdlib_module_names - {*PACKAGES, "__future__"}
+    return found - sys.stdlib_module_names - {*PACKAGES, "tests", "__future__"}
 
 
 def distribution_of(package: str) -> str:

@@ -29,7 +29,7 @@ from actors.storage.store_folders import shard_path
 from actors.transport.messages.of_dispatcher import BarrierStep
 from actors.transport.placement import slots_of
 from engine.errors import Corrupt, InvalidInput, NotReady
-from engine.readings import reading
+from engine.readings import instants
 
 _PART = ".part"
 CATALOG = "catalog"  # the file of the active catalog
@@ -195,7 +195,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
     if (wanted.data / CATALOG).exists():  # the status that commands gave to journeys stands nowhere else
         durable.copy(wanted.data / CATALOG, wanted.part / CATALOG)
     made = Manifest(
-        at=reading.iso(WallClock().now_ms()),
+        at=instants.iso(WallClock().now_ms()),
         version=version("segue"),
         engine=inventory.read(wanted.data),
         shards=counted,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.platform.clock import WallClock
-from engine.readings import reading
+from engine.readings import instants
 
 FOLDER: Final = "logs"
 FILE: Final = "segue.jsonl"
@@ -35,7 +35,7 @@ def write(data: Path, event: str, level: str = "info", **facts: Any) -> None:
     with contextlib.suppress(OSError, ValueError):
         if not data.is_dir():
             return
-        line = {"time": reading.iso(WallClock().now_ms()), "level": level, "event": event}
+        line = {"time": instants.iso(WallClock().now_ms()), "level": level, "event": event}
         text = json.dumps(line | {name: _bounded(fact) for name, fact in facts.items()}, ensure_ascii=False)
         folder = data / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -25,6 +25,9 @@ _LOCUST_S = 120
 
 def main() -> int:
     """Start, load, stop."""
+    if find_spec("locust") is None:
+        print("Locust is not installed: pip install 'segue[load]'", file=sys.stderr)
+        return 1
     keys = {"SEGUE_WRITE_KEY": secrets.token_urlsafe(24), "SEGUE_SERVER_KEY": secrets.token_urlsafe(24)}
     environment = os.environ | keys
     try:
@@ -43,8 +46,6 @@ def main() -> int:
 
 def play(url: str, environment: Mapping[str, str], more: Sequence[str] = ()) -> int:
     """Locust's exit code; it ends by itself, and is ended where it does not. `more` are options of Locust."""
-    if find_spec("locust") is None:
-        raise EngineError("Locust is not installed: pip install 'segue[load]'")
     locustfile = _ROOT / "loadtest" / "locustfile.py"
     command = [sys.executable, "-m", "locust", "-f", str(locustfile), *_LOCUST, "--host", url, *more]
     limit_s = _LOCUST_S + seconds_of(more)
