@@ -1,5 +1,5 @@
-"""One run of the benchmark beside an earlier one. Two runs are two moods of a machine: ratios are compared with ratios,
-and plain figures only where there is no ratio."""
+"""Compares one run of the benchmark with an earlier one. A machine is not equally fast in both, so ratios are compared
+with ratios, and plain figures only where there is no ratio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from engine.errors import UsageError
 from loadtest.bench.figure import Figure
 
-NOISE = 0.15  # less than this is the machine's mood
+NOISE = 0.15  # two runs of the same code differ by this much
 
 
 @dataclass(frozen=True, slots=True)

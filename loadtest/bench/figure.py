@@ -1,4 +1,4 @@
-"""What a benchmark says."""
+"""One figure of a benchmark, with what it is compared with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A shard with many profiles, or many timers, that was killed: how soon the next one answers, and what it takes.
 
 `python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one.
-Records are copies of one lived profile, each under its own id and key: living them would take hours.
+All profiles are copies of one that had real turns, each under an id and a key of its own: giving each one its own turns
+would take hours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Ten times what an engine can take, for a minute: what it still takes, what it tells the rest, and its memory.
+"""Offers an engine far more than it can take for a minute: what it still takes, how it refuses the rest, its memory.
 
-`wrk` sends batches over far more connections than the best rate needs and does not wait after a refusal, so the offered
-rate is what it manages. Beside it a client that is in no hurry looks at the answers themselves.
+`wrk` sends batches over far more connections than the best rate needs, and does not wait after a refusal; the offered
+rate is what it reaches that way. Beside it, a slow client checks the answers themselves.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The peer over HTTP: FastAPI, uvicorn and a Redis that syncs every write, started beside nothing else, with the same
-customers, catalog, generator and requests as the engine."""
+"""Measures the peer over HTTP: FastAPI, uvicorn and a Redis that syncs every write. It runs alone, with the same
+customers, catalog, load generator and requests as the engine."""
 
 from __future__ import annotations
 

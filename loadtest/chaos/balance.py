@@ -1,7 +1,7 @@
-"""Do the books balance? What was promised, against what the engine says and what arrived in the mailbox.
+"""Compares what clients were promised with what the engine says and what arrived in the mailboxes.
 
-Each check yields one line per imbalance, which names the customer and the thing. Knows nothing of how Segue works
-inside: only what the shop's catalog promises and what the reference says of timelines and outcomes.
+Each check yields one line per difference, which names the customer and the thing. The checks know nothing of how Segue
+works inside: only what the shop's catalog promises, and what the reference says of timelines and outcomes.
 """
 
 from __future__ import annotations

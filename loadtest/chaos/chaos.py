@@ -1,7 +1,7 @@
 """`make chaos`: real load, `kill -9` at random, and at the end books that must balance to zero.
 
-Clients repeat with the same ids whatever was not acknowledged, as real ones do. The ledger that they keep is compared
-with the timelines, the profiles and the mailbox. Everything is on loopback and bounded. Exit code: 0 where the books
+As real clients do, these repeat with the same ids whatever was not acknowledged. The ledger that they keep is compared
+with the timelines, the profiles and the mailboxes. Everything is on loopback and bounded. Exit code: 0 where the books
 balance, 1 where they do not, with each imbalance named.
 """
 

@@ -1,7 +1,7 @@
-"""The clients of a chaos run: they say everything again, with the same ids, until it is acknowledged.
+"""The clients of a chaos run. They repeat each request, with the same ids, until it is acknowledged.
 
-Each owns some customers and does one thing at a time, so what a customer did before what is certain. What they are told
-goes into the ledger at once.
+Each client owns some customers and does one thing at a time, so the order of what a customer did is certain. What the
+engine answers goes into the ledger at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starts an engine, kills parts of it with SIGKILL, and measures how long each is missed.
+"""Starts an engine, kills parts of it with SIGKILL, and measures how long each is gone.
 
 Only processes that descend from the engine started here are ever killed, by process id and start time (psutil compares
 both), found by their kind.

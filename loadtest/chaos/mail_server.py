@@ -1,7 +1,7 @@
-"""Where the mail of a chaos run arrives: a real SMTP server on loopback with the moods of a real one.
+"""Where the mail of a chaos run arrives: an SMTP server on loopback that behaves as providers do.
 
 Some mailboxes refuse for good; some mails are put off once; some answers come late, so that a kill often finds a
-hand-over half-way. What is kept is kept before the answer leaves, as a provider does.
+hand-over half-way. As at a provider, a mail is kept before the answer to it leaves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a long sweep says at its end."""
+"""The result of a long run: its figures, and what was not as it must be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop of a chaos run: a catalog whose waits are seconds or hours, and customers who leave nothing out.
+"""The shop of a chaos run: a catalog whose waits are seconds or hours, and customers who use every part of it.
 
 Each event that starts a run carries a key of its own, which the subject of the run's mail repeats. So a mail says which
 event it answers, and nobody has to ask the engine.

@@ -1,5 +1,5 @@
-"""The rules of the benchmark's catalog as closures, for the peer that decides with them. Equal questions of one
-decision are answered once."""
+"""Compiles the rules of the benchmark's catalog to closures, for the peer. Within one decision, the same condition is
+evaluated once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The same work done in the two ways that come to mind first: a Ray actor for each profile, and rows in SQLite.
+"""Does the same work in the two ways that come to mind first: a Ray actor for each profile, and rows in SQLite.
 
-Both keep what one profile with 20 events takes on disk, unlocked, and add one event to it. Neither has what a turn has
-besides (journal, dedup, journeys, encryption), and the Ray actors keep nothing when they die.
+Both hold the state of a profile with 20 events, without encryption, and add one event to it. Neither does what else a
+turn does (journal, dedup, journeys, encryption), and the Ray actors lose everything when they die.
 """
 
 from __future__ import annotations

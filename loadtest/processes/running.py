@@ -1,4 +1,4 @@
-"""An engine, or the no-op beside it, started for a benchmark: how long until it answers, what its processes take."""
+"""Starts an engine, or the no-op beside it, for a benchmark; measures how long that takes, and what processes need."""
 
 from __future__ import annotations
 

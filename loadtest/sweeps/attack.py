@@ -1,6 +1,6 @@
-"""The door under attack: slow, huge, lying, many and idle clients at once, beside a page's decisions and opt-outs.
+"""Attacks the door with slow, huge, lying, many and idle clients at once, while a page asks for decisions and opts out.
 
-Says how those beside were answered and how long it took. `python -m loadtest.sweeps.attack --seconds 60` plays it
+It reports how the page was answered and how long that took. `python -m loadtest.sweeps.attack --seconds 60` plays it
 against a running engine, whose keys are in `SEGUE_WRITE_KEY` and `SEGUE_SERVER_KEY`; nothing but loopback is ever
 attacked.
 """

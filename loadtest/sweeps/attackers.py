@@ -1,4 +1,4 @@
-"""Clients that mean no good: slow, huge, lying, many and idle ones, each coming back whenever it is sent away."""
+"""Hostile clients: slow, huge, lying, many and idle ones. Each comes back whenever it is sent away."""
 
 from __future__ import annotations
 

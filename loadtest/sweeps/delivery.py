@@ -1,7 +1,7 @@
 """A sweep: a healthy but slow mail server gets many letters at once, over one connection.
 
-Every letter arrives once and is `sent`; none becomes `unknown`, none fails, and none is tried twice. Half-way one more
-customer, who waits at the end of the line, opts out: that letter never leaves.
+Every letter arrives once and is `sent`; none becomes `unknown`, none fails, and none is tried twice. Half-way, the last
+customer in the queue opts out: that letter never leaves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the benchmarks decide by and about: 200 actions over ten placements, and a customer with a past of 100 events.
+"""The catalog and the customer of the benchmarks: 200 actions over ten placements, and a past of 100 events.
 
 Drawn from a fixed seed, so that two runs on one machine measure the same work. Events and categories are those of the
 shop world.

@@ -1,7 +1,7 @@
 """Who shops: invented people with devices, habits and a hidden answer to "would a reminder make you buy?".
 
 A customer's number is also the rank of their activity: customer 0 is the busiest, the rest follow Zipf's law.
-The hidden answer (`Intent`) shapes what a shopper does unmessaged; only the truth file ever tells it.
+The hidden answer (`Intent`) shapes what a shopper does without messages; it stands in the truth file alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One sitting at one device (or till, or support desk), told as drafts of Segment events.
+"""One visit at one device (or till, or support desk), written as drafts of Segment events.
 
 A visit moves its own clock forward with every event. It begins anonymous unless the device is still logged in; once
 it has identified, its events carry the user beside the device.

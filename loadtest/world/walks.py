@@ -55,7 +55,7 @@ class Calendar:
         """When the world's last day is over."""
         return self.start_ms + self.days * DAY_MS
 
-    def moment(self, rng: Random, zone: str) -> int:
+    def instant(self, rng: Random, zone: str) -> int:
         """A time to go shopping, by the customer's own clock."""
         first = datetime.fromtimestamp(self.start_ms / 1000, UTC)
         at_ms = -1
@@ -94,7 +94,7 @@ class _Walk:
 
     def run(self) -> list[Draft]:
         for _ in range(self.shopper.visits):
-            self.plan(self.calendar.moment(self.rng, self.shopper.country.zone), self.browse)
+            self.plan(self.calendar.instant(self.rng, self.shopper.country.zone), self.browse)
         while self.plans:
             plan = heapq.heappop(self.plans)
             stranger = self.diary.signed_up_at_ms is None
