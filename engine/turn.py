@@ -45,7 +45,7 @@ from engine.inputs import (
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
-from engine.readings import reading
+from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -204,4 +204,4 @@ def _on_consent(turn: Turn, change: ConsentChange) -> None:
     heard = recording.record(turn, change)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))
-    turn.answer(reading.receipt(turn.profile.id, heard))
+    turn.answer(consent_words.receipt(turn.profile.id, heard))

@@ -1,10 +1,12 @@
 """The catalog that an engine runs by: one file of its data directory, replaced whole.
 
-Every part of the engine follows that file, so a part that starts late, or again, comes to the same catalog as those
-that were there when it changed. Only a document that compiles is ever put there. Each part changes between two groups
-of turns, so every turn is of one catalog. Beside the files of a directory it has what commands said of journeys, which
-the next directory does not know: so a new document is made of the one that stands, by one writer at a time. Its first
-line is a digest of the rest: a byte that changes by itself must not become a rule.
+Every process of the engine follows that file. So a process that starts late, or again, comes to the same catalog as the
+others. Only a document that compiles is ever put there. A process changes to a new catalog between two groups of turns,
+so every turn goes by one catalog.
+
+The document holds the files of a configuration directory, and the status that commands gave to journeys. The directory
+does not know the latter, so a new document is made from the active one, by one writer at a time. The first line of the
+file is a digest of the rest, so that a damaged byte cannot become a rule.
 """
 
 from __future__ import annotations
@@ -33,26 +35,27 @@ from engine.vocabulary import Status
 LOOK_S = 0.25
 _TURN_S, _TURN_LOOK_S = 60.0, 0.02
 _RETRY_MS = 5_000
-_OF_A_MAP = b"\x80"  # and above: how a document itself begins
+_OF_A_MAP = b"\x80"  # a document is a msgpack map, which begins with this byte or a higher one
 
 log = logging.getLogger(__name__)
 
 
 class ActiveCatalog:
-    """The file, and the workspace's key that its catalogs are used with."""
+    """The file of the active catalog, and the workspace's id key, which its catalogs are compiled with."""
 
     def __init__(self, path: str | Path, id_key: bytes) -> None:
         self._path = Path(path)
         self._id_key = id_key
 
     def take(self, files: bytes) -> Catalog:
-        """Let the engine run by the files of a document, with what was said by command as it stands; returns what
-        stands then, durably. NotReady where the disk takes no more, or what stands cannot be read."""
+        """Make the files of a document the active catalog, and keep the status that commands gave to journeys. Returns
+        the new active catalog; durable on return. NotReady where the disk takes no more, or the active catalog cannot
+        be read."""
         document: dict[str, Any] = msgspec.msgpack.decode(files)
         return self._change(lambda was: statuses.carried(was, document))
 
     def say(self, journey: str, status: Status) -> Catalog:
-        """Let the operator's word on a journey stand. Raises as `statuses.said` and `take` do."""
+        """Give a journey the status that an operator commanded. Raises as `statuses.said` and `take` do."""
         return self._change(lambda was: statuses.said(was or {}, journey, status))
 
     def _change(self, make: Callable[[Document | None], dict[str, Any]]) -> Catalog:
@@ -66,7 +69,8 @@ class ActiveCatalog:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Held by the one who changes what stands. A disk that knows no locks is one that a single node writes to."""
+        """Held while the active catalog is changed. A disk that has no locks is taken for one that only a single node
+        writes to."""
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             with contextlib.suppress(OSError):
@@ -76,7 +80,7 @@ class ActiveCatalog:
             os.close(folder)
 
     def _document(self) -> bytes | None:
-        """What stands, None where nothing does yet."""
+        """The active document; None where there is none yet."""
         if not self._path.exists():
             return None
         with contextlib.suppress(Corrupt, OSError, msgspec.MsgspecError):
@@ -86,8 +90,7 @@ class ActiveCatalog:
         raise NotReady("is damaged; remove it, and a start takes what the shards went by last", str(self._path))
 
     def put(self, document: bytes) -> None:
-        """Let the engine run by this document as it is; durable when this returns. NotReady where the disk takes no
-        more."""
+        """Make this document the active catalog as it is; durable on return. NotReady where the disk takes no more."""
         try:
             durable.write(self._path, _digest(document) + b"\n" + document)
         except OSError as error:
@@ -95,8 +98,8 @@ class ActiveCatalog:
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Held while one catalog is put and taken everywhere, so that each has an outcome of its own: whoever comes
-        meanwhile waits, in whatever process. Overloaded where that takes too long."""
+        """Held while one catalog is put and adopted everywhere, so that each change has an outcome of its own. Others
+        wait meanwhile, in whatever process they are. Overloaded where that takes too long."""
         with self._path.with_name(f"{self._path.name}.lock").open("a") as file:
             try:
                 async with asyncio.timeout(_TURN_S):
@@ -107,11 +110,12 @@ class ActiveCatalog:
             yield
 
     def read(self) -> Catalog:
-        """The catalog as it stands; Corrupt where the file is missing or not as it was written."""
+        """The active catalog; Corrupt where the file is missing or not as it was written."""
         return replace(compile_bytes(document_in(self._path)), id_key=self._id_key)
 
     async def follow(self, version: str, adopt: Callable[[Catalog], None]) -> None:
-        """Call `adopt` with each catalog that takes the place of `version`, and so on, until cancelled."""
+        """Call `adopt` with each new active catalog, beginning with the first whose version is not `version`. It runs
+        until it is cancelled."""
         mark: tuple[int, int] | None = None
         while True:
             try:
@@ -121,18 +125,18 @@ class ActiveCatalog:
                     if catalog.version != version:
                         adopt(catalog)
                     mark, version = now, catalog.version
-            except Exception as error:  # the outermost loop of this shell: what stands goes on standing
+            except Exception as error:  # the outermost loop of this shell: the catalog that was adopted last stays
                 logs.fault(log, "catalog_not_read", error, path=str(self._path))
             await asyncio.sleep(LOOK_S)
 
     def mark(self) -> tuple[int, int]:
-        """Another one for each document that is put."""
+        """Something that differs for each document that is put: the file is replaced, so its inode or time changes."""
         found = self._path.stat()
         return found.st_ino, found.st_mtime_ns
 
 
 def _is_locked(file: IO[str]) -> bool:
-    """Whether the lock is ours now; it is given back when the file is closed."""
+    """Whether the lock is ours now. Closing the file gives it back."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -141,7 +145,8 @@ def _is_locked(file: IO[str]) -> bool:
 
 
 def document_in(path: Path) -> bytes:
-    """What was put into the file. One without a digest is of an earlier version, and begins as a document does."""
+    """The document in the file; Corrupt where it is missing or not as it was written. A file of an earlier version has
+    no digest, and begins with the document itself."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -161,7 +166,8 @@ def _digest(document: bytes) -> bytes:
 
 
 class Follower:
-    """What has come of the file, kept until somebody has a moment to adopt it. Without a file nothing ever comes."""
+    """Keeps the newest active catalog until its owner is between two groups of turns and takes it. Without an
+    `active_catalog` there is never a new one."""
 
     def __init__(self, active_catalog: ActiveCatalog | None, wake: Callable[[], None]) -> None:
         self._active_catalog, self._wake = active_catalog, wake
@@ -169,7 +175,7 @@ class Follower:
         self._next: Catalog | None = None
 
     def start(self, version: str) -> None:
-        """Look for what takes the place of `version`."""
+        """Begin to look for catalogs that replace `version`. `wake` is called for each."""
         if self._active_catalog is not None:
             self._task = asyncio.create_task(self._active_catalog.follow(version, self._arrived))
 

@@ -1,6 +1,6 @@
-"""`configs/` from disk: plain data for `engine.catalog`, and the line on which each part of it stands.
+"""Reads `configs/` from disk: plain data for `engine.catalog`, and the line on which each part of it stands.
 
-Reading goes on after a fault, so that one look at a directory finds every problem in it.
+Reading goes on after a fault, so that one run finds every problem of a directory.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from engine.catalog.schema import files as schema
 from engine.errors import CatalogError
 
 FILE_BYTES_MAX = 1_000_000
-FILE_NODES_MAX = 10_000  # a fifth of a millisecond each
-_MEANT_NODES_MAX = 100_000  # an alias repeats its anchor, so a small text can stand for a huge tree
+FILE_NODES_MAX = 10_000  # reading a value takes a fifth of a millisecond
+_MEANT_NODES_MAX = 100_000  # with aliases followed: an alias repeats its anchor, so a small file can be a huge tree
 DEPTH_MAX = 60
 FILES_MAX = 2_000
 _NAME_CHARS_MAX = 255
 _TEMPLATE_KINDS = (".html", ".txt")
-# What systems leave in folders, and editors while they write: emacs's #offer.yaml#, vim's 4913, a copy of before.
+# Files that systems leave in folders, and editors while they write: emacs's #offer.yaml#, vim's 4913, backup copies.
 _LEFT = re.compile(
     r"Thumbs\.db|ehthumbs\.db|desktop\.ini|#.*#|4913|5036|.*\.(swp|swo|bak|orig|tmp)|Icon\r", re.IGNORECASE
 )
@@ -44,13 +44,13 @@ _BESIDE = ("schema", "playbooks")  # folders in `configs/` that belong to no cat
 
 @dataclass(slots=True)
 class Documents:
-    """A directory as it was read. `unread` are the files that are there but told us nothing but their problems."""
+    """A directory as it was read. `unread` are the files of which nothing but their problems is known."""
 
     data: dict[str, Any] = field(default_factory=dict)
     trees: dict[str, Any] = field(default_factory=dict)  # what ruamel made of each file, with positions
     problems: list[Problem] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
-    warnings: list[Problem] = field(default_factory=list)  # what is written otherwise than it is read
+    warnings: list[Problem] = field(default_factory=list)  # parts that YAML reads otherwise than they look
 
     def line(self, file: str, loc: Loc) -> int:
         """The line (from 1) of the deepest part of `loc` that is written in the file."""
@@ -90,7 +90,7 @@ def read_texts(files: Mapping[str, str]) -> Documents:
         for file, text in files.items():
             try:
                 _write(home, file, text)
-            except (OSError, ValueError):  # a name that is none, or that of a folder; text that is none
+            except (OSError, ValueError):  # a name that no file can have, or a folder's, or text that UTF-8 cannot hold
                 raise CatalogError(
                     (f"{file[:_NAME_CHARS_MAX]!r}:1: file: no such file belongs to a catalog",)
                 ) from None
@@ -133,7 +133,7 @@ def read(directory: Path) -> Documents:
 
 
 class _Fault(Exception):
-    """Why a file tells us nothing."""
+    """Why a file cannot be read."""
 
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
@@ -158,7 +158,8 @@ def _tree(text: str) -> Any:
 
 
 class _Shallow(RoundTripScanner):
-    """Looks ahead through no more brackets than may be nested: each costs it a look at all that are open."""
+    """Refuses brackets that are nested too deeply before they are scanned: each one costs ruamel a look at all that are
+    open."""
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
         if len(self.flow_context) >= DEPTH_MAX:
@@ -248,7 +249,7 @@ def _text(path: Path) -> str:
 
 
 class _Plain:
-    """Turns ruamel's tree into plain data, no larger than a file can reasonably mean."""
+    """Turns ruamel's tree into plain data. It is bounded, because aliases can make a huge tree of a small file."""
 
     def __init__(self) -> None:
         self.nodes = 0

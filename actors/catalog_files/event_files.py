@@ -1,7 +1,7 @@
 """Event files from disk (`.jsonl`, `.jsonl.gz`, Segment's format), read lazily and merged by (time, file, line).
 
-Only the time is read here; what a line says is parsed by whoever feeds it on. Every line that is not blank comes out,
-the unusable ones with their problem, so that the caller can name each as `file:line` and nothing is lost silently.
+Only the time of a line is read here; the caller parses the rest. Every line that is not blank comes out. One that
+cannot be used comes with its problem, so that the caller can name it as `file:line` and nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ LINE_BYTES_MAX: Final = 1 << 20
 
 
 class Line(NamedTuple):
-    """One line. `problem` is empty for one that can be parsed on.
+    """One line. `problem` is empty where the caller can parse it.
 
-    `at_ms` is its time in the order of reading: a line that is older than one before it in its file, or has no time, is
-    taken at its place, at the time reached there.
+    `at_ms` is its place in the order of reading. A line that has no time, or is older than one before it in its file,
+    keeps its place in the file: it has the time of the newest line before it.
     """
 
     at_ms: int

@@ -1,4 +1,4 @@
-"""What stands in a file and is read otherwise than it looks."""
+"""Finds parts of a YAML file that are read otherwise than they look: a text `yes`, a `#` that begins a comment."""
 
 from __future__ import annotations
 

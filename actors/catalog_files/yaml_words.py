@@ -1,4 +1,5 @@
-"""What is wrong with a file that cannot be read, in words of whoever wrote it: the line, and what to write instead."""
+"""Says what is wrong with a YAML file that cannot be read, so that its author understands: the line, and what to write
+instead."""
 
 from __future__ import annotations
 

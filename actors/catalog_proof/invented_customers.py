@@ -1,8 +1,8 @@
-"""Customers that nobody is, to prove a catalog with: one of whom nothing is known, one as they mostly are, and one of
-whom every value is something else than its author thought of.
+"""Invented customers, to prove a catalog with: one of whom nothing is known, one as customers mostly are, and several
+whose values are nothing like what an author expects.
 
-What is known of them goes by the names that the catalog itself uses. How a template uses a name tells what it holds: a
-list, a number, a text; conditions and the tracking plan tell more.
+They have the traits and events that the catalog itself names. How a template uses a name tells what it holds: a list, a
+number, a text. Conditions and the tracking plan tell more.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _EXAMPLES: Final = {
 
 @dataclass(slots=True)
 class Shape:
-    """What stands behind a name: fields or the elements of a list, else a plain value, an example of which may be
-    known. Nothing of it is known where `kind` is empty."""
+    """What stands behind a name: fields, the elements of a list, or a plain value, of which there may be an example.
+    Where `kind` is empty, nothing is known about it."""
 
     kind: str = ""  # list, mapping, number, text, flag
     fields: dict[str, Shape] = field(default_factory=dict)
@@ -44,29 +44,30 @@ class Shape:
     example: Any = None
 
     def at(self, name: str) -> Shape:
-        """What stands behind a name in it."""
+        """The shape of a field."""
         home = self.element if self.element is not None else self
         if not home.kind:
             home.kind = "mapping"
         return home.fields.setdefault(name, Shape())
 
     def each(self) -> Shape:
-        """An element of it, which is a list then; what was thought to be its fields are those of its elements."""
+        """The shape of an element: this is a list. Fields that were found before are those of its elements."""
         if self.element is None:
             self.element = Shape("mapping" if self.fields else "", self.fields)
             self.fields, self.kind = {}, "list"
         return self.element
 
     def is_used_as(self, kind: str, example: Any = None) -> None:
-        """A use that tells something; the first word counts."""
+        """Learn from a use what kind of value it is. The first use decides."""
         self.kind = self.kind or kind
         self.example = example if self.example is None else self.example
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`words` says who it is, in a sentence; `traits` and `event` are what templates see. Who `is_telling` shows how
-    a provider takes what was written, too, which costs the most; who `is_usual` is what customers mostly are."""
+    """`words` describes the customer within a sentence; `traits` and `event` are what templates see. For one that
+    `is_telling` the message is also built as its provider gets it, which costs the most. One that `is_usual` is like
+    most real customers."""
 
     words: str
     traits: Mapping[str, Any]
@@ -77,7 +78,7 @@ class Customer:
 
 
 def customers(traits: Shape, event: Shape) -> Iterator[Customer]:
-    """Everybody whom a message has to be right for."""
+    """Everybody for whom it must be possible to write a message."""
     yield Customer("a customer of whom nothing is known", {}, {}, is_usual=True)
     yield Customer("a typical customer", _typical("traits", traits), _typical("event", event), "en", True, True)
     for words, odd in _HOSTILE.items():
@@ -115,7 +116,7 @@ def _mappings(name: str, shape: Shape) -> Any:
 
 
 def _inside(leaf: Callable[[str, Shape], Any]) -> Callable[[str, Shape], Any]:
-    """The shape as it should be, with something odd at each of its ends."""
+    """The expected lists and fields, with an odd value in the place of each plain one."""
 
     def made(name: str, shape: Shape) -> Any:
         if shape.element is not None:

@@ -13,8 +13,8 @@ _UNSEEN: Final = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script
 
 
 def lacks(tier: str, content: Mapping[str, Any], made: Message, customer: Customer) -> Iterator[tuple[Loc, str]]:
-    """Each with its place in the content. `made` is what was written to somebody of whom little is known, or what is
-    usual."""
+    """What is missing, each with its place in the content. `made` is the message as it was written to `customer`, of
+    whom nothing is known, or what is mostly known."""
     for key, written in (("subject", made.subject), ("text", made.text)):
         text = content.get(key)
         if not isinstance(text, str) or (key == "text" and "template" in content) or (written or "").strip():

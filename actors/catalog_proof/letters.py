@@ -1,4 +1,4 @@
-"""Every variant of every action, written on every channel to customers that nobody is."""
+"""Writes every variant of every action, on every channel, to invented customers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _ADDRESS: Final = "ada@shop.example"
 
 
 class TakesTooLong(BaseException):
-    """The writing of one message was given up. No template, and nobody who renders one, catches it."""
+    """The writing of one message was given up. It is a BaseException so that no template and no renderer catches it."""
 
 
 def letter_problems(
     catalog: Catalog, document: Document, adapters: Mapping[str, Adapter], bound: Bound
 ) -> Iterator[Problem]:
-    """What goes wrong where messages are written, each fault once, for the first customer whom it happens to; and, as
-    warnings, what a message lacks that can be written."""
+    """Messages that cannot be written, each fault once, for the first customer whom it happens to. What a message lacks
+    that can be written is a warning."""
     renderer, told, known = Renderer(catalog.templates), set(), list(facts(catalog))
     files = {data.get("id"): file for file, data in in_folder(document, "actions").items()}
     for action in catalog.actions.values():
@@ -68,7 +68,8 @@ class _Writing:
         self._content: Mapping[str, Any] = variant.content.get(channel, {})
 
     def problems(self, file: str, loc: Loc, bound: Bound) -> Iterator[Problem]:
-        """The first customer whom the message cannot be written to, else what it lacks for somebody usual."""
+        """Why the message cannot be written to the first customer whom it fails for, else what it lacks for customers
+        as they mostly are."""
         doubted: dict[Loc, Problem] = {}
         name = f"{file}, variant {self._variant.id} on {self._channel}"
         for customer in customers(*self._known()):
@@ -90,7 +91,7 @@ class _Writing:
         yield from doubted.values()
 
     def write(self, customer: Customer) -> Message:
-        """As the dispatcher writes it."""
+        """The message as the dispatcher would hand it over."""
         message = {
             "send": "0.0",
             "channel": self._channel,
@@ -109,7 +110,8 @@ class _Writing:
         return letter(message, self._renderer, _URL, 30.0)
 
     def _known(self) -> tuple[Shape, Shape]:
-        """What its templates, then the conditions and the plan of the catalog, know of a customer."""
+        """What is known of customers: first by the templates of this message, then by the catalog's conditions and its
+        tracking plan."""
         roots = {"traits": Shape("mapping"), "event": Shape("mapping")}
         texts = [text for text in self._content.values() if isinstance(text, str)]
         named = [self._catalog.templates[text] for text in texts if text in self._catalog.templates]
@@ -131,7 +133,7 @@ class _Writing:
 
 
 def _reason(fault: Refused) -> str:
-    """What the renderer says, and what Python says behind it: no customer's values are in it, these are made up."""
+    """What the renderer says, and what Python said before. That may quote values, which are invented here."""
     cause = fault.__context__
     words = fault.message.partition(": ")[2] if fault.message.startswith("template ") else fault.message
     if cause is None or isinstance(cause, Refused) or not str(cause) or str(cause) in words:
@@ -140,7 +142,7 @@ def _reason(fault: Refused) -> str:
 
 
 def _line_of(fault: Refused) -> int:
-    """The line of the template at which it failed, 0 where that is not known: Jinja marks such frames."""
+    """The line of the template that failed, 0 where that is not known. Jinja marks the frames of templates."""
     line, cause = 0, fault.__context__
     here: TracebackType | None = cause.__traceback__ if cause is not None else None
     while here is not None:

@@ -1,6 +1,5 @@
-"""A catalog is proved in a process of its own: nobody else waits for it, and it has bounds of time and memory. ruamel's
-reader is slow (some 100 KB a second), and a template may turn for ever; both would share their interpreter with every
-decision.
+"""Proves a catalog in a process of its own, with bounds of time and memory. ruamel's reader is slow (some 100 KB a
+second), and a template may loop for ever; in the ingress both would hold up every decision.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ FILE_S: Final = 0.1  # that each file adds to it
 WRITTEN_S: Final = 0.02  # that each message to one customer adds
 CPU_S_MOST: Final = 600
 LETTER_S_MAX: Final = 1.0  # for one message to one customer
-_GRACE_S: Final = 3  # more than that message's second: only what never comes back to Python needs it
+_GRACE_S: Final = 3  # beyond the second of a message, before the kernel ends what never returns to Python
 MEMORY_BYTES_MAX: Final = 2 << 30
 _WALL_S_MAX: Final = 1800.0
 _SAID: Final = re.compile(r"actions/|- \d+$")
 _NICE: Final = 5
-_PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")  # no secret of the engine's
+_PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")  # nothing else: the engine's secrets are there too
 
 
 class _Asked(msgspec.Struct):
@@ -63,8 +62,8 @@ def prove_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
 
 
 def prove_texts(files: Mapping[str, str]) -> Proved:
-    """The same for files that somebody has sent to a process that answers others meanwhile: they come first. Channels
-    are told nothing of its environment."""
+    """The same for files that were posted to a running engine. It runs at a lower priority than the engine's answers,
+    and channels see nothing of the engine's environment."""
     return _prove(_Asked(files=dict(files), nice=_NICE))
 
 
@@ -86,7 +85,8 @@ def _prove(asked: _Asked) -> Proved:
 
 
 def _too_much(said: bytes | None) -> CatalogError:
-    """`said`: the name of each message before it is written, and how much time there is after it."""
+    """What took too much. `said` is what the process wrote: the name of each message before it is written, and after it
+    how many seconds all of them may take."""
     last = ([line for line in (said or b"").decode(errors="replace").splitlines() if _SAID.match(line)] or [""])[-1]
     if last.startswith("actions/"):
         return CatalogError((_slow(last, "takes more time or memory to write than there is"),))
@@ -118,8 +118,8 @@ class _Allowance:
 
     @contextmanager
     def bound(self, name: str) -> Iterator[None]:
-        """One message. Where Python itself does not come back, the last line on stderr tells which it was. Raises
-        CatalogError where all of them took too long."""
+        """Bound the writing of one message. Its name goes to stderr first, so that the parent knows which it was where
+        Python never comes back. Raises CatalogError where all messages together took too long."""
         self._seconds += WRITTEN_S
         used = time.process_time()
         if used > self.seconds:

@@ -1,8 +1,9 @@
-"""A catalog is proved before it is taken: whoever takes one, or is asked about one, comes here.
+"""Proves a catalog before an engine runs by it: `segue validate`, a start, and a catalog that is posted all come here.
 
-It is compiled, an adapter is built for each of its channels, and each variant of each action is written to customers
-that nobody is, on each channel that it may go to, by the code that writes to everybody else. What fails for one of them
-would fail for somebody one day, and is a problem like any other: with its file, its line, and whom it fails for.
+The catalog is compiled, and an adapter is built for each of its channels. Then each variant of each action is written
+to invented customers, on each of its channels, by the code that writes to real ones. What fails for an invented
+customer would fail for a real one some day. So it is a problem like any other, with its file, its line, and the kind of
+customer it fails for.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ Bound = Callable[[str], AbstractContextManager[None]]
 
 
 class Proved(NamedTuple):
-    """A catalog that can be taken, and what its author has hardly meant, as `file:line: path: message`."""
+    """A catalog that can be used, and warnings of what its author can hardly have meant, as
+    `file:line: path: message`."""
 
     catalog: Catalog
     warnings: tuple[str, ...] = ()
 
 
 def of_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
-    """Prove what a directory holds; `environ` has what the settings of its channels name by variable. Raises
+    """Prove the catalog in a directory. `environ` has the variables that settings of its channels may name. Raises
     CatalogError with every problem."""
     return prove(config_files.read(directory), environ)
 
@@ -46,8 +48,8 @@ def of_texts(files: Mapping[str, str], environ: Mapping[str, str]) -> Proved:
 
 
 def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambda what: nullcontext()) -> Proved:
-    """The same for files that were read. `bound` keeps the writing of one message, which it is told the name of, from
-    going on for ever."""
+    """The same for files that were read. `bound` is entered with the name of each message before it is written, and
+    ends writing that takes too long."""
     found = examined(documents.data, documents.unread)
     _refuse(documents, [*documents.problems, *found.problems])
     catalog = found.catalog()
@@ -72,7 +74,7 @@ def _told(documents: Documents, problems: list[Problem]) -> tuple[str, ...]:
 
 
 def _adapter_problems(catalog: Catalog, environ: Mapping[str, str], adapters: dict[str, Adapter]) -> Iterator[Problem]:
-    """Settings that no adapter can be built of; those that can be go into `adapters`."""
+    """Settings of which no adapter can be built. The adapters that can be built go into `adapters`."""
     for place, channel in _channels(catalog):
         try:
             adapters |= open_adapters({channel: catalog.channels[channel]}, environ)
@@ -81,7 +83,7 @@ def _adapter_problems(catalog: Catalog, environ: Mapping[str, str], adapters: di
 
 
 def _unset(catalog: Catalog, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Settings that are to come from variables which are not there, and that have no value beside them."""
+    """Settings that name an environment variable which is not set, and that have no value of their own."""
     for place, channel in _channels(catalog):
         settings = catalog.channels[channel].settings
         for key in ("host", "sender"):

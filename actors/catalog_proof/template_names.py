@@ -1,4 +1,4 @@
-"""What templates know their customers by: the names behind `traits` and `event`, and what each is used as."""
+"""Finds the names that templates read from `traits` and `event`, and what each is used as."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def learn(texts: Iterable[str], templates: Mapping[str, str], roots: Names) -> N
         seen.add(text)
         try:
             tree = parsed(text)
-        except (jinja2.TemplateError, RecursionError):  # somebody else says so
+        except (jinja2.TemplateError, RecursionError):  # the compiler of the catalog reports it
             continue
         _Reader(roots).visit(tree, dict(roots))
         named = (name for name in facts_of(text).mentioned if name is not None)

@@ -1,4 +1,4 @@
-"""The only caller of `ray.remote` and `get_actor`: gives the shells their place, their life and their names.
+"""The only caller of `ray.remote` and `get_actor`: makes the actors of an engine, names them, and ends them.
 
 Each actor runs its shell's event loop in a thread of its own. A thread that dies must not leave a living actor behind,
 so it ends the process, and Ray starts another one.
@@ -32,7 +32,7 @@ from engine.errors import Corrupt
 NAMESPACE = "segue"
 _POLL_S = 0.05
 _AGAIN_S = 1.0
-_TRIES = 30
+_TRIES = 30  # to reach an actor that Ray is starting again
 _OPTIONS = {"num_cpus": 0, "max_restarts": -1, "namespace": NAMESPACE}
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class ProfileShard:
         self._host.take_over(self.start, plan.shard_sockets()[number], is_again=_is_again())
 
     def inspect(self) -> list[str]:
-        """Look for damage in the store and in the keys: Corrupt names a file that nobody can do without; a line for
-        each key that cannot be read."""
+        """Look for damage in the store and in the keys. Corrupt names a file that the shard cannot do without; each key
+        that cannot be read is a line of the answer."""
         plan, number = self._plan, self._number
         vault = FileVault(Path(plan.vault), plan.engine_key)
         own = range(number, plan.vault_base + len(plan.stores), len(plan.stores))  # each file is looked at by one shard
@@ -70,11 +70,11 @@ class ProfileShard:
     def _start_pin(self, profile: str, *, is_new: bool) -> None:
         try:
             self._pins.start_now(profile, is_new=is_new)
-        except Corrupt as error:  # of one person: nobody else waits for them
+        except Corrupt as error:  # one customer's store is damaged; the others are served all the same
             logs.fault(log, "pinned_profile_damaged", error)
 
     def stop(self) -> None:
-        """Finish the group at hand and close the store; first those of its pinned profiles."""
+        """End the processes of its pinned profiles, finish the group at hand, and close the store."""
         assert self._shard is not None
         for profile in self._shard.ownership.pinned():
             self._pins.end_now(profile)
@@ -116,16 +116,16 @@ class RayPins:
         self._plan = plan
 
     async def start(self, profile: str) -> None:
-        """Returns when it listens; does nothing where it does so already."""
+        """Start the process of a profile; returns when it listens, at once where it does so already."""
         await asyncio.get_running_loop().run_in_executor(None, partial(self.start_now, profile, is_new=True))
 
     async def end(self, profile: str) -> None:
-        """End it, and remove its store."""
+        """End the process of a profile, and remove its store."""
         await asyncio.get_running_loop().run_in_executor(None, self._remove, profile)
 
     def start_now(self, profile: str, *, is_new: bool = False) -> None:
-        """The same, for who can wait. One that was left by an engine that was killed knows other sockets. `is_new`:
-        the profile has not arrived there yet, so its store may have to be made."""
+        """As `start`, for a caller that may block. A process that a killed engine has left listens elsewhere, and is
+        replaced. With `is_new` the profile has not arrived there yet, so its store may have to be made."""
         if is_new and not self._plan.pin_store(profile).exists():
             RocksStore(self._plan.pin_store(profile)).close()
         if self._started(profile) != self._plan.sockets:
@@ -133,7 +133,7 @@ class RayPins:
             self._started(profile)
 
     def end_now(self, profile: str) -> None:
-        """End it at the end of what it has in hand, if it runs; returns when its name is free."""
+        """Let the process finish what it has in hand, and end it, if it runs; returns when its name is free."""
         try:
             actor = ray.get_actor(_name(profile), NAMESPACE)
             ray.wait([actor.stop.remote()], timeout=STOP_S)
@@ -162,7 +162,7 @@ class RayPins:
                 return sockets
             except ray.exceptions.RayTaskError as error:
                 raise (error.cause or error) from None
-            except ray.exceptions.RayActorError:  # it died a moment ago, and Ray is starting it again
+            except ray.exceptions.RayActorError:  # it has just died, and Ray is starting it again
                 if attempt == _TRIES - 1:
                     raise
                 time.sleep(_AGAIN_S)
@@ -173,7 +173,7 @@ class DispatcherActor:
     """The dispatcher as a Ray actor: hands messages to providers, and moves the replay clock where there is one."""
 
     def __init__(self, plan: EnginePlan, environment: Mapping[str, str]) -> None:
-        """`environment`: of the front process, where channels find what they need to know and nobody else does."""
+        """`environment` is the front process's. Channels find their credentials there; no other actor is given it."""
         self._plan, self._host = plan, Host()
         os.environ.update(environment)  # libraries look there for proxies and certificates
         self._host.take_over(self.start, plan.dispatcher_socket(), is_again=_is_again())
@@ -201,7 +201,8 @@ def start(
     """
     shards = [_made(ProfileShard, plan, number, name=f"shard-{number}") for number in range(len(plan.stores))]
     dispatcher = _made(DispatcherActor, plan, environment, name="dispatcher")
-    for lines in _await([actor.inspect.remote() for actor in shards]):  # all, before any of them changes anything
+    # All stores are looked at before any of them is opened for writing.
+    for lines in _await([actor.inspect.remote() for actor in shards]):
         for line in lines:
             tell(line)
     _await([actor.start.remote() for actor in shards])
@@ -210,17 +211,17 @@ def start(
 
 
 def stop(actors: list[Any], patience_s: float = STOP_S) -> None:
-    """Stop the dispatcher first, then the shards, each at the end of what it has in hand; whoever takes longer than
-    `patience_s` is left."""
+    """Stop the dispatcher first, then the shards; each finishes what it has in hand. One that takes longer than
+    `patience_s` is not waited for."""
     for group in ([actors[-1]], actors[:-1]):
         ready = [actor.stop.remote() for actor in group]
         ray.wait(ready, num_returns=len(ready), timeout=patience_s)
 
 
 def remake(name: str) -> None:
-    """End whatever process Ray has for the actor behind this socket, which does not serve it; Ray starts another.
+    """End the process that Ray has for the actor behind this socket, and that does not serve it; Ray starts another.
 
-    Where a process cannot write as much as its name to its log (a full disk), Ray takes an actor for made that is not.
+    That happens on a full disk: a process cannot even write its name to its log, and Ray takes its actor for made.
     """
     ray.kill(ray.get_actor(name.replace("pin-", _name(""), 1), namespace=NAMESPACE), no_restart=False)
 
@@ -239,12 +240,12 @@ def _made(shell: type[object], *arguments: object, **options: object) -> Any:
 
 
 def _is_again() -> bool:
-    """Whether Ray made this process in the place of one that has ended."""
+    """Whether this process replaces one of the same actor that has ended."""
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _name(profile: str) -> str:
-    """Of the actor of a pinned profile: what the operator reads on the dashboard and in `/v1/status`."""
+    """The name of a pinned profile's actor, as operators read it on the dashboard and in `/v1/status`."""
     return f"pinned-{profile}"
 
 

@@ -1,4 +1,4 @@
-"""What every actor of one engine must know."""
+"""What every actor of one engine is told when it is made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from actors.transport.placement import pin_socket
 class EnginePlan:
     """Made by the front process; plain data."""
 
-    catalog: str  # the file of the catalog that stands
+    catalog: str  # the file of the active catalog
     id_key: bytes
     stores: tuple[str, ...]
     vault: str  # the folder of the key files

@@ -20,14 +20,14 @@ from engine.errors import SegueError
 START_S = 60.0
 STOP_S = 20.0
 _AGAIN_S = 1.0
-_YOUNG = 100_000  # objects more than before, some 20 MB
+_YOUNG = 100_000  # new objects between two collections, some 20 MB
 
 log = logging.getLogger(__name__)
 
 
 def settle_garbage(young: int = _YOUNG) -> None:
-    """Have Python look for cycles of garbage only after `young` new objects: our data has none, and what waits in a
-    full queue would be looked at again and again."""
+    """Have Python look for garbage cycles only after `young` new objects. Our data has no cycles, and everything that
+    waits in a full queue would be examined again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(young, 50, 100)
@@ -49,7 +49,7 @@ class Host:
     """Runs a shell on an event loop in a thread, and the process dies with it."""
 
     def __init__(self) -> None:
-        os.umask(0o077)  # what it writes is for this user alone
+        os.umask(0o077)  # files that this process makes are for its own user alone
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shell: Shell | None = None
         self._started = threading.Event()
@@ -58,10 +58,11 @@ class Host:
         self._closing = False
 
     def take_over(self, start: Callable[[], object], socket: str, *, is_again: bool) -> None:
-        """Where Ray made this process in the place of another one (`is_again`), start at once; the other one is ended
-        first if it hangs.
+        """Where this process replaces another one (`is_again`), start at once. The other one may only hang, so it is
+        ended first.
 
-        A start that fails ends the process, so that Ray tries again: an actor that fails to be made is given up.
+        A start that fails ends the process, so that Ray tries again. Ray would give up an actor whose constructor
+        raises.
         """
         if not is_again:
             return
@@ -75,7 +76,7 @@ class Host:
 
     @property
     def is_started(self) -> bool:
-        """Whether `start` has been called and has not failed."""
+        """Whether `start` has succeeded."""
         return self._started.is_set() and self._fault is None
 
     def start(self, make: Any) -> None:

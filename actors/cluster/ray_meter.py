@@ -1,8 +1,9 @@
-"""Metrics by way of Ray: each process tells the agent of its node, whose Prometheus endpoint shows all of them.
+"""Reports metrics through Ray: each process tells the agent of its node, whose Prometheus endpoint shows all of them.
 
-Ray's own histograms cost 10 µs an observation here, and more in the agent, which hears of each of them. So observations
-are counted here, and what a histogram stands at is told once a second, under the names and labels that Prometheus knows
-it by (https://prometheus.io/docs/concepts/metric_types/#histogram). Ray calls these numbers gauges; no query cares.
+Ray's own histograms cost 10 µs an observation here, and more in the agent, which is told of every one. So observations
+are counted here, and the counts are reported once a second, under the names and labels that Prometheus gives to a
+histogram (https://prometheus.io/docs/concepts/metric_types/#histogram). Ray exports them as gauges, which makes no
+difference to queries.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _TELL_S = 1.0
 
 
 class RayMeter:
-    """One per process, for its life: it tells by a thread of its own. `part` names it in every series: `shard-0`,
-    `dispatcher`, `ingress`."""
+    """One per process, for its life: it reports from a thread of its own. `part` names the process in every series:
+    `shard-0`, `dispatcher`, `ingress`."""
 
     def __init__(self, part: str) -> None:
         self._part = part
@@ -43,7 +44,7 @@ class RayMeter:
             self._of(metric.name, metrics.Counter, metric).inc(more, self._tagged(metric, tags))
 
     def total(self, metric: Metric, total: int, *tags: str) -> None:
-        """A counter that is kept elsewhere, from 0 on, stands at `total`."""
+        """A counter whose sum the caller keeps, from 0 on, stands at `total`."""
         key = (metric.name, *tags)
         self.add(metric, total - self._totals.get(key, 0), *tags)
         self._totals[key] = total

@@ -1,9 +1,9 @@
 """Ends shards and dispatchers that hang, so that Ray starts them again. Ray itself sees only those that died.
 
-Each is asked for a sign of life, which it gives from its own loop between two groups of work. One that is silent for
-`HUNG_S` and uses no processor time (it was stopped, it waits for itself) is killed by its process id; one that is
-silent and busy is left alone for `BUSY_S`, because a long move of the replay clock is no fault. `absent` names
-those that are not there at all: neither a process, nor anybody who listens.
+Each is pinged, and answers from its own loop between two groups of work. A process that is silent for `HUNG_S` and uses
+no processor time (it was stopped, or is deadlocked) is killed by its process id. One that is silent and busy is left
+alone for `BUSY_S`, because a long move of the replay clock is no fault. `absent` names those that have no process at
+all.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ class Watchdog:
         self._unheard: set[str] = set()
 
     def absent(self) -> set[str]:
-        """Whose socket nobody listens at, and whose process has ended. One that opens its store is not among them."""
+        """The parts whose process has ended and whose socket nobody listens at. One that is opening its store is not
+        among them."""
         return {Path(socket).name for socket in tuple(self._unheard) if pids.serving(socket) is None}
 
     async def watch(self) -> None:
-        """For as long as the engine runs."""
+        """Watch for as long as the engine runs."""
         folders = {str(Path(socket).parent) for socket in self._sockets}
         await asyncio.gather(*map(self._watch, self._sockets), *map(self._watch_pins, folders))
 
     async def _watch_pins(self, sockets: str) -> None:
-        """The processes of pinned profiles come and go."""
+        """Watch the processes of pinned profiles, which come and go."""
         watched: dict[str, asyncio.Task[None]] = {}
         while True:
             serving = {str(file.with_suffix("")) for file in Path(sockets).glob("pin-*.pid")}

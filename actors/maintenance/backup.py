@@ -1,8 +1,9 @@
 """A copy of an engine's stores, all at one instant (`actors.serving.barrier`), with a manifest; its keys go apart
 (`actors.storage.key_copies`).
 
-The copy grows in a folder beside its own and gets its name when it is whole, so what is there is whole. The store's
-files are hard links where the file system allows that, so a backup takes no room until the engine has written anew.
+The copy is made in a folder beside its place, and is renamed when it is whole: a folder with the backup's name is never
+a part of one. A store's files are hard links where the file system allows that, so a backup takes no room until the
+engine rewrites them.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from actors.storage.store_folders import shard_path
 from actors.transport.messages.of_dispatcher import BarrierStep
 from actors.transport.placement import slots_of
 from engine.errors import Corrupt, InvalidInput, NotReady
-from engine.readings import reading
+from engine.readings import instants
 
 _PART = ".part"
-CATALOG = "catalog"  # the file of the one that stands
+CATALOG = "catalog"  # the file of the active catalog
 _OF_A_STORE = re.compile(
     r"CURRENT|IDENTITY|LOCK|SYNCED|rocksdict-config\.json|LOG(\.old\.\d+)?|(MANIFEST|OPTIONS)-\d+(\.dbtmp)?|"
     r"\d+\.(sst|log|blob|dbtmp)|\.\w+-\w+\.new"
@@ -39,7 +40,7 @@ _OF_A_STORE = re.compile(
 
 
 class BackedUp(Protocol):
-    """A shard as a backup asks it."""
+    """What a backup needs of a shard."""
 
     async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:
         """Lower or lift the barrier of a backup, or copy the store behind it (`actors.serving.barrier`)."""
@@ -60,7 +61,7 @@ class Order:
 
     @property
     def part(self) -> Path:
-        """Where the copy grows."""
+        """The folder in which the copy is made."""
         return self.directory.with_name(self.directory.name + _PART)
 
     def store(self, shard: int) -> Path:
@@ -69,8 +70,8 @@ class Order:
 
 
 def order(data: Path, directory: str | Path, keys: str | Path | None = None) -> Order:
-    """A backup that can be made; InvalidInput says which folder cannot be used. `keys` is `directory` + `.keys` where
-    it is not given."""
+    """Check where a backup shall go; InvalidInput says which folder cannot be used. Without `keys` the keys go to
+    `directory` + `.keys`."""
     try:
         return _order(data, Path(directory), keys)
     except OSError as error:
@@ -139,13 +140,13 @@ def of_stopped(wanted: Order, shards: int) -> dict[str, Any]:
 
 
 def _refuse_pins(profiles: list[str]) -> None:
-    """A backup holds the stores of shards. Whether one is whole can be said only where nobody lives beside them."""
+    """InvalidInput where profiles are pinned: they have stores of their own, which no backup holds."""
     if profiles:
         raise InvalidInput(f"{len(profiles)} profiles are pinned; unpin {', '.join(sorted(profiles))} first", "pins")
 
 
 def _begin(wanted: Order) -> None:
-    """An empty folder to grow in; what a backup that was killed left in it is thrown away, and nothing else is."""
+    """Make an empty folder for the copy. What a killed backup left there is deleted; anything else is refused."""
     left = next(_in_the_way(wanted.part), None)
     if left is not None:
         raise InvalidInput(f"{left} is in the way", "directory")
@@ -157,7 +158,7 @@ def _begin(wanted: Order) -> None:
 
 
 def _in_the_way(part: Path) -> Iterator[Path]:
-    """All that no backup can have left."""
+    """Everything at `part` that no backup can have left there."""
     for path in part.glob("*") if part.is_dir() and not part.is_symlink() else part.parent.glob(part.name):
         if re.fullmatch(r"shard-\d{3}(\.tmp)?", path.name) and path.is_dir() and not path.is_symlink():
             yield from (each for each in path.iterdir() if not _OF_A_STORE.fullmatch(each.name))
@@ -183,18 +184,18 @@ def _is_manifest(path: Path) -> bool:
 
 
 def _finish(wanted: Order, shards: int) -> dict[str, Any]:
-    """Count and digest the copies, bring the keys, and give the whole its name."""
+    """Count and digest the copies, copy the keys, and rename the folder."""
     counted = []
     for number in range(shards):
-        store = RocksStore(wanted.store(number), create=False)  # it opens, and stands without its log
+        store = RocksStore(wanted.store(number), create=False)  # proves that it opens; its log becomes a table
         try:
             counted.append(manifest.shard_copy(store, number, slots_of(number, shards)))
         finally:
             store.close()
-    if (wanted.data / CATALOG).exists():  # what commands said of journeys is nowhere else
+    if (wanted.data / CATALOG).exists():  # the status that commands gave to journeys stands nowhere else
         durable.copy(wanted.data / CATALOG, wanted.part / CATALOG)
     made = Manifest(
-        at=reading.iso(WallClock().now_ms()),
+        at=instants.iso(WallClock().now_ms()),
         version=version("segue"),
         engine=inventory.read(wanted.data),
         shards=counted,

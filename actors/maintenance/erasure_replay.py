@@ -1,7 +1,8 @@
-"""Erasures that a restored store has not seen: people whose keys are destroyed are in it, and nobody can read them.
+"""Repeats the erasures that a restored store has not seen. It holds records of people whose keys are destroyed by now,
+and that nobody can read.
 
-What is left of them goes, and their place points to the same place one epoch later, as an erasure leaves it
-(`engine.merging.erasure`). So whoever comes with the same name is somebody new.
+The records are dropped. A tombstone takes their place that points to the same profile id one epoch later, as an erasure
+leaves it (`engine.merging.erasure`). So whoever comes with the same name is somebody new.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _TIME_BYTES = 8
 
 
 def forget_erased(store: RocksStore, vault: Vault) -> int:
-    """Drop all of those whose key is gone; returns how many profiles that were."""
+    """Drop everybody whose key is destroyed; returns how many profiles that were."""
     erased = {keys.profile_of(key): place for key, place in store.scan("keyring") if _is_erased(vault, place)}
     if not erased:
         return 0

@@ -1,6 +1,6 @@
-"""What a backup holds, written last: a folder without a manifest that fits it is no backup.
+"""The manifest of a backup says what it holds. It is written last: a folder without a matching manifest is no backup.
 
-It names every file with its size and digest, and what was in each shard, counted in the copy itself.
+It names every file with its size and digest, and how many records each shard had, counted in the copy itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class ShardCopy(msgspec.Struct):
-    """What one shard had at its commit."""
+    """What the copy of one shard holds."""
 
     shard: int
     slots: tuple[int, int]  # the first and the last that it owns

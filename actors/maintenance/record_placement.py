@@ -1,7 +1,7 @@
-"""Whose each record is, and what becomes of it when profiles move to another number of shards.
+"""Which shard each record belongs to when the number of shards changes, and the key that it gets there.
 
-Records are copied as they are: a locked one says itself which key opens it. Only what a shard numbers by itself gets a
-new number, which keeps the order within the old shard and is nobody else's.
+Records are copied as they are: a locked one says itself which key opens it. Only records that a shard numbers by itself
+get a new number, which is unique over all shards and keeps the order within the old shard.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ _INSIDE = ("staged", "dead")  # the profile stands in the record, a number of th
 _NUMBER_BYTES = 8
 _SENDER = 4  # where a dead letter says who sent it, behind whom it is for
 _CATALOG = b"catalog/"
-_GRANTED, _PURSES = b"granted/", (b"lease/", b"purse")
+_GRANTED, _LEASES = b"granted/", (b"lease/", b"purse")  # `purse`: under which name a shard leases budgets
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
+# How a fact of the new shards comes about: the sum of the old ones, the highest of them, or made anew.
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
-_OF_THE_STORE = (KEY_FILE, MARKED)  # of the new ones they are written anew; engine.json knows the old key files
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
+_OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
 
 
 class Mover:
-    """From `former` shards to `shards`."""
+    """Says where the records of `former` shards belong among `shards` new ones."""
 
     def __init__(self, former: int, shards: int, vault: Vault) -> None:
         self._former, self._shards, self._vault = former, shards, vault
@@ -56,15 +57,15 @@ class Mover:
     def _owner(self, source: int, record: bytes) -> int:
         try:
             profile, *rest = msgspec.msgpack.decode(codec.unseal(self._vault.unlock(record)))
-            if len(rest) > _SENDER and rest[_SENDER]:  # a message that did not arrive is its sender's
+            if len(rest) > _SENDER and rest[_SENDER]:  # a message that did not arrive belongs to its sender
                 profile = rest[_SENDER]
         except NotFound:  # erased: nobody can read whose it was, and nobody needs it
             return source * self._shards // self._former
         return shard_of(profile, self._shards)
 
     def facts(self, sources: Sequence[Store], targets: Sequence[Store]) -> list[dict[bytes, bytes]]:
-        """What the new shards know of themselves, as records of `meta`. Raises SegueError for a fact that is not known
-        here: it must not be lost."""
+        """The facts of the new shards about themselves, as records of `meta`. Raises SegueError for a fact that this
+        module does not know: it must not be lost silently."""
         shared: dict[str, Any] = {}
         for name in _names(sources):
             values = [value for store in sources if (value := meta(store, name, None)) is not None]
@@ -114,8 +115,8 @@ def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
 
 
 def _names(sources: Sequence[Store]) -> list[str]:
-    # what a purse held is not spent: a new one has leases of its own
-    known = (_CATALOG, _ERASING, _GRANTED, *_PURSES, *_OF_THE_STORE)
+    # Tokens that an old shard had leased and not spent are given up: the new shards take leases of their own.
+    known = (_CATALOG, _ERASING, _GRANTED, *_LEASES, *_OF_THE_STORE)
     return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
 
 

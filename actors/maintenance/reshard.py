@@ -1,7 +1,8 @@
-"""Another number of shards for an engine that does not run: every record is copied to where its profile lives then.
+"""Changes the number of shards of a stopped engine: every record is copied to the shard where its profile lives then.
 
-The old stores are only read, and count until the new ones are complete and checked; then the new ones count, at once
-(`actors.storage.store_folders`). It can be killed at any moment and run again: copying goes on where it was durable.
+The old stores are only read. They count until the new ones are complete and checked; then the new ones take their place
+all at once (`actors.storage.store_folders`). A run can be killed at any moment: the next one goes on with the copying
+from where it was durable.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from engine.errors import SegueError, UsageError
 
 CHUNK_RECORDS = 5_000
 _CHUNK_BYTES = 16 << 20
-_ROOM = 1.2  # of what the old stores take
+_ROOM = 1.2  # how much disk the new stores may need, times what the old ones take
 _POSITION = b"reshard"
 
 Open = Callable[[Path], RocksStore]
@@ -53,7 +54,7 @@ class Reshard:
         """Do it all; returns how many records of each family there are, and nothing where nothing was to be done."""
         store_folders.finish_switch(self.data)
         self.former = store_folders.read_engine(self.data)["shards"]
-        if self.former == self.shards:  # a run that was interrupted at its very end has come to it
+        if self.former == self.shards:  # nothing is to be done, or `finish_switch` has just done the rest
             return {}
         self._make_room()
         with _opened(self._old(), self.open) as sources:
@@ -85,7 +86,7 @@ class Reshard:
         return [store_folders.shard_path(growing, number) for number in range(self.shards)]
 
     def _make_room(self) -> None:
-        """Throw away what was begun for another number of shards; UsageError where the disk is too small."""
+        """Delete what was begun for yet another number of shards; UsageError where the disk is too small."""
         growing = store_folders.growing_path(self.data, self.shards)
         for other in self.data.glob("reshard-*"):
             if other != growing:
@@ -97,7 +98,7 @@ class Reshard:
         durable.make_folder(growing)
 
     def _throw_away_what_is_older(self, sources: Sequence[RocksStore]) -> None:
-        """What was copied before the engine ran once more does not count: each start raises the epoch."""
+        """Delete what was copied before the engine ran once more. Each start raises the epochs, so they tell."""
         growing = store_folders.growing_path(self.data, self.shards)
         epochs, known = str([meta(store, "epoch", 0) for store in sources]), growing / "epochs"
         if not known.exists() or known.read_text() != epochs:
@@ -139,13 +140,14 @@ class Reshard:
             targets[target].sync()
 
     def _reach(self, store: RocksStore, position: tuple[int, int, bytes, int]) -> None:
-        """Everything up to here is durable. What is copied once more is written over itself."""
+        """Note durably how far copying has come. What is copied again after a kill overwrites itself."""
         store.write({("meta", _POSITION): codec.seal(msgspec.msgpack.encode(position))})
         store.sync()
         self.told("copying", self.copied)
 
     def _compare(self, sources: Sequence[RocksStore], targets: Sequence[RocksStore]) -> None:
-        """Count and digest every family before and after; then the place that copying has reached is forgotten."""
+        """Compare the number and the digest of every family before and after; then drop the note of how far copying
+        has come."""
         for family in MOVED:
             before, after = digest_of(sources, family), digest_of(targets, family)
             if before != after:
@@ -156,7 +158,7 @@ class Reshard:
 
 
 def _next(store: RocksStore, family: str, after: bytes, most: int) -> Iterator[tuple[bytes, bytes]]:
-    """The records behind a key, some at a time."""
+    """The next records after a key, `most` of them or `_CHUNK_BYTES`."""
     size = 0
     for key, record in store.scan_from(family, after):
         if key != after:

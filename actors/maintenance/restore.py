@@ -1,7 +1,7 @@
-"""A data directory from a backup of the stores and the newest copy of the keys; refused as a whole where a file is
-not as it was written.
+"""Makes a data directory from a backup of the stores and the newest copy of the keys. A backup in which one file is not
+as it was written is refused as a whole.
 
-It grows beside its place and gets its name when it is whole and checked.
+The data directory is made beside its place, and is renamed when it is whole and checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EngineKey = Callable[[Path], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back. `faults` is empty for a data directory that stands, else nothing was left behind."""
+    """What a restore came to. Where there are `faults`, no data directory was made."""
 
     manifest: Manifest
     faults: list[str]
@@ -83,8 +83,8 @@ def _copy(found: Manifest, directory: Path, part: Path) -> None:
 
 
 def _describe(found: Manifest, part: Path) -> None:
-    """Say what must be there from now on: what the backup and the newest keys brought. New keys go to new files: the
-    engine that was backed up may have gone on with the old ones."""
+    """Write the inventory: the stores of the backup and the key files of the newest copy. New keys go to new files,
+    because the engine that was backed up may have added keys to the old ones since."""
     files = inventory.key_files_in(part)
     numbers = (int(name.rpartition("-")[2]) + 1 for name in files)
     base = max(found.engine.get("vault_base", 0) + len(found.shards), *numbers, 0)
@@ -125,7 +125,7 @@ def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list
 
 
 def _other_keys(found: Manifest, part: Path, engine_key: EngineKey) -> Iterator[str]:
-    """The secrets that are not those of the backup's engine; a backup from before they were checked says nothing."""
+    """The secrets that are not those of the backup's engine. An old backup may have no digests of them to compare."""
     secrets = {"engine": engine_key(part)}
     if (part / "id.key").exists():
         secrets["id"] = bytes.fromhex((part / "id.key").read_text())
@@ -135,7 +135,7 @@ def _other_keys(found: Manifest, part: Path, engine_key: EngineKey) -> Iterator[
 
 
 def _as_given(fault: str, part: Path, directory: Path, keys: Path) -> str:
-    """A fault with the name of the file that it came from."""
+    """A fault that names the file in the backup, not its copy."""
     return fault.replace(f"{part}/shard-", f"{directory}/shard-").replace(f"{part}/", f"{keys}/")
 
 

@@ -1,7 +1,7 @@
-"""What became of the actions that customers were shown, out of the journals of a stopped engine.
+"""Makes rows for training out of the journals of a stopped engine: what became of the actions that people were shown.
 
-Every customer lives again, turn by turn. When a decision chooses an action, what the model reads is written down as it
-was then; when the action is seen, that becomes a row; when it is clicked or converts in time, the row was taken.
+Every customer's journal is replayed turn by turn. When a decision chooses an action, what the model would read is noted
+as it was then. When the action is seen, that becomes a row. When it is clicked or converts in time, the row was taken.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _of_profile(
         try:
             asked = past.tell(entry, catalogs)
         except (SegueError, AssertionError):
-            return  # its journal begins in the middle: what came before is not known
+            return  # its journal begins in the middle of its life, and what came before is not known
         if view is not None:
             for shown_action in _shown(asked):
                 token = read_token(catalog.id_key, shown_action["trackingToken"])

@@ -1,9 +1,9 @@
-"""From format 1 to format 2, in place: what a person left plain is locked, and the plain bytes leave the disk.
+"""Rewrites a store of format 1 as format 2, in place: records of people are locked, and the plain bytes leave the disk.
 
 Format 1 kept every record plain, each event of a history in a record of its own, and one journal in the shard's order.
-The journal does not come along: each profile begins with a snapshot, so no past moment before the upgrade can be read.
-Each profile is rewritten in one batch, so a crash leaves every one in one format or the other, and a second run goes on
-where the first one ended. What is rewritten already is known by its schema version.
+The journal is not rewritten: each profile begins with a snapshot, so no instant before the upgrade can be read. Each
+profile is rewritten in one batch, so after a crash every profile is in one format or the other, and a second run goes
+on where the first one ended. The schema version of a record tells whether it was rewritten.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def upgrade(store: Store, vault: Vault, catalog: Catalog) -> int:
             batch.put("journal", key, None)
     batch.commit()
     store.sync()
-    store.compact()  # until then the plain bytes stand in old files
+    store.compact()  # until then the plain bytes are still in old files
     return count
 
 
@@ -126,7 +126,7 @@ def _others(batch: Batch, store: Store, catalog: Catalog) -> None:
 
 
 def _input(packed: bytes, catalog: Catalog) -> AnyInput:
-    """An input; a hand-over carries records, which are rewritten too."""
+    """An input. One that hands a profile over carries records, which are rewritten too."""
     told = codec.decode_input(packed)
     if not isinstance(told, HandOver) or not told.state:
         return told

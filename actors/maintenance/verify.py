@@ -1,5 +1,5 @@
-"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, every reference leads
-somewhere."""
+"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, and what every reference
+names is there."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from engine.profile import Profile, Tombstone
 
 
 def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
-    """Every fault as `shard: record: message`, and how much was looked at. UsageError while an engine runs there."""
+    """Every fault as `shard: record: message`, and how many records of each kind were checked. UsageError while an
+    engine runs there."""
     stores: dict[str, Batch] = {}
     unread: list[str] = []
     try:
         for path in paths:
             with _naming(unread):
-                inspect(path, rows_max=0)  # what is broken as a whole is not opened, which would change it
+                inspect(path, rows_max=0)  # a store that is broken as a whole is not opened: that would change it
                 with _naming(unread):
                     inspect(path, rows_max=sys.maxsize)
                 stores[path.name] = Batch(RocksStore(path, create=False), vault)
@@ -40,7 +41,7 @@ def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, in
 
 
 def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
-    """The same for stores that are open, by name."""
+    """The same for stores that are open already, by name."""
     faults: list[str] = []
     seen = dict.fromkeys(("profiles", "tombstones", "audit entries", "timers", "sends", "journal records"), 0)
     everybody: set[str] = set()
@@ -56,7 +57,7 @@ def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
 
 @contextlib.contextmanager
 def _naming(faults: list[str], name: str = "") -> Iterator[None]:
-    """A block that cannot be read ends the reading of its store, and not that of the others."""
+    """Makes a fault of Corrupt: a block that cannot be read ends the check of its store, and not of the others."""
     try:
         yield
     except Corrupt as error:

@@ -1,4 +1,4 @@
-"""Checks what lies beside the stores of a stopped engine: the inventory, the catalog that stands, and every key."""
+"""Checks what lies beside the stores of a stopped engine: the inventory, the active catalog, and every key."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def verify_replay(paths: Sequence[Path], vault: Vault, id_key: bytes) -> tuple[l
 
 
 def differences(batch: Batch, profile: str, stored: Profile | Tombstone, catalogs: replay.Catalogs) -> Iterator[str]:
-    """What a profile's journal gives otherwise than its records say."""
+    """Where the records of a profile differ from what its journal gives."""
     if isinstance(stored, Tombstone) and erasure.is_erased(profile, stored):
         return
     try:
@@ -56,13 +56,13 @@ def differences(batch: Batch, profile: str, stored: Profile | Tombstone, catalog
     elif isinstance(stored, Tombstone) or not isinstance(again.record, Profile):
         if getattr(again.record, "to", None) != getattr(stored, "to", None):
             yield "its journal ends with another tombstone, or with none"
-    elif not _is_same(*(_told_alike(again, record, catalogs) for record in (again.record, stored))):
+    elif not _is_same(*(_counted_alike(again, record, catalogs) for record in (again.record, stored))):
         yield "its state is not what its journal says"
     yield from _rows(batch, profile, "history", again.history)
     yield from _rows(batch, profile, "audit", again.audit)
 
 
-def _told_alike(again: replay.Replica, profile: Profile, catalogs: replay.Catalogs) -> Profile:
+def _counted_alike(again: replay.Replica, profile: Profile, catalogs: replay.Catalogs) -> Profile:
     """The profile with its older events counted for the catalogs of today. The journal does not say which catalogs were
     known at the profile's last turn, so neither side may keep what it counted then."""
     if profile.spilled:

@@ -1,15 +1,15 @@
 """The only reader of the wall clock. Everything else is given a clock.
 
-The rule by which an engine on the wall clock knows the time (docs/operations.md#the-clock):
+How an engine on the wall clock follows the machine's clock (docs/operations.md#the-clock):
 
-    what the machine's clock says, is …                 the engine's clock …
-    up to a minute before or behind                     gains or loses a tenth until it agrees, and never goes back
-    further off: a jump                                 goes on as before, by the time since the machine was switched on
-    … and that has stood for a minute                   goes there in one step, forward or back
-    … and is over before that                           has not noticed
+    the machine's clock …                               the engine's clock …
+    is off by a minute at most                          runs a tenth faster or slower until both agree
+    is off by more: it has jumped                       goes on as before, by the time since the machine was started
+    … and has stayed there for a minute                 goes there in one step, forward or back
+    … and has come back before that                     has not changed
 
-So what a clock says wrongly for less than a minute reaches no customer. Customers who were touched in a wrong future
-that was believed are set back one by one, once the clock is (`actors.shard.setting_back`).
+So a clock that is wrong for less than a minute reaches no customer. Where a wrong future was believed, and the clock
+was set back later, customers who had turns in that future are set back one by one (`actors.shard.setting_back`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Final, Protocol
 
 from actors.platform import durable, logs
 
-stopwatch = time.perf_counter  # seconds, for how long something took: no rule ever sees it
+stopwatch = time.perf_counter  # seconds; measures how long something took, and no rule depends on it
 
-SLEW_MS: Final = 60_000  # a difference that is made up; what is larger is a jump
+SLEW_MS: Final = 60_000  # the largest difference that is made up gradually; a larger one is a jump
 STANDS_MS: Final = 60_000  # how long a jump must last to be believed
-_PART: Final = 10  # a difference is made up in ten times its length
+_PART: Final = 10  # making up a difference takes ten times as long as it is
 
 _MS: Final = 1_000_000
 _ABOUT_MS: Final = 10_000
@@ -36,19 +36,20 @@ log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
-    """Where a shell gets `now_ms` (UTC epoch) from, and what it must know of how that came about."""
+    """Where a shell gets `now_ms` (UTC epoch) from, and how far that can be trusted."""
 
     jumps: int = 0  # how often the machine's clock has jumped
-    times_set_back: int = 0  # how often there was reason to look for customers who live in a wrong future
+    times_set_back: int = 0  # how often there was reason to look for customers with turns in a wrong future
 
     @property
     def behind_ms(self) -> int:
-        """By how much the machine's clock is ahead now; below 0 where it is behind."""
+        """By how much the machine's clock is ahead of this one; negative where it is behind."""
         return 0
 
     @property
     def is_settled(self) -> bool:
-        """Whether a customer whose last turn lies ahead was touched in a wrong future for sure."""
+        """Whether a turn ahead of this clock was surely made in a wrong future. While it is False, this clock itself
+        may be behind."""
         return True
 
     def now_ms(self) -> int:
@@ -56,15 +57,15 @@ class Clock(Protocol):
         ...
 
     def of_turn_ms(self, last_ms: int) -> int:
-        """The time of a turn of somebody whose last one was at `last_ms`: nobody is set back by a clock in doubt."""
+        """The time for a turn of a customer whose last turn was at `last_ms`. A clock in doubt sets nobody back."""
         return self.now_ms() if self.is_settled else max(self.now_ms(), last_ms)
 
     def about_now_ms(self) -> int:
-        """The same to ten seconds: as exactly as a store knows the time of its newest turn."""
+        """The time rounded down to ten seconds, which is how exactly a store keeps the time of its newest turn."""
         return self.now_ms() // _ABOUT_MS * _ABOUT_MS
 
     def doubt(self, newest_ms: int) -> None:
-        """The data's newest turn was at this time."""
+        """Learn that the data's newest turn was at this time."""
         return  # only a clock that follows the machine's can be behind its data
 
 
@@ -74,7 +75,8 @@ def clock_file(sockets: Path) -> Path:
 
 
 def _since_boot_ns() -> int:
-    """Time that nobody sets, and that goes on while the machine sleeps; the same in all processes of the machine."""
+    """The time since the machine was started. Nobody can set it, it goes on while the machine sleeps, and all processes
+    of the machine see the same."""
     return time.clock_gettime_ns(_SINCE_BOOT)
 
 
@@ -90,12 +92,12 @@ class WallClock(Clock):
     ) -> None:
         self._wall_ns, self._since_boot_ns, self._shared = wall_ns, since_boot_ns, shared
         self._looked_ns = since_boot_ns()
-        self._offset_ns = self._agreed_ns()  # of this clock from the time since boot
-        self._jump_ns = 0  # where the machine's clock has jumped to, as an offset
-        self._jumped_ns: int | None = None  # when, by the time since boot
-        self._doubt_ns = 0  # until when the machine's clock is not believed to be behind
+        self._offset_ns = self._agreed_ns()  # this clock is the time since boot plus this
+        self._jump_ns = 0  # the offset to which the machine's clock has jumped
+        self._jumped_ns: int | None = None  # when it jumped, by the time since boot; None where it has not
+        self._doubt_ns = 0  # until when, by the time since boot, the machine's clock may not have been set yet
         self.jumps = 0
-        self.times_set_back = 0  # or doubted: then there may be nobody to set back
+        self.times_set_back = 0  # a doubt counts too, though there may be nobody to set back then
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
@@ -114,16 +116,17 @@ class WallClock(Clock):
 
     @property
     def behind_ms(self) -> int:
-        """By how much the machine's clock is ahead of this one now; below 0 where it is behind."""
+        """By how much the machine's clock is ahead of this one; negative where it is behind."""
         return (self._wall_ns() - self._since_boot_ns() - self._offset_ns) // _MS
 
     @property
     def is_settled(self) -> bool:
-        """Whether a customer whose last turn lies ahead of this clock was touched in a wrong future for sure."""
+        """Whether a turn ahead of this clock was surely made in a wrong future."""
         return self._since_boot_ns() >= self._doubt_ns
 
     def doubt(self, newest_ms: int) -> None:
-        """Data says that it was later once: either it was wrong then, or the machine's clock has not been set yet."""
+        """Learn the time of the data's newest turn. Where it lies ahead, either the clock was wrong then, or the
+        machine's clock has not been set yet; for a minute the second is assumed."""
         ahead_ms = newest_ms - self.now_ms()
         if ahead_ms > SLEW_MS:
             logs.tell(log, logging.WARNING, "clock_behind_its_data", by_ms=ahead_ms)
@@ -132,7 +135,8 @@ class WallClock(Clock):
             self.times_set_back += 1
 
     def _stand(self, now_ns: int, ahead_ns: int) -> None:
-        """A jump: it is followed when it has lasted."""
+        """The machine's clock is more than a minute off: follow it once that has lasted. A clock that may not have been
+        set yet is followed forward at once."""
         offset_ns = self._offset_ns + ahead_ns
         if self._jumped_ns is None or abs(offset_ns - self._jump_ns) > SLEW_MS * _MS:
             logs.tell(log, logging.WARNING, "clock_jumped", by_ms=ahead_ns // _MS)
@@ -145,7 +149,8 @@ class WallClock(Clock):
             self._share()
 
     def _agreed_ns(self) -> int:
-        """What the first process that started saw, so that one which starts during a jump knows better."""
+        """The offset that the first process of the engine saw. A process that starts while the machine's clock is wrong
+        takes it from there."""
         own_ns = self._wall_ns() - self._looked_ns
         try:
             return own_ns if self._shared is None else int(self._shared.read_text())
@@ -158,7 +163,7 @@ class WallClock(Clock):
         if self._shared is not None:
             try:
                 durable.write(self._shared, str(self._offset_ns))
-            except OSError as error:  # each process then goes by what it sees
+            except OSError as error:  # then each process goes by what it sees itself
                 logs.fault(log, "clock_not_shared", error)
 
 

@@ -1,9 +1,9 @@
-"""What happens to an engine, for whoever runs it: an event a line, as JSON, in `logs/segue.jsonl` of its data
-directory.
+"""Writes down what happens to an engine, for whoever runs it: one event a line, as JSON, in `logs/segue.jsonl` of its
+data directory.
 
-Every process of an engine may write there, and so may commands on a stopped one. Events are rare, ids name customers,
-and neither a key nor a trait is ever among the facts. It is no data: whatever is wrong with the folder, or with the
-disk, an engine neither waits nor ends for it.
+Every process of an engine may write there, and so may commands on a stopped one. Events are rare. Customers are named
+by their ids, and no key or trait is ever written. The file is no data: an engine neither waits nor ends because the
+folder or the disk takes nothing more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.platform.clock import WallClock
-from engine.readings import reading
+from engine.readings import instants
 
 FOLDER: Final = "logs"
 FILE: Final = "segue.jsonl"
@@ -35,7 +35,7 @@ def write(data: Path, event: str, level: str = "info", **facts: Any) -> None:
     with contextlib.suppress(OSError, ValueError):
         if not data.is_dir():
             return
-        line = {"time": reading.iso(WallClock().now_ms()), "level": level, "event": event}
+        line = {"time": instants.iso(WallClock().now_ms()), "level": level, "event": event}
         text = json.dumps(line | {name: _bounded(fact) for name, fact in facts.items()}, ensure_ascii=False)
         folder = data / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -48,7 +48,7 @@ def write(data: Path, event: str, level: str = "info", **facts: Any) -> None:
 
 
 class Warnings(logging.Handler):
-    """Takes the warnings of a process (the clock's, the watchdog's) into the diary; their facts are in `extra`."""
+    """Copies the warnings of a process (of the clock, of the watchdog) to the diary, with the facts in `extra`."""
 
     def __init__(self, data: Path) -> None:
         super().__init__(logging.WARNING)
@@ -60,19 +60,19 @@ class Warnings(logging.Handler):
 
 
 class _File(RotatingFileHandler):
-    """Of the standard library, but for its own user alone, and silent where it cannot write."""
+    """The standard library's, but readable by its own user alone, and silent where it cannot write."""
 
     def _open(self) -> TextIOWrapper:
         opened = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         return os.fdopen(opened, "a", encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nobody can be told."""
+        """Say nothing: the diary is where it would be said."""
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One writer at a time, so that none writes into a file that another one has just put aside."""
+    """One writer at a time: otherwise one process could write into a file that another has just rotated away."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # a disk that knows no locks

@@ -1,8 +1,8 @@
 """The one way to write a file or a folder that must survive a power cut.
 
-The whole content goes to a new file beside its place, is synced, takes the place at once, and then the folder is
-synced: a name is a part of its folder, and a power cut can take back one that was not. Whoever reads finds the old
-content or the new one, never a part of either. A new folder is nothing but a name, and so is one that goes.
+The whole content is written to a new file beside its place and synced. Then that file is renamed, and its folder is
+synced: a name belongs to its folder, and a power cut takes back a name whose folder was not synced. Whoever reads finds
+the old content or the new one, never a part of either. Making and removing a folder changes names too, so both sync.
 """
 
 from __future__ import annotations
@@ -20,37 +20,39 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write(path: Path, content: bytes | str, mode: int = OWNER_ONLY) -> None:
-    """Put `content` at `path`, whatever is there; durable on return. OSError where the disk does not take it: then
-    what was there is as it was."""
+    """Put `content` at `path`, in the place of what is there; durable on return. OSError where the disk does not take
+    it: then what was there stays as it was."""
     _put(io.BytesIO(content.encode() if isinstance(content, str) else content), path, mode)
 
 
 def copy(source: Path, target: Path, mode: int = OWNER_ONLY) -> None:
-    """The same with the content of another file."""
+    """Put a copy of `source` at `target`, as `write` does."""
     with source.open("rb") as file:
         _put(file, target, mode)
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Have a folder, and those that it lies in; durable on return, also where somebody who was killed has made it."""
+    """Make sure that a folder is there, with all folders above it; durable on return. A folder that is there already is
+    synced all the same: whoever made it may have been killed before its sync."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in (*reversed(missing), path):
         folder.mkdir(mode=mode, exist_ok=True)
     for folder in missing[1:]:
         sync_folder(folder)
-    with contextlib.nullcontext() if missing else contextlib.suppress(PermissionError):  # somebody else's, and no news
+    # A folder above one that was there already may be somebody else's, whom we cannot sync for and need not.
+    with contextlib.nullcontext() if missing else contextlib.suppress(PermissionError):
         sync_folder((missing[-1] if missing else path).parent)
 
 
 def remove_folder(path: Path) -> None:
-    """Have nothing there any more; no power cut brings it back."""
+    """Remove a folder with all that is in it; no power cut brings it back. Nothing where there is none."""
     if path.exists():
         shutil.rmtree(path)
         sync_folder(path.parent)
 
 
 def drop_folder(path: Path) -> None:
-    """The same for what nobody needs; what cannot be removed stays."""
+    """Remove a folder that nobody needs any more. What cannot be removed stays, and is no error."""
     with contextlib.suppress(OSError):
         remove_folder(path)
 
@@ -64,7 +66,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make a file that somebody else has written durable. Its name is so when its folder is."""
+    """Make the content of a file durable that somebody else has written. Its name needs `sync_folder`."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

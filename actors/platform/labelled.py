@@ -1,5 +1,5 @@
-"""Counts by names that a catalog gives: journeys, actions, variants. However many catalogs come and go, a process tells
-of a bounded number of them."""
+"""Counts by names that catalogs give: journeys, actions, variants. However many catalogs come and go, the number of
+series that a process reports is bounded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 SERIES_MAX: Final = 1_000
-OTHER: Final = "other"  # stands for every name that there is no more room for
+OTHER: Final = "other"  # stands for all names that came when there was no more room
 
 
 class Labelled:
-    """One metric's counts, from 0 on. A series is its names, and then words of a closed list, which are always told."""
+    """One metric's counts, from 0 on. A series is `names` names of the catalog, and then words of a closed list, which
+    are always reported as they are."""
 
     def __init__(self, names: int) -> None:
         self._others = (OTHER,) * names
@@ -28,7 +29,7 @@ class Labelled:
         self._news.add(series)
 
     def news(self) -> Iterator[tuple[tuple[str, ...], int]]:
-        """The series that have grown since this was asked last, each with what it stands at."""
+        """The series that have grown since the last call, each with its count."""
         news, self._news = self._news, set()
         for series in news:
             yield series, self._counts[series]

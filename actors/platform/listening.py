@@ -1,4 +1,4 @@
-"""Where HTTP listens: the addresses of this machine that `SEGUE_HOST` names, and what they are called elsewhere."""
+"""Where HTTP listens: the addresses of this machine that `SEGUE_HOST` names, and how other programs write them."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def fault(address: str, port: int) -> str:
 
 
 def binds(found: Sequence[str], port: int) -> list[str]:
-    """The same for HAProxy."""
+    """The addresses as HAProxy's `bind` wants them."""
     return [f"{written(address)}:{port}" + (" v4v6" if address == EVERYWHERE_6 else "") for address in found]
 
 
 def near(host: str) -> str:
-    """What this machine itself calls it, in a URL."""
+    """The host by which this machine itself reaches it, in a URL."""
     return LOOPBACK if host in (EVERYWHERE, EVERYWHERE_6) else written(host)
 
 
 def is_open(found: Sequence[str]) -> bool:
-    """Whether anybody but this machine may come."""
+    """Whether other machines can connect."""
     return any(not address.startswith("127.") and address != "::1" for address in found)
 
 
 def written(host: str) -> str:
-    """An address of IPv6 in brackets, anything else as it is."""
+    """A host as it stands in a URL: an IPv6 address in brackets, anything else as it is."""
     return f"[{host}]" if ":" in host else host

@@ -1,5 +1,5 @@
-"""What a process writes about itself: one event with its facts a line, and never what a message of an error says, for
-that may hold anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
+"""How a process logs: one event with its facts a line. The message of an error is never logged, because it may hold
+anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _FRAMES = 12
 
 def fault(log: logging.Logger, event: str, error: BaseException, **about: object) -> None:
     """An error that nobody expected: its type and where it came from."""
-    if isinstance(error, Corrupt):  # it names a file, and says nothing of what is in it
+    if isinstance(error, Corrupt):  # its message names a file, and quotes nothing of its content
         about = {"file": error.field, "reason": error.message} | about
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     where = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

@@ -1,7 +1,7 @@
-"""What is measured while the engine runs: every metric by name, and the port to whoever keeps them.
+"""What is measured while the engine runs: every metric by name, and the port to whatever keeps them.
 
 Ray's Prometheus endpoint shows them as `ray_segue_…` (a counter with `_total` behind it, as Prometheus wants it). What
-happens for every event is counted in plain numbers and told once a second, for telling costs some microseconds.
+happens for every event is counted in plain numbers and reported once a second, because a report costs microseconds.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ METRICS: tuple[Metric, ...] = tuple(value for value in dict(globals()).values() 
 
 
 class Histogram:
-    """How the observations of one series of a histogram are spread over its buckets."""
+    """The observations of one series of a histogram, counted by bucket."""
 
     def __init__(self, metric: Metric, tags: tuple[str, ...]) -> None:
         self.metric, self.tags = metric, tags
@@ -112,7 +112,7 @@ class Histogram:
         self.sum += value
 
     def has_news(self) -> bool:
-        """Whether something was added since it was asked last."""
+        """Whether something was added since the last call."""
         before, self._told = self._told, sum(self._counts)
         return self._told != before
 
@@ -134,7 +134,7 @@ class Meter(Protocol):
         ...
 
     def total(self, metric: Metric, total: int, *tags: str) -> None:
-        """A counter that is kept elsewhere, from 0 on, stands at `total`."""
+        """A counter whose sum the caller keeps, from 0 on, stands at `total`."""
         ...
 
     def set(self, metric: Metric, value: float, *tags: str) -> None:

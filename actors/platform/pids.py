@@ -1,6 +1,6 @@
-"""Which process serves a socket: a small file beside it, so that whoever must end a process that hangs finds it.
+"""Which process serves a socket. A small file beside the socket says so, so that a process that hangs can be ended.
 
-The file holds the process id and when the process started, because numbers of processes are used anew.
+The file holds the process id and the time at which the process started, because process ids are used again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SAME_START_S = 2.0  # the clock may be set while the process lives
 def record(socket: str) -> None:
     """This process serves `socket` from now on."""
     process = psutil.Process(os.getpid())
-    fresh = Path(f"{socket}.pid.{process.pid}")  # whoever reads the file finds all of it
+    fresh = Path(f"{socket}.pid.{process.pid}")  # renamed when it is whole, so that nobody reads a part of it
     fresh.write_text(f"{process.pid} {process.create_time()}")
     fresh.replace(f"{socket}.pid")
 

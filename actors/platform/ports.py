@@ -1,4 +1,4 @@
-"""Ports: free ones to give away, and a clear word about one that is taken, before Ray starts anything."""
+"""Ports: finds free ones, and says clearly which one is taken, before Ray starts anything."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from actors.platform import listening
 from engine.errors import SegueError, UsageError
 
-# A port that anything else may get for itself could be taken in the seconds until HAProxy binds it. Ray's workers have
+# Seconds pass until HAProxy binds the port, so it must be one that nothing else is given meanwhile. Ray's workers have
 # theirs up to 19999, Serve's replicas from 30000, outgoing connections on Linux from 32768.
 _OURS = range(20_000, 30_000)
 _TRIES = 200
 
 
 def free_port() -> int:
-    """A TCP port that nobody has now, and that nobody gets without asking for it."""
+    """A TCP port that is free, and that nothing is given without asking for it by number."""
     for port in random.sample(_OURS, _TRIES):
         with socket.socket() as probe:
             try:

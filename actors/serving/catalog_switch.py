@@ -15,11 +15,8 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
     if catalog.version == shard.catalog.version:
         return
     shard.commit(sync=False)
-    shard.catalog = succeed(shard.catalog, catalog)
-    shard.keep_catalog()
+    shard.decide_by(succeed(shard.catalog, catalog))
     waking.after_catalog_change(shard)
-    shard.outbox.sort_anew()
-    shard.cache.clear()  # what conditions count in older events is counted anew as profiles are loaded again
 
 
 def succeed(was: Catalog, catalog: Catalog) -> Catalog:

@@ -29,6 +29,7 @@ from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
 
+PARKED_RETRY_MS = 100  # after which an input for a profile on its way is worth another try
 AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
 _FIRST = (*keys.OF_PROFILE, "keyring")
 _LAST = ("state", "outbox")
@@ -75,7 +76,7 @@ class Ownership:
         """The record of a profile, which this shard owns. Raises Away where another does, Parked while it leaves."""
         self.check_reading(profile)
         if profile in self._away:
-            raise Parked(100)
+            raise Parked(PARKED_RETRY_MS)
         return self._state.record(profile)
 
     def check_reading(self, profile: str) -> None:

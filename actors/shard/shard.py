@@ -20,7 +20,7 @@ from actors.shard import anonymous_receipts, dedup, waking
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.effects import apply, check_leaving
 from actors.shard.outbox.sandbox_log import SandboxLog
-from actors.shard.ownership import Ownership
+from actors.shard.ownership import PARKED_RETRY_MS, Ownership
 from actors.shard.retention import Retention
 from actors.shard.setting_back import SettingBack
 from actors.shard.state import CACHE_BYTES, ShardState
@@ -38,12 +38,12 @@ from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
 
-_FAILED = {"failed": True}
+_FAILED = {"failed": True}  # what is remembered of an input whose turn failed
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of an input: `status` is `accepted`, `repeated`, `failed` (set aside) or `forwarded`."""
+    """What became of an input: `status` is `accepted`, `repeated` or `failed` (set aside)."""
 
     status: str
     value: dict[str, Any] | None = None
@@ -106,7 +106,7 @@ class Shard(ShardState):
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):
-            raise Parked(100)
+            raise Parked(PARKED_RETRY_MS)
         dedup_key = once.key_of(told)
         if dedup_key is not None:
             earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
@@ -120,7 +120,7 @@ class Shard(ShardState):
         profile_id, was_moving = profile.id, bool(profile.moving_to)
         now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.leases.tokens()):
-            told = msgspec.structs.replace(told, tokens=tokens)
+            told = msgspec.structs.replace(told, tokens=tokens)  # into the journal too: a replay must decide alike
         if is_new:
             self.cache.put(profile_id, profile)
             told = anonymous_receipts.with_draws(self.batch, profile_id, told)
@@ -130,7 +130,7 @@ class Shard(ShardState):
         except (InvalidInput, Corrupt):
             self._undo(profile_id)
             raise
-        except Exception as error:
+        except Exception as error:  # a fault of ours must not stop the shard: everybody else lives on
             self._undo(profile_id)
             self.dead.put(profile_id, told, f"{type(error).__name__}: {error}", now_ms)
             dedup.remember(self.batch, profile_id, dedup_key, now_ms, _FAILED)
@@ -150,6 +150,7 @@ class Shard(ShardState):
         return Done("accepted", value)
 
     def _tell_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
+        """An input at a place whose profile was merged or erased. Raises Moved where it is for the profile itself."""
         is_erased = erasure.is_erased(profile_id, tombstone)
         anonymous_receipts.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()

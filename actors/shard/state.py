@@ -38,10 +38,12 @@ _TOMBSTONE_BYTES: Final = 100  # in memory
 class ShardState:
     """The state of one shard. Not thread-safe.
 
-    `catalog` is the one that the next turn is decided by. `messages` are those to other profiles that have not arrived,
-    by key: receiver and input. `unparked` and `forgotten` are lists for whoever keeps inputs outside the store: the
-    profiles whose waiting inputs may be told now, and those whose inputs must go because they were erased; the reader
-    clears them.
+    `catalog` is the one that the next turn is decided by. `messages` are those to other profiles that have not arrived:
+    by key, the receiver and the input. `counts` and `sends` count events and sends by what became of them, for the
+    whole life of the store.
+
+    Two lists are for whoever keeps inputs outside the store, and are cleared by that reader: `unparked` are the
+    profiles whose waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
     """
 
     def __init__(
@@ -98,6 +100,13 @@ class ShardState:
     def catalogs(self) -> replay.Catalogs:
         """Every catalog that turns of this shard may have run under, by version."""
         return self.catalog.archive | {self.catalog.version: self.catalog}
+
+    def decide_by(self, catalog: Catalog) -> None:
+        """Take another catalog for the next turn on. Between two commits only; the caller commits."""
+        self.catalog = catalog
+        self.keep_catalog()
+        self.outbox.sort_anew()
+        self.cache.clear()  # counts over older events are made anew for this catalog as profiles come back
 
     def keep_catalog(self) -> None:
         """Write down the catalog that turns are decided by: their journal records name it by its version alone."""
@@ -159,7 +168,7 @@ class ShardState:
         """Add an input that has had its turn to the journal of its profile."""
         self.journal_seq += 1
         record = replay.pack(now_ms, self.catalog.version, told)
-        # without anything of a person in it, it needs no key, and a stranger gets none for it
+        # what holds nothing of a person is not locked, so a visitor without a profile gets no key for it
         owner = "" if isinstance(told, IDS_ONLY) and not told.drawn else profile_id
         self.batch.put("journal", keys.journal_key(profile_id, self.journal_seq), record, owner)
 

@@ -1,7 +1,8 @@
-"""What a group of turns has written and not committed, over the store: reads see it, one atomic write makes it durable.
+"""What a group of turns has written and not committed yet, on top of the store. Reads see it, and one atomic write
+commits it.
 
-What belongs to a person is written locked, under the key of that person's profile; the first such record gives a
-profile its key. Inside the shard every record is plain.
+A record that belongs to a person is written locked, under the key of that person's profile; the first such record gives
+a profile its key. Whoever reads and writes through a batch sees plain records only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from engine import codec
 from engine.errors import Corrupt, NotFound
 
 _PLACES_KEPT = 100_000
-ERASING = b"erasing/"
+ERASING = b"erasing/"  # in `meta`: a key that is to be destroyed, by its place
 KEY_FILE = b"vault/"  # in `meta`: how many slots of a key file were durable when a key of it was last given away
-_LOCKED_ELSEWHERE = ("messages", "staged", "dead")  # families in which a profile's records stand under other keys
+# Families whose records can be locked under a profile's key though their own keys do not begin with the profile.
+_LOCKED_ELSEWHERE = ("messages", "staged", "dead")
 
 
 class Batch:
@@ -39,13 +41,14 @@ class Batch:
         self._facts: dict[str, bytes] = {}
         self._extent: tuple[str, int] = ("", 0)
         self._has_new_keys = False
-        self.is_synced = True  # nothing is committed that a power cut could take back
+        self.is_synced = True  # whether a power cut can take back nothing that is committed
 
     def __bool__(self) -> bool:
         return bool(self._writes)
 
     def put(self, family: str, key: bytes, record: bytes | None, owner: str = "") -> None:
-        """Write a plain record, or delete it; one that says something about `owner` is locked under its key."""
+        """Write a plain record, or delete it where it is None. A record with an `owner` is locked under that profile's
+        key when it is committed."""
         self._writes[family, key] = record
         if owner:
             self._owners[family, key] = owner
@@ -53,7 +56,7 @@ class Batch:
             self._owners.pop((family, key), None)
 
     def put_changed(self, facts: Mapping[str, object]) -> None:
-        """Those facts about the shard that are not what was last put here: most groups change one or two of them."""
+        """Write the facts about the shard that differ from what was put here last. Most groups change one or two."""
         for name, fact in facts.items():
             packed = msgspec.msgpack.encode(fact)
             if self._facts.get(name) != packed:
@@ -68,7 +71,8 @@ class Batch:
         return None if found is None else self.unlock(found)
 
     def rows(self, family: str, prefix: bytes, *, unreadable_too: bool = True) -> list[tuple[bytes, bytes]]:
-        """All plain records under a prefix, in order; Corrupt for one that cannot be read, or without those."""
+        """All plain records under a prefix, in order. A record that cannot be read raises Corrupt, or is left out
+        where `unreadable_too` is False."""
         found = {}
         for key, record in self._store.scan(family, prefix):
             try:
@@ -85,13 +89,13 @@ class Batch:
         return [(key, found[key]) for key in sorted(found)]
 
     def rows_after(self, family: str, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The plain records under a prefix whose keys come after `after`, in order, one after the other; what is not
-        committed included."""
+        """The plain records under a prefix whose keys come after `after`, in order, each unlocked when it is asked for;
+        what is not committed is included."""
         for key, record, is_stored in self._under(family, prefix, after + b"\x00"):
             yield key, self.unlock(record) if is_stored else record
 
     def keys_under(self, family: str, prefix: bytes) -> Iterator[bytes]:
-        """The keys under a prefix, in order, what is not committed included."""
+        """The keys under a prefix, in order; what is not committed is included."""
         return (key for key, _, _ in self._under(family, prefix, prefix))
 
     def _under(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -103,21 +107,21 @@ class Batch:
         return heapq.merge(added, ((key, record, True) for key, record in stored if key not in written))
 
     def committed(self, family: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The same without what is not committed, one after the other."""
+        """The plain records under a prefix that are committed, in order, each unlocked when it is asked for."""
         for key, record in self._store.scan(family, prefix):
             yield key, self._vault.unlock(record)
 
     def keys_from(self, family: str, start: bytes) -> Iterator[bytes]:
-        """All keys from `start` on, in order, what is not committed included."""
+        """All keys from `start` on, in order; what is not committed is included."""
         written = {key: record for (where, key), record in self._writes.items() if where == family and key >= start}
         added = sorted(key for key, record in written.items() if record is not None)
         stored = (key for key, _ in self._store.scan(family, b"", start) if key not in written)
         return heapq.merge(added, stored)
 
     def unlock(self, record: bytes) -> bytes:
-        """A record of `raw` as it was written; Corrupt where its key or itself cannot be read.
+        """A record of `raw`, plain; Corrupt where it or its key cannot be read.
 
-        An erasure drops the records of a key with the key: one whose key is blank is damage.
+        An erasure drops a key's records together with the key, so a record whose key is blank is damage.
         """
         try:
             return self._vault.unlock(record)
@@ -125,11 +129,11 @@ class Batch:
             raise Corrupt(error.message, error.field) from None
 
     def raw(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Committed records as they stand in the store, locked or not: a copy of one is good in any store."""
+        """Committed records as they stand in the store, locked or not. They can be copied as they are to any store."""
         return self._store.scan(family, prefix)
 
     def let_go(self, profile: str) -> None:
-        """Remember nothing of a profile's key: it may be another one when the profile comes back."""
+        """Forget which key a profile has: it may have another one when it comes back to this shard."""
         self._places.pop(profile, None)
 
     def take_back(self, family: str, key: bytes) -> bytes | None:
@@ -142,7 +146,7 @@ class Batch:
         self._owners.pop((family, key), None)
 
     def check_key(self, profile: str) -> None:
-        """Corrupt where the key of a profile cannot be read: nothing must be written then that needs it."""
+        """Corrupt where the key of a profile cannot be read. Nothing that needs the key must be written then."""
         if place := self.key_of(profile):
             try:
                 self._vault.check_key(place)
@@ -150,7 +154,7 @@ class Batch:
                 raise Corrupt(error.message, error.field) from None
 
     def check_there(self) -> None:
-        """NotReady where a file of the store or of the vault has gone: what is written to it would go too."""
+        """NotReady where a file of the store or of the vault has lost its name: what is written to it would be lost."""
         self._store.check_there()
         self._vault.check_there()
 
@@ -175,7 +179,7 @@ class Batch:
             self._new_places.pop(("keyring", prefix), None)
             self._places[owner] = b""
             self.put("keyring", prefix, None)
-            self.put("meta", ERASING + place, b"")  # found at the next start, should we die before it is done
+            self.put("meta", ERASING + place, b"")  # so that the next start finishes it where this process dies first
             self._erasing.append(place)
         for family, key in gone:
             self.put(family, key, None)
@@ -211,7 +215,7 @@ class Batch:
         """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
         if not self.is_synced:
             self._store.sync()
-            if self._has_new_keys:  # nobody is told of a customer whose key went away meanwhile
+            if self._has_new_keys:  # no turn is acknowledged whose new key has been lost with its file meanwhile
                 self._vault.check_there()
                 self._has_new_keys = False
             for place in self._erasing:
@@ -228,7 +232,7 @@ class Batch:
         self._store.close()
 
     def _note_extent(self, written: dict[tuple[str, bytes], bytes | None]) -> None:
-        """With the keys that are given away stands how long their file is: one that is shorter later was cut."""
+        """Write with new keys how long their file is. A file that is shorter at a later start was cut."""
         extent = self._vault.extent()
         if extent != self._extent and extent[0]:
             self._extent = extent

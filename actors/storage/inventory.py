@@ -1,8 +1,9 @@
-"""What a data directory must hold: its `engine.json`, which is written before what it names is relied on.
+"""What a data directory must hold. It stands in its `engine.json`, which is written before the parts that it names are
+relied on.
 
 It says how the engine was made, and names every store with the identity that RocksDB gave it, every key file with the
-size that it must have at least, and the small files. So a part that is gone is never taken for one that has not been
-made yet. A check over the whole tells when a byte of it has changed.
+least size that it must have, and the small files. So a part that was lost is never taken for one that has not been made
+yet. A check over the whole tells when a byte of it has changed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from engine.errors import Corrupt, UsageError
 FILE = "engine.json"
 FORMAT = 3
 SAME_STORES = (2, FORMAT)  # formats whose stores are those of today
-MADE_ANEW = ("catalog",)  # from the configuration, at each start
+MADE_ANEW = ("catalog",)  # files that a start makes anew where they are missing
 _FIRST_CHECKED = 3
 _OF_FORMAT_2 = {"format", "shards", "clock", "vault_base", "id_key_check", "moving_from"}
 _DIGEST_BYTES = 16
@@ -43,7 +44,7 @@ def read(data: Path) -> Facts:
 
 
 def write(data: Path, facts: Mapping[str, Any]) -> None:
-    """Let these facts count from now on; durable on return."""
+    """Replace what `engine.json` says; durable on return."""
     written = dict(facts)
     if written["format"] >= _FIRST_CHECKED:
         written["check"] = _digest(facts)
@@ -51,12 +52,12 @@ def write(data: Path, facts: Mapping[str, Any]) -> None:
 
 
 def check_of(secret: bytes) -> str:
-    """What tells a secret from another one and nothing else of it."""
+    """A short digest that tells one secret from another, and says nothing else about it."""
     return blake2b(secret, digest_size=8).hexdigest()
 
 
 def others(data: Path) -> list[str]:
-    """All that only an engine that was made here can have left."""
+    """The files and folders in `data` that only an engine can have left there."""
     patterns = ("id.key", "engine.key", "keys.json", "catalog", "vault", "shard-*", "pin-*", "reshard-*")
     return sorted(path.name for pattern in patterns for path in data.glob(pattern))
 
@@ -85,7 +86,7 @@ def stores_in(data: Path, shards: int) -> dict[str, str]:
 
 
 def key_files_in(data: Path) -> dict[str, int]:
-    """The key files as they are, with their sizes."""
+    """The key files that are there, with their sizes in bytes."""
     return {path.name: path.stat().st_size for path in sorted(data.glob("vault/keys-*[0-9]"))}
 
 
@@ -98,7 +99,7 @@ def check(data: Path, facts: Facts) -> None:
 
 
 def faults(data: Path, facts: Facts) -> Iterator[Corrupt]:
-    """Every part that is not there as it was made; nothing of what is in it is looked at."""
+    """Every part that is missing, too short, or another one than was made. The contents of parts are not read."""
     if "moving_from" in facts:
         raise UsageError(
             f"{data} is between two numbers of shards; segue up or segue reshard goes on with it", "--data"
@@ -133,7 +134,8 @@ def _faults_of_key_file(path: Path, size: int) -> Iterator[Corrupt]:
 
 
 def _is_whole(made: dict[str, Any]) -> bool:
-    """Whether this is what was written. A file of before there was a check has nothing but the facts of then."""
+    """Whether this is what was written. Files of formats 1 and 2 have no check; they are whole where they name no
+    other facts than those formats had."""
     if not {"format", "shards", "clock"} <= set(made) or not isinstance(made.get("vault_base", 0), int):
         return False
     if "check" not in made:

@@ -1,8 +1,8 @@
 """The keys of a data directory and their copies, which live apart from the backups of its stores.
 
-There is one copy, and the newest replaces it. So an erasure, which destroys a key and leaves the records as they are,
-reaches every backup of the stores with the next backup that goes to the same folder of keys. A folder with anything
-else in it is somebody else's: nothing in it is replaced, and its mode stays as it is.
+There is one copy of the keys, and each backup replaces it. An erasure destroys a key and not the copies of the records
+that it opens. So with the next backup to the same folder of keys it reaches every earlier backup of the stores. A
+folder that holds anything else is somebody else's: it is refused, and nothing in it is touched.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _strangers(folder: Path) -> Iterator[Path]:
 def _is_of_this(data: Path, folder: Path) -> bool:
     """Whether a copy is the same as what is copied here. A key file may differ where a key was erased since."""
     if any((data / name).exists() and (folder / name).exists() for name in _OF_THE_ENGINE):
-        return True  # and they are equal, or they were refused before
+        return True  # `check` has refused those that differ
     for theirs in folder.glob("vault/keys-*[0-9]"):
         with theirs.open("rb") as copy, (data / "vault" / theirs.name).open("rb") as original:
             pairs = list(zip(copy.read(_COMPARED_BYTES), original.read(_COMPARED_BYTES), strict=False))
@@ -87,7 +87,7 @@ def _is_of_this(data: Path, folder: Path) -> bool:
 
 
 def _names(home: Path) -> Iterator[str]:
-    """What is copied; first what tells whose it is."""
+    """The files that are copied. The first ones tell whose keys they are, should the copying be killed."""
     for name in _OF_THE_ENGINE:
         if (home / name).exists():
             yield name

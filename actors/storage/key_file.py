@@ -1,10 +1,10 @@
 """One file of keys: a head, then slots. A slot is a random nonce and a key wrapped by AES-GCM under the engine's key,
 bound to its file and its place in it; zeros where the key was erased.
 
-The nonce comes from nothing that can come twice, so a file that is lost, cut or brought back from a copy makes no pair
-of key and nonce again (NIST SP 800-38D bounds random nonces to 2^32 under one key). The head is wrapped too: it tells
-another engine's key from a damaged file. Files of formats 1 and 2 have no head, and their slots take the place for the
-nonce: they are read and erased in, and nothing is added to them.
+Nonces are random, so a file that is lost, cut or brought back from a copy never repeats a pair of key and nonce (NIST
+SP 800-38D bounds random nonces to 2^32 under one key). The head is wrapped too, so that the wrong engine key can be
+told from a damaged file. Files of formats 1 and 2 have no head, and use a slot's place as its nonce: keys are read and
+erased in them, and none is added.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD_PLAIN = bytes(HEAD_BYTES - len(_MAGIC) - _NONCE_BYTES - _TAG_BYTES)
 
 
 class KeyFile:
-    """An open file. `slots` is how many are durable; what is torn at its end was never given away."""
+    """An open file. `slots` is how many are durable. A slot that is torn at the end was never given to anybody."""
 
     def __init__(self, path: Path, number: int, wrap: AESGCM) -> None:
         """Corrupt where the file is missing or damaged as a whole, UsageError where the engine's key is another one."""
@@ -44,7 +44,7 @@ class KeyFile:
             self._slot_bytes = OLD_SLOT_BYTES if self.is_old else SLOT_BYTES
             self._start = 0 if self.is_old else HEAD_BYTES
             size = os.fstat(self._file).st_size - self._start
-            self.slots = -(-size // self._slot_bytes)  # a slot that is torn is never given away, and not used again
+            self.slots = -(-size // self._slot_bytes)  # a torn slot counts, so that it is not used again
             if self.is_old and self.slots:
                 self._check_old()
         except BaseException:
@@ -64,7 +64,7 @@ class KeyFile:
             raise NotReady(f"the disk takes no more: {error.strerror}") from error
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
         os.close(self._file)
 
     def key(self, slot: int) -> bytes | None:
@@ -76,7 +76,7 @@ class KeyFile:
             raise Corrupt(f"slot {slot} cannot be read", str(self.path)) from None
 
     def broken(self) -> list[int]:
-        """The slots that cannot be read, but for one that is torn at the end."""
+        """The slots that cannot be read. One that is torn at the end is not among them."""
         found = []
         for first in range(0, self.slots, BLOCK_SLOTS):
             start = self._start + first * self._slot_bytes
@@ -110,7 +110,7 @@ class KeyFile:
         self.slots += BLOCK_SLOTS
 
     def is_there(self) -> bool:
-        """Whether the open file still has its name, and all of its slots."""
+        """Whether the open file still has its name, and all of its slots are in it."""
         try:
             named = self.path.stat()
         except OSError:
@@ -120,7 +120,7 @@ class KeyFile:
         return is_same and opened.st_size >= self._start + (self.slots - 1) * self._slot_bytes
 
     def replaced(self) -> KeyFile:
-        """The file that has this name by now, opened; NotReady unless it is the same to the byte."""
+        """The file that has this name by now, opened; NotReady unless it is equal to this one to the byte."""
         opened = os.pread(self._file, os.fstat(self._file).st_size, 0)
         try:
             is_same = bool(opened) and self.path.read_bytes() == opened
@@ -168,7 +168,7 @@ class KeyFile:
             raise self._of_another()
 
     def _opens(self, start: int, size: int) -> bool:
-        """Whether the engine's key opens a slot of the first block; it opens an erased one too."""
+        """Whether the engine's key opens a slot of the first block. An erased slot counts as one that it opens."""
         self.is_old, self._slot_bytes, self._start = size == OLD_SLOT_BYTES, size, start
         block = os.pread(self._file, BLOCK_SLOTS * size, start)
         for slot in range(len(block) // size):

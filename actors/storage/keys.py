@@ -1,7 +1,7 @@
-"""How records are named on disk: keys that sort the way they are read.
+"""The keys of records on disk. They sort in the order in which records are read.
 
-A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. What belongs to a profile starts
-with its id; a record keeps the rest of its key when its profile is absorbed, and `origin` keeps two pasts apart.
+A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. The key of what belongs to a profile
+starts with its id. When two profiles merge, a record keeps the rest of its key; `origin_of` keeps their pasts apart.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def profile_of(key: bytes) -> str:
 
 
 def origin_of(profile: str) -> bytes:
-    """Four bytes that tell one profile's records from another's after an absorb."""
+    """Four bytes that tell one profile's records from another's after a merge."""
     return bytes.fromhex(profile[4:12])
 
 
@@ -62,7 +62,7 @@ def timer_key(due_ms: int, profile: str, run: str, generation: int) -> bytes:
 
 
 def wake_key(due_ms: int, profile: str) -> bytes:
-    """A timer of a profile that is of none of its runs."""
+    """The key of a timer of a profile that belongs to none of its journey runs."""
     return timer_key(due_ms, profile, NO_RUN, 0)
 
 
@@ -72,7 +72,7 @@ def timer_parts(key: bytes) -> tuple[int, str, str, int]:
 
 
 def outbox_key(at_ms: int, profile: str, send: str) -> bytes:
-    """Sorts by next attempt, then profile; what a dispatcher has in its hands stands at time 0."""
+    """Sorts by next attempt, then profile. A send that a dispatcher has been given stands at time 0."""
     return at_ms.to_bytes(8) + profile_key(profile) + bytes.fromhex(send)
 
 
@@ -87,7 +87,7 @@ def message_key(sender: str, seq: int) -> bytes:
 
 
 def journal_key(profile: str, number: int) -> bytes:
-    """Sorts by profile, then by the order in which its shard took its inputs; of a snapshot too."""
+    """Sorts by profile, then by the order in which its shard took its inputs. Snapshots have the same keys."""
     return profile_key(profile) + number.to_bytes(8)
 
 

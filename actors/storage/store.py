@@ -1,8 +1,8 @@
 """Where a shard keeps its records: RocksDB behind one small port (`actors.storage.store_port`).
 
 A batch is atomic over all column families. `write` puts it into the write-ahead log, `sync` makes all that was written
-durable; they are two calls because RocksDB holds the interpreter's lock in a synced write, and not in `flush_wal`.
-The only importer of rocksdict.
+durable. They are two calls because RocksDB holds the interpreter's lock during a synced write, and not during
+`flush_wal`. No other module imports rocksdict.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from actors.storage.synced_mark import SyncedMark
 from actors.storage.torn_end import check_identity, check_manifest
 from engine.errors import Corrupt, InUse, NotReady
 
-MARKED = b"marked"  # in `meta`, unsealed: this store has had a mark of how far it is synced
+MARKED = b"marked"  # in `meta`, unsealed: this store has had a `SyncedMark`
 
 _CACHE_BYTES = 64 << 20
 _MEMTABLE_BYTES = 32 << 20
@@ -74,7 +74,7 @@ class RocksStore:
             options = _options()
             options.set_disable_auto_compactions(path in WOUNDED)
             self._db = Rdict(str(path), options, column_families=_families(FAMILIES))
-        except Exception as error:  # rocksdict raises plain Exception for everything
+        except Exception as error:  # rocksdict raises plain Exception, whatever the fault is
             raise opening_error(path, error) from error
         try:
             self._mark = _mark_of(path, self._db)
@@ -167,8 +167,7 @@ class RocksStore:
         if self._is_closed:
             return
         self._is_closed = True
-        # RocksDB gives up its lock with the last of these objects. The traceback of a write that failed may still hold
-        # this store, so it must let go of them itself.
+        # RocksDB gives up its lock with the last of these objects, and the traceback of a failed write may hold `self`.
         self._handles.clear()
         self._families.clear()
         database = self._db
@@ -181,11 +180,8 @@ class RocksStore:
 
 
 def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX, look: Callable[[Rows], None] | None = None) -> None:
-    """Look for damage without changing anything: Corrupt names the file.
-
-    All files that opening needs are read, and the records of small families and as many others as `rows_max` allows.
-    `look` is given a way to read whole families.
-    """
+    """Look for damage without changing anything: Corrupt names the file. All files that opening needs are read, and the
+    records of small families and as many others as `rows_max` allows. `look` is given a way to read whole families."""
     check_there_is_one(path)
     check_config(path)
     check_manifest(path)
@@ -227,8 +223,8 @@ def _is_marked(path: Path, database: Rdict) -> bool:
 
 
 def _told_by_table(path: Path, found: Exception) -> Exception:
-    """Of a table's properties RocksDB says that the manifest is damaged. Which table it is shows when each is offered
-    to an empty store, which refuses the others for another reason."""
+    """The same error with the table that is damaged. RocksDB blames the manifest where a table's properties are; so
+    each table is offered to an empty store, and the damaged one is refused with the same words."""
     if not isinstance(found, Corrupt) or "properties" not in found.message:
         return found
     for table in sorted(path.glob("*.sst")):
@@ -245,7 +241,7 @@ def _told_by_table(path: Path, found: Exception) -> Exception:
 
 
 def _mark_of(path: Path, database: Rdict) -> SyncedMark:
-    """The mark of a store that has just been opened, made where there has never been one."""
+    """The mark of a store that has just been opened; it is made where there has never been one."""
     mark, is_marked, sequence = SyncedMark(path), _is_marked(path, database), database.latest_sequence_number()
     mark.check(sequence, newest_log(path), is_marked=is_marked)
     if not is_marked:
@@ -260,7 +256,7 @@ def _options() -> Options:
     options.create_missing_column_families(True)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(3)
-    # A torn last record is what a kill leaves and was not acknowledged; anything else that is broken is damage.
+    # A kill leaves a torn last record, which was not acknowledged. Anything else that is broken is damage.
     options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_max_total_wal_size(256 << 20)  # bounds what a restart must read again
     options.set_db_write_buffer_size(_MEMTABLES_BYTES)  # of all families together, which are many and mostly small
@@ -268,7 +264,7 @@ def _options() -> Options:
 
 
 def _families(names: Iterable[str]) -> dict[str, Options]:
-    """Each with Bloom filters, in one cache for all. Values are compressed already."""
+    """The options of each family. All share one cache. Values are compressed before they come here."""
     cache = Cache(_CACHE_BYTES)
     return {name: _family_options(name, cache) for name in names}
 
@@ -281,14 +277,14 @@ def _family_options(name: str, cache: Cache) -> Options:
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(_MEMTABLE_BYTES)
     options.set_compression_type(DBCompressionType.none())
-    if name == "seen":  # nearly every look-up is for an id that was never there: 1.1 us instead of 3
+    if name == "seen":  # nearly every look-up is for an id that was never there: 1.1 µs instead of 3
         options.set_memtable_whole_key_filtering(True)
         options.set_memtable_prefix_bloom_ratio(0.02)
     return options
 
 
 def _rows(path: Path, family: Rdict, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-    """rocksdict's own `items` ends silently where a block is broken; an iterator says so when it is asked."""
+    """Records in order. rocksdict's own `items` ends silently at a broken block; an iterator's status tells."""
     rows = family.iter()
     rows.seek(max(prefix, start))
     while rows.valid():

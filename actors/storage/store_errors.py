@@ -1,4 +1,4 @@
-"""What RocksDB's complaints mean: whose fault it is, whether it passes, and which file is at fault."""
+"""Makes one of our errors of what RocksDB says: whose fault it is, whether it passes, and which file is at fault."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from actors.platform import logs
 from engine.errors import Corrupt, InUse, NotReady, UsageError
 
-WOUNDED: set[Path] = set()  # stores in which this process has met damage while RocksDB rewrote files
+WOUNDED: set[Path] = set()  # stores in which RocksDB has met damage while it rewrote files, in this process
 _CONFIG = {"raw_mode": True, "prefix_extractors": {}}
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def opening_error(path: Path, error: Exception) -> Exception:
 
 
 def damage(path: Path, error: Exception) -> Corrupt:
-    """What RocksDB said, with the file that it is about; of a broken log it does not say which."""
+    """What RocksDB said, with the file that it is about. It does not name a log: then it is the newest one."""
     text = " ".join(str(error).split())
     named = re.search(r"\d{6,}\.(?:sst|log)|MANIFEST-\d+|CURRENT", text)
     file = path / named[0] if named else newest_log(path)
@@ -39,13 +39,13 @@ def damage(path: Path, error: Exception) -> Corrupt:
 
 
 def newest_log(path: Path) -> Path:
-    """The write-ahead log that was written last, one that holds something first; a pattern where there is none."""
+    """The newest write-ahead log that is not empty, else the newest; a pattern where there is none."""
     logs = sorted(path.glob("*.log"), key=lambda file: (file.stat().st_size > 0, file.name))
     return logs[-1] if logs else path / "*.log"
 
 
 def check_config(path: Path) -> None:
-    """Corrupt where the note in which rocksdict keeps how keys and values are spelled is not as it writes it for us."""
+    """Corrupt where rocksdict's own file, which says how it encodes keys and values, is not as it writes it for us."""
     file = path / "rocksdict-config.json"
     try:
         config = json.loads(file.read_bytes())
@@ -66,7 +66,7 @@ def check_there_is_one(path: Path) -> None:
 
 
 def check_names(path: Path, tables: Iterable[str]) -> None:
-    """NotReady where a file that is in use has lost its name; RocksDB goes on with it, and it goes with the process."""
+    """NotReady where a file in use has lost its name. RocksDB would go on writing to it until the process ends."""
     try:
         there = {entry.name for entry in path.iterdir()}
     except OSError:
@@ -79,13 +79,13 @@ def check_names(path: Path, tables: Iterable[str]) -> None:
 
 
 def gone(file: Path) -> NotReady:
-    """What is said of a file that was there when it was opened."""
+    """The error for a file that was there when the store was opened, and has gone since."""
     return NotReady(f"{file}: is missing since the engine has opened it; bring it back")
 
 
 def write_error(path: Path, error: Exception) -> NotReady:
-    """Why a write failed. Where RocksDB gave up because it met damage while it rewrote files, the next opening in this
-    process leaves the files as they are: what can be read goes on being read."""
+    """Why a write failed. RocksDB refuses all writes once it has met damage while it rewrote files. The next opening in
+    this process then rewrites none, so that what can be read still is."""
     if "Corruption" not in str(error):
         return NotReady(f"the disk takes no more: {error}")
     WOUNDED.add(path)

@@ -1,7 +1,7 @@
-"""Where the stores of a data directory are, and how new ones take their place at once.
+"""Where the stores of a data directory are, and how new stores take their place all at once.
 
-`engine.json` says which stores count. A switch is one replacement of that file: from then on the new ones count, and
-the renames that follow can be done by whoever comes next, from wherever they were interrupted.
+`engine.json` says which stores count. Replacing that file is the switch: from then on the new stores count. The renames
+that follow can be interrupted anywhere, and the next start finishes them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def switch(data: Path, shards: int, told: Told) -> None:
 
 
 def finish_switch(data: Path, told: Told = lambda: None) -> None:
-    """Do what is left of a switch; nothing where there was none. The caller holds the directory."""
+    """Do what is left of a switch; nothing where none was begun. The caller holds the lock of the directory."""
     engine = read_engine(data)
     if _MOVING not in engine:
         _delete_former(data)
@@ -83,7 +83,7 @@ def finish_switch(data: Path, told: Told = lambda: None) -> None:
 
 
 def _check_moved(data: Path, engine: dict[str, Any]) -> None:
-    """Corrupt where a store that should have come is not the one that is in its place: then the old ones stay too."""
+    """Corrupt where a place holds another store than the new one. It is raised before the old stores are deleted."""
     known = engine.get("stores", {})
     for name, wanted in known.items():
         if inventory.identity(data / name) != wanted:
@@ -91,7 +91,7 @@ def _check_moved(data: Path, engine: dict[str, Any]) -> None:
 
 
 def _delete_former(data: Path) -> None:
-    """The stores that count no more; those that grow for another number of shards stay."""
+    """Delete the stores that were replaced. Stores that are being made for another number of shards stay."""
     for growing in data.glob("reshard-*"):
         if not list(growing.glob("shard-*")):
             durable.drop_folder(growing)

@@ -1,5 +1,4 @@
-"""What a shard needs of whatever keeps its records; `actors.storage.store` and `actors.storage.memory_store` give
-it."""
+"""What a shard needs of a store. `actors.storage.store` and `actors.storage.memory_store` are two of them."""
 
 from __future__ import annotations
 

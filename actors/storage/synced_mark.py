@@ -1,7 +1,7 @@
-"""How far a store was synced, in a small file beside it: a log that ends earlier has lost what was acknowledged.
+"""How far a store was synced, in a small file beside it. A log that ends before it has lost what was acknowledged.
 
-RocksDB cannot tell a log that was cut short from one that ends there. The mark is made durably with its store; after
-each sync it is written in its place and not synced itself: after a power cut it may be behind, never ahead.
+RocksDB cannot tell a log that was cut short from one that ends there. The mark is made durably with its store. After
+each sync it is overwritten in place and not synced itself: after a power cut it may be behind, never ahead.
 """
 
 from __future__ import annotations

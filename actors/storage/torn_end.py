@@ -1,8 +1,8 @@
-"""Tells a changed byte in RocksDB's manifest from an end that is torn, and whether a store is the one it says it is.
+"""Tells damage in RocksDB's manifest from the torn end that a crash leaves, and one store from another.
 
-A record says how long it is. RocksDB takes one that says more than there is for the torn end of a crash, and forgets it
-with all that follows; but a length that has changed by itself says so too. Then a shorter piece of what follows has the
-record's checksum, and RocksDB's own answer, that all is well, is wrong.
+A record of the manifest begins with its length. Where that is longer than the rest of the file, RocksDB takes the
+record for the torn end of a crash, and drops it with all that follows. A length that was damaged looks the same. But
+then some shorter piece of what follows has the record's checksum: that is looked for here.
 
 The format: https://github.com/facebook/rocksdb/wiki/Write-Ahead-Log-File-Format
 """
@@ -26,7 +26,7 @@ def check_manifest(store: Path) -> None:
         path = store / (store / "CURRENT").read_text("ascii").strip()
         content = path.read_bytes()
     except (OSError, ValueError):
-        return  # RocksDB names that itself
+        return  # RocksDB itself names what is missing
     if _ends_in_a_wrong_length(content):
         raise Corrupt("is damaged: the length of a record is not as it was written", str(path))
 

@@ -1,9 +1,9 @@
-"""A key per profile, so that erasing 48 bytes erases every copy of a person's records, backups included (Invariant 10).
+"""A key per profile. Erasing the key erases every copy of that person's records, backups included (Invariant 10).
 
 A key file is an array of slots (`actors.storage.key_file`): a key wrapped under the engine's, or zeros where it was
 erased. Keys are made and synced in blocks ahead of their use, so a new profile costs no sync of its own. A shard
 appends to its own file alone, a new block at each start, and never uses a slot twice; it reads and erases in all files.
-No key counts in a file whose name has gone: what is in it would go with the process.
+A file that was deleted while it is open is refused: its keys would be lost with the process.
 
 A locked record is the schema version, key id 1, where its key stands (file, slot), a nonce, and the plain record
 encrypted. So it can be copied verbatim from store to store. NIST SP 800-38D bounds random nonces to 2^32 a key.
@@ -35,7 +35,7 @@ _CIPHERS_KEPT = 4_000  # 2.5 KB each
 
 
 class Vault(Protocol):
-    """Where the keys of profiles are."""
+    """Keeps the keys of profiles, and locks and unlocks records with them."""
 
     def new_key(self) -> bytes:
         """The place of a key that nobody has used, durable; empty where records stay plain."""
@@ -54,11 +54,11 @@ class Vault(Protocol):
         ...
 
     def check_key(self, place: bytes) -> None:
-        """Corrupt where a key cannot be read, with its file; NotFound where it was erased."""
+        """Corrupt, with the name of the file, where a key cannot be read; NotFound where it was erased."""
         ...
 
     def check_there(self) -> None:
-        """NotReady where a file that is in use has gone, or is another one by now."""
+        """NotReady where a file that is in use has lost its name, or the name is another file's by now."""
         ...
 
     def extent(self) -> tuple[str, int]:
@@ -161,11 +161,12 @@ class FileVault:
         self._ciphers.pop(place, None)
 
     def check_key(self, place: bytes) -> None:
-        """Try a key. What was read once is not read again."""
+        """Corrupt or NotFound where a key is of no use. A key that was read once is not read again."""
         self._cipher(place)
 
     def check_there(self) -> None:
-        """Look whether each file still has its name. A copy that is the same to the byte takes its place."""
+        """NotReady where a file has lost its name. Where the name is a copy's that is equal to the byte, the copy is
+        used from now on."""
         for number, file in list(self._files.items()):
             if not file.is_there():
                 self._files[number] = file.replaced()
@@ -177,7 +178,7 @@ class FileVault:
         return key_file_name(self._number), self._file(self._number).slots
 
     def check_slot(self, number: int, slot: int) -> None:
-        """Corrupt where a key that somebody has cannot be read, or is blank; keeps nothing of it."""
+        """Corrupt where the key of a profile cannot be read, or is blank. The key is not cached."""
         if self._file(number).key(slot) is None:
             raise Corrupt(f"slot {slot} cannot be read: it is blank", str(self.path(number)))
 

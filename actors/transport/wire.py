@@ -99,19 +99,19 @@ class Connection(asyncio.Protocol):
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is open: the first thing said is which version we speak."""
+        """Greet the other end."""
         self.transport = CoalescingTransport(cast(asyncio.Transport, transport))  # uvloop's are none by their class
         self.is_open = True
         self._peers.add(self)
         self.put(HELLO)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed, by whichever end."""
+        """The other end is gone, or was hung up on."""
         self.is_open = False
         self._peers.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes have come: handle the frames that are whole, keep the rest."""
+        """Take every whole frame out of what has come; the rest waits for more."""
         self._unread += data
         try:
             with memoryview(self._unread) as view:

@@ -22,6 +22,8 @@ from engine.profile import Place
 from engine.vocabulary import TIER_RANK
 
 Key = TypeVar("Key", bound=Hashable)
+Rule = TypeVar("Rule", Budget, Holdout)
+ByBit = list[tuple[int, Action]]  # candidates by their bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,51 +127,59 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         index={action.id: i for i, action in each},
         base=tuple(base[action.id] for action in actions),
         levers=tuple(levers[action.id] for action in actions),
-        statuses=tuple(
-            (OF_ACTION[status], mask)
-            for status, mask in _masks((action.status, 1 << i) for i, action in each)
-            if status != "live"
-        ),
-        validity=tuple(
-            (start_ms, end_ms, mask)
-            for (start_ms, end_ms), mask in _masks(
-                ((action.valid_from_ms, action.valid_until_ms), 1 << i) for i, action in each
-            )
-            if (start_ms, end_ms) != (None, None)
-        ),
+        statuses=_statuses(each),
+        validity=_validity(each),
         on_channel=sum(1 << i for i, action in each if channel in action.channels and channel in catalog.channels),
         purposes=tuple(_masks(((action.purpose, action.tier), 1 << i) for i, action in each)),
         eligible=Questions.of((part, 1 << i) for i, action in each for part in action.eligible),
-        suppressions=tuple(
-            (rule.id, Questions.of((asked, 1 << i) for i, action in each if (asked := rule.of(action)) is not None))
-            for rule in catalog.suppressions
-        ),
+        suppressions=_suppressions(catalog, each),
         caps=tuple(
             (cap, mask)
             for cap in catalog.caps
             if (mask := sum(1 << i for i, place in enumerate(places) if cap in caps.over(catalog, place)))
         ),
-        tiring=tuple(
-            (key, mask)
-            for key, mask in _masks((fatigue.key_of(catalog.fatigue, action), 1 << i) for i, action in each)
-            if key is not None
-        ),
+        tiring=_tiring(catalog, each),
         offering=sum(1 << i for i, action in each if action.offer is not None),
         full_price=Questions.of(({"not": action.full_price}, 1 << i) for i, action in each if action.full_price),
-        budgets=tuple(
-            (budget, mask)
-            for budget in catalog.budgets
-            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(budget, place)))
-        ),
+        budgets=_covering(catalog.budgets, places),
         categories=dict(_masks((action.category or "", 1 << i) for i, action in each)),
         per_category=here.per_category if here is not None else None,
-        holdouts=tuple(
-            (rule, mask)
-            for rule in catalog.holdouts
-            if (mask := sum(1 << i for i, place in enumerate(places) if caps.covers(rule, place)))
-        ),
+        holdouts=_covering(catalog.holdouts, places),
         tiers=tuple(_tiers(catalog, each)),
     )
+
+
+def _statuses(each: ByBit) -> tuple[tuple[str, int], ...]:
+    """Reasons of those that are not live, and who they are."""
+    by_status = _masks((action.status, 1 << i) for i, action in each)
+    return tuple((OF_ACTION[status], mask) for status, mask in by_status if status != "live")
+
+
+def _validity(each: ByBit) -> tuple[tuple[int | None, int | None, int], ...]:
+    """Dates between which some are valid, and who they are."""
+    by_dates = _masks(((action.valid_from_ms, action.valid_until_ms), 1 << i) for i, action in each)
+    return tuple(
+        (start_ms, end_ms, mask) for (start_ms, end_ms), mask in by_dates if (start_ms, end_ms) != (None, None)
+    )
+
+
+def _suppressions(catalog: Catalog, each: ByBit) -> tuple[tuple[str, Questions], ...]:
+    return tuple(
+        (rule.id, Questions.of((asked, 1 << i) for i, action in each if (asked := rule.of(action)) is not None))
+        for rule in catalog.suppressions
+    )
+
+
+def _tiring(catalog: Catalog, each: ByBit) -> tuple[tuple[str, int], ...]:
+    """Categories that customers tire of, and the candidates in each."""
+    by_category = _masks((fatigue.key_of(catalog.fatigue, action), 1 << i) for i, action in each)
+    return tuple((key, mask) for key, mask in by_category if key is not None)
+
+
+def _covering(rules: Iterable[Rule], places: list[Place]) -> tuple[tuple[Rule, int], ...]:
+    """Rules that cover any candidate's place, each with those candidates."""
+    found = ((rule, sum(1 << i for i, place in enumerate(places) if caps.covers(rule, place))) for rule in rules)
+    return tuple((rule, mask) for rule, mask in found if mask)
 
 
 def _base(action: Action) -> float:

@@ -16,7 +16,7 @@ from engine.decide import placement_plan
 from engine.inputs import Decide
 from engine.profile import Profile
 from engine.turn import handle
-from loadtest.bench import bench_catalog
+from loadtest.world import bench_catalog
 from loadtest.world.shop_world import START_MS
 
 _WARM_UP = 30

@@ -19,11 +19,12 @@ from typing import Any
 
 from rich.table import Table
 
-from loadtest.bench import bench_catalog, engine_only, over_http, overload, profiles, redis_peer, rules
+from loadtest.bench import engine_only, over_http, overload, profiles, redis_peer, rules
 from loadtest.bench.figure import Figure
 from loadtest.bench.over_http import Load, Wrk
-from loadtest.bench.processes import Running, running
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
+from loadtest.processes.running import Running, running
+from loadtest.world import bench_catalog
 
 Say = Callable[[str], None]
 

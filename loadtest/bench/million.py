@@ -18,9 +18,9 @@ import psutil
 from actors.storage import keys
 from engine import codec
 from engine.profile import Profile
-from loadtest.bench import runtime
 from loadtest.bench.runtime import Home
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
+from loadtest.world import bench_customers
 from loadtest.world.shop_world import START_MS
 
 _AT_ONCE = 1_000
@@ -40,14 +40,14 @@ class Opened:
 
 def load(home: Home, count: int) -> None:
     """`count` profiles with 20 events each, and some turns after them."""
-    model = runtime.customer(home.shard.catalog)
+    model = bench_customers.known_customer(home.shard.catalog)
     for start in range(0, count, _AT_ONCE):
         for number in range(start, min(start + _AT_ONCE, count)):
-            model.id = runtime.name_of(number)
+            model.id = bench_customers.name_of(number)
             home.shard.batch.put("state", keys.profile_key(model.id), codec.encode_record(model), model.id)
         home.shard.profiles = min(start + _AT_ONCE, count)
         home.shard.commit()
-    home.tell(range(min(len(_LIVED), count)), runtime.EVENTS)
+    home.tell(range(min(len(_LIVED), count)), bench_customers.EVENTS)
 
 
 def timers(home: Home, count: int) -> None:
@@ -55,7 +55,7 @@ def timers(home: Home, count: int) -> None:
     for start in range(0, count, _AT_ONCE):
         for number in range(start, min(start + _AT_ONCE, count)):
             due_ms = START_MS + number * 31_536
-            key = keys.timer_key(due_ms, runtime.name_of(number), f"{number:024x}", 1)
+            key = keys.timer_key(due_ms, bench_customers.name_of(number), f"{number:024x}", 1)
             home.shard.batch.put("timers", key, codec.seal(b""))
             home.shard.timers.add(key)
         home.shard.commit()
@@ -66,8 +66,8 @@ def open_again(folder: Path) -> Opened:
     process = psutil.Process()
     before, started = process.memory_info().rss, time.perf_counter()
     home = Home.at(folder)
-    known = home.shard.record(runtime.name_of(0))
-    home.tell(range(1), runtime.EVENTS + 1)
+    known = home.shard.record(bench_customers.name_of(0))
+    home.tell(range(1), bench_customers.EVENTS + 1)
     ready_s = time.perf_counter() - started
     memory_mb = (process.memory_info().rss - before) / 1e6
     assert known is None or isinstance(known, Profile)

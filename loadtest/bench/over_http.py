@@ -20,10 +20,9 @@ from typing import Any
 import httpx
 
 from actors.platform.clock import WallClock
-from loadtest.bench import bench_catalog
-from loadtest.bench.processes import environment
-from loadtest.locust.run import EngineError
-from loadtest.world import shop_world
+from loadtest.processes.engine import EngineError
+from loadtest.processes.running import environment
+from loadtest.world import bench_catalog, shop_world
 from loadtest.world.shop import PRODUCTS
 
 WRK_MISSING = "wrk is not installed (Debian: wrk)"

@@ -17,8 +17,8 @@ import httpx
 from loadtest.bench import over_http
 from loadtest.bench.figure import Figure
 from loadtest.bench.over_http import BATCH, Load, Wrk
-from loadtest.bench.processes import Running
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
+from loadtest.processes.running import Running
 
 SECONDS = 60
 _BEST_CONNECTIONS, _BEST_S = 8, 6

@@ -9,9 +9,10 @@ from pathlib import Path
 from loadtest.bench import million, runtime
 from loadtest.bench.figure import Figure
 from loadtest.bench.million import Opened
-from loadtest.bench.runtime import BATCH, EVENTS, Measured
+from loadtest.bench.runtime import BATCH, Measured
 from loadtest.peers import two_ways
 from loadtest.peers.two_ways import Actors
+from loadtest.world.bench_customers import EVENTS
 
 COUNT = 100_000
 COUNT_FULL = 1_000_000

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from loadtest.bench import over_http
 from loadtest.bench.over_http import Wrk
-from loadtest.bench.processes import running
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
+from loadtest.processes.running import running
 
 MISSING = "Redis is not installed (Debian: redis-server) or its client is not (pip install 'segue[load]')"
 _WORKERS = 2

@@ -9,11 +9,9 @@ from __future__ import annotations
 import statistics
 import time
 import tracemalloc
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time_ns
-
-from msgspec import structs
 
 from actors.platform.clock import ReplayClock
 from actors.shard.activation import Activation
@@ -21,52 +19,14 @@ from actors.shard.shard import Shard
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault
 from engine import codec
-from engine.catalog.compile import compile_document
-from engine.catalog.compiled import Catalog
-from engine.inputs import Event
 from engine.profile import Profile
-from engine.seeds import profile_id
 from engine.turn import handle
-from loadtest.bench import bench_catalog
+from loadtest.world.bench_customers import EVENTS, HOUR_MS, carted, catalog, event, known_customer, name_of
 from loadtest.world.shop_world import START_MS
 
 BATCH = 100
-EVENTS = 20  # of a profile, as `docs/performance.md` counts
-_HOUR_MS = 3_600_000
 _ENGINE_KEY = bytes(32)
 _CACHE_BYTES = 256 << 20
-
-
-def catalog() -> Catalog:
-    """The benchmark's catalog, compiled."""
-    return replace(compile_document(bench_catalog.document()), id_key=bench_catalog.ID_KEY)
-
-
-def name_of(number: int) -> str:
-    """The id of a benchmark customer."""
-    return profile_id(bench_catalog.ID_KEY, "user_id", f"customer-{number}")
-
-
-def event(customer: int, number: int) -> Event:
-    """A page view, which no journey waits for."""
-    at_ms = START_MS + number * _HOUR_MS
-    return Event(
-        kind="page",
-        name="Page Viewed",
-        at_ms=at_ms,
-        received_at_ms=at_ms,
-        source="web",
-        channel="web",
-        message_id=f"{customer:08x}-{number:08x}-4f2a-9c11",
-        user_id=f"customer-{customer}",
-        properties={"path": f"/products/{number}", "title": "Running shoes", "referrer": "https://shop.example/"},
-    )
-
-
-def carted(customer: int) -> Event:
-    """A product in a cart, after which the abandoned cart journey waits for an hour."""
-    properties = {"cart_id": f"cart-{customer}", "product_id": "p1", "category": "shoes", "price": 80.0, "value": 80.0}
-    return structs.replace(event(customer, 0), name="Product Added", kind="track", properties=properties)
 
 
 @dataclass
@@ -88,7 +48,7 @@ class Home:
 
     def tell(self, customers: range, number: int) -> None:
         """One event each, in batches with one sync each."""
-        self.clock.move_to(START_MS + number * _HOUR_MS)
+        self.clock.move_to(START_MS + number * HOUR_MS)
         for start in range(customers.start, customers.stop, BATCH):
             for customer in range(start, min(start + BATCH, customers.stop)):
                 self.shard.tell(name_of(customer), event(customer, number))
@@ -107,7 +67,7 @@ class Home:
 def engine_turn_us(turns: int) -> float:
     """An event that starts no journey, as a function call: the median of warm turns on a profile with 20 events."""
     compiled = catalog()
-    encoded = codec.encode_record(customer(compiled))
+    encoded = codec.encode_record(known_customer(compiled))
     taken = []
     for number in range(turns):
         profile = codec.decode_record(encoded)
@@ -117,15 +77,6 @@ def engine_turn_us(turns: int) -> float:
         handle(profile, told, compiled, told.at_ms)
         taken.append(thread_time_ns() - started)
     return statistics.median(taken) / 1000
-
-
-def customer(compiled: Catalog) -> Profile:
-    """A profile with twenty events."""
-    profile = Profile(name_of(0))
-    for number in range(EVENTS):
-        told = event(0, number)
-        handle(profile, told, compiled, told.at_ms)
-    return profile
 
 
 def committed_turn_us(home: Home, rounds: int) -> float:
@@ -189,7 +140,7 @@ def due_timers_per_s(folder: Path, customers: int) -> float:
         home.shard.tell(name_of(customer), carted(customer))
     home.shard.commit()
     due = len(home.shard.timers)
-    home.clock.move_to(START_MS + 2 * _HOUR_MS)
+    home.clock.move_to(START_MS + 2 * HOUR_MS)
     started = time.perf_counter()
     fired = 0
     while home.shard.fire_timers(home.clock.now_ms()):

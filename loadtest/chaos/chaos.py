@@ -31,9 +31,9 @@ from loadtest.chaos.clients import Client, Traffic
 from loadtest.chaos.killer import BAG, NAMES, ChaosEngine, Killer
 from loadtest.chaos.ledger import Found, Ledger
 from loadtest.chaos.mail_server import UnreliableMailServer
+from loadtest.chaos.outcome import Figure, Outcome
 from loadtest.chaos.shop import Shopper, write_catalog
-from loadtest.locust.run import EngineError
-from loadtest.sweeps.sweep import Figure, Outcome
+from loadtest.processes.engine import EngineError
 
 SECONDS, SECONDS_MAX = 300, 420
 _LIVE_MAX_S: Final = 530.0  # ten minutes, less a stop and a verification

@@ -19,7 +19,7 @@ import httpx
 
 from loadtest.chaos.ledger import Ledger
 from loadtest.chaos.shop import Shopper
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
 
 _BATCH_MAX: Final = 10
 _TIMEOUT_S: Final = 15.0

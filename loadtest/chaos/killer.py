@@ -23,8 +23,8 @@ import httpx
 import psutil
 
 from actors.platform.ports import free_port
-from loadtest.bench.processes import environment, kind_of
-from loadtest.locust.run import family_of, stop, wait_until_ready
+from loadtest.processes.engine import family_of, stop, wait_until_ready
+from loadtest.processes.running import environment, kind_of
 
 SHARD, DISPATCHER, INGRESS, HAPROXY, EVERYTHING = "shards", "dispatcher", "ingress", "haproxy", "everything"
 DASHBOARD, CONTROLLER, GCS, RAYLET = "dashboard", "controller", "gcs", "raylet"

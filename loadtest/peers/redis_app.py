@@ -20,8 +20,8 @@ import msgspec
 import redis.asyncio as redis
 from fastapi import FastAPI, Request, Response
 
-from loadtest.bench import bench_catalog
 from loadtest.peers.redis_rules import Person, best, compiled, score
+from loadtest.world import bench_catalog
 
 _EVENTS = 100
 _RECEIPT_S = 86_400

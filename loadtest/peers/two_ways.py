@@ -23,11 +23,11 @@ import ray
 from engine import codec
 from engine.profile import Profile
 from engine.turn import handle
-from loadtest.bench import runtime
+from loadtest.world import bench_customers
 
 _ACTORS = 8
 _ROUNDS = 40
-_KEPT = runtime.EVENTS
+_KEPT = bench_customers.EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Customer:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._catalog = runtime.catalog()
-        self._profile = runtime.customer(self._catalog)
+        self._catalog = bench_customers.catalog()
+        self._profile = bench_customers.known_customer(self._catalog)
 
     def tell(self, number: int) -> int:
         """One event; says how many there were."""
-        told = runtime.event(self._number, number)
+        told = bench_customers.event(self._number, number)
         handle(self._profile, told, self._catalog, told.at_ms)
         return number
 
@@ -86,8 +86,8 @@ def _in_ray() -> Actors:
 
 def sqlite_turns_per_s(path: Path, in_one_commit: int, seconds: float, customers: int = 1_000) -> float:
     """Read a profile, handle one event, write it back: SQLite in WAL mode with a sync at each commit."""
-    compiled = runtime.catalog()
-    record = codec.encode_record(runtime.customer(compiled))
+    compiled = bench_customers.catalog()
+    record = codec.encode_record(bench_customers.known_customer(compiled))
     base = sqlite3.connect(path, isolation_level=None)
     base.execute("PRAGMA journal_mode=WAL")
     base.execute("PRAGMA synchronous=FULL")
@@ -110,7 +110,7 @@ def _turn(base: sqlite3.Connection, compiled: Any, customer: int, number: int) -
     (record,) = base.execute("SELECT record FROM profile WHERE id = ?", (f"{customer}",)).fetchone()
     profile = codec.decode_record(record)
     assert isinstance(profile, Profile)
-    told = runtime.event(customer, number)
+    told = bench_customers.event(customer, number)
     handle(profile, told, compiled, told.at_ms)
     base.execute("UPDATE profile SET record = ? WHERE id = ?", (codec.encode_record(profile), f"{customer}"))
 

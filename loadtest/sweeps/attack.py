@@ -23,10 +23,10 @@ from pathlib import Path
 
 import httpx
 
+from loadtest.chaos.outcome import Figure, Outcome
 from loadtest.locust.loopback import why_refused
-from loadtest.locust.run import EngineError, running_engine
+from loadtest.processes.engine import EngineError, running_engine
 from loadtest.sweeps.attackers import attack
-from loadtest.sweeps.sweep import Figure, Outcome
 
 DECISIONS_PER_S = 50
 OPT_OUTS_PER_S = 5

@@ -19,9 +19,9 @@ from aiosmtpd.controller import Controller
 
 from actors.platform.ports import free_port
 from loadtest.chaos.killer import ChaosEngine
+from loadtest.chaos.outcome import Figure, Outcome
 from loadtest.chaos.shop import write_catalog
-from loadtest.locust.run import EngineError
-from loadtest.sweeps.sweep import Figure, Outcome
+from loadtest.processes.engine import EngineError
 
 LETTERS, TAKES_S = 500, 2.0
 _SHARDS: Final = 3

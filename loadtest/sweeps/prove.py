@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.chaos import chaos
+from loadtest.chaos.outcome import Outcome
 from loadtest.sweeps import attack, delivery
-from loadtest.sweeps.sweep import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import typer
 from engine.errors import UsageError
 from loadtest.bench import compare as bench_compare
 from loadtest.bench import figures as benchmarks
-from loadtest.locust.run import EngineError
+from loadtest.processes.engine import EngineError
 from serve.commands import screen
 from serve.process.ray_runtime.flags import ray_flags, serve_flags
 from serve.process.settings import LOOPBACK

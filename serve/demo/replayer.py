@@ -20,7 +20,7 @@ from actors.catalog_files import event_files
 from actors.catalog_files.event_files import Line
 from actors.replay_clock.windows import WINDOW_MS
 from engine.errors import SegueError, UsageError
-from engine.readings import reading
+from engine.readings import instants
 
 _LINES = 1_000
 _BODY_BYTES = 3 << 20
@@ -117,7 +117,7 @@ class Replayer:
             last_ms = lot[-1].at_ms
             if self._is_replay and next_ms is not None:
                 self._move(next_ms - 1, totals)
-            progress(totals.lines, reading.iso(last_ms))
+            progress(totals.lines, instants.iso(last_ms))
             self._hold_back(totals.lines)
         if self._is_replay:
             # what the last lines asked for arises in their window, leaves in the next and is settled in the one after

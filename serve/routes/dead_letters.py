@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from actors.shard.set_aside.dead_letters import Kind
 from actors.transport.messages.of_doors import DiscardLetter, ReadLetter, RetryLetter
 from engine.errors import InvalidInput
-from engine.readings import reading
+from engine.readings import instants
 from serve.api.types import Correction, DeadLetterOutcome, DeadLetters, answers_with
 from serve.http.gateway import ServerGateway
 from serve.ingest.dead_letters import redrive
@@ -27,7 +27,7 @@ async def listed(
     """The newest ones of each shard, each with its input and its reason; with `kind`, those of one kind alone."""
     found = [row for rows in await gateway.router.everywhere("dead", kind) for row in rows]
     found.sort(key=lambda row: (-row["at"], row["id"]))
-    return {"deadLetters": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
+    return {"deadLetters": [row | {"at": instants.iso(row["at"])} for row in found[:limit]]}
 
 
 @router.post("/{letter}/retry", **answers_with(DeadLetterOutcome, summary="Tell it again"))

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
 from engine.errors import Refused
-from engine.readings import reading
+from engine.readings import instants
 from serve.api.messages import Said
 from serve.api.types import answers_with
 from serve.http.gateway import Gateway, ServerGateway
@@ -36,7 +36,7 @@ async def said(reference: str, send_id: str, home: Home, gateway: ServerGateway)
     if message is None:
         never = known["outcome"] in _UNSAID
         return known | nothing | {"missing": "it was not handed over" if never else found["missing"]}
-    known |= {"at": reading.iso(message["at_ms"]), "catalogVersion": message["version"], "address": message["address"]}
+    known |= {"at": instants.iso(message["at_ms"]), "catalogVersion": message["version"], "address": message["address"]}
     return nothing | known | await asyncio.to_thread(_rendered, gateway, message)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
 from engine.errors import InvalidInput, NotReady
-from engine.readings import reading
+from engine.readings import instants
 from engine.values.times import read_ms
 from serve.api.types import ClockAnswer, ClockBody, Ready, Status, answers_with
 from serve.http.gateway import AnyGateway, ServerGateway
@@ -50,7 +50,7 @@ async def status(gateway: ServerGateway) -> Any:
         "version": gateway.config.version,
         "catalogVersion": gateway.catalog.version,
         "clock": "replay" if gateway.config.is_replay else "wall",
-        "now": reading.iso(max(shard["now"] for shard in shards)),
+        "now": instants.iso(max(shard["now"] for shard in shards)),
         "clockJumps": max(shard["clock"]["jumps"] for shard in shards),
         "clockBehindMs": max((shard["clock"]["behindMs"] for shard in shards), key=abs),
         "shards": [{key: shard[key] for key in ("shard", "profiles", "epoch")} for shard in own],
@@ -78,4 +78,4 @@ async def move_clock(body: ClockBody, gateway: ServerGateway) -> Any:
     if watermark_ms is None:
         raise InvalidInput("is no time", "watermark")
     moved = await gateway.advance(watermark_ms, body.drain)
-    return {"now": reading.iso(moved["now"]), "pendingTimers": moved["pendingTimers"]}
+    return {"now": instants.iso(moved["now"]), "pendingTimers": moved["pendingTimers"]}

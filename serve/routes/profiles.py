@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from actors.shard.journal.export import FAMILIES
 from engine.errors import InvalidInput, NotReady
 from engine.inputs import Erase
-from engine.readings import reading
+from engine.readings import instants, timelines
 from engine.values.identifiers import parse_reference
 from engine.values.times import read_ms
 from serve.api.customer import Consents, Export, Profile, Timeline, Why
@@ -48,7 +48,7 @@ async def timeline(
     reference: str,
     home: Home,
     gateway: ServerGateway,
-    limit: Annotated[int, Query(ge=1, le=reading.TIMELINE_MAX)] = 200,
+    limit: Annotated[int, Query(ge=1, le=timelines.TIMELINE_MAX)] = 200,
 ) -> Any:
     """Everything that happened and was decided, oldest first; `limit` keeps the newest."""
     return await gateway.router.read(home, "timeline", limit)
@@ -78,7 +78,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
                 break
     return {
         "profileId": known["profileId"],
-        "exportedAt": reading.iso(await gateway.now_ms()),
+        "exportedAt": instants.iso(await gateway.now_ms()),
         "profile": known,
         **held,
     }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from actors.shard.outbox.sandbox_log import LISTED_MAX
 from engine.errors import InvalidInput
-from engine.readings import reading
+from engine.readings import instants
 from engine.values.identifiers import parse_reference
 from engine.values.nearest import meant
 from serve.api.types import AT, PROFILE, Answer, Time, answers_with, example
@@ -68,4 +68,4 @@ async def listed(
         lists = await gateway.router.everywhere("sandbox", (channel, limit))
         found = [row for rows in lists for row in rows]
         found.sort(key=lambda row: (-row["at"], row["send"]))
-    return {"messages": [row | {"at": reading.iso(row["at"])} for row in found[:limit]]}
+    return {"messages": [row | {"at": instants.iso(row["at"])} for row in found[:limit]]}

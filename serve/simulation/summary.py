@@ -12,7 +12,7 @@ from rich.table import Table
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
 from engine.effects import DropTimer, Effect, Note, SetTimer
-from engine.readings.reading import iso
+from engine.readings.instants import iso
 from engine.values import money
 from engine.vocabulary import ARRIVED
 from serve.simulation.letters import Letters

@@ -16,8 +16,8 @@ ENGINE = Path(__file__).resolve().parents[2] / "engine"
 
 # Folders and modules right below `engine/`. Rooms of one line do not know each other.
 ORDER = (
-    ("errors", "vocabulary"),
-    ("seeds", "transitions", "values"),  # what a word means by itself: an identifier, an amount, a time, a path
+    ("errors", "transitions", "vocabulary"),
+    ("seeds", "values"),  # what a word means by itself: an identifier, an amount, a time, a path
     ("recent_events", "texts"),
     ("profile",),  # the state of one customer
     ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told

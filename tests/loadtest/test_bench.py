@@ -15,16 +15,16 @@ from engine.effects import Answer
 from engine.errors import UsageError
 from engine.inputs import Decide
 from engine.turn import handle
-from loadtest.bench import bench_catalog, compare, figures, over_http, rules
+from loadtest.bench import compare, figures, over_http, rules
 from loadtest.bench.compare import Change
 from loadtest.bench.figure import Figure
 from loadtest.bench.figures import Report
 from loadtest.bench.over_http import Load
-from loadtest.bench.processes import environment, kind_of
-from loadtest.locust.run import EngineError
 from loadtest.peers import redis_rules
 from loadtest.peers.redis_rules import Person
-from loadtest.world import shop_world
+from loadtest.processes.engine import EngineError
+from loadtest.processes.running import environment, kind_of
+from loadtest.world import bench_catalog, shop_world
 
 WRK = """Running 2s test @ http://127.0.0.1:8000
   1 threads and 32 connections

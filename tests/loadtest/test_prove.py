@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.chaos.outcome import Figure, Outcome
 from loadtest.sweeps import prove
 from loadtest.sweeps.prove import SWEEPS, Sweep, main
-from loadtest.sweeps.sweep import Figure, Outcome
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.profile import Profile, Run
-from engine.readings import reading
+from engine.readings import profiles
 
 START_MS = 1_772_409_600_000  # 2026-03-02, a Monday
 ID_KEY = b"a key for tests, 32 bytes long!!"
@@ -249,7 +249,7 @@ class Customer:
     @property
     def shown(self) -> dict[str, Any]:
         """The profile as it is read."""
-        return reading.profile(self.profile, self.world.catalog, self.world.now_ms)
+        return profiles.profile(self.profile, self.world.catalog, self.world.now_ms)
 
     @property
     def timeline(self) -> list[Entry]:

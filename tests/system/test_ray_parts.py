@@ -16,7 +16,7 @@ import psutil
 import pytest
 from support.running import SERVER_KEY, WRITE_KEY, Engine, eventually
 
-from loadtest.bench.processes import kind_of
+from loadtest.processes.running import kind_of
 
 PASSWORD = "of-the-mail-server"
 # Names that Segue, Ray and Python's own library import; each tells who has imported it.

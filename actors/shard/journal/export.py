@@ -12,7 +12,7 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import audit, codec
 from engine.profile import Profile
-from engine.readings import reading
+from engine.readings import instants
 
 FAMILIES = ("state", "history", "audit", "journal", "sandbox")
 _PART_BYTES = 1 << 20
@@ -46,12 +46,12 @@ def _history(key: bytes, record: bytes) -> list[Any]:
 
 def _audit(key: bytes, record: bytes) -> list[Any]:
     entry = audit.open_entry(record)[1]
-    return [{"at": reading.iso(entry.at_ms)} | plain(entry)]
+    return [{"at": instants.iso(entry.at_ms)} | plain(entry)]
 
 
 def _journal(key: bytes, record: bytes) -> list[Any]:
     entry = replay.Entry.read(key, record)
-    return [{"at": reading.iso(entry.now_ms), "catalogVersion": entry.version, "input": plain(entry.told)}]
+    return [{"at": instants.iso(entry.now_ms), "catalogVersion": entry.version, "input": plain(entry.told)}]
 
 
 def plain(value: Any) -> Any:
@@ -67,7 +67,7 @@ def plain(value: Any) -> Any:
 
 def _sandbox(key: bytes, record: bytes) -> list[Any]:
     said = sandbox_log.row(key, record)
-    return [said | {"at": reading.iso(said["at"])}]
+    return [said | {"at": instants.iso(said["at"])}]
 
 
 _READ = {"state": _state, "history": _history, "audit": _audit, "journal": _journal, "sandbox": _sandbox}

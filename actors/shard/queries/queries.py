@@ -11,7 +11,7 @@ from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
 from engine.merging import erasure
 from engine.profile import Profile, Tombstone
-from engine.readings import reading
+from engine.readings import consent_words, profiles, reasons_now, timelines
 
 
 def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
@@ -47,15 +47,19 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
 def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any:
     now_ms = shard.clock.now_ms()
     if what == "profile":
-        return reading.profile(profile, shard.catalog, now_ms)
+        return profiles.profile(profile, shard.catalog, now_ms)
     if what == "consent":
-        return {"profileId": profile.id, "consent": reading.consents(profile), "awaiting": reading.awaiting(profile)}
+        return {
+            "profileId": profile.id,
+            "consent": consent_words.consents(profile),
+            "awaiting": consent_words.awaiting(profile),
+        }
     if what == "timeline":
         entries = [audit.open_entry(value)[1] for _, value in shard.records("audit", profile.id)]
-        return reading.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)
+        return timelines.timeline(profile, shard.older(profile.id), entries, int(argument), shard.catalogs)
     if what == "why":
         action, journey = argument or (None, None)
-        return reading.why(profile, shard.catalog, now_ms, action, journey)
+        return reasons_now.why(profile, shard.catalog, now_ms, action, journey)
     if what == "said":
         return messages_again.of_send(shard, profile, str(argument))
     if what == "sandboxed":
@@ -94,7 +98,7 @@ def _at(shard: Shard, profile_id: str, at_ms: int) -> Any:
         raise Moved(past.record.to)
     if past.record is None:
         raise NotFound("nobody was known by this identifier then", "identifier")
-    return reading.profile(past.record, shard.catalogs[past.version], at_ms)
+    return profiles.profile(past.record, shard.catalogs[past.version], at_ms)
 
 
 def status(shard: Shard) -> dict[str, Any]:

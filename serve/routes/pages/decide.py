@@ -12,7 +12,7 @@ from engine.decide.exposures import read_token
 from engine.errors import Forbidden, InvalidInput
 from engine.identity import claims
 from engine.inputs import Decide, Exposure
-from engine.readings import reading
+from engine.readings import instants
 from engine.values.absence import is_absent
 from engine.values.identifiers import is_clean
 from engine.values.nearest import meant
@@ -79,7 +79,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
         raise InvalidInput("names nobody that can be known", "userId")
     answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
     for shown in answer["actions"]:
-        shown["expiresAt"] = reading.iso(shown["expiresAt"])
+        shown["expiresAt"] = instants.iso(shown["expiresAt"])
     if not answer["actions"]:
         answer["default"] = gateway.catalog.placements[asked.placement].default
     return ok(answer)

@@ -8,7 +8,7 @@ import pytest
 from support.told import Told
 from support.world import MINUTE, Customer, World, action, document
 
-from engine.readings import reading
+from engine.readings import instants, reasons_now
 
 PLACES = {"placements": [{"id": "home_hero", "channel": "web"}, {"id": "inbox", "channel": "sms"}]}
 
@@ -401,10 +401,10 @@ def test_who_asks_why_is_told_what_was_bought():
     world = shop(ONE, **FULL)
     ada = world.customer("ada")
     buys(ada, {"product_id": "sku-1"}, order="o1")
-    (gate,) = reading.why(ada.profile, world.catalog, world.now_ms, "one")["gates"]
+    (gate,) = reasons_now.why(ada.profile, world.catalog, world.now_ms, "one")["gates"]
     assert gate["reason"] == "offer.full_price"
     assert gate["condition"] == {
         "path": "offers.full_price.bought.product sku-1",
         "wanted": "not: at full price in the last 14 days",
-        "saw": f"bought on {reading.iso(world.now_ms - MINUTE)[:19]}Z",
+        "saw": f"bought on {instants.iso(world.now_ms - MINUTE)[:19]}Z",
     }

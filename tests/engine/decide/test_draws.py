@@ -12,7 +12,7 @@ from support.world import ID_KEY, MINUTE, Customer, World, action, compiled, doc
 from engine import codec, seeds
 from engine.inputs import Erase
 from engine.profile import Drawn, Profile
-from engine.readings import reading
+from engine.readings import instants, reasons_now
 
 PLACES = {"placements": [{"id": "home_hero", "channel": "web"}, {"id": "inbox", "channel": "sms"}]}
 MANY = 60
@@ -135,7 +135,7 @@ def test_three_who_become_one_keep_the_earliest_draw_whoever_absorbs_whom():
         assert what(user.decides()) == shown[1]
         signs_in(world, first.anonymous, f"u{number}")
         assert what(user.decides()) == shown[0]
-        assert user.shown["drawn"]["variants"][0]["at"] == reading.iso(world.now_ms - 3 * MINUTE - 90_000)
+        assert user.shown["drawn"]["variants"][0]["at"] == instants.iso(world.now_ms - 3 * MINUTE - 90_000)
 
 
 def test_draws_at_one_instant_come_out_the_same_in_any_order():
@@ -245,7 +245,7 @@ def test_every_channel_shows_the_same_form_and_who_asks_why_is_told_it():
         ada.does("Go")
         said = next(entry for entry in ada.timeline if entry.kind == "send")
         web, inbox = ada.decides(explain=True), ada.decides("inbox", channel="sms")
-        gates = reading.why(ada.profile, world.catalog, world.now_ms, "hero")["gates"]
+        gates = reasons_now.why(ada.profile, world.catalog, world.now_ms, "hero")["gates"]
         if said.outcome == "held":
             assert said.reason == "holdout.control" and ada.shown["holdouts"] == ["control"]
             assert what(web) == what(inbox) == "nothing"
@@ -260,7 +260,7 @@ def test_who_asks_why_or_reads_a_profile_draws_nothing():
     world = World(shop(**HELD))
     ada = world.customer("ada")
     ada.does("Signed Up")
-    assert reading.why(ada.profile, world.catalog, world.now_ms, "hero") and ada.shown
+    assert reasons_now.why(ada.profile, world.catalog, world.now_ms, "hero") and ada.shown
     assert ada.profile.drawn == {}
 
 

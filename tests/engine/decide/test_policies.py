@@ -8,7 +8,7 @@ import pytest
 from support.world import DAY, HOUR, Customer, World, action, document
 
 from engine.decide import exposures
-from engine.readings import reading
+from engine.readings import reasons_now
 
 VIP = {"trait": {"name": "vip", "is": True}}
 
@@ -55,7 +55,7 @@ def test_a_calendar_cap_starts_anew_with_the_customers_own_day_week_or_month(per
 
 
 def _iso(ms: int) -> str:
-    from engine.readings.reading import iso
+    from engine.readings.instants import iso
 
     return iso(ms)
 
@@ -320,7 +320,7 @@ def test_who_asks_why_is_told_the_part_of_the_condition_that_failed_and_what_it_
     ada.does("Order Completed", products=[{"category": "shoes"}])
     told = {row["actionId"]: row.get("condition") for row in ada.decides(explain=True)["explanation"]["candidates"]}
     assert told["vips"] == {"path": "eligible.all[2].trait.vip", "wanted": "is true", "saw": "false"}
-    (why,) = reading.why(ada.profile, world.catalog, world.now_ms, "vips")["gates"]
+    (why,) = reasons_now.why(ada.profile, world.catalog, world.now_ms, "vips")["gates"]
     assert (why["reason"], why["condition"]) == ("eligibility", told["vips"])
     assert told["shoes"] == {"path": "suppress.minors.when.not.trait.age", "wanted": "at least 18", "saw": '"17"'}
     ada.identifies(age=18)

@@ -11,7 +11,7 @@ from support.world import DAY, HOUR, YES_TO_MAIL, Customer, World, action, docum
 from actors.maintenance import verify_replay
 from engine.errors import NotFound
 from engine.journeys import refusals
-from engine.readings import reading
+from engine.readings import reasons_now
 
 STOP = {"id": "purchase", "on": "Order Completed", "tier": "promotional"}
 SEEN_TWICE = {"event": {"name": "Seen", "count": {"at_least": 2}, "within": "1d"}}
@@ -52,7 +52,7 @@ def noted(ada: Customer) -> list[str]:
 
 def why(ada: Customer, journey: str = "way") -> dict[str, Any]:
     world = ada.world
-    (row,) = reading.why(ada.profile, world.catalog, world.now_ms, journey_id=journey)["journeys"]
+    (row,) = reasons_now.why(ada.profile, world.catalog, world.now_ms, journey_id=journey)["journeys"]
     return {name: value for name, value in row.items() if name != "at"}
 
 
@@ -235,7 +235,7 @@ def test_why_tells_all_or_what_is_asked():
     ada = ada_in(world)
 
     def asked(**names: str) -> dict[str, Any]:
-        return reading.why(ada.profile, world.catalog, world.now_ms, **names)
+        return reasons_now.why(ada.profile, world.catalog, world.now_ms, **names)
 
     assert [row["actionId"] for row in asked()["actions"]] == ["mail"]
     assert [row["journeyId"] for row in asked()["journeys"]] == ["way"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from actors.platform.ports import free_port
-from loadtest.locust.run import EngineError, family_of, stop, wait_until_ready
+from loadtest.processes.engine import EngineError, family_of, stop, wait_until_ready
 
 _ROOT = Path(__file__).resolve().parents[2]
 
