@@ -61,7 +61,8 @@ ROOMS: dict[str, set[str]] = {
     "serve/process/settings.py": {"serve/process/which_catalog.py", "actors/platform"},
     "serve/application": {"serve/openapi", "serve/process/settings.py", "actors/cluster"},
     "serve/process": {"serve/application"},
-    "serve/commands": {"serve/process", "serve/demo", "serve/simulation", "loadtest"},
+    "serve/commands/screen.py": set(),
+    "serve/commands": {"serve/process", "serve/demo", "serve/simulation", "serve/commands/screen.py", "loadtest"},
     "serve/cli.py": {"serve/commands"},
     "serve/__main__.py": {"serve/cli.py"},
     "loadtest/world": set(),
@@ -71,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     "loadtest/peers": {"loadtest/world"},
     "loadtest/bench": {"loadtest/peers", "loadtest/processes", "actors/shard"},
     "loadtest/chaos": {"loadtest/processes"},
-    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust"},
+    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust", "serve/commands/screen.py"},
     "loadtest": {"loadtest/bench", "loadtest/sweeps"},
 }
 # fmt: on

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
-from support.installing import PACKAGES, PYTHONS, build_wheel
+from support.installing import PACKAGES, PYTHONS, build_wheel, copy_sources
 from test_architecture import modules, roots
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +80,23 @@ def test_the_wheel_holds_what_commands_read_and_nothing_of_development(tmp_path:
     held = {path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*")}
     wanted = {path for path in held if (ROOT / path).is_file() and not path.endswith(".pyc")}
     assert wanted - files == set(), "a file beside the modules must be named in [tool.setuptools.package-data]"
+
+
+def test_what_an_earlier_build_or_an_editor_left_is_in_no_wheel(tmp_path: Path):
+    source = copy_sources(tmp_path)
+    left = (
+        "build/lib/engine/deleted.py",
+        "build/lib/serve/templates/shop/configs/deleted.yaml",
+        "serve/templates/shop/configs/policies.yaml~",
+        "serve/templates/common/gitignore.orig",
+    )
+    for each in left:
+        (source / each).parent.mkdir(parents=True, exist_ok=True)
+        (source / each).write_text("")
+    with zipfile.ZipFile(build_wheel(tmp_path, source)) as wheel:
+        files = set(wheel.namelist())
+    assert "serve/templates/shop/configs/policies.yaml" in files
+    assert {each.removeprefix("build/lib/") for each in left} & files == set()
 
 
 def pins() -> dict[str, str]:

@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
 from loadtest.sweeps import attack, delivery
+from serve.commands import screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _print(said: dict[str, Any]) -> None:
             table.add_row(name, figure["name"], f"{figure['value']:,} {figure['unit']}".strip())
         verdict = f"{len(each['faults'])} faults" if each["faults"] else "as it must be"
         table.add_row(name, "verdict", f"{verdict}, in {each['seconds']:,} s", end_section=True)
-    Console().print(table)
+    screen.console().print(table)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,8 +8,8 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +32,8 @@ from serve.process.engine_process import EngineProcess
 
 _PEOPLE = 400  # whose timelines are read for the page
 _DECISIONS = 60
-_PLACEMENT = "home_hero"
-_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
+_PLACEMENT = "home_hero"  # of the shipped catalog
+_WORLD = Path(tempfile.gettempdir()) / f"segue-shop-world-{os.getuid()}"  # a file of another user cannot be renewed
 
 
 def demo(
@@ -45,27 +45,41 @@ def demo(
 ) -> None:
     """Start an engine on a fresh data directory, replay a month of a shop, and show what happened."""
     console = screen.console()
-    if not files:
-        console.print("A synthetic shop: invented customers, 30 days.", style="dim")
-        with screen.waiting(console, "writing its history"):
-            files = [shop_world.write(_WORLD).events]
     with _engine(console, config) as (engine, mail_server, client):
+        files = files or [_shop_world(console)]
+        with screen.waiting(console, "starting the engine"):
+            engine.start()
+        interrupts.listen()
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
         story_page.totals(console, done, client.get("/v1/status"), seconds, mail_server)
-        _tell(console, client, mail_server, files)
+        _tell(console, client, mail_server, files, _placement(engine.catalog.placements))
         story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
         if keep:
             announce(console, engine)
             interrupts.wait()
 
 
-def _tell(console: Console, client: EngineClient, mail_server: MailServer, files: list[Path]) -> None:
+def _shop_world(console: Console) -> Path:
+    console.print("A synthetic shop: invented customers, 30 days.", style="dim")
+    with screen.waiting(console, "writing its history"):
+        return shop_world.write(_WORLD).events
+
+
+def _placement(placements: Collection[str]) -> str | None:
+    """Where the decision that is shown is taken; None in a catalog without a placement."""
+    return _PLACEMENT if _PLACEMENT in placements else next(iter(placements), None)
+
+
+def _tell(
+    console: Console, client: EngineClient, mail_server: MailServer, files: list[Path], placement: str | None
+) -> None:
     users = _some_users(files)
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
-    story_page.one_decision(console, story.telling_decision(client, users[:_DECISIONS], _PLACEMENT))
+    decision = story.telling_decision(client, users[:_DECISIONS], placement) if placement else None
+    story_page.one_decision(console, placement, decision)
     story_page.the_proof(console, story.conversions(people, mail_server), len(people), mail_server)
 
 
@@ -85,9 +99,27 @@ def _some_users(files: list[Path]) -> list[str]:
 
 @contextmanager
 def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProcess, MailServer, EngineClient]]:
-    """A fresh engine with a mail server behind it; nothing of it is left afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
-    mail_server = MailServer()
+    """An engine to start, on a fresh directory and with a mail server behind it; nothing of it is left afterwards."""
+    with ExitStack() as left:
+        directory = Path(tempfile.mkdtemp(prefix="segue-demo-"))
+        left.callback(shutil.rmtree, directory, ignore_errors=True)
+        mail_server = MailServer()
+        left.callback(mail_server.close)
+        engine, client = _engine_of(config, directory, mail_server)
+        console.print(escape(which_catalog.line(engine.settings.config, engine.catalog.version)), soft_wrap=True)
+        try:
+            yield engine, mail_server, client
+        except KeyboardInterrupt:
+            pass
+        finally:
+            interrupts.ignore()
+            client.close()
+            with screen.waiting(console, "stopping"):
+                engine.stop()
+
+
+def _engine_of(config: Path | None, directory: Path, mail_server: MailServer) -> tuple[EngineProcess, EngineClient]:
+    """CatalogError or UsageError where it cannot run."""
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
     smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
     os.environ.update(smtp)
@@ -99,20 +131,4 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
         environment=os.environ | {"SEGUE_SERVER_KEY": key},
     )
     interrupts.listen()
-    engine = EngineProcess(asked)
-    console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
-    client = EngineClient(asked.url, key)
-    try:
-        with screen.waiting(console, "starting the engine"):
-            engine.start()
-        interrupts.listen()
-        yield engine, mail_server, client
-    except KeyboardInterrupt:
-        pass
-    finally:
-        interrupts.ignore()
-        client.close()
-        with screen.waiting(console, "stopping"):
-            engine.stop()
-        mail_server.close()
-        shutil.rmtree(directory, ignore_errors=True)
+    return EngineProcess(asked), EngineClient(asked.url, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,17 +13,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Told = Callable[[int, str], None]
 
-_PIPE_COLUMNS: Final = 400
+PIPE_COLUMNS: Final = 400
 _TENTHS: Final = 10
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console for stdout or stderr. `COLUMNS` decides how wide it is, where it is set."""
     made = Console(stderr=stderr, highlight=False)
-    # Of what is no terminal, Rich assumes 80 columns, and cuts words to fit into them. A file has no such edge.
-    if not made.is_terminal and not os.environ.get("COLUMNS"):
-        made.width = _PIPE_COLUMNS
+    if not are_columns_set():
+        # Of what is no terminal, Rich assumes 80 columns, and cuts words to fit into them. A file has no such edge.
+        # Of COLUMNS=0, it makes a terminal without room; here 0 is as in a shell, where it says nothing.
+        made.width = made.width or shutil.get_terminal_size().columns if made.is_terminal else PIPE_COLUMNS
     return made
+
+
+def are_columns_set() -> bool:
+    """Whether `COLUMNS` says how wide the output is: with a number of 1 or more."""
+    said = os.environ.get("COLUMNS", "")
+    return said.isdecimal() and int(said) > 0
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
             except CatalogError as error:
                 engine.note("catalog_refused", "warning", by="directory", problems=list(error.problems))
                 told = escape("\n  ".join(("", *error.problems)))
-                console.print(f"[bold red]the catalog is not taken:[/] {told}", soft_wrap=True)
+                console.print(f"[bold red]the catalog is not taken:[/]{told}", soft_wrap=True)
             except SegueError as error:
                 engine.note("catalog_refused", "warning", by="directory", problems=[str(error)])
                 console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}", soft_wrap=True)

@@ -76,9 +76,12 @@ def path_of(console: Console, entries: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def one_decision(console: Console, decision: dict[str, Any] | None) -> None:
+def one_decision(console: Console, placement: str | None, decision: dict[str, Any] | None) -> None:
     """Every candidate and what became of it."""
     heading(console, "One decision")
+    if placement is None:
+        console.print("the catalog has no placement to decide for")
+        return
     if decision is None:
         console.print("nobody to decide for")
         return

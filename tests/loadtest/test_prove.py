@@ -40,6 +40,14 @@ def test_a_sweep_that_is_as_it_must_be_gives_its_figures_and_leaves_nothing(two_
     assert written["good"]["faults"] == []
 
 
+def test_the_table_is_not_cut_in_a_pipe(two_sweeps, monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    long = "a figure whose name says all that there is to say of it, which is more than eighty columns have room for"
+    monkeypatch.setitem(prove.SWEEPS, "good", Sweep(lambda *_: Outcome([Figure(long, 1)]), 1, "letters", "well"))
+    assert main(["--only", "good"]) == 0
+    assert long in capsys.readouterr().out
+
+
 def test_a_fault_is_named_and_its_folder_is_kept(two_sweeps, capsys):
     assert main(["--size", "good=2"]) == 1
     assert [(name, size) for name, size, _ in two_sweeps] == [("good", 2), ("bad", 9)]

@@ -38,13 +38,19 @@ def interpreter(version: str) -> Path:
     raise NotHere(f"Python {version} is not on this machine")
 
 
-def build_wheel(folder: Path) -> Path:
-    """The wheel of this checkout, built from a copy: what an earlier build has left beside the sources is not in it."""
+def copy_sources(folder: Path) -> Path:
+    """What a wheel is built from, in a folder of its own."""
     source = folder / "source"
     for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
+    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
+    return source
+
+
+def build_wheel(folder: Path, source: Path | None = None) -> Path:
+    """The wheel of some sources; without any, of a copy of this checkout."""
+    source = source or copy_sources(folder)
     command = (*_PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
     done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
     assert done.returncode == 0, done.stderr

@@ -77,6 +77,13 @@ def test_a_workspace_is_made_proved_simulated_and_run(installed: Installed):
     assert (code, left) == (0, [])
 
 
+def test_the_demo_plays_the_workspace_that_it_is_in(environments: dict[str, Future[Path]], tmp_path: Path):
+    installed = Installed(environments[HERE].result(), tmp_path)
+    installed.run("init", "mine", "--template", "blank")
+    shown = installed.run("demo", "events.jsonl", within="mine", deadline_s=_DEMO_S)
+    assert "for user_id:eve at home: " in shown and "The proof" in shown
+
+
 def test_the_demo_needs_no_checkout(environments: dict[str, Future[Path]], tmp_path: Path):
     installed = Installed(environments[HERE].result(), tmp_path)
     installed.run("init", "shop")

@@ -27,6 +27,15 @@ def test_a_pipe_has_room_for_what_is_written(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.splitlines() == [f"name   {LONG}"]
 
 
+@pytest.mark.parametrize("columns", ["0", "", "wide"])
+def test_columns_that_say_nothing_are_as_unset(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    screen.console().print(table())
+    assert capsys.readouterr().out.splitlines() == [f"name   {LONG}"]
+
+
 def test_what_columns_says_is_obeyed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setenv("COLUMNS", "50")
     screen.console().print(table())
