@@ -9,13 +9,14 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from engine.errors import CatalogError, PartLost, SegueError
 from engine.values.nearest import nearest
+from serve.commands import screen
 from serve.process.ending import GAVE_UP, exit_now, tell
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def _print_version(is_asked: bool) -> None:
 class _Commands(TyperGroup):
     """Imports a command when somebody asks for it: otherwise each would wait for what all of them need."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any
+    ) -> Context:
+        """In a pipe, help is plain and as wide as what it says: a frame is either too narrow or mostly empty."""
+        if parent is None and not sys.stdout.isatty() and not screen.are_columns_set():
+            self.rich_markup_mode = None
+            extra["terminal_width"] = screen.PIPE_COLUMNS
+        return super().make_context(info_name, args, parent, **extra)
+
     def list_commands(self, ctx: Context) -> list[str]:
         """All names."""
         return list(_HOMES)
@@ -66,7 +76,7 @@ class _Commands(TyperGroup):
         if cmd_name not in _HOMES:
             return None
         module = import_module(f"serve.commands.{_HOMES[cmd_name]}")
-        alone = typer.Typer()
+        alone = typer.Typer(rich_markup_mode=self.rich_markup_mode)
         alone.callback()(_help)  # without it, Typer takes a lone command for the whole program
         if isinstance(several := getattr(module, "app", None), typer.Typer):
             alone.add_typer(several, name=cmd_name)

@@ -154,6 +154,16 @@ def test_each_command_has_help(here: Path, monkeypatch: pytest.MonkeyPatch, caps
         assert all(parameter.help for parameter in command.params), words
 
 
+def test_help_in_a_pipe_is_not_folded(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = run(monkeypatch, capsys, "--help")[1].splitlines()
+    assert any(re.match(r" *init +Make a workspace: .* says what is what\.$", line) for line in lines), lines
+    lines = run(monkeypatch, capsys, "up --help")[1].splitlines()
+    assert any(
+        re.match(r" *--clock .*it moves only by POST /v1/clock\. .*\[default: wall\]$", line) for line in lines
+    ), lines
+
+
 def test_each_command_that_asks_an_engine_asks_at_the_same_place():
     urls = {
         words: option
