@@ -1,4 +1,4 @@
-"""What requests and answers carry: messages between profiles, outcomes of sends, and what became of events."""
+"""The contents of requests and answers: messages between profiles, outcomes of sends, and results of events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.inputs import AnyInput
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
-    """A durable message between profiles on its way."""
+    """A durable message between profiles, on its way to the receiver."""
 
     sender: str
     seq: int
@@ -19,7 +19,7 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
-    """What a provider said of a send."""
+    """The outcome of a send, as its provider gave it."""
 
     profile: str
     send: str
@@ -29,7 +29,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
-    """What a sandbox was given: one message as its provider would have had it. Long bodies are cut."""
+    """A message that a sandbox was given, as a provider would have had it. Long bodies are cut."""
 
     send: str
     channel: str
@@ -40,7 +40,7 @@ class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EventStatus(StrEnum):
-    """What became of an event of a frame, where there is no more to say of it."""
+    """The result of an event of a frame, where it needs no details."""
 
     ACCEPTED = "accepted"
     REPEATED = "repeated"
