@@ -1,4 +1,4 @@
-"""Finds parts of a YAML file that are read otherwise than they look: a text `yes`, a `#` that begins a comment."""
+"""Finds parts of a YAML file that do not mean what they look like: a text `yes`, a `#` that begins a comment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRINTED_QUOTES: Final = {"“": "”“", "”": "”", "„": "“”", "‟":
 
 
 def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
-    """Each with its place; `tree` is what ruamel made of the text, with its quotes."""
+    """The doubts, each with its place; `tree` is ruamel's tree of the text, which knows the quotes."""
     yield from _of(file, tree, ())
     for number, line in enumerate(text.splitlines(), 1):
         note = _NOTE.match(line)

@@ -1,5 +1,5 @@
-"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, and what every reference
-names is there."""
+"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, and the target of every
+reference exists."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
 
 @contextlib.contextmanager
 def _naming(faults: list[str], name: str = "") -> Iterator[None]:
-    """Makes a fault of Corrupt: a block that cannot be read ends the check of its store, and not of the others."""
+    """Turns Corrupt into a fault: a block that cannot be read ends the check of its store, not of the others."""
     try:
         yield
     except Corrupt as error:

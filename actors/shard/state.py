@@ -71,8 +71,8 @@ class ShardState:
         self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
-        """The arguments of an index over a family's keys: how to read them, and how many there are. A store that was
-        never asked has no count yet, so its keys are counted once."""
+        """The arguments of an index over a family's keys: how to read them, and how many there are. They are counted
+        where the store does not know: a restored or resharded one."""
         count = self.meta(family, None)
         if count is None:
             count = sum(1 for _ in self.batch.raw(family, b"")) - less
