@@ -100,10 +100,11 @@ class ActiveCatalog:
     async def turn(self) -> AsyncIterator[None]:
         """A lock that is held while one catalog is put and adopted everywhere, so that each change has an outcome of
         its own. Other changes wait meanwhile, in whatever process. Overloaded where that takes too long."""
+        # A file of its own: the catalog's file is replaced, and a lock on it would stay with the old one.
         with self._path.with_name(f"{self._path.name}.lock").open("a") as file:
             try:
                 async with asyncio.timeout(_TURN_S):
-                    while not _is_locked(file):
+                    while not _is_locked(file):  # polled, because a lock that blocks would hold up the loop
                         await asyncio.sleep(_TURN_LOOK_S)
             except TimeoutError:
                 raise Overloaded(_RETRY_MS) from None
@@ -121,6 +122,7 @@ class ActiveCatalog:
             try:
                 now = self.mark()
                 if now != mark:
+                    # Beside the loop: a large catalog takes long to compile.
                     catalog = await asyncio.get_running_loop().run_in_executor(None, self.read)
                     if catalog.version != version:
                         adopt(catalog)

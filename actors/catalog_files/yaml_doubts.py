@@ -10,10 +10,13 @@ from ruamel.yaml.scalarstring import ScalarString
 
 from engine.catalog.problems import Loc, Problem
 
+# YAML 1.1 read these words as truth values. YAML 1.2, which is read here, takes them for texts.
 _TRUTH: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+# A text without quotes that has ` #` in it: YAML takes the rest for a comment.
 _NOTE: Final = re.compile(
     r"^\s*(?:- )*(?:subject|text|title|body|because|preheader):\s+[^\"'#>|\[{\s][^\"']*?\s(#\S.*)$"
 )
+# A text without quotes that begins with `&word`: YAML takes the word for an anchor.
 _MARK: Final = re.compile(
     r"^\s*(?:- |[\w-]+:\s+)*\{?\s*(?:subject|text|title|body|because|preheader):\s+(&[^\s,\]}]+)\s+[^\s\[{]"
 )

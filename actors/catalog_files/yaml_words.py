@@ -226,6 +226,7 @@ def _quoted(fault: _Fault) -> str:
     return f"{keys[-1][1]}: {quote}{value}{quote}"
 
 
+# In this order: the first that has an explanation is taken.
 _LOOKS: Final[tuple[Callable[[_Fault], _Said], ...]] = (
     _of_braces,
     _of_tab,

@@ -69,6 +69,7 @@ def prove_texts(files: Mapping[str, str]) -> Proved:
 
 def _prove(asked: _Asked) -> Proved:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    # -P: modules of the directory in which it is started must not be imported.
     command = [sys.executable, "-P", "-m", "actors.catalog_proof.own_process"]
     try:
         done = subprocess.run(

@@ -51,7 +51,7 @@ def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambd
     """The same for files that were read. `bound` is entered with the name of each message before it is written, and
     ends writing that takes too long."""
     found = examined(documents.data, documents.unread)
-    _refuse(documents, [*documents.problems, *found.problems])
+    _refuse(documents, [*documents.problems, *found.problems])  # everything below needs a catalog that compiles
     catalog = found.catalog()
     adapters: dict[str, Adapter] = {}
     problems = [*_adapter_problems(catalog, environ, adapters)]

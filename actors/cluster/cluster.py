@@ -117,6 +117,7 @@ class RayPins:
 
     async def start(self, profile: str) -> None:
         """Start the process of a profile; returns when it listens, at once where it does so already."""
+        # Beside the loop: Ray's calls block, and the shard goes on with its turns.
         await asyncio.get_running_loop().run_in_executor(None, partial(self.start_now, profile, is_new=True))
 
     async def end(self, profile: str) -> None:

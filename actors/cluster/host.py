@@ -29,7 +29,7 @@ def settle_garbage(young: int = _YOUNG) -> None:
     """Have Python look for garbage cycles only after `young` new objects. Our data has no cycles, and all inputs that
     wait in a full queue would be examined again and again."""
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # objects of the start live as long as the process, and need not be examined
     gc.set_threshold(young, 50, 100)
 
 

@@ -56,7 +56,7 @@ class RayMeter:
     def _tell_for_ever(self) -> None:
         while True:
             time.sleep(_TELL_S)
-            for histogram in list(self._histograms.values()):
+            for histogram in list(self._histograms.values()):  # a copy: the shell's thread may add one meanwhile
                 if histogram.has_news():
                     self._tell(histogram)
 

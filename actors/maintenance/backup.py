@@ -112,10 +112,11 @@ async def of_running(
             )
             copies = [shard.barrier("copy", name, str(wanted.store(number))) for number, shard in enumerate(shards)]
             were_down = await asyncio.gather(*copies)
-        finally:
+        finally:  # after a failure too: otherwise messages would wait until the barriers go up by themselves
             lifted = await asyncio.gather(*(shard.barrier("lift", name) for shard in shards), return_exceptions=True)
         if not all(were_down) or any(was_down is not True for was_down in lifted):
             raise NotReady("a shard was started anew during the backup")
+        # In a thread: it reads every file of the copy, and the dispatcher goes on handing over.
         return await asyncio.to_thread(_finish, wanted, len(shards))
     except BaseException:
         shutil.rmtree(wanted.part, ignore_errors=True)

@@ -139,7 +139,7 @@ class Reshard:
             writes[target][family, new_key] = record
         for target, of_target in writes.items():
             targets[target].write(of_target)
-            targets[target].sync()
+            targets[target].sync()  # before the position is noted: a power cut must not leave a gap behind it
 
     def _reach(self, store: RocksStore, position: tuple[int, int, bytes, int]) -> None:
         """Note durably how far copying has come. Records that are copied again after a kill overwrite themselves."""

@@ -56,7 +56,7 @@ def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> R
     if faults:
         return Restored(found, faults, {})
     part = data.with_name(data.name + _PART)
-    shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(part, ignore_errors=True)  # left by a restore that was killed
     try:
         _copy(found, directory, part)
         key_copies.bring(keys, part)

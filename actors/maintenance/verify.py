@@ -68,7 +68,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     timers: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
     for key, _ in store.committed("timers"):
         due_ms, profile, run, generation = keys.timer_parts(key)
-        if run != keys.NO_RUN:
+        if run != keys.NO_RUN:  # a timer that wakes a profile belongs to no run, so nothing can refer to it
             timers[profile].add((due_ms, run, generation))
     outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for key, _ in store.committed("outbox"):
@@ -85,7 +85,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
             else:
                 seen["profiles"] += 1
                 yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
-        except Corrupt as error:
+        except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
             yield f"{name}: {error}"

@@ -81,6 +81,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _put(content: IO[bytes], path: Path, mode: int) -> None:
+    # In the same folder, because a rename is atomic only within one file system.
     opened, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".new")
     try:
         with os.fdopen(opened, "wb") as file:

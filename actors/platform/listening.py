@@ -27,6 +27,7 @@ def addresses(host: str) -> tuple[str, ...]:
 def fault(address: str, port: int) -> str:
     """The reason why nobody can listen at an address and a port; empty where somebody can."""
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        # As servers do: connections that an ended process has left in TIME_WAIT do not keep the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             if ":" in address:

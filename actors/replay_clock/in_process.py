@@ -72,6 +72,7 @@ class LocalEngine:
             clock = ReplayClock()
             vault = vaults[number] if vaults else None
             self.windows.append(Windows(Shard(number, store, catalog, clock, vault=vault, observer=observer), clock))
+        # All shards are in this process, so a lease is granted within the turn that needs it.
         for windows in self.windows:
             windows.shard.leases.authority = self.windows[0].shard.leases
         by_shard = [LocalShard(windows) for windows in self.windows]

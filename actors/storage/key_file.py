@@ -102,6 +102,7 @@ class KeyFile:
         assert not self.is_old, "new keys go to files of the present format"
         block = b"".join(self._fresh(slot) for slot in range(self.slots, self.slots + BLOCK_SLOTS))
         try:
+            # A disk with room for a part takes that part, and reports no error.
             if os.pwrite(self._file, block, self._start + self.slots * SLOT_BYTES) < len(block):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(self._file)
@@ -154,6 +155,7 @@ class KeyFile:
             self._wrap.decrypt(nonce, head[len(_MAGIC) + _NONCE_BYTES :], _MAGIC + self._number.to_bytes(4))
             is_whole = head.startswith(_MAGIC)
         except (InvalidTag, ValueError):
+            # An old file without a head, another engine's file, or a damaged head: the slots behind it tell which.
             if not head.startswith(_MAGIC) and not self._opens(HEAD_BYTES, SLOT_BYTES):
                 return False
             if not self._opens(HEAD_BYTES, SLOT_BYTES) and os.fstat(self._file).st_size > HEAD_BYTES:

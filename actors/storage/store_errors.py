@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def opening_error(path: Path, error: Exception) -> Exception:
     """The reason why a store cannot be opened: it is in use, there is no right or no room, or it is damaged."""
-    text = str(error)
+    text = str(error)  # rocksdict raises plain exceptions, so only their words tell them apart
     if "LOCK" in text or "lock hold" in text:
         return InUse(f"another engine has {path} open")
     if "No space left" in text or "Disk quota" in text or "File too large" in text:

@@ -117,6 +117,7 @@ class FileVault:
                 KeyFile.make(self.path(number), number, self._wrap)
             if self._file(number).is_old:
                 raise Corrupt("is empty or of an earlier format, so no new key can go there", str(self.path(number)))
+            # Behind all slots: nobody knows which of them an earlier process has given away.
             self._next = self._file(number).slots
 
     def close(self) -> None:

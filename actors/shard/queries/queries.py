@@ -26,6 +26,7 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "dump":
         return dump(shard)
     shard.ownership.check_reading(profile_id)
+    # These are of the place itself, or of the whole shard: they are answered where a tombstone is, or nobody is known.
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
