@@ -133,7 +133,7 @@ def read(directory: Path) -> Documents:
 
 
 class _Fault(Exception):
-    """Why a file cannot be read."""
+    """The reason why a file cannot be read."""
 
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)

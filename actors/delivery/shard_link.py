@@ -54,7 +54,7 @@ class ShardLink:
         return (await self._client.call(Rest(self._dispatcher, now_ms, arrived))).timers
 
     async def peek(self) -> Report:
-        """What is pending."""
+        """Ask what is pending on the replay clock."""
         return await self._client.call(Peek(self._dispatcher))
 
     async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:

@@ -1,4 +1,4 @@
-"""How a process logs: one event with its facts a line. The message of an error is never logged, because it may hold
+"""The logging of a process: one event with its facts a line. The message of an error is never logged, because it may hold
 anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
 """
 

@@ -39,7 +39,7 @@ class ReplayShard(Protocol):
         ...
 
     async def peek(self) -> Report:
-        """What is pending, without running anything."""
+        """The pending work, without running anything."""
         ...
 
 

@@ -44,7 +44,7 @@ class LocalShard:
         return self.windows.rest(now_ms, arrived)
 
     async def peek(self) -> Report:
-        """What is pending."""
+        """The pending work of the shard."""
         return self.windows.peek()
 
     async def enlist(self, dispatcher: str) -> int:

@@ -69,7 +69,7 @@ class Windows:
         self._staged, self._position = waiting, 0
 
     def peek(self) -> Report:
-        """What is pending, without running anything."""
+        """The pending work, without running anything."""
         self._drop_forgotten()
         window = max(self._open, self.clock.now_ms() // WINDOW_MS)
         return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())

@@ -183,7 +183,7 @@ class FileVault:
             raise Corrupt(f"slot {slot} cannot be read: it is blank", str(self.path(number)))
 
     def path(self, number: int) -> Path:
-        """Where a key file is."""
+        """The path of a key file."""
         return self._folder / key_file_name(number)
 
     def slots(self, number: int) -> int:
