@@ -1,5 +1,5 @@
-"""The logging of a process: one event with its facts a line. The message of an error is never logged, because it may hold
-anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
+"""The logging of a process: one event with its facts a line. The message of an error is never logged, because it may
+hold anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
 """
 
 from __future__ import annotations
