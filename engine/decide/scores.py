@@ -46,7 +46,8 @@ def score(turn: Turn, view: View, plan: PlacementPlan, i: int) -> tuple[float, d
         terms["lever"] = plan.levers[i]
     if turn.catalog.fatigue is not None:
         terms["freshness"] = fresh
-    # A constant propensity is part of the base already.
+    # A constant propensity is part of the base already. The parentheses multiply in the order of `arbitration`, so both
+    # scores are equal to the last bit.
     return plan.base[i] * ((chance if varies else 1.0) * fresh), terms
 
 
