@@ -1,4 +1,4 @@
-"""Actions and the rules over all of them, from their checked models to what the engine decides by."""
+"""Compiles actions and the rules over all of them, from their checked models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.values import money, subjects
 
 
 class Rules:
-    """Adds to each action what the policies say of it, and makes the suppressions that hold actions back."""
+    """Compiles actions with the policies that concern them, and the suppressions that hold actions back."""
 
     def __init__(self, policies: Policies, models: Mapping[str, Made]) -> None:
         self._models = models
@@ -129,7 +129,7 @@ def wording(purchases: Purchases) -> dict[str, str]:
 
 
 def shelves(actions: Iterable[compiled.Action]) -> dict[str, frozenset[str]]:
-    """In which categories products lie, as the actions say that name both."""
+    """In which categories products lie, by the actions that name both."""
     found: dict[str, frozenset[str]] = {}
     for action in actions:
         product = action.facts.get("product")

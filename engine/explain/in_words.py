@@ -1,4 +1,4 @@
-"""What a part of a condition wants, in words: `at least 2 in the last 30 days where category is "shoes"`."""
+"""Says in words what a part of a condition wants: `at least 2 in the last 30 days where category is "shoes"`."""
 
 from __future__ import annotations
 

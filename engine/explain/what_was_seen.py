@@ -1,4 +1,4 @@
-"""What a part of a condition saw of a customer, in words of bounded length."""
+"""Says what a part of a condition saw of a customer, in words of bounded length."""
 
 from __future__ import annotations
 
