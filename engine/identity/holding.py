@@ -99,7 +99,7 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
         and not place.placement
         and (place.left_ms or (place.at_ms if is_decided else 0)) > since_ms
     }
-    if not link.verified:  # a set, so a send of its own that it asked itself a place for is not counted twice
+    if not link.verified:  # a set: an own send that asked before anybody was known to count is not counted twice
         profile.lent[:] = [place for place in profile.lent if place.at_ms > since_ms]
         used |= {place.ref for place in profile.lent if _is_at(turn, link, place.address)}
     return len(used - {but_for}) >= limit
