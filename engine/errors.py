@@ -1,4 +1,4 @@
-"""What can go wrong, whose fault it is, and whether trying again helps.
+"""Errors: what can go wrong, whose fault it is, and whether trying again helps.
 
 SegueError        a code from a closed list, a one-line message, the field or file:line at fault
 ├─ InvalidInput   the caller's fault: a 400, a line in `rejected`, or a dead letter
@@ -39,7 +39,7 @@ class SegueError(Exception):
 
 
 class InvalidInput(SegueError):
-    """What the caller sent cannot be used; `field` says where."""
+    """The caller's input cannot be used; `field` says where."""
 
     code = "invalid_input"
 

@@ -130,16 +130,13 @@ class Run(Part):
     is_met: bool = False  # the event that its `wait_for` awaits came during a pause
     public: bool = False  # its trigger came under a write key
     told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
-    # When the step that it stands at began, by the time and number of the event that brought it there. 0: not known,
-    # with its trigger.
-    since_ms: int = 0
+    since_ms: int = 0  # when its step began: time and number of the event that led there; 0: not known, its trigger's
     since_seq: int = 0
     began_ms: int = 0  # when its wait first began, by the clock; 0: not known
 
     @property
     def triggered(self) -> tuple[int, int]:
-        """The (time, arrival) of a run's trigger, for events that must not come before it: never ahead of the turn that
-        heard it."""
+        """The (time, arrival) of its trigger, by which other events are earlier or later: never ahead of its turn."""
         return min(self.trigger_ms, self.entered_ms), self.trigger_seq
 
 
@@ -254,8 +251,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
 
     @property
     def history(self) -> Recent:
-        """The recent events, in order of (event time, arrival). No field of the struct, so that it is decoded only when
-        it is read."""
+        """The recent events, by (event time, arrival). No struct field, so it is decoded only when it is read."""
         found: Recent | None = self.__dict__.get("history")
         if found is None:
             found = self.__dict__["history"] = Recent()

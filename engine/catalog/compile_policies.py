@@ -109,7 +109,7 @@ def holdout(rule: schema_policies.Holdout) -> compiled.Holdout:
 
 
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
-    """What a rule matches, by the fields of a place."""
+    """The values that a rule matches, by field of a place."""
     return {key: frozenset(values) for key, values in match.model_dump(exclude_none=True).items()}
 
 
@@ -172,7 +172,7 @@ def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
 
 
 def _facts(action: files.Action) -> dict[str, Any]:
-    """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
+    """The facts that `$action.…` reads. `value` is as written, because events state prices as decimals too."""
     facts = {
         "id": action.id,
         "tier": action.tier,

@@ -1,4 +1,4 @@
-"""What a customer bought, line by line, and which of it was taken back.
+"""Purchases of a customer, line by line, less the lines that were taken back.
 
 A refund that names an order takes back lines of that order alone, whether it comes before or after it: all of them, or
 those that its own lines name. Where a line says how many pieces, so many are taken back; 0 is none, and a number below

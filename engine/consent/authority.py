@@ -1,4 +1,4 @@
-"""Who may state what. A server key may state everything. A write key stands in web pages, so anybody may use it.
+"""The rights of keys. A server key may state everything. A write key stands in web pages, so anybody may use it.
 
 Under a write key anybody may withdraw consent and report what happened. `sources.yaml` says under the name of the key
 which consent it may grant, and which events it may send.

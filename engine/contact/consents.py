@@ -1,4 +1,4 @@
-"""What consent there is, by purpose and channel (Invariant 5).
+"""The consent of a customer, by purpose and channel (Invariant 5).
 
 A record stands for one (purpose, channel); `*` stands for all of either. One precedence holds everywhere
 (`docs/consent.md`): a send needs a yes that covers its purpose and channel, or the purpose's default, and no standing

@@ -67,7 +67,7 @@ def _rank(wanted: placement_plan.PlacementPlan, row: dict[str, Any]) -> tuple[in
 
 
 def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
-    """What would become of one action now, on each of its channels and placements. Changes nothing."""
+    """Whether one action would be chosen now, on each of its channels and placements. Changes nothing."""
     view = turn.view()
     rows = []
     for channel in action.channels:

@@ -23,7 +23,7 @@ from engine.vocabulary import Outcome
 
 
 class Receipt(Part):
-    """What is kept of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
+    """The kept facts of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
     numbers of `reasons_of`; `taken` is how many places each cap of the plan had taken after the decision."""
 
     decision: bytes

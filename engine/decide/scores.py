@@ -1,4 +1,4 @@
-"""What an action is worth for a customer: score = propensity × value × weight × lever × freshness."""
+"""The worth of an action for a customer: score = propensity × value × weight × lever × freshness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def propensity(view: View, action: Action) -> float:
 
 
 def worth(view: View, action: Action) -> float:
-    """What an action is expected to bring, in minor units: propensity × value."""
+    """The expected value of an action, in minor units: propensity × value."""
     return propensity(view, action) * action.value_minor
 
 

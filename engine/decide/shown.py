@@ -1,4 +1,4 @@
-"""What was shown, as its tracking token carries it to a front end and back."""
+"""Shown actions, as their tracking tokens carry them to a front end and back."""
 
 from __future__ import annotations
 

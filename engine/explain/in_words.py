@@ -31,7 +31,7 @@ def span(ms: int) -> str:
 
 
 def wanted(word: str, body: Mapping[str, Any]) -> str:
-    """What would let an atom pass; `body` is what its `word` asks."""
+    """In words what would let an atom pass; `body` stands under its `word`."""
     if word == "consent":
         return "granted" if body.get("granted", True) else "not granted"
     if word == "event":
@@ -60,7 +60,7 @@ def _paths_in_words(paths: Mapping[str, Any]) -> str:
 
 
 def test_in_words(test: Any) -> str:
-    """What a test passes."""
+    """In words the values that a test passes."""
     if isinstance(test, Mapping):
         return _tests_in_words(test)
     return f"is one of {as_json(test)}" if isinstance(test, list | tuple) else f"is {as_json(test)}"

@@ -85,7 +85,7 @@ def distrust(profile: Profile, now_ms: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a profile knows of its address of one kind, to be weighed against another profile's."""
+    """The address of one kind that a profile knows, to be weighed against another profile's."""
 
     link: Link | None
     trait: TraitValue | None
@@ -114,7 +114,7 @@ class _Known:
 
 
 def known(profile: Profile) -> dict[str, _Known]:
-    """What a profile knows of its addresses, to be weighed by `merge` when it has the other's identifiers."""
+    """The addresses that a profile knows, to be weighed by `merge` when it has the other's identifiers."""
     return {namespace: _Known(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
 
 

@@ -86,7 +86,7 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     """Store the records that came beside the state, and count their events. Pieces of this profile's own past may come
     back with a profile that had taken them in; those are here already."""
     profile = turn.profile
-    own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
+    own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
     turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
     older = [event for _, page in pages for event in codec.decode_page(page)]

@@ -89,7 +89,7 @@ class Logistic:
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of the past."""
+        """Its questions about past events."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
     def chance(self, view: Readable) -> float:
@@ -110,7 +110,7 @@ class Network:
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of the past."""
+        """Its questions about past events."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
     def chance(self, view: Readable) -> float:

@@ -35,14 +35,14 @@ _LOOSE: Final = (
 
 
 def mend(source: str) -> tuple[str, int] | None:
-    """What to say of a template that cannot be parsed, and the line (from 1); None where nothing foreign is in it."""
+    """The message for a template that cannot be parsed, and the line (from 1); None where it has no foreign tag."""
     for tag in _TAG.finditer(source):
         line = source.count("\n", 0, tag.start()) + 1
         inner = (tag[1] if tag[1] is not None else tag[2]) or ""
         if not tag[0].endswith(("}}", "%}")) or "{{" in inner or "{%" in inner:
             ends = "}}" if tag[0].startswith("{{") else "%}"
             return f"a {tag[0][:2]} is opened here and closed nowhere: {ends} is missing", line
-        # What stands in quotes is text, in which ? and && are nobody's operators.
+        # Quoted parts are texts, in which ? and && are no operators.
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "''", inner)
         for pattern, words in _IN_TAG:
             if found := re.search(pattern, bare.strip()):

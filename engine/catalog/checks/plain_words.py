@@ -72,7 +72,7 @@ def _mend(model: type[Model], data: Any, details: ErrorDetails) -> str:
 
 
 def _of_words(given: Any, words: list[str]) -> str:
-    """What is wrong with a mapping that should have one of these words."""
+    """The end of a message about a mapping that should have one of these words."""
     if isinstance(given, list):
         return "; a list of them stands under all or any" if "all" in words else ""
     if not isinstance(given, Mapping):

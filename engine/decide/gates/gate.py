@@ -1,4 +1,4 @@
-"""What a gate is: a question that may remove candidates of a decision, or keep a message from leaving."""
+"""The type of gates. A gate is a question that may remove candidates of a decision, or keep a message from leaving."""
 
 from __future__ import annotations
 
