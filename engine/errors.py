@@ -184,7 +184,7 @@ class Unknown(ProviderError):
 
 
 class Stop(SegueError):
-    """The process must end; whoever supervises it starts another one."""
+    """The process must end; its supervisor starts another one."""
 
     code = "stop"
 

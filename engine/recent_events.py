@@ -134,6 +134,7 @@ class Recent(Sequence[Happened]):
 
     def add(self, event: Happened) -> None:
         """Put an event at its place by (event time, arrival)."""
+        # From the end, because nearly every event is the newest. Of equal times the later arrival stands behind.
         place = len(self._ends)
         while place and self._at_ms(place - 1) > event.at_ms:
             place -= 1
@@ -182,7 +183,7 @@ class Recent(Sequence[Happened]):
 
 
 class _Time(Part):
-    """The first field of an event."""
+    """An event of which only the first field is decoded."""
 
     at_ms: int
 

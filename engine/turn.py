@@ -65,7 +65,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
-    if told.drawn and not isinstance(told, HandOver):
+    if told.drawn and not isinstance(told, HandOver):  # draws of a hand-over are joined when it is taken in
         draws.recall(profile, told.drawn, catalog)
     if not is_moving:
         pauses.settle(turn)
@@ -97,7 +97,7 @@ def _react(turn: Turn, told: AnyInput) -> None:
             sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)
-            stops.apply_to_put_back(turn, told.send_id)
+            stops.apply_to_put_back(turn, told.send_id)  # stops may have happened during the hand-over
         case Erase():
             erasure.erase(turn, told)
         case Confirm():
@@ -203,5 +203,5 @@ def _on_consent(turn: Turn, change: ConsentChange) -> None:
     claims.learn(turn, change)
     heard = recording.record(turn, change)
     sends.withdraw_without_consent(turn)
-    interpreter.walk(turn, interpreter.held_runs(turn))
+    interpreter.walk(turn, interpreter.held_runs(turn))  # held sends may have waited for this consent
     turn.answer(consent_words.receipt(turn.profile.id, heard))

@@ -69,6 +69,7 @@ class Rules:
             asked = self._asked[rule.id]
             tree = inline(asked, self._asked)
             assert tree is not None, "the schema wants a condition"
+            # `when` asks without an action, so it is bound to no facts: atoms that name one are false.
             found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})), asked=asked))
         actions = list(actions)
         known = shelves(actions)

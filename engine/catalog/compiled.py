@@ -253,7 +253,7 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # the fields of a place that tell which caps count it
     suppressions: tuple[Suppression, ...]
-    purchases: Wording  # where a purchase says what was bought
+    purchases: Wording  # the event and the paths of purchases
     shelves: Mapping[str, frozenset[str]]  # in which categories products lie, by the actions that have both
     min_propensity: float
     service_per_address: int  # a day; 0: any number
@@ -266,7 +266,7 @@ class Catalog:
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     stop_names: frozenset[str]  # every event that a global stop or a journey's own is on
     segments: Mapping[str, Condition]
-    sources: Mapping[str, Source]  # by name; who is not here is an unnamed one
+    sources: Mapping[str, Source]  # by name of a key; a name that is not here may grant nothing
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone

@@ -157,6 +157,7 @@ def _counters(catalog: Catalog) -> EventCounters:
             if known is None or known[1].keep < atom.keep:
                 found[atom.digest] = atom.name, EventCounter(atom.digest, atom.where, atom.keep, atom.paths)
     by_event: defaultdict[str, list[EventCounter]] = defaultdict(list)
+    # Sorted, because atoms come in a set, and the name must not depend on its order.
     for key in sorted(found):
         by_event[found[key][0]].append(found[key][1])
     spelled = repr([(key, found[key][1].keep) for key in sorted(found)])

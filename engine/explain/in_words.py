@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
-_CHARS_MAX: Final = 200  # of what is wanted or seen
+_CHARS_MAX: Final = 200  # of one description
 _UNITS = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"))
 _WORDS: Final = {
     "is": "is",

@@ -116,7 +116,7 @@ class Count:
                         self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:
-        """Whether a cap has no room. The place `but_for` is not counted: whoever holds it asks."""
+        """Whether a cap has no room. The place `but_for` is not counted: its own holder asks."""
         refs = self.refs.get(cap.id, ())
         return len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit
 

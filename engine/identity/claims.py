@@ -125,6 +125,7 @@ def decline(turn: Turn, told: Declined) -> None:
 
 
 def _is_declined(turn: Turn, place: str) -> bool:
+    """Whether a place was declined before. The epoch at the end of an id does not count: an erasure changes it."""
     return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
 
 

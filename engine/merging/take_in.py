@@ -57,6 +57,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
@@ -169,7 +170,7 @@ def _withdraw_excess(turn: Turn) -> None:
         send = sends.find(turn, place.ref)
         if send is not None and send.state == "decided":
             sends.withdraw(turn, send, f"cap.{cap.id}")
-        elif send is None:
+        elif send is None:  # the place of a display
             caps.release(turn.profile, place.ref)
 
 

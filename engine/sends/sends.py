@@ -46,6 +46,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
+    # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
         return

@@ -237,5 +237,5 @@ def _check_arguments(name: str, function: Callable[..., Any], args: tuple[Any, .
         inspect.signature(function, follow_wrapped=False).bind(*args, **named)
     except TypeError as fault:
         raise Refused(f"{name}: {fault}") from None
-    except ValueError:  # it does not say what it takes
+    except ValueError:  # a function without a signature
         return

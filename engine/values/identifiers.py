@@ -128,7 +128,7 @@ def is_clean(text: str) -> bool:
     return text.isprintable() or _UNFIT.isdisjoint(map(unicodedata.category, text))
 
 
-# These answer (canonical value, "") or ("", what is wrong), because the cache keeps no exceptions; for what is absent
+# These answer (canonical value, "") or ("", the fault), because the cache keeps no exceptions; for an absent value
 # ("", ""). The cache is bounded by its number of values, so no long value comes into it.
 
 
