@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engine.profile import Drawn
-from engine.vocabulary import ExposureEvent
+from engine.vocabulary import ExposureEvent, Settlement
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,7 +118,7 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     not sent); or `not_begun`, where it was asked nothing. `detail` is its reference or its message."""
 
     send_id: str
-    outcome: str
+    outcome: Settlement
     detail: str = ""
 
 

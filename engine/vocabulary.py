@@ -19,6 +19,10 @@ Outcome = Literal["chosen", "dropped", "outranked"]
 SendState = Literal[
     "decided", "handing_over", "sent", "simulated", "refused", "unknown", "withdrawn", "held", "failed", "expired"
 ]
+# What is said of a send that was to be handed over. `retry`: it was surely not sent; `not_begun`: nobody was asked.
+Settlement = Literal["sent", "simulated", "refused", "unknown", "retry", "not_begun"]
+# What an adapter says of a message that its provider has taken.
+Accepted = Literal["sent", "simulated"]
 FINAL_STATES: Final = frozenset(get_args(SendState)) - {"decided", "handing_over"}
 # To journeys and caps these are messages that the customer has. Only `sent` is a delivery: a message that a sandbox
 # took reached nobody, and counts in no lift.

@@ -43,7 +43,13 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
-@router.get("", **answers_with(CatalogFiles))
+# The operation keeps the name that generated clients call.
+@router.get(
+    "",
+    operation_id="catalog_standing",
+    summary="The catalog that decides now",
+    **answers_with(CatalogFiles),
+)
 async def active_catalog(gateway: ServerGateway) -> Any:
     """The catalog that decides now."""
     return _shown(gateway.catalog.version, gateway.catalog.document)

@@ -11,6 +11,7 @@ from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
 from engine.catalog.compiled import Catalog
 from engine.errors import Refused
+from engine.vocabulary import Settlement
 
 _URL: Final = "https://segue.example"  # nobody answers there: these links lead nowhere
 
@@ -23,7 +24,7 @@ class Letters:
         self._written: defaultdict[tuple[str, str, str], deque[Message]] = defaultdict(deque)
         self.refused: list[tuple[str, str]] = []
 
-    def take(self, message: dict[str, Any]) -> str:
+    def take(self, message: dict[str, Any]) -> Settlement:
         """Write a message; what became of it."""
         action, channel = message["action"]["id"], message["channel"]
         try:
