@@ -1,7 +1,7 @@
-"""The shapes of the routes that operate an engine: what a body must look like, and what an answer looks like.
+"""The models of bodies and answers of the routes that operate an engine.
 
-Bodies are judged by them. Answers are described by them and not judged: a field too many is no reason to refuse a
-reader what is known, so the tests hold every answer to its description.
+Bodies are validated by them. Answers are only described by them: a field too many is no reason to refuse a reader the
+rest. The tests hold every answer to its description.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-ABSENT: Any = None  # the default of what stands in some answers alone: it is not there, and never null
+ABSENT: Any = None  # the default of a field that only some answers have: in the others it is absent, never null
 
 
 def example(**fields: Any) -> ConfigDict:
@@ -47,15 +47,15 @@ def example(**fields: Any) -> ConfigDict:
 
 
 def answers_with(model: type[BaseModel], *, errors: tuple[int, ...] = (), **others: Any) -> dict[str, Any]:
-    """For a route: that 200 is answered with `model`. `errors` are statuses that it has beside those of all routes (and
-    404 where its path names something), `others` what else the route is told."""
+    """The options of a route whose answer is `model`. `errors` are statuses that it has beside those of all routes (and
+    404 where its path names something), `others` are further options."""
     answers: dict[int, dict[str, Any]] = {status: error(status) for status in errors}
     answers[200] = {"model": model, "description": (model.__doc__ or "").partition("\n")[0]}
     return {"response_model": None, "responses": answers} | others
 
 
 def error(status: int) -> dict[str, Any]:
-    """Where the document has what all routes say with this status."""
+    """A reference to the answer that all routes give with this status."""
     return {"$ref": f"#/components/responses/Error{status}"}
 
 

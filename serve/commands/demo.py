@@ -30,7 +30,7 @@ from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
 
-_PEOPLE = 400  # whose timelines are read for the page
+_PEOPLE = 400  # customers whose timelines are read for the page
 _DECISIONS = 60
 _PLACEMENT = "home_hero"
 _WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
@@ -70,7 +70,7 @@ def _tell(console: Console, client: EngineClient, mail_server: MailServer, files
 
 
 def _some_users(files: list[Path]) -> list[str]:
-    """Customers of a history as `user_id:…`: those who did something beyond looking first."""
+    """Customers of a history as `user_id:…`, first those who did something beyond looking."""
     weight: dict[str, int] = {}
     for line in event_files.read(files):
         if line.problem:

@@ -18,7 +18,7 @@ _KEPT = 200_000
 
 @dataclass(frozen=True)
 class Mail:
-    """What arrived, for whom. Headers are read when somebody asks."""
+    """A mail that arrived, and for whom. Its headers are parsed only when they are asked for."""
 
     to: str
     raw: bytes
@@ -30,7 +30,7 @@ class Mail:
 
     @property
     def send_id(self) -> str:
-        """The id of the send that it came from."""
+        """The id of the send to which it belongs."""
         return str(self.message["Message-ID"] or "").strip("<>").partition("@")[0]
 
 
@@ -54,7 +54,7 @@ class MailServer:
         return "250 kept"
 
     def of(self, address: str) -> list[Mail]:
-        """What one address was sent."""
+        """The mails to one address."""
         with self._lock:
             return [mail for mail in self.mails if mail.to.lower() == address.lower()]
 

@@ -21,7 +21,7 @@ router = APIRouter(tags=["operation"])
 
 
 def is_pin(shard: dict[str, Any]) -> bool:
-    """Whether numbers are those of a pinned profile's process."""
+    """Whether these numbers are those of a pinned profile's process."""
     return int(shard["shard"]) < 0
 
 
