@@ -1,8 +1,8 @@
-"""A shard with many profiles, or many timers, that was killed: how soon the next one answers, and what it takes.
+"""A shard with many profiles, or many timers, is killed: how soon the next one answers, and the memory that it takes.
 
-`python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one.
-All profiles are copies of one that had real turns, each under an id and a key of its own: giving each one its own turns
-would take hours.
+`python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one. All
+profiles are copies of one that had real turns, each under an id and a key of its own, because giving each one its own
+turns would take hours.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from loadtest.world.shop_world import START_MS
 
 _AT_ONCE = 1_000
 _WAIT_S = 1_800
-_LIVED = range(5_000)  # customers with turns of their own after the load, which stand in the log when the kill comes
+_LIVED = range(5_000)  # customers with turns after the load; their writes are in the store's log when the kill comes
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the process after the kill saw."""
+    """The figures of the process after the kill."""
 
     ready_s: float
     memory_mb: float
@@ -63,7 +63,7 @@ def timers(home: Home, count: int) -> None:
 
 
 def open_again(folder: Path) -> Opened:
-    """Open what a kill has left, and answer one question and one event."""
+    """Open the shard after the kill, and answer one question and one event."""
     process = psutil.Process()
     before, started = process.memory_info().rss, time.perf_counter()
     home = Home.at(folder)

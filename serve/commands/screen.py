@@ -1,4 +1,4 @@
-"""The console on which commands print: a terminal of its own width, or a pipe, where a table takes the room it needs."""
+"""The console on which commands print: a terminal of its own width, or a pipe, where tables take the room they need."""
 
 from __future__ import annotations
 

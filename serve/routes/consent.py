@@ -156,7 +156,7 @@ def _addresses(gateway: Gateway, identifiers: tuple[tuple[str, str], ...]) -> li
 
 
 async def _bind(gateway: Gateway, change: ConsentChange, places: list[str], but: str) -> None:
-    """Tell everybody who has one of these addresses. The place of each keeps the statement for later owners. The profile
+    """Tell everybody who has one of these addresses, and the place of each, which keeps the statement. The profile
     `but` has been told already."""
     for number, place in enumerate(places):
         bound = msgspec.structs.replace(change, address=place, identifiers=(), profile_id="")

@@ -39,8 +39,8 @@ def home(request: Request, gateway: ServerGateway) -> str:
 Home = Annotated[str, Depends(home)]
 
 
-# A reference is one part of the path, which stays percent-encoded. So a longer path that does not exist is never read as
-# its beginning, which could erase somebody.
+# A reference is one part of the path, which stays percent-encoded. So a longer path that does not exist is never read
+# as its beginning, which could erase somebody.
 
 
 @router.get("/{reference}/timeline", **answers_with(Timeline))

@@ -1,4 +1,4 @@
-"""The door on a real socket, with one shard behind it, in this process: no Ray, no HAProxy."""
+"""The HTTP application on a real socket, with one shard behind it, in this process: no Ray, no HAProxy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
 
 @contextmanager
 def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iterator[str]:
-    """A door with one shard behind it, on a free port."""
+    """The application with one shard behind it, on a free port."""
     catalog, path = compiled(files), str(folder / "shard")
     active_catalog = ActiveCatalog(folder / "catalog", ID_KEY)
     active_catalog.put(catalog.document)

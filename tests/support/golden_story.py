@@ -1,4 +1,4 @@
-"""The story of the golden history: whatever leaves a record of a kind of its own happens to somebody."""
+"""The story of the golden history: for each kind of record, something happens that leaves one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small catalog as a marketer writes it, without a mistake; and what is said to one with some."""
+"""A small catalog as a marketer writes it, without a mistake, and the problems of one with mistakes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _WELL = {"EHLO": "250-here\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SMTPUTF8", "
 
 
 class ScriptedSmtp:
-    """`at` says, for a stage of the dialogue, what happens in its place: `stall` (silence), `drop` (the connection is
+    """`at` has, for a stage of the dialogue, what happens in its place: `stall` (silence), `drop` (the connection is
     lost), `wait N` (the answer comes after N seconds) or a line of answer. A stage that is not in it goes well.
 
     `greeting` is before anything is said, `body` after 64 KB of the mail, `end` in answer to its last line, `after`
