@@ -19,6 +19,7 @@ from loadtest.locust import shapes, thresholds
 from loadtest.locust.loopback import why_refused
 from loadtest.locust.users import WRITE_KEY, AppVisitor, EventSource, Till, WebVisitor
 
+# Locust plays the user classes that it finds in this module.
 __all__ = ["AppVisitor", "EventSource", "Till", "WebVisitor"]
 
 _USERS = 20

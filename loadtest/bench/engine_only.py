@@ -19,8 +19,8 @@ from engine.turn import handle
 from loadtest.world import bench_catalog
 from loadtest.world.shop_world import START_MS
 
-_WARM_UP = 30
-_SAMPLES_MIN = 200
+_WARM_UP = 30  # first samples that are left out
+_SAMPLES_MIN = 200  # fewer would have no 99th percentile to speak of
 _SAMPLES_MAX = 4_000
 
 

@@ -55,7 +55,7 @@ def timers(home: Home, count: int) -> None:
     """`count` timers over the next year, each of its own profile."""
     for start in range(0, count, _AT_ONCE):
         for number in range(start, min(start + _AT_ONCE, count)):
-            due_ms = START_MS + number * 31_536
+            due_ms = START_MS + number * 31_536  # a million of them fill 365 days
             key = keys.timer_key(due_ms, bench_customers.name_of(number), f"{number:024x}", 1)
             home.shard.batch.put("timers", key, codec.seal(b""))
             home.shard.timers.add(key)
@@ -104,7 +104,7 @@ def main(kind: str, folder: Path, count: int) -> None:
         return
     {"profiles": load, "timers": timers}[kind](Home.at(folder), count)
     print("durable", flush=True)
-    sys.stdin.read()
+    sys.stdin.read()  # until the kill; it also ends where the parent has gone
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ class Wrk:
         may_refuse: bool = False,
         extra: Mapping[str, str] = MappingProxyType({}),
     ) -> Load:
-        patience = "30s" if may_refuse else "10s"
+        patience = "30s" if may_refuse else "10s"  # answers to refused batches are delayed
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", patience, "--latency", *script]
         arguments = [str(self._folder / file) for file in files] + list(words)
         done = subprocess.run(

@@ -40,6 +40,7 @@ def peer(folder: Path, keys: Mapping[str, str], known: int = over_http.KNOWN) ->
 @contextlib.contextmanager
 def _redis(folder: Path) -> Iterator[Path]:
     socket = folder / "redis.sock"
+    # Durable as Segue is: every write is synced before its answer, and no snapshot runs beside. No port, only a socket.
     options = {
         "port": "0",
         "unixsocket": str(socket),

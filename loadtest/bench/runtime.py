@@ -94,7 +94,7 @@ def cold_turn_us(home: Home, customers: int) -> float:
     home.passivate()
     taken = []
     for customer in range(customers):
-        told = event(customer, 10_000)
+        told = event(customer, 10_000)  # a number that no other figure uses, because a repeat would be no turn
         started = thread_time_ns()
         home.shard.tell(name_of(customer), told)
         taken.append(thread_time_ns() - started)

@@ -174,7 +174,7 @@ class Killer:
         waiting: list[str] = []
         while not self.faults and self.rounds < rounds_max:
             if not waiting:
-                waiting = self.random.sample(self.bag, len(self.bag))
+                waiting = self.random.sample(self.bag, len(self.bag))  # shuffled: every kind comes, in any order
             load_s = self.random.uniform(*self.load_s)
             if time.monotonic() + load_s > until_s or self.ended.wait(load_s):
                 return

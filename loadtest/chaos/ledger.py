@@ -107,4 +107,4 @@ class Ledger:
     def _write(self, *entry: Any) -> None:
         if self._file is not None:
             self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")
-            self._file.flush()
+            self._file.flush()  # the books are whole even where the run is killed

@@ -16,7 +16,7 @@ import ray
 from ray import serve as ray_serve
 from ray.serve.config import HTTPOptions
 
-_OBJECT_STORE_BYTES = 80 << 20
+_OBJECT_STORE_BYTES = 80 << 20  # as the engine has it, so that memory can be compared
 
 
 class Nothing:

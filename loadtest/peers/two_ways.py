@@ -88,7 +88,7 @@ def sqlite_turns_per_s(path: Path, in_one_commit: int, seconds: float, customers
     """Read a profile, handle one event, write it back: SQLite in WAL mode with a sync at each commit."""
     compiled = bench_customers.catalog()
     record = codec.encode_record(bench_customers.known_customer(compiled))
-    base = sqlite3.connect(path, isolation_level=None)
+    base = sqlite3.connect(path, isolation_level=None)  # transactions begin and end here, never by themselves
     base.execute("PRAGMA journal_mode=WAL")
     base.execute("PRAGMA synchronous=FULL")
     base.execute("CREATE TABLE profile (id TEXT PRIMARY KEY, record BLOB) WITHOUT ROWID")

@@ -106,6 +106,7 @@ async def _honest(
 ) -> Report:
     report, numbers = Report(), itertools.count()
     write, server = {"x-api-key": write_key}, {"x-api-key": server_key}
+    # No limit of connections: a request that waited for a free one here would count as a slow answer.
     async with httpx.AsyncClient(
         base_url=url, trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None)
     ) as client:

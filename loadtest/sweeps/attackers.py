@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 _HUGE, _LYING, _SLOW, _MANY = 20, 60, 200, 40
-_FILES_BESIDE = 1_000
+_FILES_BESIDE = 1_000  # of the files that may be open: for the other attackers
 _LULL_S = 0.05
 _SPREAD_S = 0.001
 _FULL = 4 << 20

@@ -14,6 +14,7 @@ from engine.errors import InvalidInput
 from engine.values.nearest import meant, nearest
 from serve.http.hostile_json import MISSING, UNREADABLE
 
+# DOTALL, because a client may put any character into a name, a line break too.
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NO_SUCH_VALUE: Final = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 _NAME_CHARS_MAX: Final = 100

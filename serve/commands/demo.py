@@ -33,7 +33,7 @@ from serve.process.engine_process import EngineProcess
 _PEOPLE = 400  # customers whose timelines are read for the page
 _DECISIONS = 60
 _PLACEMENT = "home_hero"
-_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
+_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"  # kept: the next demonstration need not write it again
 
 
 def demo(
@@ -90,7 +90,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     mail_server = MailServer()
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
     smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
-    os.environ.update(smtp)
+    os.environ.update(smtp)  # where the catalog's e-mail channel looks for its server
     asked = process_settings.read(
         config=config,
         data=directory / "data",
@@ -105,7 +105,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     try:
         with screen.waiting(console, "starting the engine"):
             engine.start()
-        interrupts.listen()
+        interrupts.listen()  # again, because Ray has set handlers of its own
         yield engine, mail_server, client
     except KeyboardInterrupt:
         pass

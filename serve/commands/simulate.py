@@ -251,6 +251,7 @@ def _report(past: Past) -> None:
 
 def _complain(past: list[Past]) -> None:
     """Print the problems to stderr, so that the summary on stdout stays clean."""
+    # Each problem once: with --against, both runs read the same lines.
     problems = list(Counter(problem for each in past for problem in each.problems))
     for where, what in problems[:_NAMED_MAX]:
         typer.echo(f"{where}: {what}", err=True)

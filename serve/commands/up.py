@@ -46,7 +46,7 @@ def up(
     console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     try:
         engine.start()
-        interrupts.listen()
+        interrupts.listen()  # again, because Ray has set handlers of its own
         announce(console, engine)
         with watching(console, engine):
             interrupts.wait(lambda: redeploy(console, engine))

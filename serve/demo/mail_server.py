@@ -40,7 +40,7 @@ class MailServer:
     def __init__(self) -> None:
         self.port = free_port()
         self.mails: list[Mail] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # the server adds mails in its own thread while others read them
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
 

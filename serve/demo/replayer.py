@@ -23,7 +23,7 @@ from engine.errors import SegueError, UsageError
 from engine.readings import instants
 
 _LINES = 1_000
-_BODY_BYTES = 3 << 20
+_BODY_BYTES = 3 << 20  # below what a body may have (`serve/http/protocol.py`)
 _TIMEOUT_S = 600.0  # long, because the last move of the clock answers only when all pending timers have fired
 _RETRIES = 30
 

@@ -81,6 +81,7 @@ def _conversions_of(person: Person, mail_server: MailServer) -> list[Conversion]
     for stop in [row for row in person.entries if row["kind"] == "stop" and row.get("reason") == "stop.purchase"]:
         same_turn = [row for row in person.entries if row["at"] == stop["at"]]
         bought = next((row for row in person.entries if row.get("messageId") == stop.get("messageId")), None)
+        # One purchase may stop several runs, and is told once.
         if bought is None or bought["kind"] != "event" or any(known.bought is bought for known in found):
             continue
         stops = [row for row in same_turn if row["kind"] == "stop"]

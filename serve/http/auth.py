@@ -85,7 +85,7 @@ class KeyRing:
                 known[name] = Key(name, kind, _hashed(plain), user_secret=before_it.user_secret if before_it else "")
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
-        if known != before or not _has_check(path):
+        if known != before or not _has_check(path):  # a file of an earlier version gets its check
             _write(path, tuple(known.values()))
         return cls(tuple(known.values())), made
 

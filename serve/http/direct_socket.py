@@ -48,7 +48,7 @@ class DirectSocket:
             "interface": "asgi3",  # it would guess, and takes a method for ASGI 2
             "http": _Answers,
             "ws": "none",
-            "lifespan": "off",
+            "lifespan": "off",  # Serve runs the application's, in which this socket is opened
             "log_config": None,
             "access_log": False,
             "proxy_headers": False,

@@ -124,7 +124,7 @@ class Gateway:
         active_catalog = self.config.active_catalog
         async with active_catalog.turn():
             before = str((await self.router.everywhere("status"))[0]["catalogVersion"])
-            made = await asyncio.get_running_loop().run_in_executor(None, change)
+            made = await asyncio.get_running_loop().run_in_executor(None, change)  # it compiles, and waits for the disk
             mark = active_catalog.mark()
             for _ in range(int(_ADOPT_S / _LOOK_S)):
                 told = await self.router.everywhere("status")

@@ -59,7 +59,7 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
 
 _sent: Final = msgspec.json.Decoder(_Sent).decode
 _plain: Final = msgspec.json.Decoder().decode
-_digestible: Final = msgspec.json.Encoder(order="deterministic").encode
+_digestible: Final = msgspec.json.Encoder(order="deterministic").encode  # JSON objects have no order, so hashes neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
     if arrival.context:
         context = arrival.context | context
+    # Identifiers in their canonical form from here on, so that all spellings of one name lead to one profile.
     user_id = canonical_if_any("user_id", sent.user_id, field="userId")
     anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
     if not user_id and not anonymous_id:
@@ -162,7 +163,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
 def _message_id(value: Any) -> str:
     if is_absent(value):
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):  # in Python `true` is an integer too
         raise InvalidInput("must be a text or a whole number", "messageId")
     text = str(value)
     if len(text) > MESSAGE_ID_CHARS_MAX:

@@ -92,7 +92,7 @@ def _near(request: Request) -> str:
 def _near_part(path: str, patterns: list[str]) -> str:
     """The same for a path that begins with a known name, and goes on as nothing does."""
     parts = path.split("/")
-    start = "/".join(parts[:3])
+    start = "/".join(parts[:3])  # such as `/v1/profiles`
     below = sorted({each for each in patterns if each.startswith(f"{start}/{{")})
     if not below:
         return ""

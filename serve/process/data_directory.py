@@ -42,7 +42,7 @@ class DataDirectory:
             self.id_key = id_key_of(self.path, settings.id_key, self._facts)
             self.engine_key = engine_key_of(self.path, settings.engine_key, self._facts)
             self._check_keys()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the caller never gets this object, and could not release the lock
             self.release()
             raise
 

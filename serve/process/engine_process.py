@@ -61,7 +61,7 @@ class EngineProcess:
                     self.data.path / "keys.json", settings.write_key, settings.server_key
                 )
                 self.data.rely_on("keys.json")
-            except BaseException:
+            except BaseException:  # Ctrl-C too: neither the folder nor the lock may outlive a start that fails
                 shutil.rmtree(self._sockets, ignore_errors=True)
                 self.data.release()
                 raise

@@ -43,6 +43,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
             raise InvalidInput("only a rejected item can be corrected", "event")
         return {"status": (await gateway.router.at_shard(shard, RetryLetter(number))).status}
     await redrive(gateway, found["input"], event)
+    # Only now: a crash in between keeps the letter, and loses nothing.
     await gateway.router.at_shard(shard, DiscardLetter(number))
     return {"status": "accepted"}
 

@@ -59,6 +59,7 @@ async def status(gateway: ServerGateway) -> Any:
         "sends": dict(sends),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
+        # Shard 0 is the lease authority: it alone knows what all shards were granted.
         "budgets": {
             name: {"limit": told["limit"], "granted": told["granted"]} for name, told in own[0]["budgets"].items()
         },

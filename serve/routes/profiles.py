@@ -70,7 +70,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     held: dict[str, list[Any]] = {}
     for family in FAMILIES:
         rows, after = held.setdefault(family, []), b""
-        while True:
+        while True:  # in parts, because a long history does not fit into one frame
             part = await gateway.router.read(home, "export", (family, after))
             rows += part["rows"]
             after = part["next"]

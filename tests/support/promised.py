@@ -91,6 +91,7 @@ def _asked_wrongly(at: tuple[str, str], operation: dict[str, Any], asked: bytes,
         question = msgspec.json.decode(body)
     except msgspec.DecodeError:  # it holds what cannot be read, in a field that costs itself alone
         return ""
+    # Either form may fit: the document allows null for some fields, and any field may be absent.
     faults = [list(validator(pointer).iter_errors(said)) for said in (question, _said(question))]
     if not all(faults):
         return ""

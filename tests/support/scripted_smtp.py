@@ -65,7 +65,7 @@ class ScriptedSmtp:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at: dict[str, str]) -> None:
         if "body" in at:
             await reader.readexactly(1 << 16)
-            writer.transport.pause_reading()
+            writer.transport.pause_reading()  # so that the sender's own buffer fills up and its writes wait
             await self._act(writer, at["body"], "")
             writer.transport.resume_reading()
         mail = await reader.readuntil(b"\r\n.\r\n")

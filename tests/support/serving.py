@@ -36,7 +36,7 @@ class ServedShard:
     def __init__(self, catalog: Catalog, make_store: Callable[[], Store]) -> None:
         self.catalog = catalog
         self._make_store = make_store
-        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp")
+        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp")  # short: the path of a Unix socket is limited
         self.path = f"{self._sockets}/shard-0"
         self.shards: list[Shard] = []
         self._shell = ShardShell(self._make)

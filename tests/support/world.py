@@ -148,7 +148,7 @@ class World:
         self.advance(30_000)
 
     def drain(self) -> None:
-        """Until nothing is pending."""
+        """Move the clock until nothing is pending."""
         self.now_ms = max(self.now_ms, asyncio.run(self.engine.advance(self.now_ms, drain=True))["now"])
 
     def message_id(self) -> str:

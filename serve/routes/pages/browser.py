@@ -13,6 +13,7 @@ from serve.http.gateway import Gateway
 from serve.http.paths import PROJECTS, SETTINGS
 from serve.http.protocol import Headers, Request, Response, ok
 
+# The header `Host` is repeated in the answer, and a client may write anything into it.
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 _KEPT: Final = (b"cache-control", b"public, max-age=300")

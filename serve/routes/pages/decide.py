@@ -164,6 +164,7 @@ def _whether(value: Any, field: str) -> bool:
 def _limit(value: Any) -> int:
     if is_absent(value):
         return 1
+    # JSON does not tell 3 from 3.0, and some clients write the second; in Python `true` is an integer too.
     if isinstance(value, bool) or not isinstance(value, int | float) or (value % 1 != 0):
         raise InvalidInput("must be a whole number", "limit")
     if not 1 <= value <= LIMIT_MAX:
