@@ -33,7 +33,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """Of an answer; more fields may stand beside those that are described."""
+    """An answer; it may have more fields than are described."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -60,7 +60,7 @@ def error(status: int) -> dict[str, Any]:
 
 
 class BackupBody(Body):
-    """Where to: directories of the machine that the engine runs on, as absolute paths."""
+    """The directories of a backup: absolute paths on the machine on which the engine runs."""
 
     model_config = example(directory="/backups/2026-03-01", keys="/keys/segue")
 
@@ -85,7 +85,7 @@ class BackupAnswer(Answer):
 
 
 class ClockBody(Body):
-    """Where to put the replay clock; with `drain`, on until nothing is pending."""
+    """The time to which the replay clock moves; with `drain` it moves on until nothing is pending."""
 
     model_config = example(watermark=AT, drain=False)
 
@@ -135,7 +135,7 @@ class DeadLetters(Answer):
 
 
 class Correction(Body):
-    """What a rejected item should have been."""
+    """The corrected form of a rejected item."""
 
     model_config = example(event={"type": "track", "userId": "ada", "event": "Product Viewed"})
 
@@ -180,8 +180,8 @@ class CatalogBody(Body):
 
 
 class CatalogAnswer(Answer):
-    """The version that decides now, and the one before it. `warnings`: what is hardly meant, each as `file:line: path:
-    message`."""
+    """The version that decides now, and the one before it. `warnings` are settings that are hardly meant, each as
+    `file:line: path: message`."""
 
     model_config = example(catalogVersion=VERSION, previous="51aa90c3f7e2")
 
@@ -212,7 +212,7 @@ class JourneyRow(Answer):
 
 
 class Journeys(Answer):
-    """Every journey of the catalog that stands: the status that holds, what its file says, what the operator says."""
+    """Every journey of the active catalog: the status that holds, what its file says, what the operator says."""
 
     model_config = example(
         catalogVersion=VERSION,
@@ -224,7 +224,7 @@ class Journeys(Answer):
 
 
 class JourneyStatus(JourneyRow):
-    """What holds for one journey after the operator's word, in which catalog, and the one before it."""
+    """The status of one journey after the operator's word, the catalog that has it, and the one before."""
 
     model_config = example(
         journey="abandoned_cart",

@@ -32,7 +32,7 @@ async def listed(
 
 @router.post("/{letter}/retry", **answers_with(DeadLetterOutcome, summary="Tell it again"))
 async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
-    """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
+    """Tell it again, now. An input that fails again stays, under a new id, with one attempt more.
 
     A rejected item is taken as it came, or as `event` corrects it; InvalidInput where that is no event either.
     """

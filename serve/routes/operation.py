@@ -1,4 +1,4 @@
-"""Ready, numbers, and the replay clock."""
+"""The operation of an engine: whether it is ready, its numbers, and the replay clock."""
 
 from __future__ import annotations
 
