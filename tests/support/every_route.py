@@ -212,7 +212,7 @@ def _faults(described: Mapping[str, Any], call: Call, answer: httpx.Response) ->
 
 
 def _schema_of(described: Mapping[str, Any], method: str, path: str, status: str, kind: str) -> dict[str, Any]:
-    """What the document says of such an answer; empty where it says nothing."""
+    """The document's schema of such an answer; empty where it has none."""
     responses = described["paths"][path][method]["responses"]
     told = responses.get(status) or responses.get(f"{status[0]}XX") or responses.get("default") or {}
     if "$ref" in told:

@@ -99,7 +99,7 @@ events:
 
 
 def said(files: dict[str, str]) -> list[str]:
-    """Problems, or else warnings after their word."""
+    """The problems of a catalog; where it has none, its warnings, each after the word `warning: `."""
     try:
         return [f"warning: {line}" for line in proof.of_texts(files, {}).warnings]
     except CatalogError as error:
