@@ -4,8 +4,8 @@ A turn is deterministic to the byte: time, the catalog and every secret that ids
 changes nothing but the profile that is passed in; everything else that should happen is returned as effects, in order.
 
 Every turn begins with what the active catalog makes of journeys that began earlier: what has ended in it ends, what was
-resumed goes on. Then an event's turn has one order: who this is → what is known → stops → resets and `wait_for` →
-entries → sends. So a purchase ends what it ends before anything of the same turn could be sent.
+resumed goes on. Then an event's turn has one order: who this is → what is known → consent → stops → resets and
+`wait_for` → entries → sends. So a purchase ends what it ends before anything of the same turn could be sent.
 """
 
 from __future__ import annotations

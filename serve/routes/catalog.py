@@ -29,8 +29,8 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing: it is
     proved before (compiled, and every message written to made-up customers). `warnings` are what is hardly meant.
 
-    It stands until the next one, or until the engine starts again with the directory that it is given then. What was
-    said of journeys by command stands on.
+    It is active until the next one, or until the engine starts again with the directory that it is given then.
+    Statuses that a command set stay.
     """
     async with _reading:
         try:
