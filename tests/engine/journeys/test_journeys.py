@@ -142,7 +142,7 @@ def test_a_global_stop_spares_other_tiers():
     assert ada.sends == ["second"]
 
 
-def test_a_journey_that_a_purchase_starts_is_not_stopped_by_that_purchase_even_after_an_absorb():
+def test_a_journey_that_a_purchase_starts_is_not_stopped_by_that_purchase_even_after_a_merge():
     after_sale = journey({"wait": {"for": "1h"}}, TEXT, trigger={"event": "Order Completed"}, key="order_id")
     world = World(plain(after_sale), shards=2)
     world.customer(anonymous="laptop").does("Order Completed", order_id="o1")
