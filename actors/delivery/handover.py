@@ -21,6 +21,7 @@ from actors.platform.meter import HAND_OVER_SECONDS, Meter
 from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Refused, Unavailable, Unknown
+from engine.vocabulary import Settlement
 
 REST: Final = ""  # stands for all channels on which nothing can be sent
 _HAND_OVER_S = 30.0
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 class _Answered(NamedTuple):
     """What became of a message; the provider's reference or the reason; and what a sandbox was given."""
 
-    outcome: str
+    outcome: Settlement
     detail: str = ""
     said: bytes = b""
 

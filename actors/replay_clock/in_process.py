@@ -23,8 +23,9 @@ from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
 from engine.profile import Tombstone
+from engine.vocabulary import Accepted, Settlement
 
-Provider = Callable[[dict[str, Any]], str]
+Provider = Callable[[dict[str, Any]], Settlement]
 
 DISPATCHER = "local"
 
@@ -124,7 +125,7 @@ class LocalEngine:
             profile = record.to
         return profile
 
-    def _accepted(self, message: dict[str, Any]) -> str:
+    def _accepted(self, message: dict[str, Any]) -> Accepted:
         channel = self.catalog.channels.get(message["channel"])
         return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
 

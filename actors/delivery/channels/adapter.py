@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from engine.vocabulary import Accepted
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -33,7 +35,7 @@ class Adapter(Protocol):
     `accepted` is what becomes of a message that it has taken: `sent`, or `simulated` where nobody gets it."""
 
     places: int
-    accepted: str
+    accepted: Accepted
 
     async def send(self, message: Message) -> str:
         """Hand `message` over; the provider's reference for it.

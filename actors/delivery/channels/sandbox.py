@@ -7,13 +7,15 @@ from collections import Counter
 
 from actors.delivery.channels.adapter import Message
 from engine.errors import ProviderError
+from engine.vocabulary import Accepted
 
 
 class SandboxAdapter:
     """Counts by outcome (`simulated`, or the code of the error). `fails_with` is raised for each message while it is
     set."""
 
-    places, accepted = 64, "simulated"
+    places = 64
+    accepted: Accepted = "simulated"
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

@@ -19,6 +19,7 @@ from actors.delivery.channels.mail import build, mailbox, sender_of
 from actors.delivery.channels.smtp_dialogue import Answered, Dialogue
 from engine.errors import InvalidInput, Refused, Unavailable, UsageError
 from engine.values import identifiers
+from engine.vocabulary import Accepted
 
 
 class SmtpAdapter:
@@ -30,7 +31,8 @@ class SmtpAdapter:
     they are set.
     """
 
-    places, accepted = 1, "sent"
+    places = 1
+    accepted: Accepted = "sent"
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         def setting(name: str, default: Any = None) -> Any:

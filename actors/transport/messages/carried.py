@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from engine.inputs import AnyInput
+from engine.vocabulary import Settlement
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
@@ -23,7 +24,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True):
 
     profile: str
     send: str
-    outcome: str
+    outcome: Settlement
     detail: str = ""
     said: bytes = b""  # by a sandbox: the message, a packed `SandboxMessage`
 
