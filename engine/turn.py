@@ -4,8 +4,8 @@ A turn is deterministic to the byte: time, the catalog and every secret that ids
 changes nothing but the profile that is passed in; everything else that should happen is returned as effects, in order.
 
 Every turn begins by applying the active catalog to journeys that began earlier: runs of ended ones end, runs of resumed
-ones go on. Then an event's turn has one order: who this is → what is known → stops → resets and `wait_for` → entries →
-sends. So a purchase ends its runs before anything of the same turn could be sent.
+ones go on. Then an event's turn has one order: who this is → what is known → consent → stops → resets and `wait_for` →
+entries → sends. So a purchase ends its runs before anything of the same turn could be sent.
 """
 
 from __future__ import annotations

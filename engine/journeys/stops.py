@@ -217,6 +217,8 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
     step = journey.steps[run.position]
     if step.kind == "send":
         return step
+    if step.kind not in ("wait", "wait_for"):
+        return None
     position = run.position + 1 if step.kind == "wait" else step.on_timeout
     while position < len(journey.steps) and journey.steps[position].kind == "jump":
         position = journey.steps[position].target

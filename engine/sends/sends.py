@@ -36,7 +36,7 @@ def reclaim(turn: Turn, asked: Authorise) -> bool:
 
 
 def authorise(turn: Turn, asked: Authorise) -> None:
-    """Let a send go, or withdraw it: consent, suppression and caps are read anew, just before the hand-over."""
+    """Let a send go, or withdraw it: every gate with `refuse` is asked anew, just before the hand-over."""
     send = find(turn, asked.send_id)
     if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})

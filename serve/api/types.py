@@ -212,7 +212,7 @@ class JourneyRow(Answer):
 
 
 class Journeys(Answer):
-    """Every journey of the active catalog: the status that holds, what its file says, what the operator says."""
+    """Every journey of the active catalog: its effective status, what its file says, what the operator says."""
 
     model_config = example(
         catalogVersion=VERSION,

@@ -1,16 +1,7 @@
 """Channel adapters: one file for each kind of provider, chosen by the `provider` that `channels.yaml` names.
 
-To add a provider:
-
-1. Write its adapter in a file of its own here. `adapter.py` says what an adapter promises; `sandbox.py` is the smallest
-   one, `smtp.py` one with a real dialogue. A message that may have been sent is never reported as `Unavailable`.
-2. Name it in `ADAPTERS` below.
-3. Describe it in `engine/catalog/schema/channels.py`: its name in `Provider`, a model of its settings in `Channel`, and
-   the model of a message's content in `CONTENT`. An adapter reads no setting that is not declared there.
-4. Test it in `tests/actors/delivery`, against a server that answers as the real one does, its refusals and its silence
-   included.
-
-`tests/actors/delivery/test_providers.py` fails where one of these places was forgotten.
+`CONTRIBUTING.md` has the steps of a new one. `adapter.py` says what an adapter promises; `sandbox.py` is the smallest
+one, `smtp.py` one with a real dialogue.
 """
 
 from __future__ import annotations
