@@ -30,10 +30,10 @@ from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
 
-_PEOPLE = 400  # whose timelines are read for the page
+_PEOPLE = 400  # customers whose timelines are read for the page
 _DECISIONS = 60
 _PLACEMENT = "home_hero"  # of the shipped catalog
-_WORLD = Path(tempfile.gettempdir()) / f"segue-shop-world-{os.getuid()}"  # a file of another user cannot be renewed
+_WORLD = Path(tempfile.gettempdir()) / f"segue-shop-world-{os.getuid()}"  # kept for the next time
 
 
 def demo(
@@ -49,7 +49,7 @@ def demo(
         files = files or [_shop_world(console)]
         with screen.waiting(console, "starting the engine"):
             engine.start()
-        interrupts.listen()
+        interrupts.listen()  # again, because Ray has set handlers of its own
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
@@ -84,7 +84,7 @@ def _tell(
 
 
 def _some_users(files: list[Path]) -> list[str]:
-    """Customers of a history as `user_id:…`: those who did something beyond looking first."""
+    """Customers of a history as `user_id:…`, first those who did something beyond looking."""
     weight: dict[str, int] = {}
     for line in event_files.read(files):
         if line.problem:
@@ -122,7 +122,7 @@ def _engine_of(config: Path | None, directory: Path, mail_server: MailServer) ->
     """CatalogError or UsageError where it cannot run."""
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
     smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
-    os.environ.update(smtp)
+    os.environ.update(smtp)  # where the catalog's e-mail channel looks for its server
     asked = process_settings.read(
         config=config,
         data=directory / "data",
