@@ -21,7 +21,7 @@ Read = Callable[[bytes], Iterator[bytes]]
 
 
 class DueIndex:
-    """`read` gives the pending keys from a key on, in order, uncommitted ones included. `count` is their number, and may
+    """`read` gives the pending keys from a key on, in order, uncommitted ones included. `count` is their number. It may
     be wrong: it is mended as soon as all keys are in memory. Keys of times before `since_ms` are no part of this index.
 
     `_pending` holds the pending keys up to the horizon, `_heap` orders them. A key that is discarded stays in the heap
