@@ -71,9 +71,11 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         if run != keys.NO_RUN:  # a timer that wakes a profile belongs to no run, so nothing can refer to it
             timers[profile].add((due_ms, run, generation))
     outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    waiting, is_readable = 0, True
     for key, _ in store.committed("outbox"):
         at_ms, profile, send = keys.outbox_parts(key)
         outbox[profile].add((at_ms, send))
+        waiting += at_ms > 0  # time 0: a dispatcher has it
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
@@ -88,9 +90,15 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
+            is_readable = False
             yield f"{name}: {error}"
     for profile in (*timers, *outbox):
         yield f"{profile}: has timers or sends, and no profile"
+    stored = store.get("meta", b"outbox")
+    if stored is not None and is_readable:  # the sends of a profile that cannot be read are not counted
+        counted = msgspec.msgpack.decode(codec.unseal(stored, "meta/outbox"))
+        if counted != waiting:
+            yield f"meta/outbox: says {counted}, and {waiting} in the outbox wait; the engine mends this as it works"
     yield from _of_journal(store, seen)
 
 

@@ -238,6 +238,9 @@ class Ownership:
             state.batch.put("meta", key, record)
         for key in last.timers:
             state.add_timer(key)
+        for family, key, record in last.rows:
+            if family == "outbox":  # counted in the commit that writes it
+                state.outbox.put(Waiting.read(key, record))
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
         for mine, came in ((state.counts, last.counts), (state.sends, last.sends)):
@@ -254,8 +257,6 @@ class Ownership:
         state.batch.let_go(profile)
         state.cache.drop(profile)
         self._away.pop(profile, None)
-        for entry in _outbox(state.record(profile)):
-            state.outbox.put(entry)
         state.read_catalogs()
         waking.after_arrival(state, profile)
 

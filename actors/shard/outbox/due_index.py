@@ -21,8 +21,8 @@ Read = Callable[[bytes], Iterator[bytes]]
 
 
 class DueIndex:
-    """`read` gives the pending keys from a key on, in order, uncommitted ones included; `count` is their number. Keys
-    of times before `since_ms` are no part of this index.
+    """`read` gives the pending keys from a key on, in order, uncommitted ones included. `count` is their number. It may
+    be wrong: it is mended as soon as all keys are in memory. Keys of times before `since_ms` are no part of this index.
 
     `_pending` holds the pending keys up to the horizon, `_heap` orders them. A key that is discarded stays in the heap
     until it comes first, and is skipped then: to search the heap for it would cost more.
@@ -50,7 +50,7 @@ class DueIndex:
 
     def discard(self, key: bytes) -> None:
         """A key that is not pending any more."""
-        self._count -= 1
+        self._count = max(0, self._count - 1)
         self._pending.discard(key)
 
     def next_ms(self) -> int | None:
@@ -122,6 +122,8 @@ class DueIndex:
             chunk += takewhile(lambda key: _due_ms(key) == last_ms, ahead)
         self._heap = chunk  # in order, and so a heap
         self._pending.update(chunk)  # added: what `due` has taken off the heap for a moment is still pending
+        if self._horizon_ms == _ENDLESS_MS:  # all of them are in memory: a count that the store has wrong is mended
+            self._count = len(self._pending)
         return bool(chunk)
 
     def _draw_in(self) -> None:

@@ -267,6 +267,42 @@ def test_timers_fire_and_a_send_goes_out_once_in_the_new_place():
     run(scenario)
 
 
+def counted_on_disk(shard: Shard) -> list[tuple[bytes, bytes]]:
+    """What the store says about how many sends wait and how many timers run."""
+    return [row for name in (b"outbox", b"timers") for row in shard.batch.committed("meta", name)]
+
+
+def test_what_waits_is_counted_in_the_commit_that_brings_it():
+    """A crash right after it finds the count that is true."""
+
+    async def scenario(engine: Engine) -> None:
+        await engine.tell(
+            name="Product Added",
+            properties={"cart_id": "c"},
+            identifiers=(("email", "ada@shop.example"),),
+        )
+        home = engine.shard(engine.home(ADA))
+        await eventually(lambda: len(home.outbox) == 1)
+        await eventually(lambda: home.batch.is_synced)
+        before = counted_on_disk(home)
+        await engine.router.resettle(ADA, Pin)
+        assert counted_on_disk(engine.shard(ADA)) == before
+        await engine.crash(ADA)
+        await engine.pins.start(ADA)
+        assert engine.shard(ADA).outbox.waiting == 1
+        await engine.router.resettle(ADA, Unpin)
+        await engine.crash(engine.home(ADA))
+        await engine.start(shard_of(ADA, SHARDS))
+        home = engine.shard(engine.home(ADA))
+        assert home.outbox.waiting == 1
+        (entry,) = home.outbox.ready(WallClock().now_ms())
+        assert handing_out.authorise(home, entry, "1.d.0") is not None
+        home.commit()
+        assert home.outbox.waiting == 0
+
+    run(scenario)
+
+
 def test_a_send_that_is_being_handed_over_is_not_given_out_again_in_the_new_place():
     async def scenario(engine: Engine) -> None:
         await engine.tell(

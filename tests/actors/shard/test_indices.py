@@ -110,6 +110,19 @@ def test_a_count_that_is_wrong_hides_no_timer():
     assert index.next_ms() is None
 
 
+def test_a_count_that_is_wrong_is_mended_once_all_keys_are_in_memory():
+    stored = [keys.timer_key(due_ms, PROFILES[0], RUN, 1) for due_ms in range(3)]
+    index = DueIndex(lambda start: (key for key in stored if key >= start), 1)
+    assert index.next_ms() == 0
+    assert len(index) == 3
+
+
+def test_a_count_that_is_wrong_is_never_less_than_none():
+    index = DueIndex(lambda start: iter(()), 0)
+    index.discard(keys.timer_key(1, PROFILES[0], RUN, 1))
+    assert len(index) == 0
+
+
 def channel_of(profile: str, send: str) -> str:
     """So that each profile has sends on each channel."""
     return {"aa": "email", "bb": "sms", "cc": ""}[send[:2]]
