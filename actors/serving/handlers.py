@@ -60,7 +60,7 @@ from actors.transport.messages.of_shards import (
     MoveRecords,
     MoveSlice,
 )
-from engine.errors import NotReady, SegueError
+from engine.errors import SegueError, StoreFailed
 
 # A `RunSpan` syncs by itself what must be durable, the `Rest` at its end all of it; a `Peek` changes nothing.
 SYNCED_LATER: Final = (RunSpan, Peek)
@@ -117,8 +117,8 @@ class Handlers:
         return [*self._at_once, *self._by_itself]
 
     def handle(self, request: Request[Any], reply: Reply, finishes: list[Finish]) -> None:
-        """Do what is asked. `finishes` are the answers, for when the group is durable. Raises NotReady where a commit
-        failed on the way: the whole group did then."""
+        """Do what is asked. `finishes` are the answers, for when the group is durable. Raises StoreFailed where a
+        commit failed on the way: the whole group did then."""
         kind = type(request)
         try:
             if isinstance(request, FromDispatcher):
@@ -127,7 +127,7 @@ class Handlers:
                 self._by_itself[kind](request, reply, finishes)
             else:
                 finishes.append(reply.prepared(self._at_once[kind](request)))
-        except NotReady:
+        except StoreFailed:
             raise
         except Exception as error:  # the outermost loop of this shell: one bad request must not harm its group
             fault = error

@@ -34,7 +34,7 @@ from actors.transport.clients import Clients
 from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.base import Ping, Pong, Request
 from actors.transport.messages.of_doors import Ingest, Tell
-from engine.errors import NotReady, Parked
+from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
 _IDLE_S = 0.5
@@ -80,8 +80,8 @@ class ShardServer:
         self._follower = Follower(active_catalog, self._work.set)
 
     async def serve(self) -> None:
-        """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
-        is acknowledged, and this shard in memory is not to be believed."""
+        """Listen and work until `close`. Raises StoreFailed where the disk takes no more: then nothing of the last
+        group is acknowledged, and this shard in memory is not to be believed."""
         await self._server.start()
         self._migration.resume()
         self._follower.start(self.shard.catalog.version)
@@ -187,7 +187,7 @@ class ShardServer:
                 self._parked[profile].append(mail)
             else:
                 finishes.append(mail.failed(error))
-        except NotReady:  # a commit inside the turn failed: the whole group with it
+        except StoreFailed:  # a commit inside the turn failed: the whole group with it
             raise
         except Exception as error:  # the outermost loop of this shell: one bad input must not harm its group
             finishes.append(mail.failed(error))

@@ -58,7 +58,7 @@ class Vault(Protocol):
         ...
 
     def check_there(self) -> None:
-        """NotReady where a file that is in use has lost its name, or the name is another file's by now."""
+        """StoreFailed where a file that is in use has lost its name, or the name is another file's by now."""
         ...
 
     def extent(self) -> tuple[str, int]:
@@ -165,7 +165,7 @@ class FileVault:
         self._cipher(place)
 
     def check_there(self) -> None:
-        """NotReady where a file has lost its name. Where the name is a copy's that is equal to the byte, the copy is
+        """StoreFailed where a file has lost its name. Where the name is a copy's that is equal to the byte, the copy is
         used from now on."""
         for number, file in list(self._files.items()):
             if not file.is_there():
