@@ -17,7 +17,7 @@ DIGEST_BYTES = 16
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a customer's timeline. `detail` holds what belongs to the kind (a decision's receipt, say)."""
+    """One line of a customer's timeline. `detail` holds facts of its kind (a decision's receipt, say)."""
 
     at_ms: int
     kind: str

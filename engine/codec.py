@@ -20,7 +20,7 @@ _PLAIN, _SHORT = 0, 2
 _PROFILE, _TOMBSTONE = b"P", b"T"
 _HEAD = bytes([VERSION, _PLAIN])
 _SHORT_HEAD = bytes([VERSION, _SHORT])
-_SHORT_BYTES = 200  # of so little LZ4 saves less than a tenth
+_SHORT_BYTES = 200  # LZ4 saves less than a tenth of so short a record
 
 _profile = msgspec.msgpack.Decoder(tuple[Profile, list[msgspec.Raw]])
 _tombstone = msgspec.msgpack.Decoder(Tombstone)
@@ -37,12 +37,12 @@ def seal(plain: bytes) -> bytes:
 
 
 def plain_bytes(record: bytes) -> int:
-    """How long a sealed record is when it is unpacked. An LZ4 block begins with that."""
+    """The length of a sealed record when it is unpacked, read from the first bytes of its LZ4 block."""
     return len(record) - 2 if record[1] == _SHORT else int.from_bytes(record[2:6], "little")
 
 
 def unseal(record: bytes, where: str = "record") -> bytes:
-    """What a record holds; Corrupt where it cannot be read."""
+    """The content of a record; Corrupt where it cannot be read."""
     if record[:2] == _SHORT_HEAD:
         return record[2:]
     if record[:2] != _HEAD:
@@ -63,7 +63,7 @@ def canonical(record: Profile | Tombstone) -> bytes:
 
 
 def encode_record(record: Profile | Tombstone) -> bytes:
-    """A profile with its recent events, or what stands in its place."""
+    """The record of a profile with its recent events, or of the tombstone in its place."""
     return seal(canonical(record))
 
 

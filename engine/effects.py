@@ -1,5 +1,5 @@
-"""What a turn may ask for. Effects are data only: the shell makes the new state and all of them durable in one batch,
-and acts then."""
+"""Effects: all that a turn may ask for. They are data only: the shell makes the new state and all of them durable in
+one batch, and acts then."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand what this profile holds to `to`, as message number `seq`: of what lies behind the key `after`, as much as
-    one message may carry."""
+    """Hand the records of this profile to `to`, as message number `seq`: those behind the key `after`, as many as one
+    message may carry."""
 
     to: str
     seq: int
@@ -127,7 +127,7 @@ class TakeIn:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets; plain data."""
+    """The answer to the caller; plain data."""
 
     value: dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What can go wrong, whose fault it is, and whether trying again helps.
+"""Errors: what can go wrong, whose fault it is, and whether trying again helps.
 
 SegueError        a code from a closed list, a one-line message, the field or file:line at fault
 ├─ InvalidInput   the caller's fault: a 400, a line in `rejected`, or a dead letter
@@ -10,8 +10,8 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
-They all stand here, so that whichever process is told of one knows it. `BY_CODE` is the one table of them: an error
-crosses processes as its code and the arguments of its constructor, whose types the class names in `arguments`.
+They all stand here, so that every process knows each of them. `BY_CODE` is the one table of them: an error crosses
+processes as its code and the arguments of its constructor, whose types the class names in `arguments`.
 
 Every constructor takes positional arguments only and hands all of them to `Exception`, so that each class survives
 pickling.
@@ -39,7 +39,7 @@ class SegueError(Exception):
 
 
 class InvalidInput(SegueError):
-    """What the caller sent cannot be used; `field` says where."""
+    """The caller's input cannot be used; `field` says where."""
 
     code = "invalid_input"
 
@@ -191,7 +191,7 @@ class Unknown(ProviderError):
 
 
 class Stop(SegueError):
-    """The process must end; whoever supervises it starts another one."""
+    """The process must end; its supervisor starts another one."""
 
     code = "stop"
 
@@ -218,11 +218,11 @@ BY_CODE: Final[Mapping[str, type[SegueError]]] = {cls.code: cls for cls in _clas
 
 
 def made_anew(code: str, arguments: Sequence[object]) -> SegueError | None:
-    """The error that another process tells of; None where there is none of this code with such arguments."""
+    """The error that another process has told; None where no class has this code and takes such arguments."""
     cls = BY_CODE.get(code)
     if cls is None or len(arguments) > len(cls.arguments):
         return None
-    # A list is what is left of a tuple on its way.
+    # Tuples arrive as lists.
     given: list[Any] = [tuple(each) if isinstance(each, list) else each for each in arguments]
     fits = all(isinstance(each, kind) for each, kind in zip(given, cls.arguments, strict=False))
     return cls(*given) if fits else None

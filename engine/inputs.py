@@ -1,4 +1,4 @@
-"""What a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
+"""Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from engine.profile import Drawn
-from engine.vocabulary import ExposureEvent
+from engine.vocabulary import ExposureEvent, Settlement
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The common ancestor; every kind has a tag of its own.
 
-    `tokens` is what the shard has left of each budget that is scarce there when the turn begins. It stands in the
-    input, so that the journal can repeat what was allowed. `drawn` is what a stranger drew before this input, the first
-    that may make a profile of them or end them."""
+    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
+    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
+    first that may make a profile of them or end them."""
 
     tokens: dict[str, int] = {}
     drawn: dict[str, Drawn] = {}
@@ -51,8 +51,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
 
     @property
     def said_ms(self) -> int:
-        """When what it states was said. A live event was said before it was received, however long it lay somewhere
-        since."""
+        """When its statements were said. A live event was said before it was received, whatever its own time claims."""
         return self.at_ms if self.imported else min(self.at_ms, self.received_at_ms)
 
 
@@ -77,7 +76,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
-    """What became of the action that a tracking token stands for."""
+    """A customer saw, clicked or dismissed the action that a tracking token stands for, or was converted by it."""
 
     token: str
     event: ExposureEvent
@@ -115,17 +114,17 @@ class Authorise(Input, frozen=True, kw_only=True, tag="authorise"):
 
 
 class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle"):
-    """What the provider said: `sent` (a sandbox: `simulated`), `refused`, `unknown`, or `retry` (surely not sent); or
-    `not_begun`, where it was asked nothing. `detail` is its reference or its message."""
+    """The provider's answer to a hand-over: `sent` (a sandbox: `simulated`), `refused`, `unknown`, or `retry` (surely
+    not sent); or `not_begun`, where it was asked nothing. `detail` is its reference or its message."""
 
     send_id: str
-    outcome: str
+    outcome: Settlement
     detail: str = ""
 
 
 class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
-    takes only visitors without a user id. `is_new`: whoever asks was created in the turn that asks."""
+    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks."""
 
     to: str
     public: bool = False
@@ -133,22 +132,22 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
 
 
 class Declined(Input, frozen=True, kw_only=True, tag="declined"):
-    """A message back to whoever wanted to merge `origin` by a write key's word: it stays where it is."""
+    """A message back to the profile that wanted to merge `origin` by a write key's word: it stays where it is."""
 
     origin: str
     reason: str
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` was.
+    """A message to the survivor: all that the profile `origin` held.
 
-    `state` is the encoded profile; empty where there was nothing, or nothing but what a stranger drew (`drawn`).
-    `history` (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id.
-    What is too much for one message comes in pieces: a piece that is not the last has in `after` how far it goes, and
-    its `state`, if any, holds some of the traits alone.
+    `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
+    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
+    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
+    some of the traits alone.
 
-    `is_new` is as it was asked. With `points` the place of `origin` is about to point to whoever takes this in, and
-    waits to be told.
+    `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
+    in, and waits to be told.
     """
 
     origin: str
@@ -213,7 +212,7 @@ class Bind(Input, frozen=True, kw_only=True, tag="bind"):
 
 
 class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
-    """Whoever reads the mail of the address whose place is `address` says that it is theirs."""
+    """The person who reads the mail of the address whose place is `address` says that it is theirs."""
 
     address: str
 
@@ -268,6 +267,6 @@ AnyInput = (
     | Confirm
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind)  # what a place takes whose profile lives elsewhere
-# These hold ids alone: nothing that says something of a person.
+AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
+# These hold ids alone, and no data about a person.
 IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)

@@ -1,8 +1,9 @@
-"""How far a client can make one profile grow.
+"""Limits on how far a client can make one profile grow.
 
-A profile is written after each of its turns, so every later event costs what its size costs. What goes over a limit is
-refused by name, in the customer's timeline, and nothing else of the same input is lost: a purchase with too many traits
-still stops what it stops. Consent and stops are never refused, for the catalog bounds what they leave in the state.
+A profile is written after each of its turns, so every later event pays for its size. Data over a limit is refused by
+name, in the customer's timeline, and nothing else of the same input is lost: a purchase with too many traits still
+stops the runs that it stops. Consent and stops are never refused, because the catalog bounds what they leave in the
+state.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TRAITS_BYTES_MAX: Final = 256 << 10  # of all
 IDENTIFIERS_MAX: Final = 200
 POINTERS_MAX = 1_000  # places of other identifiers that point to a profile
 RUNS_MAX: Final = 500  # active ones, and ended ones that are kept
-TRIGGERS_BYTES_MAX: Final = 256 << 10  # what started them, together
+TRIGGERS_BYTES_MAX: Final = 256 << 10  # of the properties of all triggers together
 RECENT_BYTES_MAX: Final = 256 << 10  # of recent events; older ones leave for pages
 DETAILS_BYTES_MAX: Final = 16 << 10  # of older events, for each atom that runs ask with facts of their own
 DRAWN_MAX = 1_000  # above it, draws that are about nothing in the catalog are forgotten
@@ -34,11 +35,11 @@ Kind = Literal["event", "merge"]
 
 
 class TraitRoom:
-    """What traits a profile still has room for, within one turn; and what was refused, by reason."""
+    """The room that a profile still has for traits, within one turn; and the refused traits, by reason."""
 
     def __init__(self, traits: Mapping[str, TraitValue]) -> None:
         self._traits = traits
-        self._bytes: int | None = None  # of all; counted when it matters
+        self._bytes: int | None = None  # of all; counted at the first trait, because encoding them takes time
         self.refused: defaultdict[str, list[str]] = defaultdict(list)
 
     def takes(self, name: str, value: object) -> bool:
@@ -63,7 +64,7 @@ class TraitRoom:
         return None
 
     def tell(self, turn: Turn, kind: Kind, message_id: str = "") -> None:
-        """Say in the timeline what was refused."""
+        """Note the refused traits in the timeline."""
         for reason, names in self.refused.items():
             refuse(turn, reason, names, "traits", kind, message_id)
 
@@ -71,7 +72,7 @@ class TraitRoom:
 def refuse(
     turn: Turn, reason: str, names: Iterable[str], what: str, kind: Kind = "event", message_id: str = ""
 ) -> None:
-    """An entry in the timeline: these traits, identifiers … are not kept."""
+    """Note in the timeline that these traits, identifiers … are not kept."""
     listed = [name[:_NAME_CHARS] for name in names]
     if listed:
         shown = ", ".join(listed[:5]) + (" …" if len(listed) > 5 else "")

@@ -96,7 +96,7 @@ class Promise(Part):
 
 
 class Drawn(Part):
-    """What was drawn of a variant (its id) or a holdout (`in`, `out`), and when that first counted."""
+    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted."""
 
     outcome: str
     at_ms: int
@@ -126,17 +126,17 @@ class Run(Part):
     ended_by: str = ""
     held: str = ""  # the reason for which its send waits
     held_ms: int = 0  # and since when
-    was_due_ms: int = 0  # what a pause has put off: when its timer was due; 0: it goes on as soon as it may
-    is_met: bool = False  # what its `wait_for` waits for came during a pause
+    was_due_ms: int = 0  # when a timer that a pause has put off was due; 0: it goes on as soon as it may
+    is_met: bool = False  # the event that its `wait_for` awaits came during a pause
     public: bool = False  # its trigger came under a write key
     told_at: list[str] = []  # noqa: RUF012 (places of the unverified addresses that were current when it was entered)
-    since_ms: int = 0  # when the step that it stands at began, by the time and number of what brought it there;
-    since_seq: int = 0  # 0: not known, with its trigger
+    since_ms: int = 0  # when its step began: time and number of the event that led there; 0: not known, its trigger's
+    since_seq: int = 0
     began_ms: int = 0  # when its wait first began, by the clock; 0: not known
 
     @property
     def triggered(self) -> tuple[int, int]:
-        """The (time, arrival) that what follows a run's trigger must have: never ahead of the turn that heard it."""
+        """The (time, arrival) of its trigger, by which other events are earlier or later: never ahead of its turn."""
         return min(self.trigger_ms, self.entered_ms), self.trigger_seq
 
 
@@ -191,7 +191,7 @@ class Lent(Part):
 
 
 class Merged(Part):
-    """A ledger entry: what was taken over from whom, and when."""
+    """A ledger entry: which profile was taken in, when, and how much it held."""
 
     origin: str
     at_ms: int
@@ -201,7 +201,7 @@ class Merged(Part):
 
 
 class Detail(Part):
-    """What of an event that is not recent conditions of runs may still look at."""
+    """The parts of an event that is not recent any more at which conditions of runs may still look."""
 
     at_ms: int
     properties: dict[str, Any]
@@ -235,7 +235,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     tallied: str = ""  # the name of the set of counters that these are
     fatigue: dict[str, FatigueLevel] = {}
     promises: list[Promise] = []
-    awaiting: list[ConsentRecord] = []  # what a source may not grant: without effect until the person confirms it
+    awaiting: list[ConsentRecord] = []  # a yes that its source may not grant: no effect until the person confirms it
     locale_ms: int = 0
     timezone_ms: int = 0
     told: list[str] = []  # places of addresses that know that this profile has them
@@ -245,14 +245,13 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     lent: list[Lent] = []
     publicly: list[str] = []  # visitors that only a write key's word brings here, still on their way
     refused: list[Refusal] = []  # by journeys, the one that was heard last at the end
-    details: dict[str, list[Detail]] = {}  # beside the counters: for what runs ask with facts of their own
+    details: dict[str, list[Detail]] = {}  # beside the counters: for questions of runs with facts of their own
     drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
-    drawn_as: str = ""  # the id by which what is not drawn yet is; empty: its own
+    drawn_as: str = ""  # the id by which new draws are drawn; empty: its own
 
     @property
     def history(self) -> Recent:
-        """What happened lately, in order of (event time, arrival). No field of the struct: it is decoded when it is
-        read."""
+        """The recent events, by (event time, arrival). No struct field, so it is decoded only when it is read."""
         found: Recent | None = self.__dict__.get("history")
         if found is None:
             found = self.__dict__["history"] = Recent()
@@ -269,17 +268,17 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
 
     @property
     def is_blank(self) -> bool:
-        """Nothing is known: such a profile leaves no record behind."""
+        """Whether nothing is known: such a profile leaves no record behind."""
         known = (self.identifiers, self.places, self.runs, self.consent, self.held, self.promises, self.fatigue)
         return not (any(known) or self.history)
 
 
 class Tombstone(msgspec.Struct, array_like=True):
-    """What stands in the place of a profile that was merged, or of an identifier that points elsewhere.
+    """The pointer in the place of a profile that was merged, or of an identifier that belongs to a profile elsewhere.
 
-    `heir` took over what the profile held, where the pointer has moved on since: the outcome of a send that was on its
-    way then is for the heir. In the place of an address, `holders` are the profiles that have it beside `to`, and
-    `words` what was said about consent by that address, without texts.
+    `heir` took in the profile, where the pointer has moved on since: the outcome of a send that was on its way then is
+    for the heir. In the place of an address, `holders` are the profiles that have it beside `to`, and `words` are the
+    statements about consent by that address, without texts.
     """
 
     to: str
@@ -291,7 +290,7 @@ class Tombstone(msgspec.Struct, array_like=True):
 
 
 def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
-    """What is left in a place when its profile goes on in `to`, or when its pointer moves."""
+    """The tombstone of a place whose profile goes on in `to`, or whose pointer moves there."""
     if isinstance(was, Tombstone):
         return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words)
     words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address == was.id]

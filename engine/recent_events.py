@@ -1,8 +1,8 @@
 """The recent events of a profile, packed until somebody reads them.
 
 A profile is written after every turn, and most turns only add an event. So each event is packed once, when it happens,
-behind those that came before it. They lie in one piece, which the state's bytes take as it is: what is scattered over
-the memory would be waited for, part by part. A packed event is a third of an unpacked one.
+behind those that came before it. All of them lie in one piece of memory, which the state's bytes take as it is; were
+they scattered, the processor would wait for each of them. A packed event is a third of an unpacked one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Happened(Part):
 
     @property
     def counts_ms(self) -> int:
-        """When it happened, for what must come before or after it: nothing happens after it was heard."""
+        """When it happened, compared with other events: never after it was heard, even where its clock ran ahead."""
         return self.heard_ms or self.at_ms
 
 
@@ -100,8 +100,8 @@ class Recent(Sequence[Happened]):
         return self._by_name.get(name, [])
 
     def by_text(self, at: tuple[str, str]) -> dict[str, list[int]]:
-        """When events of a name happened, newest first, by each text, composed, that they have at a path. Many
-        conditions ask for one of these texts each."""
+        """The times of the events of a name, newest first, by each text (composed) that they have at a path. Worked out
+        for all texts at once, because many conditions ask for one of them each."""
         found = self._by_text.get(at)
         if found is None:
             name, path = at
@@ -120,11 +120,11 @@ class Recent(Sequence[Happened]):
 
     @property
     def packed_bytes(self) -> int:
-        """How long their packed forms are together."""
+        """The length of all packed events."""
         return len(self._packed)
 
     def bytes_of(self, place: int) -> int:
-        """How long the packed form of one is."""
+        """The length of one packed event."""
         return int(self._ends[place] - (self._ends[place - 1] if place else 0))
 
     @property
@@ -133,7 +133,8 @@ class Recent(Sequence[Happened]):
         return self._events is not None
 
     def add(self, event: Happened) -> None:
-        """An event, where (event time, arrival) says."""
+        """Put an event at its place by (event time, arrival)."""
+        # From the end, because nearly every event is the newest. Of equal times the later arrival stands behind.
         place = len(self._ends)
         while place and self._at_ms(place - 1) > event.at_ms:
             place -= 1
@@ -182,7 +183,7 @@ class Recent(Sequence[Happened]):
 
 
 class _Time(Part):
-    """The first field of an event."""
+    """An event of which only the first field is decoded."""
 
     at_ms: int
 
@@ -194,5 +195,5 @@ _time = msgspec.msgpack.Decoder(_Time)
 
 @lru_cache(maxsize=256)
 def _head(count: int) -> bytes:
-    """How msgpack begins a list of so many: with them as nothings, of a byte each, but without those."""
+    """The head of a msgpack list of so many elements: a list of that many None, a byte each, with these cut off."""
     return encoder.encode([None] * count)[: -count or None]

@@ -1,4 +1,4 @@
-"""Everything that looks random or must be unguessable: keyed hashes of what it stands for
+"""Ids, draws and tokens: keyed hashes of what they stand for, because nothing in the engine is random
 (`docs/design/identity.md#ids`).
 
 Ids: `profile_id` names a profile by its slot, a keyed hash of its first identifier, and an epoch. Tokens: `sign` and
@@ -70,7 +70,7 @@ def verify(key: bytes, purpose: str, token: str) -> bytes:
 
 
 def payload_of(token: str) -> bytes:
-    """The payload of what may be a token, whoever made it; InvalidInput for what cannot be one."""
+    """The payload of a text that may be a token, its tag not checked; InvalidInput for one that cannot be."""
     return _parts(token)[1]
 
 

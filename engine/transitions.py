@@ -1,6 +1,6 @@
-"""Lives as tables: which state follows on which event. What a table does not have cannot happen.
+"""Lives as tables: which state follows on which event. A transition that its table does not have cannot happen.
 
-A state and what happens in it lead to the next state, as h11 keeps its connections. The tables are in
+A state and an event lead to the next state, as h11 keeps its connections. The tables are in
 `engine.sends.life` and `engine.journeys.life`; `docs/design/lives.md` shows them as diagrams.
 """
 

@@ -3,9 +3,9 @@
 A turn is deterministic to the byte: time, the catalog and every secret that ids are keyed with come in as arguments. It
 changes nothing but the profile that is passed in; everything else that should happen is returned as effects, in order.
 
-Every turn begins with what the active catalog makes of journeys that began earlier: what has ended in it ends, what was
-resumed goes on. Then an event's turn has one order: who this is → what is known → stops → resets and `wait_for` →
-entries → sends. So a purchase ends what it ends before anything of the same turn could be sent.
+Every turn begins by applying the active catalog to journeys that began earlier: runs of ended ones end, runs of resumed
+ones go on. Then an event's turn has one order: who this is → what is known → consent → stops → resets and `wait_for` →
+entries → sends. So a purchase ends its runs before anything of the same turn could be sent.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     is_moving = bool(profile.moving_to)
     profile.clock_ms = turn.now_ms
     profile.created_ms = profile.created_ms or turn.now_ms
-    if told.drawn and not isinstance(told, HandOver):
+    if told.drawn and not isinstance(told, HandOver):  # draws of a hand-over are joined when it is taken in
         draws.recall(profile, told.drawn, catalog)
     if not is_moving:
         pauses.settle(turn)
     _react(turn, told)
-    if not is_moving:  # who is handing over stays as it is until the last piece has left
+    if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
@@ -79,7 +79,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
 
 
 def _react(turn: Turn, told: AnyInput) -> None:
-    """What the world says of a customer, and what dispatchers and timers say of what they do for one."""
+    """Handle an input from outside, from a dispatcher or from a timer; messages between profiles go on."""
     match told:
         case Event():
             _on_event(turn, told)
@@ -97,7 +97,7 @@ def _react(turn: Turn, told: AnyInput) -> None:
             sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)
-            stops.apply_to_put_back(turn, told.send_id)
+            stops.apply_to_put_back(turn, told.send_id)  # stops may have happened during the hand-over
         case Erase():
             erasure.erase(turn, told)
         case Confirm():
@@ -107,7 +107,7 @@ def _react(turn: Turn, told: AnyInput) -> None:
 
 
 def _on_message(turn: Turn, told: AnyInput) -> None:
-    """What another profile says: about merging, or about an address that several have."""
+    """Handle a message of another profile: about merging, or about an address that several profiles have."""
     match told:
         case HandOver() if turn.profile.moving_to:
             transfer.pass_on(turn, told)
@@ -134,9 +134,9 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
 def handle_tombstone(
     stand_in: Profile, tombstone: Tombstone, told: AnyInput, catalog: Catalog, now_ms: int
 ) -> list[Effect]:
-    """What a place does by itself whose profile lives elsewhere. `stand_in` carries the place's id and sequence.
+    """Handle an input at a place whose profile lives elsewhere. `stand_in` carries the place's id and sequence.
 
-    Raises Moved for whatever the profile itself has to hear.
+    Raises Moved for every input that the profile itself has to hear.
     """
     turn = Turn(stand_in, catalog, now_ms)
     erased = erasure.is_erased(stand_in.id, tombstone)
@@ -153,7 +153,7 @@ def handle_tombstone(
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
         case GoOn():
-            pass  # whoever asks has all of it
+            pass  # the profile that asks for the next piece has all of them
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:
@@ -203,5 +203,5 @@ def _on_consent(turn: Turn, change: ConsentChange) -> None:
     claims.learn(turn, change)
     heard = recording.record(turn, change)
     sends.withdraw_without_consent(turn)
-    interpreter.walk(turn, interpreter.held_runs(turn))
+    interpreter.walk(turn, interpreter.held_runs(turn))  # held sends may have waited for this consent
     turn.answer(consent_words.receipt(turn.profile.id, heard))

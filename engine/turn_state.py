@@ -1,5 +1,4 @@
-"""One turn in the making: the profile that it may change, the catalog, the clock, and the effects that it has asked
-for."""
+"""The state of one turn: the profile that it may change, the catalog, the clock, and the effects so far."""
 
 from __future__ import annotations
 
@@ -17,7 +16,8 @@ from engine.view import View
 
 
 class Turn:
-    """What the rules write to. The shell acts only after a turn, so when one fails, undoing the profile undoes all."""
+    """The one thing that rules write to. The shell acts only after a turn, so undoing the profile undoes a failed
+    turn."""
 
     __slots__ = ("catalog", "effects", "is_public", "now_ms", "profile", "tokens")
 
@@ -29,10 +29,10 @@ class Turn:
         self.now_ms = now_ms
         self.effects: list[Effect] = []
         self.tokens = dict(tokens)
-        self.is_public = False  # what this turn is about came under a write key
+        self.is_public = False  # its event came under a write key
 
     def view(self, context: dict[str, Any] | None = None, trigger: Mapping[str, Any] = MappingProxyType({})) -> View:
-        """What conditions may read as of now; for a run, with what started it in `trigger`. Take a new one after the
+        """A view of the profile as of now; for a run, with the properties of its trigger. Take a new one after the
         profile has changed."""
         return View(self.profile, self.catalog, self.now_ms, context or {}, trigger)
 
@@ -77,5 +77,5 @@ class Turn:
         self.effects.append(Tell(to, self.profile.message_seq, message))
 
     def answer(self, value: dict[str, Any]) -> None:
-        """What the caller gets once this turn is durable."""
+        """Answer the caller once this turn is durable."""
         self.effects.append(Answer(value))

@@ -1,4 +1,4 @@
-"""A customer under a catalog at one instant: what the conditions of that catalog read, answered from a profile."""
+"""A customer under a catalog at one instant: answers the questions of conditions from a profile."""
 
 from __future__ import annotations
 

@@ -19,9 +19,13 @@ Outcome = Literal["chosen", "dropped", "outranked"]
 SendState = Literal[
     "decided", "handing_over", "sent", "simulated", "refused", "unknown", "withdrawn", "held", "failed", "expired"
 ]
+# What is said of a send that was to be handed over. `retry`: it was surely not sent; `not_begun`: nobody was asked.
+Settlement = Literal["sent", "simulated", "refused", "unknown", "retry", "not_begun"]
+# What an adapter says of a message that its provider has taken.
+Accepted = Literal["sent", "simulated"]
 FINAL_STATES: Final = frozenset(get_args(SendState)) - {"decided", "handing_over"}
-# What a journey and the caps take for a message that its customer has. Only the first one is a delivery: what a sandbox
-# was given reached nobody, and counts in no lift.
+# To journeys and caps these are messages that the customer has. Only `sent` is a delivery: a message that a sandbox
+# took reached nobody, and counts in no lift.
 ARRIVED: Final = frozenset({"sent", "simulated"})
 
 EntryKind = Literal[
@@ -50,4 +54,4 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 
-NEVER_MS: Final = 1 << 53  # when what waits for a pause to end is due; behind every clock
+NEVER_MS: Final = 1 << 53  # the due time of timers and sends that wait for a pause to end; behind every clock

@@ -1,6 +1,7 @@
-"""What `locust -f loadtest/locustfile.py` plays: 20 s by default, against this machine only, exit 1 on any failure and
-where a limit is passed. `--processes 2` plays on two cores, `--html FILE` writes a report, `--shape` says who comes
-when.
+"""The entry point of Locust: `locust -f loadtest/locustfile.py` plays for 20 s by default, against this machine only.
+
+The exit code is 1 on any failure and where a limit is passed. `--processes 2` plays on two cores, `--html FILE` writes
+a report, `--shape` says who comes when.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from loadtest.locust import shapes, thresholds
 from loadtest.locust.loopback import why_refused
 from loadtest.locust.users import WRITE_KEY, AppVisitor, EventSource, Till, WebVisitor
 
+# Locust plays the user classes that it finds in this module.
 __all__ = ["AppVisitor", "EventSource", "Till", "WebVisitor"]
 
 _USERS = 20
@@ -48,7 +50,7 @@ def _check_before_the_first_request(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener
 def _judge(environment: Environment, **_: Any) -> None:
-    """Exit 1 where a limit was passed; workers leave that to the one that sums up."""
+    """Exit 1 where a limit was passed. A worker leaves that to the master, which sums up."""
     if isinstance(environment.runner, WorkerRunner) or environment.parsed_options is None:
         return
     options = environment.parsed_options

@@ -3,7 +3,7 @@
 import sys
 
 if not sys.flags.safe_path and f"{sys.path[0]}/serve/__main__.py" != __file__:
-    del sys.path[0]  # somebody else's folder, in which `engine.py` is not ours
+    del sys.path[0]  # a folder of somebody else, whose `engine.py` would be imported in the place of ours
 
 from serve.cli import main
 

@@ -1,5 +1,5 @@
-"""The command `segue`: one file per command in `serve/commands`; here they get their names and their errors one
-line."""
+"""The command `segue`. Each command has a file in `serve/commands`; here it gets its name, and its errors become one
+line each."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def _print_version(is_asked: bool) -> None:
 
 
 class _Commands(TyperGroup):
-    """Imports a command when somebody asks for it: otherwise each would wait for what all of them need."""
+    """Imports a command only when it is asked for, so no command waits for the imports of another."""
 
     def list_commands(self, ctx: Context) -> list[str]:
-        """All names."""
+        """The names of all commands."""
         return list(_HOMES)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
@@ -103,7 +103,8 @@ def main() -> None:
         _end(_usage(error), getattr(error, "exit_code", 2))
     except typer.Abort:
         _end("given up", 1)
-    except BrokenPipeError:  # whoever read what was printed has enough
+    except BrokenPipeError:  # the reader of our output has enough, as `head` has
+        # Python flushes stdout at its exit, and would complain there of the same closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
@@ -114,7 +115,7 @@ def main() -> None:
         sys.exit(2)
     except PartLost as error:
         tell(str(error))
-        exit_now(GAVE_UP)
+        exit_now(GAVE_UP)  # Ray's exit handlers may wait for the part that is lost
     except SegueError as error:
         _end(str(error), 2)
 
@@ -126,7 +127,7 @@ def _end(line: str, code: int) -> NoReturn:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What was wrong in a command line, in one line, with what may have been meant."""
+    """The fault of a command line in one line, with the command that was probably meant."""
     message = str(getattr(error, "format_message", error.__str__)())
     context = getattr(error, "ctx", None)
     if context is None or not message:

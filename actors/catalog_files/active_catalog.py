@@ -1,11 +1,11 @@
-"""The catalog that an engine runs by: one file of its data directory, replaced whole.
+"""The active catalog of an engine: one file of its data directory, replaced whole.
 
 Every process of the engine follows that file. So a process that starts late, or again, comes to the same catalog as the
 others. Only a document that compiles is ever put there. A process changes to a new catalog between two groups of turns,
-so every turn goes by one catalog.
+so one catalog decides each turn.
 
 The document holds the files of a configuration directory, and the status that commands gave to journeys. The directory
-does not know the latter, so a new document is made from the active one, by one writer at a time. The first line of the
+does not know that status, so a new document is made from the active one, by one writer at a time. The first line of the
 file is a digest of the rest, so that a damaged byte cannot become a rule.
 """
 
@@ -55,11 +55,11 @@ class ActiveCatalog:
         return self._change(lambda was: statuses.carried(was, document))
 
     def say(self, journey: str, status: Status) -> Catalog:
-        """Give a journey the status that an operator commanded. Raises as `statuses.said` and `take` do."""
+        """Give a journey the status that an operator commanded. Raises the errors of `statuses.said` and `take`."""
         return self._change(lambda was: statuses.said(was or {}, journey, status))
 
     def _change(self, make: Callable[[Document | None], dict[str, Any]]) -> Catalog:
-        with self._alone():
+        with self._one_writer():
             was = self._document()
             document = canonical(make(None if was is None else msgspec.msgpack.decode(was)))
             catalog = replace(compile_bytes(document), id_key=self._id_key)
@@ -68,9 +68,9 @@ class ActiveCatalog:
         return catalog
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Held while the active catalog is changed. A disk that has no locks is taken for one that only a single node
-        writes to."""
+    def _one_writer(self) -> Iterator[None]:
+        """A lock that is held while the active catalog is changed. On a disk without locks, a single node is assumed to
+        write."""
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             with contextlib.suppress(OSError):
@@ -98,12 +98,13 @@ class ActiveCatalog:
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Held while one catalog is put and adopted everywhere, so that each change has an outcome of its own. Others
-        wait meanwhile, in whatever process they are. Overloaded where that takes too long."""
+        """A lock that is held while one catalog is put and adopted everywhere, so that each change has an outcome of
+        its own. Other changes wait meanwhile, in whatever process. Overloaded where that takes too long."""
+        # A file of its own: the catalog's file is replaced, and a lock on it would stay with the old one.
         with self._path.with_name(f"{self._path.name}.lock").open("a") as file:
             try:
                 async with asyncio.timeout(_TURN_S):
-                    while not _is_locked(file):
+                    while not _is_locked(file):  # polled, because a lock that blocks would hold up the loop
                         await asyncio.sleep(_TURN_LOOK_S)
             except TimeoutError:
                 raise Overloaded(_RETRY_MS) from None
@@ -121,6 +122,7 @@ class ActiveCatalog:
             try:
                 now = self.mark()
                 if now != mark:
+                    # Beside the loop: a large catalog takes long to compile.
                     catalog = await asyncio.get_running_loop().run_in_executor(None, self.read)
                     if catalog.version != version:
                         adopt(catalog)

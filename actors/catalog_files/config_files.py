@@ -1,4 +1,4 @@
-"""Reads `configs/` from disk: plain data for `engine.catalog`, and the line on which each part of it stands.
+"""Reads `configs/` from disk: plain data for `engine.catalog`, and the line of each part of it.
 
 Reading goes on after a fault, so that one run finds every problem of a directory.
 """
@@ -44,7 +44,7 @@ _BESIDE = ("schema", "playbooks")  # folders in `configs/` that belong to no cat
 
 @dataclass(slots=True)
 class Documents:
-    """A directory as it was read. `unread` are the files of which nothing but their problems is known."""
+    """A directory as it was read. `unread` are the files that could not be read; only their problems are known."""
 
     data: dict[str, Any] = field(default_factory=dict)
     trees: dict[str, Any] = field(default_factory=dict)  # what ruamel made of each file, with positions
@@ -82,7 +82,7 @@ def load(directory: Path) -> Catalog:
 
 
 def read_texts(files: Mapping[str, str]) -> Documents:
-    """The same as `read` for files that are not on disk; CatalogError where they cannot be any."""
+    """The same as `read` for files that are not on disk; CatalogError where a name or a text cannot be a file's."""
     if len(files) > FILES_MAX:
         raise CatalogError((f"catalog:1: files: are {len(files)}, at most {FILES_MAX} make a catalog",))
     with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
@@ -100,7 +100,7 @@ def read_texts(files: Mapping[str, str]) -> Documents:
 def _write(home: Path, file: str, text: str) -> None:
     if not file or len(file) > _NAME_CHARS_MAX:
         raise ValueError(file)
-    path = (home / file).resolve()
+    path = (home / file).resolve()  # a name with `..` must not leave the folder
     if not path.is_relative_to(home) or path == home:
         raise ValueError(file)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def read(directory: Path) -> Documents:
 
 
 class _Fault(Exception):
-    """Why a file cannot be read."""
+    """The reason why a file cannot be read."""
 
     def __init__(self, message: str, loc: Loc = (), line: int = 1) -> None:
         super().__init__(message, loc, line)
@@ -198,7 +198,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _files(directory: Path, documents: Documents) -> Iterator[Path]:
-    """The files that make a catalog, in order of name; whatever else is there becomes a problem."""
+    """The files that make a catalog, in order of name. Any other file becomes a problem."""
     if not directory.is_dir():
         raise CatalogError((f"{directory}:1: directory: there is no such directory",))
     try:
@@ -221,7 +221,8 @@ def _files(directory: Path, documents: Documents) -> Iterator[Path]:
 
 
 def _is_beside(path: Path) -> bool:
-    """Notes, what editors and systems leave behind, generated schemas and playbooks (each a catalog of its own)."""
+    """Notes, files that editors and systems leave behind, generated schemas, and playbooks (each a catalog of its
+    own)."""
     hidden = any(part.startswith(".") or part.endswith("~") for part in path.parts)
     is_left = _LEFT.fullmatch(path.name) is not None
     return hidden or is_left or path.parts[0] in _BESIDE or path.suffix == ".md"

@@ -1,6 +1,6 @@
 """Event files from disk (`.jsonl`, `.jsonl.gz`, Segment's format), read lazily and merged by (time, file, line).
 
-Only the time of a line is read here; the caller parses the rest. Every line that is not blank comes out. One that
+Only the time of a line is read here; the caller parses the rest. Every line that is not blank comes out. A line that
 cannot be used comes with its problem, so that the caller can name it as `file:line` and nothing is lost silently.
 """
 
@@ -91,8 +91,8 @@ def _lines(file: int, path: Path, stream: IO[bytes]) -> Iterator[Line]:
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, str]]:
-    """Each line and what is wrong with it as bytes, without a byte-order mark that the file begins with; a line that is
-    too long is passed over in pieces."""
+    """Each line with its problem as bytes, without a byte-order mark at the start of the file. A line that is too long
+    is skipped in pieces, so that it never fills the memory."""
     is_first = True
     while True:
         try:
@@ -117,7 +117,7 @@ def _finish_line(stream: IO[bytes]) -> None:
 
 
 def _time_of(raw: bytes) -> tuple[int | None, str]:
-    """The line's own time (UTC epoch, ms) or what is wrong with it. `timestamp` counts first, as in an import."""
+    """The line's own time (UTC epoch, ms), or its problem. `timestamp` counts first, as in an import."""
     try:
         times = _times(raw)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Finds parts of a YAML file that are read otherwise than they look: a text `yes`, a `#` that begins a comment."""
+"""Finds parts of a YAML file that do not mean what they look like: a text `yes`, a `#` that begins a comment."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from ruamel.yaml.scalarstring import ScalarString
 
 from engine.catalog.problems import Loc, Problem
 
+# YAML 1.1 read these words as truth values. YAML 1.2, which is read here, takes them for texts.
 _TRUTH: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+# A text without quotes that has ` #` in it: YAML takes the rest for a comment.
 _NOTE: Final = re.compile(
     r"^\s*(?:- )*(?:subject|text|title|body|because|preheader):\s+[^\"'#>|\[{\s][^\"']*?\s(#\S.*)$"
 )
+# A text without quotes that begins with `&word`: YAML takes the word for an anchor.
 _MARK: Final = re.compile(
     r"^\s*(?:- |[\w-]+:\s+)*\{?\s*(?:subject|text|title|body|because|preheader):\s+(&[^\s,\]}]+)\s+[^\s\[{]"
 )
@@ -21,7 +24,7 @@ _PRINTED_QUOTES: Final = {"“": "”“", "”": "”", "„": "“”", "‟":
 
 
 def doubts(file: str, tree: Any, text: str) -> Iterator[Problem]:
-    """Each with its place; `tree` is what ruamel made of the text, with its quotes."""
+    """The doubts, each with its place; `tree` is ruamel's tree of the text, which knows the quotes."""
     yield from _of(file, tree, ())
     for number, line in enumerate(text.splitlines(), 1):
         note = _NOTE.match(line)

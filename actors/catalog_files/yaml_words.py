@@ -1,5 +1,4 @@
-"""Says what is wrong with a YAML file that cannot be read, so that its author understands: the line, and what to write
-instead."""
+"""Explains to an author why a YAML file cannot be read: the line, and what to write instead."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ class _Fault:
 
     @property
     def found(self) -> str:
-        """What stood in the place of something else."""
+        """The token that was found in the place of the expected one."""
         found = re.search(r"'([^']*)'$", self.problem)
         return found[1] if found else ""
 
@@ -45,7 +44,7 @@ _Said = tuple[str, int] | None
 
 
 def of_error(error: MarkedYAMLError, text: str) -> tuple[str, int]:
-    """What to say, and the line (from 1)."""
+    """The explanation of an error, and its line (from 1)."""
     mark = error.problem_mark or error.context_mark
     lines = text.splitlines() or [""]
     line = min(mark.line, len(lines) - 1) if mark else 0
@@ -61,7 +60,7 @@ def of_error(error: MarkedYAMLError, text: str) -> tuple[str, int]:
 
 
 def of_value(error: ValueError, text: str) -> tuple[str, int]:
-    """The same for a value that cannot be: a day that no calendar has, mostly."""
+    """The same for an impossible value, mostly a day that no calendar has."""
     for number, line in enumerate(text.splitlines(), 1):
         found = _DATE.search(line)
         if (found is not None and "month" in str(error)) or (found is not None and "day" in str(error)):
@@ -70,7 +69,7 @@ def of_value(error: ValueError, text: str) -> tuple[str, int]:
 
 
 def of_key(key: Any) -> str:
-    """What is wrong with a key that is no text."""
+    """The fault of a key that is no text."""
     if isinstance(key, Mapping):
         inner = next(iter(key), "…")
         return f'a text that begins with {{{{ stands in quotes: "{{{{ {inner} }}}}"'
@@ -78,7 +77,7 @@ def of_key(key: Any) -> str:
 
 
 def of_tagged(value: Any) -> str:
-    """What is wrong with a value that YAML takes for one of a kind of its own."""
+    """The fault of a value that YAML takes for one of a special kind."""
     kind = str(getattr(value, "tag", "") or "")
     if kind.startswith("!"):
         return f'a text that begins with ! stands in quotes: "{kind}{f" {value}" if str(value) else ""}"'
@@ -113,7 +112,7 @@ def _of_more(fault: _Fault) -> _Said:
 
 
 def _of_sign(fault: _Fault) -> _Said:
-    """A text that begins with a sign that means something."""
+    """A text that begins with a sign that has a meaning in YAML."""
     found = re.match(r"found (?:character '(.)' that cannot start|undefined alias)", fault.problem)
     is_block = "chomping or indentation" in fault.problem
     is_loose = fault.problem.startswith("expected the node content") and fault.found in (",", "]", "}")
@@ -166,7 +165,7 @@ def _of_closing(fault: _Fault) -> _Said:
 
 
 def _left_open(lines: list[str]) -> tuple[int, str]:
-    """Where the innermost bracket stands that is not closed."""
+    """The line of the innermost bracket that is not closed, and the bracket."""
     waiting: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
         for sign in re.sub(r"\"[^\"]*\"|'[^']*'|(^|\s)#.*", "", line):
@@ -227,6 +226,7 @@ def _quoted(fault: _Fault) -> str:
     return f"{keys[-1][1]}: {quote}{value}{quote}"
 
 
+# In this order: the first that has an explanation is taken.
 _LOOKS: Final[tuple[Callable[[_Fault], _Said], ...]] = (
     _of_braces,
     _of_tab,

@@ -1,8 +1,8 @@
-"""Invented customers, to prove a catalog with: one of whom nothing is known, one as customers mostly are, and several
-whose values are nothing like what an author expects.
+"""Invented customers, to prove a catalog with: one of whom nothing is known, one typical customer, and several whose
+values no author expects.
 
-They have the traits and events that the catalog itself names. How a template uses a name tells what it holds: a list, a
-number, a text. Conditions and the tracking plan tell more.
+They have the traits and events that the catalog itself names. The use of a name in a template tells the kind of its
+value: a list, a number, a text. Conditions and the tracking plan tell more.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _EXAMPLES: Final = {
 
 @dataclass(slots=True)
 class Shape:
-    """What stands behind a name: fields, the elements of a list, or a plain value, of which there may be an example.
-    Where `kind` is empty, nothing is known about it."""
+    """The shape of a name's value: fields, the elements of a list, or a plain value, perhaps with an example. Where
+    `kind` is empty, nothing is known about it."""
 
     kind: str = ""  # list, mapping, number, text, flag
     fields: dict[str, Shape] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Shape:
         return self.element
 
     def is_used_as(self, kind: str, example: Any = None) -> None:
-        """Learn from a use what kind of value it is. The first use decides."""
+        """Learn the kind of the value from a use. The first use decides."""
         self.kind = self.kind or kind
         self.example = example if self.example is None else self.example
 
@@ -78,7 +78,7 @@ class Customer:
 
 
 def customers(traits: Shape, event: Shape) -> Iterator[Customer]:
-    """Everybody for whom it must be possible to write a message."""
+    """The customers for each of whom it must be possible to write a message."""
     yield Customer("a customer of whom nothing is known", {}, {}, is_usual=True)
     yield Customer("a typical customer", _typical("traits", traits), _typical("event", event), "en", True, True)
     for words, odd in _HOSTILE.items():

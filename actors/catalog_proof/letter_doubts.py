@@ -1,4 +1,4 @@
-"""What a message that can be written lacks: a subject, words, or the link to leave by."""
+"""Finds what a message lacks although it can be written: a subject, words, or the link to unsubscribe."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _UNSEEN: Final = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script
 
 
 def lacks(tier: str, content: Mapping[str, Any], made: Message, customer: Customer) -> Iterator[tuple[Loc, str]]:
-    """What is missing, each with its place in the content. `made` is the message as it was written to `customer`, of
-    whom nothing is known, or what is mostly known."""
+    """The missing parts, each with its place in the content. `made` is the message as it was written to `customer`, who
+    is a typical one, or one of whom nothing is known."""
     for key, written in (("subject", made.subject), ("text", made.text)):
         text = content.get(key)
         if not isinstance(text, str) or (key == "text" and "template" in content) or (written or "").strip():

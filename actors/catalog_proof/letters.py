@@ -23,7 +23,8 @@ Bound = Callable[[str], AbstractContextManager[None]]
 
 _URL: Final = "https://segue.example"
 _AT_MS: Final = 1_772_409_600_000
-_ADDRESS: Final = "ada@shop.example"
+# By the kind of address that the channel needs; any other kind gets the first.
+_ADDRESSES: Final = {"email": "ada@shop.example", "phone": "+4915112345678"}
 
 
 class TakesTooLong(BaseException):
@@ -33,8 +34,8 @@ class TakesTooLong(BaseException):
 def letter_problems(
     catalog: Catalog, document: Document, adapters: Mapping[str, Adapter], bound: Bound
 ) -> Iterator[Problem]:
-    """Messages that cannot be written, each fault once, for the first customer whom it happens to. What a message lacks
-    that can be written is a warning."""
+    """A problem for each message that cannot be written, once, for the first customer whom it fails for. A part that a
+    message lacks is a warning."""
     renderer, told, known = Renderer(catalog.templates), set(), list(facts(catalog))
     files = {data.get("id"): file for file, data in in_folder(document, "actions").items()}
     for action in catalog.actions.values():
@@ -68,8 +69,8 @@ class _Writing:
         self._content: Mapping[str, Any] = variant.content.get(channel, {})
 
     def problems(self, file: str, loc: Loc, bound: Bound) -> Iterator[Problem]:
-        """Why the message cannot be written to the first customer whom it fails for, else what it lacks for customers
-        as they mostly are."""
+        """The reason why the message cannot be written to the first customer whom it fails for; else the parts that it
+        lacks for usual customers."""
         doubted: dict[Loc, Problem] = {}
         name = f"{file}, variant {self._variant.id} on {self._channel}"
         for customer in customers(*self._known()):
@@ -95,7 +96,7 @@ class _Writing:
         message = {
             "send": "0.0",
             "channel": self._channel,
-            "address": _ADDRESS,
+            "address": _ADDRESSES.get(self._catalog.channels[self._channel].address, _ADDRESSES["email"]),
             "content": dict(self._content),
             "traits": customer.traits,
             "event": customer.event,
@@ -110,8 +111,8 @@ class _Writing:
         return letter(message, self._renderer, _URL, 30.0)
 
     def _known(self) -> tuple[Shape, Shape]:
-        """What is known of customers: first by the templates of this message, then by the catalog's conditions and its
-        tracking plan."""
+        """The shapes of traits and events: learned from the templates of this message first, then from the catalog's
+        conditions and its tracking plan."""
         roots = {"traits": Shape("mapping"), "event": Shape("mapping")}
         texts = [text for text in self._content.values() if isinstance(text, str)]
         named = [self._catalog.templates[text] for text in texts if text in self._catalog.templates]
@@ -133,7 +134,7 @@ class _Writing:
 
 
 def _reason(fault: Refused) -> str:
-    """What the renderer says, and what Python said before. That may quote values, which are invented here."""
+    """The renderer's words, and Python's own. Those may quote values, which are invented here."""
     cause = fault.__context__
     words = fault.message.partition(": ")[2] if fault.message.startswith("template ") else fault.message
     if cause is None or isinstance(cause, Refused) or not str(cause) or str(cause) in words:

@@ -1,5 +1,5 @@
 """Proves a catalog in a process of its own, with bounds of time and memory. ruamel's reader is slow (some 100 KB a
-second), and a template may loop for ever; in the ingress both would hold up every decision.
+second), and a template may loop for ever. In the ingress both would hold up every decision.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE_S: Final = 0.1  # that each file adds to it
 WRITTEN_S: Final = 0.02  # that each message to one customer adds
 CPU_S_MOST: Final = 600
 LETTER_S_MAX: Final = 1.0  # for one message to one customer
-_GRACE_S: Final = 3  # beyond the second of a message, before the kernel ends what never returns to Python
+_GRACE_S: Final = 3  # beyond the second of a message, before the kernel ends a process that never returns to Python
 MEMORY_BYTES_MAX: Final = 2 << 30
 _WALL_S_MAX: Final = 1800.0
 _SAID: Final = re.compile(r"actions/|- \d+$")
@@ -49,7 +49,7 @@ class _Asked(msgspec.Struct):
 
 
 class _Found(msgspec.Struct):
-    """What came of it: a document and what is doubtful in it, or problems."""
+    """The result: a document and its warnings, or problems."""
 
     document: bytes = b""
     warnings: tuple[str, ...] = ()
@@ -69,6 +69,7 @@ def prove_texts(files: Mapping[str, str]) -> Proved:
 
 def _prove(asked: _Asked) -> Proved:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    # -P: modules of the directory in which it is started must not be imported.
     command = [sys.executable, "-P", "-m", "actors.catalog_proof.own_process"]
     try:
         done = subprocess.run(
@@ -85,8 +86,8 @@ def _prove(asked: _Asked) -> Proved:
 
 
 def _too_much(said: bytes | None) -> CatalogError:
-    """What took too much. `said` is what the process wrote: the name of each message before it is written, and after it
-    how many seconds all of them may take."""
+    """The error that names the part that took too much. `said` is the output of the process: the name of each message
+    before it is written, and after it the number of seconds that all of them may take."""
     last = ([line for line in (said or b"").decode(errors="replace").splitlines() if _SAID.match(line)] or [""])[-1]
     if last.startswith("actions/"):
         return CatalogError((_slow(last, "takes more time or memory to write than there is"),))
@@ -113,7 +114,7 @@ class _Allowance:
 
     @property
     def seconds(self) -> int:
-        """So far."""
+        """The allowance for all that was begun so far."""
         return min(CPU_S_MOST, int(self._seconds))
 
     @contextmanager
@@ -157,7 +158,7 @@ def _files_in(directory: Path) -> int:
 
 
 def main() -> None:
-    """Prove the files that come in, and say what came of them."""
+    """Prove the files that come in by stdin, and write the result to stdout."""
     _set_limits()
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Asked)
     os.nice(asked.nice)

@@ -1,9 +1,9 @@
 """Proves a catalog before an engine runs by it: `segue validate`, a start, and a catalog that is posted all come here.
 
 The catalog is compiled, and an adapter is built for each of its channels. Then each variant of each action is written
-to invented customers, on each of its channels, by the code that writes to real ones. What fails for an invented
-customer would fail for a real one some day. So it is a problem like any other, with its file, its line, and the kind of
-customer it fails for.
+to invented customers, on each of its channels, by the code that writes to real ones. A message that fails for an
+invented customer would fail for a real one some day. So it is a problem like any other, with its file, its line, and
+the kind of customer it fails for.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Bound = Callable[[str], AbstractContextManager[None]]
 
 
 class Proved(NamedTuple):
-    """A catalog that can be used, and warnings of what its author can hardly have meant, as
+    """A catalog that can be used, and warnings of parts that its author can hardly have meant, as
     `file:line: path: message`."""
 
     catalog: Catalog
@@ -51,7 +51,7 @@ def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambd
     """The same for files that were read. `bound` is entered with the name of each message before it is written, and
     ends writing that takes too long."""
     found = examined(documents.data, documents.unread)
-    _refuse(documents, [*documents.problems, *found.problems])
+    _refuse(documents, [*documents.problems, *found.problems])  # everything below needs a catalog that compiles
     catalog = found.catalog()
     adapters: dict[str, Adapter] = {}
     problems = [*_adapter_problems(catalog, environ, adapters)]

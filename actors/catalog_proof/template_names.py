@@ -1,4 +1,4 @@
-"""Finds the names that templates read from `traits` and `event`, and what each is used as."""
+"""Finds the names that templates read from `traits` and `event`, and the kind of value that each is used as."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Names = dict[str, Shape]
 
 
 def learn(texts: Iterable[str], templates: Mapping[str, str], roots: Names) -> None:
-    """Write down in `roots` (by `traits`, `event`) what these texts, and the templates that they include, use."""
+    """Add to `roots` (by `traits`, `event`) the names that these texts, and the templates that they include, use."""
     seen: set[str] = set()
     waiting = list(texts)
     while waiting:
@@ -69,7 +69,7 @@ class _Reader:
             self.visit(child, known)
 
     def shape(self, node: Any, known: Names) -> Shape | None:
-        """What an expression stands for, None where that is nothing of the customer's."""
+        """The shape of an expression's value, None where it is not of the customer."""
         if isinstance(node, nodes.Name):
             return known.get(node.name)
         if isinstance(node, nodes.Filter) and node.name in _PASSES_ON and node.node is not None:

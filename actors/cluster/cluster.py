@@ -48,8 +48,8 @@ class ProfileShard:
         self._host.take_over(self.start, plan.shard_sockets()[number], is_again=_is_again())
 
     def inspect(self) -> list[str]:
-        """Look for damage in the store and in the keys. Corrupt names a file that the shard cannot do without; each key
-        that cannot be read is a line of the answer."""
+        """Look for damage in the store and in the keys. Corrupt names a file that the shard cannot work without. The
+        answer has a line for each key that cannot be read."""
         plan, number = self._plan, self._number
         vault = FileVault(Path(plan.vault), plan.engine_key)
         own = range(number, plan.vault_base + len(plan.stores), len(plan.stores))  # each file is looked at by one shard
@@ -95,7 +95,7 @@ class PinnedProfile:
         self._host.take_over(self.start, plan.pin_socket(profile), is_again=_is_again())
 
     def start(self) -> str:
-        """Open the store and listen, unless that is so already; returns the folder of its engine's sockets."""
+        """Open the store and listen, unless it does so already; returns the folder of its engine's sockets."""
         if not self._host.is_started:
             pids.record(self._plan.pin_socket(self._profile))
             self._host.start(self._make)
@@ -117,6 +117,7 @@ class RayPins:
 
     async def start(self, profile: str) -> None:
         """Start the process of a profile; returns when it listens, at once where it does so already."""
+        # Beside the loop: Ray's calls block, and the shard goes on with its turns.
         await asyncio.get_running_loop().run_in_executor(None, partial(self.start_now, profile, is_new=True))
 
     async def end(self, profile: str) -> None:
@@ -133,7 +134,7 @@ class RayPins:
             self._started(profile)
 
     def end_now(self, profile: str) -> None:
-        """Let the process finish what it has in hand, and end it, if it runs; returns when its name is free."""
+        """If the process runs, let it finish the work at hand and end it; returns when its name is free."""
         try:
             actor = ray.get_actor(_name(profile), NAMESPACE)
             ray.wait([actor.stop.remote()], timeout=STOP_S)
@@ -195,13 +196,13 @@ class DispatcherActor:
 def start(
     plan: EnginePlan, environment: Mapping[str, str], tell: Callable[[str], None] = lambda line: None
 ) -> list[Any]:
-    """Start all actors of an engine, shards first; returns their handles. The dispatcher alone is told the environment.
+    """Start all actors of an engine, shards first; returns their handles. Only the dispatcher gets the environment.
 
-    Raises what the first that failed raised; `tell` is given a line for each key of a customer that cannot be read.
+    Raises the error of the first actor that failed; `tell` gets a line for each customer's key that cannot be read.
     """
     shards = [_made(ProfileShard, plan, number, name=f"shard-{number}") for number in range(len(plan.stores))]
     dispatcher = _made(DispatcherActor, plan, environment, name="dispatcher")
-    # All stores are looked at before any of them is opened for writing.
+    # All stores are looked at before any of them is opened for writing: RocksDB changes files when it opens a store.
     for lines in _await([actor.inspect.remote() for actor in shards]):
         for line in lines:
             tell(line)
@@ -211,30 +212,30 @@ def start(
 
 
 def stop(actors: list[Any], patience_s: float = STOP_S) -> None:
-    """Stop the dispatcher first, then the shards; each finishes what it has in hand. One that takes longer than
-    `patience_s` is not waited for."""
+    """Stop the dispatcher first, so that the shards are still there to settle its sends, then the shards. Each finishes
+    its work at hand. An actor that takes longer than `patience_s` is not waited for."""
     for group in ([actors[-1]], actors[:-1]):
         ready = [actor.stop.remote() for actor in group]
         ray.wait(ready, num_returns=len(ready), timeout=patience_s)
 
 
 def remake(name: str) -> None:
-    """End the process that Ray has for the actor behind this socket, and that does not serve it; Ray starts another.
+    """End the process of the actor behind this socket, where it does not serve the socket; Ray starts another one.
 
-    That happens on a full disk: a process cannot even write its name to its log, and Ray takes its actor for made.
+    This happens on a full disk: a process cannot even write its name to its log, and Ray takes its actor for made.
     """
     ray.kill(ray.get_actor(name.replace("pin-", _name(""), 1), namespace=NAMESPACE), no_restart=False)
 
 
 def metrics_urls() -> tuple[str, ...]:
-    """Where each node shows its metrics to Prometheus."""
+    """The URLs at which nodes show their metrics to Prometheus."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     return tuple(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in alive)
 
 
 def _made(shell: type[object], *arguments: object, **options: object) -> Any:
-    """The handle of an actor that Ray makes. It is Any because Ray's types do not know the methods of a class that is
-    made an actor here, and not by a decorator."""
+    """The handle of an actor that Ray makes. Its type is Any, because Ray's types know the methods of a class only
+    where a decorator makes it an actor."""
     actor: Any = ray.remote(shell)
     return actor.options(**_OPTIONS, **options).remote(*arguments)
 

@@ -1,4 +1,4 @@
-"""What every actor of one engine is told when it is made."""
+"""The plan of an engine, which every one of its actors is given when it is made."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ class EnginePlan:
     public_url: str
 
     def active_catalog(self) -> ActiveCatalog:
-        """The catalog that the engine runs by."""
+        """The active catalog of the engine."""
         return ActiveCatalog(self.catalog, self.id_key)
 
     def shard_sockets(self) -> list[str]:
-        """Where each shard listens."""
+        """The socket of each shard."""
         return [f"{self.sockets}/shard-{number}" for number in range(len(self.stores))]
 
     def pin_socket(self, profile: str) -> str:
-        """Where the process of a pinned profile listens."""
+        """The socket of a pinned profile's process."""
         return pin_socket(self.sockets, profile)
 
     def pin_store(self, profile: str) -> Path:
-        """Where a pinned profile is kept."""
+        """The folder of a pinned profile's store."""
         return Path(self.stores[0]).parent / f"pin-{profile}"
 
     def clock_file(self) -> Path:
-        """Where the processes agree on the time."""
+        """The file in which the processes agree on the time."""
         return clock_file(Path(self.sockets))
 
     def dispatcher_socket(self) -> str:
-        """Where the dispatcher listens (for moves of the replay clock)."""
+        """The socket of the dispatcher, for backups and moves of the replay clock."""
         return f"{self.sockets}/dispatcher"

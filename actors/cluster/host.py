@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 
 def settle_garbage(young: int = _YOUNG) -> None:
-    """Have Python look for garbage cycles only after `young` new objects. Our data has no cycles, and everything that
-    waits in a full queue would be examined again and again."""
+    """Have Python look for garbage cycles only after `young` new objects. Our data has no cycles, and all inputs that
+    wait in a full queue would be examined again and again."""
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # objects of the start live as long as the process, and need not be examined
     gc.set_threshold(young, 50, 100)
 
 
 class Shell(Protocol):
-    """What an actor runs."""
+    """The work of an actor, which `Host` runs."""
 
     async def serve(self) -> None:
         """Work until closed."""
@@ -46,7 +46,7 @@ class Shell(Protocol):
 
 
 class Host:
-    """Runs a shell on an event loop in a thread, and the process dies with it."""
+    """Runs a shell on an event loop in a thread. If the shell fails, the process ends."""
 
     def __init__(self) -> None:
         os.umask(0o077)  # files that this process makes are for its own user alone
@@ -80,7 +80,7 @@ class Host:
         return self._started.is_set() and self._fault is None
 
     def start(self, make: Any) -> None:
-        """Make the shell in its thread and begin to serve; raises what making it raised."""
+        """Make the shell in its thread and begin to serve. Raises the error of a shell that cannot be made."""
         threading.Thread(target=self._run, args=(make,), name="shell", daemon=True).start()
         if not self._started.wait(START_S):
             raise SegueError("the shell did not start in time")
@@ -88,7 +88,7 @@ class Host:
             raise self._fault
 
     def stop(self) -> None:
-        """Let the shell finish what it has in hand."""
+        """Let the shell finish its work at hand."""
         self._closing = True
         if self._loop is not None and self._shell is not None:
             self._loop.call_soon_threadsafe(self._shell.close)

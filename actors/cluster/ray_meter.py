@@ -1,9 +1,9 @@
 """Reports metrics through Ray: each process tells the agent of its node, whose Prometheus endpoint shows all of them.
 
-Ray's own histograms cost 10 µs an observation here, and more in the agent, which is told of every one. So observations
-are counted here, and the counts are reported once a second, under the names and labels that Prometheus gives to a
-histogram (https://prometheus.io/docs/concepts/metric_types/#histogram). Ray exports them as gauges, which makes no
-difference to queries.
+Ray's own histograms cost 10 µs an observation in the process, and more in the agent, which gets each one. So
+observations are counted here, and the counts are reported once a second, under the names and labels that Prometheus
+gives to a histogram (https://prometheus.io/docs/concepts/metric_types/#histogram). Ray exports them as gauges, which
+makes no difference to queries (`docs/decisions/0018-histograms-are-counted-here.md`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RayMeter:
     def _tell_for_ever(self) -> None:
         while True:
             time.sleep(_TELL_S)
-            for histogram in list(self._histograms.values()):
+            for histogram in list(self._histograms.values()):  # a copy: the shell's thread may add one meanwhile
                 if histogram.has_news():
                     self._tell(histogram)
 

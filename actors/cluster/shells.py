@@ -1,6 +1,6 @@
-"""Puts together what runs inside each actor: the store, the clock, the keys, the catalog and the sockets that it gets.
+"""Assembles the shell of each actor with its store, clock, keys, catalog and sockets.
 
-Nothing here knows Ray but for the metrics; `cluster` runs these shells as actors.
+Only the metrics here know Ray; `cluster` runs these shells as actors.
 """
 
 from __future__ import annotations

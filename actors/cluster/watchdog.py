@@ -1,9 +1,9 @@
 """Ends shards and dispatchers that hang, so that Ray starts them again. Ray itself sees only those that died.
 
 Each is pinged, and answers from its own loop between two groups of work. A process that is silent for `HUNG_S` and uses
-no processor time (it was stopped, or is deadlocked) is killed by its process id. One that is silent and busy is left
-alone for `BUSY_S`, because a long move of the replay clock is no fault. `absent` names those that have no process at
-all.
+no processor time (it was stopped, or is deadlocked) is killed by its process id. A process that is silent and busy is
+left alone for `BUSY_S`, because a long move of the replay clock is no fault. `absent` names the parts that have no
+process at all.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Watchdog:
         self._unheard: set[str] = set()
 
     def absent(self) -> set[str]:
-        """The parts whose process has ended and whose socket nobody listens at. One that is opening its store is not
+        """The parts whose process has ended and whose socket nobody serves. A part that is opening its store is not
         among them."""
         return {Path(socket).name for socket in tuple(self._unheard) if pids.serving(socket) is None}
 

@@ -12,12 +12,12 @@ from engine.errors import TryAgain
 
 
 class ChannelPull:
-    """Messages are fetched from `link`, a shard or the process of a pinned profile; `settling` is told what became of
-    them. A pull ends with its pacer or its link.
+    """Messages are fetched from `link`, a shard or the process of a pinned profile; `settling` is told their outcomes.
+    A pull ends with its pacer or its link.
 
-    Each fetch has a name. One that fails is tried again under the same name: what the shard gave to the first try
-    reached nobody, and is given once more. So a name is unique over all pulls and shards; otherwise one fetch would be
-    given what another one has already.
+    Each fetch has a name. A fetch that fails is tried again under the same name: the messages that the shard gave to
+    the first try reached nobody, and are given once more. So a name is unique over all pulls and shards; otherwise one
+    fetch would be given messages that another one has already.
     """
 
     def __init__(self, link: ShardLink, channel: str, pacer: Pacer, settling: Settling) -> None:
@@ -32,7 +32,7 @@ class ChannelPull:
 
     async def fetch(self, sharers: int) -> list[dict[str, Any]]:
         """Messages that are authorised and durably `handing_over`, as soon as there is room for one. The room is
-        shared by `sharers` pulls. The shard waits a moment where it has none, and then gives an empty list."""
+        shared by `sharers` pulls. A shard that has no message waits a moment, and then gives an empty list."""
         most = await self.pacer.share_of_room(sharers)
         if not most:
             return []
@@ -43,7 +43,8 @@ class ChannelPull:
         return [{**message, "pull": name} for message in found]
 
     async def ask_again(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """A message that this pull fetched, as it may go now; None where it may not, or its shard does not answer."""
+        """A message that this pull fetched, as it may go by now; None where it may not, or its shard does not
+        answer."""
         try:
             return await self.link.authorise(message["pull"], message["profile"], message["send"])
         except TryAgain:

@@ -1,13 +1,13 @@
-"""Takes authorised messages from the shards, hands them to their providers, and says what the providers said.
+"""Takes authorised messages from the shards, hands them to their providers, and tells the shards the outcomes.
 
 authorise turn → durable `handing_over` → provider → settle turn (`docs/design/hand-over.md`). A hand-over that runs
 past its deadline, or is found half-way by a new dispatcher, is `unknown` and is never sent again blindly. Each shard's
 messages are fetched channel by channel: a slow provider holds up nobody else's mail, and each message is settled when
 it is done.
 
-A dispatcher enlists with each shard under an epoch of its own. The shards refuse one that was replaced, and it ends. On
-a replay clock the conductor decides when messages go: the dispatcher then only hands over what a window brought, and
-answers the calls that move the clock.
+A dispatcher enlists with each shard under an epoch of its own. The shards refuse a dispatcher that was replaced, and it
+ends. On a replay clock the conductor decides when messages go: the dispatcher then only hands over the messages of each
+window, and answers the calls that move the clock.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ _FIND_S = 0.5  # between two looks for profiles that were pinned or unpinned
 
 
 class ReplayConductor(Protocol):
-    """What moves the replay clock of all shards (`actors.replay_clock.conductor`)."""
+    """Moves the replay clock of all shards (`actors.replay_clock.conductor`)."""
 
     def at_rest(self) -> AbstractAsyncContextManager[object]:
-        """Held by whoever needs the clock to stand still."""
+        """While this is held, the clock stands still."""
         ...
 
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
-        """Move the clock; what it came to."""
+        """Move the clock; returns where it stands then, and the number of pending timers."""
         ...
 
 
 HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
-# The shards, which of them a profile lives on, who hands messages over, and the dispatcher's name.
+# Given: the shards, the shard of a profile, the function that hands messages over, and the dispatcher's name.
 MakeConductor = Callable[[Sequence[ShardLink], Callable[[str], int], HandOverAll, str], ReplayConductor]
-# The shards, the folder of the copy, and the folder of the keys where one was named; returns what was made.
+# Given: the shards, the folder of the copy, and the folder of the keys where one was named. Returns the contents.
 MakeBackup = Callable[[Sequence[ShardLink], str, str | None], Awaitable[dict[str, Any]]]
 
 
@@ -82,7 +82,8 @@ class Dispatcher:
         self._links = [ShardLink(shard) for shard in shards]
         self._sockets = list(shards)
         self._settling = {link: Settling(link) for link in self._links}
-        self._pulled: dict[ShardLink, ShardLink] = {}  # a shard or a pinned profile → who is told of its messages
+        # By the link that messages are pulled from, a shard or a pinned profile: the shard that is told their outcomes.
+        self._pulled: dict[ShardLink, ShardLink] = {}
         self._pulls: set[ChannelPull] = set()
         self._name = ""
         self._handlers: dict[type[Request[Any]], Callable[[Any, Reply], None]] = {
@@ -113,7 +114,7 @@ class Dispatcher:
         await self._closing.wait()
         following.cancel()
         self._handover.stop()
-        while self._tasks:  # a fetch that is under way may still bring messages; those go back to their shard
+        while self._tasks:  # a fetch under way may still bring messages, which go back to their shard
             await asyncio.gather(*self._tasks)
         for link in self._pulled:
             link.end()
@@ -218,7 +219,7 @@ class Dispatcher:
             except SegueError:
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            for message in messages:
+            for message in messages:  # a task each: the pacer orders them, and none waits for another's settling
                 self._begin(self._deliver(message, pull))
 
     async def _deliver(self, message: dict[str, Any], pull: ChannelPull) -> None:
@@ -231,7 +232,7 @@ class Dispatcher:
         await pull.settling.tell(outcome)
 
     async def _find_pins(self, home: ShardLink) -> None:
-        """Pulls for each pinned profile of a shard, soon after the profile has got a process of its own."""
+        """Keep a pull for each pinned profile of a shard, from soon after the profile has got its own process."""
         pins: dict[str, ShardLink] = {}
         while not self._closing.is_set():
             with contextlib.suppress(SegueError):

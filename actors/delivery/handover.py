@@ -21,12 +21,13 @@ from actors.platform.meter import HAND_OVER_SECONDS, Meter
 from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog, Channel
 from engine.errors import Refused, Unavailable, Unknown
+from engine.vocabulary import Settlement
 
 REST: Final = ""  # stands for all channels on which nothing can be sent
 _HAND_OVER_S = 30.0
 _GRACE_S = 5.0  # so that the adapter's own deadline comes first: only it knows whether anything may have left
 _FRESH_S = 0.5  # how old an authorisation may be when the dialogue begins
-_VERSIONS_KEPT = 8
+_VERSIONS_KEPT = 8  # catalogs whose templates stay known: shards adopt a new one a little later
 
 AskAgain = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -34,9 +35,9 @@ log = logging.getLogger(__name__)
 
 
 class _Answered(NamedTuple):
-    """What became of a message; the provider's reference or the reason; and what a sandbox was given."""
+    """The outcome of a message; the provider's reference or the reason; and the message that a sandbox was given."""
 
-    outcome: str
+    outcome: Settlement
     detail: str = ""
     said: bytes = b""
 
@@ -72,7 +73,7 @@ class Handover:
             self._set_pacers()
 
     def _set_pacers(self) -> None:
-        """A pacer for each channel on which something can be sent. What waits for a channel that is gone goes back."""
+        """A pacer for each channel that can send. Messages that wait for a channel that has gone go back."""
         places = {REST: 1, **{channel: adapter.places for channel, adapter in self._adapters.items()}}
         known = {channel: pacer for channel, pacer in self.pacers.items() if pacer.places == places.get(channel)}
         for channel, pacer in self.pacers.items():

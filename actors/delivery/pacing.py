@@ -1,4 +1,4 @@
-"""How many messages of a channel are fetched ahead, and whose turn it is at its provider.
+"""Decides how many messages of a channel are fetched ahead, and which of them its provider gets next.
 
 A message that a dispatcher has fetched is neither waiting nor sent: an opt-out cannot call it back, and a crash makes
 it `unknown`. So no more is fetched than can be sent soon, judged by how long the provider took lately. A message that
@@ -16,12 +16,12 @@ from typing import Final
 from actors.platform.clock import stopwatch
 
 PATIENCE_S: Final = 10.0  # how long a fetched message waits for its turn before it goes back
-_SOON_S: Final = 5.0  # what the provider takes within this time may be fetched ahead
+_SOON_S: Final = 5.0  # as many messages as the provider takes within this time may be fetched ahead
 _IN_HAND_MAX: Final = 256  # fetched and not settled, however fast the provider is
 _FETCH_MAX: Final = 64
-_EXPECTED_S: Final = 1.0  # of a provider of which nothing is known yet
-_WEIGHT: Final = 0.2  # of the newest hand-over in what is expected
-_FASTEST_S: Final = 0.001
+_EXPECTED_S: Final = 1.0  # the time of a hand-over to a provider of which nothing is known yet
+_WEIGHT: Final = 0.2  # of the newest hand-over in the expected time
+_FASTEST_S: Final = 0.001  # guards the division by the expected time
 
 
 class NotBegun(Exception):
@@ -94,7 +94,7 @@ class Pacer:
                 await place
         except BaseException as error:
             if place.done() and not place.cancelled() and place.exception() is None:
-                self._leave()  # the place came free in the same moment; without this nobody would ever get it
+                self._leave()  # the place came free at the same instant; without this it would be lost for ever
             raise NotBegun from None if isinstance(error, TimeoutError) else error
 
     def _leave(self) -> None:

@@ -1,4 +1,5 @@
-"""What a sandbox was given instead of a provider goes back to the shard with its outcome, to be read again there."""
+"""A message that a sandbox was given instead of a provider goes back to its shard with the outcome, to be read
+there."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ BATCH_BYTES_MAX: Final = 8 << 20
 
 
 def packed(message: Message) -> bytes:
-    """What is kept of a message, as it travels from the dispatcher to the shard. Bodies are cut at `CHARS_MAX`."""
+    """The parts of a message that are kept, as they travel to the shard. Bodies are cut at `CHARS_MAX`."""
     kept = SandboxMessage(
         message.send_id,
         message.channel,
@@ -28,7 +29,7 @@ def packed(message: Message) -> bytes:
 
 
 def bounded(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Outcomes that fit into a frame: what sandboxes were given beyond `BATCH_BYTES_MAX` is left out."""
+    """Outcomes that fit into a frame: messages of sandboxes beyond `BATCH_BYTES_MAX` are left out."""
     kept, room = [], BATCH_BYTES_MAX
     for outcome in outcomes:
         room -= len(outcome.said)

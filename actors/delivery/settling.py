@@ -1,5 +1,5 @@
-"""Tells one shard what providers said of its messages. An outcome goes as soon as it is known; those that come while a
-call is under way go together with the next one."""
+"""Tells one shard the outcomes of its messages. An outcome goes as soon as it is known; outcomes that come while a call
+is under way go together in the next one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Settling:
         self._task: asyncio.Task[None] | None = None
 
     async def tell(self, outcome: Outcome) -> None:
-        """Say what became of a send; returns when the shard has it, and asks again until then."""
+        """Tell the outcome of a send; returns when the shard has it, and repeats the call until then."""
         known = asyncio.get_running_loop().create_future()
         self._waiting.append((outcome, known))
         if self._task is None or self._task.done():

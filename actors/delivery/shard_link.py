@@ -1,4 +1,4 @@
-"""A shard behind its socket, as the dispatcher and the conductor ask it. Nothing is repeated here."""
+"""A shard behind its socket, with the requests of the dispatcher and the conductor. No request is repeated here."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class ShardLink:
         return (await self._client.call(KnownDispatcher())).name
 
     async def enlist(self, dispatcher: str) -> int:
-        """Be the one that the shard listens to. Returns how many sends an older one was handing over, which are given
-        up."""
+        """Become the dispatcher that the shard listens to. Returns how many sends an older one was handing over; they
+        are given up."""
         self._dispatcher = dispatcher
         return (await self._client.call(Enlist(dispatcher))).given_up
 
@@ -50,11 +50,11 @@ class ShardLink:
         return await self._client.call(RunSpan(self._dispatcher, span))
 
     async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """Put the replay clock; returns the number of pending timers."""
+        """Set the replay clock; returns the number of pending timers."""
         return (await self._client.call(Rest(self._dispatcher, now_ms, arrived))).timers
 
     async def peek(self) -> Report:
-        """What is pending."""
+        """Ask what is pending on the replay clock."""
         return await self._client.call(Peek(self._dispatcher))
 
     async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:
@@ -63,9 +63,9 @@ class ShardLink:
         return (await self._client.call(MoveBarrier(step, backup, path))).was_down
 
     async def pull(self, name: str, most: int, channel: str | None = None) -> list[dict[str, Any]]:
-        """Up to `most` messages of a channel (empty: of those that nothing can be sent on; None: of all) that are
-        authorised and durably `handing_over`; waits a moment where there are none. What a pull of the same name was
-        given before is given again."""
+        """Up to `most` messages of a channel (empty: of all channels on which nothing can be sent; None: of all) that
+        are authorised and durably `handing_over`; waits a moment where there are none. Messages that a pull of the same
+        name was given before are given again."""
         return _pulled((await self._client.call(Pull(self._dispatcher, name, most, channel))).messages)
 
     async def authorise(self, name: str, profile: str, send: str) -> dict[str, Any] | None:
@@ -77,11 +77,11 @@ class ShardLink:
         return list((await self._client.call(Read("pins"))).value)
 
     async def settle(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Say what providers said. Returns what cannot be taken yet, because its profile is on its way; raises TryAgain
-        where nothing was."""
+        """Tell outcomes of sends. Returns those that cannot be taken yet, because their profiles are on the way;
+        raises TryAgain where none was taken."""
         return (await self._client.call(SettleSends(self._dispatcher, outcomes))).untaken
 
     def end(self) -> None:
-        """Pull nothing more: there is nobody any more."""
+        """Pull nothing more: the shard has gone."""
         self.is_over = True
         self._client.close()

@@ -40,7 +40,7 @@ _OF_A_STORE = re.compile(
 
 
 class BackedUp(Protocol):
-    """What a backup needs of a shard."""
+    """A shard, with the methods that a backup calls."""
 
     async def barrier(self, step: BarrierStep, backup: str, path: str = "") -> bool:
         """Lower or lift the barrier of a backup, or copy the store behind it (`actors.serving.barrier`)."""
@@ -53,7 +53,7 @@ class BackedUp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to copy, and where to."""
+    """The folder to copy, and the folders of the copy and of its keys."""
 
     data: Path
     directory: Path
@@ -65,12 +65,12 @@ class Order:
         return self.directory.with_name(self.directory.name + _PART)
 
     def store(self, shard: int) -> Path:
-        """Where a shard's copy goes."""
+        """The folder of a shard's copy."""
         return shard_path(self.part, shard)
 
 
 def order(data: Path, directory: str | Path, keys: str | Path | None = None) -> Order:
-    """Check where a backup shall go; InvalidInput says which folder cannot be used. Without `keys` the keys go to
+    """Check the folders of a backup; InvalidInput names the one that cannot be used. Without `keys` the keys go to
     `directory` + `.keys`."""
     try:
         return _order(data, Path(directory), keys)
@@ -99,8 +99,8 @@ def _order(data: Path, directory: Path, keys: str | Path | None) -> Order:
 async def of_running(
     data: Path, shards: Sequence[BackedUp], directory: str | Path, keys: str | Path | None = None
 ) -> dict[str, Any]:
-    """Copy an engine that goes on meanwhile. Raises as `order` does; NotReady where a shard was lost on the way, and
-    then nothing of the copy is left."""
+    """Copy an engine that goes on meanwhile. Raises as `order` does, and NotReady where a shard was lost on the way;
+    then no part of the copy is left."""
     wanted = order(data, directory, keys)
     name = uuid.uuid4().hex
     _begin(wanted)
@@ -112,10 +112,11 @@ async def of_running(
             )
             copies = [shard.barrier("copy", name, str(wanted.store(number))) for number, shard in enumerate(shards)]
             were_down = await asyncio.gather(*copies)
-        finally:
+        finally:  # after a failure too: otherwise messages would wait until the barriers go up by themselves
             lifted = await asyncio.gather(*(shard.barrier("lift", name) for shard in shards), return_exceptions=True)
         if not all(were_down) or any(was_down is not True for was_down in lifted):
             raise NotReady("a shard was started anew during the backup")
+        # In a thread: it reads every file of the copy, and the dispatcher goes on handing over.
         return await asyncio.to_thread(_finish, wanted, len(shards))
     except BaseException:
         shutil.rmtree(wanted.part, ignore_errors=True)
@@ -192,7 +193,7 @@ def _finish(wanted: Order, shards: int) -> dict[str, Any]:
             counted.append(manifest.shard_copy(store, number, slots_of(number, shards)))
         finally:
             store.close()
-    if (wanted.data / CATALOG).exists():  # the status that commands gave to journeys stands nowhere else
+    if (wanted.data / CATALOG).exists():  # only here is the status that commands gave to journeys
         durable.copy(wanted.data / CATALOG, wanted.part / CATALOG)
     made = Manifest(
         at=instants.iso(WallClock().now_ms()),

@@ -1,8 +1,8 @@
-"""Repeats the erasures that a restored store has not seen. It holds records of people whose keys are destroyed by now,
-and that nobody can read.
+"""Repeats the erasures that came after a restored store was copied. The store holds records of people whose keys are
+destroyed by now, so nobody can read them.
 
 The records are dropped. A tombstone takes their place that points to the same profile id one epoch later, as an erasure
-leaves it (`engine.merging.erasure`). So whoever comes with the same name is somebody new.
+leaves it (`engine.merging.erasure`). So a person who comes with the same identifier is somebody new.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TIME_BYTES = 8
 
 
 def forget_erased(store: RocksStore, vault: Vault) -> int:
-    """Drop everybody whose key is destroyed; returns how many profiles that were."""
+    """Drop the records of everybody whose key is destroyed; returns the number of these profiles."""
     erased = {keys.profile_of(key): place for key, place in store.scan("keyring") if _is_erased(vault, place)}
     if not erased:
         return 0

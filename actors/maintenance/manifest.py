@@ -1,4 +1,4 @@
-"""The manifest of a backup says what it holds. It is written last: a folder without a matching manifest is no backup.
+"""The manifest of a backup lists its contents. It is written last: a folder without a matching manifest is no backup.
 
 It names every file with its size and digest, and how many records each shard had, counted in the copy itself.
 """
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class ShardCopy(msgspec.Struct):
-    """What the copy of one shard holds."""
+    """The contents of one shard's copy."""
 
     shard: int
     slots: tuple[int, int]  # the first and the last that it owns
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct):
 
 
 def shard_copy(store: RocksStore, shard: int, slots: range) -> ShardCopy:
-    """What a store holds."""
+    """The contents of a store."""
     return ShardCopy(
         shard,
         (slots[0], slots[-1]),
@@ -94,7 +94,7 @@ def digest_of(path: Path) -> str:
 
 
 def write(manifest: Manifest, folder: Path) -> None:
-    """Put it into its folder, durably."""
+    """Write the manifest into its folder, durably."""
     manifest.digest = _own_digest(manifest)
     durable.write(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest), indent=1), mode=0o644)
 

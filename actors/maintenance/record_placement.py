@@ -1,4 +1,4 @@
-"""Which shard each record belongs to when the number of shards changes, and the key that it gets there.
+"""Places each record when the number of shards changes: the shard that it belongs to, and its key there.
 
 Records are copied as they are: a locked one says itself which key opens it. Only records that a shard numbers by itself
 get a new number, which is unique over all shards and keeps the order within the old shard.
@@ -23,14 +23,14 @@ from actors.transport.placement import shard_of
 from engine import codec
 from engine.errors import NotFound, SegueError
 
-_AFTER_TIME = ("timers", "outbox", "strangers")  # the profile stands behind 8 bytes of time
-_INSIDE = ("staged", "dead")  # the profile stands in the record, a number of the shard at the end of the key
+_AFTER_TIME = ("timers", "outbox", "strangers")  # the key has the profile behind 8 bytes of time
+_INSIDE = ("staged", "dead")  # the record has the profile, and the key ends in a number of the shard
 _NUMBER_BYTES = 8
-_SENDER = 4  # where a dead letter says who sent it, behind whom it is for
+_SENDER = 4  # the position of a dead letter's sender, counted from behind its profile
 _CATALOG = b"catalog/"
 _GRANTED, _LEASES = b"granted/", (b"lease/", b"purse")  # `purse`: under which name a shard leases budgets
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
-# How a fact of the new shards comes about: the sum of the old ones, the highest of them, or made anew.
+# A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
 _SUMMED = ("counts", "sends")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
@@ -102,7 +102,7 @@ class Mover:
 
 
 def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
-    """How many records of a family there are, and a digest of them all that does not depend on where each one is."""
+    """The number of records of a family, and a digest of all of them that does not depend on their places."""
     count = total = 0
     numbered = family in _INSIDE
     for store in stores:

@@ -28,11 +28,11 @@ from engine.errors import SegueError, UsageError
 
 CHUNK_RECORDS = 5_000
 _CHUNK_BYTES = 16 << 20
-_ROOM = 1.2  # how much disk the new stores may need, times what the old ones take
+_ROOM = 1.2  # the disk space that the new stores may need, in sizes of the old ones
 _POSITION = b"reshard"
 
 Open = Callable[[Path], RocksStore]
-Told = Callable[[str, int], None]  # what is being done, and how many records are copied
+Told = Callable[[str, int], None]  # the step that is being done, and the number of records copied
 
 
 @dataclass(slots=True)
@@ -51,14 +51,15 @@ class Reshard:
     _totals: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> dict[str, int]:
-        """Do it all; returns how many records of each family there are, and nothing where nothing was to be done."""
+        """Do the whole change. Returns the number of records of each family, and no family where nothing was to be
+        done."""
         store_folders.finish_switch(self.data)
         self.former = store_folders.read_engine(self.data)["shards"]
         if self.former == self.shards:  # nothing is to be done, or `finish_switch` has just done the rest
             return {}
         self._make_room()
         with _opened(self._old(), self.open) as sources:
-            self._throw_away_what_is_older(sources)
+            self._delete_outdated_copies(sources)
             with _opened(self._new(), self.open) as targets:
                 self._copy(sources, targets)
                 self.told("checking", self.copied)
@@ -86,7 +87,7 @@ class Reshard:
         return [store_folders.shard_path(growing, number) for number in range(self.shards)]
 
     def _make_room(self) -> None:
-        """Delete what was begun for yet another number of shards; UsageError where the disk is too small."""
+        """Delete stores that were begun for yet another number of shards; UsageError where the disk is too small."""
         growing = store_folders.growing_path(self.data, self.shards)
         for other in self.data.glob("reshard-*"):
             if other != growing:
@@ -97,8 +98,9 @@ class Reshard:
             raise UsageError(f"needs {needed / 1e6:,.0f} MB of disk, and {free / 1e6:,.0f} MB are free", "--data")
         durable.make_folder(growing)
 
-    def _throw_away_what_is_older(self, sources: Sequence[RocksStore]) -> None:
-        """Delete what was copied before the engine ran once more. Each start raises the epochs, so they tell."""
+    def _delete_outdated_copies(self, sources: Sequence[RocksStore]) -> None:
+        """Delete copies that were made before the engine ran once more. Each start raises the epochs, so they differ
+        then."""
         growing = store_folders.growing_path(self.data, self.shards)
         epochs, known = str([meta(store, "epoch", 0) for store in sources]), growing / "epochs"
         if not known.exists() or known.read_text() != epochs:
@@ -137,10 +139,10 @@ class Reshard:
             writes[target][family, new_key] = record
         for target, of_target in writes.items():
             targets[target].write(of_target)
-            targets[target].sync()
+            targets[target].sync()  # before the position is noted: a power cut must not leave a gap behind it
 
     def _reach(self, store: RocksStore, position: tuple[int, int, bytes, int]) -> None:
-        """Note durably how far copying has come. What is copied again after a kill overwrites itself."""
+        """Note durably how far copying has come. Records that are copied again after a kill overwrite themselves."""
         store.write({("meta", _POSITION): codec.seal(msgspec.msgpack.encode(position))})
         store.sync()
         self.told("copying", self.copied)

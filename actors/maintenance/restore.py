@@ -1,5 +1,5 @@
-"""Makes a data directory from a backup of the stores and the newest copy of the keys. A backup in which one file is not
-as it was written is refused as a whole.
+"""Makes a data directory from a backup of the stores and the newest copy of the keys. A backup is refused as a whole
+where any of its files is not as it was written.
 
 The data directory is made beside its place, and is renamed when it is whole and checked.
 """
@@ -30,7 +30,7 @@ EngineKey = Callable[[Path], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore came to. Where there are `faults`, no data directory was made."""
+    """The result of a restore. Where there are `faults`, no data directory was made."""
 
     manifest: Manifest
     faults: list[str]
@@ -56,7 +56,7 @@ def restore(directory: Path, keys: Path, data: Path, engine_key: EngineKey) -> R
     if faults:
         return Restored(found, faults, {})
     part = data.with_name(data.name + _PART)
-    shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(part, ignore_errors=True)  # left by a restore that was killed
     try:
         _copy(found, directory, part)
         key_copies.bring(keys, part)
@@ -101,7 +101,7 @@ def _describe(found: Manifest, part: Path) -> None:
 
 
 def _faults_of(found: Manifest, part: Path, engine_key: EngineKey) -> tuple[list[str], dict[str, int]]:
-    """What differs from the manifest, and what `segue verify` says."""
+    """The differences from the manifest, and the faults that `segue verify` finds."""
     paths = [shard_path(part, shard.shard) for shard in found.shards]
     wanted = {"vault": found.engine.get("vault", {}), "files": inventory.read(part).get("files", ())}
     faults = [str(fault) for fault in inventory.faults(part, wanted)]

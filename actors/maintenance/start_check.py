@@ -1,7 +1,7 @@
-"""What a shard looks at before it changes anything: its store, the stores of its pinned profiles, and every key.
+"""The inspection of a shard before it changes anything: its store, the stores of its pinned profiles, and every key.
 
-What nobody can do without (a file that is missing, cut, or broken as a whole) is Corrupt: the engine does not start.
-A key that cannot be read is one person's: it is told, that person is set aside, and all others live.
+A file that is missing, cut, or broken as a whole is Corrupt, and the engine does not start. A key that cannot be read
+is one person's: it is reported, that person is set aside, and all others are served.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Makes rows for training out of the journals of a stopped engine: what became of the actions that people were shown.
+"""Makes rows for training out of the journals of a stopped engine: the fates of the actions that people were shown.
 
-Every customer's journal is replayed turn by turn. When a decision chooses an action, what the model would read is noted
-as it was then. When the action is seen, that becomes a row. When it is clicked or converts in time, the row was taken.
+Every customer's journal is replayed turn by turn. When a decision chooses an action, the model's inputs are noted as
+they were then. When the action is seen, they become a row. When it is clicked or converts in time, the row is `taken`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.profile import Profile
 from engine.propensity.training import Shown
 from engine.view import View
 
-# a customer and an action's facts → what a model reads
+# a customer and an action's facts → the inputs of a model
 Read = Callable[[View, Mapping[str, Any]], tuple[Sequence[float], str]]
 TAKEN = ("clicked", "converted")
 
@@ -64,7 +64,7 @@ def _of_profile(
         try:
             asked = past.tell(entry, catalogs)
         except (SegueError, AssertionError):
-            return  # its journal begins in the middle of its life, and what came before is not known
+            return  # its journal begins in the middle of its life, and the earlier turns are not known
         if view is not None:
             for shown_action in _shown(asked):
                 token = read_token(catalog.id_key, shown_action["trackingToken"])

@@ -61,7 +61,7 @@ def upgrade(store: Store, vault: Vault, catalog: Catalog) -> int:
 
 
 def _state(batch: Batch, store: Store, catalog: Catalog, name: str, plain: bytes, number: int) -> None:
-    """A profile with all that stands beside it, or a tombstone. A snapshot takes the place of its journal."""
+    """Rewrite a profile with all records beside it, or a tombstone. A snapshot takes the place of its journal."""
     prefix = keys.profile_key(name)
     if plain[:1] == b"P":
         rows = list(store.scan("history", prefix))
@@ -108,7 +108,7 @@ def _others(batch: Batch, store: Store, catalog: Catalog) -> None:
         entry = Waiting(keys.profile_of(key), send, 0 if dispatcher else at_ms, dispatcher)
         batch.put("outbox", key, None)
         batch.put("outbox", entry.key, entry.record)
-    for key, record in _old(store.scan("seen")):  # of strangers
+    for key, record in _old(store.scan("seen")):  # of visitors without a profile
         batch.put("seen", key, codec.seal(_plain(record)))
     for key, record in _old(store.scan("strangers")):
         seen_key, notes = msgspec.msgpack.decode(_plain(record))

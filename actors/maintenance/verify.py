@@ -1,5 +1,5 @@
-"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, and what every reference
-names is there."""
+"""Checks the stores of a stopped engine: every record can be read, every audit chain holds, and the target of every
+reference exists."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(stores: Mapping[str, Batch]) -> tuple[list[str], dict[str, int]]:
 
 @contextlib.contextmanager
 def _naming(faults: list[str], name: str = "") -> Iterator[None]:
-    """Makes a fault of Corrupt: a block that cannot be read ends the check of its store, and not of the others."""
+    """Turns Corrupt into a fault: a block that cannot be read ends the check of its store, not of the others."""
     try:
         yield
     except Corrupt as error:
@@ -68,7 +68,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     timers: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
     for key, _ in store.committed("timers"):
         due_ms, profile, run, generation = keys.timer_parts(key)
-        if run != keys.NO_RUN:
+        if run != keys.NO_RUN:  # a timer that wakes a profile belongs to no run, so nothing can refer to it
             timers[profile].add((due_ms, run, generation))
     outbox: dict[str, set[tuple[int, str]]] = defaultdict(set)
     waiting, is_readable = 0, True
@@ -87,7 +87,7 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
             else:
                 seen["profiles"] += 1
                 yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
-        except Corrupt as error:
+        except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
             is_readable = False

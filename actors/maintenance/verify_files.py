@@ -1,4 +1,4 @@
-"""Checks what lies beside the stores of a stopped engine: the inventory, the active catalog, and every key."""
+"""Checks the files beside the stores of a stopped engine: the inventory, the active catalog, and every key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.errors import Corrupt
 
 
 def verify_files(data: Path, facts: inventory.Facts) -> Iterator[str]:
-    """Every part of a data directory that is missing, cut or another one, as `file: message`."""
+    """A line for every part of a data directory that is missing, cut or another one, as `file: message`."""
     yield from map(str, inventory.faults(data, facts))
     if (data / "catalog").exists():
         try:
@@ -22,7 +22,7 @@ def verify_files(data: Path, facts: inventory.Facts) -> Iterator[str]:
 
 
 def verify_keys(data: Path, vault: FileVault) -> Iterator[str]:
-    """Every key file that is damaged as a whole, and every slot that cannot be read, somebody's or not."""
+    """A line for every key file that is damaged as a whole, and for every slot that cannot be read, used or not."""
     for name in inventory.key_files_in(data):
         number = int(name.rpartition("-")[2])
         try:

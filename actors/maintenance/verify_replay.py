@@ -20,7 +20,7 @@ from engine.recent_events import Recent
 
 
 def verify_replay(paths: Sequence[Path], vault: Vault, id_key: bytes) -> tuple[list[str], int]:
-    """Every difference as `shard: profile: what`, and how many profiles were rebuilt."""
+    """Every difference as `shard: profile: message`, and the number of profiles that were rebuilt."""
     faults: list[str] = []
     rebuilt = 0
     for path in paths:
@@ -43,7 +43,7 @@ def verify_replay(paths: Sequence[Path], vault: Vault, id_key: bytes) -> tuple[l
 
 
 def differences(batch: Batch, profile: str, stored: Profile | Tombstone, catalogs: replay.Catalogs) -> Iterator[str]:
-    """Where the records of a profile differ from what its journal gives."""
+    """The differences between the records of a profile and those that its journal gives."""
     if isinstance(stored, Tombstone) and erasure.is_erased(profile, stored):
         return
     try:
@@ -72,8 +72,8 @@ def _counted_alike(again: replay.Replica, profile: Profile, catalogs: replay.Cat
 
 
 def _is_same(again: Profile, stored: Profile) -> bool:
-    """Whether two profiles are the same bytes when both are written today. What was stored may have events in the form
-    of an earlier version, without fields that have come since."""
+    """Whether two profiles are the same bytes when both are written by this version. Stored events may have the form of
+    an earlier version, without fields that were added since."""
     if codec.canonical(again) == codec.canonical(stored):
         return True
     for profile in (again, stored):
@@ -91,5 +91,5 @@ def _rows(batch: Batch, profile: str, family: str, wanted: dict[bytes, bytes]) -
 
 
 def _page_again(record: bytes) -> bytes:
-    """A page as it is written today. There is nothing like it for audit entries: their chain is made of their bytes."""
+    """A page as this version writes it. Audit entries cannot be written again: their chain is made of their bytes."""
     return codec.encode_page(codec.decode_page(record))

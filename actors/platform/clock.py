@@ -26,17 +26,17 @@ stopwatch = time.perf_counter  # seconds; measures how long something took, and 
 
 SLEW_MS: Final = 60_000  # the largest difference that is made up gradually; a larger one is a jump
 STANDS_MS: Final = 60_000  # how long a jump must last to be believed
-_PART: Final = 10  # making up a difference takes ten times as long as it is
+_PART: Final = 10  # making up a difference takes ten times as long as the difference
 
 _MS: Final = 1_000_000
-_ABOUT_MS: Final = 10_000
+_ABOUT_MS: Final = 10_000  # a store writes the time of its newest turn only when this rounding changes it
 _SINCE_BOOT: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
-    """Where a shell gets `now_ms` (UTC epoch) from, and how far that can be trusted."""
+    """Gives a shell `now_ms` (UTC epoch), and says how far it can be trusted."""
 
     jumps: int = 0  # how often the machine's clock has jumped
     times_set_back: int = 0  # how often there was reason to look for customers with turns in a wrong future
@@ -61,7 +61,7 @@ class Clock(Protocol):
         return self.now_ms() if self.is_settled else max(self.now_ms(), last_ms)
 
     def about_now_ms(self) -> int:
-        """The time rounded down to ten seconds, which is how exactly a store keeps the time of its newest turn."""
+        """The time rounded down to ten seconds: a store keeps the time of its newest turn no more exactly."""
         return self.now_ms() // _ABOUT_MS * _ABOUT_MS
 
     def doubt(self, newest_ms: int) -> None:
@@ -70,7 +70,7 @@ class Clock(Protocol):
 
 
 def clock_file(sockets: Path) -> Path:
-    """Where the processes of an engine agree on the time, in the folder of its sockets."""
+    """The file in which the processes of an engine agree on the time, in the folder of its sockets."""
     return sockets / "clock"
 
 
@@ -107,10 +107,10 @@ class WallClock(Clock):
             if self._jumped_ns is not None:
                 logs.tell(log, logging.WARNING, "clock_jump_over", after_ms=(now_ns - self._jumped_ns) // _MS)
                 self._jumped_ns = None
-            most_ns = max(0, now_ns - self._looked_ns) // _PART
+            most_ns = max(0, now_ns - self._looked_ns) // _PART  # so slewing never stops this clock, nor turns it back
             self._offset_ns += max(-most_ns, min(most_ns, ahead_ns))
         else:
-            self._stand(now_ns, ahead_ns)
+            self._follow_if_it_lasts(now_ns, ahead_ns)
         self._looked_ns = now_ns
         return (now_ns + self._offset_ns) // _MS
 
@@ -134,7 +134,7 @@ class WallClock(Clock):
             self.jumps += 1
             self.times_set_back += 1
 
-    def _stand(self, now_ns: int, ahead_ns: int) -> None:
+    def _follow_if_it_lasts(self, now_ns: int, ahead_ns: int) -> None:
         """The machine's clock is more than a minute off: follow it once that has lasted. A clock that may not have been
         set yet is followed forward at once."""
         offset_ns = self._offset_ns + ahead_ns
@@ -163,7 +163,7 @@ class WallClock(Clock):
         if self._shared is not None:
             try:
                 durable.write(self._shared, str(self._offset_ns))
-            except OSError as error:  # then each process goes by what it sees itself
+            except OSError as error:  # then each process goes by the machine's clock as it sees it
                 logs.fault(log, "clock_not_shared", error)
 
 
@@ -174,7 +174,7 @@ class ReplayClock(Clock):
         self._now_ms = now_ms
 
     def now_ms(self) -> int:
-        """Where the clock was put last."""
+        """The time to which the clock was moved last."""
         return self._now_ms
 
     def move_to(self, now_ms: int) -> None:

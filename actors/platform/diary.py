@@ -1,9 +1,8 @@
-"""Writes down what happens to an engine, for whoever runs it: one event a line, as JSON, in `logs/segue.jsonl` of its
-data directory.
+"""The engine's diary for its operators: one event a line, as JSON, in `logs/segue.jsonl` of its data directory.
 
 Every process of an engine may write there, and so may commands on a stopped one. Events are rare. Customers are named
-by their ids, and no key or trait is ever written. The file is no data: an engine neither waits nor ends because the
-folder or the disk takes nothing more.
+by their ids, and no key or trait is ever written. No rule depends on the diary: an engine neither waits nor ends
+because the folder or the disk is full.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asc
 
 
 def write(data: Path, event: str, level: str = "info", **facts: Any) -> None:
-    """Write an event down; nothing where the data directory is not there, or takes nothing more."""
+    """Write an event down; does nothing where the data directory is missing or full."""
     with contextlib.suppress(OSError, ValueError):
         if not data.is_dir():
             return
@@ -39,7 +38,7 @@ def write(data: Path, event: str, level: str = "info", **facts: Any) -> None:
         text = json.dumps(line | {name: _bounded(fact) for name, fact in facts.items()}, ensure_ascii=False)
         folder = data / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
-        with _alone(folder):
+        with _one_writer(folder):
             file = _File(folder / FILE, maxBytes=BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
             try:
                 file.emit(logging.makeLogRecord({"msg": text}))
@@ -67,11 +66,11 @@ class _File(RotatingFileHandler):
         return os.fdopen(opened, "a", encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing: the diary is where it would be said."""
+        """Say nothing: a report would go to the diary itself."""
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _one_writer(folder: Path) -> Iterator[None]:
     """One writer at a time: otherwise one process could write into a file that another has just rotated away."""
     opened = os.open(folder, os.O_RDONLY)
     try:

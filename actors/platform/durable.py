@@ -1,8 +1,8 @@
 """The one way to write a file or a folder that must survive a power cut.
 
 The whole content is written to a new file beside its place and synced. Then that file is renamed, and its folder is
-synced: a name belongs to its folder, and a power cut takes back a name whose folder was not synced. Whoever reads finds
-the old content or the new one, never a part of either. Making and removing a folder changes names too, so both sync.
+synced: a name belongs to its folder, and a power cut takes back a name whose folder was not synced. A reader finds the
+old content or the new one, never a part of either. Making and removing a folder changes names too, so both sync.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write(path: Path, content: bytes | str, mode: int = OWNER_ONLY) -> None:
-    """Put `content` at `path`, in the place of what is there; durable on return. OSError where the disk does not take
-    it: then what was there stays as it was."""
+    """Replace the content of `path` by `content`; durable on return. OSError where the disk does not take it: then the
+    old content stays."""
     _put(io.BytesIO(content.encode() if isinstance(content, str) else content), path, mode)
 
 
@@ -32,33 +32,33 @@ def copy(source: Path, target: Path, mode: int = OWNER_ONLY) -> None:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make sure that a folder is there, with all folders above it; durable on return. A folder that is there already is
-    synced all the same: whoever made it may have been killed before its sync."""
+    """Make sure that a folder exists, with all folders above it; durable on return. A folder that exists already is
+    synced all the same: the process that made it may have been killed before its sync."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in (*reversed(missing), path):
         folder.mkdir(mode=mode, exist_ok=True)
     for folder in missing[1:]:
         sync_folder(folder)
-    # A folder above one that was there already may be somebody else's, whom we cannot sync for and need not.
+    # The folder above an existing one may belong to another user. Then we cannot sync it, and need not.
     with contextlib.nullcontext() if missing else contextlib.suppress(PermissionError):
         sync_folder((missing[-1] if missing else path).parent)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder with all that is in it; no power cut brings it back. Nothing where there is none."""
+    """Remove a folder with its contents; no power cut brings it back. Does nothing where there is none."""
     if path.exists():
         shutil.rmtree(path)
         sync_folder(path.parent)
 
 
 def drop_folder(path: Path) -> None:
-    """Remove a folder that nobody needs any more. What cannot be removed stays, and is no error."""
+    """Remove a folder that nobody needs any more. Contents that cannot be removed stay, and are no error."""
     with contextlib.suppress(OSError):
         remove_folder(path)
 
 
 def move(source: Path, target: Path) -> None:
-    """Give what is at `source` the name `target`; durable on return."""
+    """Rename `source` to `target`; durable on return."""
     source.rename(target)
     sync_folder(target.parent)
     if source.parent != target.parent:
@@ -66,7 +66,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file durable that somebody else has written. Its name needs `sync_folder`."""
+    """Make the content of a file durable that other code has written. Its name needs `sync_folder`."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -81,6 +81,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _put(content: IO[bytes], path: Path, mode: int) -> None:
+    # In the same folder, because a rename is atomic only within one file system.
     opened, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".new")
     try:
         with os.fdopen(opened, "wb") as file:

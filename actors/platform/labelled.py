@@ -11,8 +11,8 @@ OTHER: Final = "other"  # stands for all names that came when there was no more 
 
 
 class Labelled:
-    """One metric's counts, from 0 on. A series is `names` names of the catalog, and then words of a closed list, which
-    are always reported as they are."""
+    """One metric's counts, from 0 on. A series is `names` names of the catalog, followed by words of a closed list,
+    which are always reported as they are."""
 
     def __init__(self, names: int) -> None:
         self._others = (OTHER,) * names

@@ -1,4 +1,4 @@
-"""Where HTTP listens: the addresses of this machine that `SEGUE_HOST` names, and how other programs write them."""
+"""The addresses at which HTTP listens, as `SEGUE_HOST` names them, and their spelling for other programs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def addresses(host: str) -> tuple[str, ...]:
 
 
 def fault(address: str, port: int) -> str:
-    """Why nobody can listen there, in words; empty where somebody can."""
+    """The reason why nobody can listen at an address and a port; empty where somebody can."""
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        # As servers do: connections that an ended process has left in TIME_WAIT do not keep the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             if ":" in address:
@@ -53,5 +54,5 @@ def is_open(found: Sequence[str]) -> bool:
 
 
 def written(host: str) -> str:
-    """A host as it stands in a URL: an IPv6 address in brackets, anything else as it is."""
+    """A host as a URL has it: an IPv6 address in brackets (RFC 3986, 3.2.2), anything else as it is."""
     return f"[{host}]" if ":" in host else host

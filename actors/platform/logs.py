@@ -1,5 +1,5 @@
-"""How a process logs: one event with its facts a line. The message of an error is never logged, because it may hold
-anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
+"""The logging of a process: one event with its facts a line. The message of an error is never logged, because it may
+hold anything that a customer is or did. Ray's logging makes a JSON object of each line, with the actor's name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _FRAMES = 12
 
 
 def fault(log: logging.Logger, event: str, error: BaseException, **about: object) -> None:
-    """An error that nobody expected: its type and where it came from."""
+    """Log an error that nobody expected: its type, and the last calls that led to it."""
     if isinstance(error, Corrupt):  # its message names a file, and quotes nothing of its content
         about = {"file": error.field, "reason": error.message} | about
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
@@ -23,5 +23,5 @@ def fault(log: logging.Logger, event: str, error: BaseException, **about: object
 
 
 def tell(log: logging.Logger, level: int, event: str, **about: object) -> None:
-    """An event with its facts."""
+    """Log an event with its facts."""
     log.log(level, event, extra=about, stacklevel=2)

@@ -1,7 +1,7 @@
-"""What is measured while the engine runs: every metric by name, and the port to whatever keeps them.
+"""The metrics of a running engine, each with its name, and the port to the meter that keeps them.
 
-Ray's Prometheus endpoint shows them as `ray_segue_…` (a counter with `_total` behind it, as Prometheus wants it). What
-happens for every event is counted in plain numbers and reported once a second, because a report costs microseconds.
+Ray's Prometheus endpoint shows them as `ray_segue_…` (a counter with `_total` behind it, as Prometheus wants it).
+Counts that grow with every event are plain numbers, reported once a second, because a report costs microseconds.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Histogram:
 
 
 class Meter(Protocol):
-    """Keeps what is measured. Tag values stand in the order of the metric's tags."""
+    """Keeps measurements. Tag values come in the order of the metric's tags."""
 
     def observe(self, metric: Metric, value: float, *tags: str) -> None:
         """One observation of a histogram."""

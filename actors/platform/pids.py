@@ -1,6 +1,7 @@
-"""Which process serves a socket. A small file beside the socket says so, so that a process that hangs can be ended.
+"""Tells which process serves a socket, so that a process that hangs can be ended. A small file beside the socket names
+it.
 
-The file holds the process id and the time at which the process started, because process ids are used again.
+The file holds the process id and the time at which the process started, because the system reuses process ids.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-_SAME_START_S = 2.0  # the clock may be set while the process lives
+_SAME_START_S = 2.0  # a tolerance: the clock may be set while the process lives
 
 
 def record(socket: str) -> None:

@@ -1,5 +1,5 @@
-"""When something that failed is tried again: after a pause that grows, cut at random so that many who failed together
-do not come back together. The times are worked out here without a clock; whoever asks waits."""
+"""Works out when a failed call is repeated: after a pause that grows, cut at random so that many callers that failed
+together do not come back together. No clock is read here; the caller waits."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Backoff:
 
 
 async def repeated(ask: Callable[[], Awaitable[T]], backoff: Backoff, fault: type[Exception]) -> T:
-    """Ask until there is an answer. Raises what was raised last when patience is at an end, and at once what is no
-    `fault`. Only for what may be done twice."""
+    """Ask until there is an answer. An error that is no `fault` is raised at once; a `fault` is raised when patience is
+    at an end. Only for calls that may happen twice."""
     for pause_s in backoff.pauses():
         try:
             return await ask()
@@ -53,8 +53,8 @@ async def repeated(ask: Callable[[], Awaitable[T]], backoff: Backoff, fault: typ
 
 
 class Pauses:
-    """Who is left alone for a while because they failed, each for as long as `backoff` says. Times are those of the
-    caller's clock, in seconds."""
+    """Callees that are left alone for a while because they failed, each for as long as `backoff` says. Times are those
+    of the caller's clock, in seconds."""
 
     def __init__(self, backoff: Backoff, draw: Callable[[], float] = random.random) -> None:
         self._backoff, self._draw = backoff, draw

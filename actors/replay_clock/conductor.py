@@ -1,9 +1,9 @@
 """Moves the replay clock: runs all shards window by window, and carries messages and outcomes between them
 (`docs/design/virtual-time.md`).
 
-While no other shard has anything to do, nothing can reach a shard; so it may run ahead by itself through many windows,
-until something arises that another must take. The result is the same as if all shards went through every window
-together, with a fraction of the requests.
+While no other shard has anything to do, nothing can reach a shard. So it may run ahead alone through many windows,
+until a message or an outcome arises that another must take. The result is the same as if all shards went through every
+window together, with a fraction of the requests.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ class ReplayShard(Protocol):
         ...
 
     async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """Put the clock; returns the number of pending timers."""
+        """Set the clock; returns the number of pending timers."""
         ...
 
     async def enlist(self, dispatcher: str) -> int:
-        """Listen to this dispatcher: what another one was handing over is given up. Raises Fenced where a newer one is
-        known."""
+        """Listen to this dispatcher: sends that another one was handing over are given up. Raises Fenced where a newer
+        one is known."""
         ...
 
     async def peek(self) -> Report:
-        """What is pending, without running anything."""
+        """The pending work, without running anything."""
         ...
 
 
 @dataclass(slots=True)
 class _ShardProgress:
-    """What the conductor knows of one shard. Messages and outcomes stand by the window at whose start they are taken;
-    `arrived` are the messages of this shard's profiles that have arrived and that it has not been told of yet."""
+    """The progress of one shard, as the conductor knows it. Messages and outcomes are kept by the window at whose start
+    they are taken. `arrived` are messages of this shard's profiles that have arrived, which it has not been told
+    yet."""
 
     shard: ReplayShard
     next_window: int | None = None
@@ -63,8 +64,8 @@ class _ShardProgress:
         return min(windows, default=None)
 
     def alone_until(self, first: int, last: int) -> int:
-        """The last window that it may run by itself from `first` on: `last` at most, and none in which it has something
-        to take."""
+        """The last window that it may run alone from `first` on: `last` at most, and before any later window at whose
+        start it has something to take."""
         return min([last, *(window - 1 for window in (*self.messages, *self.outcomes) if window > first)])
 
 
@@ -91,12 +92,12 @@ class Conductor:
 
     @property
     def _name(self) -> str:
-        """The name that sends are authorised under. After a move that failed it is a new one, so that the shards give
-        up what was being handed over."""
+        """The name that sends are authorised under. A move that failed changes it, so that the shards give up the sends
+        that were being handed over."""
         return f"{self._dispatcher}.{self._tries}"
 
     def at_rest(self) -> asyncio.Lock:
-        """A lock for whoever needs the clock to stand still."""
+        """While this lock is held, the clock stands still."""
         return self._lock
 
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
@@ -104,7 +105,7 @@ class Conductor:
         async with self._lock:
             try:
                 return await self._advance(watermark_ms, drain)
-            except Exception:  # a shard died half-way: ask all of them anew what is on its way
+            except Exception:  # a shard died half-way: ask all of them again which messages are on their way
                 self._tries += 1
                 self._progress = [_ShardProgress(progress.shard) for progress in self._progress]
                 self._travelling = set()
@@ -122,7 +123,7 @@ class Conductor:
         return {"now": self.now_ms, "pendingTimers": sum(pending)}
 
     async def _look(self) -> None:
-        """Ask the shards what is pending: what was staged or told since, and what a crash has left."""
+        """Ask the shards what is pending: inputs that were staged or told since, and the remains of a crash."""
         await asyncio.gather(*(progress.shard.enlist(self._name) for progress in self._progress))
         reports = await asyncio.gather(*(progress.shard.peek() for progress in self._progress))
         self.now_ms = max(self.now_ms, *(report.now_ms for report in reports))
@@ -148,7 +149,7 @@ class Conductor:
                 return
 
     async def _run(self, progress: _ShardProgress, first: int, ahead: int, until_ms: int) -> None:
-        """Run one shard's span, and carry on what arose."""
+        """Run one shard's span, and carry its messages and outcomes on."""
         taken, said = progress.messages.pop(first, []), progress.outcomes.pop(first, [])
         arrived, progress.arrived = progress.arrived, []
         report = await progress.shard.run(Span(first, ahead, until_ms, self._name, taken, said, arrived))
@@ -173,7 +174,7 @@ class Conductor:
             if name not in self._travelling and name not in known and not self._has_arrived(name):
                 self._travelling.add(name)
                 progress = self._progress[self._shard_of(message.to)]
-                # after a power cut one shard may be windows behind another: what it sends is taken as soon as possible
+                # After a power cut one shard may be windows behind another: its messages are taken as soon as possible.
                 progress.messages.setdefault(max(window, progress.open + 1), []).append(message)
 
     def _has_arrived(self, name: tuple[str, int]) -> bool:

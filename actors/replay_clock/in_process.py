@@ -1,7 +1,7 @@
 """Many shards in one process, on a replay clock: `segue simulate` runs on this, and so do most tests.
 
-Shards, windows and conductor are those of the running engine; sockets, Ray and providers are missing. What `provider`
-says becomes of a message: the default accepts each as its channel's own provider would.
+Shards, windows and conductor are those of the running engine; sockets, Ray and providers are missing. `provider` gives
+the outcome of each message: the default accepts each as its channel's own provider would.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from engine.catalog.compiled import Catalog
 from engine.identity import claims
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
 from engine.profile import Tombstone
+from engine.vocabulary import Accepted, Settlement
 
-Provider = Callable[[dict[str, Any]], str]
+Provider = Callable[[dict[str, Any]], Settlement]
 
 DISPATCHER = "local"
 
 
 class LocalShard:
-    """A shard of this process as the conductor wants it."""
+    """A shard of this process, with the methods that the conductor calls."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
@@ -40,20 +41,20 @@ class LocalShard:
         return self.windows.run(span)
 
     async def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """Put the clock."""
+        """Set the clock."""
         return self.windows.rest(now_ms, arrived)
 
     async def peek(self) -> Report:
-        """What is pending."""
+        """The pending work of the shard."""
         return self.windows.peek()
 
     async def enlist(self, dispatcher: str) -> int:
-        """Give up what another dispatcher was handing over."""
+        """Give up the sends that another dispatcher was handing over."""
         return self.windows.shard.settle_orphans(dispatcher)
 
 
 class LocalEngine:
-    """An engine without processes. `provider` is given a message and says what became of it (`sent` …)."""
+    """An engine without processes. `provider` is given a message and returns its outcome (`sent` …)."""
 
     def __init__(
         self,
@@ -72,10 +73,11 @@ class LocalEngine:
             clock = ReplayClock()
             vault = vaults[number] if vaults else None
             self.windows.append(Windows(Shard(number, store, catalog, clock, vault=vault, observer=observer), clock))
+        # All shards are in this process, so a lease is granted within the turn that needs it.
         for windows in self.windows:
             windows.shard.leases.authority = self.windows[0].shard.leases
         by_shard = [LocalShard(windows) for windows in self.windows]
-        epoch = max(windows.shard.epoch for windows in self.windows)  # what a former one was handing over is unknown
+        epoch = max(windows.shard.epoch for windows in self.windows)  # sends of a former one are unknown
         self.conductor = Conductor(by_shard, self.number_of, self._hand_over, f"{DISPATCHER}.{epoch}")
 
     def number_of(self, profile: str) -> int:
@@ -87,7 +89,7 @@ class LocalEngine:
         return self.windows[self.number_of(profile)].shard
 
     def stage(self, events: Iterable[Event]) -> int:
-        """Keep events until the clock reaches them. Returns how many name nobody: they have no identifier."""
+        """Keep events until the clock reaches them. Returns how many have no identifier, and so name nobody."""
         nameless = 0
         by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in self.windows]
         for event in events:
@@ -124,7 +126,7 @@ class LocalEngine:
             profile = record.to
         return profile
 
-    def _accepted(self, message: dict[str, Any]) -> str:
+    def _accepted(self, message: dict[str, Any]) -> Accepted:
         channel = self.catalog.channels.get(message["channel"])
         return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
 

@@ -2,10 +2,10 @@
 (`docs/design/virtual-time.md`).
 
 Time is cut into windows on a fixed grid. At the start of a window the shard takes what other shards and providers have
-sent in the window before: messages in the order of (sender, sequence), then outcomes; then it authorises the sends that
+sent in the window before: messages in the order of (sender, sequence), then outcomes. Then it authorises the sends that
 are ready. Within the window it runs its staged inputs and its timers by itself in the order of time, inputs before
-timers at one instant. What that brings about leaves at the start of the next window. So what happens to a customer does
-not depend on how inputs were batched, or on how many shards there are.
+timers at one instant. Messages and sends that arise leave at the start of the next window. So a customer's fate depends
+neither on how inputs were batched nor on the number of shards.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Windows:
     shard: Shard
     clock: ReplayClock
     _staged: list[_Staged] = field(default_factory=list)
-    _position: int = 0  # in `_staged`: what stands before it was told
+    _position: int = 0  # in `_staged`: the inputs before it were told
     _number: int = 0  # of the input that was staged last
     _open: int = -1  # the last window that was entered
     _parked: dict[str, list[_Staged]] = field(default_factory=dict)
@@ -69,13 +69,13 @@ class Windows:
         self._staged, self._position = waiting, 0
 
     def peek(self) -> Report:
-        """What is pending, without running anything."""
+        """The pending work, without running anything."""
         self._drop_forgotten()
         window = max(self._open, self.clock.now_ms() // WINDOW_MS)
         return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())
 
     def run(self, span: Span) -> Report:
-        """Run a span. Stops after the first window in which something arose that a shard or a provider must take."""
+        """Run a span. It ends after the first window with a message or a send that a shard or a provider must take."""
         self._settle_messages(span.arrived)
         self._drop_forgotten()
         report = Report(span.first, None)
@@ -93,13 +93,13 @@ class Windows:
         report.messages = self.pending_messages()
         report.next_window = self.next_window(report.window)
         self.shard.put_meta("clock", self.clock.now_ms())  # after a crash it goes on here, not at the last rest
-        # A power cut must not take back what a mail was handed over for, or what a sender was told has arrived. A
-        # message of a turn that it takes back does no harm: the turn is repeated, and its message arrives once.
+        # A power cut must not take back the turn for which a mail was handed over, or a message whose sender was told
+        # that it has arrived. A turn with a message may be lost: it is repeated, and its message arrives once.
         self.shard.commit(sync=bool(report.hand_overs or report.arrived))
         return report
 
     def rest(self, now_ms: int, arrived: list[tuple[str, int]]) -> int:
-        """All that was due is done: put the clock to `now_ms` and sync. Returns the number of pending timers."""
+        """All that was due is done: set the clock to `now_ms` and sync. Returns the number of pending timers."""
         self._settle_messages(arrived)
         self.clock.move_to(now_ms)
         anonymous_receipts.forget(self.shard.batch, now_ms)
@@ -108,7 +108,7 @@ class Windows:
         return len(self.shard.timers)
 
     def pending_messages(self) -> list[Message]:
-        """All that this shard's profiles have told others and that has not arrived, in (sender, sequence) order."""
+        """All messages of this shard's profiles that have not arrived, in (sender, sequence) order."""
         return [
             Message(keys.profile_of(key), int.from_bytes(key[keys.PROFILE_BYTES :]), to, told)
             for key, (to, told) in sorted(self.shard.messages.items())
@@ -139,8 +139,8 @@ class Windows:
             self.shard.message_done(keys.message_key(sender, seq))
 
     def _enter(self, window: int, span: Span, report: Report) -> None:
-        """The start of a window: take what arose in the one before. A window is entered once, however often the clock
-        stops in it."""
+        """The start of a window: take the messages and outcomes of the window before. A window is entered once, however
+        often the clock stops in it."""
         if window <= self._open:
             assert window == self._open and not span.messages and not span.outcomes, (
                 "what arose before a window is taken at its start"

@@ -1,12 +1,12 @@
 """One instant for the copies of all shards: while the barrier is down, a shard takes in no message from another one.
 
 A message stays with its sender until its receiver has it durably. Copies that are made at different moments can lose a
-message: the receiver is copied before it arrives, the sender after it was removed. Or they hold what came of a message
-and not its cause. So all barriers go down first, then every shard is copied, then all barriers go up. Whatever a copy
-has taken in was then taken in before the first copy was made, and is in its sender's copy too. Everything else goes on
-meanwhile.
+message: the receiver is copied before the message arrives, the sender after it was removed. Or they hold the effect of
+a message and not its cause. So all barriers go down first, then every shard is copied, then all barriers go up. Every
+message that a copy has taken in was taken in before the first copy was made, and is in its sender's copy too. All other
+work goes on meanwhile.
 
-A barrier that is forgotten goes up by itself. The `lift` that comes later says so, and the copies are thrown away.
+A barrier that nobody lifts goes up by itself. A later `lift` says so, and the copies are thrown away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from actors.shard.shard import Shard
 from actors.transport.messages.of_dispatcher import BarrierHeld, MoveBarrier
 from engine.errors import NotReady
 
-DOWN_S_MAX = 60.0
+DOWN_S_MAX = 60.0  # messages between profiles must not wait for ever for a dispatcher that died during a backup
 
 
 class Barrier:
@@ -31,7 +31,7 @@ class Barrier:
 
     @property
     def is_down(self) -> bool:
-        """No message may be taken in."""
+        """Whether no message may be taken in."""
         return bool(self._backup) and asyncio.get_running_loop().time() < self._until_s
 
     def move(self, request: MoveBarrier) -> BarrierHeld:

@@ -1,5 +1,5 @@
-"""A shard switches from one catalog to another. Turns are decided by the new one from then on; runs that entered under
-the old one go on by it."""
+"""Switches a shard from one catalog to another. From then on the new one decides turns; runs that entered under the old
+one go on by the old one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def adopt(shard: Shard, catalog: Catalog) -> None:
 
 
 def succeed(was: Catalog, catalog: Catalog) -> Catalog:
-    """`catalog` with the archive of `was`. All catalogs that were ever active share one archive, so a run finds the one
-    that it entered under, also when that one was replaced and has come back."""
+    """`catalog` with the archive of `was`. All catalogs that were ever active share one archive. So a run finds the one
+    that it entered under, even if that one was replaced and has come back."""
     archive = was.archive
     archive[was.version] = was
     if catalog.version not in archive:

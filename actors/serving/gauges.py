@@ -1,7 +1,7 @@
-"""What a shard's server measures: how long inputs wait, how long turns and commits take, and what the shard holds.
+"""The metrics of a shard's server: how long inputs wait, how long turns and commits take, and what the shard holds.
 
-An opt-out is watched until silence is certain: the opt-out is durable, and the dispatcher hands over nothing more that
-it took before.
+An opt-out is timed until silence is certain: the opt-out is durable, and no dispatcher has a send of that profile in
+its hands any more.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from engine.consent import statements
 from engine.errors import InvalidInput
 from engine.inputs import ConsentChange, Decide, Event, Input
 
-_TELL_S = 1.0
+_UPDATE_S = 1.0  # between two updates of the totals; a group takes only milliseconds
 
 
 class Gauges:
-    """One per server. `depth` says how much waits for its turn."""
+    """One per server. `depth` gives the number of requests that wait."""
 
     def __init__(self, meter: Meter, shard: Shard, depth: Callable[[], int]) -> None:
         self._meter, self._shard, self._depth = meter, shard, depth
         self._turns = 0
         self._opted_out: dict[str, float] = {}
-        self._silencing: dict[str, float] = {}
-        self._told_s = 0.0
-        self._before = Counter(shard.counts) + Counter(shard.sends)  # of its life before this process
+        self._not_yet_silent: dict[str, float] = {}
+        self._updated_s = 0.0
+        # The shard counts over its store's whole life, a metric from the start of the process.
+        self._before = Counter(shard.counts) + Counter(shard.sends)
         self._dead_before = shard.dead.last
 
     def turned(self, mail: Mail, began_s: float) -> None:
@@ -39,10 +40,10 @@ class Gauges:
         if isinstance(mail.told, Decide):
             self._meter.observe(m.DECIDE_SECONDS, began_s - mail.came_s, "queue")
             self._meter.observe(m.DECIDE_SECONDS, stopwatch() - began_s, "turn")
-        elif self._is_no(mail.told):
+        elif self._withdraws_consent(mail.told):
             self._opted_out.setdefault(mail.profile, mail.came_s)
 
-    def _is_no(self, told: Input) -> bool:
+    def _withdraws_consent(self, told: Input) -> bool:
         """Whether an input withdraws a consent, by its own route or as an event."""
         if isinstance(told, ConsentChange):
             return not told.granted
@@ -55,31 +56,31 @@ class Gauges:
             return False
 
     def fired(self, late_ms: int) -> None:
-        """Timers fired that were due `late_ms` ago."""
+        """A turn fired timers that were due `late_ms` ago."""
         self._turns += 1
         self._meter.observe(m.TIMER_LATENESS_SECONDS, late_ms / 1000)
 
     def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
-        """The group was committed by `now_s`, and durable; its turns ended at `began_s`."""
+        """A group was committed at `now_s`, durably where `is_synced`; its turns ended at `began_s`."""
         if self._turns and is_synced:
             self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
         self._turns = 0
         if self._opted_out:
             for profile, came_s in self._opted_out.items():
-                self._silencing.setdefault(profile, came_s)
+                self._not_yet_silent.setdefault(profile, came_s)
             self._opted_out.clear()
-        if self._silencing:
-            self._look_for_silence(now_s)
-        if now_s - self._told_s >= _TELL_S:
-            self._told_s = now_s
-            self._tell()
+        if self._not_yet_silent:
+            self._observe_silence(now_s)
+        if now_s - self._updated_s >= _UPDATE_S:
+            self._updated_s = now_s
+            self._update()
 
-    def _look_for_silence(self, now_s: float) -> None:
-        for profile in [each for each in self._silencing if not self._shard.outbox.has_handed(each)]:
-            self._meter.observe(m.OPT_OUT_SECONDS, now_s - self._silencing.pop(profile))
+    def _observe_silence(self, now_s: float) -> None:
+        for profile in [each for each in self._not_yet_silent if not self._shard.outbox.has_handed(each)]:
+            self._meter.observe(m.OPT_OUT_SECONDS, now_s - self._not_yet_silent.pop(profile))
 
-    def _tell(self) -> None:
-        shard, tell = self._shard, self._meter
+    def _update(self) -> None:
+        shard, meter = self._shard, self._meter
         for metric, value in (
             (m.QUEUE_DEPTH, self._depth()),
             (m.TIMERS_PENDING, len(shard.timers)),
@@ -91,9 +92,9 @@ class Gauges:
             (m.SHARD_EPOCH, shard.epoch),
             (m.CLOCK_BEHIND_SECONDS, shard.clock.behind_ms / 1000),
         ):
-            tell.set(metric, value)
-        tell.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
-        tell.total(m.CLOCK_JUMPS, shard.clock.jumps)
+            meter.set(metric, value)
+        meter.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
+        meter.total(m.CLOCK_JUMPS, shard.clock.jumps)
         for metric, totals in (
             (m.EVENTS, shard.counts),
             (m.SENDS, shard.sends),
@@ -101,7 +102,7 @@ class Gauges:
             (m.REFUSALS, shard.counters.refusals),
         ):
             for tag, total in totals.items():
-                tell.total(metric, total - self._before[tag], tag)
+                meter.total(metric, total - self._before[tag], tag)
         for metric, labelled in (
             (m.MESSAGES, shard.counters.messages),
             (m.SHOWN, shard.counters.shown),
@@ -109,7 +110,7 @@ class Gauges:
             (m.RUNS, shard.counters.runs),
         ):
             for series, total in labelled.news():
-                tell.total(metric, total, *series)
+                meter.total(metric, total, *series)
         for source, (last_ms, oldest_ms) in shard.counters.lag().items():
-            tell.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
-            tell.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)
+            meter.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
+            meter.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)

@@ -1,6 +1,6 @@
-"""The table from each type of request to what a shard does with it, in a group of the server.
+"""The table from each type of request to its handler, which runs in a group of the server.
 
-Inputs are no part of it: events and what is told have turns, which `ShardServer` gives them.
+Inputs (`Ingest`, `Tell`) are not in it: `ShardServer` gives them turns.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ from actors.transport.messages.of_shards import (
 )
 from engine.errors import SegueError, StoreFailed
 
-# A `RunSpan` syncs by itself what must be durable, the `Rest` at its end all of it; a `Peek` changes nothing.
+# No sync at the end of their group: a `RunSpan` itself syncs whatever must be durable, the `Rest` that follows syncs
+# everything, and a `Peek` changes nothing.
 SYNCED_LATER: Final = (RunSpan, Peek)
 
-# What is done at once, and answered when the group is durable; and what answers by itself, perhaps in a later group.
+# An AtOnce handler returns its answer, which leaves when the group is durable. A ByItself handler answers by itself,
+# perhaps in a later group.
 AtOnce = Callable[[Any], Answer]
 ByItself = Callable[[Any, Reply, list[Finish]], None]
 
@@ -118,7 +120,7 @@ class Handlers:
 
     def handle(self, request: Request[Any], reply: Reply, finishes: list[Finish]) -> None:
         """Do what is asked. `finishes` are the answers, for when the group is durable. Raises StoreFailed where a
-        commit failed on the way: the whole group did then."""
+        commit failed on the way: then the whole group has failed."""
         kind = type(request)
         try:
             if isinstance(request, FromDispatcher):
@@ -130,11 +132,11 @@ class Handlers:
         except StoreFailed:
             raise
         except Exception as error:  # the outermost loop of this shell: one bad request must not harm its group
-            fault = error
+            fault = error  # Python unbinds `error` at the end of this block, and the answer leaves later
             finishes.append(lambda: reply.fail(fault))
 
     def _deliver(self, request: Deliver, reply: Reply, finishes: list[Finish]) -> None:
-        if self._barrier.is_down:  # nothing arrives; its sender brings it again
+        if self._barrier.is_down:  # nothing is taken in; the sender brings it again
             finishes.append(reply.prepared(Delivered([])))
         else:
             self._relay.deliver(request, reply, finishes)
@@ -154,7 +156,7 @@ class Handlers:
 
 
 def _on_clock(windows: Windows) -> dict[type[Request[Any]], AtOnce]:
-    """What the conductor asks of a shard on the replay clock."""
+    """Handlers of the conductor's requests, for a shard on the replay clock."""
 
     def stage(request: Stage) -> Acknowledged:
         windows.stage(request.inputs)
@@ -169,7 +171,7 @@ def _on_clock(windows: Windows) -> dict[type[Request[Any]], AtOnce]:
 
 
 def _on_no_clock() -> dict[type[Request[Any]], AtOnce]:
-    """The same on the wall clock."""
+    """Refusals of the same requests, for a shard on the wall clock."""
 
     def refuse(request: Request[Any]) -> Answer:
         raise SegueError(f"{type(request).__name__} needs a replay clock")

@@ -1,4 +1,5 @@
-"""What other shards and the dispatcher bring to a shard: taken here, or passed on to where a pinned profile lives."""
+"""Takes in the messages and outcomes that other shards and the dispatcher bring to a shard, or passes them on to where
+a pinned profile lives."""
 
 from __future__ import annotations
 
@@ -24,17 +25,19 @@ _message = msgspec.msgpack.Decoder(Message).decode
 
 
 class InboundRelay:
-    """One per shard server. What is taken here is durable with the group; what is passed on is durable there before it
-    is answered. The process of a pinned profile is asked once: what fails there, its sender brings again."""
+    """One per shard server. Items that are taken here are durable with the group. Items that are passed on are durable
+    there before they are answered. The process of a pinned profile is asked only once: if it fails, the sender brings
+    the items again."""
 
     def __init__(self, shard: Shard, shards: Sequence[str], clients: Clients) -> None:
         self._shard, self._shards, self._clients = shard, list(shards), clients
         self._tasks: set[asyncio.Task[None]] = set()
 
     def deliver(self, request: Deliver, reply: Reply, finishes: list[Finish]) -> None:
-        """Messages; answered with those that have arrived."""
+        """Take messages; the answer names those that have arrived."""
         arrived: list[tuple[str, int]] = []
         elsewhere: dict[str, list[msgspec.Raw]] = {}  # by receiver, each in the order in which they came
+        # All are decoded before the first is taken: one that cannot be read fails the request as a whole.
         for packed, message in [(each, _message(each)) for each in request.messages]:
             if self._shard.ownership.has_left(message.to):
                 elsewhere.setdefault(message.to, []).append(packed)
@@ -44,7 +47,8 @@ class InboundRelay:
         finishes.append(partial(self._finish, reply, Delivered(arrived), pass_on))
 
     def settle(self, request: SettleSends, reply: Reply, finishes: list[Finish]) -> None:
-        """What providers said; answered with what nobody could take, because its profile is on its way."""
+        """Take outcomes of sends; the answer has those that could not be taken, because their profiles are on the
+        way to another place."""
         untaken: list[Outcome] = []
         elsewhere: list[Outcome] = []
         for said in request.outcomes:
@@ -59,7 +63,7 @@ class InboundRelay:
         finishes.append(partial(self._finish, reply, Settled(untaken), pass_on))
 
     def close(self) -> None:
-        """Stop; what is not answered is brought again."""
+        """Stop; senders bring again what was not answered."""
         for task in self._tasks:
             task.cancel()
 

@@ -1,10 +1,11 @@
-"""What reaches a shard over its socket, sorted as it comes: inputs into the mailboxes of their profiles, all other
-requests into a queue of their own, which is served first. Over a bound, what may be shed is refused here, before it
-costs a turn.
+"""Sorts the requests that reach a shard over its socket: inputs go into the mailboxes of their profiles, all other
+requests into a queue of their own, which is served first. Above a bound, requests that may be shed are refused here,
+before they cost a turn.
 
-Whether a frame of events is shed depends on what waited before it. So the events of one profile in one frame are all
-taken or all shed, except those that are never shed. Where one is shed, the client is told to repeat the whole request
-with the same ids. What was taken is then a repeat and changes nothing, so each attempt takes more of it.
+Whether events of a frame are shed depends only on what waited before the frame came. So the events of one profile in
+one frame are all taken or all shed, except those that are never shed. If one is shed, the client is told to repeat the
+whole request with the same ids. Events that were taken are then repeats and change nothing, so each attempt takes more
+of the request.
 """
 
 from __future__ import annotations
@@ -32,20 +33,20 @@ from engine.errors import Corrupt, Moved, Overloaded, Parked, SegueError
 from engine.events.shedding import is_sheddable
 from engine.inputs import AnyInput, Decide, Event
 
-# Half of what a `FrameServer` takes in at most: the other half is for what is never shed.
+# Half of what a `FrameServer` takes in at most: the other half is for requests that are never shed.
 FRAMES_MAX = 2_048
 FRAME_BYTES_MAX = 32 << 20
-READS_MAX = 512
+READS_MAX = 512  # waiting reads above which more of them are refused: reads go before all inputs
 CALLS_IN_A_GROUP = 64
 
-_status = {each.value: each for each in EventStatus}  # as a turn names it
+_status = {each.value: each for each in EventStatus}  # by the name that a turn gives it
 
 Finish = Callable[[], None]
 Call = tuple[Request[Any], Reply]
 
 
 class Frame:
-    """A frame of events: answered when each has its outcome; `came_s` is when it arrived, by the stopwatch."""
+    """A frame of events. It is answered when each event has its outcome. It arrived at `came_s`, by the stopwatch."""
 
     __slots__ = ("_open", "_results", "came_s", "reply")
 
@@ -55,7 +56,7 @@ class Frame:
         self._open = size
 
     def settle(self, index: int, result: EventResult) -> None:
-        """What became of one event."""
+        """Keep the outcome of one event."""
         self._results[index] = result
         self._open -= 1
         self.answer_when_done()
@@ -67,7 +68,7 @@ class Frame:
 
 
 class Mail(Protocol):
-    """An input that waits, and who waits for its answer, which may leave when the turn is durable."""
+    """An input that waits for its turn. Its answer may leave when the turn is durable."""
 
     profile: str
     told: AnyInput
@@ -75,11 +76,11 @@ class Mail(Protocol):
     came_s: float
 
     def done(self, done: Done) -> Finish:
-        """How to answer for a turn."""
+        """A function that sends the turn's answer."""
         ...
 
     def failed(self, error: Exception) -> Finish:
-        """How to answer for a turn that could not be."""
+        """A function that sends the error of a turn that could not be taken."""
         ...
 
 
@@ -98,7 +99,8 @@ class EventMail:
         return partial(self.frame.settle, self.index, _status[done.status])
 
     def failed(self, error: Exception) -> Finish:
-        """The caller's faults and where a profile went are part of the answer; a fault of ours fails the frame."""
+        """A caller's fault, or the new address of a profile, is this event's part of the answer. A fault of ours fails
+        the whole frame."""
         if isinstance(error, Moved):
             return partial(self.frame.settle, self.index, EventMoved(error.to))
         if isinstance(error, Parked):
@@ -111,8 +113,8 @@ class EventMail:
 
 
 class ToldMail:
-    """An input with an answer of its own; `came_s` is when it arrived, by the stopwatch. Its caller waits `patience_s`,
-    or, where that is 0, as long as it takes."""
+    """An input with an answer of its own, which arrived at `came_s` by the stopwatch. Its caller waits `patience_s`;
+    0 means as long as it takes."""
 
     __slots__ = ("came_s", "patience_s", "profile", "reply", "told")
     is_event = False
@@ -133,7 +135,7 @@ class ToldMail:
 
 
 def in_time(group: list[Mail]) -> Iterator[Mail]:
-    """Those of a group whose callers still wait when it is their turn."""
+    """The inputs of a group whose callers still wait when their turn has come. A turn for anybody else is wasted."""
     for mail in group:
         if isinstance(mail, ToldMail) and 0 < mail.patience_s < stopwatch() - mail.came_s:
             mail.reply.fail(Overloaded(OVERLOADED_RETRY_MS))
@@ -142,7 +144,7 @@ def in_time(group: list[Mail]) -> Iterator[Mail]:
 
 
 class Intake:
-    """One per shard. `waits_elsewhere` says how many inputs of a profile are neither handled nor in its mailbox."""
+    """One per shard. `waits_elsewhere` counts the inputs of a profile that are neither handled nor in its mailbox."""
 
     def __init__(self, shard: Shard, server: FrameServer, waits_elsewhere: Callable[[str], int]) -> None:
         self._shard, self._server = shard, server
@@ -189,7 +191,7 @@ class Intake:
 
     def _receive_events(self, events: list[tuple[str, Event]], reply: Reply) -> None:
         frame, catalog = Frame(reply, len(events)), self._shard.catalog
-        is_full = self._is_full()
+        is_full = self._is_full()  # asked before any event of this frame waits, so they all fare alike
         full = {profile: is_full or self._is_full_for(profile) for profile, _ in events}
         for index, (profile, event) in enumerate(events):
             if full[profile] and is_sheddable(catalog, event):

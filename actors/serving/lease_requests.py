@@ -1,4 +1,4 @@
-"""Asks shard 0 for blocks of tokens, beside the turns: at most one question at a time."""
+"""Asks shard 0 for blocks of budget tokens while turns go on, with one request at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.transport.clients import Clients
 from actors.transport.messages.of_shards import Lease
 from engine.errors import SegueError
 
-_ASK_S: Final = 5.0
+_ASK_S: Final = 5.0  # how long a start waits for shard 0, which may be starting too
 _AWAY: Final = Backoff(first_s=0.1, most_s=1.0)  # while shard 0 does not answer
 
 
@@ -30,15 +30,16 @@ class LeaseRequests:
         self._arrived: list[tuple[Wanted, int]] = []
 
     async def first(self) -> None:
-        """Before the first turn: a block of each budget, where shard 0 answers soon."""
+        """Before the first turn: take a block of each budget, if shard 0 answers soon."""
         self.work()
         if self._asking is not None:
+            # Shielded: after the time-out the request goes on, and a later group takes its answer.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._asking), _ASK_S)
             self.work()
 
     def work(self) -> None:
-        """Take what has come, and ask for what is needed. Called between groups."""
+        """Take the leases that have arrived, and ask for those that are needed. Called between groups."""
         while self._arrived:
             self._shard.leases.take(*self._arrived.pop())
         if self._shard.catalog.budgets and self._shard.leases.authority is None and self._asking is None:

@@ -1,15 +1,15 @@
 """The inputs that wait in a shard, by profile: bounded, in order, and fair to those that send little.
 
 - Order: a profile's inputs leave in the order in which they came.
-- Turns: a group takes one input of each profile in turn. So whoever is behind the flood of one profile waits for the
-  group at hand and no more; behind many profiles, for one group more per half of `GROUP_MAX` of them.
+- Turns: a group takes one input of each profile in turn. So an input behind the flood of one profile waits for the
+  group at hand and no more. Behind many profiles it waits one group more for every `GROUP_MAX / 2` of them.
 - Age: by turns alone, the last input of a busy profile would wait for minutes where many profiles wait, and with it the
   batch in which it came. So half of a group is for inputs that have seen `AGED_TURNS` others go, the oldest first. The
   other half is by turns alone, because a flood grows old too.
-- Urgency: what a page waits for makes up a group of its own, with what came before it from the same profile. After such
-  a group the next one is for all.
-- Bounds: they hold for what may be shed (`engine/events/shedding.py`). The rest has room of its own, bounded by the
-  frames that a shard takes in (`actors/serving/intake.py`).
+- Urgency: inputs that a page waits for form a group of their own, with the earlier inputs of the same profiles, because
+  order holds here too. The group after such a one is for all.
+- Bounds: they hold for inputs that may be shed (`engine/events/shedding.py`). All others have room of their own,
+  bounded by the frames that a shard takes in (`actors/serving/intake.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOTAL_MAX = 8_192  # and of all profiles
 
 
 class Mailboxes(Generic[T]):
-    """Mailboxes with something in them. An empty one takes nothing."""
+    """All mailboxes of a shard that hold an input. An empty mailbox takes no memory."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class Mailboxes(Generic[T]):
         return self._size
 
     def is_full(self) -> bool:
-        """Whether nothing more that can be shed should come in, whoever it is for."""
+        """Whether sheddable inputs should be refused, for whatever profile."""
         return self._size >= self._total_max
 
     def is_full_for(self, profile: str, beside: int = 0) -> bool:
-        """Whether nothing more that can be shed should come in for this profile, of which `beside` wait elsewhere."""
+        """Whether sheddable inputs for this profile should be refused; `beside` of its inputs wait elsewhere."""
         mailbox = self._waiting.get(profile)
         return beside + (len(mailbox) if mailbox is not None else 0) >= self._profile_max
 
@@ -70,13 +70,13 @@ class Mailboxes(Generic[T]):
         self._size += 1
 
     def take(self) -> list[T]:
-        """The next group. A profile of which something stays behind is the last in turn for the next one."""
+        """The next group. A profile with inputs left over is the last in turn for the group after it."""
         self._was_urgent = bool(self._urgent) and not self._was_urgent
         group = self._take_urgent() if self._was_urgent else self._take_in_turn()
         self._size -= len(group)
         self._left += len(group)
         if not self._size:
-            self._arrivals.clear()
+            self._arrivals.clear()  # entries of inputs that left in turn would stay until they are old
         return group
 
     def _take_urgent(self) -> list[T]:
@@ -104,12 +104,12 @@ class Mailboxes(Generic[T]):
                 return None
             self._arrivals.popleft()
             mailbox = self._waiting.get(profile)
-            if mailbox is not None and mailbox[0][0] <= came:
+            if mailbox is not None and mailbox[0][0] <= came:  # else that input has left out of turn
                 return profile
         return None
 
     def _take_from(self, profile: str) -> T:
-        """Its next input; where something stays behind, it is the last in turn now."""
+        """The next input of a profile. If it has more, the profile is the last in turn from here on."""
         mailbox = self._waiting.pop(profile)
         _, mail = mailbox.popleft()
         if mailbox:

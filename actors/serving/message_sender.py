@@ -1,8 +1,8 @@
 """Brings messages between profiles from the shard that sent them to the shards of their receivers, on the wall clock.
 
 A message stays with its sender until its receiver has it durably. One batch at a time is on its way to each shard, so
-what one profile tells another arrives in order. What a receiver cannot take yet is brought again, ever more rarely, and
-no other receiver waits for that. A message that can never arrive is set aside.
+the messages of one profile to another arrive in order. A message that its receiver cannot take yet is brought again,
+ever more rarely; no other receiver waits for that. A message that can never arrive is set aside.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class MessageSender:
-    """One per shard. `peers` are the sockets of all shards; `arrived` is called when something was brought, so that the
-    shard commits what that changes."""
+    """One per shard. `peers` are the sockets of all shards. `arrived` is called after each delivery, so that the shard
+    commits the change."""
 
     def __init__(self, shard: Shard, peers: Sequence[str], clients: Clients, arrived: Callable[[], None]) -> None:
         self._shard = shard
@@ -43,13 +43,14 @@ class MessageSender:
         self._arrived = arrived
         self._under_way: dict[int, asyncio.Task[None]] = {}  # by the number of the receiving shard
         self._shard_pauses, self._receiver_pauses = Pauses(_AGAIN), Pauses(_AGAIN)
-        # By shard: how many batches of one message each follow a batch that the shard could make nothing of.
+        # By shard: how many batches of a single message are still to follow a batch that the shard could not read.
         self._one_by_one: dict[int, int] = {}
 
     def send(self) -> None:
-        """Send what waits to every shard that no batch is on its way to."""
+        """Send the messages that wait to every shard that no batch is on its way to."""
         now_s = asyncio.get_running_loop().time()
         waiting: defaultdict[int, list[Message]] = defaultdict(list)
+        # Sorted by key: by sender, then by sequence, so each sender's messages leave in their order.
         for key, (to, told) in sorted(self._shard.messages.items()):
             shard_number = shard_of(to, len(self._peers))
             if shard_number in self._under_way or self._receiver_pauses.has(to, now_s):
@@ -62,12 +63,12 @@ class MessageSender:
                 self._under_way[shard_number] = asyncio.create_task(self._bring(shard_number, batch))
 
     def close(self) -> None:
-        """Bring nothing more; what is under way is brought again after the next start."""
+        """Bring nothing more; messages under way are brought again after the next start."""
         for task in self._under_way.values():
             task.cancel()
 
     def _batch(self, shard_number: int, messages: list[Message]) -> list[tuple[Message, bytes]]:
-        """As many messages as a batch may have, each with its bytes. What no frame holds is set aside."""
+        """As many messages as a batch may have, each with its bytes. A message that no frame holds is set aside."""
         batch: list[tuple[Message, bytes]] = []
         size = 0
         for message in islice(messages, 1 if self._one_by_one.get(shard_number) else None):
@@ -86,13 +87,13 @@ class MessageSender:
         request = Deliver([msgspec.Raw(packed) for _, packed in batch])
         try:
             answer = await self._clients.call(self._peers[shard_number], request)
-        except TryAgain:  # nobody is there, and what follows cannot arrive either
+        except TryAgain:  # nobody answers there, so the messages that follow cannot arrive either
             await asyncio.sleep(self._shard_pauses.lengthen(shard_number, now_s()))
         except SegueError as error:
-            await self._broke_down(shard_number, batch, error)
+            await self._batch_failed(shard_number, batch, error)
         else:
             self._shard_pauses.end(shard_number)
-            self._one_by_one[shard_number] = max(0, self._one_by_one.get(shard_number, 0) - 1)
+            self._one_by_one[shard_number] = max(0, self._one_by_one.get(shard_number, 0) - 1)  # back to full batches
             self._settle(batch, set(answer.arrived), now_s())
         del self._under_way[shard_number]
         self._arrived()
@@ -106,8 +107,8 @@ class MessageSender:
             pause_s = self._receiver_pauses.lengthen(to, now_s)
             asyncio.get_running_loop().call_later(pause_s, self._arrived)
 
-    async def _broke_down(self, shard_number: int, batch: list[tuple[Message, bytes]], error: SegueError) -> None:
-        """The other end could not make anything of a batch: one of its messages is at fault, so they go one by one."""
+    async def _batch_failed(self, shard_number: int, batch: list[tuple[Message, bytes]], error: SegueError) -> None:
+        """The other end could not read a batch. One of its messages is at fault, so they go one by one to find it."""
         if len(batch) == 1:
             self._give_up(batch[0][0], error)
         else:

@@ -1,9 +1,9 @@
-"""Moves profiles between a shard and processes of their own, while both work. `actors.shard.ownership` has what is
-moved.
+"""Moves profiles between a shard and processes of their own, while both work. `actors.shard.ownership` says which
+records move.
 
-The shard that owns a profile's slot is the profile's home, and answers for its process. The home has the process
-started before the profile leaves and ended when the profile is back. A move that a crash interrupts is made again from
-its beginning. Wall clock only.
+The shard that owns a profile's slot is the profile's home, and is responsible for its process. The home has the process
+started before the profile leaves, and ended when the profile is back. A move that a crash interrupts is made again from
+its beginning. Moves exist on the wall clock only.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ A = TypeVar("A", bound=Answer)
 
 
 class Pins(Protocol):
-    """Whoever starts and ends the processes of pinned profiles."""
+    """Starts and ends the processes of pinned profiles."""
 
     async def start(self, profile: str) -> None:
-        """Returns when it listens; does nothing where it does so already."""
+        """Start the process of a profile; returns when it listens. Nothing happens where it listens already."""
         ...
 
     async def end(self, profile: str) -> None:
-        """End it, and remove its store."""
+        """End the process, and remove its store."""
         ...
 
 
@@ -77,7 +77,7 @@ class Migration:
     # -- what is done in a group of the server
 
     def resume(self) -> None:
-        """At a start: finish what a crash has interrupted."""
+        """At a start: finish the moves that a crash has interrupted."""
         for profile, to in self._ownership.leaving().items():
             self._begin(self._locked(profile, partial(self._bring, profile, to)))
         for profile in self._ownership.pins:
@@ -85,10 +85,11 @@ class Migration:
                 self._begin(self._locked(profile, partial(self._clear, profile)))
 
     def work(self, finishes: list[Finish]) -> None:
-        """Do the steps of moves that wait for this group; whoever waits for one learns of it when it is durable."""
+        """Do the steps of moves that wait for this group. A move goes on when its step is durable."""
         while self._steps:
             finishes.append(self._steps.popleft()())
         own = self._ownership.own
+        # A profile that was merged or erased needs no process of its own, and only its home can end this one.
         if own and not self._is_giving_up and self._ownership.has_tombstone():
             self._is_giving_up = True
             self._begin(self._give_up(own))
@@ -103,13 +104,13 @@ class Migration:
         return Acknowledged()
 
     def take_slice(self, request: MoveSlice) -> Acknowledged:
-        """Keep a slice of what makes the profile live here."""
+        """Keep a slice of the last message of a move, which makes the profile live here."""
         self._ownership.take_slice(request.profile, request.move, request.part)
         return Acknowledged()
 
     def end(self, request: EndMove, reply: Reply, finishes: list[Finish]) -> None:
-        """All of the profile has come: it lives here from the end of this group on."""
-        # After the group's timers: those of the profile must not fire before what it is made of is durable.
+        """The whole profile has arrived: it lives here from the end of this group on."""
+        # A step, so after the group's timers: those of the profile must not fire before its records are durable.
         self._steps.append(partial(self._arrive, request, reply))
 
     def _arrive(self, request: EndMove, reply: Reply) -> Finish:
@@ -140,7 +141,7 @@ class Migration:
         self._begin(self._answer(reply, request.profile, self._go_home))
 
     def close(self) -> None:
-        """Stop; what is not done is done after the next start."""
+        """Stop; unfinished moves are finished after the next start."""
         for task in self._tasks:
             task.cancel()
 
@@ -192,7 +193,7 @@ class Migration:
         await self._step(lambda: self._ownership.unregister(profile))
 
     async def _give_up(self, profile: str) -> None:
-        """Ask its home to unpin it, until that ends this process."""
+        """Ask the profile's home to unpin it, until the home ends this process."""
         for pause_s in _UNTIL_DONE.pauses():
             with contextlib.suppress(SegueError):
                 await self._ask(profile, Unpin(profile))
@@ -244,6 +245,7 @@ class Migration:
                 raise
             except Exception as error:  # it is for whoever asked; one bad request must not harm its group
                 fault = error
+                # done already: the move was cancelled while its step waited
                 return lambda: None if done.done() else done.set_exception(fault)
             return lambda: None if done.done() else done.set_result(result)
 

@@ -1,6 +1,6 @@
 """Answers that wait until the messages of their turns are durable with other profiles.
 
-On the wall clock alone: on a replay clock the conductor brings messages, between two answers.
+On the wall clock only: on a replay clock the conductor brings messages, between two answers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Pending:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
         self._merging: defaultdict[str, list[Finish]] = defaultdict(list)
-        self._binding: defaultdict[str, list[Finish]] = defaultdict(list)
+        self._at_addresses: defaultdict[str, list[Finish]] = defaultdict(list)
 
     def hold(self, mail: Mail, finish: Finish) -> bool:
-        """Keep the answer to a turn that has begun a merge, or that binds everybody who has an address; False where the
-        answer may leave at once."""
+        """Keep the answer to a turn that has begun a merge, or whose consent statement binds all holders of an address.
+        False where the answer may leave at once."""
         if isinstance(mail.told, Bind):
-            self._binding[mail.profile].append(finish)
+            self._at_addresses[mail.profile].append(finish)
             return True
         record = self._shard.record(mail.profile) if mail.is_event else None
         if not isinstance(record, Profile) or not record.absorbing:
@@ -35,16 +35,17 @@ class Pending:
         return True
 
     def release(self) -> None:
-        """Answer for what is done. A merge is done when the survivor has everything and its last message has made the
-        other profile a tombstone; a word about consent, when everybody whom it binds knows it."""
-        if not self._merging and not self._binding:
+        """Send the answers to work that is done. A merge is done when the survivor has everything and its last message
+        has made the other profile a tombstone. A consent statement is done when every profile that it binds knows
+        it."""
+        if not self._merging and not self._at_addresses:
             return
-        telling = {keys.profile_of(key) for key in self._shard.messages}
+        senders = {keys.profile_of(key) for key in self._shard.messages}
         for profile in list(self._merging):
             record = self._shard.record(profile)
-            if not isinstance(record, Profile) or not (record.absorbing or profile in telling):
+            if not isinstance(record, Profile) or not (record.absorbing or profile in senders):
                 for finish in self._merging.pop(profile):
                     finish()
-        for place in self._binding.keys() - telling:
-            for finish in self._binding.pop(place):
+        for place in self._at_addresses.keys() - senders:
+            for finish in self._at_addresses.pop(place):
                 finish()

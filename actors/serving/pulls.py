@@ -1,4 +1,5 @@
-"""A dispatcher's requests for what may be handed over; they wait until there is something, or for a while."""
+"""Answers a dispatcher's pulls: requests for sends that may be handed over. A pull waits until there is one, or for a
+while."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from actors.transport.frame_server import Reply
 from actors.transport.messages.of_dispatcher import Pull, Pulled
 from engine.errors import NotReady, SegueError
 
-_PULL_S: Final = 1.0
+_PULL_S: Final = 1.0  # how long a pull waits for a send
 
 
 class _Waiting(NamedTuple):
-    """One pull, `name` being its dispatcher's and its own; answered empty at `deadline_s`, by the loop's clock. Of any
-    channel where that is None."""
+    """One pull; `name` is its dispatcher's name and its own. It is answered empty at `deadline_s`, by the loop's clock.
+    `channel` is None for sends of any channel."""
 
     deadline_s: float
     name: str
@@ -37,19 +38,19 @@ class Pulls:
         self._waiting: list[_Waiting] = []
 
     def ask(self, request: Pull, reply: Reply) -> None:
-        """A dispatcher, the newest one, asks."""
+        """Let a pull of the newest dispatcher wait."""
         dispatcher, name = request.dispatcher, f"{request.dispatcher}.{request.name}"
-        self._shard.settle_orphans(dispatcher)  # a merge may have brought sends that an older one was handing over
+        self._shard.settle_orphans(dispatcher)  # a merge may have brought sends of an older one
         deadline_s = asyncio.get_running_loop().time() + _PULL_S
         self._waiting.append(_Waiting(deadline_s, name, request.most, request.channel, reply))
 
     def next_ms(self) -> int | None:
-        """When there may be something for one that waits."""
+        """The earliest time at which a waiting pull may get a send; None where there is none."""
         times = [self._shard.outbox.next_ms(channel) for channel in {pull.channel for pull in self._waiting}]
         return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
     def answer(self, finishes: list[Finish]) -> None:
-        """Authorise for those that wait what is ready. `finishes` are the answers, for when this is durable."""
+        """Authorise ready sends for the pulls that wait. `finishes` are the answers, for when this is durable."""
         now_s = asyncio.get_running_loop().time()
         self._waiting = [pull for pull in self._waiting if not self._answer(pull, now_s, finishes)]
 

@@ -37,13 +37,13 @@ from actors.transport.messages.of_doors import Ingest, Tell
 from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
-_IDLE_S = 0.5
-_PASSIVATE_S = 60.0  # a profile that nothing reached for so long leaves memory
+_IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
+_PASSIVATE_S = 60.0  # a profile that no input reached for so long leaves memory
 
 
 class ShardServer:
-    """Serves one shard until it is closed. All of it runs on one event loop; only the sync of a commit leaves it.
-    Without `active_catalog`, the shard keeps the catalog that it has."""
+    """Serves one shard until it is closed. All of it runs on one event loop. Without `active_catalog`, the shard keeps
+    the catalog that it has."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class ShardServer:
 
     async def serve(self) -> None:
         """Listen and work until `close`. Raises StoreFailed where the disk takes no more: then nothing of the last
-        group is acknowledged, and this shard in memory is not to be believed."""
+        group is acknowledged, and the shard in memory differs from its store."""
         await self._server.start()
         self._migration.resume()
         self._follower.start(self.shard.catalog.version)
@@ -117,7 +117,7 @@ class ShardServer:
 
     async def _wait_for_work(self) -> None:
         if self._intake or self._pings or self.shard.setting_back.is_busy:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
         pause_s = _IDLE_S
@@ -132,7 +132,7 @@ class ShardServer:
                 await self._work.wait()
 
     async def _one_group(self) -> None:
-        """What waits, up to a bound: turns, one commit, then the answers and what follows from them."""
+        """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""
         finishes: list[Finish] = []
         if (catalog := self._follower.take()) is not None:
             catalog_switch.adopt(self.shard, catalog)
@@ -164,13 +164,13 @@ class ShardServer:
         while self._pings:
             self._pings.pop().send(Pong())
         durable_s = stopwatch()
-        await asyncio.sleep(0)  # the answers leave before the books are kept
+        await asyncio.sleep(0)  # the answers leave before the metrics are updated
         self._gauges.committed(turned_s, durable_s, is_durable)
         if self._windows is None:
             self._sender.send()
             self.shard.setting_back.work()
             if not self._intake:
-                self.shard.retention.work()  # the next commit has it
+                self.shard.retention.work()  # the next group commits it
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():
             self._sweep_s = now_s + _PASSIVATE_S
@@ -196,7 +196,8 @@ class ShardServer:
                 finishes.append(finish)
 
     def _unpark(self, finishes: list[Finish]) -> None:
-        """What waited for a profile to become a tombstone is told now: its callers learn where it moved."""
+        """Tell the inputs that waited for a profile on its way: where it became a tombstone, their callers learn its
+        new address."""
         while self.shard.unparked:
             for mail in self._parked.pop(self.shard.unparked.pop(), []):
                 self._turn(mail, finishes)

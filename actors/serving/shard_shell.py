@@ -1,7 +1,7 @@
-"""A shard that outlives a full disk: what it could not write is forgotten, and it starts anew when there is room.
+"""A shard that survives a full disk: it forgets what it could not write, and starts anew when there is room.
 
-A write or a sync that fails leaves a group half-done in memory, and RocksDB refuses everything after it. So the
-connections are cut as if the process had died. Nothing of the group was acknowledged, so the store holds the truth: it
+A write or a sync that fails leaves a group half-done in memory, and RocksDB refuses every later write. So the
+connections are cut as if the process had died. Nothing of the group was acknowledged, so the store holds the truth, and
 is opened again. Until that succeeds, callers are told to come back later.
 """
 
@@ -36,14 +36,15 @@ class ShardShell:
         self._closing = asyncio.Event()
 
     async def serve(self) -> None:
-        """Serve until closed; through as many full disks as it takes."""
+        """Serve until closed, however often the disk fills up."""
         while not self._closing.is_set():
             fault = await self._serve_until_fault()
             if fault:
-                await self._mend(fault)
+                await self._reopen(fault)
 
     async def _serve_until_fault(self) -> str:
-        """Why the server ended, empty where it was closed. As text: the error itself holds on to the store's lock."""
+        """The reason why the server ended, empty where it was closed. A text, because the error object would keep the
+        old store alive, and with it the store's lock."""
         try:
             await self._server.serve()
         except NotReady as error:
@@ -52,11 +53,11 @@ class ShardShell:
         return ""
 
     def close(self) -> None:
-        """Finish what is at hand, then stop."""
+        """Finish the group at hand, then stop."""
         self._closing.set()
         self._server.close()
 
-    async def _mend(self, fault: str) -> None:
+    async def _reopen(self, fault: str) -> None:
         """Turn callers away until the store can be opened again."""
 
         def refuse(request: Request[Any], reply: Reply) -> None:

@@ -1,8 +1,8 @@
 """Which profiles are in memory: activated when something arrives, passivated when idle, bounded by bytes.
 
-A record leaves in one of two ways. While all together are over the bound, the least recently used one leaves. And a
-sweep drops what nothing has reached since the sweep before it. A mark stands in the order of use where the last sweep
-ended; whatever is before the mark was not used since, so a sweep looks only at what it drops.
+A record leaves in one of two ways. While all records together exceed the bound, the least recently used one leaves. And
+a sweep drops the records that were not used since the sweep before it. A mark in the order of use shows where the last
+sweep ended. All records before the mark were not used since, so a sweep looks only at records that it drops.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.profile import Profile, Tombstone
 
 Record = Profile | Tombstone
 
-_NEW_BYTES = 2_000  # of a new profile, until its first commit tells
+_NEW_BYTES = 2_000  # assumed for a new profile, until its first commit encodes it
 # Measured by tracemalloc, profiles with 1 to 64 recent events. An estimate, rather too high: names of properties are
 # shared in memory. An event that was read is in memory twice, packed and as an object.
 _RECORD_BYTES = 1_500  # an empty profile and its entries here
@@ -27,7 +27,7 @@ _SWEPT_AT_ONCE = 1_000  # takes some 0.5 ms, which a request may have to wait fo
 
 
 def bytes_in_memory(record: Record, encoded: bytes) -> int:
-    """What a record takes as objects, by its encoded form."""
+    """An estimate of the memory that a record takes as objects, from its encoded form."""
     size, plain = _RECORD_BYTES, codec.plain_bytes(encoded)
     if isinstance(record, Profile):
         recent = record.history
@@ -56,7 +56,7 @@ class Activation:
         return found
 
     def put(self, profile: str, record: Record, size: int | None = None) -> None:
-        """Keep a record; `size` is what it takes in memory, None where that is known or will be at its commit."""
+        """Keep a record of `size` bytes in memory; None where the size is known already, or will be at its commit."""
         self._records[profile] = record
         self._records.move_to_end(profile)
         self.resize(profile, self._sizes.get(profile, _NEW_BYTES) if size is None else size)
@@ -88,7 +88,8 @@ class Activation:
                 self.drop(oldest)
 
     def sweep(self, busy: Container[str]) -> bool:
-        """Drop some of what nothing reached since the last sweep; True when no such is left, which begins the next."""
+        """Drop some records that were not used since the last sweep. True when none is left: then the next sweep
+        begins."""
         for _ in range(_SWEPT_AT_ONCE):
             oldest = self._oldest()
             if oldest == _MARK or oldest in busy:

@@ -1,9 +1,9 @@
-"""Decisions for visitors who have no profile. They leave none behind: what is kept for a day is a receipt, the
-request's key for deduplication, and their draws (which variant was drawn for them), so that a second decision agrees.
+"""Decisions for visitors who have no profile, and get none. For a day three things are kept: a receipt, the request's
+key for deduplication, and the visitor's draws (which variant was drawn), so that a second decision agrees.
 
-Two kinds of records stand in the column family `strangers`. A receipt's key is time, profile and a number of the shard;
-it holds the key of the request, empty where it had none, and the sealed audit entries. The draws of a profile stand
-behind all times, with the time of the last receipt that they belong to; they go when that receipt goes.
+The column family `strangers` has two kinds of records. A receipt's key is time, profile and a number of the shard. It
+holds the key of the request, empty where it had none, and the sealed audit entries. The draws of a profile come after
+all receipts, with the time of the last receipt that they belong to; they go when that receipt goes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def refuse_unnamed(told: AnyInput, is_known: bool) -> None:
 
 
 def with_draws(batch: Batch, profile_id: str, told: AnyInput) -> AnyInput:
-    """An input for somebody who is not known, with what was drawn for them before."""
+    """An input for a visitor who is not known, with the draws that were made for them before."""
     kept = batch.get("strangers", _DRAWS + keys.profile_key(profile_id))
     if kept is None or isinstance(told, HandOver):
         return told

@@ -2,9 +2,9 @@
 
 Shard 0 is the authority: it keeps how many tokens of each budget's period it has granted, never more than the limit.
 Every shard spends from the block that it holds, in the batch of the very turn that spends, and asks for another block
-before its own is empty. A lease has a number: asked again with the same one, after a crash on either side, the
-authority grants the same again. So a budget is never overdrawn. What a shard holds when the period ends, or when it is
-gone for good, is not spent.
+before its own is empty. A lease has a number: asked again with the same number, after a crash on either side, the
+authority grants the same lease again. So a budget is never overdrawn. Tokens that a shard holds when the period ends,
+or when the shard is gone for good, are not spent.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Wanted = tuple[str, int, str, int]  # budget, period, who asks, number of the le
 
 
 class BudgetLeases:
-    """The leases of one shard. `authority` are those of shard 0 where they are in this process and can be asked at
-    once; elsewhere `wanted` says what to ask for."""
+    """The leases of one shard. `authority` are the leases of shard 0 where they are in this process and can be asked at
+    once. Elsewhere `wanted` names the leases to ask for."""
 
     def __init__(self, state: ShardState, authority: BudgetLeases | None = None) -> None:
         self._state = state
@@ -37,7 +37,8 @@ class BudgetLeases:
         self._dry_until: dict[str, int] = {}
 
     def tokens(self) -> dict[str, int]:
-        """What is left of each budget that is scarce here. A turn is told only those: any other has enough for it."""
+        """The tokens left of each budget that is scarce here. A turn is told only these: the others have enough for
+        it."""
         found = {}
         for budget in self._state.catalog.budgets:
             lease = self._lease(budget)
@@ -48,7 +49,7 @@ class BudgetLeases:
         return found
 
     def spend(self, name: str, count: int, at_ms: int) -> None:
-        """A turn has spent tokens, or given some back (a negative count). Those of a former period are lost."""
+        """A turn has spent tokens, or given some back (a negative count). Tokens of a former period are lost."""
         budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is not None:
             lease = self._lease(budget)
@@ -63,6 +64,7 @@ class BudgetLeases:
             (budget.id, lease[0], self._name, lease[2] + 1)
             for budget in self._state.catalog.budgets
             if (lease := self._lease(budget))[1] < SCARCE
+            # the upper bound ends the wait where the clock was set back
             and not 0 < self._dry_until.get(budget.id, 0) - now_ms <= _DRY_MS
         ]
 
@@ -90,7 +92,7 @@ class BudgetLeases:
         last = known[2].get(who, (0, 0, 0))
         if (period, number) == tuple(last[:2]):  # its answer was lost
             return int(last[2])
-        if known[0] != period:  # who asks is behind: that period is over
+        if known[0] != period:  # the asking shard is behind: that period is over
             return 0
         amount: int = min(budget.block, max(0, budget.limit - known[1]))
         if amount:
@@ -100,7 +102,7 @@ class BudgetLeases:
         return amount
 
     def reading(self) -> dict[str, dict[str, int]]:
-        """Of each budget what this shard holds, and on shard 0 what has been given out."""
+        """For each budget the tokens that this shard holds, and on shard 0 those that were granted."""
         found = {}
         for budget in self._state.catalog.budgets:
             held = self.tokens().get(budget.id, SCARCE)

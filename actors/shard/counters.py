@@ -1,4 +1,4 @@
-"""Counts what a shard's turns did, for its metrics. Plain numbers in memory, from the start of the process on."""
+"""Counts the effects of a shard's turns, for its metrics: plain numbers in memory, from the start of the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.vocabulary import FINAL_STATES
 
 
 class Counters:
-    """Of one shard since it was opened."""
+    """The counters of one shard since it was opened."""
 
     def __init__(self) -> None:
         self.turns: Counter[str] = Counter()
@@ -39,13 +39,13 @@ class Counters:
         self._variant = variant
 
     def decided(self, answer: dict[str, Any], channel: str) -> None:
-        """A decision was made; a repeated answer is none."""
+        """A decision was made. A repeated answer is not a decision."""
         for action in answer.get("actions", ()):
             self.shown.add(action["actionId"], action["variant"], channel)
 
     def entry(self, entry: Entry, catalog: Catalog) -> None:
-        """An entry of an audit chain: the reasons why a send was held, a candidate refused or something not kept, and
-        what journeys, sends and exposures came to."""
+        """Count an entry of an audit chain: why a send was held, a candidate refused or something not kept, and how
+        journeys, sends and exposures ended."""
         if entry.kind == "send" and entry.outcome in FINAL_STATES:
             self.messages.add(entry.journey, entry.action, self._variant, entry.channel, entry.outcome)
             self._variant = ""
@@ -67,7 +67,7 @@ class Counters:
             self.refusals[entry.reason] += 1
 
     def lag(self) -> dict[str, tuple[int, int]]:
-        """Per source the last arrival and the age of the oldest event since this was asked last, in milliseconds."""
+        """By source, the last arrival and the age of the oldest event since the last call, in milliseconds."""
         heard = self.heard
         self.heard = {source: (last_ms, 0) for source, (last_ms, _) in heard.items()}
         return heard

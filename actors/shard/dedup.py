@@ -1,6 +1,6 @@
 """Deduplication (Invariant 3): which inputs have had their turn, when, and with what answer.
 
-A record stands under the profile and the key that makes inputs the same (`engine.events.once`). Its column family is
+A record's key is the profile and the key that makes two inputs the same (`engine.events.once`). Its column family is
 called `seen`.
 """
 
@@ -28,7 +28,7 @@ class Earlier:
 
 
 def find(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: int) -> Earlier | None:
-    """What became of the same input the first time; None where there was none, or one too long ago."""
+    """The answer that the same input had the first time; None where there was none, or too long ago."""
     raw = batch.get("seen", keys.profile_key(profile.id) + key)
     if raw is None:
         return None
@@ -39,7 +39,8 @@ def find(batch: Batch, profile: Profile, key: bytes, told: AnyInput, now_ms: int
 
 
 def remember(batch: Batch, profile: str, key: bytes | None, now_ms: int, value: dict[str, Any] | None) -> None:
-    """Keep that an input has had its turn; nothing where it has no key, or could not count if it came again."""
+    """Remember that an input has had its turn. Nothing is kept where it has no key, or could not count if it came
+    again."""
     if key is not None and once.is_worth_remembering(key, now_ms):
         packed = b"" if value is None else msgspec.msgpack.encode(value)
         # a bare time says nothing of a person, so it needs no key; an answer does

@@ -1,4 +1,4 @@
-"""What a turn asked for, put into its shard's batch and indices. Nothing of it is durable before the commit."""
+"""Puts the effects of a turn into its shard's batch and indices. Nothing of them is durable before the commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.vocabulary import FINAL_STATES
 def apply(
     state: ShardState, leases: BudgetLeases, profile: Profile, asked: list[effects.Effect]
 ) -> dict[str, Any] | None:
-    """Put a turn's effects into the batch and the indices; returns the answer to whoever asked, None where there is
+    """Put a turn's effects into the batch and the indices. Returns the answer to the caller, None where there is
     none."""
     answer, channel = None, ""
     for effect in asked:
@@ -37,7 +37,8 @@ def apply(
 
 
 def check_leaving(state: ShardState, profile_id: str, asked: list[effects.Effect]) -> None:
-    """Read what a profile takes along before anything is written: Corrupt is raised while the turn can be undone."""
+    """Before anything is written, read the records that a profile takes along: so Corrupt is raised while the turn can
+    still be undone."""
     if any(isinstance(effect, effects.Transfer) for effect in asked):
         for family in ("history", "audit", "seen"):
             state.records(family, profile_id)
@@ -76,7 +77,7 @@ def _dequeue(state: ShardState, profile: Profile, effect: effects.Dequeue) -> No
 
 def _tell(state: ShardState, profile: Profile, effect: effects.Tell) -> None:
     message = effect.message
-    # a place where nobody was known hands over too: what was answered there must not be answered twice
+    # A place where nobody was known hands over too: a request that was answered there must get the same answer again.
     if isinstance(message, HandOver) and profile.is_blank and state.cache.get(profile.id) is profile:
         message = transfer.with_answers(state.batch, message)
     state.put_message(profile.id, effect.seq, effect.to, message)

@@ -1,8 +1,8 @@
 """Which profiles a shard owns, and how one moves to another process with all that belongs to it.
 
-A pinned profile lives in a process of its own, with a store of its own. A move changes nothing that the profile, its
-journal or its audit chain knows of: its records are copied as they are, and until the copy is durable at the new place
-the old place has them all. At any moment at most one place takes its turns; any other says where to ask.
+A pinned profile lives in a process of its own, with a store of its own. A move changes nothing in the profile, its
+journal or its audit chain: its records are copied as they are, and until the copy is durable at the new place the old
+place has them all. At any moment at most one place takes its turns; any other names the place to ask.
 
     old place:  leave ─────────────────────────────────────────────► left
     new place:          begin, take … take, arrive (in one batch) ──┘
@@ -29,10 +29,10 @@ from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
 
-PARKED_RETRY_MS = 100  # after which an input for a profile on its way is worth another try
+PARKED_RETRY_MS = 100  # the pause before an input for a profile on its way is worth another try
 AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
 _FIRST = (*keys.OF_PROFILE, "keyring")
-_LAST = ("state", "outbox")
+_LAST = ("state", "outbox")  # in the batch that makes the profile live at its new place
 _ALL = _FIRST + _LAST
 _CHUNK_BYTES = 2 << 20
 
@@ -90,15 +90,15 @@ class Ownership:
         return profile in self._away
 
     def has_left(self, profile: str) -> bool:
-        """Whether it lives elsewhere for sure, and is not only on its way."""
+        """Whether the profile has arrived elsewhere, and is not only on its way."""
         return self._away.get(profile, ("", False))[1]
 
     def leaving(self) -> dict[str, str]:
-        """Who is on the way, and to which address."""
+        """The profiles on their way, each with the address that it goes to."""
         return {profile: to for profile, (to, is_there) in self._away.items() if not is_there}
 
     def pinned(self) -> list[str]:
-        """Who has a process of its own, or is on the way to it."""
+        """The profiles that have a process of their own, or are on the way to it."""
         return sorted(profile for profile in self.pins if profile in self._away)
 
     def has_tombstone(self) -> bool:
@@ -106,7 +106,7 @@ class Ownership:
         return self._is_known(self.own) and not self._away and isinstance(self._state.record(self.own), Tombstone)
 
     def _is_known(self, profile: str) -> bool:
-        """Whether a record that can be read stands in this place."""
+        """Whether this place has a record that can be read."""
         try:
             return bool(profile) and self._state.record(profile) is not None
         except Corrupt:
@@ -134,8 +134,8 @@ class Ownership:
     # -- the place that it leaves
 
     def leave(self, profile: str, to: str) -> bool:
-        """Take no more turns of a profile. False while it is not at rest: it merges, or a message of its has not
-        arrived. The caller tries again."""
+        """Take no more turns of a profile. False while it is not at rest, because it merges or one of its messages has
+        not arrived. The caller tries again."""
         state = self._state
         if profile in self._away:
             return self._away[profile] == (to, False)
@@ -155,7 +155,7 @@ class Ownership:
         return True
 
     def chunks(self, profile: str) -> Iterator[list[Row]]:
-        """All committed records beside its state, as they stand in the store, some megabytes at a time."""
+        """All committed records beside its state, as the store has them, some megabytes at a time."""
         rows: list[Row] = []
         size = 0
         for row in self._rows(profile, _FIRST):
@@ -183,7 +183,7 @@ class Ownership:
         return made
 
     def take_slice(self, profile: str, move: str, part: bytes) -> None:
-        """A slice of the last message of a move, which may be more than a frame holds."""
+        """Keep a slice of the last message of a move, which may be larger than a frame."""
         if self._arriving.get(profile) != move:
             raise TryAgain("this move has begun anew")
         self._slices[profile] += part
@@ -194,7 +194,7 @@ class Ownership:
         return bytes(self._slices.pop(profile, b""))
 
     def left(self, profile: str) -> None:
-        """It has arrived: only its address stays here."""
+        """The profile has arrived at its new place: only its address stays here."""
         state = self._state
         record = state.record(profile)
         for family, key, _ in list(self._rows(profile, _ALL)):
@@ -216,21 +216,22 @@ class Ownership:
             return True
         if not self.has_left(profile):
             raise TryAgain("this profile is on its way to another place")
-        for family, key, _ in list(self._rows(profile, _ALL)):
+        for family, key, _ in list(self._rows(profile, _ALL)):  # left by a move that broke off
             state.batch.put(family, key, None)
         self._arriving[profile] = move
         self._slices.pop(profile, None)
         return False
 
     def take(self, profile: str, move: str, rows: list[Row]) -> None:
-        """Some of its records. TryAgain where another move has begun."""
+        """Keep some of its records. TryAgain where another move has begun."""
         if self._arriving.get(profile) != move:
             raise TryAgain("this move has begun anew")
         for family, key, record in rows:
             self._state.batch.put(family, key, record)
 
     def arrive(self, profile: str, move: str, last: Last) -> Callable[[], None]:
-        """All of it is here. What is returned makes it live here; to be called once this is durable."""
+        """The whole profile is here. The function that is returned makes it live here; it is called once this is
+        durable."""
         state = self._state
         self.take(profile, move, last.rows)
         for key, record in last.catalogs:

@@ -1,4 +1,4 @@
-"""Keeps the journal as long as the catalog says, and no longer: a snapshot replaces what is older.
+"""Keeps the journal as long as the catalog says, and no longer: a snapshot replaces older records.
 
 It also drops the receipts of visitors without a profile, and the dedup records of tracking tokens that have expired. It
 works on a few profiles at a time, while its shard has nothing else to do, and goes round once a day.
@@ -16,7 +16,7 @@ from engine.errors import Corrupt
 from engine.vocabulary import DAY_MS
 
 _PROFILES_AT_ONCE = 20
-_SLACK_MS = DAY_MS  # a snapshot is worth its write only for a day's records
+_SLACK_MS = DAY_MS  # a snapshot is worth its write only if it replaces a day's records
 
 
 class Retention:

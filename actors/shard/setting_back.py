@@ -1,4 +1,4 @@
-"""After the clock was set back: finds the profiles that had turns in a future that was none, and gives each one turn.
+"""After the clock was set back: finds the profiles that had turns in a wrong future, and gives each of them one turn.
 
 That turn puts their times right (`engine.events.setting_back`). Without it a profile that nothing reaches would keep
 timers and sends in the wrong future. A few records are looked at beside the shard's other work, until each was looked
@@ -26,14 +26,14 @@ class SettingBack:
 
     def __init__(self, state: ShardState, tell: Callable[[str, AnyInput], bool]) -> None:
         self._state, self._tell = state, tell
-        self._done = 0
+        self._times_handled = 0
         self._round: Iterator[str] | None = None
 
     def work(self) -> int:
         """Look at some profiles, where there is reason to; returns how many were set back."""
         clock = self._state.clock
-        if self._done != clock.times_set_back and clock.is_settled:
-            self._done = clock.times_set_back
+        if self._times_handled != clock.times_set_back and clock.is_settled:
+            self._times_handled = clock.times_set_back
             self._round = (keys.profile_of(key) for key, _ in self._state.batch.committed("state"))
         if self._round is None:
             return 0
@@ -52,7 +52,7 @@ class SettingBack:
         return self._round is not None
 
     def _record(self, profile: str) -> Record | None:
-        """Of a profile that is not in memory, without activating it: most records need no turn."""
+        """The record of a profile, without activating it where it is not in memory: most records need no turn."""
         found = self._state.cache.get(profile)
         if found is None and (raw := self._state.batch.get("state", keys.profile_key(profile))) is not None:
             return codec.decode_record(raw, f"state/{profile}")

@@ -38,22 +38,22 @@ from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
 
-_FAILED = {"failed": True}  # what is remembered of an input whose turn failed
+_FAILED = {"failed": True}  # remembered as the answer of an input whose turn failed
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of an input: `status` is `accepted`, `repeated` or `failed` (set aside)."""
+    """The result of an input: `status` is `accepted`, `repeated` or `failed` (set aside)."""
 
     status: str
     value: dict[str, Any] | None = None
 
 
 class Shard(ShardState):
-    """One writer for a range of slots. Not thread-safe: whoever holds it tells it one thing at a time.
+    """One writer for a range of slots. Not thread-safe: its owner tells it one input at a time.
 
-    A shard is its state and the turns that change it. What it is made of gets the state alone, so none of it can take
-    a turn. `own` is the profile that it is for, where it is for one alone; `observer` sees what each turn asked for.
+    A shard is its state and the turns that change it. Its parts get the state alone, so none of them can take a turn.
+    `own` is set where the shard is for this one profile; `observer` sees the effects of each turn.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Shard(ShardState):
         return self._turn(profile, told, dedup_key, is_new=record is None)
 
     def _turn(self, profile: Profile, told: AnyInput, dedup_key: bytes | None, *, is_new: bool) -> Done:
-        """An input that counts, for a profile that lives here."""
+        """The turn of an input that is not a repeat, for a profile that lives here."""
         profile_id, was_moving = profile.id, bool(profile.moving_to)
         now_ms = self.clock.of_turn_ms(profile.clock_ms)
         if self.catalog.budgets and (tokens := self.leases.tokens()):
@@ -164,7 +164,7 @@ class Shard(ShardState):
         return Done("accepted", value)
 
     def _apply(self, profile: Profile, asked: list[effects.Effect]) -> dict[str, Any] | None:
-        """Put a turn's effects into the batch; returns the answer to whoever asked."""
+        """Put a turn's effects into the batch; returns the answer to the caller."""
         self._changed.add(profile.id)
         answer = apply(self, self.leases, profile, asked)
         if self._observer is not None:
@@ -185,8 +185,8 @@ class Shard(ShardState):
         anonymous_receipts.leave_receipt(self.batch, profile, self.journal_seq, dedup_key)
 
     def _undo(self, profile_id: str) -> None:
-        """Back to before the turn: the committed record is read again, and the earlier turns of this group are
-        repeated. Their effects are in the batch already and stay."""
+        """Go back to before the turn: the committed record is read again, and the earlier turns of this group are
+        repeated (`docs/decisions/0006-undo-by-repeating.md`). Their effects are in the batch already and stay."""
         self.cache.drop(profile_id)
         record = self.load(profile_id)
         earlier = self._group.get(profile_id, [])
@@ -253,8 +253,8 @@ class Shard(ShardState):
         return True
 
     def settle_orphans(self, dispatcher: str) -> int:
-        """`dispatcher` has taken over: what another one was handing over is `unknown`, and is never sent again blindly.
-        Returns how many."""
+        """`dispatcher` has taken over: sends that another one was handing over are `unknown`, and are never sent again
+        blindly. Returns how many."""
         orphans = self.outbox.orphans(dispatcher)
         for entry in orphans:
             self.tell_or_forward(entry.profile, Settle(send_id=entry.send, outcome="unknown", detail="dispatcher lost"))

@@ -1,8 +1,8 @@
-"""What a shard holds: its store, the records in memory, the indices over what waits, and its counts.
+"""The state of a shard: its store, the records in memory, the indices over what waits, and its counts.
 
-All that a shard is made of works on this, and nothing here takes a turn (`actors.shard.shard` does). What turns change
-gathers in `batch` and in memory, and reaches the store in one atomic write at `commit`. Until then nobody is answered
-and no effect is acted on, so a crash in between has changed nothing.
+All parts of a shard work on this, and nothing here takes a turn (`actors.shard.shard` does). The changes of turns
+gather in `batch` and in memory, and reach the store in one atomic write at `commit`. Until then nobody is answered and
+no effect is acted on, so a crash in between has changed nothing.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _TOMBSTONE_BYTES: Final = 100  # in memory
 class ShardState:
     """The state of one shard. Not thread-safe.
 
-    `catalog` is the one that the next turn is decided by. `messages` are those to other profiles that have not arrived:
-    by key, the receiver and the input. `counts` and `sends` count events and sends by what became of them, for the
-    whole life of the store.
+    `catalog` decides the next turn. `messages` are those to other profiles that have not arrived: by key, the receiver
+    and the input. `counts` counts events by their status, and `sends` counts sends by their outcome, for the whole life
+    of the store.
 
-    Two lists are for whoever keeps inputs outside the store, and are cleared by that reader: `unparked` are the
-    profiles whose waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
+    Two lists are for the part that keeps inputs outside the store, which clears them: `unparked` are the profiles whose
+    waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
     """
 
     def __init__(
@@ -64,14 +64,15 @@ class ShardState:
         self._read_facts()
 
     def _read_indices(self) -> None:
-        """Find what waits. Of most of it only the near future comes to memory."""
+        """Find the timers, sends and messages that wait. Of timers and sends only the near future comes to memory."""
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in self.batch.committed("outbox", HANDED_OVER)]
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
         self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
-        """What an index over a family's keys is made of: how to read them, and how many there are."""
+        """The arguments of an index over a family's keys: how to read them, and how many there are. They are counted
+        where the store does not know: a restored or resharded one."""
         count = self.meta(family, None)
         if count is None:
             count = sum(1 for _ in self.batch.raw(family, b"")) - less
@@ -109,7 +110,7 @@ class ShardState:
         self.cache.clear()  # counts over older events are made anew for this catalog as profiles come back
 
     def keep_catalog(self) -> None:
-        """Write down the catalog that turns are decided by: their journal records name it by its version alone."""
+        """Store the catalog that decides turns: their journal records name it by its version alone."""
         self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
 
     def read_catalogs(self) -> None:
@@ -136,7 +137,7 @@ class ShardState:
         return record
 
     def records(self, family: str, profile_id: str) -> list[tuple[bytes, bytes]]:
-        """What stands beside a profile's state, what is not committed yet included. Keys without the profile's id."""
+        """The records beside a profile's state, uncommitted ones included. Their keys come without the profile's id."""
         rows = self.batch.rows(family, keys.profile_key(profile_id))
         return [(key[keys.PROFILE_BYTES :], record) for key, record in rows]
 
@@ -145,7 +146,7 @@ class ShardState:
         return [event for _, page in self.records("history", profile_id) for event in codec.decode_page(page)]
 
     def all_profiles(self) -> list[str]:
-        """The ids of all that has a record here."""
+        """The ids of all profiles and tombstones here."""
         return [keys.profile_of(key) for key, _ in self.batch.raw("state", b"")]
 
     def scan(self, family: str) -> list[tuple[bytes, bytes]]:
@@ -153,7 +154,7 @@ class ShardState:
         return list(self.batch.committed(family))
 
     def changed(self, profile_id: str) -> None:
-        """The record of a profile in memory is not what the store has; the next commit writes it."""
+        """The record of a profile in memory differs from the store; the next commit writes it."""
         self._changed.add(profile_id)
 
     def put_tombstone(self, profile_id: str, tombstone: Tombstone) -> None:
@@ -180,7 +181,7 @@ class ShardState:
         self.timers.add(key)
 
     def drop_timer(self, key: bytes) -> None:
-        """A timer is pending no more; one whose turn failed has gone already, though its run still names it."""
+        """A timer is pending no more. A timer whose turn failed has gone already, though its run still names it."""
         if self.batch.get("timers", key) is not None:
             self.batch.put("timers", key, None)
             self.timers.discard(key)
@@ -196,7 +197,7 @@ class ShardState:
         self.outbox.drop(profile_id, send, at_ms)
 
     def _channel_of(self, profile_id: str, send_id: str) -> str:
-        """Of a send that waits; empty where today's catalog has no way to send it."""
+        """The channel of a send that waits; empty where the active catalog has no way to send it."""
         record = self.record(profile_id)
         sends = record.sends if isinstance(record, Profile) else ()
         channel = self.catalog.channels.get(next((send.channel for send in sends if send.id == send_id), ""))
@@ -219,7 +220,7 @@ class ShardState:
     def commit(self, *, sync: bool = True, final: bool = False) -> None:
         """Write everything since the last commit in one batch; with `sync`, survive a power cut too.
 
-        Counters that only repeated inputs have changed go out with the next batch, or with the `final` one: a repeat
+        Counters changed only by repeated inputs are written with the next batch, or with the `final` one: so a repeat
         costs no write.
         """
         for profile_id in self._changed:
@@ -250,7 +251,7 @@ class ShardState:
         self.batch.sync()
 
     def passivate_idle(self) -> bool:
-        """Drop some of what nothing reached since the last sweep; True at the end of a sweep."""
+        """Drop some records that were not used since the last sweep; True at the end of a sweep."""
         return self.cache.sweep(self._changed)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Cuts a profile into messages when it merges into another one: each carries as much as a message may, from where the
 one before ended.
 
-First come the records beside the state, family by family, in the order of their keys; then, where the state is too much
-for one message, its traits; last the state. Each message says how far it goes. So the next one can be made from that
-alone, after a crash too, and what is read at once is bounded however long the past is.
+First come the records beside the state, family by family, in the order of their keys. Where the state is too large for
+one message, its traits follow. The state comes last. Each message says how far it goes. So the next one can be made
+from that alone, after a crash too, and each message reads a bounded number of records however long the past is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _position = msgspec.msgpack.Decoder(tuple[str, bytes | int])
 
 
 def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
-    """The next message; `after` is what the last one said, empty at the beginning. The last one has none itself."""
+    """The next message. `after` is the position that the message before it gave, empty at the beginning. The last
+    message gives none."""
     position = _position.decode(after) if after else _START
     if position[0] == _TRAITS:
         return _of_traits(profile, int(position[1]))

@@ -1,8 +1,8 @@
 """Wakes profiles whose journeys a new catalog resumes.
 
-A paused journey must not run, so its timers and sends are put off: they are due never (`NEVER_MS`) and stand at the end
-of the shard's timers and of its outbox. When a catalog becomes active that ends a pause, nothing would fire by itself.
-So every profile with something put off gets one extra timer, due at once and of no run, and the turn that it causes
+A paused journey must not run, so its timers and sends are put off: they are never due (`NEVER_MS`), and come last among
+the shard's timers and in its outbox. When a catalog becomes active that ends a pause, nothing would fire by itself. So
+every profile with a timer or send put off gets one extra timer, due at once and of no run. The turn that it causes
 finds out what goes on (`engine.journeys.pauses`).
 """
 
@@ -18,12 +18,12 @@ from engine.journeys import pauses
 from engine.profile import Profile
 from engine.vocabulary import NEVER_MS
 
-_ACTIVE_VERSION = "stands"  # the name on disk: the version of the catalog that the shard decided by last
+_ACTIVE_VERSION = "stands"  # the fact's name on disk; it holds the version of the catalog that decided turns last
 
 
 def after_catalog_change(state: ShardState) -> None:
-    """If the shard decides by another catalog than it did last: wake whoever may go on or has to end. The caller
-    commits."""
+    """If another catalog than the last one decides turns: wake the profiles whose runs may go on or have to end. The
+    caller commits."""
     former, active = state.meta(_ACTIVE_VERSION, ""), state.catalog.version
     if former == active:
         return

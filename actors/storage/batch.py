@@ -1,8 +1,7 @@
-"""What a group of turns has written and not committed yet, on top of the store. Reads see it, and one atomic write
-commits it.
+"""The uncommitted writes of a group of turns, on top of the store. Reads see them, and one atomic write commits them.
 
 A record that belongs to a person is written locked, under the key of that person's profile; the first such record gives
-a profile its key. Whoever reads and writes through a batch sees plain records only.
+a profile its key. Code that reads and writes through a batch sees plain records only.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from actors.storage.vault import Vault, place_in
 from engine import codec
 from engine.errors import Corrupt, NotFound
 
-_PLACES_KEPT = 100_000
+_PLACES_KEPT = 100_000  # places of keys in memory; then all are forgotten, and read again when they are needed
 ERASING = b"erasing/"  # in `meta`: a key that is to be destroyed, by its place
 KEY_FILE = b"vault/"  # in `meta`: how many slots of a key file were durable when a key of it was last given away
 # Families whose records can be locked under a profile's key though their own keys do not begin with the profile.
@@ -90,12 +89,12 @@ class Batch:
 
     def rows_after(self, family: str, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The plain records under a prefix whose keys come after `after`, in order, each unlocked when it is asked for;
-        what is not committed is included."""
+        uncommitted ones are included."""
         for key, record, is_stored in self._under(family, prefix, after + b"\x00"):
             yield key, self.unlock(record) if is_stored else record
 
     def keys_under(self, family: str, prefix: bytes) -> Iterator[bytes]:
-        """The keys under a prefix, in order; what is not committed is included."""
+        """The keys under a prefix, in order; uncommitted ones are included."""
         return (key for key, _, _ in self._under(family, prefix, prefix))
 
     def _under(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -112,7 +111,7 @@ class Batch:
             yield key, self._vault.unlock(record)
 
     def keys_from(self, family: str, start: bytes) -> Iterator[bytes]:
-        """All keys from `start` on, in order; what is not committed is included."""
+        """All keys from `start` on, in order; uncommitted ones are included."""
         written = {key: record for (where, key), record in self._writes.items() if where == family and key >= start}
         added = sorted(key for key, record in written.items() if record is not None)
         stored = (key for key, _ in self._store.scan(family, b"", start) if key not in written)
@@ -137,12 +136,12 @@ class Batch:
         self._places.pop(profile, None)
 
     def take_back(self, family: str, key: bytes) -> bytes | None:
-        """Undo a write of this group; returns what was to be written."""
+        """Undo a write of this group; returns its record."""
         self._owners.pop((family, key), None)
         return self._writes.pop((family, key), None)
 
     def disown(self, family: str, key: bytes) -> None:
-        """Write a record of this group plain after all."""
+        """Have a record of this group written plain after all."""
         self._owners.pop((family, key), None)
 
     def check_key(self, profile: str) -> None:
@@ -154,8 +153,7 @@ class Batch:
                 raise Corrupt(error.message, error.field) from None
 
     def check_there(self) -> None:
-        """StoreFailed where a file of the store or of the vault has lost its name: what is written to it would go
-        with it."""
+        """StoreFailed where a file of the store or of the vault has lost its name: writes to it would be lost."""
         self._store.check_there()
         self._vault.check_there()
 
@@ -168,7 +166,8 @@ class Batch:
         return known
 
     def forget(self, owner: str) -> list[tuple[str, bytes]]:
-        """Drop all that belongs to a profile and destroy its key, once that is durable; returns what was dropped."""
+        """Drop all records of a profile, and destroy its key once that is durable. Returns the keys that were
+        dropped."""
         prefix = keys.profile_key(owner)
         gone = [where for where, whose in self._owners.items() if whose == owner]
         gone += [where for where in self._writes if where[0] in keys.OF_PROFILE and where[1].startswith(prefix)]
@@ -187,7 +186,7 @@ class Batch:
         return gone
 
     def finish_erasures(self) -> None:
-        """At a start: destroy the keys that a crash has left to be destroyed."""
+        """At a start: destroy the keys whose erasure a crash has interrupted."""
         for key, _ in self._store.scan("meta", ERASING):
             self._vault.erase(key.removeprefix(ERASING))
             self.put("meta", key, None)
@@ -216,9 +215,10 @@ class Batch:
         """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
         if not self.is_synced:
             self._store.sync()
-            if self._has_new_keys:  # no turn is acknowledged whose new key has been lost with its file meanwhile
+            if self._has_new_keys:  # no turn is acknowledged if its new key was lost with the key file meanwhile
                 self._vault.check_there()
                 self._has_new_keys = False
+            # After the sync: were the key destroyed first, a power cut could bring back records that nobody can read.
             for place in self._erasing:
                 self._vault.erase(place)
             self._erased, self._erasing = self._erased + self._erasing, []
@@ -240,7 +240,7 @@ class Batch:
             written["meta", KEY_FILE + extent[0].encode()] = codec.seal(msgspec.msgpack.encode(extent[1]))
 
     def _place_for(self, owner: str) -> bytes:
-        """Where a profile's key stands, made for its first record; empty in a vault that has no keys."""
+        """The place of a profile's key, which is made for its first record; empty in a vault that has no keys."""
         place = self.key_of(owner)
         if not place and (place := self._vault.new_key()):
             self._new_places["keyring", keys.profile_key(owner)] = place

@@ -1,9 +1,9 @@
-"""What a data directory must hold. It stands in its `engine.json`, which is written before the parts that it names are
-relied on.
+"""The inventory of a data directory: the parts that it must hold. It is the file `engine.json`, which is written before
+any part that it names is relied on.
 
-It says how the engine was made, and names every store with the identity that RocksDB gave it, every key file with the
-least size that it must have, and the small files. So a part that was lost is never taken for one that has not been made
-yet. A check over the whole tells when a byte of it has changed.
+It says how the engine was made, and names every store with the identity that RocksDB gave it, every key file with its
+least size, and the small files. So a part that was lost is never taken for one that has not been made yet. A check over
+the whole file tells when a byte of it has changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 
 
 def read(data: Path) -> Facts:
-    """What engine.json says; Corrupt where it is missing, cannot be read or is not as it was written."""
+    """The facts in engine.json; Corrupt where it is missing, cannot be read or is not as it was written."""
     path = data / FILE
     try:
         made = json.loads(path.read_bytes())
@@ -44,7 +44,7 @@ def read(data: Path) -> Facts:
 
 
 def write(data: Path, facts: Mapping[str, Any]) -> None:
-    """Replace what `engine.json` says; durable on return."""
+    """Replace the facts in `engine.json`; durable on return."""
     written = dict(facts)
     if written["format"] >= _FIRST_CHECKED:
         written["check"] = _digest(facts)
@@ -99,7 +99,8 @@ def check(data: Path, facts: Facts) -> None:
 
 
 def faults(data: Path, facts: Facts) -> Iterator[Corrupt]:
-    """Every part that is missing, too short, or another one than was made. The contents of parts are not read."""
+    """A fault for every part that is missing, too short, or another one than was made. The contents of parts are not
+    read."""
     if "moving_from" in facts:
         raise UsageError(
             f"{data} is between two numbers of shards; segue up or segue reshard goes on with it", "--data"
@@ -134,7 +135,7 @@ def _faults_of_key_file(path: Path, size: int) -> Iterator[Corrupt]:
 
 
 def _is_whole(made: dict[str, Any]) -> bool:
-    """Whether this is what was written. Files of formats 1 and 2 have no check; they are whole where they name no
+    """Whether the file is as it was written. Files of formats 1 and 2 have no check; they are whole where they name no
     other facts than those formats had."""
     if not {"format", "shards", "clock"} <= set(made) or not isinstance(made.get("vault_base", 0), int):
         return False

@@ -1,8 +1,8 @@
 """The keys of a data directory and their copies, which live apart from the backups of its stores.
 
-There is one copy of the keys, and each backup replaces it. An erasure destroys a key and not the copies of the records
-that it opens. So with the next backup to the same folder of keys it reaches every earlier backup of the stores. A
-folder that holds anything else is somebody else's: it is refused, and nothing in it is touched.
+There is one copy of the keys, and each backup replaces it. An erasure destroys a key, not the copies of the records
+that it opens. So with the next backup to the same folder of keys the erasure reaches every earlier backup of the
+stores. A folder that holds anything else may be somebody else's: it is refused, and nothing in it is touched.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def bring(folder: Path, data: Path) -> None:
 
 
 def _strangers(folder: Path) -> Iterator[Path]:
-    """What no backup has put there, nor one that was killed on its way."""
+    """Files that no backup has put there, not even one that was killed on its way."""
     known = "|".join(map(re.escape, _KNOWN))
     for path in folder.iterdir():
         is_ours = re.fullmatch(rf"{known}|({known})\.new|\.({known})-\w+\.new", path.name)
@@ -75,7 +75,7 @@ def _strangers(folder: Path) -> Iterator[Path]:
 
 
 def _is_of_this(data: Path, folder: Path) -> bool:
-    """Whether a copy is the same as what is copied here. A key file may differ where a key was erased since."""
+    """Whether a copy in the folder is of these keys. A key file may differ where a key was erased since."""
     if any((data / name).exists() and (folder / name).exists() for name in _OF_THE_ENGINE):
         return True  # `check` has refused those that differ
     for theirs in folder.glob("vault/keys-*[0-9]"):
@@ -87,7 +87,7 @@ def _is_of_this(data: Path, folder: Path) -> bool:
 
 
 def _names(home: Path) -> Iterator[str]:
-    """The files that are copied. The first ones tell whose keys they are, should the copying be killed."""
+    """The files that are copied. The first ones tell whose keys they are, even if the copying is killed."""
     for name in _OF_THE_ENGINE:
         if (home / name).exists():
             yield name

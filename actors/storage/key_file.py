@@ -29,7 +29,7 @@ _HEAD_PLAIN = bytes(HEAD_BYTES - len(_MAGIC) - _NONCE_BYTES - _TAG_BYTES)
 
 
 class KeyFile:
-    """An open file. `slots` is how many are durable. A slot that is torn at the end was never given to anybody."""
+    """An open key file with `slots` durable slots. A slot that is torn at the end was never given to anybody."""
 
     def __init__(self, path: Path, number: int, wrap: AESGCM) -> None:
         """Corrupt where the file is missing or damaged as a whole, UsageError where the engine's key is another one."""
@@ -76,7 +76,7 @@ class KeyFile:
             raise Corrupt(f"slot {slot} cannot be read", str(self.path)) from None
 
     def broken(self) -> list[int]:
-        """The slots that cannot be read. One that is torn at the end is not among them."""
+        """The slots that cannot be read, without one that is torn at the end."""
         found = []
         for first in range(0, self.slots, BLOCK_SLOTS):
             start = self._start + first * self._slot_bytes
@@ -98,10 +98,11 @@ class KeyFile:
             raise StoreFailed(f"the disk takes no more: {error.strerror}") from error
 
     def add_block(self) -> None:
-        """Keys ahead of their use, synced once for all of them."""
+        """Make a block of keys ahead of their use, with one sync for all of them."""
         assert not self.is_old, "new keys go to files of the present format"
         block = b"".join(self._fresh(slot) for slot in range(self.slots, self.slots + BLOCK_SLOTS))
         try:
+            # A disk with room for a part takes that part, and reports no error.
             if os.pwrite(self._file, block, self._start + self.slots * SLOT_BYTES) < len(block):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(self._file)
@@ -120,7 +121,7 @@ class KeyFile:
         return is_same and opened.st_size >= self._start + (self.slots - 1) * self._slot_bytes
 
     def replaced(self) -> KeyFile:
-        """The file that has this name by now, opened; StoreFailed unless it is equal to this one to the byte."""
+        """The file that has this name by now, opened; StoreFailed unless it equals this one to the byte."""
         opened = os.pread(self._file, os.fstat(self._file).st_size, 0)
         try:
             is_same = bool(opened) and self.path.read_bytes() == opened
@@ -154,6 +155,7 @@ class KeyFile:
             self._wrap.decrypt(nonce, head[len(_MAGIC) + _NONCE_BYTES :], _MAGIC + self._number.to_bytes(4))
             is_whole = head.startswith(_MAGIC)
         except (InvalidTag, ValueError):
+            # An old file without a head, another engine's file, or a damaged head: the slots behind it tell which.
             if not head.startswith(_MAGIC) and not self._opens(HEAD_BYTES, SLOT_BYTES):
                 return False
             if not self._opens(HEAD_BYTES, SLOT_BYTES) and os.fstat(self._file).st_size > HEAD_BYTES:
@@ -168,7 +170,7 @@ class KeyFile:
             raise self._of_another()
 
     def _opens(self, start: int, size: int) -> bool:
-        """Whether the engine's key opens a slot of the first block. An erased slot counts as one that it opens."""
+        """Whether the engine's key opens a slot of the first block. An erased slot counts as opened."""
         self.is_old, self._slot_bytes, self._start = size == OLD_SLOT_BYTES, size, start
         block = os.pread(self._file, BLOCK_SLOTS * size, start)
         for slot in range(len(block) // size):

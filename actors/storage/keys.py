@@ -1,7 +1,8 @@
 """The keys of records on disk. They sort in the order in which records are read.
 
-A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian. The key of what belongs to a profile
-starts with its id. When two profiles merge, a record keeps the rest of its key; `origin_of` keeps their pasts apart.
+A profile's id is 15 bytes: slot (2), hash (12), epoch (1). Numbers are big-endian, so that they sort by value. A key
+that belongs to a profile starts with its id. When two profiles merge, a record keeps the rest of its key; `origin_of`
+keeps their pasts apart.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FAMILIES = (
 
 
 def profile_key(profile: str) -> bytes:
-    """The key of a profile's state, and the prefix of all that belongs to it."""
+    """The key of a profile's state, and the prefix of its other keys."""
     return bytes.fromhex(profile)
 
 
@@ -47,7 +48,7 @@ def origin_of(profile: str) -> bytes:
 
 
 def page_key(profile: str, number: int) -> bytes:
-    """A page of the history: sorts by whose past it is, then by when it left the state."""
+    """A page of the history: sorts by the profile whose past it is, then by the time when it left the state."""
     return profile_key(profile) + origin_of(profile) + number.to_bytes(4)
 
 

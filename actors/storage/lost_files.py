@@ -1,5 +1,5 @@
-"""Looks twice a second whether the files are still there that a shard writes to. A process can go on writing to a file
-that was deleted, and everything written there is lost with the process."""
+"""Looks twice a second whether the files that a shard writes to still exist. A process can go on writing to a file that
+was deleted, and everything written there is lost with the process."""
 
 from __future__ import annotations
 

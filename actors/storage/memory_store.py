@@ -1,4 +1,4 @@
-"""The store's port over dictionaries, for simulation and tests: nothing of it outlives the process."""
+"""The store's port over dictionaries, for simulation and tests. Its records end with the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a shard keeps its records: RocksDB behind one small port (`actors.storage.store_port`).
+"""The store of a shard's records: RocksDB behind one small port (`actors.storage.store_port`).
 
 A batch is atomic over all column families. `write` puts it into the write-ahead log, `sync` makes all that was written
 durable. They are two calls because RocksDB holds the interpreter's lock during a synced write, and not during
@@ -55,7 +55,7 @@ MARKED = b"marked"  # in `meta`, unsealed: this store has had a `SyncedMark`
 _CACHE_BYTES = 64 << 20
 _MEMTABLE_BYTES = 32 << 20
 _MEMTABLES_BYTES = 128 << 20
-INSPECTED_ROWS_MAX = 1_000_000  # about two seconds
+INSPECTED_ROWS_MAX = 1_000_000  # at a start, which this makes about two seconds longer
 _READ_AT_OPENING = ("meta", "timers", "outbox", "messages")
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class RocksStore:
     """One RocksDB per shard. RocksDB's own lock admits one process; the epoch tells its incarnations apart."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        """Without `create`, Corrupt where there is no store: one that has gone must not come back empty."""
+        """Without `create`, Corrupt where there is no store: a store that was lost must not come back empty."""
         self.path = path
         if not create:
             check_there_is_one(path)
@@ -133,14 +133,14 @@ class RocksStore:
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""
         try:
-            sequence = self._db.latest_sequence_number()
+            sequence = self._db.latest_sequence_number()  # before the sync, so the mark is never ahead of it
             self._db.flush_wal(True)
         except Exception as error:
             raise write_error(self.path, error) from error
         self._mark.put(sequence)
 
     def compact(self) -> None:
-        """Rewrite every file; the log begins anew too, once all that it holds stands in a file."""
+        """Rewrite every file. The log begins anew too, once all its records are in a file."""
         every_level = CompactOptions()
         every_level.set_bottommost_level_compaction(BottommostLevelCompaction.force())
         for family in self._families.values():
@@ -180,8 +180,9 @@ class RocksStore:
 
 
 def inspect(path: Path, rows_max: int = INSPECTED_ROWS_MAX, look: Callable[[Rows], None] | None = None) -> None:
-    """Look for damage without changing anything: Corrupt names the file. All files that opening needs are read, and the
-    records of small families and as many others as `rows_max` allows. `look` is given a way to read whole families."""
+    """Look for damage without changing anything: Corrupt names the file. All files that an opening needs are read, then
+    up to `rows_max` records, those of the small families first. `look` is given a function that reads whole
+    families."""
     check_there_is_one(path)
     check_config(path)
     check_manifest(path)
@@ -223,8 +224,8 @@ def _is_marked(path: Path, database: Rdict) -> bool:
 
 
 def _told_by_table(path: Path, found: Exception) -> Exception:
-    """The same error with the table that is damaged. RocksDB blames the manifest where a table's properties are; so
-    each table is offered to an empty store, and the damaged one is refused with the same words."""
+    """The same error with the name of the damaged table. RocksDB blames the manifest where the properties of a table
+    are damaged. So each table is offered to an empty store, which refuses the damaged one with the same words."""
     if not isinstance(found, Corrupt) or "properties" not in found.message:
         return found
     for table in sorted(path.glob("*.sst")):
@@ -284,7 +285,7 @@ def _family_options(name: str, cache: Cache) -> Options:
 
 
 def _rows(path: Path, family: Rdict, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-    """Records in order. rocksdict's own `items` ends silently at a broken block; an iterator's status tells."""
+    """Records in order. rocksdict's own `items` ends silently at a broken block; an iterator's status reports it."""
     rows = family.iter()
     rows.seek(max(prefix, start))
     while rows.valid():

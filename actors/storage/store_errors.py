@@ -1,4 +1,4 @@
-"""Makes one of our errors of what RocksDB says: whose fault it is, whether it passes, and which file is at fault."""
+"""Turns RocksDB's errors into ours: whose fault it is, whether it passes, and which file is at fault."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 
 def opening_error(path: Path, error: Exception) -> Exception:
-    """Why a store cannot be opened: in use, no right, no room, or damaged."""
-    text = str(error)
+    """The reason why a store cannot be opened: it is in use, there is no right or no room, or it is damaged."""
+    text = str(error)  # rocksdict raises plain exceptions, so only their words tell them apart
     if "LOCK" in text or "lock hold" in text:
         return InUse(f"another engine has {path} open")
     if "No space left" in text or "Disk quota" in text or "File too large" in text:
@@ -30,7 +30,8 @@ def opening_error(path: Path, error: Exception) -> Exception:
 
 
 def damage(path: Path, error: Exception) -> Corrupt:
-    """What RocksDB said, with the file that it is about. It does not name a log: then it is the newest one."""
+    """RocksDB's words, with the file that they are about. Words that name no file are about a log, so the newest one is
+    named."""
     text = " ".join(str(error).split())
     named = re.search(r"\d{6,}\.(?:sst|log)|MANIFEST-\d+|CURRENT", text)
     file = path / named[0] if named else newest_log(path)
@@ -45,7 +46,8 @@ def newest_log(path: Path) -> Path:
 
 
 def check_config(path: Path) -> None:
-    """Corrupt where rocksdict's own file, which says how it encodes keys and values, is not as it writes it for us."""
+    """Corrupt where rocksdict's own file, which says how it encodes keys and values, differs from the one that it
+    writes for us."""
     file = path / "rocksdict-config.json"
     try:
         config = json.loads(file.read_bytes())
@@ -84,8 +86,8 @@ def gone(file: Path) -> StoreFailed:
 
 
 def write_error(path: Path, error: Exception) -> StoreFailed:
-    """Why a write failed. RocksDB refuses all writes once it has met damage while it rewrote files. The next opening in
-    this process then rewrites none, so that what can be read still is."""
+    """The reason why a write failed. RocksDB refuses all writes once it has met damage while it rewrote files. The next
+    opening in this process then rewrites none, so that undamaged records can still be read."""
     if "Corruption" not in str(error):
         return StoreFailed(f"the disk takes no more: {error}")
     WOUNDED.add(path)

@@ -1,4 +1,4 @@
-"""Where the stores of a data directory are, and how new stores take their place all at once.
+"""The folders of a data directory's stores, and the switch by which new stores take their place all at once.
 
 `engine.json` says which stores count. Replacing that file is the switch: from then on the new stores count. The renames
 that follow can be interrupted anywhere, and the next start finishes them.
@@ -20,17 +20,17 @@ Told = Callable[[], None]
 
 
 def shard_path(data: Path, number: int) -> Path:
-    """Where a shard keeps its store."""
+    """The folder of a shard's store."""
     return data / inventory.shard_name(number)
 
 
 def growing_path(data: Path, shards: int) -> Path:
-    """Where the stores of another number of shards grow."""
+    """The folder in which the stores of another number of shards grow."""
     return data / f"reshard-{shards}"
 
 
 def read_engine(data: Path) -> dict[str, Any]:
-    """What engine.json says."""
+    """The facts in engine.json."""
     return inventory.read(data)
 
 
@@ -43,7 +43,7 @@ def check_settled(data: Path) -> None:
 
 
 def switch(data: Path, shards: int, told: Told) -> None:
-    """From now on the stores in `growing_path` are those of the engine; the others are deleted.
+    """Make the stores in `growing_path` those of the engine; the others are deleted.
 
     New shards make their keys in new files, beside those of the old ones, which stay readable.
     """
@@ -59,7 +59,7 @@ def switch(data: Path, shards: int, told: Told) -> None:
 
 
 def finish_switch(data: Path, told: Told = lambda: None) -> None:
-    """Do what is left of a switch; nothing where none was begun. The caller holds the lock of the directory."""
+    """Finish a switch that was begun; does nothing where none was. The caller holds the lock of the directory."""
     engine = read_engine(data)
     if _MOVING not in engine:
         _delete_former(data)
@@ -68,7 +68,7 @@ def finish_switch(data: Path, told: Told = lambda: None) -> None:
     growing = growing_path(data, shards)
     for number in range(max(shards, former)):
         old, new, aside = shard_path(data, number), shard_path(growing, number), growing / f"old-{number:03d}"
-        is_new_in_place = number < shards and not new.exists()
+        is_new_in_place = number < shards and not new.exists()  # an interrupted run has moved it here already
         if old.exists() and not is_new_in_place:
             durable.move(old, aside)
             told()

@@ -1,4 +1,4 @@
-"""What a shard needs of a store. `actors.storage.store` and `actors.storage.memory_store` are two of them."""
+"""The port of a store, as shards need it. `actors.storage.store` and `actors.storage.memory_store` implement it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Store(Protocol):
         ...
 
     def compact(self) -> None:
-        """Rewrite every file: what was overwritten or deleted leaves the disk."""
+        """Rewrite every file: overwritten and deleted records leave the disk."""
         ...
 
     def checkpoint(self, path: Path) -> None:

@@ -1,7 +1,8 @@
-"""How far a store was synced, in a small file beside it. A log that ends before it has lost what was acknowledged.
+"""A mark in a small file beside a store: how far the store was synced. A log that ends before the mark has lost
+acknowledged records.
 
 RocksDB cannot tell a log that was cut short from one that ends there. The mark is made durably with its store. After
-each sync it is overwritten in place and not synced itself: after a power cut it may be behind, never ahead.
+each sync it is overwritten in place, and not synced itself: after a power cut it may be behind, never ahead.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NUMBER, _CHECK = struct.Struct("<Q"), struct.Struct("<I")
 
 
 class SyncedMark:
-    """The mark of one store. A store of an earlier version that has none may end anywhere."""
+    """The mark of one store. A store of an earlier version has none, and may end anywhere."""
 
     def __init__(self, store: Path) -> None:
         self._path = store / FILE
@@ -39,7 +40,7 @@ class SyncedMark:
             os.pwrite(self._opened(), _packed(sequence), 0)
 
     def is_there(self) -> bool:
-        """Whether the file still has its name: whoever takes it away takes the store away."""
+        """Whether the file still has its name. If it has gone, the store's folder has probably gone too."""
         try:
             named, opened = self._path.stat(), os.fstat(self._opened())
         except OSError:
@@ -47,8 +48,8 @@ class SyncedMark:
         return (named.st_ino, named.st_dev) == (opened.st_ino, opened.st_dev)
 
     def check(self, sequence: int, log: Path, *, is_marked: bool) -> None:
-        """Corrupt where the store, whose last record has this sequence number, ends before the mark; and where the
-        mark has gone from a store that has had one."""
+        """Corrupt where the store, whose last record has this sequence number, ends before the mark, or where a store
+        has lost its mark."""
         raw = self._path.read_bytes() if self._path.exists() else b""
         if not raw and not is_marked:
             return

@@ -1,8 +1,8 @@
 """Tells damage in RocksDB's manifest from the torn end that a crash leaves, and one store from another.
 
-A record of the manifest begins with its length. Where that is longer than the rest of the file, RocksDB takes the
-record for the torn end of a crash, and drops it with all that follows. A length that was damaged looks the same. But
-then some shorter piece of what follows has the record's checksum: that is looked for here.
+A record of the manifest begins with its length. Where the length exceeds the rest of the file, RocksDB takes the record
+for the torn end of a crash, and drops it with all that follows. A damaged length looks the same. But then some shorter
+piece of the following bytes has the record's checksum, and this module looks for such a piece.
 
 The format: https://github.com/facebook/rocksdb/wiki/Write-Ahead-Log-File-Format
 """
@@ -26,7 +26,7 @@ def check_manifest(store: Path) -> None:
         path = store / (store / "CURRENT").read_text("ascii").strip()
         content = path.read_bytes()
     except (OSError, ValueError):
-        return  # RocksDB itself names what is missing
+        return  # RocksDB itself names the missing file
     if _ends_in_a_wrong_length(content):
         raise Corrupt("is damaged: the length of a record is not as it was written", str(path))
 
@@ -58,7 +58,7 @@ def _ends_in_a_wrong_length(content: bytes) -> bool:
 
 
 def _has_piece(kind: bytes, rest: bytes, checksum: int) -> bool:
-    """Whether the beginning of what follows, of whatever length, has this checksum."""
+    """Whether any piece from the start of the following bytes has this checksum."""
     state = _crc(0xFFFFFFFF, kind)
     for byte in rest:
         state = _TABLE[(state ^ byte) & 0xFF] ^ state >> 8

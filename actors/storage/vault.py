@@ -5,7 +5,7 @@ erased. Keys are made and synced in blocks ahead of their use, so a new profile 
 appends to its own file alone, a new block at each start, and never uses a slot twice; it reads and erases in all files.
 A file that was deleted while it is open is refused: its keys would be lost with the process.
 
-A locked record is the schema version, key id 1, where its key stands (file, slot), a nonce, and the plain record
+A locked record is the schema version, key id 1, the place of its key (file, slot), a nonce, and the plain record
 encrypted. So it can be copied verbatim from store to store. NIST SP 800-38D bounds random nonces to 2^32 a key.
 """
 
@@ -30,7 +30,7 @@ PLACE_BYTES = 6  # of a key: 2 of file, 4 of slot
 _NONCE_BYTES = 12
 _LOCKED = bytes([VERSION, 1])
 _HEAD_BYTES = len(_LOCKED) + PLACE_BYTES
-_NONCES_AT_ONCE = 256
+_NONCES_AT_ONCE = 256  # one system call for many records
 _CIPHERS_KEPT = 4_000  # 2.5 KB each
 
 
@@ -62,7 +62,7 @@ class Vault(Protocol):
         ...
 
     def extent(self) -> tuple[str, int]:
-        """The file that new keys go to, and how many slots of it are durable; an empty name where there is none."""
+        """The file of new keys, and the number of its durable slots; an empty name where there is none."""
         ...
 
 
@@ -96,7 +96,7 @@ class PlainVault:
 
 
 def place_in(record: bytes) -> bytes:
-    """Where the key of a locked record stands; empty for a plain one."""
+    """The place of a locked record's key; empty for a plain record."""
     return record[2:_HEAD_BYTES] if record[:2] == _LOCKED else b""
 
 
@@ -104,8 +104,7 @@ class FileVault:
     """The key files of one engine, in `folder`; new keys go to file `number`. Not thread-safe."""
 
     def __init__(self, folder: Path, engine_key: bytes, number: int | None = None, *, create: bool = True) -> None:
-        """Without a number nothing can be locked under a new key. Where its file is missing it is made, or, without
-        `create`, Corrupt says so."""
+        """Without a number the vault makes no new keys. A missing file is made; without `create`, it is Corrupt."""
         self._folder, self._number = folder, number
         self._wrap = AESGCM(engine_key)
         self._files: dict[int, KeyFile] = {}
@@ -118,6 +117,7 @@ class FileVault:
                 KeyFile.make(self.path(number), number, self._wrap)
             if self._file(number).is_old:
                 raise Corrupt("is empty or of an earlier format, so no new key can go there", str(self.path(number)))
+            # Behind all slots: nobody knows which of them an earlier process has given away.
             self._next = self._file(number).slots
 
     def close(self) -> None:
@@ -161,18 +161,18 @@ class FileVault:
         self._ciphers.pop(place, None)
 
     def check_key(self, place: bytes) -> None:
-        """Corrupt or NotFound where a key is of no use. A key that was read once is not read again."""
+        """Corrupt or NotFound where a key cannot be used. A key that was read before is not read again."""
         self._cipher(place)
 
     def check_there(self) -> None:
-        """StoreFailed where a file has lost its name. Where the name is a copy's that is equal to the byte, the copy is
+        """StoreFailed where a file has lost its name. If the name is that of a copy, equal to the byte, the copy is
         used from now on."""
         for number, file in list(self._files.items()):
             if not file.is_there():
                 self._files[number] = file.replaced()
 
     def extent(self) -> tuple[str, int]:
-        """The file that new keys go to, and how many slots of it are durable."""
+        """The file of new keys, and the number of its durable slots."""
         if self._number is None:
             return "", 0
         return key_file_name(self._number), self._file(self._number).slots
@@ -183,7 +183,7 @@ class FileVault:
             raise Corrupt(f"slot {slot} cannot be read: it is blank", str(self.path(number)))
 
     def path(self, number: int) -> Path:
-        """Where a key file is."""
+        """The path of a key file."""
         return self._folder / key_file_name(number)
 
     def slots(self, number: int) -> int:

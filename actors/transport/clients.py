@@ -26,12 +26,12 @@ class Clients:
         return await client.call(request)
 
     async def call_until_there(self, path: str, request: Request[A], backoff: Backoff) -> A:
-        """The same, asked again while nobody is there or the connection drops: so what is asked may happen twice, and
-        must be the same then. Raises NotReady when patience is at an end."""
+        """The same, repeated while nobody is there or the connection drops. The request may be handled twice, so it
+        must be safe to repeat. Raises NotReady when the backoff's patience is at an end."""
         return await repeated(lambda: self.call(path, request), backoff, NotReady)
 
     def drop(self, path: str) -> None:
-        """Nobody listens at this path any more; what is under way there fails with NotReady."""
+        """Nobody listens at this path any more; requests under way there fail with NotReady."""
         client = self._clients.pop(path, None)
         if client is not None:
             client.close()

@@ -1,4 +1,4 @@
-"""A transport whose writes of one loop iteration leave together, because each write is a call of the kernel and wakes
+"""A transport that sends the writes of one loop iteration together, because each write costs a system call and wakes
 the reader."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
     def write(self, part: bytes) -> None:
-        """Send `part` after what was written before; nothing where the other end is gone."""
+        """Send `part` after all earlier parts; does nothing where the other end is gone."""
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(part)

@@ -1,7 +1,8 @@
 """The names of dispatchers, which order them.
 
-A dispatcher's name is its epoch and a random part, `7.c0ffee00`; what follows says which of its pulls, `7.c0ffee00.12`.
-Of two names the one with the higher epoch is the newer dispatcher's.
+A dispatcher's name is its epoch and a random part, `7.c0ffee00`. The name of one of its pulls adds a number,
+`7.c0ffee00.12`. Of two names the one with the higher epoch is the newer dispatcher's. The random part tells apart two
+dispatchers that took the same epoch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The end of a socket that asks. Nothing is repeated here: only the caller knows whether that is safe."""
+"""The asking end of a socket. It repeats no request: only the caller knows whether that is safe."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class _ClientConnection(Connection):
 
 
 class FrameClient:
-    """Asks the server at `path`. Dials at the first call and again after a drop, ever more rarely while that fails."""
+    """Asks the server at `path`. Connects at the first call and again after a drop, ever more rarely while that
+    fails."""
 
     def __init__(self, path: str | Path, *, max_in_flight: int = 4096) -> None:
         self.path = checked_path(path)
@@ -99,7 +100,7 @@ class FrameClient:
         self._next_dial_s = 0.0  # by the loop's clock
 
     async def call(self, request: Request[A]) -> A:
-        """One request and its answer; raises what the handler raised.
+        """One request and its answer; raises the error that the handler raised.
 
         `NotReady`: no connection, or it dropped before the answer (then the request may have been handled).
         `Overloaded`, `TooLarge`: surely not handled. A plain `SegueError` where the answer cannot be read.
@@ -147,6 +148,6 @@ class FrameClient:
         finally:
             self._dialling = None
         self._connection, self._failures = connection, 0
-        if self._next_dial_s == math.inf:  # closed meanwhile
+        if self._next_dial_s == math.inf:  # the client was closed while it connected
             connection.close()
         return connection

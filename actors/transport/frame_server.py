@@ -1,4 +1,4 @@
-"""The end of a socket that is asked: requests in, each with a `Reply` to be used whenever its work is done."""
+"""The answering end of a socket: it takes requests, each with a `Reply` to be used when the work is done."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class Reply:
         self._send(encode(answer))
 
     def prepared(self, answer: Answer) -> Callable[[], None]:
-        """How to send an answer later, as it is now: what it shows may change until then."""
+        """A function that sends `answer` later. It is encoded at once, because its contents may change until then."""
         return partial(self._send, encode(answer))
 
     def fail(self, error: BaseException) -> None:
-        """Answer with an error. What is not a `SegueError` is ours to look into, and tells the caller nothing."""
+        """Answer with an error. Any other than a `SegueError` is a fault of ours: it is logged, and the caller is told
+        none of its details."""
         if not isinstance(error, SegueError):
             logs.fault(log, "request_failed", error)
             error = SegueError("internal error")
@@ -82,7 +83,7 @@ class _ServerConnection(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._server.is_closed:  # it came while the server was closing: nobody would answer
+        if self._server.is_closed:  # the connection came while the server was closing: nobody would answer
             self.close()
 
     def on_frame(self, body: memoryview) -> None:
@@ -93,7 +94,8 @@ class _ServerConnection(Connection):
         self.put(failed(NO_REQUEST, NotReady(f"the connection was refused: {reason}")))
         self.close()
 
-    # A caller that does not read its answers is not read either, so what waits for it stays bounded.
+    # While a caller does not read its answers, its requests are not read either. So the answers that wait for it stay
+    # bounded.
     def pause_writing(self) -> None:
         if not self.transport.is_closing():
             self.transport.pause_reading()
@@ -107,7 +109,7 @@ class FrameServer:
     """Listens at `path` and passes every request to `handler(request, reply)`, which must not block. `requests` are the
     types that it takes.
 
-    Each reply must be used once, whenever its work is done: until then the request counts as in flight.
+    Each reply must be used once, when the work is done: until then the request counts as in flight.
     """
 
     def __init__(
@@ -147,7 +149,8 @@ class FrameServer:
             await self._server.wait_closed()
 
     def accept(self, connection: Connection, request_id: int, name: str, fields: bytes) -> None:
-        """Take one request in, or answer that too many are waiting. Alone, even the largest is taken."""
+        """Take one request in, or answer that too many are waiting. A request is always taken where no other waits,
+        however large it is: refused, it could never be handled."""
         self.in_flight += 1
         self.bytes_in_flight += len(fields)
         reply = Reply(self, connection, request_id, len(fields))

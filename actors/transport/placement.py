@@ -1,5 +1,5 @@
-"""Which profile lives where. Each shard owns an equal range of slots for as long as the engine runs; a pinned profile
-lives in a process of its own.
+"""Where each profile lives. A shard owns a range of slots, equal in size to every other's, for as long as the engine
+runs. A pinned profile lives in a process of its own.
 
 A profile's id never changes. Its address says where it lives: the id itself, or, for a pinned profile, the id with 1 as
 its first hex digit. In an id that digit is always 0, because slots have 12 bits.
@@ -39,12 +39,12 @@ def profile_at(address: str) -> str:
 
 
 def pin_socket(sockets: str, profile: str) -> str:
-    """Where the process of a pinned profile listens, in the folder of all sockets."""
+    """The socket of a pinned profile's process, in the folder of all sockets."""
     return f"{sockets}/pin-{profile_at(profile)}"
 
 
 def socket_of(address: str, shards: Sequence[str]) -> str:
-    """Where an address is asked, given the sockets of all shards."""
+    """The socket at which an address is asked, given the sockets of all shards."""
     if is_pinned(address):
         return pin_socket(str(PurePosixPath(shards[0]).parent), address)
     return shards[shard_of(address, len(shards))]

@@ -1,7 +1,8 @@
-"""Knows which shard owns which slot, and nothing else. Lives in every ingress replica.
+"""Brings requests to the shard that owns a profile's slot. Every ingress replica has a router.
 
-A profile that has moved answers with where it went; the router asks there and remembers it. A connection that drops is
-dialled again and the same inputs, with the same ids, are asked once more, so nothing is lost and nothing counts twice.
+The place that a profile has left answers with its new address; the router asks there and remembers it. A connection
+that drops is opened again, and the same inputs are asked once more with the same ids. So nothing is lost, and nothing
+counts twice.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from actors.transport.wire import OVERLOADED_RETRY_MS
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
 from engine.inputs import AnyInput, ConsentChange, Decide, Event, Rejected
 
-# While a shard, or the process of a pinned profile, is started again.
+# How long a router asks again while a shard, or the process of a pinned profile, is started again.
 STARTING: Final = Backoff(first_s=0.05, most_s=0.2, patience_s=4.0)
-_HOPS_MAX = 8
-_MOVED_KEPT = 100_000
+_HOPS_MAX = 8  # pointers followed at once for one request
+_MOVED_KEPT = 100_000  # new addresses remembered; then all are forgotten, and learned again at the price of a hop
 
 A = TypeVar("A", bound=Answer)
 _Waiting = list[tuple[int, str, Event]]  # (index in the batch, address, event)
@@ -50,11 +51,12 @@ class Router:
         self._moved: dict[str, str] = {}
 
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[EventOutcome]:
-        """Tell (profile, event) pairs; the result of each: `accepted`, `repeated`, `failed`, or that it was rejected or
-        is unreadable, and why.
+        """Tell (profile, event) pairs. Each result is `accepted`, `repeated`, `failed`, or the reason why the event was
+        rejected or its profile is unreadable.
 
-        Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, Overloaded where one
-        is full, then after all of it has been tried: what was taken is a repeat when the caller tells it again.
+        Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, and Overloaded where
+        one is full, once all events have been tried. Events that were taken are repeats when the caller tells them
+        again.
         """
         results: list[EventOutcome] = [EventStatus.PARKED] * len(events)
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
@@ -83,7 +85,7 @@ class Router:
                     again.append((index, profile, event))
                 else:
                     results[index] = result
-        again.sort(key=lambda item: item[0])
+        again.sort(key=lambda item: item[0])  # two shards may point to the same place, where the batch's order counts
         return again
 
     async def _ingest_at(self, batch: _Waiting) -> Sequence[EventResult]:
@@ -96,17 +98,17 @@ class Router:
     async def tell(self, profile: str, told: AnyInput, patience_s: float = 0.0) -> Any:
         """One input that has an answer of its own (a decision, a consent change, an exposure).
 
-        Its caller has gone after `patience_s`; one that waits for its turn longer has none. 0: it waits as long as
-        it takes. A profile that was named by its own id is looked for hop by hop, because nobody is known any more by
-        the id of an erased person.
+        Its caller waits `patience_s`; an input that waits longer gets no turn. 0 means as long as it takes. A profile
+        that was named by its own id is looked for hop by hop: any place on the way may say that the person was erased,
+        and is known by that id no more.
         """
         if isinstance(told, Decide | ConsentChange) and told.profile_id:
             return await self.tell_place(profile, told, patience_s)
         return (await self._follow(profile, lambda home: Tell(home, told, patience_s))).value
 
     async def tell_place(self, place: str, told: AnyInput, patience_s: float = 0.0) -> Any:
-        """An input for a place itself, wherever earlier ones for it went; what the place does not take follows its
-        pointer."""
+        """An input for a place itself, wherever earlier inputs for it went. If the place does not take it, it follows
+        the place's pointer."""
         for _ in range(_HOPS_MAX):
             try:
                 return (await self._ask(place, Tell(profile_at(place), told, patience_s))).value
@@ -119,7 +121,8 @@ class Router:
         return (await self._follow(profile, lambda home: Read(what, home, argument))).value
 
     async def read_at(self, profile: str, at_ms: int) -> Any:
-        """A profile at a past moment. What has moved since is asked where it was then, so nothing is remembered."""
+        """A profile at a past moment. The pointers of that moment are followed, which may differ from those of today.
+        So the router neither uses nor remembers addresses here."""
         for _ in range(_HOPS_MAX):
             try:
                 return (await self._ask(profile, Read("at", profile_at(profile), at_ms))).value
@@ -137,7 +140,7 @@ class Router:
         raise NotReady("this profile is between two places")
 
     async def resettle(self, profile: str, how: type[Pin] | type[Unpin]) -> bool:
-        """Pin or unpin a profile: its home sees to it, wherever it lives now. True where that changed something."""
+        """Pin or unpin a profile. Its home does this, wherever the profile lives. True where that changed something."""
         for _ in range(_HOPS_MAX):
             home = profile_at(self._home(profile))
             try:
@@ -147,7 +150,7 @@ class Router:
         raise NotFound("this profile has moved too often", "identifier")
 
     async def at_shard(self, number: int, request: Request[A]) -> A:
-        """Something that one shard does by itself."""
+        """A request to one shard, by its number."""
         return await self._clients.call(self._paths[number], request)
 
     async def set_aside(self, items: Sequence[tuple[str, Rejected, str]]) -> None:
@@ -159,7 +162,7 @@ class Router:
 
     @property
     def shards(self) -> int:
-        """How many there are."""
+        """The number of shards."""
         return len(self._paths)
 
     async def everywhere(self, what: OfShard, argument: Any = None) -> list[Any]:
@@ -189,14 +192,14 @@ class Router:
                 return await self._ask(home, request(profile_at(home)))
             except Moved as moved:
                 self._learn(home, moved.to)
-                if pause_s and not isinstance(moved, Away):
+                if pause_s and not isinstance(moved, Away):  # a wait helps only while a process is started again
                     raise NotFound("this profile has moved too often", "identifier") from None
         raise NotReady("the process of this profile does not answer")
 
     async def _ask(self, address: str, request: Request[A]) -> A:
         """Ask where an address is served. Raises Away where the process of a pinned profile does not answer: it may
-        have none any more, and its home knows. All that doors ask may be asked twice: what has an id counts once, and a
-        dead letter that is kept twice is better than none."""
+        have ended, which its home knows. Every request of the doors may be repeated: an input with an id counts once,
+        and a dead letter that is kept twice is better than none."""
         path = self._path_of(address)
         if not is_pinned(address):
             return await self._clients.call_until_there(path, request, STARTING)
@@ -224,8 +227,8 @@ class Router:
 
 
 def _hops() -> Iterator[float]:
-    """A pause in seconds before each attempt to find a profile: none while its pointers are followed, then those of a
-    process that is started again."""
+    """The pause in seconds before each attempt to find a profile: none while its pointers are followed, then the pauses
+    for a process that is started again."""
     yield from [0.0] * _HOPS_MAX
     yield from STARTING.pauses()
 

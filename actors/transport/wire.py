@@ -1,11 +1,12 @@
 """Frames over a Unix socket, as both ends know them: `FrameClient` asks, `FrameServer` answers.
 
 A frame is a 4-byte big-endian length and that many bytes. The first frame of each end is its hello: the version of the
-protocol that it speaks. It leaves with the first request or answer, so it costs no round trip; an end that hears of
-another version than its own says both and hangs up. Every other frame is msgpack: a request `(id, name of its type,
+protocol that it speaks. It leaves with the first request or answer, so it costs no round trip. An end that receives
+another version than its own names both and hangs up. Every other frame is msgpack: a request `(id, name of its type,
 fields)`, or an answer `(id, fields, failure)`. Fields are the bytes of a `Request` or `Answer`
-(`actors.transport.messages`), so a request that cannot be read fails alone, and one too many is refused unread. Answers
-come in any order. Everything is bounded: a frame, the requests in flight and their bytes, what waits for a slow reader.
+(`actors.transport.messages`). So a request that cannot be read fails alone, and one too many is refused unread. Answers
+come in any order. Everything is bounded: a frame, the requests in flight, their bytes, and the answers that wait for a
+slow reader.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ Unreadable: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LENGTH_BYTES: Final = 4
 _MAGIC: Final = b"segue"
 _WITHOUT_HELLO: Final = 1  # the version whose ends send requests and answers at once
-# The version stands first. Version 1 had it there in every frame, so its ends are told apart by the same byte.
+# The version comes first. Version 1 had it there in every frame, so the same byte tells a peer of version 1 apart.
 HELLO: Final = (1 + len(_MAGIC)).to_bytes(_LENGTH_BYTES, "big") + bytes((VERSION,)) + _MAGIC
 
 encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Failure(msgspec.Struct, array_like=True, gc=False):
-    """An error on its way to whoever asked (`engine.errors`)."""
+    """An error on its way to the caller (`engine.errors`)."""
 
     code: str
     message: str
@@ -69,7 +70,7 @@ def failed(request_id: int, error: SegueError) -> bytes:
 
 
 def _sendable(value: Any) -> Any:
-    """What of an error no frame can hold (half of a character, an object), as a text that one can."""
+    """A part of an error in a form that a frame can hold: half of a character or an object becomes a text."""
     if isinstance(value, list | tuple):
         return [_sendable(each) for each in value]
     if isinstance(value, int) and -(2**63) <= value < 2**64:
@@ -86,7 +87,7 @@ def checked_path(path: str | Path) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """What both ends share: the hello, cutting the stream into frames, and the set of open connections."""
+    """The part that both ends share: the hello, cutting the stream into frames, and the set of open connections."""
 
     def __init__(self, peers: set[Connection]) -> None:
         self._peers = peers
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
         raise NotImplementedError
 
     def broken(self, reason: str) -> None:
-        """What came cannot be understood: nothing more is read."""
+        """The stream cannot be understood: nothing more is read."""
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,7 +119,7 @@ class Connection(asyncio.Protocol):
         """Take every whole frame out of what has come; the rest waits for more."""
         self._unread += data
         try:
-            with memoryview(self._unread) as view:
+            with memoryview(self._unread) as view:  # no copy; released before `del`, which a view would forbid
                 used = self._read_frames(view)
         except Unreadable as fault:
             self.broken(str(fault))
@@ -144,7 +145,7 @@ class Connection(asyncio.Protocol):
         return start
 
     def _read_hello(self, view: memoryview) -> int:
-        """The number of its bytes; 0 where it is not all there yet."""
+        """The number of bytes of the hello; 0 where it is not complete yet."""
         if len(view) <= _LENGTH_BYTES:
             return 0
         version, magic = view[_LENGTH_BYTES], view[_LENGTH_BYTES + 1 : len(HELLO)]
@@ -162,7 +163,7 @@ class Connection(asyncio.Protocol):
         return len(HELLO)
 
     def put(self, frame: bytes) -> None:
-        """Send `frame`; nothing, when the other end is gone."""
+        """Send `frame`; does nothing where the other end is gone."""
         if self.is_open:
             self.transport.write(frame)
 

@@ -1,4 +1,4 @@
-"""From a checked document to the catalog that the engine decides by; the same document always gives the same catalog.
+"""Compiles a document into the catalog that the engine decides by; the same document always gives the same catalog.
 
 A document is plain data by file name, as `configs/` has it, templates as text under `templates/`:
 
@@ -49,6 +49,7 @@ from engine.errors import CatalogError
 from engine.propensity.models import Made, build_model
 from engine.vocabulary import NAMESPACES
 
+# Values that careless forms and scripts send as an identifier, in every namespace.
 _NEVER_ANYONE: Final = (
     "",
     "-",
@@ -87,7 +88,7 @@ FileModel = TypeVar("FileModel", bound=Model)
 
 
 class Examined(NamedTuple):
-    """A document that was examined: what is wrong with it, and the catalog that can be made of it where nothing is."""
+    """An examined document: its problems, and the catalog that can be made of it where it has none."""
 
     plain: dict[str, Any]
     spelling: bytes
@@ -101,7 +102,7 @@ class Examined(NamedTuple):
         return _compile(self.plain, self.spelling, self.models)
 
     def warnings(self) -> list[Problem]:
-        """What the author of a document without problems probably did not mean (`engine.catalog.advice`)."""
+        """Doubts about a document without problems: things that its author hardly meant (`engine.catalog.advice`)."""
         return advice.warnings(self.plain, self.models)
 
 
@@ -137,12 +138,13 @@ def compile_bytes(document_bytes: bytes) -> Catalog:
 
 
 def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]:
-    """What `compile_document` would complain about, each problem with its place; `unread` as in `examine`."""
+    """The problems that `compile_document` would raise, each with its place; `unread` as in `examine`."""
     return examined(document, unread).problems
 
 
 def version_of(document_bytes: bytes) -> str:
-    """16 hex digits that stand for the document and for the time zones that it is read with."""
+    """16 hex digits that stand for the document and for the time zones that it is read with: other zones can mean other
+    instants, so they make another version."""
     return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
 
 
@@ -221,7 +223,7 @@ def _grouped(pairs: Iterable[tuple[str, Grouped]]) -> dict[str, tuple[Grouped, .
 
 
 def _scorers(models: Models, document: Document) -> dict[str, Made]:
-    """What makes the scorers of each model that actions can name."""
+    """For each model that actions can name, the function that makes its scorers."""
     return {
         each.id: build_model(each.model_dump(by_alias=True, exclude_unset=True), document)
         for _, each in of_kind(models, PropensityModel)

@@ -25,13 +25,14 @@ from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
 from engine.vocabulary import DAY_MS
 
-# A wait that starts anew may become as long as this many waits, and a day at least.
+# A wait that is reset may become as long as this many waits, and a day at least. Without a bound, a customer who comes
+# back again and again would keep it waiting for ever.
 _RESET_TIMES: Final = 7
 _END: Final = -1  # stands for `len(steps)` until that is known
 
 
 def compile_journey(journey: written.Journey) -> Journey:
-    """The journey with its flat program. Its own stops end it whatever its tier is."""
+    """The journey with its flat program. Its own stops name no tier: they end it whatever its tier is."""
     return Journey(
         id=journey.id,
         tier=journey.tier,

@@ -1,4 +1,4 @@
-"""Actions and the rules over all of them, from their checked models to what the engine decides by."""
+"""Compiles actions and the rules over all of them, from their checked models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.values import money, subjects
 
 
 class Rules:
-    """Adds to each action what the policies say of it, and makes the suppressions that hold actions back."""
+    """Compiles actions with the policies that concern them, and the suppressions that hold actions back."""
 
     def __init__(self, policies: Policies, models: Mapping[str, Made]) -> None:
         self._models = models
@@ -69,6 +69,7 @@ class Rules:
             asked = self._asked[rule.id]
             tree = inline(asked, self._asked)
             assert tree is not None, "the schema wants a condition"
+            # `when` asks without an action, so it is bound to no facts: atoms that name one are false.
             found.append(compiled.Suppression(rule.id, rule.tier, tree, build(bind(tree, {})), asked=asked))
         actions = list(actions)
         known = shelves(actions)
@@ -109,7 +110,7 @@ def holdout(rule: schema_policies.Holdout) -> compiled.Holdout:
 
 
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
-    """What a rule matches, by the fields of a place."""
+    """The values that a rule matches, by field of a place."""
     return {key: frozenset(values) for key, values in match.model_dump(exclude_none=True).items()}
 
 
@@ -129,7 +130,7 @@ def wording(purchases: Purchases) -> dict[str, str]:
 
 
 def shelves(actions: Iterable[compiled.Action]) -> dict[str, frozenset[str]]:
-    """In which categories products lie, as the actions say that name both."""
+    """In which categories products lie, by the actions that name both."""
     found: dict[str, frozenset[str]] = {}
     for action in actions:
         product = action.facts.get("product")
@@ -172,7 +173,7 @@ def _start_ms(day: date | None, zone: str, *, plus_days: int) -> int | None:
 
 
 def _facts(action: files.Action) -> dict[str, Any]:
-    """What `$action.…` reads. `value` is as written, because events state prices as decimals too."""
+    """The facts that `$action.…` reads. `value` is as written, because events state prices as decimals too."""
     facts = {
         "id": action.id,
         "tier": action.tier,

@@ -76,8 +76,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a decision can choose, for customers of whom all of `eligible` holds. `eligible` is made of `asked`, the
-    condition of its file, and of the policies. `facts` is what `$action.…` reads."""
+    """A thing that a decision can choose, for customers of whom all of `eligible` holds. `eligible` is made of `asked`,
+    the condition of its file, and of the policies. `$action.…` reads `facts`."""
 
     id: str
     tier: str
@@ -136,8 +136,8 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What matches costs a token. There are `limit` of them for all customers together, in each `period` of the
-    workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
+    """Each matching display or send costs a token. There are `limit` of them for all customers together, in each
+    `period` of the workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
 
     id: str
     limit: int
@@ -148,7 +148,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """Multiplies the score of what matches, as a cap does."""
+    """Multiplies the score of each matching action; it matches as a cap does."""
 
     id: str
     weight: float
@@ -157,7 +157,7 @@ class Lever:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """A share of the customers, 0 to 1, that gets nothing of what matches."""
+    """A share of the customers, 0 to 1, that gets none of the matching actions."""
 
     id: str
     share: float
@@ -166,9 +166,8 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Fatigue:
-    """How a customer tires of a category. What is seen or dismissed adds, what is clicked takes away; the level halves
-    with every `half_life_ms`. From `silence_at` on actions of `tiers` in that
-    category are held back."""
+    """How a customer tires of a category. A seen or dismissed message raises the level, a clicked one lowers it; it
+    halves with every `half_life_ms`. From `silence_at` on, actions of `tiers` in that category are held back."""
 
     half_life_ms: int
     seen: float
@@ -230,8 +229,8 @@ class Journey:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Catalog:
-    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version. What rules
-    work out of a catalog they keep themselves (`engine.catalog.once_per_catalog`)."""
+    """Everything the engine decides by. `archive` holds older catalogs that runs still name, by version. Rules keep
+    what they work out of a catalog beside it, not in it (`engine.catalog.once_per_catalog`)."""
 
     version: str  # 16 hex digits of the document's blake2b
     document: bytes  # canonical msgpack of {file: plain data}, templates included
@@ -254,7 +253,7 @@ class Catalog:
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # the fields of a place that tell which caps count it
     suppressions: tuple[Suppression, ...]
-    purchases: Wording  # where a purchase says what was bought
+    purchases: Wording  # the event and the paths of purchases
     shelves: Mapping[str, frozenset[str]]  # in which categories products lie, by the actions that have both
     min_propensity: float
     service_per_address: int  # a day; 0: any number
@@ -267,7 +266,7 @@ class Catalog:
     stops_on: Mapping[str, tuple[StopRule, ...]]  # the same by their event
     stop_names: frozenset[str]  # every event that a global stop or a journey's own is on
     segments: Mapping[str, Condition]
-    sources: Mapping[str, Source]  # by name; who is not here is an unnamed one
+    sources: Mapping[str, Source]  # by name of a key; a name that is not here may grant nothing
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone

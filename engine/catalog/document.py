@@ -1,6 +1,6 @@
 """The document as it was written: plain data by file name, before any model has judged it.
 
-What has a wrong shape is left out silently here, because its own model complains about it.
+These functions leave out parts of a wrong shape silently, because the model of their file complains about them.
 """
 
 from __future__ import annotations

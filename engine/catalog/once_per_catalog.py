@@ -1,4 +1,4 @@
-"""What rules work out of a catalog once, kept beside it and not in it: a catalog is data, and never changes."""
+"""Keeps what rules work out of a catalog, beside it and not in it: a catalog is data, and never changes."""
 
 from __future__ import annotations
 

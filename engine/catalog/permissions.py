@@ -1,4 +1,4 @@
-"""Parts of the compiled catalog that say what is allowed: what needs consent, and what a source may state."""
+"""Parts of the compiled catalog about permissions: what needs consent, and what a source may state."""
 
 from __future__ import annotations
 

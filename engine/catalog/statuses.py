@@ -1,11 +1,12 @@
-"""Which journeys and actions may go on: what their files say, what the operator says, and what has ended.
+"""Which journeys and actions may go on: the statuses of their files, those that the operator set, and their ends
+(`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 
-What the operator says is in the document beside the files, as `operator.yaml`, so the version that a journal names
-includes it. The stricter status holds: live, paused, draft, stopped. What was stopped or taken away has ended for
-whoever was in it. Each end begins a new round, which is counted there: what began in an earlier round is over, even
-after the journey or action has come back.
+The operator's statuses are in the document beside the files, as `operator.yaml`, so the version that a journal names
+includes them. The stricter status holds: live, paused, draft, stopped. A journey or action that is stopped or taken
+away has ended for everybody in it. Each end begins a new round, which `operator.yaml` counts. Runs and sends of an
+earlier round are over, even after their journey or action has come back.
 
-A run and a send take texts and steps from the catalog that they name. Whether they may go on the active catalog says.
+A run and a send take texts and steps from the catalog that they name. The active catalog says whether they may go on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ OF_ACTION: Final = {
     "removed": "status.removed",
 }
 _FOLDERS: Final = ("journeys", "actions")
-_FROM_LIVE: Final[tuple[Status, ...]] = get_args(Status)
+_FROM_LIVE: Final[tuple[Status, ...]] = get_args(Status)  # from the mildest to the strictest
 
 Spoken = dict[str, dict[str, dict[str, Any]]]
 
@@ -41,12 +42,12 @@ def ruled(part: Any, status: Status, words: Mapping[str, Word]) -> Any:
     return replace(part, status=max(status, word.status, key=_FROM_LIVE.index), round=word.round)
 
 
-# The document: what the operator says, and what has ended
+# The document: the operator's words, and the rounds
 
 
 def carried(was: Document | None, following: Document) -> dict[str, Any]:
-    """The document that replaces `was`: the files of `following`, and what the operator said so far. What `was` had and
-    `following` no longer has, or has stopped, has ended."""
+    """The document that replaces `was`: the files of `following`, and the operator's words so far. A journey or action
+    of `was` that `following` does not have, or has stopped, has ended."""
     spoken = _spoken(was or {})
     for folder in _FOLDERS:
         before, after = (_statuses(document, folder) for document in (was or {}, following))
@@ -83,12 +84,12 @@ def listed(document: Document) -> list[dict[str, str]]:
 
 
 def files_of(document: Document) -> dict[str, Any]:
-    """A document without what the engine keeps in it: as its directory has it."""
+    """The document as its directory has it, without the file that the engine keeps in it."""
     return {file: data for file, data in document.items() if file != OPERATOR}
 
 
 def _statuses(document: Document, folder: str) -> dict[str, Any]:
-    """What the files say, by id."""
+    """The status of each file, by id."""
     return {data["id"]: data.get("status", "live") for data in in_folder(document, folder).values() if "id" in data}
 
 
@@ -103,7 +104,7 @@ def _end(spoken: Spoken, folder: str, name: str) -> None:
 
 
 def _with(document: Document, spoken: Spoken) -> dict[str, Any]:
-    """The files with what the operator said; without `operator.yaml` where that is nothing."""
+    """The files with the operator's words; without `operator.yaml` where there are none."""
     told: Spoken = {}
     for folder, words in spoken.items():
         for name, word in words.items():
@@ -112,7 +113,7 @@ def _with(document: Document, spoken: Spoken) -> dict[str, Any]:
     return files_of(document) | ({OPERATOR: told} if told else {})
 
 
-# The catalog: what may go on
+# The catalog: who may go on
 
 
 def ended(catalog: Catalog, journey: str, version: str) -> str:
@@ -168,8 +169,8 @@ def send_ended(catalog: Catalog, send: Send, now_ms: int) -> str:
 
 
 def as_it_stands(catalog: Catalog, action: Action) -> Action:
-    """An action of an older catalog with what the active one says of it: status, validity, and all that consent depends
-    on; with `texts: current` its texts too."""
+    """An action of an older catalog with the status, the dates and all that consent depends on of the active one; with
+    `texts: current` with its texts too."""
     now = catalog.actions.get(action.id)
     if now is action:
         return action
@@ -194,5 +195,5 @@ def _action_paused(catalog: Catalog, action: str) -> str:
 
 
 def is_word(ended_by: str) -> bool:
-    """Whether a run was ended by what the catalog says of its journey, and by nothing that the customer did."""
+    """Whether the catalog's word on its journey ended a run, and nothing that the customer did."""
     return ended_by == "journey.removed" or ended_by in OF_JOURNEY.values()

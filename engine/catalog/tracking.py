@@ -1,8 +1,7 @@
-"""The tracking plan: what events should look like, and what becomes of one that does not
-(`docs/reference.md#tracking_planyaml`).
+"""The tracking plan: the shape that events should have (`docs/reference.md#tracking_planyaml`).
 
-Each event may have a JSON Schema for its properties. `warn` takes it and counts, `quarantine` sets it aside with its
-reason, from where it can be fixed and told again; `allow` asks nothing.
+Each event may have a JSON Schema for its properties. For an event that does not fit, `warn` takes it and counts it,
+`quarantine` sets it aside with the reason, from where it can be fixed and told again. `allow` checks nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Mode = Literal["allow", "warn", "quarantine"]
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """What the plan has against an event; `field` starts at the event."""
+    """A fault that the plan finds in an event; `field` is a path from the event on."""
 
     mode: Mode
     field: str
@@ -36,7 +35,7 @@ class CompiledPlan:
     events: Mapping[str, tuple[Mode, Any]] = field(default_factory=dict)
 
     def objection(self, name: str, properties: Mapping[str, Any]) -> Objection | None:
-        """What is wrong with an event, None where nothing is."""
+        """The first fault of an event, None where it has none."""
         mode, schema = self.events.get(name, (self.unknown, None))
         if mode == "allow":
             return None
@@ -61,12 +60,12 @@ def _validator(schema: Any) -> Any:
 
 
 def _nowhere(uri: str) -> Any:
-    """The retriever of a schema's references: nothing is ever fetched."""
+    """The retriever of a schema's references: the engine never fetches one, whatever a schema names."""
     raise ValueError(f"a reference leads out of the plan: {uri}")
 
 
 def plan_problems(plan: TrackingPlan) -> Iterator[Problem]:
-    """Schemas that are none."""
+    """Problems of schemas that are no JSON Schemas."""
     for name, each in plan.events.items():
         try:
             _validator(each.schema_)

@@ -1,4 +1,5 @@
-"""Time zones are data of a stated version: always those of the `tzdata` package, never the machine's own."""
+"""Time zones, always those of the `tzdata` package and never the machine's own: so every process of every machine reads
+a date as the same instant, and a catalog's version names the data."""
 
 from __future__ import annotations
 
@@ -33,14 +34,15 @@ def start_of_day_ms(day: date, zone_name: str, *, plus_days: int = 0) -> int:
 
 @lru_cache(maxsize=4_096)
 def start_of_period_ms(now_minute: int, zone_name: str, period: str) -> int:
-    """When the day, week (from Monday) or month began there that a minute since the epoch lies in."""
+    """The start of the day, week (from Monday) or month in which a minute since the epoch lies there. Minutes, so that
+    the cache finds most questions again."""
     day = datetime.fromtimestamp(now_minute * 60, zone(zone_name)).date()
     return start_of_day_ms(_first_day(day, period), zone_name)
 
 
 @lru_cache(maxsize=4_096)
 def end_of_period_ms(now_minute: int, zone_name: str, period: str) -> int:
-    """When the next one begins."""
+    """The end of that period, which is the start of the next."""
     first = _first_day(datetime.fromtimestamp(now_minute * 60, zone(zone_name)).date(), period)
     days = {"day": 1, "week": 7, "month": calendar.monthrange(first.year, first.month)[1]}
     return start_of_day_ms(first, zone_name, plus_days=days[period])

@@ -1,9 +1,9 @@
-"""Conditions about an action, or about what started a run, become conditions about a customer alone.
+"""Puts facts into conditions: of an action, or of the event that started a run.
 
 `$action.x` is replaced by the action's fact once, when a catalog or a plan is made. After that, equal questions of
 different actions are one question, and nothing that a condition reads depends on who asks. `$event.x` is replaced when
-a run asks (`engine.conditions.predicates`), by what the event that started it has at a path. A fact that is absent
-makes its atom false. What is put in is never read as a name again, whatever a customer wrote.
+a run asks (`engine.conditions.predicates`), by the value that the event that started it has at a path. A fact that is
+absent makes its atom false. A value that was put in is never read as a name again, whatever a customer wrote.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ Tree = Mapping[str, Any]
 
 
 class Said(str):
-    """A fact's value that looks like the name of a fact itself, and must not be read as one. It equals the plain
-    text."""
+    """A fact's value that looks like the name of a fact, and must not be read as one. It equals the plain text."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Not that of the plain text: conditions with equal spelling are taken for one (`predicates.build`)."""
+        """Unlike that of the plain text, because conditions of equal `repr` are taken for one (`predicates.build`)."""
         return f"Said({super().__repr__()})"
 
 
@@ -49,8 +48,8 @@ def bind(tree: Tree | None, facts: Mapping[str, Any]) -> Tree | None:
 
 
 def bind_event(body: Any, trigger: Mapping[str, Any]) -> Any:
-    """An atom's body, or the tests of a `where`, with what the event that started a run has in it; None where that is
-    absent."""
+    """An atom's body, or the tests of a `where`, with the facts of the event that started a run in it; None where one
+    of them is absent."""
     try:
         return _with_event(body, trigger)
     except KeyError:
@@ -58,7 +57,7 @@ def bind_event(body: Any, trigger: Mapping[str, Any]) -> Any:
 
 
 def names_event(body: Any) -> bool:
-    """Whether a part of a condition names what started a run."""
+    """Whether a part of a condition names a fact of the event that started a run."""
     if isinstance(body, str):
         return _is_name(body, EVENT_FACT)
     parts = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
@@ -75,8 +74,8 @@ def absent_facts(body: Any, facts: Mapping[str, Any], trigger: Mapping[str, Any]
 
 
 def inline(tree: Tree | None, rules: Mapping[str, Tree]) -> Tree | None:
-    """The tree with each `suppression` replaced by what that rule asks. Rules that need themselves were refused by the
-    check."""
+    """The tree with each `suppression` replaced by the tree of that rule. It ends, because the check refuses rules that
+    need themselves."""
     if tree is None:
         return None
     ((word, body),) = tree.items()
@@ -105,7 +104,8 @@ def _with_facts(body: Any, facts: Mapping[str, Any]) -> Any:
 
 
 def _with_event(body: Any, trigger: Mapping[str, Any]) -> Any:
-    """Raises KeyError where nothing is at a path. A fact of several values is a list of them; in a list they join."""
+    """Raises KeyError where nothing is at a path. A fact of several values becomes a list of them; in a list its values
+    are members like the others."""
     if isinstance(body, Mapping):
         return {key: _with_event(part, trigger) for key, part in body.items()}
     if isinstance(body, list | tuple):
@@ -120,18 +120,20 @@ def _with_event(body: Any, trigger: Mapping[str, Any]) -> Any:
 
 
 def _event_values(fact: str, trigger: Mapping[str, Any]) -> list[Any]:
-    """What a trigger has at a path; a number in a text is also that number, as ids come in both ways."""
+    """The values that a trigger has at a path. A text that spells a number is also that number, because ids come in
+    both ways."""
     path = tuple(fact.removeprefix(EVENT_FACT).split("."))
     found: list[Any] = []
     for value in values_at(trigger, path):
         if isinstance(value, str | int | float) and not is_absent(value):
             number = number_of(value)
             found += [_literal(value)] if number is None or number is value else [value, number]
+    # Each once, by class too: to Python 1, 1.0 and True are equal.
     return list({(value.__class__, value): value for value in found}.values())
 
 
 def _literal(value: Any) -> Any:
-    """A fact's value, so that it is never read as a name."""
+    """A fact's value, marked where it could be read as a name."""
     return Said(value) if isinstance(value, str) and value.startswith((ACTION_FACT, EVENT_FACT)) else value
 
 

@@ -1,4 +1,4 @@
-"""What conditions ask of one kind of event: equal questions are one, and events can be counted for them in advance."""
+"""Event atoms: what conditions ask of one kind of event. Equal atoms are one, so events are counted for each once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DETAILS_MAX: Final = 32  # of the events that are not recent, how many a run can
 
 @dataclass(frozen=True, slots=True)
 class EventAtom:
-    """What a condition asks of one kind of event. `keep` is how many matches decide it. Two atoms with one digest ask
-    the same of an event. Where it asks for one text alone, that is `text` at `text_at` (the event's name and a path).
+    """A question about one kind of event. `keep` is how many matches decide it. Two atoms with one digest ask the same
+    of an event. An atom that asks for one text alone has it in `text`, and in `text_at` the event's name and the path.
 
-    An atom that asks for facts of a run's trigger is open: nothing can be counted for it before there is a run. Its
+    An atom that names facts of a run's trigger is open: nothing can be counted for it before there is a run. Its
     `paths` are all that it will look at in an event, and its `where` is the part that needs no run. With the facts put
     in it is another atom, whose `open` is the digest of the open one."""
 
@@ -35,8 +35,10 @@ class EventAtom:
     @classmethod
     def of(cls, name: str, where: Mapping[str, Any] | None, keep: int, open_digest: str = "") -> EventAtom:
         """The atom that asks `where` of the events of a name."""
-        is_since_ever = is_about_texts(where) and all(map(str.isascii, (where or {}).values()))
-        spelled = repr((name, where) if is_since_ever else (name, where, RULES))
+        # Events are counted by the digest. With RULES in it they are counted anew when tests come to mean something
+        # else. The meaning of these tests never changed, so their counts stay.
+        is_unchanged = is_about_texts(where) and all(map(str.isascii, (where or {}).values()))
+        spelled = repr((name, where) if is_unchanged else (name, where, RULES))
         digest = blake2b(spelled.encode(), digest_size=6).hexdigest()
         ((path, text),) = where.items() if where and len(where) == 1 and is_about_texts(where) else (("", ""),)
         if names_event(where):
@@ -62,7 +64,7 @@ def how_many(times: Sequence[int], since_ms: float) -> int:
 
 
 def with_trigger(atom: Mapping[str, Any], trigger: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An atom with the facts of what started a run put in; `NEVER` where it names one that is absent."""
+    """An atom with the facts of a run's trigger put in; `NEVER` where it names one that is absent."""
     if not names_event(atom):
         return atom
     ((word, body),) = atom.items()
@@ -77,6 +79,6 @@ def with_trigger(atom: Mapping[str, Any], trigger: Mapping[str, Any]) -> Mapping
 
 
 def _digest_of(asked: Mapping[str, Any]) -> str:
-    """The digest of an open atom; empty for one that asks for no facts of a run."""
+    """The digest of an open atom; empty for one that names no facts of a run."""
     where = asked.get("where")
     return EventAtom.of(asked["name"], where, 1).digest if names_event(where) else ""

@@ -1,8 +1,8 @@
-"""How often something happened to a customer: in recent events, and in what is kept of those that are not recent.
+"""Counts how often something happened to a customer: in recent events, and in what is kept of older ones.
 
-What is not recent any more counts by the newest times that were kept of it, or by the details that were
-(`engine.events.history`). An event counts while its time is later than the start of its window, and later than the
-newest event that undoes it: a refund takes back every purchase before it.
+Older events count by the newest times that were kept of them, or by the details (`engine.events.history`). An event
+counts while its time is later than the start of its window, and later than the newest event that undoes it: a refund
+takes back every purchase before it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from engine.conditions.readable import Readable
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """What the part `event` of a condition asks: that `atom` happened at least `least` and at most `most` times (None:
-    any number) in the last `within` milliseconds, since `undoing` last happened. `enough` matches decide it."""
+    """The question of a condition's part `event`: did `atom` happen at least `least` and at most `most` times (None:
+    any number) in the last `within` milliseconds, since `undoing` last happened? `enough` matches decide it."""
 
     least: int
     most: int | None
@@ -42,16 +42,16 @@ class EventCount:
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """All that it asks of the past."""
+        """The atoms that it counts."""
         return frozenset((self.atom,) if self.undoing is None else (self.atom, self.undoing))
 
     def since_ms(self, view: Readable) -> float:
-        """After which time events count; −inf: at all."""
+        """The time after which events count; −inf: all count."""
         since_ms = view.now_ms - self.within
         return since_ms if self.undoing is None else max(since_ms, _newest_ms(view, self.undoing))
 
     def times_since(self, view: Readable, since_ms: float) -> int:
-        """How many events count. Of those that are not recent it knows no more than what decides the condition."""
+        """How many events count. Of older ones only as many are known as decide the condition."""
         count = how_many(view.times(self.atom), since_ms)
         if view.profile.spilled:
             older = _older(view, self.atom)
@@ -60,7 +60,7 @@ class EventCount:
 
 
 def _older(view: Readable, atom: EventAtom) -> Sequence[int]:
-    """When the events happened that are not recent, oldest first."""
+    """The times of the events that are not recent, oldest first."""
     if atom.open:
         details = view.profile.details.get(atom.open, ())
         return [detail.at_ms for detail in details if atom.where(detail.properties)]

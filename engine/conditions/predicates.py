@@ -33,7 +33,7 @@ from engine.conditions.value_tests import Test, build_at
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
-_ATOMIC: Final = ("trait", "context", "event")  # words that can name what started a run
+_ATOMIC: Final = ("trait", "context", "event")  # words whose bodies can name facts of a run's trigger
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
 
@@ -50,7 +50,7 @@ def _made_of(condition: Condition, parts: Sequence[Condition]) -> Condition:
 
 
 def always(view: Readable) -> bool:
-    """The condition that is not there."""
+    """The condition of a part that has none."""
     return True
 
 
@@ -73,8 +73,8 @@ def tree_of(condition: Condition) -> Mapping[str, Any] | None:
     return _TREES.get(condition)
 
 
-# Equal trees are one predicate as long as any catalog holds it. So a plan finds that many actions ask the same, and
-# what a view keeps in its memo serves all of them.
+# Equal trees are one predicate as long as any catalog holds it. So a plan finds that many actions ask the same, and an
+# answer in a view's memo serves all of them.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
 _TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
 
@@ -109,7 +109,7 @@ def _not(tree: Mapping[str, Any]) -> Condition:
 
 
 def _of_run(word: str, body: Mapping[str, Any]) -> Condition:
-    """An atom that names facts of what started a run: built anew for each run, false where a fact is absent."""
+    """An atom that names facts of a run's trigger: built anew when a run asks, false where a fact is absent."""
 
     def asked(view: Readable) -> bool:
         tree = with_trigger({word: body}, view.trigger)
@@ -148,7 +148,7 @@ def _event(body: Mapping[str, Any]) -> Condition:
     def happened(view: Readable) -> bool:
         since_ms = asked.since_ms(view)
         times = view.times(atom)
-        if len(times) >= enough and times[enough - 1] > since_ms:  # recent events decide it, and no other need be read
+        if len(times) >= enough and times[enough - 1] > since_ms:  # recent events decide it, older ones need no look
             return most is None
         count = asked.times_since(view, since_ms)
         return count >= least and (most is None or count <= most)
@@ -162,7 +162,8 @@ def _segment(segment: str) -> Condition:
 
 
 def _suppression(rule: str) -> Condition:
-    """What a rule asks where no action is looked at; with its facts in it, it stands in the tree itself."""
+    """A suppression rule asked without an action. Where an action asks, the rule's own tree was put in its place
+    (`engine.conditions.binding.inline`)."""
     return _once(f"suppression {rule}", lambda view: view.is_suppressed_by(rule))
 
 

@@ -1,11 +1,11 @@
-"""What a customer bought, line by line, and what of it was taken back.
+"""Purchases of a customer, line by line, less the lines that were taken back.
 
 A refund that names an order takes back lines of that order alone, whether it comes before or after it: all of them, or
-those that its own lines name. Where those say how many pieces, so many are taken back; 0 is none, and a number below 0,
-as some shops write what comes back, counts as if it were above. A refund that names no order takes back what its lines
-name and what was bought before it. Two lines are the same where product, sku and variant are, as far as both say them.
-A line of a refund that has none of these means a category. Lines are a list, or an object of objects, as PHP writes a
-list with gaps.
+those that its own lines name. Where a line says how many pieces, so many are taken back; 0 is none, and a number below
+0 counts as if it were above, because some shops write returned pieces so. A refund that names no order takes back lines
+that its own lines name and that were bought before it. Two lines are the same where product, sku and variant are, as
+far as both say them. A line of a refund that has none of these means a category. Lines are a list, or an object of
+objects, as PHP writes a list with gaps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.values.absence import is_absent
 from engine.values.paths import values_at
 from engine.values.subjects import CATEGORY, PRODUCT, name_of
 
-# Raised whenever lines come to be read in other places, so that purchases that were kept by other rules are kept anew.
+# Raised whenever lines are read at other paths, so that purchases that were kept by the old rules are kept anew.
 _RULES: Final = 2
 _OF_A_LINE: Final = ("product", "sku", "variant", "category", "discount", "quantity")
 
@@ -48,7 +48,7 @@ class Wording:
 
     @property
     def atoms(self) -> tuple[EventAtom, ...]:
-        """What has to be known of purchases and refunds that are not recent."""
+        """The atoms of purchases and refunds, by which their details are kept when they are not recent any more."""
         of_line = [tuple(getattr(self, name).split(".")) for name in _OF_A_LINE]
         items = tuple(self.items.split("."))
         paths = (tuple(self.order.split(".")), *of_line, *((*items, *path) for path in of_line))
@@ -76,11 +76,11 @@ class Line:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the product may be called."""
+        """The names of the product: its id, its sku."""
         return tuple(name for name in (self.product, self.sku) if name)
 
     def is_of(self, subject: str, shelves: subjects.Shelves) -> bool:
-        """Whether what was bought lies within a subject."""
+        """Whether the bought thing lies within a subject."""
         if subject.startswith(PRODUCT):
             return subject.removeprefix(PRODUCT) in self.names
         wide = subject.removeprefix(CATEGORY)
@@ -88,7 +88,7 @@ class Line:
         return any(subjects.covers(wide, each) for each in own)
 
     def may_be(self, subject: str, shelves: subjects.Shelves) -> bool:
-        """The same; also true where only a category was named in which the subject lies."""
+        """The same; also true where the line names only a category, and the subject lies in it."""
         mine = () if self.names else self.categories
         return self.is_of(subject, shelves) or any(
             subjects.lies_within(subject, f"{CATEGORY}{each}", shelves) for each in mine
@@ -133,7 +133,7 @@ class Question:
 
 
 def shelves(profile: Profile, wording: Wording, known: subjects.Shelves) -> dict[str, set[str]]:
-    """In which categories products lie: as is `known`, and as this customer's events say."""
+    """In which categories products lie: those of `known`, and those that this customer's events name."""
     found = {product: set(categories) for product, categories in known.items()}
     told = [event.properties for event in profile.history]
     told += [detail.properties for atom in wording.atoms for detail in profile.details.get(atom.digest, ())]
@@ -146,7 +146,7 @@ def shelves(profile: Profile, wording: Wording, known: subjects.Shelves) -> dict
 
 
 def _standing(view: Readable, asked: Question) -> list[Line]:
-    """Every line that was bought, as far as it is not taken back. Worked out once per view."""
+    """Every bought line of which a piece is left that was not taken back. Worked out once per view."""
     key = f"bought {asked.atoms[0].digest}"
     known: list[Line] | None = view.memo.get(key)
     if known is None:
@@ -159,14 +159,15 @@ def _standing(view: Readable, asked: Question) -> list[Line]:
 
 
 def _told(view: Readable, atom: EventAtom) -> list[tuple[int, Mapping[str, Any]]]:
-    """The purchases, or the refunds, oldest first: those that are not recent, as far as they are kept, and the
-    others."""
+    """The purchases, or the refunds, oldest first: the kept details of those that are not recent, then the recent
+    ones."""
     older = [(detail.at_ms, detail.properties) for detail in view.profile.details.get(atom.digest, ())]
     return older + [(event.at_ms, event.properties) for event in reversed(view.history.named(atom.name))]
 
 
 def _take_back(wording: Wording, bought: list[Line], told: Mapping[str, Any], at_ms: int) -> None:
     order, items = _first(told, wording.order), _lines(wording, told, at_ms, is_refund=True)
+    # A refund whose items cannot be read takes back nothing; one without any takes back its whole order.
     if order and not items and not any(_items(wording, told)):
         for line in bought:
             line.left = 0 if line.order == order else line.left
@@ -180,7 +181,7 @@ def _take_back(wording: Wording, bought: list[Line], told: Mapping[str, Any], at
 
 
 def _items(wording: Wording, told: Mapping[str, Any]) -> Iterator[Any]:
-    """What stands where the items are, as far as it says something. Rows under their numbers are items each."""
+    """The items of a purchase, without absent ones. Of an object of rows under their numbers each row is an item."""
     for item in _values(told, wording.items):
         parts = list(item.values()) if isinstance(item, Mapping) else []
         is_rows = bool(parts) and all(isinstance(part, Mapping) for part in parts)
@@ -218,7 +219,7 @@ def _line(wording: Wording, item: Mapping[str, Any], at_ms: int, order: str, is_
 
 
 def _pieces(wording: Wording, item: Mapping[str, Any], is_refund: bool) -> float:
-    """What is bought is one piece at least; what comes back is all of it where nobody says how many."""
+    """How many pieces a line is about. A bought line is one piece at least; a returned line without a number is all."""
     read = map(amounts.number, _values(item, wording.quantity))
     pieces = next((float(each) for each in read if each is not None), None)
     if is_refund:
@@ -227,7 +228,8 @@ def _pieces(wording: Wording, item: Mapping[str, Any], is_refund: bool) -> float
 
 
 def _is_reduced(discount: Any) -> bool:
-    """Whether a discount is one: not false, and no amount of 0. A word that is no amount is one."""
+    """Whether a stated discount makes a price lower: it is not false and not an amount of 0. A word that is no amount
+    does."""
     if isinstance(discount, str):
         discount = discount.strip().removesuffix("%")
     return discount is not False and amounts.number(discount) != 0

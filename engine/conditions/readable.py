@@ -1,6 +1,6 @@
-"""What a condition may read of a customer, and no more. `engine.view` has it of a profile under a catalog.
+"""All that a condition may read of a customer. `engine.view` provides it for a profile under a catalog.
 
-Conditions are parts of the catalog, so they cannot know it: what they ask of it are the questions below.
+Conditions are parts of the catalog, so they cannot know it. They ask it through the methods below.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from engine.values.subjects import Shelves
 
 
 class Readable(Protocol):
-    """A customer at an instant. `context` is what the caller said of the request; `trigger` is what the event that
-    started a run had in it, for a run that asks. `memo` keeps what is asked often and answered slowly."""
+    """A customer at an instant. `context` is what the caller said of the request; `trigger` are the properties of the
+    event that started a run, where a run asks. `memo` keeps answers that are asked for often and found slowly."""
 
     profile: Profile
     history: Recent

@@ -1,4 +1,4 @@
-"""The tests that conditions put to what a path leads to: in traits, in a context, in an event's properties.
+"""The tests of conditions on the values at a path: in traits, in a context, in an event's properties.
 
 A test is a scalar (equal), a list (one of), or a mapping of `is, not, in, not_in, at_least, at_most, more_than,
 less_than, exists, some`. A path is dotted; a list that it leads to or through stands for each of its elements.
@@ -6,8 +6,8 @@ less_than, exists, some`. A path is dotted; a list that it leads to or through s
 
 - One element passes `is`, `in`, the comparisons, `exists` and `some`, all that stand in one mapping together.
 - `not`, `not_in` and `exists: false` are the negations of `is`, `in` and `exists`: no element may be so.
-- What says nothing (`engine.values.absence`) is absent: it does not exist, equals nothing that is there, and is neither
-  more nor less than anything.
+- An absent value (`engine.values.absence`) does not exist, equals no value that is there, and is neither more nor less
+  than anything.
 - Texts are compared in their composed form (Unicode's NFC), however either was written.
 - A text that is a plain number (`19.90`) counts as that number where it is compared with one. True and false are no
   numbers.
@@ -32,20 +32,21 @@ from engine.values.spelling import composed
 Test = Callable[[Any], bool]  # on one element; None where there is nothing
 Where = Callable[[Mapping[str, Any]], bool]
 
-# Raised whenever a test comes to mean something else, so that events that were counted by other rules are counted anew.
+# Raised whenever a test comes to mean something else, so that events that were counted by the old rules are counted
+# anew.
 RULES: Final = 3
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_DIGITS_MAX: Final = 40
+_DIGITS_MAX: Final = 40  # of a text that is read as a number
 
 
 def build_where(paths: Mapping[str, Any] | None) -> Where:
-    """The predicate on an event's properties that all tests of `paths` hold."""
+    """The predicate on an event's properties: whether all tests of `paths` hold."""
     return _all([build_at(tuple(path.split(".")), test) for path, test in (paths or {}).items()])
 
 
 def build_at(path: tuple[str, ...], test: Any) -> Test:
-    """The predicate on data that what it has at a path passes a test."""
+    """The predicate on data: whether its values at a path pass a test."""
     tests = test if isinstance(test, Mapping) else {"in" if isinstance(test, list | tuple) else "is": test}
     each = [_OF_ONE[word](operand) for word, operand in tests.items() if word in _OF_ONE]
     none = [_OF_NONE[word](operand) for word, operand in tests.items() if word in _OF_NONE]
@@ -66,7 +67,8 @@ def paths_of(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def is_about_texts(paths: Mapping[str, Any] | None) -> bool:
-    """Whether each path is only compared with one text. What such a test of ASCII means has never changed (`RULES`)."""
+    """Whether each path is only compared with one text. The meaning of such a test of ASCII has never changed
+    (`RULES`)."""
     return all(isinstance(test, str) and not is_absent(test) for test in (paths or {}).values())
 
 
@@ -88,8 +90,8 @@ def _none(test: Test) -> Test:
 
 
 def _reaching(path: tuple[str, ...], test: Test) -> Test:
-    """Whether an element at a path passes. Most paths are one name, and a window asks for it of each of its events, so
-    that case has a way of its own."""
+    """Whether an element at a path passes. Most paths are one name, and a window asks it of each of its events, so that
+    case has a short cut of its own."""
     if not path:
         return lambda value: any_at(value, path, 0, test) if value.__class__ is list else test(value)
     if len(path) > 1:

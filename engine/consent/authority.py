@@ -1,7 +1,7 @@
-"""Who may state what. A server key may state everything. A write key stands in web pages, so anybody may use it.
+"""The rights of keys. A server key may state everything. A write key stands in web pages, so anybody may use it.
 
-Under a write key anybody may withdraw consent and report what happened. What it may grant, and which events it may
-send, `sources.yaml` says under the name of the key.
+Under a write key anybody may withdraw consent and report what happened. `sources.yaml` says under the name of the key
+which consent it may grant, and which events it may send.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _UNNAMED: Final = Source()
 
 
 def source(catalog: Catalog, name: str) -> Source:
-    """What `sources.yaml` says of a key's name; nothing is granted to one that it does not name."""
+    """The source of a key's name in `sources.yaml`; one that may grant nothing where it is not named there."""
     return catalog.sources.get(name, _UNNAMED)
 
 

@@ -1,7 +1,7 @@
-"""Statements about consent are written down here, each with its receipt (Invariant 5).
+"""Writes statements about consent down, each with its receipt (Invariant 5).
 
 A no is lifted by a later yes of the same or a wider scope, and by nothing else; at equal times the no wins. A yes that
-lifts a no takes its place, so every no that is on record stands. What records mean `engine.contact.consents` says.
+lifts a no takes its place, so every no that is on record stands. `engine.contact.consents` says what records mean.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AWAITING = "awaiting_confirmation"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a statement: its record, why it has no effect, and the records that stand against it."""
+    """A recorded statement: its record, the reason for which it has no effect, and the records against it."""
 
     record: ConsentRecord
     reason: str  # empty, `superseded`, `a_no_stands` or `awaiting_confirmation`
@@ -34,7 +34,7 @@ class Heard:
 
 
 def record(turn: Turn, change: ConsentChange) -> Heard:
-    """Write a statement down with its receipt, note what became of it, and return that."""
+    """Write a statement down with its receipt, and note its effect."""
     heard = _hear(turn, change)
     new, stated = heard.record, "granted" if change.granted else "withdrawn"
     turn.note(
@@ -58,7 +58,8 @@ def record(turn: Turn, change: ConsentChange) -> Heard:
 
 
 def merge(profile: Profile, other: Profile) -> None:
-    """When two profiles merge, the strictest record counts: a no on either side stands until it is lifted anew."""
+    """Take in the records of an absorbed profile. Of one scope the stricter counts: a no on either side stands until it
+    is lifted anew."""
     for new in other.consent:
         known = _same(profile.consent, new)
         if known is None:
@@ -74,7 +75,7 @@ def merge(profile: Profile, other: Profile) -> None:
 
 
 def distrust(profile: Profile) -> None:
-    """A profile is merged into another person's on a write key's word: what it granted awaits confirmation."""
+    """Make every yes of a profile await confirmation, because a write key's word merges it into another person's."""
     granted = [record for record in profile.consent if record.granted]
     profile.consent = [record for record in profile.consent if not record.granted]
     for new in granted:
@@ -103,19 +104,20 @@ def _hear(turn: Turn, change: ConsentChange) -> Heard:
 
 
 def _newer(profile: Profile, new: ConsentRecord) -> ConsentRecord | None:
-    """The record that a statement comes too late for: of its own scope, or for a no a yes that would have lifted it."""
+    """The record that makes a statement come too late: a newer one of its own scope, or for a no a yes that would have
+    lifted it."""
     known = _same(profile.consent, new)
     if known is not None and (new.at_ms, not new.granted) < (known.at_ms, not known.granted):
         return known
     if new.granted:
         return None
-    # The no of an address is outlived by no yes that was said of the person, or of another address.
+    # A no that binds an address is not lifted by a yes that was said of the person, or of another address.
     lifting = (yes for yes in profile.consent if yes.granted and _lifts(yes, new) and new.address in ("", yes.address))
     return next(lifting, None)
 
 
 def _write(profile: Profile, new: ConsentRecord, *, lifts_addresses: bool) -> None:
-    """A record takes the place of that of its own scope; a yes also of every no that it lifts."""
+    """Put a record in the place of that of its own scope; a yes also in the place of every no that it lifts."""
 
     def goes(known: ConsentRecord) -> bool:
         if _scope(known) == _scope(new):

@@ -1,4 +1,4 @@
-"""What a tracked event says about consent, in the words that shops use, read as statements that the rules know.
+"""Reads statements about consent out of tracked events, in the words that shops use.
 
 Letter case and spaces do not matter. A no without a channel is about all channels, one without a purpose about all
 purposes; a yes must name both. An event that names something unknown, or says neither yes nor no, raises `InvalidInput`
@@ -81,7 +81,7 @@ def _granted(value: Any, field: str) -> bool:
 
 
 def _named(field: str, value: Any, known: Iterable[str], path: str) -> list[str]:
-    """The ids that `value` names, each once; empty where all it names is absent."""
+    """The ids that `value` names, each once; empty where it names none."""
     values = value if isinstance(value, list) else [value]
     if len(values) > NAMES_MAX:
         raise InvalidInput(f"names {len(values)}, at most {NAMES_MAX} are read", f"{path}{field}")

@@ -1,9 +1,9 @@
-"""Which e-mail address and which telephone of a person is current: one rule, for whoever asks (docs/addresses.md).
+"""Which e-mail address and which telephone of a person is current: one rule for everybody who asks (docs/addresses.md).
 
 The trait of that name counts. An `identify` states it: the latest event time wins, and of equal times the later
-arrival; a time ahead of the engine's clock counts as now. What it states is the address; where that is null or cannot
+arrival; a time ahead of the engine's clock counts as now. The stated value is the address; where it is null or cannot
 be read, there is none. Where nothing was ever stated, the address that was first mentioned most recently is current;
-beside a stated one a mention only identifies. What a write key says replaces no verified address
+beside a stated one a mention only identifies. A write key's word replaces no verified address
 (`engine.identity.address_statements`).
 """
 
@@ -23,8 +23,8 @@ NAMESPACES: Final = ("email", "phone")
 
 
 def current(profile: Profile, namespace: str) -> Link | None:
-    """Where this person is reached under a namespace, None where nothing is known or the last word is that there is
-    none. What is no address (a device) has no rule: the one that was seen last."""
+    """The current address of this person in a namespace; None where nothing is known or the last word is that there is
+    none. Of other namespaces (a device) it is the identifier that was seen last."""
     links = [link for link in profile.identifiers if link.namespace == namespace]
     if namespace not in NAMESPACES:
         return max(links, key=lambda link: (link.last_seen_ms, link.value), default=None)
@@ -41,8 +41,8 @@ def value(profile: Profile, namespace: str) -> str | None:
 
 
 def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
-    """What was stated as an address and is none: its namespace, what was stated, and what is wrong with it. `country`
-    is the workspace's, where telephones without a country code are."""
+    """The stated addresses that are none: (namespace, the stated value, its fault). `country` is the workspace's, where
+    telephones without a country code are."""
     found = []
     for namespace in NAMESPACES:
         trait = profile.traits.get(namespace)
@@ -55,8 +55,8 @@ def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
 
 
 def unverified(profile: Profile, catalog: Catalog, at_ms: int) -> list[str]:
-    """The places of the unverified addresses that were current at `at_ms` and still are: whoever reads the mail there
-    may be told of what happened then, whichever profile it comes to belong to."""
+    """The places of the unverified addresses that were current at `at_ms` and still are. The people who read the mail
+    there may be told of what happened then, whichever profile the address comes to belong to."""
     links = (current(profile, namespace) for namespace in NAMESPACES)
     return [
         place(catalog, link) for link in links if link is not None and not link.verified and link.stated_ms <= at_ms
@@ -64,8 +64,8 @@ def unverified(profile: Profile, catalog: Catalog, at_ms: int) -> list[str]:
 
 
 def is_too_early(catalog: Catalog, link: Link, run: Run) -> bool:
-    """Whether what a run is about happened before an unverified address was stated: then it is not for whoever reads
-    the mail there."""
+    """Whether the trigger of a run happened before an unverified address was stated: then its message is not for the
+    people who read the mail there."""
     if link.verified or place(catalog, link) in run.told_at:
         return False
     return run.entered_ms < link.since_ms or run.trigger_ms < link.stated_ms
@@ -77,13 +77,13 @@ def place(catalog: Catalog, link: Link) -> str:
 
 
 def rank(link: Link) -> tuple[bool, int, str]:
-    """Which of several addresses that were only mentioned is current: the highest."""
+    """A sort key: of several addresses that were only mentioned, the highest is current."""
     return link.verified, link.stated_ms or link.first_seen_ms, link.value
 
 
 def stated(links: list[Link], namespace: str, told: Any) -> Link | None:
-    """Which of these addresses somebody states. A telephone without its country code is the one that is written so in
-    its own country; of several a verified one, then the one that was named last."""
+    """The one of these addresses that a stated value means. A telephone without its country code means the one that is
+    written so in its own country; of several a verified one, then the one that was named last."""
     try:
         value = canonical(namespace, told)
         return next((link for link in links if (link.namespace, link.value) == (namespace, value)), None)

@@ -1,4 +1,4 @@
-"""What consent there is, by purpose and channel (Invariant 5).
+"""The consent of a customer, by purpose and channel (Invariant 5).
 
 A record stands for one (purpose, channel); `*` stands for all of either. One precedence holds everywhere
 (`docs/consent.md`): a send needs a yes that covers its purpose and channel, or the purpose's default, and no standing
@@ -21,8 +21,8 @@ BY_DEFAULT = "default"
 
 
 def basis(profile: Profile, catalog: Catalog, purpose: str, channel: str, tier: str) -> str | None:
-    """On what the consent to messages of a tier rests: a receipt's id, `default` or `not needed`; None where there is
-    none."""
+    """The basis of the consent to messages of a tier: a receipt's id, `default` or `not needed`; None without
+    consent."""
     grant = None
     for record in profile.consent:
         if record.purpose in (purpose, "*") and record.channel in (channel, "*"):
@@ -68,11 +68,11 @@ def _touches(record: ConsentRecord, purpose: str, channel: str) -> bool:
 
 
 def _is_reached_at(profile: Profile, catalog: Catalog, channel: str, place: str) -> bool:
-    """Whether this channel goes to the address whose place this is: a yes by one address is for no other."""
+    """Whether this channel reaches the address of a place: a yes that was said by one address is for no other."""
     rule = catalog.channels.get(channel)
     link = addresses.current(profile, rule.address) if rule is not None and rule.address else None
     found = seeds.profile_id(catalog.id_key, link.namespace, link.value) if link is not None else ""
-    return found[:-2] == place[:-2]
+    return found[:-2] == place[:-2]  # without the epoch, which an erasure changes
 
 
 def _is_needed(rule: Purpose, channel: str, tier: str) -> bool:

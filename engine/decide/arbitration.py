@@ -1,4 +1,4 @@
-"""Who of those that may go is chosen: by tier, then by score (`engine.decide.scores`)."""
+"""Chooses among the candidates that passed the gates: by tier, then by score (`engine.decide.scores`)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Factors = dict[tuple[Propensity | None, str | None], float]
 
 
 def arbitrate(candidates: Candidates, alive: int, limit: int, ref: str) -> None:
-    """Choose among those who may go, in rank; each chosen one holds its place afterwards.
+    """Choose among the candidates `alive`, best first; each chosen one holds its place afterwards.
 
-    Places are taken one by one: two actions that share a cap with room for one are not both chosen. What a holdout
-    withholds leaves its slot empty: its customers are to see nothing in its place.
+    Places are taken one by one, so two actions that share a cap with room for one are not both chosen. An action that a
+    holdout withholds leaves its slot empty: its customers are to see nothing in its place.
     """
     factors: Factors = {}
     slots = limit
@@ -53,7 +53,7 @@ def _choose(candidates: Candidates, i: int, points: float, ref: str) -> None:
 
 
 def _best(candidates: Candidates, alive: int, factors: Factors) -> tuple[int, float]:
-    """The candidate of the first tier that has the highest score, then the lowest bit."""
+    """The candidate of the first tier with the highest score; of equal scores the one with the lowest bit."""
     plan = candidates.plan
     best, points = -1, -1.0
     for tier, groups in plan.tiers:
@@ -62,6 +62,7 @@ def _best(candidates: Candidates, alive: int, factors: Factors) -> tuple[int, fl
         for group in groups:
             mine = alive & group.mask
             if mine:
+                # The lowest bit is the best of its group, so one candidate a group is scored, not each of them.
                 i = (mine & -mine).bit_length() - 1
                 score = plan.base[i]
                 if group.propensity is not None or group.fatigue is not None:
@@ -72,7 +73,7 @@ def _best(candidates: Candidates, alive: int, factors: Factors) -> tuple[int, fl
                     score *= factor
                 if score > points or (score == points and i < best):
                     best, points = i, score
-        break
+        break  # no score lifts a candidate over one of a better tier
     return best, points
 
 

@@ -19,7 +19,7 @@ LIMIT_MAX = 20
 
 
 def decide(turn: Turn, asked: Decide) -> None:
-    """Choose (which reserves a place for each capped action that is returned), note the receipt, answer."""
+    """Choose what to show, note the receipt, answer. Each returned action that is capped or budgeted gets a place."""
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
     wanted = placement_plan.of_placement(turn.catalog, asked.channel, asked.placement)
@@ -38,8 +38,8 @@ def decide(turn: Turn, asked: Decide) -> None:
 
 
 def explain(candidates: Candidates) -> list[dict[str, Any]]:
-    """Every action of the catalog with what became of it: the chosen, the others that might have gone by rank, the
-    dropped, with the part of a condition that dropped them; those that do not belong to the placement come last."""
+    """Every action of the catalog with its outcome: the chosen, the outranked by rank, then the dropped, each with the
+    part of a condition that dropped it. Actions of other placements come last."""
     turn, view, plan = candidates.turn, candidates.view, candidates.plan
     rows = []
     for i, outcome, reason in candidates.outcomes():
@@ -48,7 +48,7 @@ def explain(candidates: Candidates) -> list[dict[str, Any]]:
         row = {"actionId": action.id, "outcome": outcome, "reason": reason, "score": points, "terms": terms}
         rows.append(row | asking.behind(view, action, reason))
     first = len(candidates.chosen)
-    for row, (i, _, _) in zip(rows, candidates.chosen, strict=False):
+    for row, (i, _, _) in zip(rows, candidates.chosen, strict=False):  # the first rows are the chosen ones
         row["variant"] = draws.variant_of(turn, plan.actions[i]).id
         row["sentence"] = sentence.because(view, plan.actions[i], plan.channel)
     beaten = slice(first, first + candidates.beaten.bit_count())
@@ -67,7 +67,7 @@ def _rank(wanted: placement_plan.PlacementPlan, row: dict[str, Any]) -> tuple[in
 
 
 def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
-    """What would become of one action now, on each of its channels and placements. Changes nothing."""
+    """Whether one action would be chosen now, on each of its channels and placements. Changes nothing."""
     view = turn.view()
     rows = []
     for channel in action.channels:
@@ -84,7 +84,7 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
 
 
 def _held(turn: Turn, wanted: placement_plan.PlacementPlan, placement: str = "") -> dict[int, Place]:
-    """The places that candidates still hold here (a page reload costs nothing)."""
+    """The places that candidates still hold at this placement, so that a page reload takes no second one."""
     held: dict[int, Place] = {}
     here, now_ms = placement or wanted.placement, turn.now_ms
     for place in turn.profile.places:
@@ -135,7 +135,8 @@ def _note_receipt(turn: Turn, asked: Decide, decision_id: str, candidates: Candi
 
 
 def _silence(candidates: Candidates) -> str:
-    """The reason of the best candidate: what else would have been shown."""
+    """The reason against the best candidate, which is what a silence is asked about."""
     if not candidates.dropped:
         return "fit.placement"
+    # The best candidate has the lowest bit.
     return min(candidates.dropped, key=lambda dropped: dropped[1] & -dropped[1])[0]

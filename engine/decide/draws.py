@@ -1,11 +1,11 @@
-"""What was drawn once stays: which variant of an action a customer gets, and on which side of a holdout they are.
+"""Draws that stay as they were drawn: the variant of an action that a customer gets, and their side of a holdout.
 
-A draw is a keyed hash of the customer's id and of what is drawn. Both change: the id with a login, the variants when
-the catalog changes. So each draw is kept with the first decision or send that used it, and from then on the kept one
+A draw is a keyed hash of the customer's id and of the name of what is drawn. The id changes with a login, the variants
+with the catalog. So each draw is kept with the first decision or send that used it, and from then on the kept one
 counts.
 
-What was not drawn yet is drawn by the id of the oldest profile that a customer was. So a visitor who signs in sees what
-the visitor saw, even where nothing was kept.
+A new draw takes the id of the oldest profile that a customer was. So a visitor who signs in sees what the visitor saw,
+even where nothing was kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HOLDOUT: Final = "holdout "
 
 
 def variant_of(turn: Turn, action: Action) -> Variant:
-    """The form that this customer always gets of this action; from now on it is kept."""
+    """The variant that this customer always gets of this action; from now on it is kept."""
     if len(action.variants) == 1 and not turn.profile.drawn:
         return action.variants[0]
     found = variant_now(turn.profile, turn.catalog, action)
@@ -37,7 +37,7 @@ def variant_of(turn: Turn, action: Action) -> Variant:
 
 
 def variant_now(profile: Profile, catalog: Catalog, action: Action) -> Variant:
-    """The same, only looked at: what was drawn, as long as the action has it; else a draw over the weights."""
+    """The same, but nothing is kept: the drawn variant as long as the action has it, else a draw over the weights."""
     variants = action.variants
     if len(variants) == 1:
         return variants[0]
@@ -52,7 +52,7 @@ def variant_now(profile: Profile, catalog: Catalog, action: Action) -> Variant:
         point -= variant.weight
         if point < 0:
             return variant
-    return variants[-1]
+    return variants[-1]  # rounding may leave a point that no weight has used up
 
 
 def holds_out(turn: Turn, rule: Holdout) -> bool:
@@ -64,7 +64,7 @@ def holds_out(turn: Turn, rule: Holdout) -> bool:
 
 
 def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
-    """The same, only looked at. Another share of the same holdout moves nobody who was drawn."""
+    """The same, but nothing is kept. A new share of the holdout moves nobody who was drawn."""
     known = profile.drawn.get(_HOLDOUT + rule.id)
     if known is not None:
         return known.outcome == WITHIN
@@ -72,9 +72,9 @@ def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
 
 
 def recall(profile: Profile, drawn: Mapping[str, Drawn], catalog: Catalog) -> None:
-    """What somebody drew before, or elsewhere, is theirs. Of two draws one that the catalog still has wins over one
-    that it has not; else the earlier one, at one instant the one that comes first in the alphabet, so that it does not
-    matter who absorbs whom."""
+    """Take over the draws of an earlier or absorbed profile. Of two draws of one name, one that the catalog still has
+    wins; else the earlier one; of two at one instant the first by alphabet. So it does not matter which profile absorbs
+    the other."""
     for name, theirs in drawn.items():
         mine = profile.drawn.get(name)
         if mine is None or _precedence(catalog, name, theirs) < _precedence(catalog, name, mine):
@@ -82,14 +82,15 @@ def recall(profile: Profile, drawn: Mapping[str, Drawn], catalog: Catalog) -> No
 
 
 def _precedence(catalog: Catalog, name: str, drawn: Drawn) -> tuple[bool, int, str]:
-    """Of two draws of one name the lower counts."""
+    """A sort key: of two draws of one name, the one with the lower key counts."""
     action = catalog.actions.get(name.removeprefix(_VARIANT)) if name.startswith(_VARIANT) else None
     is_gone = action is not None and all(variant.id != drawn.outcome for variant in action.variants)
     return is_gone, drawn.at_ms, drawn.outcome
 
 
 def join(turn: Turn, other: Profile) -> None:
-    """After a merge, before anything else of the other one is taken in."""
+    """Take over the draws of an absorbed profile, before anything else of it: a merge changes the ages compared
+    here."""
     recall(turn.profile, other.drawn, turn.catalog)
     if other.created_ms <= turn.profile.created_ms:
         turn.profile.drawn_as = _drawn_as(other)
@@ -97,8 +98,8 @@ def join(turn: Turn, other: Profile) -> None:
 
 
 def join_stranger(turn: Turn, stranger: str, drawn: Mapping[str, Drawn], *, is_new: bool) -> None:
-    """The same for somebody of whom there is no profile. `is_new`: they were there before this customer, who has come
-    to be by naming them."""
+    """The same for a visitor without a profile. `is_new`: this customer's profile was created by naming the visitor, so
+    the visitor is older."""
     is_elder = is_new or any(each.at_ms <= turn.profile.created_ms for each in drawn.values())
     recall(turn.profile, drawn, turn.catalog)
     if is_elder and not turn.profile.drawn_as:
@@ -107,7 +108,7 @@ def join_stranger(turn: Turn, stranger: str, drawn: Mapping[str, Drawn], *, is_n
 
 
 def shown(profile: Profile) -> dict[str, dict[str, Drawn]]:
-    """What is kept, by action and by holdout."""
+    """The kept draws, by action and by holdout."""
     return {
         kind: {name.removeprefix(prefix): each for name, each in profile.drawn.items() if name.startswith(prefix)}
         for kind, prefix in (("variants", _VARIANT), ("holdouts", _HOLDOUT))
@@ -119,11 +120,11 @@ def _drawn_as(profile: Profile) -> str:
 
 
 def _keep_variant(turn: Turn, name: str, known: Drawn | None, action: Action, found: Variant) -> None:
-    """Only variants of the active catalog are kept. A run on an older catalog may get a form that is gone by now, or
-    not the one that was drawn."""
+    """Keep the variant if the active catalog has it. A run on an older catalog may get a variant that is gone by now,
+    or another one than was drawn."""
     current = turn.catalog.actions.get(action.id)
-    forms = {variant.id for variant in current.variants} if current is not None else set()
-    if found.id in forms and (known is None or known.outcome not in forms):
+    variants = {variant.id for variant in current.variants} if current is not None else set()
+    if found.id in variants and (known is None or known.outcome not in variants):
         _keep(turn, name, found.id)
 
 
@@ -133,7 +134,7 @@ def _keep(turn: Turn, name: str, outcome: str) -> None:
 
 
 def _bound(turn: Turn) -> None:
-    """Where very much is kept, the oldest draws about what the active catalog does not have are forgotten."""
+    """Forget the oldest draws about things that the active catalog does not have, where too many are kept."""
     drawn, catalog = turn.profile.drawn, turn.catalog
     surplus = len(drawn) - limits.DRAWN_MAX
     if surplus > 0:

@@ -1,4 +1,4 @@
-"""What became of an action that was shown: seeing it in time commits its place, dismissing it gives the place back."""
+"""Exposures of a shown action: seeing it in time commits its place, dismissing it gives the place back."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from engine.turn_state import Turn
 
 
 def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
-    """Settle the place of a shown action by what the customer did with it, as of the event's own time. Who tells a
-    profile sees to it that each kind is told once (`engine.events.once`)."""
+    """Settle the place of a shown action by what the customer did with it, as of the event's own time. Repeats do not
+    come here: each kind of event is told once of an action (`engine.events.once`)."""
     if turn.now_ms > shown.worth_until_ms:
         turn.answer({"recorded": False, "reason": "token_expired"})
         return
@@ -33,7 +33,7 @@ def expose(turn: Turn, told: Exposure, shown: ShownAction) -> None:
     elif not in_time:
         reason = "over_exposure"
     elif place is not None and not place.left_ms:
-        place.left_ms = max(told.at_ms, place.at_ms)  # nobody sees what is not shown yet: that clock was wrong
+        place.left_ms = max(told.at_ms, place.at_ms)  # a time before the decision comes from a wrong clock
     elif place is None and _is_counted(turn.catalog, shown):
         reason = "over_exposure"
     if not is_dismissed and in_time:

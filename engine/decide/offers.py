@@ -1,9 +1,9 @@
 """One offer per subject, on all channels: an offer that was shown is valid until it expires or a better one replaces it
 (`docs/design/offers.md`).
 
-Subjects are one tree (`engine.values.subjects`): what was promised on a product and what is offered on its category are
-about the same thing. An offer is not shown where it is no better than a valid one on its path. A better one replaces
-all offers that it covers; a wider offer stays valid for the rest.
+Subjects are one tree (`engine.values.subjects`): an offer on a product and one on its category are about the same
+thing. An offer is not shown where it is no better than a valid one on its path. A better one replaces all offers that
+it covers; a wider offer stays valid for the rest.
 
 An offer counts as shown from the decision that returns it, as long as its place would be held; once it is seen, or its
 message has left, it is valid for as long as the action says.
@@ -28,8 +28,8 @@ def valid(profile: Profile, now_ms: int) -> list[Promise]:
 
 
 def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> Mapping[str, set[str]]:
-    """In which categories products lie, where products have to be compared with the categories of `others`; else
-    nobody needs to know."""
+    """In which categories products lie, where products have to be compared with categories; empty where all subjects
+    are of one kind, and the customer's events need not be read for it."""
     on = [(promise.subject, promise.categories) for promise in promises]
     kinds = {subject.startswith(CATEGORY) for subject in (*others, *(subject for subject, _ in on))}
     if len(kinds) < 2:
@@ -42,7 +42,7 @@ def shelves(turn: Turn, promises: Iterable[Promise], others: Iterable[str]) -> M
 
 
 def is_worse(action: Action, promise: Promise, known: subjects.Shelves) -> bool:
-    """Whether an action contradicts what was promised on its path: another one that is no better, or the same one that
+    """Whether an action contradicts a promise on its path: it is another action and no better, or the same one and
     offers less by now."""
     offer = action.offer
     return (
@@ -53,13 +53,13 @@ def is_worse(action: Action, promise: Promise, known: subjects.Shelves) -> bool:
 
 
 def promise(turn: Turn, action: Action, ref: str, expires_ms: int) -> None:
-    """An offer is on its way to the customer: it replaces those that it covers."""
+    """Make an offer valid that is on its way to the customer; it replaces those that it covers."""
     if action.offer is not None:
         _make_valid(turn, action.id, action.offer, ref, expires_ms)
 
 
 def seen(turn: Turn, action: Action | None, told: OfferShown | None, ref: str, at_ms: int) -> None:
-    """The customer has the offer now, as it was shown: it is valid for as long as the action says."""
+    """Make an offer valid that the customer has seen, as it was shown, for as long as the action says."""
     if action is not None and action.offer is not None:
         offer = action.offer
         if told is not None:
@@ -68,7 +68,7 @@ def seen(turn: Turn, action: Action | None, told: OfferShown | None, ref: str, a
 
 
 def join(turn: Turn, arriving: list[Promise]) -> None:
-    """The offers that are left after a merge."""
+    """Take in the offers of an absorbed profile; those that a better one covers go."""
     both = _undercut_by_none(turn, [*turn.profile.promises, *arriving])
     turn.profile.promises = sorted(both, key=lambda each: each.subject)
 
@@ -89,10 +89,11 @@ def _make_valid(turn: Turn, action: str, offer: Offer, ref: str, expires_ms: int
 
 
 def _undercut_by_none(turn: Turn, promises: list[Promise]) -> list[Promise]:
-    """Where one offer covers another the better one stays, the older where they are equal. A wider one that is no
-    better stays for the rest."""
+    """The offers that no better one covers; of two equal ones the older stays. A wider offer that is no better stays
+    for the rest."""
     known = shelves(turn, promises, ())
     kept: list[Promise] = []
+    # The best first, so an offer that covers another is kept before the other is looked at.
     for each in sorted(promises, key=lambda each: (-each.discount, each.shown_ms, each.ref)):
         if not any(subjects.lies_within(each.subject, better.subject, known) for better in kept):
             kept.append(each)
@@ -100,5 +101,5 @@ def _undercut_by_none(turn: Turn, promises: list[Promise]) -> list[Promise]:
 
 
 def withdraw(turn: Turn, ref: str) -> None:
-    """What was never seen binds nobody."""
+    """Take an offer back that was never seen: it binds nobody."""
     turn.profile.promises = [known for known in turn.profile.promises if known.ref != ref]

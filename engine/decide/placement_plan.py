@@ -1,7 +1,8 @@
-"""What a decision asks, worked out once per catalog, channel and placement.
+"""All that a decision asks at one placement, worked out once per catalog, channel and placement
+(`docs/decisions/0014-candidates-are-bits-and-a-receipt-is-planes-of-them.md`).
 
-Candidates are bits of one integer, bit 0 the best of the first tier by all that is known beforehand. Each question that
-several of them ask is asked once, and its answer strikes all of these bits at a time: a gate costs what its questions
+Candidates are bits of one integer; bit 0 is the best of the first tier by all that is known beforehand. A question of
+several candidates is asked once, and its answer strikes all of their bits at a time. So a gate costs what its questions
 cost, not what its candidates do.
 """
 
@@ -39,33 +40,33 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class PlacementPlan:
-    """The questions of one place in a front end, or of one send. `base` is what is known of each score beforehand."""
+    """The questions of one placement, or of one send. An `int` that stands for candidates is a mask of their bits."""
 
     channel: str
     placement: str
     actions: tuple[Action, ...]
-    index: dict[str, int]
-    base: tuple[float, ...]
+    index: dict[str, int]  # an action's bit, by its id
+    base: tuple[float, ...]  # of each candidate, what of its score is known beforehand
     levers: tuple[float, ...]
-    statuses: tuple[tuple[str, int], ...]
-    validity: tuple[tuple[int | None, int | None, int], ...]
+    statuses: tuple[tuple[str, int], ...]  # (reason, those that are not live)
+    validity: tuple[tuple[int | None, int | None, int], ...]  # (from, until (exclusive), those with these dates)
     on_channel: int
-    purposes: tuple[tuple[tuple[str, str], int], ...]
+    purposes: tuple[tuple[tuple[str, str], int], ...]  # ((purpose, tier), those of it)
     eligible: Questions
-    suppressions: tuple[tuple[str, Questions], ...]
-    tiring: tuple[tuple[str, int], ...]
+    suppressions: tuple[tuple[str, Questions], ...]  # a yes holds back
+    tiring: tuple[tuple[str, int], ...]  # (key of a fatigue level, those for which it counts)
     caps: tuple[tuple[Cap, int], ...]
-    offering: int
-    full_price: Questions
+    offering: int  # those that are offers
+    full_price: Questions  # a no drops: the customer has paid the full price
     budgets: tuple[tuple[Budget, int], ...]
     categories: dict[str, int]
     per_category: int | None
     holdouts: tuple[tuple[Holdout, int], ...]
-    tiers: tuple[tuple[int, tuple[Group, ...]], ...]
+    tiers: tuple[tuple[int, tuple[Group, ...]], ...]  # (all of a tier, its groups), the first tier first
     asked_about: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Name the parts that there is anything in: a gate whose part is empty need not be asked at all."""
+        """Name the parts that are not empty: a gate whose parts are all empty need not be asked."""
         parts = frozenset(name for name in self.__slots__ if name != "asked_about" and getattr(self, name))
         object.__setattr__(self, "asked_about", parts)
 
@@ -84,20 +85,20 @@ def bits(mask: int) -> Iterator[int]:
 
 
 def of_placement(catalog: Catalog, channel: str, placement: str) -> PlacementPlan:
-    """The plan of a placement, for those who ask by `channel`."""
+    """The plan of a placement, for a request by `channel`."""
     key = (channel, placement)
     plans = _plans_of(catalog)
     plan = plans.get(key)
     if plan is None:
         plan = _make(catalog, channel, placement, catalog.shown_at.get(placement, ()))
-        if channel in catalog.channels:  # what clients make up is not remembered
+        if channel in catalog.channels:  # names that clients make up must not fill the memory
             plans[key] = plan
     return plan
 
 
 def of_send(catalog: Catalog, channel: str, action: Action, version: str) -> PlacementPlan:
-    """The plan of one send; its action may be that of an older catalog, the rules are today's, and so is what is said
-    of the action as a whole."""
+    """The plan of one send. Its action may be of an older catalog; its rules, its status and what its consent depends
+    on are the active catalog's."""
     key = (channel, "", version, action.id)
     plans = _plans_of(catalog)
     plan = plans.get(key)
@@ -150,13 +151,13 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
 
 
 def _statuses(each: ByBit) -> tuple[tuple[str, int], ...]:
-    """Reasons of those that are not live, and who they are."""
+    """Each reason of candidates that are not live, with those candidates."""
     by_status = _masks((action.status, 1 << i) for i, action in each)
     return tuple((OF_ACTION[status], mask) for status, mask in by_status if status != "live")
 
 
 def _validity(each: ByBit) -> tuple[tuple[int | None, int | None, int], ...]:
-    """Dates between which some are valid, and who they are."""
+    """Each pair of dates between which candidates are valid, with those candidates."""
     by_dates = _masks(((action.valid_from_ms, action.valid_until_ms), 1 << i) for i, action in each)
     return tuple(
         (start_ms, end_ms, mask) for (start_ms, end_ms), mask in by_dates if (start_ms, end_ms) != (None, None)
@@ -183,7 +184,7 @@ def _covering(rules: Iterable[Rule], places: list[Place]) -> tuple[tuple[Rule, i
 
 
 def _base(action: Action) -> float:
-    """What of a score does not depend on the customer."""
+    """The part of a score that does not depend on the customer."""
     constant = action.propensity.constant
     return (1.0 if constant is None else constant) * float(action.value_minor) * action.weight
 

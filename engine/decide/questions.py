@@ -1,8 +1,8 @@
-"""Many questions about one customer, each on behalf of many candidates, answered together.
+"""Many questions about one customer, each asked on behalf of many candidates, answered together.
 
-What actions ask of events differs mostly in how often and how lately, so such questions are kept by what they count.
-The n-th newest of some events is found once; how long ago it was then strikes everybody whose window is too short,
-and everybody who wanted it not to have happened in a window that is long enough.
+Questions of events differ mostly in their count and their window, so they are grouped by the events that they count.
+The n-th newest of these events is found once. Its age strikes every candidate whose window is too short for it, and
+every candidate that wants no such event in a window that is long enough for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTHING: Mapping[str, list[int]] = {}
 
 
 class _Bound(NamedTuple):
-    """That so many events happened in a window (in milliseconds), or that they did not."""
+    """That at least `n` events happened in a window (in milliseconds), or (`happened` is false) that fewer did."""
 
     n: int
     window: float
@@ -32,8 +32,8 @@ class _Bound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Nth:
-    """What the n-th newest event decides: `left[k]` are those that get yes for an answer where `k` of the windows (in
-    milliseconds, the shortest first) are not longer than the time since then."""
+    """What the age of the n-th newest event decides. `left[k]` are the candidates whose answer is yes where `k` of the
+    windows (in milliseconds, the shortest first) are no longer than that age."""
 
     n: int
     windows: tuple[float, ...]
@@ -42,8 +42,8 @@ class Nth:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """All questions that count the events of one atom: `asking` are those on whose behalf, `without` those that get yes
-    for an answer where there are no such events."""
+    """All questions that count the events of one atom. `asking` are the candidates that ask them, `without` the
+    candidates whose answer is yes where there are no such events."""
 
     atom: EventAtom
     asking: int
@@ -53,8 +53,8 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class ByText:
-    """All that counts events by the text that they have at one place; `without` are those that get yes for an answer to
-    all of it where there are no such events at all."""
+    """All questions that count events by the text that they have at one path. `without` are the candidates whose answer
+    to all of them is yes where there are no such events at all."""
 
     at: tuple[str, str]
     without: int
@@ -63,17 +63,17 @@ class ByText:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Questions and on whose behalf they are asked: what counts events that have one text each at a place (`by_text`),
-    what counts others, and everything else."""
+    """Questions, and the candidates that ask them. Those that count events by one text at a path are in `by_text`,
+    those that count other events in `counting`, all others in `simple`."""
 
     asking: int
-    simple: tuple[tuple[Condition, int, int], ...]  # who asks, and who is left where the answer is no
+    simple: tuple[tuple[Condition, int, int], ...]  # (question, those that ask it, those left where the answer is no)
     by_text: tuple[ByText, ...]
     counting: tuple[Counting, ...]
 
     @classmethod
     def of(cls, asked: Iterable[tuple[Tree, int]]) -> Questions:
-        """Those of checked trees with facts in them, each on behalf of the candidates in its mask."""
+        """The questions of checked trees with an action's facts in them, each asked by the candidates in its mask."""
         asking = 0
         simple: defaultdict[Condition, int] = defaultdict(int)
         wanted: defaultdict[str, defaultdict[_Bound, int]] = defaultdict(lambda: defaultdict(int))
@@ -93,6 +93,7 @@ class Questions:
                 by_text[each.atom.text_at].append((each.atom.text, each))
         return cls(
             asking,
+            # Those of most candidates first: where the answer is no, their other questions need not be asked.
             tuple(
                 (condition, mask, asking & ~mask)
                 for condition, mask in sorted(simple.items(), key=lambda question: -question[1].bit_count())
@@ -102,12 +103,12 @@ class Questions:
         )
 
     def refusing(self, view: Readable, alive: int) -> int:
-        """Those of `alive` for whom a question is answered with no."""
+        """The candidates of `alive` that have a question whose answer is no."""
         asking = left = alive & self.asking
         for condition, mask, others in self.simple:
             if left & mask and not condition(view):
                 left &= others
-        older = view.profile.tallies if view.profile.spilled else _NOTHING
+        older = view.profile.tallies if view.profile.spilled else _NOTHING  # times of events that are not recent
         now_ms = view.now_ms
         for group in self.by_text:
             index = view.history.by_text(group.at)
@@ -141,8 +142,8 @@ def _answered(
 
 
 def _counts(tree: Tree, *, happened: bool) -> Iterator[tuple[EventAtom, _Bound]]:
-    """A question as bounds on how often events happened; nothing where it is another kind. Two bounds are two
-    questions, and in a negation they are none of this kind."""
+    """A question as bounds on how often events happened; none where it is another kind of question. Two bounds are two
+    questions that must both hold. Negated, one of them is enough, which is no longer this kind."""
     ((word, body),) = tree.items()
     if word == "not":
         yield from _counts(body, happened=not happened)

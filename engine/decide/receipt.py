@@ -1,8 +1,9 @@
-"""The receipt of a decision, small enough to keep for every silence.
+"""The receipt of a decision, small enough to keep for every silence
+(`docs/decisions/0014-candidates-are-bits-and-a-receipt-is-planes-of-them.md`).
 
-Which candidate was removed by which gate is what nobody can work out again without the customer's state, so that is
-kept: per candidate the number of its reason, spread over as many planes of bits as the reasons need. Actions, values
-and weights are in the catalog that the entry names; the terms of a score follow from the state at that turn.
+Which gate removed which candidate cannot be worked out again without the customer's state, so it is kept: for each
+candidate the number of its reason, spread over as many planes of bits as the reasons need. Actions, values and weights
+are in the catalog that the entry names; the terms of a score follow from the state at that turn.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from engine.vocabulary import Outcome
 
 
 class Receipt(Part):
-    """What is kept of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
+    """The kept facts of one decision. `chosen` are numbers of candidates in the plan with their scores; `reasons` are
     numbers of `reasons_of`; `taken` is how many places each cap of the plan had taken after the decision."""
 
     decision: bytes
@@ -47,7 +48,7 @@ def write(candidates: Candidates, decision: str, request: str) -> Receipt:
     for reason, mask in candidates.dropped:
         masks[reason] = masks.get(reason, 0) | mask
     planes = [0] * len(masks).bit_length()
-    for number, mask in enumerate(masks.values(), 1):
+    for number, mask in enumerate(masks.values(), 1):  # 0 in all planes: no gate removed the candidate
         for place in bits(number):
             planes[place] |= mask
     return Receipt(
@@ -85,7 +86,7 @@ def outcomes(receipt: Receipt, catalog: Catalog, channel: str) -> list[tuple[str
 
 
 def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, Any]:
-    """The receipt as people read it; without its catalog, what can be said without it."""
+    """The receipt as people read it; without its catalog, as much as can be said without it."""
     told: dict[str, Any] = {
         "decisionId": receipt.decision.hex(),
         "requestId": receipt.request,

@@ -1,4 +1,4 @@
-"""What an action is worth for a customer: score = propensity × value × weight × lever × freshness."""
+"""The worth of an action for a customer: score = propensity × value × weight × lever × freshness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def propensity(view: View, action: Action) -> float:
 
 
 def worth(view: View, action: Action) -> float:
-    """What an action is expected to bring, in minor units: propensity × value."""
+    """The expected value of an action, in minor units: propensity × value."""
     return propensity(view, action) * action.value_minor
 
 
@@ -46,7 +46,8 @@ def score(turn: Turn, view: View, plan: PlacementPlan, i: int) -> tuple[float, d
         terms["lever"] = plan.levers[i]
     if turn.catalog.fatigue is not None:
         terms["freshness"] = fresh
-    # A constant propensity is part of the base already.
+    # A constant propensity is part of the base already. The parentheses multiply in the order of `arbitration`, so both
+    # scores are equal to the last bit.
     return plan.base[i] * ((chance if varies else 1.0) * fresh), terms
 
 

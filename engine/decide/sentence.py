@@ -1,8 +1,9 @@
 """Why a customer sees something, said to the customer: one sentence from what the action asks of them
 (`docs/design/customer-words.md`).
 
-An action may say it in its own words (`because`); else the sentence names what is true of this customer among the
-conditions. What must not be so is left out. Conditions contain nothing sensitive.
+An action may say it in its own words (`because`). Else the sentence names the conditions that are true of this
+customer, and leaves out the negated ones. No condition can read a sensitive trait (`engine.catalog.checks.sensitive`),
+so the sentence names none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was shown, as its tracking token carries it to a front end and back."""
+"""Shown actions, as their tracking tokens carry them to a front end and back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from engine import seeds
 from engine.errors import InvalidInput
 from engine.vocabulary import DAY_MS
 
-TOKEN_KEPT_MS: Final = 30 * DAY_MS  # after its end: as long as a repeated event is known
+TOKEN_KEPT_MS: Final = 30 * DAY_MS  # after its place ends: as long as events are remembered to find repeats
 
 
 class OfferShown(msgspec.Struct, array_like=True, frozen=True):
-    """What was promised with an action. Its price is honoured until `until_ms`, whatever the catalog says by then."""
+    """The offer that was shown with an action. Its price is honoured until `until_ms`, whatever the catalog says by
+    then."""
 
     subject: str
     discount: float
@@ -35,7 +36,7 @@ class OfferShown(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ShownAction(msgspec.Struct, array_like=True, frozen=True):
-    """What a tracking token carries. `ref` names one action of one decision, whose place it may hold."""
+    """The content of a tracking token. `ref` names one action of one decision, and its place if it holds one."""
 
     profile: str
     ref: str
@@ -47,7 +48,7 @@ class ShownAction(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def worth_until_ms(self) -> int:
-        """When the last word about it can come in."""
+        """Until when an exposure with this token counts."""
         return self.expires_ms + TOKEN_KEPT_MS
 
 
@@ -63,7 +64,8 @@ def read_token(id_key: bytes, token: str) -> ShownAction:
 
 
 def claimed_by(token: str) -> ShownAction | None:
-    """What a token says that it stands for, whoever made it; None for what is no token at all."""
+    """The shown action that a token claims to stand for, its signature not checked; None for a text that is no
+    token."""
     try:
         return _shown.decode(seeds.payload_of(token))
     except (InvalidInput, msgspec.MsgspecError):

@@ -1,10 +1,9 @@
-"""What happened to a customer, bounded: the newest events stay with the state, older ones leave in pages.
+"""A customer's history, bounded: the newest events stay with the state, older ones leave in pages.
 
 Conditions must not read a lifetime of events. So when a page leaves, an event counter for each atom that the catalog
 asks for keeps the times of the newest matches. An atom that wants three matches needs no more than three times,
-whatever its window. A counter holds nothing that is still recent, so what happened is the sum of both. Where an atom
-asks for facts of a run's trigger, the newest events themselves are kept instead, with no more of them than it will look
-at.
+whatever its window. A counter holds no event that is still recent, so the sum of both is right. Where an atom asks for
+facts of a run's trigger, details of the newest events are kept instead: the parts that the atom will look at.
 
 An event that a run may still have to hear stays recent (`engine.events.kept`).
 """
@@ -31,14 +30,14 @@ from engine.recent_events import Happened, Recent, encoder
 from engine.turn_state import Turn
 from engine.values.paths import only
 
-RECENT_MAX = 24
+RECENT_MAX = 24  # recent events, beside those that runs may still have to hear
 PAGE_EVENTS = 12
 _LOOK_EVERY = 4  # events
 
 
 @dataclass(frozen=True, slots=True)
 class EventCounter:
-    """The newest `keep` times at which an event passed `where`; with `paths`, what stood there then too."""
+    """Keeps the newest `keep` times at which an event passed `where`; with `paths` also the values that stood there."""
 
     key: str
     where: Where
@@ -48,8 +47,8 @@ class EventCounter:
 
 @dataclass(frozen=True, slots=True)
 class EventCounters:
-    """All that a catalog, and the older ones that runs still name, may ask of events that are not recent. `name` stands
-    for the whole set: a profile that was counted by another set must be counted anew."""
+    """The counters for all that a catalog, and the older ones that runs still name, may ask of events that are not
+    recent. `name` stands for the whole set: a profile that was counted by another set must be counted anew."""
 
     name: str
     by_event: Mapping[str, tuple[EventCounter, ...]]
@@ -70,8 +69,8 @@ def _by_archive_size(catalog: Catalog) -> dict[int, EventCounters]:
 
 
 def bound(turn: Turn) -> None:
-    """At the end of a turn: let old events go where too many are recent. Looking now and then is enough; after every
-    event it would be looked for what may still stop a run."""
+    """Let old events go at the end of a turn, where too many are recent. It is enough to look every few events: each
+    look has to find all events that a run may still have to hear."""
     recent = turn.profile.history
     if len(recent) % _LOOK_EVERY == 0 or recent.packed_bytes > limits.RECENT_BYTES_MAX:
         spill(turn)
@@ -136,7 +135,7 @@ def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None
 
 
 def _keep(profile: Profile, counter: EventCounter, event: Happened) -> None:
-    """What runs may ask of an event; of the newest events, as many as there is room for."""
+    """Keep the parts of an event that runs may ask for; of the newest events, as many as there is room for."""
     details = profile.details.setdefault(counter.key, [])
     insort(details, Detail(event.at_ms, only(event.properties, counter.paths)), key=lambda detail: detail.at_ms)
     count, room = 0, limits.DETAILS_BYTES_MAX
@@ -158,6 +157,7 @@ def _counters(catalog: Catalog) -> EventCounters:
             if known is None or known[1].keep < atom.keep:
                 found[atom.digest] = atom.name, EventCounter(atom.digest, atom.where, atom.keep, atom.paths)
     by_event: defaultdict[str, list[EventCounter]] = defaultdict(list)
+    # Sorted, because atoms come in a set, and the name must not depend on its order.
     for key in sorted(found):
         by_event[found[key][0]].append(found[key][1])
     spelled = repr([(key, found[key][1].keep) for key in sorted(found)])
@@ -166,7 +166,7 @@ def _counters(catalog: Catalog) -> EventCounters:
 
 
 def _atoms(catalog: Catalog, actions: Iterable[Action]) -> set[EventAtom]:
-    """What a catalog asks of the past. Its suppressions ask it about the actions of older versions too."""
+    """The atoms that a catalog asks of the past. Its suppressions ask about the actions of older versions too."""
     trees = [part for action in catalog.actions.values() for part in action.eligible]
     trees += [action.full_price for action in actions if action.full_price is not None]
     trees += [asked for rule in catalog.suppressions for action in actions if (asked := rule.of(action))]

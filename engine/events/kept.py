@@ -1,11 +1,11 @@
 """Which events stay recent, however many happen after them: those that runs listen to.
 
-A run may have to hear of what is long past: its trigger is told late, or somebody logs in whose past it is. What stops
-it, what it waits for and what resets its wait must still be there then.
+A run may have to hear of an event that is long past: its trigger is told late, or somebody logs in whose past it is.
+The events that stop it, that it waits for or that reset its wait must still be there then.
 
 A listener is a stop, an awaited event or a reset, with its own tests. Of the events that pass, the newest are kept. A
-stop keeps the newest of each key, because that one decides; a step keeps a few of each key, because it hears only what
-happened in its time. When the room is short, every listener keeps its newest before any keeps a second one. Stops and
+stop keeps the newest of each key, because that one decides. A step keeps a few of each key, because it hears only
+events of its own time. When the room is short, every listener keeps its newest before any keeps a second one. Stops and
 waits have rooms of their own, so that no click pushes a purchase out.
 """
 
@@ -27,7 +27,7 @@ from engine.turn_state import Turn
 
 STOPS_KEPT: Final = 64
 WAITS_KEPT: Final = 32
-OLD_KEPT: Final = 8  # for each listener, of what lies before the lateness window and before the oldest open run
+OLD_KEPT: Final = 8  # for each listener, of events before the lateness window and before the oldest open run
 _AWAITED_KEPT: Final = 8  # of one key
 _RESETS_KEPT: Final = 2
 _STOPS_BYTES: Final = limits.RECENT_BYTES_MAX // 2
@@ -36,8 +36,8 @@ _WAITS_BYTES: Final = limits.RECENT_BYTES_MAX // 4
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What hears an event. `journey` is set where it is about the runs of one key; `of_a_key` events of a key are
-    enough."""
+    """A stop, an awaited event or a reset. `journey` is set where it is about the runs of one key; `of_a_key` events of
+    a key are enough."""
 
     name: str
     on: Trigger
@@ -45,8 +45,8 @@ class Listener:
     of_a_key: int
 
     def group(self, event: Happened) -> tuple[str, ...]:
-        """Events of one group tell the same runs the same. A listener that asks for facts of a run may tell each event
-        apart, so there each event is a group."""
+        """The group of an event: events of one group mean the same to the same runs. A listener that asks for facts of
+        a run may tell each event apart, so there each event is a group of its own."""
         if self.on.is_of_run:
             return self.name, str(id(event))
         if self.journey is None or self.journey.key is None:
@@ -56,7 +56,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """All of a catalog, by their event."""
+    """All listeners of a catalog, by their event."""
 
     stops: Mapping[str, tuple[Listener, ...]]
     waits: Mapping[str, tuple[Listener, ...]]
@@ -64,7 +64,7 @@ class Listeners:
 
 @once_per_catalog
 def listeners_of(catalog: Catalog) -> Listeners:
-    """Who listens in a catalog."""
+    """All listeners of a catalog."""
     return Listeners(_by_event(_stops(catalog)), _by_event(_waits(catalog)))
 
 
@@ -89,7 +89,7 @@ def _catalogs(catalog: Catalog, runs: Iterable[Run]) -> list[Catalog]:
 
 
 def _ranked(turn: Turn, heard: list[Mapping[str, tuple[Listener, ...]]], since_ms: int, most: int) -> list[int]:
-    """The places of what listeners keep: their newest, then what is second for one of them, and so on."""
+    """The places of the events that listeners keep: first the newest of each, then the second of each, and so on."""
     told: dict[tuple[str, ...], int] = {}
     kept: dict[str, int] = {}
     ranks: dict[int, int] = {}
@@ -113,7 +113,7 @@ def _ranked(turn: Turn, heard: list[Mapping[str, tuple[Listener, ...]]], since_m
 
 
 def _fitting(turn: Turn, ranked: list[int], room: int, since_ms: int | None) -> set[int]:
-    """As many as there is room for; the first in any case, if it happened since `since_ms`."""
+    """As many of these places as there is room for; the first in any case, if it happened since `since_ms`."""
     recent, kept = turn.profile.history, set[int]()
     for place in ranked:
         size = recent.bytes_of(place)

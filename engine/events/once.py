@@ -1,8 +1,8 @@
-"""Once: what makes two inputs the same, and for how long that is remembered (Invariant 3).
+"""Repeats: which two inputs are the same, and for how long the first is remembered (Invariant 3).
 
-An exposure is the same whenever the same kind of event is told of the same action of the same decision: in a retry, at
-another time, by whoever has the token. Its key begins with the instant until which the token is valid, so that all keys
-that need not be remembered any more lie together.
+Two exposures are the same where they tell the same kind of event of the same action of the same decision, whenever and
+by whomever. The key of an exposure begins with the instant until which its token is valid. So all keys that need not be
+remembered any more lie together in the store.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ REQUEST_KEPT_MS = DAY_MS
 EXPOSURES: Final = b"exposure"  # eight bytes: no digest of another kind begins so by chance
 _QUESTION: Final = "question"  # beside the answer to it
 _BYTES = 12
-_TIME_BYTES = 8
-_WHOLE_BELOW: Final = 2.0**53  # a larger one need not be the number that was written
+_TIME_BYTES = 8  # big-endian, so that keys sort by time
+_WHOLE_BELOW: Final = 2.0**53  # a larger float need not be the number that was written
 
 
 def key_of(told: AnyInput) -> bytes | None:
@@ -64,14 +64,14 @@ def is_remembered(told: AnyInput, seen_ms: int, now_ms: int) -> bool:
 
 
 def to_remember(told: AnyInput, answer: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What is kept of the answer to `told`; None where a repeat needs nothing of it."""
+    """The part of the answer to `told` that is kept for a repeat; None where a repeat needs none."""
     if not isinstance(told, Decide) or answer is None:
         return None
     return answer | {_QUESTION: _question(told)} if told.request_id else answer
 
 
 def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The answer to a repeat, where `kept` was kept of the first one. Raises RequestIdUsed where that was another
+    """The answer to a repeat, from the `kept` answer to the first one. Raises RequestIdUsed where that was another
     question.
 
     Explaining is no part of a question: an explanation is given again only if this repeat asks for one, and the first
@@ -90,7 +90,8 @@ def answer_again(told: AnyInput, kept: dict[str, Any] | None) -> dict[str, Any] 
 
 
 def _question(told: Decide) -> bytes:
-    """What tells a question from another one of the same customer. Two ways to write one context are one question."""
+    """A digest that tells a question from others of the same customer. Two ways to write one context are one
+    question."""
     return _question_of(told, _plain(told.context))
 
 
@@ -105,7 +106,7 @@ def _question_of(told: Decide, context: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """JSON without members that say nothing, and with whole numbers written as such: 1.0 is 1."""
+    """JSON without absent members, and with whole numbers written as such: 1.0 is 1."""
     if isinstance(value, dict):
         members = ((name, _plain(member)) for name, member in value.items())
         return {name: member for name, member in members if not is_absent(member)}

@@ -1,9 +1,9 @@
-"""What becomes of a customer whose last turn was taken by a clock that ran ahead, once the clock is right again.
+"""Sets back the times of a customer whose last turn was taken by a clock that ran ahead, once the clock is right again.
 
 Two clocks of one engine may be a minute apart. Within that minute a turn's clock is simply never behind the customer's
-last turn. A last turn further ahead was taken by a clock that was wrong. What it wrote really happened before now, so
-every time that lies ahead counts as now, and the order stays. Then a place under a cap counts for its whole window from
-now on, a timer is no further away than its step says, a letter goes now, and the next statement of a consent or a trait
+last turn. A last turn further ahead was taken by a wrong clock. All that it wrote really happened before now, so every
+time that lies ahead becomes now, and the order stays. Then a place under a cap counts for its whole window from now on,
+a timer is no further away than its step says, a decided send goes now, and the next statement of a consent or a trait
 is later than the last.
 """
 
@@ -95,7 +95,7 @@ def _bring(part: Part, latest_ms: int, now_ms: int, but: tuple[str, ...] = ()) -
 
 
 def _shorten(part: Place | Promise, begun_ms: int, now_ms: int) -> None:
-    """What lasts until some time lasts as long as it would have from now."""
+    """Let a place or a promise that lies ahead last from now on as long as it would have lasted."""
     part.expires_ms -= max(0, begun_ms - now_ms) if part.expires_ms else 0
     _bring(part, now_ms, now_ms, but=("expires_ms",))
 
@@ -103,7 +103,7 @@ def _shorten(part: Place | Promise, begun_ms: int, now_ms: int) -> None:
 def _send(turn: Turn, send: Send, ahead_ms: int) -> None:
     was_ms = send.waits_ms
     _bring(send, turn.now_ms, turn.now_ms, but=("next_ms",))
-    if turn.now_ms < send.next_ms < NEVER_MS:  # a retry too early does no harm, and one a day late does
+    if turn.now_ms < send.next_ms < NEVER_MS:  # a retry too early does no harm, but one a day late does
         send.next_ms = max(turn.now_ms, send.next_ms - ahead_ms)
     if send.waits_ms != was_ms:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
@@ -116,7 +116,7 @@ def _run(turn: Turn, run: Run) -> None:
     journey = interpreter.program(turn, run)
     if run.state != "active" or not run.due_ms or journey is None or run.position >= len(journey.steps):
         return
-    step = journey.steps[run.position]  # of a held send the reason is looked at anew
+    step = journey.steps[run.position]  # a held send has no `for_ms`: it is due now, and its reason is asked anew
     latest_ms = turn.now_ms + step.for_ms
     if run.due_ms == NEVER_MS:  # a pause has put it off
         run.was_due_ms = min(run.was_due_ms, latest_ms)

@@ -1,9 +1,10 @@
-"""What an overloaded engine may refuse, so that what must not wait gets through. The catalog decides it, not a queue.
+"""Which inputs an overloaded engine may refuse, so that those that must not wait get through. The catalog decides it,
+not a queue (`docs/decisions/0010-what-is-shed.md`).
 
 Consent changes, purchases and stops are never shed. So an event is kept that carries consent, or that any stop of the
-policies or of a journey is on (a purchase is such an event), also in older catalogs that runs still name. Nor is
-anything shed that ends, settles or counts what went before: exposures, receipts, timers, messages between profiles. The
-rest, other events and decisions, may be refused; its sender repeats it with the same ids.
+policies or of a journey is on (a purchase is such an event), also in older catalogs that runs still name. Inputs that
+end, settle or count something begun are never shed either: exposures, receipts, timers, messages between profiles. All
+others, which are other events and decisions, may be refused; their sender repeats them with the same ids.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Which part of a condition made it false for a customer, what it wanted and what it saw. For people who ask why.
+"""Finds the part of a condition that made it false for a customer, with what it wanted and saw. For people who ask why.
 
 The part is found by asking the same predicates as a decision does (`engine.conditions.predicates`), part by part, and
-only when somebody asks. It is the smallest that decides: of `all` the first that does not hold, of `not` the part that
-holds, of a segment or a suppression the part within it. Of `any` all parts are to blame together, each in short.
+only when somebody asks. It is the smallest that decides: of `all` the first part that does not hold, of `not` the part
+that holds, of a segment or a suppression the part within it. Of an `any` all parts together are to blame, each in
+short.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _PARTS_MAX = 10  # of an `any` that are told
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A part of a condition: where it stands in the file (`all[2].trait.tier`), what would have let it pass, and what
-    it saw, in a text of bounded length. Where several parts together are to blame, those."""
+    """A part of a condition: its path in the file (`all[2].trait.tier`), what would have let it pass, and what it saw,
+    in texts of bounded length. Where several parts together are to blame, `parts` holds them."""
 
     path: str
     wanted: str
@@ -69,7 +70,7 @@ def failing_test(tests: Mapping[str, Any] | None, properties: Mapping[str, Any],
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Goes down a tree along the parts that have the answer of the whole. Below a `not` that is the opposite answer."""
+    """Goes down a tree along the parts that decide its answer. Below a `not` that is the opposite answer."""
 
     view: View
     facts: Mapping[str, Any]

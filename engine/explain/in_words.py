@@ -1,4 +1,4 @@
-"""What a part of a condition wants, in words: `at least 2 in the last 30 days where category is "shoes"`."""
+"""Says in words what a part of a condition wants: `at least 2 in the last 30 days where category is "shoes"`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
-_CHARS_MAX: Final = 200  # of what is wanted or seen
+_CHARS_MAX: Final = 200  # of one description
 _UNITS = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"))
 _WORDS: Final = {
     "is": "is",
@@ -31,7 +31,7 @@ def span(ms: int) -> str:
 
 
 def wanted(word: str, body: Mapping[str, Any]) -> str:
-    """What would let an atom pass; `body` is what its `word` asks."""
+    """In words what would let an atom pass; `body` stands under its `word`."""
     if word == "consent":
         return "granted" if body.get("granted", True) else "not granted"
     if word == "event":
@@ -60,7 +60,7 @@ def _paths_in_words(paths: Mapping[str, Any]) -> str:
 
 
 def test_in_words(test: Any) -> str:
-    """What a test passes."""
+    """In words the values that a test passes."""
     if isinstance(test, Mapping):
         return _tests_in_words(test)
     return f"is one of {as_json(test)}" if isinstance(test, list | tuple) else f"is {as_json(test)}"

@@ -1,4 +1,4 @@
-"""What a part of a condition saw of a customer, in words of bounded length."""
+"""Says what a part of a condition saw of a customer, in words of bounded length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VALUES_MAX: Final = 200  # of a list that are shown
 
 
 def saw(view: View, word: str, body: Mapping[str, Any]) -> str:
-    """What an atom found; `body` is what its `word` asks."""
+    """In words what an atom found; `body` stands under its `word`."""
     if word == "consent":
         return _consent_seen(view, body["purpose"], body["channel"])
     if word == "event":

@@ -1,8 +1,9 @@
-"""Budgets over all customers: what may be shown or sent costs a token, and who has none to give says no
+"""Budgets over all customers: each display or send costs a token, and without a token it does not go
 (`docs/design/budgets.md`).
 
-A turn knows the tokens of its shard where they are scarce; what an input does not name there is enough of. A token goes
-when an action is chosen or a send is decided, and comes back when it is dismissed, withdrawn or refused.
+An input names the tokens that are left of each budget that is scarce on its shard; of a budget that it does not name
+there are enough. A token is spent when an action is chosen or a send is decided, and comes back when it is dismissed,
+withdrawn or refused.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def spend(turn: Turn, place: Place) -> None:
 
 
 def give_back(turn: Turn, place: Place | None) -> None:
-    """What was paid for a place that is given up is there again, within the period that it was paid in."""
+    """Give back the tokens of a place that is given up, to the period that they were spent in."""
     if place is not None:
         for budget in over(turn.catalog, place):
             turn.effects.append(Spend(budget.id, -1, place.at_ms))

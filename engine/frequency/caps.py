@@ -2,8 +2,9 @@
 
 There is one list of places per profile; a cap is a view of it, so after a merge, or under a new catalog, the counts
 are right at once. A decision counts places by the time at which they were taken. An authorisation counts again, by the
-time at which messages left: a message that was delayed cannot let a later one slip under the limit. A window counts
-what has time > now − window; that of a calendar cap is the day, week or month of the customer's own zone.
+time at which messages left, because a message that is delayed would free its place too early
+(`docs/decisions/0005-caps-counted-twice.md`). A window counts places with time > now − window; that of a calendar cap
+is the day, week or month of the customer's own zone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from engine.profile import Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
 
-_KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state
+_KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state, which is 366 days
 
 
 def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: str = "", expires_ms: int = 0) -> Place:
@@ -67,9 +68,10 @@ def is_capped(catalog: Catalog, place: Place) -> bool:
 
 
 def opens_ms(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> int:
-    """Where the cap's window begins: what has a later time counts."""
+    """Where the cap's window begins: places with a later time count."""
     if not cap.calendar:
         return now_ms - cap.per_ms
+    # One less, because the first millisecond of the period counts too.
     return zones.start_of_period_ms(now_ms // MINUTE_MS, _zone(profile, catalog), cap.calendar) - 1
 
 
@@ -84,16 +86,15 @@ def counted(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> list[P
 
 
 def counts_from_ms(place: Place) -> int:
-    """From when on a place counts for what is shown now."""
+    """From when on a place counts against a display."""
     return place.at_ms if place.placement else max(place.at_ms, place.left_ms)
 
 
 class Count:
-    """Who holds the live places under each cap at one instant, counted in one pass: a decision asks for each of its
-    candidates.
+    """The live places under each cap at one instant, counted in one pass, because a decision asks about many caps.
 
-    For a display (`shown_now`) a send counts from when it left, because a display leaves at once and is not counted
-    again: a retry or a pause may lie between a decision and its hand-over.
+    For a display (`shown_now`) a send counts from when it left. A retry or a pause may lie between a send's decision
+    and its hand-over, and a display, which leaves at once, is not counted a second time.
     """
 
     __slots__ = ("_catalog", "_known", "refs")
@@ -115,18 +116,18 @@ class Count:
                         self.refs.setdefault(cap.id, []).append(place.ref)
 
     def is_full(self, cap: Cap, but_for: str = "") -> bool:
-        """Whether a cap has no room; the place `but_for` does not stand in its own way."""
+        """Whether a cap has no room. The place `but_for` is not counted: its own holder asks."""
         refs = self.refs.get(cap.id, ())
         return len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit
 
     def add(self, place: Place) -> None:
-        """A place has just been taken."""
+        """Count a place that was just taken."""
         for cap in self._known.get(self._catalog.cap_kind(place)) or over(self._catalog, place):
             self.refs.setdefault(cap.id, []).append(place.ref)
 
 
 def reserve(profile: Profile, place: Place) -> None:
-    """Take the place; it counts until it is committed or released."""
+    """Take the place; it counts as reserved until it is committed or released."""
     profile.places.append(place)
 
 
@@ -144,7 +145,7 @@ def release(profile: Profile, ref: str) -> None:
 
 
 def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
-    """The first cap that one more hand-over now would exceed, counted by what has really left or is leaving."""
+    """The first cap that one more hand-over now would exceed, counted by the messages that have left or are leaving."""
     for cap in over(catalog, wanted):
         since = opens_ms(profile, catalog, cap, now_ms)
         left = sum(place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places)
@@ -159,6 +160,7 @@ def frees_at(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> int:
     for place in counted(profile, catalog, cap, now_ms):
         leaves = leaves_ms(profile, catalog, cap, place.at_ms)
         ends.append(leaves if place.left_ms or not place.expires_ms else min(leaves, place.expires_ms))
+    # Room is there when all but `limit - 1` of the places have gone.
     return sorted(ends)[max(0, len(ends) - cap.limit)] if ends else now_ms
 
 
@@ -170,7 +172,7 @@ def leaves_ms(profile: Profile, catalog: Catalog, cap: Cap, at_ms: int) -> int:
 
 
 def excess(turn: Turn) -> list[tuple[Place, Cap]]:
-    """After a merge: the newest reservations above a limit, which must be withdrawn. Committed places stay."""
+    """The newest reservations above a limit after a merge, which must be withdrawn. Committed places stay."""
     found: dict[str, tuple[Place, Cap]] = {}
     for cap in turn.catalog.caps:
         places = [place for place in counted(turn.profile, turn.catalog, cap, turn.now_ms) if place.ref not in found]
@@ -183,7 +185,8 @@ def excess(turn: Turn) -> list[tuple[Place, Cap]]:
 
 
 def forget_old(turn: Turn) -> None:
-    """Drop places that no window can count any more; where there are very many, those that no cap of today counts."""
+    """Drop places that no window can count any more; where there are very many, also those that no cap of the active
+    catalog counts."""
     profile, now_ms = turn.profile, turn.now_ms
     if profile.places and profile.places[0].at_ms <= now_ms - _KEEP_MS:
         profile.places[:] = [place for place in profile.places if place.at_ms > now_ms - _KEEP_MS]

@@ -13,11 +13,11 @@ from engine.catalog.compiled import Action, Fatigue
 from engine.profile import FatigueLevel, Profile
 from engine.turn_state import Turn
 
-_FORGOTTEN: Final = 0.001
+_FORGOTTEN: Final = 0.001  # a level as low as this is not kept
 
 
 def key_of(rule: Fatigue | None, action: Action) -> str | None:
-    """Which level counts for an action: that of its category; None where nobody tires of it."""
+    """The key of the level that counts for an action, which is its category; None where its tier tires nobody."""
     return (action.category or "") if rule is not None and action.tier in rule.tiers else None
 
 
@@ -30,7 +30,7 @@ def level(profile: Profile, rule: Fatigue, key: str, now_ms: int) -> float:
 
 
 def record_exposure(turn: Turn, action: Action | None, how: str) -> None:
-    """What a customer saw, dismissed or clicked changes the level; anything else does not."""
+    """Raise or lower the level by an exposure: seen, dismissed, clicked, converted. Any other word changes nothing."""
     rule = turn.catalog.fatigue
     if rule is None or action is None:
         return
@@ -46,7 +46,7 @@ def record_exposure(turn: Turn, action: Action | None, how: str) -> None:
 
 
 def merge(profile: Profile, rule: Fatigue | None, arriving: dict[str, FatigueLevel], now_ms: int) -> None:
-    """After a merge both sides' levels add up."""
+    """Add the levels of an absorbed profile to this one's, up to 1."""
     for key, theirs in arriving.items():
         known = profile.fatigue.get(key)
         if known is None or rule is None:

@@ -1,1 +1,1 @@
-"""Who an input is about: which profile it is for, what it says of a person, and which places point to whom."""
+"""Identity: the profile that an input is for, its statements about the person, and the places that point to them."""

@@ -1,6 +1,6 @@
-"""What inputs say of a person's addresses, and what becomes of it (docs/addresses.md).
+"""Statements of inputs about a person's addresses, and their effect (docs/addresses.md).
 
-Which address is current `engine.contact.addresses` says. What a write key says takes the place of no verified one.
+`engine.contact.addresses` says which address is current. A write key's word replaces no verified one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from engine.values import stated_time
 
 
 def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
-    """An input names the address as this person's. Under a server key that verifies it, if it is new or current. False
-    where this person has too many identifiers for another one."""
+    """Note that an input names the address as this person's. A server key's word verifies it, if it is new or current.
+    False where this person has too many identifiers for another one."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
@@ -30,13 +30,13 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)
     if public and before is not None and before is not current(profile, namespace):
-        # Whatever time it claims: what happened before it came was for somebody else to read.
+        # Whatever time a write key claims: messages about earlier events were for the people at the former address.
         link.stated_ms = turn.now_ms
     return True
 
 
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
-    """An `identify` says what the address is; `mention` was called for it already."""
+    """State the address by an `identify`; `mention` was called for it already."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
@@ -54,8 +54,7 @@ def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) ->
 
 
 def confirm(turn: Turn, said: Confirm) -> None:
-    """Whoever reads the mail there says that it is theirs: it is verified, and replaces an unverified one as
-    current."""
+    """Verify an address whose reader says that it is theirs; it replaces an unverified one as current."""
     profile = turn.profile
     for link in profile.identifiers:
         if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
@@ -73,8 +72,8 @@ def confirm(turn: Turn, said: Confirm) -> None:
 
 
 def distrust(profile: Profile, now_ms: int) -> None:
-    """A profile is merged into another person's on a write key's word: each address counts as stated now by a
-    stranger."""
+    """Let each address of a profile count as stated now by a stranger, because a write key's word merges it into
+    another person's."""
     for link in profile.identifiers:
         if link.namespace in NAMESPACES:
             link.verified, link.stated_ms, link.since_ms = False, now_ms, now_ms
@@ -86,7 +85,7 @@ def distrust(profile: Profile, now_ms: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a profile knows of its address of one kind, to be weighed against another profile's."""
+    """The address of one kind that a profile knows, to be weighed against another profile's."""
 
     link: Link | None
     trait: TraitValue | None
@@ -115,13 +114,13 @@ class _Known:
 
 
 def known(profile: Profile) -> dict[str, _Known]:
-    """What a profile knows of its addresses, to be weighed by `merge` when it has the other's identifiers."""
+    """The addresses that a profile knows, to be weighed by `merge` when it has the other's identifiers."""
     return {namespace: _Known(current(profile, namespace), profile.traits.get(namespace)) for namespace in NAMESPACES}
 
 
 def merge(turn: Turn, mine: dict[str, _Known], theirs: dict[str, _Known]) -> None:
-    """The addresses of two profiles that were merged. Whichever statement wins, an address that is new to the
-    survivor's own runs counts as stated now, so that nothing that happened earlier is mailed to it."""
+    """Choose the current addresses of two merged profiles. Whichever statement wins, an address that is new to the
+    survivor's own runs counts as stated now, so that no earlier event is mailed to it."""
     profile = turn.profile
     for namespace in NAMESPACES:
         own, other = mine[namespace], theirs[namespace]
@@ -157,6 +156,6 @@ def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
 
 
 def _refuse(turn: Turn, namespace: str, link: Link | None) -> None:
-    """Note it once for each address: a page that goes on stating it adds nothing."""
+    """Note a refused statement once for each address: a page that goes on stating it adds nothing."""
     if link is not None and link.since_ms == turn.now_ms:
         turn.note("identity", f"{namespace} not replaced", outcome="refused", reason="address.unverified")

@@ -1,10 +1,10 @@
-"""What an event says about who this is: identifiers to link, places to claim, profiles to merge
+"""Learns from an event who this is: identifiers to link, places to claim, profiles to merge
 (`docs/design/identity.md`).
 
 The place of an identifier is the profile id that it names first. An event with a user id and an anonymous id merges the
-anonymous profile into the user's; `alias` merges whatever `previousId` named. Other identifiers (e-mail, phone, device,
-loyalty) get a pointer at their own place. What a write key says merges only visitors without a user id, and takes no
-pointer from anybody. Nothing is said twice: a place that already points here hears nothing more.
+anonymous profile into the user's; `alias` merges the profiles that `previousId` named. Other identifiers (e-mail,
+phone, device, loyalty) get a pointer at their own place. A write key's word merges only visitors without a user id, and
+takes no pointer from anybody. No place is told twice: one that already points here hears nothing more.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
 
 
 def _alias(turn: Turn, told: Event) -> bool:
-    """Merge what `previousId` names. Segment does not say whether it is a user id or an anonymous id, so both are
-    asked; where nobody is, only a pointer is left. False where too many places point here."""
+    """Merge the profiles that `previousId` names. Segment does not say whether it is a user id or an anonymous id, so
+    both are asked; where nobody is, only a pointer is left. False where too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
     asked = Merge(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
     if not told.public:
@@ -96,14 +96,16 @@ def _alias(turn: Turn, told: Event) -> bool:
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
-    """A decision reserved something for a stranger: link the identifier that named the profile, and nothing else."""
+    """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
+    else."""
     for namespace, value in named(asked):
         if seeds.profile_id(turn.catalog.id_key, namespace, value)[:-2] == turn.profile.id[:-2]:  # of any epoch
             _link(turn, namespace, value, turn.now_ms)
 
 
 def decline(turn: Turn, told: Declined) -> None:
-    """A place that a write key's word claimed for this profile belongs to somebody else: let it go, and note that."""
+    """Let a place go that a write key's word claimed for this profile, because it belongs to somebody else; note
+    that."""
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
@@ -123,6 +125,7 @@ def decline(turn: Turn, told: Declined) -> None:
 
 
 def _is_declined(turn: Turn, place: str) -> bool:
+    """Whether a place was declined before. The epoch at the end of an id does not count: an erasure changes it."""
     return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
 
 
@@ -144,7 +147,7 @@ def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
     """Ask a place to point here. False where too many do already."""
     profile = turn.profile
     if not message.public and place in profile.publicly:
-        profile.publicly.remove(place)  # a server says the same
+        profile.publicly.remove(place)  # a server key says the same, so the visitor is trusted after all
     if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
         return True
     if len(profile.held) >= limits.POINTERS_MAX:
@@ -169,7 +172,7 @@ def _is_new(turn: Turn) -> bool:
 
 
 def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
-    """False where there are too many already."""
+    """Link an identifier to this profile; False where there are too many already."""
     for link in turn.profile.identifiers:
         if link.namespace == namespace and link.value == value:
             link.first_seen_ms = min(link.first_seen_ms, at_ms)

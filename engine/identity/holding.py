@@ -1,9 +1,9 @@
-"""What an address's own place knows: who has the address, and what was said about consent by it.
+"""The knowledge of an address's own place: which profiles have the address, and what was said about consent by it.
 
 A statement that came by the address alone (a link in a mail, a mailbox that was named without a person) binds the
-address. The address's place keeps it, and tells everybody who has the address, now or later. The place also bounds how
-many service messages a day go to an address that nobody has verified: the profile that it points to counts for all who
-have it.
+address. The address's place keeps it, and tells every profile that has the address, now or later. The place also bounds
+how many service messages a day go to an address that nobody has verified: the profile that it points to counts for all
+profiles that have it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed
 
 
 def words_of(profile: Profile) -> list[ConsentRecord]:
-    """What binds the address whose place this profile lives in."""
+    """The statements that bind the address whose place this profile lives in."""
     return [word for word in profile.consent if word.address == profile.id]
 
 
@@ -36,8 +36,8 @@ def is_known(profile: Profile, change: ConsentChange) -> bool:
 
 
 def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRecord]) -> None:
-    """Somebody else has this address too: they are told what was said by it. Holders that a server key named stand
-    first, so they are never those for whom there is no room."""
+    """Note that another profile has this address too, and tell it the statements that bind the address. Holders that a
+    server key named stand first, so they are not the ones that are dropped where there is no room."""
     holder = asked.to
     if holder not in holders or not asked.public:
         holders[:] = [known for known in holders if known != holder]
@@ -52,7 +52,8 @@ def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
     holders = turn.profile.holders if tombstone is None else [tombstone.to, *tombstone.holders]
     said = told.change
     at_ms = stated_time.of_consent(said.at_ms, turn.now_ms, granted=said.granted, imported=said.imported)
-    # Everybody has it as of the same instant, however long it is on its way.
+    # All profiles keep it as of the same instant, however long it is on its way
+    # (`docs/decisions/0011-one-instant-for-all-copies.md`).
     change = msgspec.structs.replace(said, at_ms=at_ms, imported=True, identifiers=(), profile_id="")
     for holder in dict.fromkeys(holders):
         if holder != told.but:
@@ -63,7 +64,7 @@ def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
 
 
 def merge(profile: Profile, other: Profile) -> None:
-    """What both profiles know of addresses, after they were merged."""
+    """Take in what an absorbed profile knows of addresses."""
     for mine, theirs in ((profile.told, other.told), (profile.owns, other.owns)):
         mine.extend(each for each in theirs if each not in mine and each != profile.id)
     profile.publicly.extend(each for each in other.publicly if each not in profile.publicly)
@@ -84,7 +85,7 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
     """Whether as many service messages as the daily bound allows have left for an address in the last day.
 
     This profile counts its own; for an unverified address also those of all others who have it. With `is_decided` those
-    that still wait count too. `but_for` is a send that does not stand in its own way.
+    that still wait count too. `but_for` is a send that is not counted against itself.
     """
     limit, profile, since_ms = turn.catalog.service_per_address, turn.profile, turn.now_ms - DAY_MS
     if not limit:
@@ -98,7 +99,7 @@ def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = Fal
         and not place.placement
         and (place.left_ms or (place.at_ms if is_decided else 0)) > since_ms
     }
-    if not link.verified:  # one of its own that was asked for before it was known who counts is not counted twice
+    if not link.verified:  # a set: an own send that asked before anybody was known to count is not counted twice
         profile.lent[:] = [place for place in profile.lent if place.at_ms > since_ms]
         used |= {place.ref for place in profile.lent if _is_at(turn, link, place.address)}
     return len(used - {but_for}) >= limit
@@ -111,11 +112,11 @@ def ask(turn: Turn, send: Send, link: Link) -> None:
 
 
 def give(turn: Turn, asked: Ask) -> None:
-    """Another profile's send needs room under the bound of an address that this profile counts for."""
+    """Answer another profile that asks for room for a send under the bound of an address that this one counts for."""
     profile = turn.profile
     known = next((place for place in profile.lent if place.ref == asked.send), None)
     is_given = known is not None and known.at_ms > turn.now_ms - DAY_MS
-    if known is not None and is_given:  # it leaves only now
+    if known is not None and is_given:  # it asks again, so it leaves only now, and counts from now
         known.at_ms = turn.now_ms
     link = next((link for link in profile.identifiers if _is_at(turn, link, asked.address)), None)
     if not is_given and link is not None and not is_full(turn, msgspec.structs.replace(link, verified=False)):
@@ -135,7 +136,7 @@ def _keep(words: list[ConsentRecord], change: ConsentChange, now_ms: int) -> Non
     )
     for word in words:
         if (word.purpose, word.channel) == (new.purpose, new.channel):
-            # What a clock that was wrong has kept lies ahead of what is told now, and is not later for that.
+            # A word that a wrong clock has kept may lie ahead of the new one, and is not later for that.
             word.at_ms = min(word.at_ms, now_ms)
             if (new.at_ms, not new.granted) >= (word.at_ms, not word.granted):
                 words[words.index(word)] = new

@@ -1,4 +1,4 @@
-"""What is known of a person beside their identifiers: traits, locale and zone.
+"""Learns what is known of a person beside their identifiers: traits, locale and zone.
 
 The newest statement counts, by when it was said and never by a time ahead of the turn that heard it
 (`engine.values.stated_time`); of two at the same time the later arrival. Addresses have a rule of their own
@@ -17,7 +17,7 @@ from engine.values import stated_time
 
 
 def learn(turn: Turn, event: Event) -> None:
-    """Write down what an event says."""
+    """Write down the traits, locale and zone of an event."""
     profile, at_ms = turn.profile, stated_time.of_fact(event.said_ms, turn.now_ms)
     if event.traits:
         _learn_traits(turn, event, at_ms)

@@ -19,7 +19,7 @@ from engine.sends import proposal
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
 
-_IN_TIME_MS = MINUTE_MS  # a busy moment is no downtime
+_IN_TIME_MS = MINUTE_MS  # a timer that fires so late is still in time: its shard was busy, not down
 _HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
 _STEPS_MAX = 1_000  # jumps only go forward, so this is never met; a broken catalog must not hang a shard
 
@@ -33,6 +33,7 @@ def walk(turn: Turn, runs: Iterable[Run]) -> None:
     """Advance runs until none can go on in this turn."""
     waiting = list(runs)
     while waiting:
+        # The best send is decided first: it may take the last room under a cap that several of them share.
         proposals = [(run, step) for run in waiting if (step := _advance(turn, run)) is not None]
         proposals.sort(key=lambda proposal: _rank(turn, *proposal))
         waiting = [run for run, step in proposals if _send(turn, run, step)]
@@ -55,14 +56,14 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             continue
         life.go_on(turn, run, step, "fired")
         _note_timer(turn, run, step, "goes on", "fired")
-        if not run.is_met:
+        if not run.is_met:  # where it is, the event that came during the pause has begun the next step already
             waits.begin_now(turn, run)
         _leave(turn, run, timed_out=not run.is_met)
     walk(turn, [run for run in due if not run.due_ms])
 
 
 def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
-    """The reason for which a run ends whose timer could not fire in time; None where it goes on."""
+    """The reason for which a late timer ends its run; None where the run goes on."""
     journey = program(turn, run)
     if journey is None or run.position >= len(journey.steps):
         return None
@@ -75,7 +76,7 @@ def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
 
 
 def _newer_is_overdue(turn: Turn, run: Run) -> bool:
-    """Of one journey's timers that are overdue together, the newest one fires for all."""
+    """Whether a newer timer of the same journey is overdue too: the newest one fires for all of them."""
     return any(
         other.journey == run.journey
         and other.state == "active"
@@ -86,7 +87,7 @@ def _newer_is_overdue(turn: Turn, run: Run) -> bool:
 
 
 def react(turn: Turn, event: Happened) -> list[Run]:
-    """Resets and `wait_for`: what a new event does to the runs that are parked. Returns those that go on."""
+    """Reset waits and answer `wait_for` steps of parked runs by a new event. Returns the runs that go on."""
     moving = []
     for run in turn.profile.runs:
         if run.state != "active" or not run.due_ms:
@@ -100,16 +101,13 @@ def react(turn: Turn, event: Happened) -> list[Run]:
         elif step.kind == "wait_for" and waits.is_answered(turn, journey, run, step, event):
             if _answer(turn, run, step, event):
                 moving.append(run)
-        elif step.kind == "send" and not statuses.waits(
-            turn.catalog, run
-        ):  # held with `on_held: wait`: anything that happens may have changed the reason
-            moving.append(run)
+        elif step.kind == "send" and not statuses.waits(turn.catalog, run):
+            moving.append(run)  # held with `on_held: wait`: any event may have changed the reason
     return moving
 
 
 def react_to_history(turn: Turn) -> list[Run]:
-    """The same after a merge: what happened on both sides counts for the waits of both. Returns the runs that go
-    on."""
+    """`react` after a merge: the events of both sides count for the waits of both. Returns the runs that go on."""
     moving = []
     for run in turn.profile.runs:
         journey = program(turn, run)
@@ -128,7 +126,7 @@ def react_to_history(turn: Turn) -> list[Run]:
 def _wait_anew(turn: Turn, run: Run, step: Step, event: Happened) -> None:
     due_ms = waits.anew_ms(turn, run, step)
     waits.begin_with(turn, run, event)
-    if due_ms <= turn.now_ms:  # it was over during a pause
+    if due_ms <= turn.now_ms:  # the wait has ended during a pause, and is over when the pause is
         run.was_due_ms = due_ms
         return
     run.was_due_ms = 0
@@ -137,7 +135,7 @@ def _wait_anew(turn: Turn, run: Run, step: Step, event: Happened) -> None:
 
 
 def _answer(turn: Turn, run: Run, step: Step, event: Happened) -> bool:
-    """What a run waits for has come; whether it goes on in this turn."""
+    """Let a run go on from its `wait_for`, or remember the answer during a pause; whether it goes on in this turn."""
     if run.is_met:
         return False
     waits.begin_with(turn, run, event)
@@ -157,7 +155,7 @@ def held_runs(turn: Turn) -> list[Run]:
 
 
 def finish(turn: Turn, run: Run, event: str, reason: str) -> None:
-    """A run has come to its end by itself."""
+    """End a run that no stop ends, and note why."""
     state = life.end(turn, run, event, stops.step_id(turn.catalog, run), reason)
     turn.note("journey", f"{run.journey} {state}", journey=run.journey, run=run.id, outcome=state, reason=reason)
 
@@ -180,9 +178,9 @@ def _advance(turn: Turn, run: Run) -> Step | None:
                 pauses.wait(turn, run, step.id)
                 return None
             return step
-        known = waits.answer_on_record(turn, journey, run, step) if step.kind == "wait_for" else None
-        if known is not None:
-            waits.begin_with(turn, run, known)
+        answer = waits.answer_on_record(turn, journey, run, step) if step.kind == "wait_for" else None
+        if answer is not None:
+            waits.begin_with(turn, run, answer)
             run.position = step.on_event
             continue
         if step.kind in ("wait", "wait_for"):
@@ -205,7 +203,7 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
     """Decide one send; whether its run goes on in this turn."""
     stopped = stops.of_send(turn, run, step)
     reason = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped)
-    if reason == statuses.OF_ACTION["paused"]:  # whatever `on_held` says: a pause is meant to end
+    if reason == statuses.OF_ACTION["paused"]:  # it waits whatever `on_held` says, because a pause is meant to end
         run.held = reason
         pauses.wait(turn, run, step.id)
         return False
@@ -214,7 +212,7 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
         run.held = reason
         life.wait(turn, run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
         return False
-    if reason is None or run.due_ms:  # something has left, or it was waited for
+    if reason is None or run.due_ms:  # a message was sent, or the run has waited for one: time has passed
         waits.begin_now(turn, run)
     run.held, run.held_ms = "", 0
     run.occurrence += 1
@@ -227,7 +225,7 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
 
 
 def _retry_at(turn: Turn, reason: str) -> int:
-    """When a held send is worth another look if nothing happens before: when its cap frees, else in a day."""
+    """When to look at a held send again if nothing happens before: when its cap has room, else in a day."""
     gate, _, which = reason.partition(".")
     for cap in turn.catalog.caps:
         if gate == "cap" and cap.id == which:
@@ -245,6 +243,9 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
         run.position += 1
     elif step.kind == "wait_for":
         run.position = step.on_timeout if timed_out else step.on_event
+    elif step.kind != "send" and turn.catalog.of_version(run.version).version == run.version:
+        # A held send is looked at again; in another version than a run entered, its position may be any step.
+        raise AssertionError(f"no way out of a {step.kind}")
 
 
 def _note_timer(turn: Turn, run: Run, step: str, what: str, outcome: str, reason: str = "") -> None:
@@ -259,7 +260,7 @@ def _is_held(turn: Turn, run: Run) -> bool:
 
 def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str]:
     action = turn.catalog.of_version(run.version).actions.get(step.action)
-    if action is None:
+    if action is None:  # last, behind every tier: it takes no room from anybody
         return (len(TIER_RANK), 0.0, step.action), run.id
     wanted = placement_plan.of_send(turn.catalog, step.channel, action, run.version)
     return (TIER_RANK[action.tier], -scores.score(turn, turn.view(), wanted, 0)[0], action.id), run.id

@@ -1,4 +1,4 @@
-"""The life of a run, as a table. This module alone gives a run its state, its timer and its end, and forgets it.
+"""The life of a run, as a table. No other module sets a run's state, timer or end, or forgets a run.
 
 A run walks only in the middle of a turn: at the turn's end it waits for its timer, is paused, or has ended. On disk the
 states of a run that goes on are all `active`; its timer tells them apart.
@@ -54,7 +54,7 @@ def enter(profile: Profile, run: Run) -> None:
 
 
 def wait(turn: Turn, run: Run, due_ms: int, step: str, cause: str) -> None:
-    """Park a run at a step until then; a timer that it had is replaced. `cause` is what the timer's entry says."""
+    """Park a run at a step until `due_ms`; that replaces its timer. `cause` is the cause of the timer's effects."""
     RUN.after(state_of(run), "resume" if cause == "resumed" else "wait")
     turn.set_timer(run, due_ms, step, cause)
 
@@ -66,14 +66,14 @@ def pause(turn: Turn, run: Run, step: str) -> None:
 
 
 def go_on(turn: Turn, run: Run, step: str, cause: str) -> None:
-    """A run that is parked walks again; one that walks goes on walking."""
+    """Let a parked run walk again, without its timer; one that walks goes on walking."""
     if run.due_ms:
         RUN.after(state_of(run), "go on")
         turn.drop_timer(run, step, cause)
 
 
 def end(turn: Turn, run: Run, event: str, step: str, reason: str) -> str:
-    """A run ends, and its timer with it; returns how it has ended."""
+    """End a run and drop its timer; returns the state that it ends in."""
     ended = RUN.after(state_of(run), event)
     turn.drop_timer(run, step, "cancelled")
     run.state, run.ended_ms, run.ended_by = ended, turn.now_ms, reason
@@ -81,11 +81,11 @@ def end(turn: Turn, run: Run, event: str, step: str, reason: str) -> str:
 
 
 def forget(profile: Profile, runs: Collection[Run]) -> None:
-    """Ended runs that nobody asks for any more."""
+    """Remove ended runs that nobody asks for any more."""
     gone = {run.id for run in runs if RUN.after(state_of(run), "forget")}
     profile.runs[:] = [run for run in profile.runs if run.id not in gone]
 
 
 def move(profile: Profile, arriving: Iterable[Run]) -> None:
-    """The runs of an absorbed profile go on in this one, each where it is."""
+    """Take in the runs of an absorbed profile; each goes on where it is."""
     profile.runs.extend(arriving)

@@ -1,9 +1,9 @@
-"""What the active catalog makes of runs and sends, whichever catalog they began under: some are over, some wait, some
-may go on again.
+"""Applies the active catalog to the runs and sends of a profile, whichever catalog they began under.
 
-It is looked at when a profile's next turn begins, for no turn is taken when a catalog changes. What waits for a pause
-to end is due never; its shard wakes it when something is resumed, and a timer is then due again when it was, so that
-an overdue one does what its step's `late` says.
+Some of them are over, some wait, some go on again. This is settled when the profile's next turn begins, because no
+profile is visited when a catalog changes. A timer or send that waits for a pause to end is never due. When a catalog
+resumes something, the shard wakes the profile. A timer is then due again when it was before the pause, so an overdue
+one does what its step's `late` says (`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.vocabulary import NEVER_MS
 
 
 def settle(turn: Turn) -> None:
-    """End what is over, withdraw what must not leave any more, and let go on what waits for nothing any more."""
+    """End runs that are over, withdraw sends that must not leave any more, resume those whose pause has ended."""
     for run in turn.profile.runs:
         if run.state == "active":
             reason = statuses.ended(turn.catalog, run.journey, run.version)
@@ -26,6 +26,7 @@ def settle(turn: Turn) -> None:
                 stops.end_run(turn, run, reason)
             elif run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
+    # A list of its own, because a withdrawn send leaves the profile's.
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
         reason = statuses.send_ended(turn.catalog, send, turn.now_ms)
         if reason:
@@ -53,7 +54,7 @@ def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
 
 
 def is_resumed(was: Catalog, catalog: Catalog) -> bool:
-    """Whether anything that waited under one catalog goes on, or is over, under the next."""
+    """Whether anything that waits under the catalog `was` goes on, or is over, under the next one."""
     journeys = any(
         statuses.paused(was, name) and statuses.paused(catalog, name) != statuses.paused(was, name)
         for name in was.journeys
@@ -65,7 +66,7 @@ def is_resumed(was: Catalog, catalog: Catalog) -> bool:
 
 
 def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
-    """Let a run wait for a pause to end. Its timer is due again at `was_due_ms` then; 0: at that moment."""
+    """Let a run wait for a pause to end. Its timer is then due at `was_due_ms`; 0 means when the pause ends."""
     run.was_due_ms = was_due_ms
     if run.due_ms != NEVER_MS:
         life.pause(turn, run, step)

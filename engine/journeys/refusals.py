@@ -1,8 +1,8 @@
-"""Why somebody was not taken into a journey whose trigger happened: the timeline says it, and `why` remembers it.
+"""Why a customer did not enter a journey although its trigger happened: noted in the timeline, remembered for `why`.
 
-A trigger may happen a thousand times a day. So each reason of a journey is noted once in 24 hours (by the clock; for
-reasons that hang on the run's key, once per key), until the journey is entered; and no more than REFUSALS_MAX of them
-are remembered at once: where there is no room, and none is a day old, nothing is noted.
+A trigger may happen a thousand times a day. So each reason of a journey is noted once in 24 hours of the clock, until
+the journey is entered. A reason that depends on the run's key is noted once for each key. At most REFUSALS_MAX reasons
+are remembered at once. Where there is no room, and none of them is a day old, nothing is noted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WORDS: Final = {
     CONCURRENT: "as many runs as it allows are under way",
     NO_ROOM: "this customer has too many runs",
 }
-_OF_KEY: Final = frozenset((RE_ENTRY, CONCURRENT, NO_ROOM))
+_OF_KEY: Final = frozenset((RE_ENTRY, CONCURRENT, NO_ROOM))  # each key has these for itself
 
 
 def refuse(
@@ -46,8 +46,8 @@ def refuse(
     words: str = "",
     behind: Callable[[], Failing | None] | None = None,
 ) -> None:
-    """Remember that `event` did not start a run, and note it where that is news. `behind` tells the part of
-    a condition that failed this time; who asks why is told that of the last time."""
+    """Remember that `event` did not start a run, and note it where that is news. `behind` finds the part of the
+    condition that failed; `why` shows the part that failed last."""
     key = key if reason in _OF_KEY or words else ""
     known = _taken_out(turn.profile, journey.id, reason, key)
     if known is None and not _has_room(turn):
@@ -62,18 +62,18 @@ def refuse(
 
 
 def forget(profile: Profile, journey: str, key: str) -> None:
-    """A journey is entered: what kept the customer out of it before is over."""
+    """Forget what kept the customer out of a journey that is entered now."""
     if profile.refused:
         profile.refused = [row for row in profile.refused if row.journey != journey or row.key not in ("", key)]
 
 
 def last(profile: Profile, journey: str) -> Refusal | None:
-    """Why a journey was not entered when its trigger happened last; None where it was, or did not happen."""
+    """Why a journey was not entered when its trigger happened last; None where it was entered, or never triggered."""
     return next((row for row in reversed(profile.refused) if row.journey == journey), None)
 
 
 def join(profile: Profile, other: Profile) -> None:
-    """After a merge: what kept either of the two out."""
+    """Take in the refusals of an absorbed profile; of two equal ones the later stays."""
     both = {(row.journey, row.reason, row.key): row for row in sorted([*profile.refused, *other.refused], key=_age)}
     profile.refused = [*both.values()][-REFUSALS_MAX:]
 
@@ -83,6 +83,7 @@ def _age(row: Refusal) -> tuple[int, int, str, str, str]:
 
 
 def _taken_out(profile: Profile, journey: str, reason: str, key: str) -> Refusal | None:
+    """A known refusal, out of the list: it is appended again, so the list stays in the order of their last times."""
     for place, row in enumerate(profile.refused):
         if row.journey == journey and row.reason == reason and row.key == key:
             return profile.refused.pop(place)
@@ -90,6 +91,7 @@ def _taken_out(profile: Profile, journey: str, reason: str, key: str) -> Refusal
 
 
 def _has_room(turn: Turn) -> bool:
+    """Whether one more can be remembered; the oldest one makes room if it is a day old."""
     refused = turn.profile.refused
     if len(refused) < REFUSALS_MAX:
         return True
@@ -100,7 +102,8 @@ def _has_room(turn: Turn) -> bool:
 
 
 def _bounded(condition: dict[str, Any]) -> dict[str, Any]:
-    """What the state keeps, which every turn writes anew; the timeline has all of it."""
+    """A condition as the state keeps it: without its parts where it is long, because every turn writes the state anew.
+    The timeline has all of it."""
     if len(encoder.encode(condition)) <= _CONDITION_BYTES_MAX:
         return condition
     return {name: value for name, value in condition.items() if name != "parts"}

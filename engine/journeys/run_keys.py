@@ -1,9 +1,9 @@
-"""What a journey's `key` reads in an event, and which runs an event is about.
+"""The keys that an event carries for a journey, and the runs that an event is about.
 
-A key is a text, a number, true or false, compared as text: 17 and "17" are one key. What says nothing
-(`engine.values.absence`), a list of nothing and an object are no key. What a journey itself hears (its stops, resets
-and awaited events) is about the runs of the keys that the event carries; where either of the two has no key, nobody can
-tell them apart, and the event is about the run too. Global stops never ask.
+A key is a text, a number, true or false, compared as text: 17 and "17" are one key. Absent values
+(`engine.values.absence`), empty lists and objects are no keys. A journey's own stops, resets and awaited events concern
+the runs whose key the event carries. Where the run or the event has no key, nobody can tell, and the event is about the
+run too. Global stops do not look at keys.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ KEY_CHARS_MAX: Final = 200  # a longer one is kept as its beginning and a hash
 
 
 def key_of(journey: Journey, event: Happened) -> str:
-    """The value that separates the runs of one journey, the first where there are several; empty where the journey has
-    no key or the event no value."""
+    """The key of the run that an event starts: the first where it carries several; empty where the journey has no key
+    or the event no value."""
     return next(_keys(journey, event.properties), "")
 
 
@@ -33,7 +33,7 @@ def all_of(journey: Journey, event: Happened) -> tuple[str, ...]:
 
 
 def is_about(journey: Journey, run: Run, event: Happened) -> bool:
-    """Whether what an event tells a journey is meant for this run of it."""
+    """Whether an event that a journey hears is about this run of it."""
     if journey.key is None or not run.key:
         return True
     keys = [*_keys(journey, event.properties)]
@@ -41,7 +41,7 @@ def is_about(journey: Journey, run: Run, event: Happened) -> bool:
 
 
 def kept(key: str) -> str:
-    """A key as runs keep it."""
+    """A key as runs keep it: a long one as its beginning and a hash, so that two long ones stay distinct."""
     if len(key) <= KEY_CHARS_MAX:
         return key
     return f"{key[:100]}…{blake2b(key.encode(errors='surrogatepass'), digest_size=16).hexdigest()}"

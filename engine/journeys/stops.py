@@ -3,12 +3,12 @@
 
 A stop ends every run that it covers and whose triggering event is not after it, by (event time, arrival): a purchase
 that arrives late, or together with the cart that it settles, stops that cart's run; a cart filled after the purchase
-is not touched. A clock that runs ahead makes nothing later than it was heard. What the ended run had decided and not
-handed over is withdrawn, and so is the send step that it was parked at.
+is not touched. An event from a clock that runs ahead counts from when it was heard. Sends that the ended run had
+decided and not handed over are withdrawn, and so is the send step that it was parked at.
 
-A global stop of a tier covers the sends of that tier too, whatever journey they are in: what is decided is withdrawn,
-and what its run comes to later is held. The run itself goes on, for its journey is of another tier. A journey's own
-stop is about the runs of the key that its event carries.
+A global stop of a tier also covers the sends of that tier in journeys of other tiers. A decided send is withdrawn; a
+send that its run comes to later is held. The run itself goes on, because its journey is of another tier. A journey's
+own stop concerns the runs whose key its event carries.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from engine.turn_state import Turn
 
 
 def rules_for(catalog: Catalog, run: Run, event: Happened) -> list[StopRule]:
-    """The stop rules on an event's name that a run is under: the global ones of today's catalog, and its journey's own
-    where the event is about this run."""
+    """The stop rules for an event's name that a run is under: the global ones of the active catalog, and its journey's
+    own where the event is about this run."""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
     rules = [rule for rule in catalog.stops_on.get(event.name, ()) if rule.tier in (None, run.tier)]
     if journey is not None:
@@ -43,7 +43,7 @@ def apply(turn: Turn, event: Happened) -> None:
     is_stop = event.name in catalog.stop_names
     for run in _unfinished(turn):
         if not is_stop and run.version == catalog.version:
-            continue  # most events stop nothing
+            continue  # no rule of this catalog is on this event, as on most: nothing more to ask
         if run.triggered <= (event.counts_ms, event.seq):
             for rule in rules_for(catalog, run, event):
                 if rule.on.passes(event.properties, run.trigger):
@@ -54,32 +54,32 @@ def apply(turn: Turn, event: Happened) -> None:
 
 
 def apply_history(turn: Turn) -> None:
-    """After a merge: both sides' pasts now count for both sides' runs."""
+    """Stop runs after a merge: the events of both sides count for the runs of both."""
     for run in _unfinished(turn):
-        standing = stop_on_record(turn, run)
-        if standing is not None:
-            _stop(turn, run, *standing)
+        stop = stop_on_record(turn, run)
+        if stop is not None:
+            _stop(turn, run, *stop)
     for send in _decided(turn):
         _withdraw_stopped(turn, send)
 
 
 def apply_to_put_back(turn: Turn, send_id: str) -> None:
-    """A send that comes back from its hand-over, surely not sent, meets the stops that happened meanwhile."""
+    """Apply the stops that happened during a hand-over to its send, which came back and was surely not sent."""
     send = sends.find(turn, send_id)
     if send is None or send.state != "decided":
         return
     run = _run_of(turn, send)
-    standing = stop_on_record(turn, run) if run else None
-    if standing is not None:
-        sends.withdraw(turn, send, standing[0])
+    stop = stop_on_record(turn, run) if run else None
+    if stop is not None:
+        sends.withdraw(turn, send, stop[0])
     else:
         _withdraw_stopped(turn, send)
 
 
 def of_send(turn: Turn, run: Run, step: Step) -> str:
-    """The reason for which the send that a run has come to is stopped for good by its own tier; empty where it is not.
+    """The reason of a stop of its own tier that covers the send which a run has come to; empty without.
 
-    A run of that tier would have ended: only a send of another tier than its journey's is looked at.
+    Only a send of another tier than its journey's is looked at: a run of the stopped tier would have ended.
     """
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     now = turn.catalog.actions.get(step.action)
@@ -88,7 +88,7 @@ def of_send(turn: Turn, run: Run, step: Step) -> str:
 
 
 def _unfinished(turn: Turn) -> list[Run]:
-    """Active runs, and ended ones of which a send still waits to leave."""
+    """Active runs, and ended runs that have a decided send."""
     waiting = {send.run for send in turn.profile.sends if send.state == "decided"}
     return [run for run in turn.profile.runs if run.state == "active" or run.id in waiting]
 
@@ -133,7 +133,7 @@ def _withdraw_stopped(turn: Turn, send: Send) -> None:
 
 def _tier_stop(turn: Turn, run: Run, tiers: Collection[str]) -> str:
     """The reason of a stop of one of `tiers` that happened since a run was triggered; empty without."""
-    if not any(rule.tier in tiers for rule in turn.catalog.stops):
+    if not any(rule.tier in tiers for rule in turn.catalog.stops):  # spares most sends a walk through the history
         return ""
     found = _on_record(turn, run, lambda event: _rules_of(turn.catalog, tiers, event, run.trigger))
     return found[0] if found is not None else ""
@@ -151,9 +151,9 @@ def _tiers(catalog: Catalog, send: Send) -> tuple[str, ...]:
 
 
 def stop_on_record(turn: Turn, run: Run) -> tuple[str, Happened] | None:
-    """The reason and the event in the history that already stop a run, None where nothing does.
+    """The reason and the event of a stop that the history already holds for a run; None without.
 
-    What triggered a run does not stop it: a journey that thanks for a purchase starts with one.
+    The event that triggered a run does not stop it: a journey that thanks for a purchase starts with one.
     """
     catalog = turn.catalog
     return _on_record(
@@ -166,9 +166,9 @@ def stop_on_record(turn: Turn, run: Run) -> tuple[str, Happened] | None:
 def _on_record(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRule]]) -> tuple[str, Happened] | None:
     for event in turn.profile.history.newest():
         if (event.at_ms, event.seq) < run.triggered:
-            return None
+            return None  # they come newest first by their own time, so all others are older still
         if (event.counts_ms, event.seq) < run.triggered:
-            continue
+            continue  # its clock ran ahead: it was heard before the trigger
         rules = rules_on(event)
         if rules and not _is_trigger(event, run):
             return f"stop.{rules[0].id}", event
@@ -176,7 +176,8 @@ def _on_record(turn: Turn, run: Run, rules_on: Callable[[Happened], list[StopRul
 
 
 def _is_trigger(event: Happened, run: Run) -> bool:
-    """After a merge two events may share their time and number, but not what they say too."""
+    """Whether an event is the one that triggered a run. After a merge two events may share their time and number, so
+    their properties are compared too."""
     return (event.at_ms, event.seq, event.properties) == (run.trigger_ms, run.trigger_seq, run.trigger)
 
 
@@ -216,6 +217,8 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
     step = journey.steps[run.position]
     if step.kind == "send":
         return step
+    if step.kind not in ("wait", "wait_for"):
+        return None
     position = run.position + 1 if step.kind == "wait" else step.on_timeout
     while position < len(journey.steps) and journey.steps[position].kind == "jump":
         position = journey.steps[position].target

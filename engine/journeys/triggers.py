@@ -1,4 +1,4 @@
-"""Entries: which journeys an event starts for this customer, and why it does not start the others."""
+"""Entries into journeys: which ones an event starts for this customer, and why it does not start the others."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> 
             continue
         if run.state == "active":
             active += 1
+        # A run that the operator or a new catalog has ended keeps nobody out.
         elif not statuses.is_word(run.ended_by) and turn.now_ms - run.ended_ms < journey.after_ms:
             return refusals.RE_ENTRY
     if active >= journey.concurrent:
@@ -99,9 +100,9 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)
-    standing = stops.stop_on_record(turn, run)
-    if standing is not None:
-        reason, stopped_by = standing
+    stop = stops.stop_on_record(turn, run)
+    if stop is not None:
+        reason, stopped_by = stop
         words = f"{stopped_by.name} came after its trigger"
         refusals.refuse(turn, journey, event, reason, key=key, words=words)
         return None

@@ -15,8 +15,9 @@ NOT_ITS_TRIGGER = "journey.where"
 
 
 def of(known: Profile, catalog: Catalog, journey: Journey) -> dict[str, Any]:
-    """`{"journeyId", "status", "inside", "reason", "condition"?, "at_ms"?}`: of somebody inside since when, of somebody
-    who was inside, or whose trigger happened, how that ended, and when; whichever was last."""
+    """`{"journeyId", "status", "inside", "reason", "condition"?, "at_ms"?}`. For somebody inside, `at_ms` is when they
+    entered last. Else `reason` and `at_ms` are of the last run's end or the last refused trigger, whichever came
+    later."""
     told: dict[str, Any] = {"journeyId": journey.id, "status": journey.status}
     runs = [run for run in known.runs if run.journey == journey.id]
     inside = [run.entered_ms for run in runs if run.state == "active"]
@@ -38,7 +39,8 @@ def _outside(known: Profile, catalog: Catalog, journey: Journey) -> dict[str, An
 
 
 def _not_triggered(known: Profile, journey: Journey) -> dict[str, Any]:
-    """The newest event of the trigger's name says why: what came before it may have been before the journey."""
+    """Why nothing triggered the journey, by the newest event of the trigger's name: an older one may have come before
+    there was such a journey."""
     for event in known.history.named(journey.trigger.event)[:1]:
         part = failing_test(journey.trigger.tests, event.properties, ("trigger", "where"))
         if part is not None:

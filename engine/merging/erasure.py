@@ -1,8 +1,9 @@
 """Erasing a person: everything goes, here in one turn, and elsewhere by durable messages.
 
-The profile's place, and every place that pointed to it, is left as a pointer to the same place one epoch later, where
-nobody is. So whoever comes with the same identifier is somebody new. What came by merging is locked under the keys of
-its old places; each of them is told to forget too. Data that is on its way to an erased person is erased with them.
+The profile's place, and every place that pointed to it, becomes a pointer to the same place one epoch later, where
+nobody is. So somebody who comes with the same identifier is somebody new. Data that came by merging is locked under the
+keys of its old places; each of them is told to forget too. Data that is on its way to an erased person is erased with
+them.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def is_erased(place: str, tombstone: Tombstone) -> bool:
 
 
 def is_meant(profile: Profile | None, told: Erase) -> bool:
-    """Whether an erasure that comes to a living profile, or to nobody, is for them. NotFound where somebody asks for a
-    stranger, NotReady where what is on its way to this person has to arrive first."""
+    """Whether an erasure that comes to a living profile, or to nobody, is for them. Raises NotFound where a stranger is
+    to be erased, NotReady where data on its way to this person has to arrive first."""
     if profile is None:
         if told.places:
             return False
@@ -34,7 +35,7 @@ def is_meant(profile: Profile | None, told: Erase) -> bool:
 
 
 def concerns(profile: Profile, told: Erase) -> bool:
-    """Whether a living profile is meant: by whoever asks directly, or because it is on its way to an erased one."""
+    """Whether a living profile is meant: it is asked directly, or it is on its way to an erased one."""
     return not told.places or profile.moving_to in told.places
 
 
@@ -58,11 +59,11 @@ def erase(turn: Turn, told: Erase) -> None:
 
 
 def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim | HandOver) -> None:
-    """What an erasure, or something that meets an erased place, does to a pointer."""
+    """Apply an erasure to a pointer, or let a message that meets an erased place find nobody there."""
     place = turn.profile.id
     if isinstance(told, Erase):
         tombstone.holders[:] = [holder for holder in tombstone.holders if holder not in told.places]
-        if tombstone.to in told.places:  # whoever has this address beside the erased person has it still
+        if tombstone.to in told.places:  # other profiles that have this address have it still
             for holder in tombstone.holders:
                 turn.tell(seeds.next_epoch(place), Claim(to=holder, public=True))
         if {tombstone.to, tombstone.heir}.isdisjoint(told.places):

@@ -1,8 +1,8 @@
-"""What a tombstone does when somebody asks for its place: its pointer moves, or its owner keeps it.
+"""The answer of a tombstone when a profile asks for its place: its pointer moves, or its owner keeps it.
 
-The first merge takes a profile's state. A later one finds a tombstone and moves only the pointer, for later inputs. It
-moves once whoever takes it in has said so, and the former owner is told. A hand-over that is still on its way goes to
-whoever took the state.
+The first merge takes a profile's state. A later one finds a tombstone and moves only the pointer, for later inputs. The
+pointer moves once the profile that takes it in has said so, and the former owner is told. A hand-over that is still on
+its way goes to the profile that took the state.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from engine.turn_state import Turn
 
 
 def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> None:
-    """Somebody asks for a place that already points to another profile. A merge moves the pointer, unless a write key's
-    word asks for it. A claim never does: whoever claims an address is told what was said by it."""
+    """Answer a profile that asks for a place that may point to another one. A merge moves the pointer, unless a write
+    key's word asks for it. A claim never does: the profile that claims an address is told the statements that bind
+    it."""
     profile = turn.profile
     if isinstance(asked, Claim):
         if asked.to != tombstone.to:
@@ -28,15 +29,15 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> N
 
 
 def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
-    """Point to the living profile that took the pointer in. Whoever asked for it may have been merged meanwhile: if the
-    pointer moved at once, pointers could form a circle, and messages would go round for ever."""
+    """Point to the living profile that took the pointer in. The profile that asked may have been merged meanwhile: if
+    the pointer moved at once, pointers could form a circle, and messages would go round for ever."""
     if told.to != tombstone.to:
         turn.tell(tombstone.to, Released(origin=turn.profile.id))
         turn.effects.append(LeaveTombstone(told.to))
 
 
 def release(turn: Turn, told: Released) -> None:
-    """An identifier that pointed here points to somebody else now."""
+    """Forget a place that pointed here and points to another profile now."""
     held = turn.profile.held
     if told.origin in held:
         held.remove(told.origin)

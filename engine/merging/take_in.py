@@ -1,6 +1,6 @@
-"""The survivor of a merge takes in what the other profile was (`engine.merging.transfer` has the whole way).
+"""The survivor of a merge takes in the other profile (`engine.merging.transfer` has the whole way).
 
-What arrives meets the survivor's stops, opt-outs and caps before anything is sent on account of it.
+Arriving runs and sends meet the survivor's stops, opt-outs and caps before anything is sent on account of them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from engine.turn_state import Turn
 
 
 def take_in(turn: Turn, told: HandOver) -> None:
-    """Merge what another profile was into this one. Of a piece that is not the last, only its records and some
-    traits."""
+    """Merge another profile into this one. A piece that is not the last brings only records and some traits."""
     profile = turn.profile
     if told.after:
         _take_records(turn, told)
@@ -58,6 +57,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
@@ -68,8 +68,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
 
 
 def _transferred(turn: Turn, told: HandOver) -> Profile:
-    """What another profile was. A visitor whom only a write key's word brings to somebody known comes without what such
-    a word cannot give: no address counts as verified, and a yes awaits confirmation."""
+    """The other profile. Where only a write key's word brings a visitor to a known person, the visitor comes without
+    what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
     if told.origin in turn.profile.publicly:
@@ -84,10 +84,10 @@ def _is_here(profile: Profile, origin: str) -> None:
 
 
 def _take_records(turn: Turn, told: HandOver) -> None:
-    """What stands beside the state is stored here, and counted. Pieces of this profile's own past may come back with
-    somebody who had taken them in; those are here already."""
+    """Store the records that came beside the state, and count their events. Pieces of this profile's own past may come
+    back with a profile that had taken them in; those are here already."""
     profile = turn.profile
-    own = bytes.fromhex(profile.id[4:12])  # what its own records begin with
+    own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
     turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
     older = [event for _, page in pages for event in codec.decode_page(page)]
@@ -130,7 +130,7 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
 
 
 def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
-    """The runs and open sends come along with their timers. Where a journey has too many runs of one key, the later
+    """Take in the runs and open sends with their timers. Where a journey has too many runs of one key, the later ones
     end."""
     profile = turn.profile
     run_life.move(profile, other.runs)
@@ -170,7 +170,7 @@ def _withdraw_excess(turn: Turn) -> None:
         send = sends.find(turn, place.ref)
         if send is not None and send.state == "decided":
             sends.withdraw(turn, send, f"cap.{cap.id}")
-        elif send is None:
+        elif send is None:  # the place of a display
             caps.release(turn.profile, place.ref)
 
 

@@ -7,14 +7,15 @@
     survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
 
 Most pasts fit into one message, and the two in the middle are left out. The state comes last, all at once: until then
-the other one still is who it was, and may find that it stays. One piece at a time is on its way, so neither side ever
-holds more of a past than that.
+the other profile still is what it was, and may find that it stays. One piece at a time is on its way, so neither side
+ever holds more of a past than that.
 
 Two profiles that ask each other at once would wait for ever: of two, the one with the smaller id stays. In a longer
-ring each is on its way to the next. There a hand-over goes on past all whose ids are greater than its origin's, so only
-that of the smallest id comes back to where it started, and that profile stays (Chang and Roberts, 1979).
+ring each is on its way to the next. There a hand-over is passed on by every profile whose id is greater than its
+origin's. So only that of the smallest id comes back to where it started, and that profile stays (Chang and Roberts,
+1979).
 
-This is the side of the profile that goes. The survivor is in `engine.merging.take_in`, and what a tombstone does in
+This is the side of the profile that goes. The survivor's side is in `engine.merging.take_in`, the tombstone's in
 `engine.merging.pointers`.
 """
 
@@ -64,12 +65,12 @@ def must_wait(profile: Profile, told: object) -> bool:
 
 
 def goes_on(profile: Profile, told: object) -> bool:
-    """Whether a profile that is itself on its way must pass this on, so that it can come full circle."""
+    """Whether a profile that is itself on its way must pass an input on, so that a hand-over can come full circle."""
     return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
 
 
 def go_on(turn: Turn, told: GoOn) -> None:
-    """What was sent so far has arrived: the next piece follows."""
+    """Send the next piece, because all that was sent so far has arrived."""
     profile = turn.profile
     if profile.moving_to:
         profile.message_seq += 1
@@ -77,8 +78,8 @@ def go_on(turn: Turn, told: GoOn) -> None:
 
 
 def pass_on(turn: Turn, told: HandOver) -> None:
-    """A hand-over reaches a profile that is on its way itself: it is passed on. A profile that meets its own hand-over
-    stays, for that has come full circle."""
+    """Pass on a hand-over that reaches a profile on its way itself. A profile that meets its own hand-over stays,
+    because that has come full circle."""
     profile = turn.profile
     if told.origin != profile.id:
         turn.tell(profile.moving_to, told)
@@ -89,9 +90,9 @@ def pass_on(turn: Turn, told: HandOver) -> None:
 
 
 def leave_tombstone(turn: Turn, told: HandedOver) -> None:
-    """The survivor has everything: only a tombstone is left here.
+    """Leave only a tombstone here, because the survivor has everything.
 
-    Whoever asked may have been merged itself meanwhile; then this word comes from the profile that it lives on in.
+    The profile that asked may have been merged itself meanwhile; then this word comes from the one that it lives on in.
     """
     if turn.profile.moving_to:
         turn.effects.append(LeaveTombstone(told.to))

@@ -1,4 +1,4 @@
-"""What a model reads of a customer: numbers, each made in one declared way.
+"""The features of models: numbers of a customer, each made in one declared way.
 
     {"trait": path}  {"context": path}        a number, in a text too; true is 1, false is 0, all else is `missing`
     {"when": tree}                            1 where the condition holds, else 0
@@ -27,7 +27,7 @@ Read = Callable[[Readable], float]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One number of a customer, ready for an action. `atoms` is what it asks of past events."""
+    """One number of a customer, ready for an action. `atoms` are its questions about past events."""
 
     read: Read
     atoms: frozenset[EventAtom]

@@ -26,7 +26,7 @@ class Scorer(Protocol):
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of past events."""
+        """Its questions about past events."""
         ...
 
     def chance(self, view: Readable) -> float:
@@ -38,8 +38,8 @@ Made = Callable[[Mapping[str, Any]], Scorer]  # from the facts of an action
 
 
 def build_model(declared: Mapping[str, Any], files: Mapping[str, Any]) -> Made:
-    """From a checked model to what makes its scorers: one scorer for all actions that the model does not tell apart.
-    `files` are those of the document."""
+    """The function that makes the scorers of a checked model: one scorer for all actions that the model does not tell
+    apart. `files` are those of the document."""
     known: dict[str, Scorer] = {}
     default = declared.get("default", 0.0)
     run = _session(files[f"models/{declared['onnx']['file']}"]) if "onnx" in declared else None
@@ -89,7 +89,7 @@ class Logistic:
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of the past."""
+        """Its questions about past events."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
     def chance(self, view: Readable) -> float:
@@ -97,7 +97,7 @@ class Logistic:
         total = self.intercept
         for feature, coefficient in zip(self.features, self.coefficients, strict=True):
             total += coefficient * feature.read(view)
-        return 1.0 / (1.0 + exp(-max(-700.0, min(700.0, total))))
+        return 1.0 / (1.0 + exp(-max(-700.0, min(700.0, total))))  # from about 710 on, `exp` overflows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +110,11 @@ class Network:
 
     @property
     def atoms(self) -> frozenset[EventAtom]:
-        """What it asks of the past."""
+        """Its questions about past events."""
         return frozenset[EventAtom]().union(*(feature.atoms for feature in self.features))
 
     def chance(self, view: Readable) -> float:
-        """What the network says."""
+        """The network's output; the default where that is no number from 0 to 1."""
         score = self.run(vector(self.features, view))
         return score if 0.0 <= score <= 1.0 else self.default
 
@@ -144,7 +144,8 @@ def _shrunk(count: Sequence[float], towards: float, strength: float) -> float:
 
 
 def context_reader(by: Mapping[str, Any]) -> Callable[[Readable], str]:
-    """What reads the word by which a model tells a customer's contexts apart; empty where it tells none apart."""
+    """The function that reads the word by which a model tells a customer's contexts apart; the word is empty where it
+    tells none apart."""
     ((kind, path),) = by.items() if by else (("", ""),)
     steps = tuple(path.split("."))
     if kind == "context":
@@ -169,7 +170,7 @@ def _session(model: bytes) -> Callable[[list[float]], float]:
     def run(numbers: list[float]) -> float:
         outputs = session.run(None, {name: [numbers]})
         last = outputs[-1][0]
-        if isinstance(last, dict):  # what scikit-learn's converters give: a chance per class
+        if isinstance(last, dict):  # as scikit-learn's converters write it: a chance per class
             return float(last[1] if 1 in last else last["1"])
         values = [float(value) for value in (last if hasattr(last, "__len__") else [last])]
         return values[-1]

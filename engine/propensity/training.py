@@ -1,4 +1,4 @@
-"""A model is fitted to what became of shown actions, and judged on customers that it has not seen."""
+"""Fits a model to the outcomes of shown actions, and judges it on customers that it has not seen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An action that a customer saw: what was known of them when it was chosen, and whether they took it. `numbers` are
+    """An action that a customer saw, the facts about them when it was chosen, and whether they took it. `numbers` are
     the model's features, `context` is the word by which its rates are told apart."""
 
     customer: str
@@ -32,8 +32,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How a model does on the held-out customers. `calibration` has a row for each tenth, by rising chance: how many,
-    the mean chance, and the share that was taken."""
+    """The quality of a model on the held-out customers. `calibration` has a row for each tenth, by rising chance: how
+    many, the mean chance, and the share that was taken."""
 
     rows: int
     held_out: int
@@ -74,7 +74,7 @@ def _logistic(declared: Mapping[str, Any], rows: Sequence[Shown]) -> tuple[dict[
     scaled = scaler.fit_transform([row.numbers for row in rows])
     found = linear.LogisticRegression(max_iter=1_000, random_state=0).fit(scaled, [row.taken for row in rows])
     features = [
-        # what is declared already scales; the fit's own scale is folded into the coefficient
+        # The declared mean and scale are in the numbers already; the fit's own scale is folded into the coefficient.
         {**feature, "coefficient": _short(weight / scale)}
         for feature, weight, scale in zip(declared["logistic"]["features"], found.coef_[0], scaler.scale_, strict=True)
     ]

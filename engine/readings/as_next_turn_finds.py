@@ -1,4 +1,4 @@
-"""A profile as its next turn will find it, for people who ask before that turn. What is read writes nothing."""
+"""A profile as its next turn will find it, for people who ask before that turn. A reading writes nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from engine.turn_state import Turn
 
 
 def settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
-    """A profile as its next turn will find it: what the active catalog ends has ended, though nobody
-    has told this profile yet. A reading writes nothing, so where there is a difference this is a copy."""
+    """A profile as its next turn will find it: runs and sends that the active catalog ends have ended, though no turn
+    has settled that yet. Where there is a difference this is a copy, because a reading writes nothing."""
     now_ms = max(now_ms, known.clock_ms)
     if known.moving_to or pauses.is_settled(known, catalog, now_ms):
         return known
@@ -24,7 +24,7 @@ def settled(known: Profile, catalog: Catalog, now_ms: int) -> Profile:
 
 
 def to_try(known: Profile) -> Profile:
-    """The same to put questions to that keep what they draw: a reading writes nothing."""
+    """A copy for questions that keep their draws: the profile itself must not change."""
     copy = msgspec.structs.replace(known, drawn=dict(known.drawn))
     copy.history = known.history
     return copy

@@ -74,7 +74,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
 
 
 def _drawn(known: Profile) -> dict[str, Any]:
-    """What was drawn and stays: a variant per action, a side per holdout."""
+    """The kept draws: a variant per action, a side per holdout."""
     kept = draws.shown(known)
     return {
         "variants": [
@@ -89,7 +89,7 @@ def _drawn(known: Profile) -> dict[str, Any]:
 
 
 def _unusable(known: Profile, catalog: Catalog) -> dict[str, Any]:
-    """What was stated as an address and is none; nothing where there is nothing to say."""
+    """The stated addresses that are none; no field where there are none of them."""
     found = addresses.unusable(known, catalog.country)
     rows = [{"namespace": namespace, "value": stated, "reason": reason} for namespace, stated, reason in found]
     return {"unusableAddresses": rows} if rows else {}
@@ -127,11 +127,11 @@ def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
 
 
 def _waits_for(reason: str) -> dict[str, str]:
-    """Why somebody waits who else would go on; nothing where nobody does."""
+    """The reason for which a run or a send waits; no field where it does not."""
     return {"waitsFor": reason} if reason else {}
 
 
 def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
-    """A pending timer; one that a pause has put off, with the time at which it was due."""
+    """A pending timer; one that a pause has put off has the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
     return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}

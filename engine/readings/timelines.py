@@ -1,4 +1,4 @@
-"""The timeline of a customer: what happened, and what was decided about it."""
+"""The timeline of a customer: the events, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def timeline(
     """Events and everything that was decided about them in one list, oldest first; `limit` keeps the newest. `older`
     are the events that are not recent, `catalogs` those by which something was decided, by version.
 
-    An event is listed at its own time. Within one instant events come first, because they are what the rest answers to.
+    An event is listed at its own time. Within one instant events come first, because the entries answer to them.
     """
     events = sorted([*older, *known.history], key=history_order)
     rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(events)]

@@ -1,7 +1,7 @@
-"""What is left of a stranger's words in a message that needs no consent, or to a mailbox that nobody has confirmed.
+"""Makes a stranger's words harmless in a message that needs no consent, or that goes to an unconfirmed mailbox.
 
-Whoever holds a write key can have such a message sent. It must not carry what they would have it say: each text is cut
-short, and links, addresses and line breaks are taken out. Numbers and the shape of the data stay.
+A write key stands in web pages, so anybody can have such a message sent. It must not say what they want it to say: each
+text is cut short, and links, addresses and line breaks are taken out. Numbers and the shape of the data stay.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _LINK: Final = re.compile(
     r"|[^\s.]\.(?=[^\s./:?#]*[^\W\d_])(?=[^\s./:?#]{2})|\d+\.\d+\.\d+\.\d+",
     re.IGNORECASE,
 )
+# Characters that are read as the dots of a domain (RFC 3490, section 3.1), and one more that looks like a dot.
 _DOTS: Final = str.maketrans("。｡．․", "....")
 _BREAKS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))
 
@@ -32,7 +33,8 @@ def cut(value: Any) -> Any:
 
 
 def _short(text: str) -> str:
-    # What is longer than some lines cannot matter: most of it is cut, whatever is taken out.
+    # Text behind the first lines is not looked at: it would be cut, whatever is taken out.
+    # Format characters leave no gap, so a link that was split by an invisible one is whole again, and is found.
     spaced = "".join(
         ("" if unicodedata.category(char) == "Cf" else " ") if unicodedata.category(char) in _BREAKS else char
         for char in text[: 20 * CHARS_MAX]

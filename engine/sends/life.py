@@ -1,4 +1,4 @@
-"""The life of an intended send, as a table. This module alone gives a send its state, and takes it out of its profile.
+"""The life of an intended send, as a table. No other module sets a send's state, or takes it out of its profile.
 
 Every intended send ends in exactly one state that no arrow leaves. `held` ends it before it is decided: a gate said no.
 A decided send waits in the outbox until it is authorised. It comes back there when its provider surely did not take it.
@@ -44,18 +44,18 @@ SEND: Final = Life(
 
 
 def begin(profile: Profile, send: Send) -> None:
-    """A send is decided: from now on it is one of the profile's."""
+    """Begin a decided send: from now on it is one of the profile's."""
     send.state = SEND.after(BEGIN, "decide")
     profile.sends.append(send)
 
 
 def never_begun(event: str) -> str:
-    """How a send ends that was never decided."""
+    """The state that a send ends in without having been decided."""
     return SEND.after(BEGIN, event)
 
 
 def advance(profile: Profile, send: Send, event: str) -> str:
-    """What happens to a send of this profile; returns its state. One that has ended is not the profile's any more."""
+    """Apply an event to a send of this profile; returns its new state. One that has ended leaves the profile."""
     send.state = SEND.after(send.state, event)
     if send.state in FINAL_STATES:
         profile.sends.remove(send)
@@ -63,7 +63,7 @@ def advance(profile: Profile, send: Send, event: str) -> str:
 
 
 def move(profile: Profile, arriving: Iterable[Send]) -> None:
-    """The open sends of an absorbed profile go on in this one."""
+    """Take in the open sends of an absorbed profile; they go on in this one."""
     for send in arriving:
         send.state = SEND.after(send.state, "move")
         profile.sends.append(send)

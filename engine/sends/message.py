@@ -1,4 +1,4 @@
-"""What a dispatcher is given of a send: where it goes, and all that a template may say."""
+"""The message that a dispatcher gets for a send: where it goes, and all that a template may say."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
     is_current = turn.catalog.actions[send.action].texts == "current"
     catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
-    same = (form for form in action.variants if form.id == send.variant)
-    variant = next(same, None) or draws.variant_of(turn, action)
+    same = (variant for variant in action.variants if variant.id == send.variant)
+    variant = next(same, None) or draws.variant_of(turn, action)  # the active catalog may not have the decided one
     content = dict(variant.content.get(send.channel, {}))
-    if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher knows today's catalog only
+    if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher has the active catalog only
         named = (content[part] for part in ("template", "text") if part in content)
         content["templates"] = with_mentioned(catalog.templates, named)
     link = addresses.current(turn.profile, channel.address) if channel.address else None
@@ -47,8 +47,8 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
 
 
 def _facts(turn: Turn, send: Send, link: Link | None) -> dict[str, Any]:
-    """What templates may say of the person and of what happened. Service messages need no consent, so nothing of them
-    is in a stranger's words; neither is anything that goes to an address that nobody has verified."""
+    """The facts that templates may use: of the person, and of the event that started the run. A stranger's words are
+    made harmless in service messages, which need no consent, and in messages to an unverified address."""
     profile, language = turn.profile, turn.profile.locale or turn.catalog.language
     is_unverified = link is not None and not link.verified and link.namespace in addresses.NAMESPACES
     if send.tier != "service" and not is_unverified:

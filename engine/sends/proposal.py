@@ -1,7 +1,7 @@
 """A journey's send whose step has come: it passes the gates and is decided, or it is held with a reason.
 
 A send is built from a consent token that was read in the same turn; there is no other constructor. Its texts come from
-the catalog that its run entered under; whether it may go at all is for the active catalog to say.
+the catalog that its run entered under. The active catalog says whether it may go at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.view import View
 
 def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> str | None:
     """Put a journey's send through the gates: None when it is decided, else the reason for which it is held. `stopped`
-    is the reason of a stop that covers it already."""
+    is the reason of a stop that covers it; empty without."""
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return UNKNOWN_ACTION

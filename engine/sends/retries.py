@@ -1,9 +1,9 @@
-"""How long a message is worth a try, and when the next one comes.
+"""When a message is tried again, and for how long.
 
-A message that was surely not taken is tried again after half a minute, then ever more rarely. It is tried for its
-channel's `retry_for` from the decision on, and never once its action is over. Each pause is stretched by a draw of its
-own, so messages that failed together do not come back together. A message that was never tried has used up nothing: its
-first try is made however late it comes, after a pause or a downtime.
+A message that its provider surely did not take is tried again after half a minute, then ever more rarely. It is tried
+for its channel's `retry_for` from the decision on, and never once its action is over. Each pause is stretched by a draw
+of its own, so messages that failed together do not come back together. The first try of a message is made however late
+it comes, after a pause or a downtime.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What becomes of a decided send: it is authorised just before its hand-over, settled by what its provider said, or
+"""What happens to a decided send: it is authorised just before its hand-over, settled by its provider's answer, or
 withdrawn. Its states are a table (`engine.sends.life`).
 """
 
@@ -27,7 +27,7 @@ def find(turn: Turn, send_id: str) -> Send | None:
 
 
 def reclaim(turn: Turn, asked: Authorise) -> bool:
-    """A dispatcher that asks again has handed nothing over: as if it had not asked. Whether it was so."""
+    """Undo an authorisation whose dispatcher asks again: it has handed nothing over. Returns whether there was one."""
     send = find(turn, asked.send_id)
     if send is None or send.state != "handing_over" or send.dispatcher != asked.dispatcher:
         return False
@@ -36,7 +36,7 @@ def reclaim(turn: Turn, asked: Authorise) -> bool:
 
 
 def authorise(turn: Turn, asked: Authorise) -> None:
-    """Let a send go, or withdraw it: consent, suppression and caps are read anew, just before the hand-over."""
+    """Let a send go, or withdraw it: every gate with `refuse` is asked anew, just before the hand-over."""
     send = find(turn, asked.send_id)
     if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
@@ -46,6 +46,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         withdraw(turn, send, reason)
         turn.answer({"authorised": False, "reason": reason})
         return
+    # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
         return
@@ -62,7 +63,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
 
 
 def settle(turn: Turn, said: Settle) -> None:
-    """Write down what the provider said. Only a hand-over can be settled; a second word about it changes nothing."""
+    """Settle a hand-over by the provider's answer. A second answer changes nothing."""
     send = find(turn, said.send_id)
     if send is None or send.state != "handing_over":
         return
@@ -71,7 +72,7 @@ def settle(turn: Turn, said: Settle) -> None:
             _try_again(turn, send, said.detail)
         else:
             _forget_attempt(turn, send, "not_begun")
-        withdraw_without_consent(turn)
+        withdraw_without_consent(turn)  # an opt-out may have come during the hand-over, when nothing could be withdrawn
         return
     if said.outcome not in ARRIVED and said.outcome != "unknown":
         _release(turn, send)
@@ -79,26 +80,26 @@ def settle(turn: Turn, said: Settle) -> None:
 
 
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
-    """A decided send does not go after all; its place is free again."""
+    """End a decided send that does not go after all; its place is free again."""
     _end_unsent(turn, send, "withdraw", reason)
 
 
 def resume(turn: Turn, send: Send) -> None:
-    """The pause that a decided send waited for has ended: it is due now."""
+    """Make a decided send due now, because the pause that it waited for has ended."""
     life.advance(turn.profile, send, "resume")
     was_ms, send.next_ms = send.waits_ms, turn.now_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
 
 
 def withdraw_without_consent(turn: Turn) -> None:
-    """An opt-out takes effect in its own turn: what it forbids and has not left is withdrawn."""
+    """Withdraw the decided sends that have no consent any more: an opt-out takes effect in its own turn."""
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
         if not consents.is_granted(turn.profile, turn.catalog, send.purpose, send.channel, send.tier):
             withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
 
 
 def give_room(turn: Turn, told: Given) -> None:
-    """Whoever counts for an address has given a send its place there, or has none."""
+    """Take the answer of the profile that counts the messages to an address: a place for a send there, or none."""
     send = find(turn, told.send)
     if send is None or send.state != "decided" or send.room == "given":
         return
@@ -111,7 +112,8 @@ def give_room(turn: Turn, told: Given) -> None:
 
 
 def _asks(turn: Turn, send: Send) -> bool:
-    """Whether a place has to be asked for first; the send waits meanwhile, and without an answer it asks again."""
+    """Ask another profile for a place at the send's address, where one is needed; returns whether it was. Meanwhile the
+    send waits; it asks again where no answer comes."""
     link = service_mail.counted_elsewhere(turn, send)
     if link is None:
         return False
@@ -124,7 +126,7 @@ def _asks(turn: Turn, send: Send) -> bool:
 
 
 def _wait(turn: Turn, send: Send, reason: str) -> None:
-    """Something is paused: it stays decided, and keeps its place."""
+    """Let a send wait for a pause to end: it stays decided, and keeps its place."""
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     life.advance(turn.profile, send, "pause")
@@ -136,13 +138,13 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
 
 
 def _forget_attempt(turn: Turn, send: Send, event: str) -> None:
-    """It was authorised, and nothing has come of it."""
+    """Put a send back whose authorisation came to nothing: the attempt does not count."""
     send.attempts -= 1
     _put_back(turn, send, event, send.next_ms)
 
 
 def _try_again(turn: Turn, send: Send, detail: str) -> None:
-    """It surely did not leave: put it back, or end it where it is worth no further try."""
+    """Put a send back that surely did not leave, or end it where no further try is worth it."""
     next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
     if next_ms is None:
         is_over = retries.ends_with_its_action(turn.catalog, send)
@@ -175,7 +177,7 @@ def _close(turn: Turn, send: Send, event: str, reason: str) -> None:
     outcome = life.advance(turn.profile, send, event)
     if outcome in ARRIVED:
         fatigue.record_exposure(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
-    elif outcome != "unknown":
+    elif outcome != "unknown":  # a message that may have arrived binds us to its offer
         offers.withdraw(turn, send.id)
     turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
     _note(turn, send, outcome, reason)

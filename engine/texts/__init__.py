@@ -1,1 +1,1 @@
-"""What the templates of messages can say, and what they make of the data."""
+"""The language of our templates, and how it reads data."""

@@ -1,8 +1,8 @@
-"""How much work one message may be. Templates are the operator's, but what they loop over comes from clients, and a
-slip must not hold up everybody's mail: a message that needs more is `Refused`.
+"""Bounds the work of rendering one message. Templates are the operator's, but the data that they loop over comes from
+clients, and a slip must not hold up everybody's mail: a message that needs more work is `Refused`.
 
-The work is counted, never timed, so that a message is refused everywhere or nowhere. There is one count in a thread,
-that of the message that is being rendered.
+The work is counted, never timed, so that a message is refused everywhere or nowhere. Each thread has one count, that of
+the message that it renders.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def counted() -> Iterator[None]:
 def spend(steps: int = 1, chars: int = 0) -> None:
     """Count work that is about to be done. Raises Refused where it is too much."""
     count = _under_way.get()
-    if count is None:  # a template that is being compiled
+    if count is None:  # outside a message, where a template is compiled: each call has a count of its own
         count = _Count()
     count.steps -= steps
     count.chars -= chars
@@ -63,7 +63,7 @@ def weigh(value: object, steps: int = 1) -> None:
 
 
 def check_power(base: object, exponent: object) -> None:
-    """Raises Refused for a power that is too large a whole number."""
+    """Raises Refused for a power that is too large a whole number, before it is computed."""
     if (
         isinstance(base, int)
         and isinstance(exponent, int)

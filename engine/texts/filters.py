@@ -24,7 +24,7 @@ from engine.texts import effort, wording
 from engine.texts.operators import UNFIT, compared, formatted, reckoned, written
 from engine.texts.values import Absent, elements, is_nothing
 
-_NUMBERS: Final = frozenset(("abs", "round", "filesizeformat"))
+_NUMBERS: Final = frozenset(("abs", "round", "filesizeformat"))  # filters whose value is read as a number
 _TEXTS: Final = frozenset(
     [
         "capitalize",
@@ -47,6 +47,7 @@ _TEXTS: Final = frozenset(
         "wordwrap",
     ]
 )
+# Filters whose arguments can be widths or counts, and so could fill a text up.
 _SIZED: Final = frozenset(("center", "indent", "round", "batch", "slice", "tojson", "filesizeformat"))
 _WEIGHED: Final = {"pprint": 20, "tojson": 1, "urlencode": 1, "xmlattr": 1}  # steps for each part of their value
 _ORDERING: Final = frozenset(("sort", "min", "max", "unique", "groupby"))  # they compare parts with one another
@@ -154,7 +155,7 @@ def _format(pattern: Any, *values: Any, **named: Any) -> Any:
 
 def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
     """The filter, counted and bounded, with an absent result where it cannot use its value."""
-    before = 0 if _pass_arg(filter_) is None else 1  # what Jinja hands over first
+    before = 0 if _pass_arg(filter_) is None else 1  # Jinja hands an environment or a context over first
 
     @wraps(filter_)
     def calm(*args: Any, **named: Any) -> Any:
@@ -175,10 +176,10 @@ def _tolerant(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
             effort.spend(chars=str(value).count(str(rest[0])) * len(str(rest[1])))
         try:
             made = filter_(*head, value, *rest, **named)
-            if isinstance(made, Iterator):  # here, where what goes wrong in it is caught
+            if isinstance(made, Iterator):  # read here, so that errors in it are caught here
                 made = list(islice(made, effort.STEPS_MAX))
         except FilterArgumentError:
-            if name != "reverse":  # whose argument is its value
+            if name != "reverse":  # it raises this error for an unfit value, which is data
                 raise
             return Absent()
         except (*UNFIT, UndefinedError):
@@ -236,5 +237,5 @@ def _check_arguments(name: str, function: Callable[..., Any], args: tuple[Any, .
         inspect.signature(function, follow_wrapped=False).bind(*args, **named)
     except TypeError as fault:
         raise Refused(f"{name}: {fault}") from None
-    except ValueError:  # it does not say what it takes
+    except ValueError:  # a function without a signature
         return

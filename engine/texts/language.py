@@ -1,4 +1,5 @@
-"""The Jinja of our templates: sandboxed, bounded, and with a customer's data before all that Python knows.
+"""The Jinja of our templates: sandboxed, bounded, and with a customer's data before Python's attributes
+(`docs/decisions/0023-data-ends-no-message.md`).
 
 `x.name` is data or absent. A name is a method only where it is called: so an event with a field `items` and one without
 are both read right, and `event.items()` works for either. Nothing is evaluated while a template is compiled. Its loops,
@@ -30,14 +31,14 @@ _KEPT_CHARS_MAX: Final = 100_000  # of a template whose code is kept for others
 _FILLING: Final = frozenset(("center", "ljust", "rjust", "zfill", "expandtabs"))
 
 
-# What the data of a message is called.
+# The names at the top of a message's data.
 NAMES: Final = frozenset(
     ("traits", "event", "action", "language", "currency", "timezone", "unsubscribe_url", "confirm_address_url")
 )
 
 
 class TemplateLanguage(ImmutableSandboxedEnvironment):
-    """One per renderer and kind of escaping."""
+    """The environment of templates; a renderer has one for each kind of escaping."""
 
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
     intercepted_unops = frozenset(ImmutableSandboxedEnvironment.default_unop_table)
@@ -66,7 +67,7 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
             return Absent(obj=obj, name=argument)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        """An author's fault, whatever the data is."""
+        """Raises SecurityError: an unsafe attribute is the author's fault, whatever the data is."""
         raise SecurityError(f"{attribute} is not for templates")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -78,7 +79,7 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return operators.negated(operator, arg)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """`obj(…)`: what is absent stays so."""
+        """`obj(…)`: an absent value that is called stays absent."""
         effort.spend()
         if isinstance(__obj, Undefined):
             return __obj
@@ -96,10 +97,10 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         """The same, without looking at what was compiled before."""
         return super().compile(source, name, filename)
 
-    # What compiled templates call; see `guiding`.
+    # Compiled templates call the methods below; see `guiding`.
 
     def method(self, obj: Any, name: str) -> Any:
-        """What `obj.name(…)` calls."""
+        """The function that `obj.name(…)` calls."""
         if name.startswith("_"):
             raise SecurityError(f"{name} is not for templates")
         if not isinstance(obj, (*_DATA, Undefined)):
@@ -108,8 +109,8 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return _bounded(name, obj, found) if callable(found) and not isinstance(found, Undefined) else Absent()
 
     def looped(self, value: Any, chars: int = 0, names: int = 0) -> Any:
-        """What a loop goes through, with the length of its body and how many names each element is for: what is no list
-        counts as a list of one."""
+        """The elements that a loop goes through; a value that is no list counts as a list of one. `chars` is the length
+        of the loop's body, `names` how many names each element is unpacked into (0: it is not)."""
         if isinstance(value, Undefined | bool) or value is None:
             return ()
         if isinstance(value, str | int | float) or not isinstance(value, Iterable):
@@ -119,12 +120,12 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
         return [self.unpacked(each, names) for each in listed] if names else listed
 
     def unpacked(self, value: Any, names: int) -> tuple[Any, ...]:
-        """A value for so many names; those for which it has nothing are absent."""
+        """A value unpacked into so many names; names for which it has no part are absent."""
         parts = tuple(value)[:names] if isinstance(value, list | tuple) else (value,)
         return parts + (Absent(),) * (names - len(parts))
 
     def sliced(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
-        """`value[start:stop:step]`: of a list, of a text, or of a number as it is written; of anything else nothing."""
+        """`value[start:stop:step]`: of a list, of a text, or of a number as it is written; absent for all others."""
         effort.spend()
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
@@ -160,7 +161,7 @@ class TemplateLanguage(ImmutableSandboxedEnvironment):
 
 
 def _counted(*bounds: Any) -> Any:
-    """`range(…)`: of texts that say whole numbers too, of what says none nothing."""
+    """`range(…)`: texts that spell whole numbers count as these; with any other value it is empty."""
     try:
         return safe_range(*(int(operators.reckoned(bound)) for bound in bounds))
     except OverflowError:
@@ -173,14 +174,14 @@ def _counted(*bounds: Any) -> Any:
 
 @pass_context
 def _shown(context: Context, value: Any) -> Any:
-    """How `{{ value }}` is written."""
+    """The text that `{{ value }}` writes."""
     text = "" if isinstance(value, Macro) else operators.written(value)
     effort.spend(chars=len(text) if isinstance(text, str) else 20)
     return text
 
 
 def _bounded(name: str, obj: Any, method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of data: what it cannot take has no result."""
+    """A method of data, counted and bounded; absent for arguments that it cannot take."""
 
     @wraps(method)
     def calm(*args: Any, **named: Any) -> Any:
@@ -226,12 +227,12 @@ def with_mentioned(templates: Mapping[str, str], names: Iterable[str]) -> dict[s
 
 
 class Facts(NamedTuple):
-    """What a template says of itself."""
+    """Facts about a template that its text tells."""
 
     unknown: tuple[tuple[int, str], ...]  # names that no data could ever have, each with the line of its first use
     mentioned: tuple[str | None, ...]  # templates that it includes or extends, None for one that is worked out
-    uses: tuple[tuple[str, str, int], ...]  # `traits` or `event`, the name behind it, its line
-    odd_currencies: tuple[tuple[int, str], ...]  # the line and the word of what `money` is told and is no currency
+    uses: tuple[tuple[str, str, int], ...]  # (`traits` or `event`, the name behind it, its line)
+    odd_currencies: tuple[tuple[int, str], ...]  # (line, word) where `money` is given a word that is no currency
     optional: frozenset[str]  # templates that it includes where they are there
 
 

@@ -1,7 +1,7 @@
-"""What +, <, ~ and the like mean in a template, whatever the data is.
+"""The meaning of +, <, ~ and the like in a template, whatever the data is.
 
-A text that is a number to whoever reads it counts as one beside numbers. What makes no sense, or lacks a part, has no
-result, as in a database; a text to which nothing is added stays as it is. Results are bounded.
+A text that people read as a number counts as one beside numbers. An operation that makes no sense, or lacks a part, is
+absent, as in a database; a text to which an absent value is added stays as it is. Results are bounded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from engine.texts.effort import check_power, check_product, spend, weigh
 from engine.texts.values import Absent, is_nothing
 from engine.values import amounts
 
-UNFIT: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what an unfit value raises
+UNFIT: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # raised for unfit values
+# A format with a width or a precision of four digits, or one that an argument gives.
 _WIDE: Final = re.compile(r"%(\([^)]*\))?[-#0 +]*(\d{4}|\*|\d*\.(\d{4}|\*))|{[^{}]*:[^{}]*(\d{4}|{)")
 
 _SHOWN_MAX: Final = 10_000  # elements of a list
@@ -46,7 +47,7 @@ def is_number(value: Any) -> bool:
 
 
 def reckoned(value: Any) -> Any:
-    """A text that says an amount as a number, anything else as it is."""
+    """The number that a text spells, as people write amounts; any other value as it is."""
     if not isinstance(value, str):
         return value
     found = amounts.number(value)
@@ -115,7 +116,7 @@ def joined(is_html: bool, parts: tuple[Any, ...]) -> str:
 
 
 def written(value: Any) -> Any:
-    """How a value stands in a message: nothing as nothing, a list as its elements, an object not at all."""
+    """A value as it is written in a message: an absent one and an object as nothing, a list as its elements."""
     if value is None or isinstance(value, Undefined | dict):
         return ""
     if isinstance(value, bool):
@@ -171,7 +172,7 @@ def _added(left: Any, right: Any) -> Any:
         if all(map(is_number, numbers)):
             return numbers[0] + numbers[1]
     if isinstance(left, str) and isinstance(right, str):
-        return _sized(left + right)  # which escapes a plain text beside a safe one
+        return _sized(left + right)  # where one of them is Markup, this escapes the other
     return _sized(left + str(written(right)) if isinstance(left, str) else str(written(left)) + right)
 
 

@@ -1,6 +1,6 @@
-"""What a template sees of the data: nothing that is absent by the one rule of `engine.values.absence`.
+"""Data as templates see it: without all values that are absent by the one rule of `engine.values.absence`.
 
-A customer without an address, one whose address is null and one whose address is blank look the same. What is absent
+A customer without an address, one whose address is null and one whose address is blank look the same. An absent value
 can be asked for further parts, printed, looped over and called: it stays absent, and no message is refused for it.
 """
 
@@ -16,7 +16,7 @@ from engine.values.absence import is_absent
 
 
 class Absent(Undefined):
-    """Stands for what is not there. It equals everything else that is nothing."""
+    """Stands for an absent value. It equals every other absent value."""
 
     __slots__ = ()
 
@@ -50,13 +50,13 @@ class Absent(Undefined):
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether there is nothing to say of a value, of the data or worked out by the template."""
+    """Whether a value is absent, one of the data or one that the template worked out."""
     return isinstance(value, Undefined) or is_absent(value)
 
 
 def present(value: Any) -> Any:
-    """A copy of data without its absent parts, however deep; what has no other parts is absent itself. None where
-    nothing is left."""
+    """A copy of data without its absent parts, however deep; a value that has no other parts is absent itself. None
+    where nothing is left."""
     if isinstance(value, dict):
         parts = ((name, present(part)) for name, part in value.items())
         return {name: part for name, part in parts if part is not None} or None
@@ -68,8 +68,7 @@ def present(value: Any) -> Any:
 
 
 def elements(value: Any) -> Any:
-    """What a filter is given: of a list or a series the elements that say something, of anything else the value
-    itself."""
+    """The value that a filter is given: a list or a series without its absent elements, any other value as it is."""
     if isinstance(value, list | tuple):
         return [part for part in value if not is_nothing(part)] if any(map(is_nothing, value)) else value
     return _each(value) if isinstance(value, Iterator) else value

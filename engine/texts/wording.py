@@ -1,4 +1,4 @@
-"""Money, numbers and times as a customer's language writes them. What says none of them is absent."""
+"""Money, numbers and times as a customer's language writes them. Values that are none of these are absent."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ def money(context: Context, value: Any, currency: Any = None, minor: bool = Fals
 
 @pass_context
 def number(context: Context, value: Any, digits: Any = None) -> Any:
-    """A number as the language writes it, with so many decimals; with those that it has, at most three, where none are
-    named."""
+    """A number as the language writes it, with `digits` decimals; without `digits` with its own, at most three."""
     amount, locale = amounts.number(value), locale_of(context.resolve("language"))
     if amount is None:
         return Absent()
@@ -127,8 +126,8 @@ def _currency(context: Context, value: Any, named: Any) -> str:
 
 
 def locale_of(language: Any) -> Locale:
-    """Where and how somebody writes, by a tag such as `de`, `de-AT`, `pt_BR`, whatever else is said behind it
-    (`de_DE@euro`, `de-DE,de;q=0.9`); English where it names none."""
+    """The locale that a language tag names, such as `de`, `de-AT`, `pt_BR`, whatever stands behind it (`de_DE@euro`,
+    `de-DE,de;q=0.9`); English where it names none."""
     found = _LANGUAGE.match(language.strip()[:_TAG_CHARS_MAX]) if isinstance(language, str) else None
     return _known_locale(found[0] if found else _FALLBACK)
 

@@ -1,8 +1,8 @@
-"""What counts as nothing: one rule for the door, for conditions and for templates.
+"""Absent values: one rule for the door, for conditions and for templates.
 
-Null is nothing, and so are a text that is empty, blank or made of invisible characters alone, an empty list (PHP's
+Null is absent, and so are a text that is empty, blank or made of invisible characters alone, an empty list (PHP's
 empty object), an empty object, and the words that JavaScript writes where it has no value. Zero and false are values.
-What was said is stored as it came; this rule is only about how it is read.
+Data is stored as it came; this rule is only about how it is read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which number a shop means by what it sends: 19.9, "19.90", "19,90 €", "1.299,00", "1,299.00", "EUR 5".
+"""Reads the amounts that shops send: 19.9, "19.90", "19,90 €", "1.299,00", "1,299.00", "EUR 5".
 
-A plain numeral as a text was written by a machine: its dot is the decimal point, whatever follows. Everything else was
+A plain numeral as a text was written by a machine: its dot is the decimal point, whatever follows. All other texts were
 written for people. Of two kinds of separator the last one is the decimal one. A single separator before exactly three
 digits separates thousands, unless a zero leads. Thousands are in groups of three, or as in India (1,23,456). A value
-that says no number, or more than one, is None; so are truth values, NaN and what no price can be.
+that says no number, or more than one, is None; so are truth values, NaN and numbers that no price can be.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from babel.numbers import list_currencies
 from engine.values.absence import is_absent
 
 CHARS_MAX: Final = 60
-_LARGEST: Final = Decimal(10) ** 15
+_LARGEST: Final = Decimal(10) ** 15  # no price is larger
 _PLAIN: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WRITTEN: Final = re.compile(
     r"([^\d.,]*(?:[^\W\d_]\.[ \u00a0\u202f]*)?)"  # the dot of "Rs." is no separator
@@ -37,7 +37,7 @@ _NO_CURRENCY: Final = ("",)
 _CODE: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _FIELDS: Final = (("amount", "value"), ("currency", "currency_code", "currencyCode"))  # of a price that is an object
 
-# What each sign may stand for; the first where nothing else says which.
+# The currencies that each sign may stand for; the first where nothing else says which.
 SIGNS: Final[Mapping[str, tuple[str, ...]]] = {
     "€": ("EUR",),
     "£": ("GBP",),
@@ -137,7 +137,7 @@ def _of_text(text: str) -> tuple[Decimal | None, tuple[str, ...]]:
 
 
 def _plain(digits: str) -> str | None:
-    """With a dot for the decimal point and no other separator; None where the separators make no sense."""
+    """The digits with a dot for the decimal point and no other separator; None where the separators make no sense."""
     points, rest = [char for char in digits if char in ".,"], ""
     whole = digits
     if len(set(points)) == 2:

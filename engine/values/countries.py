@@ -1,4 +1,4 @@
-"""Which country a text means, as forms and shops write one: a code of ISO 3166, or its name in English."""
+"""Reads countries as forms and shops write them: a code of ISO 3166, or the name in English."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Who an identifier names: namespaces and their one canonical value, settled once at the door.
+"""Identifiers: namespaces, and the one canonical value of each identifier, settled once at the door.
 
-Two spellings of one mailbox or one telephone must lead to one profile, and no value may stand for two. What is absent
+Two spellings of one mailbox or one telephone must lead to one profile, and no value may stand for two. An absent value
 (`engine.values.absence`) names nobody, and characters that nobody sees (`engine.values.spelling`) are no part of a
 name. The parsers for mail and telephone are slow (about 20 µs), so their answers are cached; they are pure, so these
 cannot go stale.
@@ -123,11 +123,12 @@ def parse_reference(reference: str, country: str = "") -> tuple[str, str]:
 
 
 def is_clean(text: str) -> bool:
-    """Whether `text` is free of what breaks logs, keys and headers: control characters, lone surrogates, new lines."""
+    """Whether `text` is free of characters that break logs, keys and headers: control characters, lone surrogates, new
+    lines."""
     return text.isprintable() or _UNFIT.isdisjoint(map(unicodedata.category, text))
 
 
-# These answer (canonical value, "") or ("", what is wrong), because the cache keeps no exceptions; for what is absent
+# These answer (canonical value, "") or ("", the fault), because the cache keeps no exceptions; for an absent value
 # ("", ""). The cache is bounded by its number of values, so no long value comes into it.
 
 

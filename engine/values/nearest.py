@@ -1,4 +1,4 @@
-"""What was probably meant by a word that is not known."""
+"""Guesses the known word that was meant by an unknown one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dotted paths lead to in plain data: in traits, in a context, in an event's properties.
+"""The values at dotted paths in plain data: in traits, in a context, in an event's properties.
 
 A list on the way, or at the end, stands for each of its elements.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def any_at(data: Any, path: tuple[str, ...], depth: int, test: Callable[[Any], bool]) -> bool:
-    """Whether any of `values_at(data, path[depth:])` passes. It uses no generator, for a window asks it of each
+    """Whether any of `values_at(data, path[depth:])` passes. It uses no generator, because a window asks it of each
     event."""
     if isinstance(data, (list, tuple)):
         if not data:

@@ -1,7 +1,7 @@
 """Telephones as people write them, with the country code or as at home.
 
-The one way of writing a telephone is E.164. `0171 1234567` has none by itself: it is read as people in a country write
-it, and that country is said by the workspace or by the person's traits.
+The one way of writing a telephone is E.164. `0171 1234567` does not say its country: it is read as people in a country
+write it, and the workspace or the person's traits say which country that is.
 """
 
 from __future__ import annotations

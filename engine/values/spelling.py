@@ -1,4 +1,4 @@
-"""Text that names somebody, as it can be seen: two texts that look the same must be one.
+"""Names without characters that nobody sees: two texts that look the same must be one.
 
 Invisible format characters come along with what is copied from a mail or a spreadsheet (U+200B, a byte-order mark, a
 soft hyphen, marks of direction), and nobody sees them. Some do show: a joiner between the parts of an emoji, or in a
@@ -25,9 +25,9 @@ SELECTORS: Final = frozenset(
     map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F))
 )
 _LETTERS_OF_FLAGS: Final = frozenset(map(chr, range(0xE0020, 0xE007F)))
-# Unicode's default-ignorable characters that are not of category Cf, less the selectors: fillers and the like
+# Unicode's default-ignorable characters that are not of category Cf, without the selectors: fillers and the like.
 FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180e\u2065\u3164\uffa0")
-# of category Cf, and seen: the signs of numbers and verses that stand before digits, and the layout of hieroglyphs
+# Characters of category Cf that are seen: signs of numbers and verses before digits, and the layout of hieroglyphs.
 _SEEN: Final = frozenset(
     map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13456)))
 )
@@ -45,6 +45,7 @@ def visible(text: str) -> str:
     """`text` in NFC without characters that nobody sees. Applied to its own result it changes nothing."""
     if text.isascii():
         return text
+    # Again and again, because a character that goes may leave others that compose, or that show nothing any more.
     while (seen := unicodedata.normalize("NFC", _seen(text))) != text:
         text = seen
     return text

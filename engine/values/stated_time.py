@@ -1,4 +1,4 @@
-"""How far a time is believed that somebody states: clocks run ahead or behind, and anybody may state anything.
+"""How far stated times are believed: clocks run ahead or behind, and anybody may state anything.
 
 The history believes a time up to five minutes ahead, because clocks differ. The time that decides which of two
 statements is newer (traits, locale, zone, address, consent) is never ahead of the turn that hears it, so that no
@@ -14,17 +14,17 @@ FUTURE_MS_MAX: Final = 5 * 60_000
 
 
 def of_event(at_ms: int, now_ms: int) -> int:
-    """When an event happened, for the history, windows, stops and waits."""
+    """The time of an event, for the history, windows, stops and waits."""
     return max(0, min(at_ms, now_ms + FUTURE_MS_MAX))
 
 
 def of_fact(at_ms: int, now_ms: int) -> int:
-    """From when on a stated value counts against another: never ahead of `now_ms`, the clock of the turn."""
+    """The time of a stated value, by which the newer one wins: never ahead of `now_ms`, the clock of the turn."""
     return min(at_ms, now_ms)
 
 
 def of_consent(at_ms: int, now_ms: int, *, granted: bool, imported: bool) -> int:
-    """From when on a yes or a no counts: the earlier of stated and received; a live no from its arrival.
+    """The time from which a yes or a no counts: the earlier of stated and received; for a live no its arrival.
 
     So a yes lifts a no only where it is later both by what was stated and by arrival.
     """

@@ -1,4 +1,4 @@
-"""What offers and purchases are about: products, which lie in categories, which lie within one another.
+"""The subjects of offers and purchases: products, which lie in categories, which lie within one another.
 
 A subject is `product sku-1` or `category shoes`. Categories are paths: `shoes/running` lies within `shoes`. In which
 categories a product lies is known from the actions of the catalog that have both, and from the customer's own events.

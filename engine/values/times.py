@@ -1,8 +1,8 @@
-"""A time as somebody writes it, read the same way wherever one is taken: events, batches, files, consent, exposures,
-the replay clock, and the past of a profile.
+"""Reads written times, the same way wherever one is taken: events, batches, files, consent, exposures, the replay
+clock, and the past of a profile.
 
-ISO 8601, in UTC where it names no zone; or the time since 1970 as a number or its digits, in seconds or milliseconds,
-which its size tells apart. What says nothing (`engine.values.absence`) is no time.
+A time is ISO 8601, in UTC where it names no zone; or the time since 1970 as a number or its digits, in seconds or
+milliseconds, which its size tells apart. An absent value (`engine.values.absence`) is no time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.errors import InvalidInput
 from engine.values.absence import is_absent
 
 SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds March 1973, as seconds the year 5138
-FRACTION_FROM: Final = 100_000_000  # what is smaller and has a fraction is a duration, not a time
+FRACTION_FROM: Final = 100_000_000  # a smaller number with a fraction is a duration, not a time
 YEAR_10000_MS: Final = 253_402_300_800_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def read_ms(value: object, field: str) -> int | None:
     the years 1970 and 9999."""
     if value is None:
         return None
-    if isinstance(value, str) and value[4:5] == "-":  # nearly every time
+    if isinstance(value, str) and value[4:5] == "-":  # nearly every time is written so: this saves the tests below
         return _of_text(value, field)
     if is_absent(value):
         return None

@@ -19,7 +19,7 @@ NOISE = 0.15  # two runs of the same code differ by this much
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure then and now. `times` is now by then, of the ratios where `is_ratio`; None where there is no telling."""
+    """A figure before and now; both are ratios where `is_ratio`. `times` is now by before, None where that was 0."""
 
     name: str
     before: float
@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def changes(figures: tuple[Figure, ...], before: dict[str, dict[str, Any]]) -> Iterator[Change]:
-    """What is in both runs, in the order of this one."""
+    """The figures that are in both runs, in the order of this one."""
     for figure in figures:
         old = before.get(figure.name)
         if old is None:
@@ -57,7 +57,7 @@ def _change(name: str, before: float, now: float, *, is_ratio: bool) -> Change:
 
 
 def table(found: list[Change]) -> Table:
-    """For people; what differs by more than noise is marked."""
+    """The changes for people; those beyond noise are marked."""
     shown = Table(title="Beside the earlier run", title_justify="left")
     for name in ("figure", "compared", "before", "now", "times", ""):
         shown.add_column(name, justify="left" if name in ("figure", "compared") else "right")

@@ -1,7 +1,7 @@
-"""Decide without anything around it: what one turn takes on one core, beside a loop that only measures the machine.
+"""Decide without anything around it: the time of one turn on one core, beside a loop that only measures the machine.
 
-Counted in CPU time, so that what other processes take of the core is left out; the loop takes turns with the decisions,
-so that a slow moment of the machine slows both.
+The time is CPU time, so other processes on the core do not count. The loop takes turns with the decisions, so a slow
+moment of the machine slows both.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from engine.turn import handle
 from loadtest.world import bench_catalog
 from loadtest.world.shop_world import START_MS
 
-_WARM_UP = 30
-_SAMPLES_MIN = 200
+_WARM_UP = 30  # first samples that are left out
+_SAMPLES_MIN = 200  # fewer would have no 99th percentile to speak of
 _SAMPLES_MAX = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What single turns took."""
+    """How long single turns took."""
 
     median_us: float
     p99_us: float

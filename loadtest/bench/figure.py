@@ -1,4 +1,4 @@
-"""One figure of a benchmark, with what it is compared with."""
+"""One figure of a benchmark, with its baseline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measurement with what it is compared with; `target` is its budget, empty where it has none."""
+    """One measurement with its baseline. `target` is its budget, empty where it has none."""
 
     name: str
     value: float

@@ -46,8 +46,8 @@ class Report:
 
 
 def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) -> Report:
-    """Run everything, some four minutes; `ray_flags` is what `segue up` sets for Ray, for the no-op beside it. With
-    `is_full` a million profiles and timers instead of a tenth, and a whole minute of overload."""
+    """Run everything, some four minutes. The no-op is started with `ray_flags`, those of `segue up`. With `is_full` it
+    takes a million profiles and timers instead of a tenth, and a whole minute of overload."""
     say("decide, engine only")
     figures = list(engine_figures())
     missing = () if Wrk.is_there() else (over_http.WRK_MISSING,)
@@ -128,7 +128,7 @@ def http_figures(
         load, nothing = _taking_turns(connections, wrk.decide, wrk.nothing)
         loads[f"decide {connections}"] = load
         figures += decide_figures(connections, load, nothing)
-    figures += lane_figures(wrk, load)
+    figures += direct_socket_figures(wrk, load)
     say("durable ingest")
     before = over_http.events_taken(engine.url, server_key)
     load, nothing = _taking_turns(_INGEST_CONNECTIONS, wrk.ingest, wrk.nothing)
@@ -140,18 +140,19 @@ def http_figures(
     return loads, figures
 
 
-def lane_figures(wrk: Wrk, decide: Load) -> Iterator[Figure]:
-    """Decisions beside a no-op that goes their own way, past Serve's bookkeeping; and how many came too late."""
+def direct_socket_figures(wrk: Wrk, decide: Load) -> Iterator[Figure]:
+    """Decisions beside a no-op by their own way, the direct socket, past Serve's bookkeeping; and the late ones."""
     connections = _CONNECTIONS[-1]
     nothing = wrk.preflight(connections, _SECONDS[connections])
     name = f"decide over HTTP, {connections} connections"
-    yield Figure(f"{name}, beside the lane's no-op", decide.per_s, "requests/s", "OPTIONS /v1/decide", nothing.per_s)
+    beside = f"{name}, beside the direct socket's no-op"
+    yield Figure(beside, decide.per_s, "requests/s", "OPTIONS /v1/decide", nothing.per_s)
     yield Figure(f"{name}: answered with the default", decide.degraded, "", "all", decide.requests)
     yield Figure(f"{name}: p99 by p50", decide.p99_ms, "ms", "its p50", decide.p50_ms, target="≤ 3 ×")
 
 
 def beside_figures(wrk: Wrk, alone: Load) -> Iterator[Figure]:
-    """Ingest as fast as it goes beside 200 decisions/s: what both come to."""
+    """Ingest as fast as it goes beside 200 decisions/s: the figures of both."""
     with ThreadPoolExecutor(1) as threads:
         deciding = threads.submit(wrk.decide, _PACED, _SECONDS[8] + 1, pace_ms=_PACE_MS)
         load = wrk.ingest(_INGEST_CONNECTIONS, _SECONDS[8])
@@ -202,7 +203,7 @@ def decide_figures(connections: int, load: Load, nothing: Load) -> Iterator[Figu
 
 
 def ingest_figures(load: Load, nothing: Load) -> Iterator[Figure]:
-    """Events/s, and what one batch takes."""
+    """Events/s, and how long one batch takes."""
     name = f"durable ingest, batches of {over_http.BATCH}, {_INGEST_CONNECTIONS} connections"
     events_per_s = load.per_s * over_http.BATCH
     yield Figure(name, events_per_s, "events/s", "GET /healthz", nothing.per_s, "requests/s", "≥ 15,000")
@@ -223,14 +224,15 @@ def memory_figures(
 
 
 def check_taken(before: Mapping[str, int], after: Mapping[str, int], load: Load) -> None:
-    """The engine must have taken at least what was acknowledged, and nothing as a repeat: else the figure is none."""
+    """EngineError unless the engine took at least the acknowledged events, none as a repeat: else the figure is
+    worthless."""
     taken = {name: after[name] - before[name] for name in ("accepted", "repeated", "rejected")}
     if taken["accepted"] < load.requests * over_http.BATCH or taken["repeated"] or taken["rejected"]:
         raise EngineError(f"{load.requests} batches were acknowledged, but the engine says {taken}")
 
 
 def table(report: Report) -> Table:
-    """For people."""
+    """The figures for people."""
     shown = Table(title="Segue, measured", title_justify="left", caption=_machine_line(), caption_justify="left")
     shown.add_column("figure")
     shown.add_column("measured", justify="right")
@@ -252,13 +254,13 @@ def table(report: Report) -> Table:
 
 
 def as_json(report: Report) -> str:
-    """For programs, and for comparing one run with another."""
+    """The figures for programs, and for comparing one run with another."""
     rows: list[dict[str, Any]] = [asdict(figure) | {"ratio": figure.ratio} for figure in report.figures]
     return json.dumps({"machine": machine(), "figures": rows, "missing": report.missing}, indent=2, ensure_ascii=False)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The facts about this machine on which the figures depend."""
     return {
         "cores": os.cpu_count(),
         "load_1min": round(os.getloadavg()[0], 2),

@@ -1,8 +1,8 @@
-"""A shard with many profiles, or many timers, that was killed: how soon the next one answers, and what it takes.
+"""A shard with many profiles, or many timers, is killed: how soon the next one answers, and the memory that it takes.
 
-`python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one.
-All profiles are copies of one that had real turns, each under an id and a key of its own: giving each one its own turns
-would take hours.
+`python -m loadtest.bench.million profiles|timers|open FOLDER COUNT` is the process that is killed, or the next one. All
+profiles are copies of one that had real turns, each under an id and a key of its own, because giving each one its own
+turns would take hours.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from loadtest.world.shop_world import START_MS
 
 _AT_ONCE = 1_000
 _WAIT_S = 1_800
-_LIVED = range(5_000)  # customers with turns of their own after the load, which stand in the log when the kill comes
+_LIVED = range(5_000)  # customers with turns after the load; their writes are in the store's log when the kill comes
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the process after the kill saw."""
+    """The figures of the process after the kill."""
 
     ready_s: float
     memory_mb: float
@@ -55,7 +55,7 @@ def timers(home: Home, count: int) -> None:
     """`count` timers over the next year, each of its own profile."""
     for start in range(0, count, _AT_ONCE):
         for number in range(start, min(start + _AT_ONCE, count)):
-            due_ms = START_MS + number * 31_536
+            due_ms = START_MS + number * 31_536  # a million of them fill 365 days
             key = keys.timer_key(due_ms, bench_customers.name_of(number), f"{number:024x}", 1)
             home.shard.batch.put("timers", key, codec.seal(b""))
             home.shard.timers.add(key)
@@ -63,7 +63,7 @@ def timers(home: Home, count: int) -> None:
 
 
 def open_again(folder: Path) -> Opened:
-    """Open what a kill has left, and answer one question and one event."""
+    """Open the shard after the kill, and answer one question and one event."""
     process = psutil.Process()
     before, started = process.memory_info().rss, time.perf_counter()
     home = Home.at(folder)
@@ -104,7 +104,7 @@ def main(kind: str, folder: Path, count: int) -> None:
         return
     {"profiles": load, "timers": timers}[kind](Home.at(folder), count)
     print("durable", flush=True)
-    sys.stdin.read()
+    sys.stdin.read()  # until the kill; it also ends where the parent has gone
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ _BROKEN = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw. `refused` are answers that were no success, `broken` connections that broke; of decisions, `empty`
-    showed nothing and `degraded` came too late."""
+    """The result of wrk. `refused` counts answers that were no success, `broken` connections that broke. Of decisions,
+    `empty` showed nothing and `degraded` came too late."""
 
     requests: int
     per_s: float
@@ -61,7 +61,7 @@ class Load:
 
 
 def parse(output: str) -> Load:
-    """What `wrk --latency` printed; EngineError where that is something else."""
+    """Read the output of `wrk --latency`; EngineError where it is something else."""
     total, rate = _TOTAL.search(output), _RATE.search(output)
     latency = {name: float(value) * _UNITS_MS[unit] for name, value, unit in _PERCENTILE.findall(output)}
     if total is None or rate is None or latency.keys() != {"50", "99"}:
@@ -93,7 +93,7 @@ def mean(loads: Sequence[Load]) -> Load:
 
 
 class Wrk:
-    """Runs wrk against one engine; raises EngineError when anything but successes came back."""
+    """Runs wrk against one engine. EngineError where any answer was no success."""
 
     def __init__(self, url: str, keys: Mapping[str, str], folder: Path) -> None:
         self._url, self._environment, self._folder = url, environment(keys), folder
@@ -108,7 +108,7 @@ class Wrk:
         return self._run("/healthz", connections, seconds)
 
     def preflight(self, connections: int, seconds: int) -> Load:
-        """A no-op by the way that decisions go."""
+        """A no-op by the direct socket, the way of decisions."""
         return self._run("", connections, seconds, ["-s", str(_SCRIPTS / "preflight.lua")])
 
     def decide(self, connections: int, seconds: int, *, pace_ms: int | None = None) -> Load:
@@ -135,7 +135,7 @@ class Wrk:
         may_refuse: bool = False,
         extra: Mapping[str, str] = MappingProxyType({}),
     ) -> Load:
-        patience = "30s" if may_refuse else "10s"
+        patience = "30s" if may_refuse else "10s"  # answers to refused batches are delayed
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", patience, "--latency", *script]
         arguments = [str(self._folder / file) for file in files] + list(words)
         done = subprocess.run(
@@ -154,8 +154,8 @@ class Wrk:
 
 
 def populate(url: str, key: str, folder: Path, *, known: int = KNOWN, path: str = "/v1/import") -> int:
-    """Send three days of the shop world and `known` customers with a short past, and write what the scripts draw from;
-    returns how many customers are known."""
+    """Send three days of the shop world and `known` customers with a short past, and write the files from which the
+    scripts draw. Returns how many customers are known."""
     now_ms = WallClock().now_ms()
     past = list(shop_world.generate(customers=CUSTOMERS, days=_DAYS, start_ms=now_ms - _DAYS * _DAY_MS))
     shoppers = {event["userId"] for event in past if "userId" in event}
@@ -172,7 +172,7 @@ def populate(url: str, key: str, folder: Path, *, known: int = KNOWN, path: str 
 
 
 def _acquainted(users: Sequence[str], shoppers: Collection[str], now_ms: int) -> Iterator[dict[str, Any]]:
-    """Traits for all, so that actions are meant for them; a few views for those who are not of the shop world."""
+    """Traits for all users, so that actions are eligible for them; a few views for those not of the shop world."""
     rng = Random("bench/known")
     for user in users:
         traits = {"country": "DE", "lifetime_value": rng.choice((150, 420, 900)), "tier": "gold", "staff": False}
@@ -192,7 +192,8 @@ def _acquainted(users: Sequence[str], shoppers: Collection[str], now_ms: int) ->
 
 
 def bodies(past: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Batches that happen when they arrive: the same events without times, with message ids to be made unique."""
+    """Batches of events that happen when they arrive: the events of `past` without times, and with message ids that the
+    script makes unique."""
     usable = [event for event in past if event["type"] != "alias"]
     for start in range(0, len(usable) - BATCH + 1, BATCH):
         batch = []

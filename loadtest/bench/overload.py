@@ -1,4 +1,5 @@
-"""Offers an engine far more than it can take for a minute: what it still takes, how it refuses the rest, its memory.
+"""Offers an engine far more than it can take for a minute. Measures how much it still takes, how it refuses the rest,
+and its memory.
 
 `wrk` sends batches over far more connections than the best rate needs, and does not wait after a refusal; the offered
 rate is what it reaches that way. Beside it, a slow client checks the answers themselves.
@@ -25,12 +26,12 @@ _BEST_CONNECTIONS, _BEST_S = 8, 6
 _TIMES = 10
 _CONNECTIONS_MAX = 640
 _LOOK_S = 0.25
-_SETTLE_S = 3.0  # the last answers that wrk did not wait for
+_SETTLE_S = 3.0  # for the last batches, whose answers wrk did not wait for
 
 
 @dataclass
 class Seen:
-    """What the client in no hurry saw, and what the processes took, in MB by kind, at each look."""
+    """The answers to the slow client, and the memory of all processes at each look."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     retry_after: set[str] = field(default_factory=set)
@@ -59,8 +60,8 @@ def measure(engine: Running, wrk: Wrk, keys: Mapping[str, str], *, seconds: int 
 
 
 def figures(best: Load, flood: Load, durable_per_s: float, seen: Seen) -> Iterator[Figure]:
-    """What was kept and what was offered beside the best rate, memory at the end beside its beginning, and how soon a
-    sign of life was answered."""
+    """Events that were kept and events that were offered beside the best rate, memory at the end beside that at the
+    beginning, and how soon `GET /healthz` was answered."""
     whole_per_s = (flood.requests - flood.refused) / flood.requests * flood.per_s * BATCH
     third = max(1, len(seen.memory_mb) // 3)
     early, late = max(seen.memory_mb[:third]), max(seen.memory_mb[-third:])
@@ -77,8 +78,8 @@ def figures(best: Load, flood: Load, durable_per_s: float, seen: Seen) -> Iterat
 
 
 def _enough(wrk: Wrk, best: Load) -> int:
-    """As many connections as it takes to offer ten times the best rate, found in short steps. Above some hundreds the
-    generator takes the cores for itself."""
+    """The number of connections that offers ten times the best rate, found in short steps. It is bounded, because above
+    some hundreds the generator takes the cores for itself."""
     connections = _BEST_CONNECTIONS * _TIMES
     while connections < _CONNECTIONS_MAX:
         if wrk.ingest(connections, 3, may_refuse=True).per_s >= _TIMES * best.per_s:
@@ -88,7 +89,7 @@ def _enough(wrk: Wrk, best: Load) -> int:
 
 
 def _watch(engine: Running, key: str, seen: Seen, stop: threading.Event) -> None:
-    """Small batches of its own and a sign of life, in no hurry."""
+    """The slow client: small batches of its own, and `GET /healthz`."""
     with httpx.Client(base_url=engine.url, trust_env=False, timeout=30) as client:
         client.headers["Authorization"] = f"Bearer {key}"
         number = 0

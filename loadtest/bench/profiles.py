@@ -1,4 +1,4 @@
-"""The figures of the profile runtime as rows of the table, each beside the same work done plainly."""
+"""The figures of the profile runtime, each beside the same work done in a plain way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BESIDE = ("journal", "audit", "seen", "keyring")
 
 
 def measure(say: Callable[[str], None], folder: Path, *, count: int = COUNT) -> Iterator[Figure]:
-    """All of them. Everything is made in `folder` and stays there."""
+    """Measure all of them. Everything is made in `folder` and stays there."""
     say("a plain Ray actor for each profile, and SQLite, for comparison")
     actors = two_ways.ray_actors()
     single = two_ways.sqlite_turns_per_s(folder / "single.sqlite", 1, _SQLITE_S)
@@ -40,7 +40,7 @@ def measure(say: Callable[[str], None], folder: Path, *, count: int = COUNT) -> 
 
 
 def turns(measured: Measured, actors: Actors, single: float, grouped: float) -> Iterator[Figure]:
-    """What one turn takes, and how many a shard makes durable."""
+    """How long one turn takes, and how many a shard makes durable per second."""
     base = Figure("", 0.0, "µs", "call of a plain Ray actor", actors.turn_us)
     warm = "event without journey, warm"
     yield replace(base, name=f"{warm}: engine only", value=measured.engine_us, target="≤ 40 µs")
@@ -66,7 +66,7 @@ def turns(measured: Measured, actors: Actors, single: float, grouped: float) -> 
 
 
 def sizes(measured: Measured, actors: Actors) -> Iterator[Figure]:
-    """What one profile takes in memory and on disk."""
+    """The size of one profile in memory and on disk."""
     base = Figure("", 0.0, "KB", "plain Ray actor", actors.memory_mb * 1000)
     yield replace(base, name="active profile, memory", value=measured.active_bytes / 1000, target="≤ 12 KB")
     yield replace(base, name="idle profile, memory", value=measured.idle_bytes / 1000, target="0")

@@ -28,7 +28,7 @@ def is_there() -> bool:
 
 @contextlib.contextmanager
 def peer(folder: Path, keys: Mapping[str, str], known: int = over_http.KNOWN) -> Iterator[Wrk]:
-    """The peer with the customers that `bench_http.populate` writes into `folder`; a generator against it."""
+    """The peer with the customers of `over_http.populate`, and a load generator against it."""
     with _redis(folder) as socket:
         extra = {**keys, "PEER_REDIS_SOCKET": str(socket)}
         words = ["loadtest.peers.redis_app:app", "--port", "{port}", "--no-access-log", "--log-level", "error"]
@@ -40,6 +40,7 @@ def peer(folder: Path, keys: Mapping[str, str], known: int = over_http.KNOWN) ->
 @contextlib.contextmanager
 def _redis(folder: Path) -> Iterator[Path]:
     socket = folder / "redis.sock"
+    # Durable as Segue is: every write is synced before its answer, and no snapshot runs beside. No port, only a socket.
     options = {
         "port": "0",
         "unixsocket": str(socket),

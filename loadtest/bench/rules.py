@@ -1,6 +1,6 @@
-"""The same decisions in two other ways, for comparison: a straightforward loop in Python over the conditions as they
-are written, and a general rule library (JsonLogic). Neither knows caps, consent or receipts: they only find out who is
-eligible and not suppressed, and who of these scores best.
+"""The same decisions in two other ways, for comparison: a plain loop in Python over the conditions as they are written,
+and a general rule library (JsonLogic). Neither knows caps, consent or receipts. They only find the actions that are
+eligible and not suppressed, and the best score among these.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def person_of(profile: Profile, context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def loop_us(person: Person, document: Mapping[str, Any], placement: str) -> float:
-    """What one decision takes in a plain loop, in microseconds of CPU."""
+    """How long one decision takes in a plain loop, in microseconds of CPU."""
     segments = document["segments.yaml"]["segments"]
     rules = document["policies.yaml"]["suppress"]
     actions = _actions(document, placement)
@@ -63,7 +63,7 @@ def loop_us(person: Person, document: Mapping[str, Any], placement: str) -> floa
 
 
 def library_us(person: Person, document: Mapping[str, Any], placement: str) -> float | None:
-    """The same with JsonLogic; None where it is not installed."""
+    """How long one decision takes with JsonLogic; None where it is not installed."""
     try:
         from json_logic import jsonLogic
     except ImportError:

@@ -1,7 +1,7 @@
 """The profile runtime without anything around it: one shard on RocksDB, with a key per profile, as in the engine.
 
-Single turns are counted in CPU time, so that what other processes take of the core is left out; turns a second are wall
-time, syncs included, because a customer waits for those too.
+Single turns are measured in CPU time, so other processes on the core do not count. Turns per second are in wall time,
+syncs included, because a customer waits for those, too.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Home:
         return cls(folder, clock, store, Shard(0, store, catalog(), clock, vault=vault))
 
     def tell(self, customers: range, number: int) -> None:
-        """One event each, in batches with one sync each."""
+        """Tell each customer one event, in batches with one sync each."""
         self.clock.move_to(START_MS + number * HOUR_MS)
         for start in range(customers.start, customers.stop, BATCH):
             for customer in range(start, min(start + BATCH, customers.stop)):
@@ -55,17 +55,17 @@ class Home:
             self.shard.commit()
 
     def live(self, customers: int) -> None:
-        """Customers with twenty events each."""
+        """Tell so many customers twenty events each."""
         for number in range(EVENTS):
             self.tell(range(customers), number)
 
     def passivate(self) -> None:
-        """Nobody is in memory."""
+        """Remove all profiles from memory."""
         self.shard.cache = Activation(_CACHE_BYTES)
 
 
 def engine_turn_us(turns: int) -> float:
-    """An event that starts no journey, as a function call: the median of warm turns on a profile with 20 events."""
+    """The median time of a function call that handles an event without a journey, on a profile with 20 events."""
     compiled = catalog()
     encoded = codec.encode_record(known_customer(compiled))
     taken = []
@@ -80,7 +80,7 @@ def engine_turn_us(turns: int) -> float:
 
 
 def committed_turn_us(home: Home, rounds: int) -> float:
-    """The same in the shard, its part of a commit over a hundred turns included; profiles are active."""
+    """The median time of such a turn in the shard on active profiles, with its part of a commit of a hundred turns."""
     taken = []
     for number in range(EVENTS, EVENTS + rounds):
         started = thread_time_ns()
@@ -90,11 +90,11 @@ def committed_turn_us(home: Home, rounds: int) -> float:
 
 
 def cold_turn_us(home: Home, customers: int) -> float:
-    """From a record on disk to a handled event, every profile idle before: the median."""
+    """The median time from a record on disk to a handled event; every profile is idle before."""
     home.passivate()
     taken = []
     for customer in range(customers):
-        told = event(customer, 10_000)
+        told = event(customer, 10_000)  # a number that no other figure uses, because a repeat would be no turn
         started = thread_time_ns()
         home.shard.tell(name_of(customer), told)
         taken.append(thread_time_ns() - started)
@@ -112,7 +112,7 @@ def durable_turns_per_s(home: Home, customers: int, seconds: float) -> float:
 
 
 def active_and_idle_bytes(home: Home, customers: int) -> tuple[float, float]:
-    """What Python holds for each active profile with 20 events, and what is left of it when it is idle again."""
+    """The bytes that Python holds for each active profile with 20 events, and for each that is idle again."""
     home.passivate()
     tracemalloc.start()
     try:
@@ -128,7 +128,7 @@ def active_and_idle_bytes(home: Home, customers: int) -> tuple[float, float]:
 
 
 def disk_bytes(home: Home, customers: int) -> dict[str, float]:
-    """What each family takes for one profile, after everything was written to files."""
+    """The bytes of each column family for one profile, after everything was written to files."""
     home.store.compact()
     return {family: size / customers for family, size in home.store.sizes().items()}
 

@@ -1,7 +1,7 @@
-"""Compares what clients were promised with what the engine says and what arrived in the mailboxes.
+"""Compares the promises to clients with the engine's answers and the mail that arrived.
 
-Each check yields one line per difference, which names the customer and the thing. The checks know nothing of how Segue
-works inside: only what the shop's catalog promises, and what the reference says of timelines and outcomes.
+Each check yields one line per difference, which names the customer and the thing. The checks know nothing of Segue's
+inside. They know the promises of the shop's catalog, and what the reference says of timelines and outcomes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Check = Iterator[str]
 
 
 class Page:
-    """One customer as the engine tells it."""
+    """One customer, by the engine's profile and timeline."""
 
     def __init__(self, profile: dict[str, Any], timeline: list[dict[str, Any]]) -> None:
         self.events = Counter(row.get("messageId", "") for row in timeline if row["kind"] == "event")
@@ -82,7 +82,8 @@ def events(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
 
 
 def intents(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
-    """Every send that an event intends has one fate: a named outcome, a pending timer, or a run that a stop forbade."""
+    """Every send that an event intends has exactly one fate: a named outcome, a pending timer, or a run that was not
+    entered."""
     told = ledger.by_customer()
     for name, page in pages.items():
         for message_id, event in _triggers(told.get(name, {})):
@@ -124,7 +125,7 @@ def mails(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
 
 
 def timers(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
-    """What must still be pending is: each long wait that no later purchase ended; and nothing else."""
+    """Exactly those runs are pending whose long wait no later purchase has ended."""
     told = ledger.by_customer()
     total = 0
     for name, page in pages.items():
@@ -142,7 +143,7 @@ def timers(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
 
 
 def opt_outs(ledger: Ledger, found: Found, pages: dict[str, Page]) -> Check:
-    """After an acknowledged opt-out nothing leaves but what was being handed over at that moment."""
+    """After an acknowledged opt-out nothing leaves but a mail whose hand-over had begun."""
     for mail in found.mails:
         out_ms = ledger.opt_outs.get(mail.customer)
         if out_ms is not None and _left_after(mail, out_ms):
@@ -227,7 +228,7 @@ def _triggers(told: dict[str, Told]) -> Iterator[tuple[str, Told]]:
 
 
 def _mailed_triggers(ledger: Ledger) -> dict[tuple[str, str, str], Told]:
-    """By what a mail says of itself: customer, action, key."""
+    """The triggers of mails by the facts in a mail: customer, action, key."""
     return {
         (event.customer, JOURNEYS[event.name].action, event.key): event
         for event in ledger.events.values()
@@ -245,6 +246,7 @@ def _must_be_pending(told: dict[str, Told]) -> Iterator[tuple[str, str]]:
             yield journey.id, event.key
 
 
-def _left_after(mail: Mail, moment_ms: int) -> bool:
-    """Authorised after a moment (its Date knows seconds only), or so late that its hand-over must have begun then."""
-    return mail.authorised_s * 1000 > moment_ms or mail.arrived_ms > moment_ms + HAND_OVER_MS
+def _left_after(mail: Mail, instant_ms: int) -> bool:
+    """Whether a mail's hand-over began after an instant: by its Date, which knows seconds only, or because it arrived
+    too late for one that began before."""
+    return mail.authorised_s * 1000 > instant_ms or mail.arrived_ms > instant_ms + HAND_OVER_MS

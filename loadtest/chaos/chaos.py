@@ -1,8 +1,8 @@
 """`make chaos`: real load, `kill -9` at random, and at the end books that must balance to zero.
 
-As real clients do, these repeat with the same ids whatever was not acknowledged. The ledger that they keep is compared
-with the timelines, the profiles and the mailboxes. Everything is on loopback and bounded. Exit code: 0 where the books
-balance, 1 where they do not, with each imbalance named.
+Like real clients, these repeat requests that were not acknowledged, with the same ids. The ledger that they keep is
+compared with the timelines, the profiles and the mailboxes. Everything is on loopback and bounded. Exit code: 0 where
+the books balance, 1 where they do not, with each imbalance named.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _REFUSING_ONE_IN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class KillPlan:
-    """What a run does; the same seed draws the same customers, deeds and kills, though not the same moments."""
+    """The plan of a run. The same seed draws the same customers, deeds and kills, though not at the same instants."""
 
     seconds: float = SECONDS
     seed: int = 1
@@ -60,7 +60,7 @@ class KillPlan:
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run."""
+    """The result of a run."""
 
     seed: int
     took_s: float = 0.0
@@ -164,7 +164,7 @@ class Run:
         return len(self._mailbox.mails) + self._mailbox.refused
 
     def _settle(self) -> None:
-        """Until nothing waits to leave and no short timer is pending."""
+        """Wait until nothing waits to leave and no short timer is pending, or until time is up."""
         wanted, until_s = pending_timers(self._ledger), time.monotonic() + _SETTLE_S
         while time.monotonic() < until_s:
             if self._engine.is_ready():
@@ -175,7 +175,7 @@ class Run:
             time.sleep(0.5)
 
     def _look(self) -> None:
-        """What is there."""
+        """Read every profile and timeline, the status and the mail, for the balance."""
         found = self._found
         for shopper in self._shoppers:
             path = f"/v1/profiles/user_id:{quote(shopper.name)}"
@@ -212,7 +212,7 @@ class Run:
 
 
 def sweep(seconds: int, folder: Path) -> Outcome:
-    """The same as a sweep of `make prove`, with a seed of its own."""
+    """One run as a sweep of `make prove`, with a new seed."""
     seed = secrets.randbelow(1_000_000)
     report = Run(KillPlan(seconds=min(seconds, SECONDS_MAX), seed=seed), folder).run()
     figures = [
@@ -231,7 +231,7 @@ def sweep(seconds: int, folder: Path) -> Outcome:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One run, its report, and the folder where it may be looked at if something is wrong."""
+    """One run and its report. The folder is kept, and named, where the books do not balance."""
     parser = argparse.ArgumentParser(prog="chaos", description="Load, kill -9, and an account of both.")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"of load and kills; {SECONDS}, at most {SECONDS_MAX}"

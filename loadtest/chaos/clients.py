@@ -1,7 +1,7 @@
 """The clients of a chaos run. They repeat each request, with the same ids, until it is acknowledged.
 
-Each client owns some customers and does one thing at a time, so the order of what a customer did is certain. What the
-engine answers goes into the ledger at once.
+Each client owns some customers and does one thing at a time, so the order of a customer's deeds is certain. Answers of
+the engine go into the ledger at once.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _ONE_CLICK: Final = {"List-Unsubscribe": "One-Click"}
 
 @dataclass(slots=True)
 class Traffic:
-    """Requests: those acknowledged, those of them that were said again afterwards, and what the others came to, each
-    of which was repeated."""
+    """Counts of requests: acknowledged ones, batches that were sent again after that, and failed tries, each of which
+    was repeated."""
 
     acknowledged: int = 0
     resent: int = 0
@@ -40,7 +40,7 @@ class Traffic:
 
 
 class Client:
-    """One device's worth of traffic."""
+    """A client that speaks for some customers."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Client:
         self._asked = 0
 
     async def play(self, is_over: Callable[[], bool], pause_s: float) -> None:
-        """Everybody introduces themselves; then customers do what they do until it is over, and sign in at the end.
+        """All customers introduce themselves, then do things until it is over, and sign in at the end.
 
         `pause_s` is the mean time between two batches.
         """
@@ -74,7 +74,7 @@ class Client:
                 await self._batch(remaining)
 
     async def ask_again(self) -> dict[str, str]:
-        """Every decision of these customers once more, by its request."""
+        """Ask for every decision of these customers once more, by its request id."""
         names = {shopper.name for shopper in self._shoppers}
         requests = [request for request, asker in self._ledger.askers.items() if asker in names]
         return {request: await self._ask(request, self._ledger.askers[request]) for request in requests}
@@ -121,7 +121,7 @@ class Client:
         return str(answer.json().get("decisionId"))
 
     async def _opt_out(self, shopper: Shopper) -> None:
-        """By the link of a mail where there is one, by an event, or by the consent page of an account."""
+        """Opt out by the link of a mail where there is one, by an event, or by the consent page of an account."""
         way, at_ms = self._random.choice(("link", "event", "account")), now_ms()
         link = self._links.get(shopper.name)
         if way == "event":
@@ -135,7 +135,7 @@ class Client:
         self._ledger.opt_out(shopper.name, now_ms())
 
     async def _insist(self, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        """The 2xx that a request gets in the end; what was not acknowledged is asked again with the same ids.
+        """The 2xx that a request gets in the end. It is repeated with the same ids until it is acknowledged.
 
         EngineError for an answer that no kill excuses.
         """

@@ -96,7 +96,7 @@ class ChaosEngine:
         return sorted(found, key=lambda process: process.pid)
 
     def look(self) -> None:
-        """Note what it runs now, which is not to outlive it, and how much it has said."""
+        """Note its processes, which must not outlive it, and the length of its log."""
         assert self._process is not None
         self._family |= family_of(self._process.pid)
         self._told = self.log.stat().st_size
@@ -115,8 +115,8 @@ class ChaosEngine:
         psutil.wait_procs(family, timeout=10)
 
     def gave_up(self, limit_s: float) -> str:
-        """Wait for the front process to end as it should where it cannot go on; what is wrong with how it did, else
-        empty."""
+        """Wait for the front process to end as it must where the engine cannot go on. Returns a complaint about how it
+        ended; empty where all is right."""
         assert self._process is not None
         try:
             code = self._process.wait(limit_s)
@@ -138,11 +138,12 @@ class ChaosEngine:
             return False
 
     def stop(self) -> str:
-        """As Ctrl-C would; names those of its processes that did not end by themselves and were killed."""
+        """Stop it as Ctrl-C would. Returns the names of its processes that did not end by themselves and were
+        killed."""
         return "" if self._process is None else stop(self._process, self._family)
 
     def verify(self) -> str:
-        """What `segue verify --replay` complains of; empty where it finds nothing."""
+        """The complaint of `segue verify --replay`; empty where it finds nothing."""
         command = [sys.executable, "-m", "serve", "verify", "--replay", "--data", str(self.data)]
         done = subprocess.run(
             command, cwd=_ROOT, env=environment({}), capture_output=True, text=True, timeout=120, check=False
@@ -173,7 +174,7 @@ class Killer:
         waiting: list[str] = []
         while not self.faults and self.rounds < rounds_max:
             if not waiting:
-                waiting = self.random.sample(self.bag, len(self.bag))
+                waiting = self.random.sample(self.bag, len(self.bag))  # shuffled: every kind comes, in any order
             load_s = self.random.uniform(*self.load_s)
             if time.monotonic() + load_s > until_s or self.ended.wait(load_s):
                 return
@@ -198,7 +199,7 @@ class Killer:
         self._wait(before, began_s)
 
     def _supervise(self, kinds: list[str], began_s: float) -> None:
-        """What a supervisor does: the front process ends by itself, and is started again on the same data and port."""
+        """Do the work of a supervisor: when the front process has ended, start it again on the same data and port."""
         complaint = self.engine.gave_up(_GIVES_UP_S)
         if complaint:
             names = " and ".join(NAMES[kind] for kind in kinds)
@@ -218,8 +219,8 @@ class Killer:
         return victim
 
     def _wait(self, killed: list[tuple[str, int, psutil.Process | None]], began_s: float) -> None:
-        """Until each kind is complete again, the door is open and, after a dispatcher, a mail has arrived; or until the
-        front process has given up, as it must where a vital part was killed, and is started again."""
+        """Wait until each kind is complete again, the engine is ready and, after the kill of a dispatcher, a mail has
+        arrived; or until the front process has given up, as it must without a vital part, and is started again."""
         kinds = [kind for kind, _, _ in killed]
         if not set(kinds).isdisjoint(VITAL):
             self._supervise(kinds, began_s)
@@ -230,7 +231,7 @@ class Killer:
             self._supervise(kinds, began_s)
             return
         if is_well and any(kind == DISPATCHER for kind, _, _ in killed):
-            arrived = self.arrivals()
+            arrived = self.arrivals()  # a dispatcher may run and send nothing: only a new mail shows that it works
             is_well = self._until(lambda: self.arrivals() > arrived, began_s)
         if is_well:
             for kind, _, _ in killed:

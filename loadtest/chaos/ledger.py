@@ -1,7 +1,7 @@
-"""The books of a chaos run: what clients did and what they were promised, kept apart from the engine.
+"""The books of a chaos run: the clients' deeds and the promises to them, kept apart from the engine.
 
 A line of the file is one entry, `[what, …]`, written before the next request leaves, so the file alone gives the same
-books again. What the engine and the mailbox hold at the end is a `Found`; `balance.py` compares the two.
+books again. A `Found` holds the state of engine and mailbox at the end; `balance.py` compares the two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event: whose, what, the key of the run that it may start, and when by the customer's own clock."""
+    """An event: its customer, its name, the key of the run that it may start, and its time by the customer's clock."""
 
     customer: str
     name: str
@@ -37,7 +37,7 @@ class Mail:
 
 @dataclass(slots=True)
 class Found:
-    """What is there at the end: profile and timeline by customer, the mail, `/v1/status`, decisions by request."""
+    """The state at the end: profile and timeline by customer, the mail, `/v1/status`, decisions by request."""
 
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     timelines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Found:
 
 
 class Ledger:
-    """What was told, what of it was acknowledged, and when, in ms of this machine's clock."""
+    """The events that were told, which of them were acknowledged, and when, in ms of this machine's clock."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.events: dict[str, Told] = {}
@@ -74,13 +74,13 @@ class Ledger:
         self.events[message_id] = Told(customer, name, key, at_ms)
 
     def acknowledge(self, message_ids: list[str], now_ms: int) -> None:
-        """A 2xx for these events. The first one counts."""
+        """A 2xx for these events. The first one counts: from then on the engine is bound by it."""
         self._write("acknowledge", message_ids, now_ms)
         for message_id in message_ids:
             self.acknowledged.setdefault(message_id, now_ms)
 
     def opt_out(self, customer: str, now_ms: int) -> None:
-        """A 2xx for an opt-out, by whatever way."""
+        """A 2xx for an opt-out, by any way."""
         self._write("opt_out", customer, now_ms)
         self.opt_outs.setdefault(customer, now_ms)
 
@@ -107,4 +107,4 @@ class Ledger:
     def _write(self, *entry: Any) -> None:
         if self._file is not None:
             self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")
-            self._file.flush()
+            self._file.flush()  # the books are whole even where the run is killed

@@ -25,7 +25,7 @@ _ONE_IN_IS_PUT_OFF: Final = 60
 
 
 class UnreliableMailServer:
-    """Listens from its making until `close`, in a thread of its own."""
+    """Listens in a thread of its own until `close`."""
 
     def __init__(self, refusing: frozenset[str], *, puts_off: bool) -> None:
         """Mail to an address in `refusing` gets a 550; with `puts_off`, one mail in sixty a 451 at first."""
@@ -55,11 +55,11 @@ class UnreliableMailServer:
             self._put_off.add(mail.send)
             return "451 later, please"
         if behaviour % _ONE_IN_IS_SLOW == 0:
-            await asyncio.sleep(_SLOW_S)  # who is killed now has handed nothing over
+            await asyncio.sleep(_SLOW_S)  # a dispatcher that is killed now has handed nothing over
         self.mails.append(mail)
         self.links[mail.customer] = str(message["List-Unsubscribe"]).strip("<>")
         if behaviour % _ONE_IN_IS_SLOW == 2:
-            await asyncio.sleep(_SLOW_S)  # who is killed now never hears that it was taken
+            await asyncio.sleep(_SLOW_S)  # a dispatcher that is killed now never learns that the mail was taken
         return "250 kept"
 
 

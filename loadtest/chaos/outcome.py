@@ -1,4 +1,4 @@
-"""The result of a long run: its figures, and what was not as it must be."""
+"""The result of a long run: its figures and its faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Figure:
 
 @dataclass(slots=True)
 class Outcome:
-    """The figures of a sweep, and what of it was not as it must be: one line for each fault, none where all is well."""
+    """The figures of a sweep, and a line for each fault; none where all is as it must be."""
 
     figures: list[Figure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)

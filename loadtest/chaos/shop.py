@@ -19,7 +19,7 @@ _HOUR_MS: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What an event promises: one mail after `wait_ms`, or a named reason why not."""
+    """A journey and its promise to the event that starts it: one mail after `wait_ms`, or a named reason why not."""
 
     id: str
     action: str
@@ -131,8 +131,7 @@ _OPTS_OUT_SHARE = 0.3
 
 @dataclass(slots=True)
 class Shopper:
-    """One customer, whose doings are drawn. Their own times rise strictly, so what came after what is never in
-    doubt."""
+    """One customer, whose deeds are drawn. Their times rise strictly, so the order of deeds is never in doubt."""
 
     name: str
     random: Random
@@ -141,7 +140,7 @@ class Shopper:
     carts: list[str] = field(default_factory=list)
     visits: list[str] = field(default_factory=list)
     unlinked: set[str] = field(default_factory=set)
-    opts_out_at: int = 0  # how many doings before they opt out; 0: never
+    opts_out_at: int = 0  # how many deeds before they opt out; 0: never
 
     def __post_init__(self) -> None:
         if self.random.random() < _OPTS_OUT_SHARE:
@@ -181,7 +180,7 @@ class Shopper:
         return self._event(now_ms, type="track", event=PREFERENCE, properties=said, userId=self.name)
 
     def remaining_visits(self, now_ms: int) -> Iterator[dict[str, Any]]:
-        """At the end every visitor turns out to be somebody."""
+        """The sign-ins at the end, after which no visit is anonymous: then every event is in a customer's timeline."""
         for visit in sorted(self.unlinked):
             yield self.signs_in(now_ms, visit)
 

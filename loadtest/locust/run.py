@@ -1,5 +1,5 @@
-"""`make load`: Locust plays people against an engine that is started for them and stopped after them. Whatever follows
-the command is for Locust: `--shape burst -u 100 -t 60s --processes 2 --html load.html`.
+"""`make load`: Locust plays people against an engine that is started for them and stopped after them. All options are
+Locust's: `--shape burst -u 100 -t 60s --processes 2 --html load.html`.
 
 Exit code: Locust's own, or 1 where the engine did not come up or had to be killed.
 """
@@ -45,7 +45,8 @@ def main() -> int:
 
 
 def play(url: str, environment: Mapping[str, str], more: Sequence[str] = ()) -> int:
-    """Locust's exit code; it ends by itself, and is ended where it does not. `more` are options of Locust."""
+    """Run Locust and return its exit code. It ends by itself, and is killed where it does not. `more` are options of
+    Locust."""
     locustfile = _ROOT / "loadtest" / "locustfile.py"
     command = [sys.executable, "-m", "locust", "-f", str(locustfile), *_LOCUST, "--host", url, *more]
     limit_s = _LOCUST_S + seconds_of(more)

@@ -1,4 +1,4 @@
-"""What a load run must keep to. Locust alone fails only on failed requests."""
+"""The limits that a load run must keep. Locust alone fails only on failed requests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DECIDE, INGEST = "/v1/decide", ("/v1/batch", "/v1/track", "/v1/page", "/v1/scree
 
 
 def broken(stats: RequestStats, limits: Mapping[str, float]) -> list[str]:
-    """What was over its limit, a line each. `limits`: `decide_p99` and `ingest_p99` in ms, `failures` as a part of all
-    requests; a limit that is 0 or missing is none, but for `failures`."""
+    """A line for each figure over its limit. `limits`: `decide_p99` and `ingest_p99` in ms, `failures` as a share of
+    all requests. A latency limit that is 0 or missing is none; `failures` then allows no failure."""
     said = []
     total = stats.total
     if not total.num_requests:

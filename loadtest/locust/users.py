@@ -1,4 +1,4 @@
-"""Who Locust plays: people on the shop's pages, and a back end that sends events in batches.
+"""The users that Locust plays: people on the shop's pages, and a back end that sends events in batches.
 
 They live in the same shop as `loadtest/world/shop_world.py` (its products and customers), but now and at random: a load
 run is not repeatable, and every message id is new.
@@ -30,7 +30,7 @@ _PAGES = (2, 12)  # of a session
 
 
 class SegueUser(HttpUser):
-    """What both have in common: the write key, and manners (loopback only, no waiting for ever)."""
+    """The common part of all users: the write key, loopback only, and no waiting for ever."""
 
     abstract = True
 
@@ -44,7 +44,7 @@ class SegueUser(HttpUser):
         self.client.trust_env = False  # a proxy from the environment would carry the load elsewhere
 
     def send(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST as JSON. Whatever is not a 200 with a JSON object is a failure; then the answer is empty."""
+        """POST as JSON. Any answer but a 200 with a JSON object is a failure, and empty here."""
         with self.post(path, json=body) as response:
             return _answer(response)
 
@@ -62,11 +62,11 @@ class Shopper(SegueUser):
     wait_time = between(0.5, 2.0)
 
     def on_start(self) -> None:
-        """Locust's word for: somebody comes."""
+        """Called by Locust when a user comes."""
         self.begin_a_session()
 
     def begin_a_session(self) -> None:
-        """Somebody comes; whoever is known says so first."""
+        """Somebody comes; a known customer identifies first."""
         self.visitor = sample_visitor(self.rng, POPULATION)
         self.cart_id = f"cart-{uuid.uuid4()}"
         self.left = self.rng.randint(*_PAGES)

@@ -1,4 +1,4 @@
-"""What Ray and Serve cost without Segue: one route that does nothing, started with the flags that `segue up` uses.
+"""Ray and Serve without Segue: one route that does nothing, started with the flags that `segue up` uses.
 
 `python -m loadtest.peers.no_op PORT` runs until SIGINT; the flags are in its environment. The benchmarks start it
 before the engine, so that start-up and memory stand beside figures of the same machine and minute.
@@ -16,7 +16,7 @@ import ray
 from ray import serve as ray_serve
 from ray.serve.config import HTTPOptions
 
-_OBJECT_STORE_BYTES = 80 << 20
+_OBJECT_STORE_BYTES = 80 << 20  # as the engine has it, so that memory can be compared
 
 
 class Nothing:

@@ -29,6 +29,7 @@ _KEY = os.environ["SEGUE_WRITE_KEY"]
 _decode, _encode = msgspec.msgpack.decode, msgspec.msgpack.encode
 _json = msgspec.json.Decoder()
 
+# A script, because Redis runs it as one step: nobody takes a place between the count and the reservation.
 _RESERVE = """
 local now, id = tonumber(ARGV[1]), ARGV[2]
 for i = 3, #KEYS do
@@ -68,7 +69,7 @@ async def alive() -> Response:
 
 @app.post("/v1/batch")
 async def ingest(request: Request) -> Response:
-    """Count and store a batch; answered when Redis has synced it."""
+    """Count and store a batch. The answer leaves when Redis has synced it."""
     if not _is_known(request):
         return Response(status_code=401)
     batch = _json.decode(await request.body())["batch"]

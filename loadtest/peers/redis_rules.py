@@ -14,7 +14,7 @@ TIERS = ("service", "lifecycle", "promotional")
 
 @dataclass(slots=True)
 class Person:
-    """Who is decided about: `events` by name, each (epoch ms, properties)."""
+    """The customer of a decision: `events` by name, each (epoch ms, properties)."""
 
     traits: Mapping[str, Any]
     context: Mapping[str, Any]
@@ -79,7 +79,7 @@ def compiled(document: Mapping[str, Any], placement: str) -> tuple[list[Candidat
 
 
 def best(candidates: Sequence[Candidate], caps: Sequence[Cap], taken: Sequence[int], person: Person) -> list[Candidate]:
-    """Those that may be shown, the best first."""
+    """The candidates that may be shown, the best first."""
     full = {n for n, cap in enumerate(caps) if taken[n] >= cap.limit}
     going = [each for each in candidates if full.isdisjoint(each.caps) and all(test(person) for test in each.tests)]
     going.sort(key=lambda each: (each.rank, -score(each, person), each.id))

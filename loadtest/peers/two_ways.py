@@ -1,7 +1,7 @@
 """Does the same work in the two ways that come to mind first: a Ray actor for each profile, and rows in SQLite.
 
-Both hold the state of a profile with 20 events, without encryption, and add one event to it. Neither does what else a
-turn does (journal, dedup, journeys, encryption), and the Ray actors lose everything when they die.
+Both hold the state of a profile with 20 events, without encryption, and add one event to it. Neither does the rest of a
+turn (journal, dedup, journeys, encryption), and the Ray actors lose everything when they die.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Customer:
         self._profile = bench_customers.known_customer(self._catalog)
 
     def tell(self, number: int) -> int:
-        """One event; says how many there were."""
+        """Handle one event; returns its number."""
         told = bench_customers.event(self._number, number)
         handle(self._profile, told, self._catalog, told.at_ms)
         return number
@@ -59,7 +59,7 @@ class Customer:
 
 
 def ray_actors(seconds: int = 120) -> Actors:
-    """In a process of its own, because a Ray driver leaves its marks on the process that it ran in."""
+    """Measure Ray actors, in a process of its own, because a Ray driver changes the process in which it ran."""
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     command = [sys.executable, "-m", "loadtest.peers.two_ways"]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=seconds, check=True)
@@ -88,7 +88,7 @@ def sqlite_turns_per_s(path: Path, in_one_commit: int, seconds: float, customers
     """Read a profile, handle one event, write it back: SQLite in WAL mode with a sync at each commit."""
     compiled = bench_customers.catalog()
     record = codec.encode_record(bench_customers.known_customer(compiled))
-    base = sqlite3.connect(path, isolation_level=None)
+    base = sqlite3.connect(path, isolation_level=None)  # transactions begin and end here, never by themselves
     base.execute("PRAGMA journal_mode=WAL")
     base.execute("PRAGMA synchronous=FULL")
     base.execute("CREATE TABLE profile (id TEXT PRIMARY KEY, record BLOB) WITHOUT ROWID")

@@ -44,7 +44,7 @@ def running_engine(folder: Path, environment: Mapping[str, str]) -> Iterator[str
             start_new_session=True,  # so that Ctrl-C here reaches it once, through `stop`
         )
     url = f"http://127.0.0.1:{port}"
-    family: set[psutil.Process] = set()  # every process of it that was ever seen: one that is orphaned stays in here
+    family: set[psutil.Process] = set()  # every process of it that was ever seen, orphaned ones too
     try:
         wait_until_ready(process, url, log, family)
         yield url
@@ -70,9 +70,9 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, fami
 
 
 def stop(process: subprocess.Popen[bytes], family: set[psutil.Process]) -> str:
-    """Ask as Ctrl-C would, wait, then kill what is left of this engine and nothing else; names what had to be killed,
-    empty where nothing had to."""
-    family |= family_of(process.pid)
+    """Interrupt the engine as Ctrl-C would, wait, then kill its remaining processes and nothing else. Returns the names
+    of those that had to be killed, empty where none had to."""
+    family |= family_of(process.pid)  # before it ends: orphans no longer descend from it
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Starts an engine, or the no-op beside it, for a benchmark; measures how long that takes, and what processes need."""
+"""Starts an engine, or the no-op beside it, for a benchmark. Measures how long the start takes, and the memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Running:
 
 
 def kind_of(name: str, command: Sequence[str]) -> str:
-    """What a process of the engine's tree is."""
+    """The kind of a process of the engine's tree."""
     text = f"{name} {' '.join(command)} "
     return next((kind for kind, words in KINDS if any(word in text for word in words)), _OTHER)
 
@@ -93,6 +93,6 @@ def running(
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what would point an engine elsewhere (a cluster, another host), and with `extra`."""
+    """Our environment with `extra`, and without variables that would point an engine to a cluster or another host."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "RAY_"))}
     return kept | dict(extra)

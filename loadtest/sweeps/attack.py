@@ -1,8 +1,8 @@
-"""Attacks the door with slow, huge, lying, many and idle clients at once, while a page asks for decisions and opts out.
+"""Attacks the HTTP port with slow, huge, lying, many and idle clients at once, while honest ones ask and opt out.
 
-It reports how the page was answered and how long that took. `python -m loadtest.sweeps.attack --seconds 60` plays it
-against a running engine, whose keys are in `SEGUE_WRITE_KEY` and `SEGUE_SERVER_KEY`; nothing but loopback is ever
-attacked.
+It reports how the honest clients were answered and how long that took. `python -m loadtest.sweeps.attack --seconds 60`
+plays it against a running engine, whose keys are in `SEGUE_WRITE_KEY` and `SEGUE_SERVER_KEY`; nothing but loopback is
+ever attacked.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ class Beside:
     degraded: int = 0
 
     def slowest(self, share: float = 1.0) -> float:
-        """Seconds within which this share of them was answered; 0 where there was none."""
+        """Seconds within which this share of the requests was answered; 0 where there was none."""
         ordered = sorted(self.seconds)
         return ordered[max(0, round(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 @dataclass
 class Report:
-    """All of it, by what was asked: `decision`, `opt-out`, `link`, `readyz`."""
+    """The answers to honest clients, by kind of request: `decision`, `opt-out`, `link`, `readyz`."""
 
     beside: dict[str, Beside] = field(default_factory=dict)
 
     def faults(self) -> list[str]:
-        """What must not be: an answer that is no 200, or none."""
+        """A line for each status that is no 200, and for each kind of missing answer."""
         return [
             f"{count} × {what}: {status}"
             for what, each in self.beside.items()
@@ -87,17 +87,18 @@ def play(
     link: str | None = None,
     idle: int = IDLE,
 ) -> Report:
-    """Attack the engine at `url` for so long and report what its honest clients saw. `link` is the path of somebody's
-    unsubscribe link. ValueError where that is not on loopback."""
+    """Attack the engine at `url` for so many seconds and report how its honest clients were answered. `link` is the
+    path of somebody's unsubscribe link. ValueError where `url` is not on loopback."""
     if (refused := why_refused(url)) is not None:
         raise ValueError(refused)
-    over = multiprocessing.get_context("spawn").Process(target=attack, args=(url, write_key, seconds, idle))
-    over.start()
+    # In a process of its own: it raises its limit of open files, and its work must not delay the clients measured here.
+    attackers = multiprocessing.get_context("spawn").Process(target=attack, args=(url, write_key, seconds, idle))
+    attackers.start()
     try:
         return asyncio.run(_honest(url, write_key, server_key, placement, purpose, seconds, link))
     finally:
-        over.join(seconds + PATIENCE_S)
-        over.kill()
+        attackers.join(seconds + PATIENCE_S)
+        attackers.kill()
 
 
 async def _honest(
@@ -105,6 +106,7 @@ async def _honest(
 ) -> Report:
     report, numbers = Report(), itertools.count()
     write, server = {"x-api-key": write_key}, {"x-api-key": server_key}
+    # No limit of connections: a request that waited for a free one here would count as a slow answer.
     async with httpx.AsyncClient(
         base_url=url, trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None)
     ) as client:
@@ -138,7 +140,7 @@ async def _honest(
 
 
 async def _every(pause_s: float, seconds: float, ask: Callable[[], Awaitable[httpx.Response]], seen: Beside) -> None:
-    """Ask at this rate, whether or not the last one was answered."""
+    """Ask at this rate, whether or not the last request was answered: waiting would hide how slow the answers are."""
 
     async def once() -> None:
         began = time.perf_counter()
@@ -161,7 +163,7 @@ async def _every(pause_s: float, seconds: float, ask: Callable[[], Awaitable[htt
 
 
 def sweep(seconds: int, folder: Path) -> Outcome:
-    """The same against an engine of its own, as a sweep of `make prove`."""
+    """The same attack on an engine of its own, as a sweep of `make prove`."""
     keys = {"SEGUE_WRITE_KEY": secrets.token_urlsafe(24), "SEGUE_SERVER_KEY": secrets.token_urlsafe(24)}
     made = Outcome()
     try:
@@ -188,7 +190,7 @@ def sweep(seconds: int, folder: Path) -> Outcome:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Attack and print what was seen; 1 where anything but 200 was answered."""
+    """Attack and print the report; 1 where anything but 200 was answered."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.sweeps.attack", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--seconds", type=float, default=SECONDS)

@@ -1,4 +1,4 @@
-"""Hostile clients: slow, huge, lying, many and idle ones. Each comes back whenever it is sent away."""
+"""Hostile clients: slow, huge, lying, many and idle ones. Each connects again whenever it is cut off."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 _HUGE, _LYING, _SLOW, _MANY = 20, 60, 200, 40
-_FILES_BESIDE = 1_000
+_FILES_BESIDE = 1_000  # of the files that may be open: for the other attackers
 _LULL_S = 0.05
 _SPREAD_S = 0.001
 _FULL = 4 << 20
 
 
 def attack(url: str, write_key: str, seconds: float, idle: int) -> None:
-    """Slow, huge, lying, many and idle clients for so long."""
+    """Play slow, huge, lying, many and idle clients for so many seconds."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(_all_at_once(url, write_key, seconds, min(idle, most - _FILES_BESIDE)))
@@ -60,7 +60,7 @@ def _huge(key: str) -> list[bytes]:
 
 
 def _lies(key: str) -> list[bytes]:
-    """More is announced than ever comes."""
+    """Requests that announce more bytes than ever come."""
     return [
         _post("/u/x", _FULL) + b"x" * 20_000,
         _post("/v1/batch", _FULL) + b"[" * 100_000,
@@ -91,13 +91,13 @@ def _floods(key: str) -> list[bytes]:
 
 
 class _Line:
-    """Connections to one host; whoever is sent away comes back."""
+    """Connections to one host. A client that is cut off connects again."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
 
     async def hold(self, sent: bytes) -> None:
-        """Send this and then nothing, for as long as the connection is open."""
+        """Send these bytes, then nothing, for as long as the connection is open."""
         while True:
             async with self._connected() as (reader, writer):
                 writer.write(sent)
@@ -105,7 +105,7 @@ class _Line:
                     await reader.read(65_536)
 
     async def drip(self, sent: bytes) -> None:
-        """Send this and then a byte a second."""
+        """Send these bytes, then one more each second."""
         while True:
             async with self._connected() as (reader, writer):
                 writer.write(sent)
@@ -115,7 +115,7 @@ class _Line:
                     writer.write(b" ")
 
     async def repeat(self, sent: bytes) -> None:
-        """Ask the same again and again, as fast as it is answered."""
+        """Send the same request again and again, as fast as it is answered."""
         while True:
             async with self._connected() as (reader, writer):
                 while not reader.at_eof():

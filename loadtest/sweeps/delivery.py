@@ -1,4 +1,4 @@
-"""A sweep: a healthy but slow mail server gets many letters at once, over one connection.
+"""A sweep of `make prove`: a healthy but slow mail server gets many letters at once, over one connection.
 
 Every letter arrives once and is `sent`; none becomes `unknown`, none fails, and none is tried twice. Half-way, the last
 customer in the queue opts out: that letter never leaves.
@@ -31,7 +31,7 @@ _SLACK: Final = 1.5  # of the time that the letters take one after the other
 _LOOK_S: Final = 1.0
 
 
-class SlowMailbox:
+class SlowMailServer:
     """A real SMTP server on loopback that takes its time over each mail; it listens until `close`."""
 
     def __init__(self, takes_s: float) -> None:
@@ -53,9 +53,9 @@ class SlowMailbox:
 
 
 def sweep(letters: int, folder: Path, takes_s: float = TAKES_S) -> Outcome:
-    """`letters` at once to a server that takes `takes_s` for each; the engine's data and log lie in `folder`."""
+    """Send `letters` at once to a server that takes `takes_s` for each. The engine's data and log lie in `folder`."""
     keys = {"SEGUE_WRITE_KEY": secrets.token_urlsafe(24), "SEGUE_SERVER_KEY": secrets.token_urlsafe(24)}
-    mailbox = SlowMailbox(takes_s)
+    mailbox = SlowMailServer(takes_s)
     engine = ChaosEngine(folder, write_catalog(folder / "configs"), keys, mailbox.port, _SHARDS)
     made = Outcome()
     try:
@@ -73,7 +73,7 @@ def sweep(letters: int, folder: Path, takes_s: float = TAKES_S) -> Outcome:
 
 
 def _play(
-    client: httpx.Client, keys: dict[str, str], letters: int, takes_s: float, mailbox: SlowMailbox, made: Outcome
+    client: httpx.Client, keys: dict[str, str], letters: int, takes_s: float, mailbox: SlowMailServer, made: Outcome
 ) -> None:
     events = [event for number in range(letters) for event in _wants_a_letter(f"p{number}")]
     began_s = time.monotonic()
@@ -108,7 +108,7 @@ def _wants_a_letter(user: str) -> list[dict[str, Any]]:
 
 
 def _leave(client: httpx.Client, keys: dict[str, str], user: str) -> bool:
-    """Somebody wants a letter, at the end of the line, and then no mail at all."""
+    """A customer wants a letter, the last in the queue, and then opts out of all mail."""
     _told(client.post("/v1/batch", auth=(keys["SEGUE_WRITE_KEY"], ""), json={"batch": _wants_a_letter(user)}))
     no = {"identifiers": {"user_id": user}, "purpose": "marketing", "channel": "email", "granted": False}
     no["source"] = "the preference centre"
@@ -128,7 +128,7 @@ def _status(client: httpx.Client, keys: dict[str, str]) -> dict[str, int]:
 
 
 def _tries(client: httpx.Client, keys: dict[str, str], letters: int) -> Counter[str]:
-    """How many letters have each word in their timelines."""
+    """How many timelines have each outcome of a send in them."""
     words: Counter[str] = Counter()
     for number in range(letters):
         path = f"/v1/profiles/user_id:p{number}/timeline?limit=100"

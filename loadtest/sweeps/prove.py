@@ -1,8 +1,8 @@
-"""`make prove`: the long sweeps, one after the other, which end with the figures that they gave.
+"""`make prove`: runs the long sweeps, one after the other, and prints their figures at the end.
 
-A sweep is a function of a size and a folder; SWEEPS has them all, with the size that a full run takes. Each starts what
-it needs itself, on loopback, and leaves nothing running. Exit code: 0 where every sweep is as it must be, else 1, with
-each fault named.
+A sweep is a function of a size and a folder; SWEEPS has them all, with the size that a full run takes. Each starts its
+own processes, on loopback, and leaves none running. Exit code: 0 where every sweep is as it must be, else 1, with each
+fault named.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from loadtest.sweeps import attack, delivery
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One line of the register. `unit` is what its size counts."""
+    """One entry of SWEEPS. Its size counts `unit`."""
 
     run: Callable[[int, Path], Outcome]
     size: int
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     other = dict(asked.size or ())
     sizes = {name: other.get(name, SWEEPS[name].size) for name in asked.only or SWEEPS}
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # no engine must outlive this
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that no engine outlives this
     said: dict[str, Any] = {}
     try:
         for name, size in sizes.items():

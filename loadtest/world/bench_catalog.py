@@ -1,7 +1,7 @@
 """The catalog and the customer of the benchmarks: 200 actions over ten placements, and a past of 100 events.
 
-Drawn from a fixed seed, so that two runs on one machine measure the same work. Events and categories are those of the
-shop world.
+Both are drawn from a fixed seed, so that two runs on one machine measure the same work. Events and categories are those
+of the shop world.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def customer() -> Profile:
 
 
 def _actions(rng: Random, count: int) -> Iterator[dict[str, Any]]:
-    """A tenth of them at each placement; all but the service messages ask ten things of the customer."""
+    """The actions, a tenth of them at each placement. All but those of tier `service` have ten conditions."""
     for number in range(count):
         name = f"action_{number:03d}"
         category = _CATEGORIES[number % len(_CATEGORIES)]
@@ -88,7 +88,7 @@ def _actions(rng: Random, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _asked(rng: Random, category: str, tier: str) -> list[dict[str, Any]]:
-    """Ten questions; of those that differ between actions, most are asked by several."""
+    """Ten conditions. They are drawn from few values, so most of them are shared by several actions."""
     if tier == "service":
         return [{"segment": "in_support"}]
     other = rng.choice(_CATEGORIES)
@@ -108,7 +108,7 @@ def _asked(rng: Random, category: str, tier: str) -> list[dict[str, Any]]:
 
 
 def _past(rng: Random, now_ms: int) -> Iterator[Happened]:
-    """Mostly visits, some carts, two purchases."""
+    """The customer's past: mostly visits, some carts, two purchases."""
     for seq in range(1, EVENTS + 1):
         at_ms = now_ms - (EVENTS - seq + 1) * 2 * _HOUR_MS
         product = rng.choice(PRODUCTS)

@@ -30,7 +30,7 @@ def name_of(number: int) -> str:
 
 
 def event(customer: int, number: int) -> Event:
-    """A page view, which no journey waits for."""
+    """A page view, for which no journey waits."""
     at_ms = START_MS + number * HOUR_MS
     return Event(
         kind="page",

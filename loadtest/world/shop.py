@@ -1,4 +1,4 @@
-"""What the synthetic shop sells, and where its customers live. All invented, the same for every seed.
+"""The goods of the synthetic shop, and the countries of its customers. All invented, the same for every seed.
 
 Prices are integers in minor units (cents); they become decimals only where an event is written.
 """

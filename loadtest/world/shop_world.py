@@ -1,8 +1,8 @@
 """The shop world: a synthetic shop, with invented customers, products and behaviour, in Segment's format.
 
 It stands in for history that nobody may publish: no real person, address or purchase is in it, and no conclusion about
-real customers follows from it. Everything is drawn from the seed, so equal arguments give equal bytes. What a customer
-would do if messaged is kept apart in the truth file; the engine never sees that one.
+real customers follows from it. Everything is drawn from the seed, so equal arguments give equal bytes. The truth file
+says what a customer would do if messaged; the engine never sees it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NAMES = {"page": "Page Viewed", "screen": "Screen Viewed", "identify": "Identif
 
 @dataclass(frozen=True, slots=True)
 class WorldFiles:
-    """Where a world was written. `facts` holds what one can check a run against."""
+    """The files of a world. `facts` holds counts against which a run can be checked."""
 
     events: Path
     truth: Path
@@ -72,7 +72,7 @@ def truth(
 def write(
     directory: Path, *, customers: int = 3000, days: int = 30, seed: int = 7, start_ms: int = START_MS
 ) -> WorldFiles:
-    """Write events, truth and facts into `directory`; what is there from equal arguments and equal code is kept."""
+    """Write events, truth and facts into `directory`. Files of equal arguments and equal code are kept as they are."""
     files = WorldFiles(directory / "events.jsonl.gz", directory / "truth.jsonl.gz", directory / "facts.json")
     world: dict[str, int] = {"customers": customers, "days": days, "seed": seed, "start_ms": start_ms}
     parameters = world | {"generator": _generator_digest()}
@@ -93,7 +93,7 @@ def name_of(event: dict[str, Any]) -> str:
 
 
 class _Facts:
-    """Counts taken while the events pass by on their way to the file."""
+    """Counts, taken while the events pass on their way to the file."""
 
     def __init__(self) -> None:
         self.by_name: Counter[str] = Counter()
@@ -205,8 +205,8 @@ def _is_current(files: WorldFiles, parameters: dict[str, Any]) -> bool:
 @cache
 def _generator_digest() -> str:
     """Names the code that a world came from, so that a change of it makes cached files stale."""
-    rooms = ("shop.py", "shoppers.py", "visits.py", "walks.py", "shop_world.py")
-    code = b"".join((Path(__file__).parent / room).read_bytes() for room in rooms)
+    modules = ("shop.py", "shoppers.py", "visits.py", "walks.py", "shop_world.py")
+    code = b"".join((Path(__file__).parent / module).read_bytes() for module in modules)
     return hashlib.blake2b(code, digest_size=8).hexdigest()
 
 
@@ -221,7 +221,7 @@ def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """All or nothing, also when two processes write the same world at once."""
+    """Write a file in one step, so that two processes that write the same world at once do no harm."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_bytes(data)
     draft.replace(path)

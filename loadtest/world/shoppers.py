@@ -1,4 +1,4 @@
-"""Who shops: invented people with devices, habits and a hidden answer to "would a reminder make you buy?".
+"""The shoppers: invented people with devices, habits and a hidden answer to "would a reminder make you buy?".
 
 A customer's number is also the rank of their activity: customer 0 is the busiest, the rest follow Zipf's law.
 The hidden answer (`Intent`) shapes what a shopper does without messages; it stands in the truth file alone.
@@ -64,13 +64,14 @@ class Device:
 
     @property
     def channel(self) -> str:
-        """Where this kind of device is used."""
+        """The channel on which this kind of device is used."""
         return "app" if self.kind == "app" else "web"
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What becomes of a first abandoned cart within 30 h. One draw serves both worlds: only the message differs."""
+    """Whether a first abandoned cart is bought within 30 h, with a message and without. One draw decides both, so that
+    only the message makes a difference."""
 
     buys_if_messaged_probability: float
     buys_if_not_probability: float
@@ -107,7 +108,7 @@ class Shopper:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody at a load driver's door; `user_id` and `email` are empty for a stranger."""
+    """Somebody for whom a load driver speaks; `user_id` and `email` are empty for a stranger."""
 
     anonymous_id: str
     user_id: str = ""
@@ -209,7 +210,7 @@ def _inverse_share(share: float, population: int) -> float:
 
 
 def _rise(rank: int) -> float:
-    """The integral of the activity up to `rank`, but for a factor."""
+    """The integral of the activity up to `rank`, without its constant factor."""
     return math.pow(rank + _FLATTEN, 1 - _SLOPE)
 
 

@@ -1,7 +1,7 @@
 """One visit at one device (or till, or support desk), written as drafts of Segment events.
 
-A visit moves its own clock forward with every event. It begins anonymous unless the device is still logged in; once
-it has identified, its events carry the user beside the device.
+A visit moves its own clock forward with every event. It begins anonymous unless the device is still logged in. Once
+the shopper has identified, its events carry the user beside the device.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Line(NamedTuple):
 
     @property
     def value_minor(self) -> int:
-        """What these pieces cost, in minor units."""
+        """The price of these pieces together, in minor units."""
         return self.product.price_minor * self.quantity
 
 
 @dataclass(slots=True)
 class Cart:
-    """What lies in one cart, on which device it was filled, and whether the shop knows whose it is."""
+    """A cart: its lines, the device on which it was filled, and whether the shop knows whose it is."""
 
     id: str
     device: Device
@@ -58,7 +58,7 @@ class Cart:
 
 @dataclass(slots=True)
 class Diary:
-    """What a shopper has done so far, and what follows from it for their next visit."""
+    """A shopper's events so far, and the facts about them that matter for the next visit."""
 
     shopper: Shopper
     seed: int
@@ -73,7 +73,7 @@ class Diary:
     def note(
         self, at_ms: int, kind: str, name: str, channel: str, user_id: str, device: Device | None, body: dict[str, Any]
     ) -> None:
-        """Write down what happened; its message id says whose it is."""
+        """Write an event down. Its message id names the shopper."""
         message_id = f"w{self.seed}-{self.shopper.key}-{len(self.drafts)}"
         self.drafts.append(Draft(at_ms, message_id, kind, name, channel, self.shopper, user_id, device, body))
 
@@ -130,7 +130,7 @@ class Visit:
         self.track("Cart Cleared", {"cart_id": cart.id})
 
     def start_checkout(self, cart: Cart) -> None:
-        """Paying needs an account: whoever is still anonymous identifies here."""
+        """Begin to pay. That needs an account, so a shopper who is still anonymous identifies here."""
         self.identify()
         cart.known = True
         value_minor = sum(line.value_minor for line in cart.lines)

@@ -1,4 +1,4 @@
-"""What one shopper does over the days: visits in the evening, carts left behind, what became of them, store, support.
+"""The walk of one shopper through the days: visits in the evening, abandoned carts and their fates, store, support.
 
 A walk is a queue of plans in order of time. A plan may add later plans (an abandoned cart its return, an order its
 refund), so every cause precedes its effect. Nothing here sends messages: this is the world without Segue.
@@ -98,7 +98,7 @@ class _Walk:
         while self.plans:
             plan = heapq.heappop(self.plans)
             stranger = self.diary.signed_up_at_ms is None
-            # One person is at one place at a time: what would overlap waits.
+            # One person is at one place at a time, so a plan that would overlap waits.
             plan.act(max(plan.at_ms, self.busy_until_ms))
             if stranger and self.diary.signed_up_at_ms is not None:
                 self.plan_as_customer(self.diary.signed_up_at_ms)
@@ -137,7 +137,7 @@ class _Walk:
         return seen
 
     def pick(self, category: str) -> Product:
-        """The first on a shelf sell best."""
+        """A product of a shelf. The first ones sell best."""
         shelf = SHELF[category]
         return shelf[int(len(shelf) * self.rng.random() ** 1.7)]
 
@@ -178,7 +178,8 @@ class _Walk:
             self.plan_return(visit.at_ms, cart)
 
     def will_return(self) -> bool:
-        """The first abandoned cart goes as the truth file says; the later ones by the same probability."""
+        """Whether an abandoned cart is bought: the first one as the truth file says, later ones by the same
+        probability."""
         intent, first = self.shopper.intent, not self.abandoned_before
         self.abandoned_before = True
         return intent.buys_if_not if first else self.happens(intent.buys_if_not_probability)
@@ -194,7 +195,8 @@ class _Walk:
         return self.plan(at_ms, lambda now_ms: self.come_back(now_ms, cart, device))
 
     def device_to_return_to(self, cart: Cart) -> Device:
-        """Another device, where there is one and the shop knows whose cart it is (else it could not show it there)."""
+        """The device on which a cart is bought: often another one, where the shop knows whose cart it is. Otherwise the
+        shop could not show the cart there."""
         others = [device for device in self.shopper.devices if device != cart.device]
         return self.rng.choice(others) if cart.known and others and self.happens(0.7) else cart.device
 

@@ -1,4 +1,4 @@
-"""What is said and read about consent."""
+"""The models of consent: statements and their receipts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serve.api.types import ABSENT, PROFILE, TEXT_MAX, Answer, Body, IfAny, Time
 
 
 class ConsentBody(Body):
-    """A grant or a withdrawal; `*` stands for every purpose, or every channel, and so does none in a withdrawal."""
+    """A grant or a withdrawal. `*` stands for every purpose or channel; so does an absent one in a withdrawal."""
 
     model_config = example(
         identifiers={"user_id": "ada"},
@@ -49,7 +49,7 @@ class Word(Answer):
 
 
 class ConsentReceipt(Answer):
-    """What was stated, with the id to quote, whether it has effect, and each no that stands against it."""
+    """The statement, with the id to quote, whether it has effect, and each no that stands against it."""
 
     model_config = example(profileId=PROFILE, receiptId="c-41", granted=True, effective=True, reason="", against=[])
 

@@ -1,4 +1,4 @@
-"""What is read of one customer: the profile, its timeline, its consent, why, and all of it together."""
+"""The models of one customer: the profile, its timeline, its consent, why, and all of it together."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class JourneyRun(Answer):
 
 
 class Timer(Answer):
-    """What falls due, and when."""
+    """A step of a journey that falls due, and when."""
 
     at: Time
     journey: str
@@ -103,7 +103,7 @@ class Merge(Answer):
 
 
 class UnusableAddress(Answer):
-    """What was stated as an e-mail address or a telephone, and why nothing can be sent there."""
+    """A value that was stated as an e-mail address or a telephone, and why nothing can be sent there."""
 
     namespace: Literal["email", "phone"]
     value: Any
@@ -127,7 +127,7 @@ class DrawnSide(Answer):
 
 
 class Drawn(Answer):
-    """What was drawn, and stays."""
+    """The draws for this customer; they stay."""
 
     variants: list[DrawnVariant]
     holdouts: list[DrawnSide]

@@ -1,4 +1,4 @@
-"""What is read of one message."""
+"""The model of one message as it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A field that nobody knows, in a body or a query: which one was probably meant."""
+"""Refusals of unknown and missing fields of a body or a query, with the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine.errors import InvalidInput
 from engine.values.nearest import meant, nearest
 from serve.http.hostile_json import MISSING, UNREADABLE
 
+# DOTALL, because a client may put any character into a name, a line break too.
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NO_SUCH_VALUE: Final = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 _NAME_CHARS_MAX: Final = 100
@@ -21,12 +22,12 @@ _read: Final = msgspec.json.Decoder().decode
 
 
 def unknown_field(name: str, fields: Iterable[str]) -> InvalidInput:
-    """The refusal of a field that there is none of."""
+    """The refusal of a field that does not exist."""
     return InvalidInput(f"is no field of this; {meant(name, fields)}", name[:_NAME_CHARS_MAX])
 
 
 def refusal(fault: Exception, struct: type[msgspec.Struct]) -> InvalidInput:
-    """Why a body could not be read as `struct`, with the path of the field at fault."""
+    """The refusal of a body that could not be read as `struct`, with the path of the field at fault."""
     message, _, path = str(fault).partition(" - at `$.")
     field = path.rstrip("`") or "body"
     if (found := _UNKNOWN.match(message)) is not None:
@@ -40,7 +41,8 @@ def refusal(fault: Exception, struct: type[msgspec.Struct]) -> InvalidInput:
 
 
 def of_model(errors: Iterable[dict[str, Any]], model: type[BaseModel] | None) -> InvalidInput:
-    """The same for what pydantic found: a field that is unknown says more than another one that is missing."""
+    """The refusal of a body for pydantic's errors. An unknown field is named before a missing one, because it is
+    probably a misspelling of that one."""
     found = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
     field = ".".join(str(part) for part in found[0]["loc"][1:]) or "body"
     if found[0]["type"] == "extra_forbidden" and model is not None and len(found[0]["loc"]) == 2:
@@ -49,7 +51,7 @@ def of_model(errors: Iterable[dict[str, Any]], model: type[BaseModel] | None) ->
 
 
 def instead_of(field: str, raw: bytes | msgspec.Raw, known: Iterable[str]) -> str:
-    """To be put behind the news that `field` is missing: the name in the body `raw` that was meant for it."""
+    """A hint to add to "`field` is missing": the name in the body `raw` that was probably meant for it."""
     try:
         names = _read(raw)
     except UNREADABLE:
@@ -62,7 +64,7 @@ def instead_of(field: str, raw: bytes | msgspec.Raw, known: Iterable[str]) -> st
 
 
 def list_instead_of(field: str, raw: bytes) -> str:
-    """The same for a `field` that holds a list: the name of another one that stands in its place."""
+    """The same hint for a `field` that holds a list: any other field with a list may stand in its place."""
     try:
         read = _read(raw)
     except UNREADABLE:

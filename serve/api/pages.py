@@ -1,4 +1,4 @@
-"""What pages and apps are answered: decisions, exposures, events, flags, settings, and every problem."""
+"""The models of answers to pages and apps: decisions, exposures, events, flags, settings, and every problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = "eyJwIjoi.c2hvd24"
 
 
 class Offer(Answer):
-    """What is promised with an action: its subject by kind (`product`, `category`), and until when it is honoured."""
+    """The promise of an action: its subject by kind (`product`, `category`), and until when it is honoured."""
 
     discount: float
     priceMinor: int | None
@@ -22,7 +22,7 @@ class Offer(Answer):
 
 
 class Shown(Answer):
-    """An action to be shown, and the token with which what became of it is told."""
+    """An action to show, and the token with which its exposures are told."""
 
     actionId: str
     variant: str
@@ -35,7 +35,7 @@ class Shown(Answer):
 
 
 class Candidate(Answer):
-    """An action, what became of it, and why; `condition` is the part of a condition that failed."""
+    """An action, its outcome and the reason; `condition` is the part of a condition that failed."""
 
     actionId: str
     outcome: Outcome
@@ -54,7 +54,7 @@ class Explanation(Answer):
 
 
 class Decision(Answer):
-    """What to show, the best first; where that is nothing, what the placement shows by default."""
+    """The actions to show, the best first; where there are none, what the placement shows by default."""
 
     model_config = example(
         decisionId="d0c1b2a3",
@@ -83,7 +83,7 @@ class Decision(Answer):
 
 
 class Told(Answer):
-    """Whether it was news; of a repeat, and of a token that is too old, the reason why not."""
+    """Whether the exposure was recorded; for a repeat, and for a token that is too old, the reason why not."""
 
     model_config = example(success=True, recorded="viewed", reason="")
 
@@ -101,7 +101,7 @@ class Rejection(Answer):
 
 
 class Taken(Answer):
-    """It is durable. In a batch, the good items are; `rejected` names the others, the first hundred of them."""
+    """The events are durable. Of a batch, the good ones are; `rejected` names the first hundred of the others."""
 
     model_config = example(success=True)
 
@@ -149,7 +149,7 @@ class FlagFailure(Answer):
 
 
 class ClientSettings(Answer):
-    """What Segment's client for pages needs to know."""
+    """The settings that Segment's client for pages asks for."""
 
     model_config = example(
         integrations={"Segment.io": {"apiKey": "wk_…", "apiHost": "segue.shop.example/v1", "protocol": "https"}}

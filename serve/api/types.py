@@ -1,7 +1,7 @@
-"""The shapes of the routes that operate an engine: what a body must look like, and what an answer looks like.
+"""The models of bodies and answers of the routes that operate an engine.
 
-Bodies are judged by them. Answers are described by them and not judged: a field too many is no reason to refuse a
-reader what is known, so the tests hold every answer to its description.
+Bodies are validated by them. Answers are only described by them: a field too many is no reason to refuse a reader the
+rest. The tests hold every answer to its description.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """Of an answer; more fields may stand beside those that are described."""
+    """An answer; it may have more fields than are described."""
 
     model_config = ConfigDict(extra="allow")
 
 
-ABSENT: Any = None  # the default of what stands in some answers alone: it is not there, and never null
+ABSENT: Any = None  # the default of a field that only some answers have: in the others it is absent, never null
 
 
 def example(**fields: Any) -> ConfigDict:
@@ -47,20 +47,20 @@ def example(**fields: Any) -> ConfigDict:
 
 
 def answers_with(model: type[BaseModel], *, errors: tuple[int, ...] = (), **others: Any) -> dict[str, Any]:
-    """For a route: that 200 is answered with `model`. `errors` are statuses that it has beside those of all routes (and
-    404 where its path names something), `others` what else the route is told."""
+    """The options of a route whose answer is `model`. `errors` are statuses that it has beside those of all routes (and
+    404 where its path names something), `others` are further options."""
     answers: dict[int, dict[str, Any]] = {status: error(status) for status in errors}
     answers[200] = {"model": model, "description": (model.__doc__ or "").partition("\n")[0]}
     return {"response_model": None, "responses": answers} | others
 
 
 def error(status: int) -> dict[str, Any]:
-    """Where the document has what all routes say with this status."""
+    """A reference to the answer that all routes give with this status."""
     return {"$ref": f"#/components/responses/Error{status}"}
 
 
 class BackupBody(Body):
-    """Where to: directories of the machine that the engine runs on, as absolute paths."""
+    """The directories of a backup: absolute paths on the machine on which the engine runs."""
 
     model_config = example(directory="/backups/2026-03-01", keys="/keys/segue")
 
@@ -85,7 +85,7 @@ class BackupAnswer(Answer):
 
 
 class ClockBody(Body):
-    """Where to put the replay clock; with `drain`, on until nothing is pending."""
+    """The time to which the replay clock moves; with `drain` it moves on until nothing is pending."""
 
     model_config = example(watermark=AT, drain=False)
 
@@ -135,7 +135,7 @@ class DeadLetters(Answer):
 
 
 class Correction(Body):
-    """What a rejected item should have been."""
+    """The corrected form of a rejected item."""
 
     model_config = example(event={"type": "track", "userId": "ada", "event": "Product Viewed"})
 
@@ -180,8 +180,8 @@ class CatalogBody(Body):
 
 
 class CatalogAnswer(Answer):
-    """The version that decides now, and the one before it. `warnings`: what is hardly meant, each as `file:line: path:
-    message`."""
+    """The version that decides now, and the one before it. `warnings` are settings that are hardly meant, each as
+    `file:line: path: message`."""
 
     model_config = example(catalogVersion=VERSION, previous="51aa90c3f7e2")
 
@@ -212,7 +212,7 @@ class JourneyRow(Answer):
 
 
 class Journeys(Answer):
-    """Every journey of the catalog that stands: the status that holds, what its file says, what the operator says."""
+    """Every journey of the active catalog: its effective status, what its file says, what the operator says."""
 
     model_config = example(
         catalogVersion=VERSION,
@@ -224,7 +224,7 @@ class Journeys(Answer):
 
 
 class JourneyStatus(JourneyRow):
-    """What holds for one journey after the operator's word, in which catalog, and the one before it."""
+    """The status of one journey after the operator's word, the catalog that has it, and the one before."""
 
     model_config = example(
         journey="abandoned_cart",

@@ -1,8 +1,8 @@
-"""Which requests a replica lets in: against which limit each counts, and in which order its key, its room and its body
-are looked at.
+"""Admits requests to a replica: chooses the limit against which each counts, and looks at its key, its room and its
+body, in this order.
 
-The key comes first, so that nobody without one takes room from others. The room comes next, so that what must be
-refused is refused before its body is read. The body comes last.
+The key comes first, so that nobody without one takes room from others. The room comes next, so that a request which has
+to be refused is refused before its body is read. The body comes last.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from serve.routes.pages import browser
 async def admitted(
     admission: Admission, gateway: Gateway, path: str, headers: Headers, receive: Receive
 ) -> tuple[Request, InFlight, Limit]:
-    """The whole request, what it is to be counted in, and its limit there.
+    """The whole request, the counter that it belongs to, and its limit there.
 
-    Raises Unauthorised, TooLarge, TooSlow; Overloaded over the limit, before the body is read, unless the request is a
-    question: there is always an answer to that.
+    Raises Unauthorised, TooLarge, TooSlow. Raises Overloaded over the limit, before the body is read; but not for a
+    question, which always gets an answer.
     """
     is_keyed = _shows_key(gateway, path, headers)
     has_key_inside = not is_keyed and path in paths.WITH_KEY_IN_BODY
@@ -54,8 +54,8 @@ async def admitted(
 
 
 def mark_if_over_limit(admission: Admission, gateway: Gateway, request: Request) -> None:
-    """Mark what came in over the limit of what may be shed: batches go on for the events that are never shed, and
-    questions for the default of their placement. Overloaded for a batch that surely holds no such event."""
+    """Mark a request that came in over the limit for requests that may be shed. A batch goes on for its events that are
+    never shed, a question for the default of its placement. Overloaded for a batch that surely holds no such event."""
     if not admission.keyed.is_over(SHEDDABLE):
         return
     if request.path in paths.BATCHES:
@@ -69,7 +69,7 @@ def mark_if_over_limit(admission: Admission, gateway: Gateway, request: Request)
 
 
 def _shows_key(gateway: Gateway, path: str, headers: Headers) -> bool:
-    """Whether a request may take room of those who have a key: it shows one, or is a link that we have signed.
+    """Whether a request may take room of those with a key: it shows one, or is a link that we have signed.
 
     Raises Unauthorised for a key that is not known, and where there is none and the body cannot hold one.
     """

@@ -1,4 +1,4 @@
-"""The application behind the port. What a page load or a batch waits for is plain ASGI; FastAPI serves the rest.
+"""The application behind the port. Paths for which a page load or a batch waits are plain ASGI, the rest is FastAPI's.
 
 `hot_paths` says which function answers which hot path, `admitting` reads bodies, bounded, for all routes alike. Every
 error becomes a problem here and nowhere else.
@@ -71,7 +71,7 @@ class App:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         else:
-            await send({"type": "websocket.close"})  # there is none here
+            await send({"type": "websocket.close"})  # no route takes one
 
     def open(self) -> tuple[Gateway, FastAPI]:
         """The gateway of this replica, and the routes that are not hot."""
@@ -119,7 +119,7 @@ class App:
             if response is not None and not sending.status:
                 await respond(sending, response)
         except Exception:
-            if not sending.is_gone:
+            if not sending.is_gone:  # else the client has hung up, and the error is only that
                 raise
         self._measure(scope, began_s, sending.status)
 
@@ -174,7 +174,7 @@ class App:
         route = route_of(scope["method"], path)
         if route is alive:
             return await alive(gateway, Request(path, headers, b""))
-        if path == paths.READY:  # asked by supervisors, and never refused; all who ask share one look
+        if path == paths.READY:  # for supervisors, so never refused; all who ask at once share one look
             await pass_on(scope, replay(Request(path, headers, b""), receive))
             return None
         request, in_flight, limit = await admitted(self._admission, gateway, path, headers, receive)

@@ -1,4 +1,4 @@
-"""The paths that a page load or a batch waits for, and the function that answers each: plain ASGI, without FastAPI."""
+"""The paths for which a page load or a batch waits, and the function that answers each: plain ASGI, without FastAPI."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from actors.platform.listening import LOOPBACK
 from serve.application.app import App
 from serve.http.gateway import GatewayConfig
 
-_ONGOING_MAX = 16_384  # all that HAProxy lets in: none waits in Serve, because `serve/http/admission.py` decides
-_LOOK_S = 1.0  # how often Serve looks whether a replica lives; it would every ten seconds, and start no other till then
+_ONGOING_MAX = 16_384  # all that HAProxy lets in: no request waits in Serve, because `serve/http/admission.py` decides
+_LOOK_S = 1.0  # how often Serve looks whether a replica lives; by default every 10 s, and it starts no other till then
 
 
 def application(config: GatewayConfig, replicas: int, generation: str, ray_host: str) -> Any:
-    """What `serve.run` takes. Replicas of another generation are replaced; `ray_host` is where Ray's own ports
-    listen."""
+    """The application that `serve.run` takes. Replicas of another generation are replaced. Ray's own ports listen at
+    `ray_host`."""
 
     @ray_serve.deployment(
         name="ingress",
@@ -37,7 +37,7 @@ def application(config: GatewayConfig, replicas: int, generation: str, ray_host:
         def __init__(self) -> None:
             _keep_to(ray_host)
 
-    # Serve draws a version at each `run`, and would also replace those that only their number has changed
+    # Serve draws a version at each `run`, and would replace all replicas even where only their number has changed.
     deployment: Any = Ingress  # `ingress` has no types, and hides that `deployment` makes one of the class
     return deployment.options(version=generation, _internal=True).bind()
 
@@ -45,6 +45,6 @@ def application(config: GatewayConfig, replicas: int, generation: str, ray_host:
 def _keep_to(host: str) -> None:
     """A replica also takes requests from other replicas, and Serve lets it listen on all interfaces for them, whatever
     address Ray has. Serve has no setting for it."""
-    module: Any = replica  # which exports nothing of it to anybody
+    module: Any = replica  # imports the function below, and does not export it
     if host == LOOPBACK and (bind := getattr(module, "add_port_to_grpc_server", None)) is not None:
         module.add_port_to_grpc_server = lambda server, address: bind(server, address.replace("[::]", LOOPBACK))

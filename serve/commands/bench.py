@@ -1,4 +1,4 @@
-"""`segue bench`: what this engine does on this machine, each figure beside its baseline from the same run."""
+"""`segue bench`: the figures of this engine on this machine, each beside its baseline from the same run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def bench(
     before = {} if compare is None else bench_compare.read(compare)
     if json_file is not None:
         _check_writable(json_file)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, stops the started processes
     progress = screen.console(stderr=True)
     try:
         say = lambda what: progress.print(f"measuring: {what}", style="dim")  # noqa: E731

@@ -30,10 +30,10 @@ from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
 
-_PEOPLE = 400  # whose timelines are read for the page
+_PEOPLE = 400  # customers whose timelines are read for the page
 _DECISIONS = 60
 _PLACEMENT = "home_hero"
-_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"
+_WORLD = Path(tempfile.gettempdir()) / "segue-shop-world"  # kept: the next demonstration need not write it again
 
 
 def demo(
@@ -70,7 +70,7 @@ def _tell(console: Console, client: EngineClient, mail_server: MailServer, files
 
 
 def _some_users(files: list[Path]) -> list[str]:
-    """Customers of a history as `user_id:…`: those who did something beyond looking first."""
+    """Customers of a history as `user_id:…`, first those who did something beyond looking."""
     weight: dict[str, int] = {}
     for line in event_files.read(files):
         if line.problem:
@@ -90,7 +90,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     mail_server = MailServer()
     key = os.environ.get("SEGUE_SERVER_KEY") or "sk_" + secrets.token_urlsafe(32)
     smtp = {"SEGUE_SMTP_HOST": "127.0.0.1", "SEGUE_SMTP_PORT": str(mail_server.port)}
-    os.environ.update(smtp)
+    os.environ.update(smtp)  # where the catalog's e-mail channel looks for its server
     asked = process_settings.read(
         config=config,
         data=directory / "data",
@@ -105,7 +105,7 @@ def _engine(console: Console, config: Path | None) -> Iterator[tuple[EngineProce
     try:
         with screen.waiting(console, "starting the engine"):
             engine.start()
-        interrupts.listen()
+        interrupts.listen()  # again, because Ray has set handlers of its own
         yield engine, mail_server, client
     except KeyboardInterrupt:
         pass

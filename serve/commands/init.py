@@ -16,13 +16,13 @@ from serve.process.which_catalog import HERE, TEMPLATES
 
 
 class Template(StrEnum):
-    """What a workspace begins with."""
+    """The templates from which a workspace can be made."""
 
     SHOP = "shop"
     BLANK = "blank"
 
 
-# In the package their names have no dot, for with one they would be rules for this repository too.
+# In the package these names have no dot, because with one they would be rules for this repository, too.
 _DOTTED: Final = {"gitignore": ".gitignore", "env.example": ".env.example"}
 
 

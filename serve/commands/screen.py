@@ -1,4 +1,4 @@
-"""What commands print on: a terminal as wide as it is, or a pipe, where a table takes the room that it needs."""
+"""The console on which commands print: a terminal of its own width, or a pipe, where tables take the room they need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TENTHS: Final = 10
 def console(*, stderr: bool = False) -> Console:
     """A console for stdout or stderr. `COLUMNS` decides how wide it is, where it is set."""
     made = Console(stderr=stderr, highlight=False)
-    # Of what is no terminal, Rich assumes 80 columns, and cuts words to fit into them. A file has no such edge.
+    # Where there is no terminal, Rich assumes 80 columns and cuts words to fit into them. A file has no such edge.
     if not made.is_terminal and not os.environ.get("COLUMNS"):
         made.width = _PIPE_COLUMNS
     return made
@@ -27,7 +27,7 @@ def console(*, stderr: bool = False) -> Console:
 
 @contextmanager
 def waiting(console: Console, what: str) -> Iterator[None]:
-    """Say what takes a while as long as the body runs; where there is no terminal, once."""
+    """Say what takes a while, for as long as the body runs; without a terminal, say it once."""
     if console.is_terminal:
         with console.status(f"{what} …"):
             yield
@@ -38,7 +38,8 @@ def waiting(console: Console, what: str) -> Iterator[None]:
 
 @contextmanager
 def bar(console: Console, what: str, total: int) -> Iterator[Told]:
-    """A progress bar, moved by what the body calls with the count and a word; without a terminal, a line each tenth."""
+    """A progress bar. The body moves it with a function that takes the count and a word; without a terminal it prints
+    a line at each tenth."""
     if not console.is_terminal:
         yield _lines(console, what, total)
         return

@@ -1,7 +1,7 @@
 """`segue simulate`: the engine over event files, in this process, on the events' own clock, with a sandbox as provider.
 
-The same shards and windows as in the running engine, so that a replay of the same files through it sends the same. The
-watermark is the time of the line being read: timers fire in order with the lines.
+It uses the shards and windows of the running engine, so a replay of the same files through that sends the same. The
+watermark is the time of the line being read, so timers fire in order with the lines.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from serve.simulation import summary
 from serve.simulation.letters import Letters
 
 CHUNK_LINES = 5_000
-_SOURCE = "server"  # the name of the key that a replay imports with, so that both tell the engine the same
-_AFTER_MS = 30_000  # without a drain: what the last lines started may arrive, and nothing later
+_SOURCE = "server"  # the name of the key with which a replay imports, so that both tell the engine the same
+_AFTER_MS = 30_000  # without a drain: sends that the last lines started may arrive, and nothing later
 _NAMED_MAX = 20
 
 
@@ -85,12 +85,12 @@ def simulate(
 
 @dataclass(slots=True)
 class Past:
-    """A history after it was run through one catalog. `problems` are (where, what) of all that was not taken."""
+    """A history after it was run through one catalog. `problems` has (where, what) of everything that was not taken."""
 
     observer: summary.Summary
     summary: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)  # of what is not there in most histories
+    counts: Counter[str] = field(default_factory=Counter)  # of things that most histories do not have
     lines: int = 0
 
 
@@ -135,7 +135,7 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 
 
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
-    """Hand over a lot's events, each for its place in the order of reading."""
+    """Hand the events of a lot to their shards, each with its time, by which the windows order them."""
     by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
     found = _parsed(lot, past, engine.catalog.country)
     items = [item for _, item in found]
@@ -155,14 +155,14 @@ def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
 
 
 def _parsed(lot: list[Line], past: Past, country: str) -> list[tuple[Line, Item]]:
-    """The good lines with their items; the others are written down with the reason."""
+    """The good lines with their items; the others become problems, with the reason."""
     for line in lot:
         if line.problem:
             past.problems.append((line.where, line.problem))
     good = [line for line in lot if not line.problem]
     try:
         return _good(good, _parse(good, country), past)
-    except InvalidInput:  # one line in it cannot be read as part of a batch: find it
+    except InvalidInput:  # one line spoils the whole batch: read each line alone to find it
         return [pair for line in good for pair in _parsed_alone(line, past, country)]
 
 
@@ -175,7 +175,7 @@ def _parsed_alone(line: Line, past: Past, country: str) -> list[tuple[Line, Item
 
 
 def _good(lines: list[Line], items: list[Item], past: Past) -> list[tuple[Line, Item]]:
-    """The items that are events, each with its line; the rejected ones are written down."""
+    """The items that are events, each with its line; the rejected ones become problems."""
     for item in items:
         if item.result == REJECTED:
             told = f"{item.field}: {item.message}".removeprefix(": ")
@@ -192,7 +192,7 @@ def _parse(lines: list[Line], country: str) -> list[Item]:
 
 
 def _catalog(directory: Path) -> Catalog:
-    """The catalog of a directory, proved; its warnings are told on stderr."""
+    """The proved catalog of a directory; its warnings go to stderr."""
     proved = proof.of_directory(directory, os.environ)
     for warning in proved.warnings:
         typer.echo(f"warning: {warning}", err=True)
@@ -241,7 +241,7 @@ def _print(past: list[Past], *, as_json: bool, silence: bool) -> None:
 
 
 def _report(past: Past) -> None:
-    """What was held back, by which rule, how often that rule alone, and at what expected cost."""
+    """Print the sends that were held back: by which rule, how often by that rule alone, and at what expected cost."""
     held = past.observer.silence()
     if held:
         screen.console().print(summary.silence_table(held, past.observer.currency))
@@ -250,7 +250,8 @@ def _report(past: Past) -> None:
 
 
 def _complain(past: list[Past]) -> None:
-    """Name what was not taken, on stderr, so that the summary stays clean."""
+    """Print the problems to stderr, so that the summary on stdout stays clean."""
+    # Each problem once: with --against, both runs read the same lines.
     problems = list(Counter(problem for each in past for problem in each.problems))
     for where, what in problems[:_NAMED_MAX]:
         typer.echo(f"{where}: {what}", err=True)

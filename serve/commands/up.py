@@ -46,7 +46,7 @@ def up(
     console.print(escape(which_catalog.line(asked.config, engine.catalog.version)), soft_wrap=True)
     try:
         engine.start()
-        interrupts.listen()
+        interrupts.listen()  # again, because Ray has set handlers of its own
         announce(console, engine)
         with watching(console, engine):
             interrupts.wait(lambda: redeploy(console, engine))
@@ -63,14 +63,14 @@ def redeploy(console: Console, engine: EngineProcess) -> None:
     console.print("ingress:        its replicas are being replaced")
     try:
         engine.redeploy()
-    except Exception as error:  # the outermost loop of this shell: those that serve go on
+    except Exception as error:  # the outermost loop of this shell: the old replicas serve on
         console.print(f"[bold red]the ingress is not replaced:[/] {escape(f'{type(error).__name__}: {error}')}")
     else:
         console.print("ingress:        all replicas are new")
 
 
 def announce(console: Console, engine: EngineProcess) -> None:
-    """The URLs, and the keys that were just made, which are shown this once."""
+    """Print the URLs, and the keys that were just made: only their hashes are kept, so they are shown this once."""
     console.print(f"[bold]Segue[/] is ready: {engine.settings.url}  (API: {engine.settings.url}/docs)")
     console.print(f"Ray dashboard:  {engine.dashboard_url}")
     console.print(f"  its token:    {shlex.quote(str(TOKEN_COMMAND))} get-auth-token", soft_wrap=True)
@@ -94,14 +94,15 @@ def announce(console: Console, engine: EngineProcess) -> None:
 
 
 def warn(console: Console, warnings: Iterable[str]) -> None:
-    """What the author of the catalog has hardly meant."""
+    """Print the warnings: settings that the author of the catalog has hardly meant."""
     for warning in warnings:
         console.print(f"[yellow]warning:[/]        {escape(warning)}", soft_wrap=True)
 
 
 @contextmanager
 def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
-    """What changes in the configuration directory takes effect; what has a fault is told, and changes nothing."""
+    """While the body runs, changes of the configuration directory take effect. A catalog with a fault is reported, and
+    changes nothing."""
     over = threading.Event()
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""`segue validate`: the judge of `configs/`. It writes nothing, unless asked for the JSON Schema that editors use."""
+"""`segue validate`: proves `configs/`. It writes nothing, unless it is asked for the JSON Schema that editors use."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_schemas(directory: Path) -> None:
 
 
 def schema_texts() -> dict[str, str]:
-    """What `configs/schema/` should hold, by kind of file."""
+    """The texts that `configs/schema/` should hold, by kind of file."""
     return {
         kind: json.dumps(found, indent=2, ensure_ascii=False) + "\n" for kind, found in files.json_schemas().items()
     }

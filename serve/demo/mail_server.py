@@ -18,7 +18,7 @@ _KEPT = 200_000
 
 @dataclass(frozen=True)
 class Mail:
-    """What arrived, for whom. Headers are read when somebody asks."""
+    """A mail that arrived, and for whom. Its headers are parsed only when they are asked for."""
 
     to: str
     raw: bytes
@@ -30,7 +30,7 @@ class Mail:
 
     @property
     def send_id(self) -> str:
-        """The id of the send that it came from."""
+        """The id of the send to which it belongs."""
         return str(self.message["Message-ID"] or "").strip("<>").partition("@")[0]
 
 
@@ -40,7 +40,7 @@ class MailServer:
     def __init__(self) -> None:
         self.port = free_port()
         self.mails: list[Mail] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # the server adds mails in its own thread while others read them
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
 
@@ -54,7 +54,7 @@ class MailServer:
         return "250 kept"
 
     def of(self, address: str) -> list[Mail]:
-        """What one address was sent."""
+        """The mails to one address."""
         with self._lock:
             return [mail for mail in self.mails if mail.to.lower() == address.lower()]
 

@@ -1,9 +1,9 @@
 """Streams event files into a running engine over HTTP, in order of time, and moves its clock where that is a replay
 clock.
 
-What was read is imported before the clock passes it: the watermark is always 1 ms before the first line that was not
-sent. Everything carries its message id, so a replay that was interrupted can simply be run again: what is there counts
-as repeated and changes nothing.
+Lines are imported before the clock passes them: the watermark is always 1 ms before the first line that was not sent.
+Every line carries its message id, so a replay that was interrupted can simply be run again: lines that are there
+already count as repeated and change nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from engine.errors import SegueError, UsageError
 from engine.readings import instants
 
 _LINES = 1_000
-_BODY_BYTES = 3 << 20
-_TIMEOUT_S = 600.0  # the last move of the clock lets everything that is pending happen
+_BODY_BYTES = 3 << 20  # below what a body may have (`serve/http/protocol.py`)
+_TIMEOUT_S = 600.0  # long, because the last move of the clock answers only when all pending timers have fired
 _RETRIES = 30
 
 Progress = Callable[[int, str], None]
@@ -82,7 +82,7 @@ class EngineClient:
 
 @dataclass(slots=True)
 class Totals:
-    """What became of the lines. `accepted` and `repeated` are what the engine counted meanwhile."""
+    """What became of the lines. `accepted` and `repeated` are the engine's counts for this time."""
 
     lines: int = 0
     accepted: int = 0
@@ -120,7 +120,7 @@ class Replayer:
             progress(totals.lines, instants.iso(last_ms))
             self._hold_back(totals.lines)
         if self._is_replay:
-            # what the last lines asked for arises in their window, leaves in the next and is settled in the one after
+            # A send of the last lines arises in their window, leaves in the next and is settled in the one after.
             settled_ms = (last_ms // WINDOW_MS + 4) * WINDOW_MS - 1
             self._move(settled_ms, totals, drain=drain)
         after = self._client.get("/v1/status")["events"]

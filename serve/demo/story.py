@@ -1,4 +1,4 @@
-"""What a demonstration tells: reads a running engine, through the API that everybody has, for what is worth showing."""
+"""The facts that the demonstration shows: it reads a running engine, through the API that everybody has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serve.demo.mail_server import MailServer
 from serve.demo.replayer import EngineClient
 
 _ENTRIES = 2_000
-_TOLD = 26  # lines of a path that people read to the end
+_TOLD = 26  # the length of a timeline that people still read to the end
 
 Row = dict[str, Any]
 
@@ -25,7 +25,7 @@ class Conversion:
     bought: Row
     stops: list[Row]
     withdrawn: list[Row]
-    late_mails: int  # of the stopped runs in the mailbox, decided or withdrawn in that turn or later
+    late_mails: int  # mails of the stopped runs that were decided or withdrawn in that turn or later
 
     @property
     def across(self) -> bool:
@@ -72,7 +72,7 @@ def best_path(people: list[Person]) -> Person | None:
 
 
 def conversions(people: list[Person], mail_server: MailServer) -> list[Conversion]:
-    """Every purchase among these people that stopped something, with a look into the mailbox."""
+    """Every purchase of these people that stopped a run, with the mails that came after it."""
     return [found for person in people for found in _conversions_of(person, mail_server)]
 
 
@@ -81,6 +81,7 @@ def _conversions_of(person: Person, mail_server: MailServer) -> list[Conversion]
     for stop in [row for row in person.entries if row["kind"] == "stop" and row.get("reason") == "stop.purchase"]:
         same_turn = [row for row in person.entries if row["at"] == stop["at"]]
         bought = next((row for row in person.entries if row.get("messageId") == stop.get("messageId")), None)
+        # One purchase may stop several runs, and is told once.
         if bought is None or bought["kind"] != "event" or any(known.bought is bought for known in found):
             continue
         stops = [row for row in same_turn if row["kind"] == "stop"]
@@ -101,7 +102,7 @@ def _mails_after(person: Person, runs: set[str | None], at: str, mail_server: Ma
 
 
 def telling_decision(client: EngineClient, users: Iterable[str], placement: str) -> Row | None:
-    """An explained decision in which much became of the candidates: the one with the most different reasons."""
+    """An explained decision that has much to show: the one whose candidates have the most different reasons."""
     best: Row | None = None
     for user in users:
         namespace, _, value = user.partition(":")

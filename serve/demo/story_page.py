@@ -28,13 +28,13 @@ _RULE_COLUMNS_MAX = 100
 
 
 def heading(console: Console, text: str) -> None:
-    """One of the five."""
+    """Print one of the five headings."""
     console.print()
     console.print(Rule(f"[bold]{text}", align="left"), width=min(console.width, _RULE_COLUMNS_MAX))
 
 
 def totals(console: Console, done: Totals, status: dict[str, Any], seconds: float, mail_server: MailServer) -> None:
-    """What went in and what became of it."""
+    """How many events went in, and what became of them."""
     heading(console, "Totals")
     table = Table.grid(padding=(0, 3))
     profiles = sum(shard["profiles"] for shard in status["shards"])
@@ -101,7 +101,7 @@ def decision_table(console: Console, who: str, placement: str, decision: dict[st
 
 
 def the_proof(console: Console, found: list[Conversion], people: int, mail_server: MailServer) -> None:
-    """Who bought, where and when; what was withdrawn in that same turn; what the mailbox holds."""
+    """Some purchases: who bought, where and when, what was withdrawn in that same turn, and which mails arrived."""
     heading(console, "The proof")
     console.print("Who converts is out of the e-mail journey before the next message could leave.")
     told = sorted(found, key=lambda one: (not one.across, -len(one.withdrawn)))
@@ -148,7 +148,7 @@ def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:
 
 
 def _program() -> str:
-    """How this program is called from the current folder: `segue` where the shell finds it by that name."""
+    """The words that call this program from the current folder: `segue` where the shell finds it by that name."""
     called = Path(sys.argv[0])
     if called.name != "segue":
         return "python -m serve"

@@ -30,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much may be there for one more request of a kind to be let in."""
+    """The most requests and bytes that may be there for one more request of a kind to be let in."""
 
     requests_max: int
     bytes_max: int
@@ -46,14 +46,14 @@ WITHOUT_KEY = Limit(128, 1 << 20)
 ARRIVING = Limit(1_024, 32 << 20)
 ARRIVING_WITHOUT_KEY = Limit(256, 4 << 20)
 
-_REFUSE_AFTER_S: Final = 2.5  # the shortest timeout of a client that we know is 10 s
+_REFUSE_AFTER_S: Final = 2.5  # well within the shortest timeout of a client that we know, 10 s
 _REFUSED_HELD_MAX: Final = 4_096
 _FAULTY_PER_S: Final = 50.0
 _LOOK_S: Final = 1.0
 
 
 class Admission:
-    """One per replica."""
+    """All that a replica holds, with a key and without. One per replica."""
 
     def __init__(self) -> None:
         self.keyed, self.keyless = InFlight(), InFlight()
@@ -86,8 +86,8 @@ class Admission:
             await self.hold_refused()
 
     async def hold_refused(self) -> None:
-        """Delay the answer to a refused batch, unless many wait already. A client that came back at once, over and
-        over, would cost as much as one that is let in."""
+        """Delay the answer to a refused batch, unless many wait already. Without the delay, a client that comes back at
+        once, over and over, would cost as much as one that is let in."""
         if self._refused < _REFUSED_HELD_MAX:
             self._refused += 1
             try:
@@ -103,7 +103,7 @@ class InFlight:
         self.requests = self.bytes = 0
 
     def is_over(self, limit: Limit) -> bool:
-        """Whether there are more than a limit allows."""
+        """Whether there are more than a limit allows. One request alone may be of any size, as in `has_room`."""
         return self.requests > limit.requests_max or (self.requests > 1 and self.bytes > limit.bytes_max)
 
     def has_room(self, limit: Limit) -> bool:
@@ -213,6 +213,6 @@ class ArrivingBody:
 
 def may_name(body: bytes, names: frozenset[str]) -> bool:
     """Whether a JSON body may name one of these events; true where only parsing could tell."""
-    if b"\\" in body:
+    if b"\\" in body:  # JSON may escape any letter of a name (RFC 8259, 7)
         return True
     return any(_encode(name)[1:-1] in body for name in names)

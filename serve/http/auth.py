@@ -1,7 +1,7 @@
-"""Who calls: keys, what kind each is, and the name under which its events are kept.
+"""The keys by which callers are known: the kind of each, and the name under which its events are kept.
 
-A write key is public (it stands in web pages), a server key may do everything. Only hashes are kept; the keys are long
-and random (or the operator's own choice), so a plain SHA-256 is enough, and it is what is compared, in constant time.
+A write key is public (it stands in web pages), a server key may do everything. Only hashes are kept, and compared in
+constant time. A plain SHA-256 is enough, because the keys are long and random (or the operator's own choice).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _FIRST_KEYS: Final[tuple[tuple[str, Kind, str], ...]] = (("web", "write", "wk_")
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Whoever holds a key; `source` is the key's name, which is the source of its events. `per_s` is how many requests
-    a second it may send, 0 where any number; `user_secret` is what user ids are proved with, empty where none is."""
+    """The holder of a key. `source` is the key's name, which is the source of its events. `per_s` is how many requests
+    a second it may send, 0 for any number. `user_secret` proves user ids; it is empty where none was made."""
 
     kind: Kind
     source: str
@@ -41,7 +41,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is kept of a key. `user_secret` is kept as it is, because hashes are made with it."""
+    """A key as its file keeps it. `user_secret` is kept in plain text, because hashes are made with it."""
 
     name: str
     kind: Kind
@@ -51,7 +51,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class _KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file without a check was written by an earlier version, or by hand."""
+    """The file of the keys. One without a check was written by an earlier version, or by hand."""
 
     keys: tuple[Key, ...]
     version: Literal[1] = 1
@@ -85,7 +85,7 @@ class KeyRing:
                 known[name] = Key(name, kind, _hashed(plain), user_secret=before_it.user_secret if before_it else "")
         if len({key.sha256 for key in known.values()}) < len(known):
             raise UsageError("two keys are equal: a write key is public and must not be the server key")
-        if known != before or not _has_check(path):
+        if known != before or not _has_check(path):  # a file of an earlier version gets its check
             _write(path, tuple(known.values()))
         return cls(tuple(known.values())), made
 
@@ -119,7 +119,7 @@ class KeyRing:
 
 
 def known(path: Path) -> tuple[Key, ...]:
-    """What is kept of the keys."""
+    """The keys as their file keeps them."""
     return _read(path)
 
 
@@ -147,8 +147,8 @@ def revoke(path: Path, name: str) -> None:
 
 
 def make_user_secret(path: Path, name: str) -> str:
-    """A new secret that user ids are proved with under a write key, in place of an older one. UsageError where there is
-    no such key."""
+    """A new secret that proves user ids under a write key, in the place of an older one. UsageError where there is no
+    such key."""
     secret = secrets.token_hex(32)
     with _alone(path):
         keys = _read(path)
@@ -161,7 +161,7 @@ def make_user_secret(path: Path, name: str) -> str:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One change at a time."""
+    """One change at a time. The lock is on a file beside the keys, because a change replaces the file of the keys."""
     with path.with_name(path.name + ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -173,12 +173,13 @@ def shows_key(headers: Headers) -> bool:
 
 
 def require_server(principal: Principal) -> None:
-    """Refuse whoever holds only a write key."""
+    """Forbidden for the holder of a write key."""
     if principal.kind != "server":
         raise Forbidden("this needs a server key")
 
 
 def _hashed(plain: str) -> str:
+    # One character more than any key has is enough to match none, and bounds the work for a huge one.
     return hashlib.sha256(plain[: KEY_CHARS_MAX + 1].encode(errors="surrogatepass")).hexdigest()
 
 

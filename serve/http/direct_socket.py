@@ -25,7 +25,7 @@ from serve.http.protocol import Receive, Response, Scope, Send, respond
 
 _BACKLOG = 4_096
 _KEPT_ALIVE_S = 3_600  # longer than HAProxy keeps a connection that nobody uses: it decides
-_FINISH_S = 4  # what has begun may take so long to end
+_FINISH_S = 4  # requests that have begun may take so long to end
 _NOTICED_S = 1.0  # HAProxy looks twice, every 0.3 s
 _ALIVE = Response(200, b'{"status":"alive"}')
 _LEAVING = Response(503, b'{"status":"draining"}')
@@ -48,7 +48,7 @@ class DirectSocket:
             "interface": "asgi3",  # it would guess, and takes a method for ASGI 2
             "http": _Answers,
             "ws": "none",
-            "lifespan": "off",
+            "lifespan": "off",  # Serve runs the application's, in which this socket is opened
             "log_config": None,
             "access_log": False,
             "proxy_headers": False,
@@ -61,18 +61,18 @@ class DirectSocket:
         self._serving: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Listen, in the place of whoever had this number before."""
+        """Listen, in the place of the replica that had this number before."""
         fresh = self._path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listening.bind(str(fresh))
         listening.listen(_BACKLOG)
         listening.setblocking(False)
-        fresh.rename(self._path)
+        fresh.rename(self._path)  # only when it listens, so that HAProxy never meets a socket that refuses
         self._serving = asyncio.get_running_loop().create_task(self.server.serve(sockets=[listening]))
 
     async def close(self) -> None:
-        """Let HAProxy know first, and answer everything until it does; then finish what has begun, and end."""
+        """Tell HAProxy first, and answer everything until it has noticed; then finish the requests that have begun."""
         self.is_draining = True
         await asyncio.sleep(_NOTICED_S)
         self._path.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ class DirectSocket:
 
 
 class _Answers(HttpToolsProtocol):
-    """Head and body of an answer leave together, where uvicorn writes them one after the other."""
+    """Sends head and body of an answer together, where uvicorn writes them one after the other."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(CoalescingTransport(transport))  # type: ignore[arg-type]

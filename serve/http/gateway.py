@@ -1,5 +1,5 @@
-"""What every route works with: who calls, the catalog, the clock, and the way to the profiles. One per ingress
-replica."""
+"""The gateway, with which every route works: it knows callers, catalog and clock, and the way to the profiles. One per
+ingress replica."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """What a replica is given; plain data."""
+    """The configuration of a replica; plain data, because it is sent to another process."""
 
     active_catalog: ActiveCatalog
     shards: tuple[str, ...]
@@ -61,7 +61,7 @@ class GatewayConfig:
 
 
 class Gateway:
-    """What a replica of the ingress knows, and whom it asks. Rules live in the engine."""
+    """The knowledge and the connections of a replica of the ingress. Rules live in the engine."""
 
     def __init__(self, config: GatewayConfig, meter: Meter) -> None:
         self.config, self.meter = config, meter
@@ -98,10 +98,11 @@ class Gateway:
         while True:
             try:
                 found = path.stat()
+                # Each change replaces the file, so the inode shows one for which the clock of the files is too coarse.
                 if (found.st_ino, found.st_mtime_ns) != mark:
                     self.keys = KeyRing.read(path)
                     mark = (found.st_ino, found.st_mtime_ns)
-            except (OSError, UsageError) as error:  # what was read last goes on counting
+            except (OSError, UsageError) as error:  # the keys that were read last stay in use
                 logs.fault(log, "keys_not_read", error)
             await asyncio.sleep(LOOK_S)
 
@@ -109,9 +110,9 @@ class Gateway:
         """The numbers of every shard. All who ask at the same time share one question to the shards."""
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self.router.everywhere("status"))
-            # Asyncio would log a fault of one that nobody waits for any more.
+            # Asyncio would log the fault of a look for which nobody waits any more.
             self._look.add_done_callback(lambda look: look.cancelled() or look.exception())
-        return await asyncio.shield(self._look)
+        return await asyncio.shield(self._look)  # a client that hangs up must not end the look of the others
 
     async def change_catalog(self, change: Callable[[], Catalog]) -> tuple[Catalog, str]:
         """Switch the engine to another catalog. Returns it, and the version of the one before, once every shard uses
@@ -123,7 +124,7 @@ class Gateway:
         active_catalog = self.config.active_catalog
         async with active_catalog.turn():
             before = str((await self.router.everywhere("status"))[0]["catalogVersion"])
-            made = await asyncio.get_running_loop().run_in_executor(None, change)
+            made = await asyncio.get_running_loop().run_in_executor(None, change)  # it compiles, and waits for the disk
             mark = active_catalog.mark()
             for _ in range(int(_ADOPT_S / _LOOK_S)):
                 told = await self.router.everywhere("status")
@@ -135,8 +136,8 @@ class Gateway:
         raise NotReady("the catalog is written, and not every shard has taken it yet")
 
     def principal(self, headers: Headers, body: bytes | None = None) -> Principal:
-        """Who calls; Unauthorised without a known key. `body` is looked into where no header carries one (a
-        browser)."""
+        """The caller; Unauthorised without a known key. `body` is looked into where no header carries a key, as from a
+        browser."""
         principal = self.caller(headers, body)
         self._rates.take(principal)
         return principal
@@ -147,13 +148,13 @@ class Gateway:
         return self.keys.identify(headers, in_body)
 
     def server(self, headers: Headers) -> Principal:
-        """Who calls, and that it may do everything; Forbidden else."""
+        """The caller, who must hold a server key; Forbidden else."""
         principal = self.principal(headers)
         require_server(principal)
         return principal
 
     def proof(self, principal: Principal) -> Proof:
-        """What is asked of whoever names a user: nothing of a server key."""
+        """The proof that a caller must give for a user id that it names. A server key needs none."""
         if principal.kind == "server":
             return Proof()
         return Proof(principal.user_secret, authority.source(self.catalog, principal.source).user_hash)
@@ -169,11 +170,11 @@ class Gateway:
         """Held while a batch is parsed, which takes milliseconds. Batches that come together are parsed one after the
         other, so that a decision which comes in between waits for one of them and not for all."""
         async with self._parsing:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # requests that came while the last batch was parsed go first
             yield
 
     async def now_ms(self) -> int:
-        """The engine's clock."""
+        """Now by the engine's clock. On a replay clock only the shards know it."""
         if not self.config.is_replay:
             return self._wall.now_ms()
         return max(int(status["now"]) for status in await self.router.everywhere("status"))
@@ -196,11 +197,11 @@ class Gateway:
         return (await self._dispatcher.call(BackUp(directory, keys))).made
 
     async def note(self, event: str, level: str = "info", **facts: Any) -> None:
-        """Write an event into the engine's own log: never a key, nor anything about a customer."""
+        """Write an event into the engine's own log. `facts` never hold a key, nor anything about a customer."""
         await asyncio.to_thread(diary.write, Path(self.config.keys).parent, event, level, **facts)
 
     async def metrics(self) -> str:
-        """What all parts of the engine have measured, as Prometheus reads it; NotReady where Ray does not answer."""
+        """The metrics of all parts of the engine, as Prometheus reads them; NotReady where Ray does not answer."""
         async with httpx.AsyncClient(trust_env=False, timeout=_METRICS_S) as client:
             try:
                 told = await asyncio.gather(*(client.get(url) for url in self.config.metrics))

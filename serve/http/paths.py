@@ -1,4 +1,4 @@
-"""The paths that are answered outside FastAPI, and what a path and the headers say before any of the body is read."""
+"""The paths that are answered outside FastAPI, and the questions that a path and the headers answer before the body."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FLAGS_OF_PAGES: Final = "/ofrep/"
 
 
 def name(path: str) -> str:
-    """What a path is called in metrics: its first two words, for the rest may name a person."""
+    """The name of a path in metrics: its first two words, because the rest may name a person."""
     return "/".join(path.split("/")[:3])
 
 
@@ -89,7 +89,8 @@ def is_for_pages(path: str, names: set[str]) -> bool:
 
 
 def request_id(headers: Headers) -> bytes:
-    """The id by which a client knows its request, else a new one; what could not be a header value is not taken."""
+    """The id by which a client knows its request, else a new one. A value that could not stand in a header is not
+    taken, because the answer repeats the id in one."""
     given = headers.get(b"x-request-id", b"")
     usable = 0 < len(given) <= _REQUEST_ID_MAX and given.isascii() and given.decode().isprintable()
     return given if usable else b"%s%016x" % (_RUN, next(_numbers))

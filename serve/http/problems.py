@@ -1,6 +1,6 @@
 """The only place where an error becomes a status: RFC 9457 problem details, with the `code` and `message` clients read.
 
-An error that is not in the table is ours; its text may hold anything, so the caller is told nothing of it.
+An error that is not in the table is our fault. Its text may hold anything, so the caller is told nothing of it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _body(error: SegueError, status: HTTPStatus) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
-    """`text` without lone surrogates, which the field at fault may be made of, and no longer than anybody reads: what
-    is at fault may be as long as the whole body."""
+    """`text` without lone surrogates and cut to a readable length. The name of the field at fault may hold such
+    surrogates, and may be as long as the whole body."""
     cut = text if len(text) <= _TEXT_CHARS_MAX else f"{text[:_TEXT_CHARS_MAX]}…"
     return cut.encode(errors="replace").decode()

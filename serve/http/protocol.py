@@ -25,7 +25,7 @@ Headers = Mapping[bytes, bytes]
 BODY_BYTES_MAX: Final = 4 << 20
 SMALL_BODY_BYTES_MAX: Final = 256 << 10  # where no batch is expected
 BODY_S_MAX: Final = 30.0
-_LENGTH_DIGITS_MAX: Final = 18
+_LENGTH_DIGITS_MAX: Final = 18  # longer is no size, and Python's `int` refuses thousands of digits
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
@@ -38,8 +38,8 @@ class Request:
     headers: Headers
     body: bytes
     size: int = 0  # bytes that it takes, packed and unpacked
-    # It came in over the limit of what may be shed: a batch for those of its events that are never shed, a question for
-    # the default of its placement.
+    # It came in over the limit for requests that may be shed. A batch then goes on for its events that are never shed,
+    # a question for the default of its placement.
     is_over_limit: bool = False
 
 
@@ -61,8 +61,9 @@ _HEADER_NAME: Final = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # a token o
 
 
 def preflight(headers: Headers) -> Response:
-    """Which headers a page may send, good for two hours: those that are read here, and whatever else it asks for, such
-    as those of tracing, because nothing is made of them. Whether its origin may call at all, `cors_headers` says."""
+    """The answer to a CORS preflight: which headers a page may send. They are those that are read here, and all others
+    that it asks for, such as those of tracing, because nothing is made of them. The answer is good for two hours, the
+    most that Chromium takes. Whether the page's origin may call at all, `cors_headers` says."""
     asked = headers.get(b"access-control-request-headers", b"")
     names = [name.strip().lower() for name in asked[:_ASKED_BYTES_MAX].split(b",")[:_ASKED_NAMES_MAX]]
     more = (name for name in dict.fromkeys(names) if name not in _READ_FROM_PAGES and _HEADER_NAME.fullmatch(name))
@@ -107,7 +108,7 @@ async def read_request(
     if encoding := headers.get(b"content-encoding"):
         request.body = unpacked(request.body, encoding, bytes_max)
         request.size += len(request.body)
-    request.body = request.body.removeprefix(BOM_UTF8)  # no part of what it marks
+    request.body = request.body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1: a reader may ignore it
     return request
 
 
@@ -121,7 +122,7 @@ async def _arrived(receive: Receive, arriving: ArrivingBodies, bytes_max: int) -
         with arrival:
             return await _whole(receive, arrival, bytes_max)
     except asyncio.CancelledError:
-        if not arrival.is_given_up or task.uncancel() > 0:
+        if not arrival.is_given_up or task.uncancel() > 0:  # somebody else has cancelled the task, too
             raise
         raise TooSlow(f"was not there after {BODY_S_MAX:g} s, or while others needed its room", "body") from None
 
@@ -144,8 +145,8 @@ async def _whole(receive: Receive, arrival: ArrivingBody, bytes_max: int) -> byt
 
 
 def replay(request: Request, receive: Receive) -> Receive:
-    """A body that was read already, for an application that wants to read it itself; after it, whatever else the
-    client says: that it is gone, at most."""
+    """A `receive` for FastAPI, which wants to read the body itself: first the body that was read already, then whatever
+    the client says after it, which is at most that it is gone."""
     messages = [{"type": "http.request", "body": request.body, "more_body": False}]
 
     async def receiving() -> MutableMapping[str, Any]:
@@ -164,7 +165,7 @@ async def respond(send: Send, response: Response, extra: tuple[Header, ...] = ()
 
 
 def cors_headers(origins: tuple[str, ...], origin: bytes) -> tuple[Header, ...]:
-    """What lets a page of `origin` read the answer; nothing for a page that may not, or for no page at all."""
+    """The headers that let a page of `origin` read the answer; none for a page that may not, or for no page at all."""
     if not origin:
         return ()
     exposed = (b"access-control-expose-headers", b"etag, retry-after, x-request-id")

@@ -1,4 +1,4 @@
-"""How often each key may ask: a token bucket that fills at the key's rate and holds two seconds' worth."""
+"""The rate limit of each key: a token bucket that fills at the key's rate and holds two seconds' worth."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A body as it was before it was packed: gzip of any number of members, deflate, or both, never more than is allowed.
+"""Unpacks a body: gzip of any number of members, deflate, or both, never to more than is allowed.
 
-`Content-Encoding` names what was done to it, in order. An encoding that the body does not have, or that is not known
-here, is refused by its name.
+`Content-Encoding` names the encodings in the order in which they were applied. An encoding that the body does not have,
+or that is not known here, is refused by its name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from engine.errors import InvalidInput, TooLarge
 MEMBERS_MAX: Final = 10_000  # each costs time, however little it holds
 ENCODINGS_MAX: Final = 2
 
-_GZIP, _ZLIB, _RAW = 31, 15, -15  # as zlib calls them
+_GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's `wbits` for each format
 _AS_IT_IS: Final = frozenset(("", "identity", "utf-8", "utf8"))  # the last two are no encodings, and are sent
 _PACKED: Final = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _PIECE_BYTES: Final = 16 << 10  # what is left of a piece is copied at the end of each member
@@ -45,6 +45,7 @@ def too_large(bytes_max: int) -> TooLarge:
 
 def _deflate_of(body: bytes) -> int:
     """HTTP's deflate is zlib's format, and some clients send the bare stream."""
+    # RFC 1950: the low half of the first byte is method 8, and the two bytes are a multiple of 31.
     is_zlib = len(body) >= 2 and body[0] & 15 == 8 and int.from_bytes(body[:2]) % 31 == 0
     return _ZLIB if is_zlib else _RAW
 
@@ -77,6 +78,7 @@ def _member(view: memoryview, at: int, kind: int, made: bytearray, bytes_max: in
         if not piece:
             return -1
         at += len(piece)
+        # One byte too many is enough to refuse: a small body may unpack to gigabytes.
         made += unpacker.decompress(piece, bytes_max + 1 - len(made))
         if len(made) > bytes_max:
             raise too_large(bytes_max)

@@ -1,8 +1,8 @@
-"""Who a user is, proved by the shop's own server to a page that holds nothing but a public key.
+"""The proof of a user id, given by the shop's own server to a page, which itself holds nothing but a public key.
 
-The hash is hex HMAC-SHA256 of the user id (as the engine keeps it: without spaces around it or characters that nobody
-sees, in NFC) under a secret that only the shop's server and the engine know. It proves the user, and nothing of a
-mailbox.
+The hash is hex HMAC-SHA256 of the user id under a secret that only the shop's server and the engine know. The user id
+is hashed as the engine keeps it: in NFC, without spaces around it or invisible characters. The hash proves the user,
+and nothing about a mailbox.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIELD = "userHash"
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a source asks of whoever names a user. `secret` is empty where none was made."""
+    """The proof that a source asks for each user id. `secret` is empty where none was made."""
 
     secret: str = ""
     is_required: bool = False
@@ -39,5 +39,5 @@ class Proof:
 
 
 def hash_of(secret: str, user_id: str) -> str:
-    """What a shop's server gives to its page for a user."""
+    """The hash that a shop's server gives to its page for a user."""
     return hmac.new(secret.encode(), user_id.encode(), "sha256").hexdigest()

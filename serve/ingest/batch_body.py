@@ -1,4 +1,4 @@
-"""The body of a batch: a list of items. One that is broken costs only itself."""
+"""The body of a batch: a list of items. A broken item costs only itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Batch(msgspec.Struct, rename="camel", frozen=True):
 
 
 class _Loose(msgspec.Struct, rename="camel", frozen=True):
-    """The same with no field parsed, for a body of which some field is not what it should be."""
+    """A batch with no field parsed, for a body of which some field is not what it should be."""
 
     batch: msgspec.Raw
     sent_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -34,9 +34,9 @@ _any: Final = msgspec.json.Decoder().decode
 
 
 def read_batch(raw: bytes) -> Batch:
-    """The batch of a body; InvalidInput where it is none. What else is wrong with it costs no item."""
+    """The batch of a body; InvalidInput where it is none. A fault in another field costs no item."""
     try:
-        return _batch(raw)
+        return _batch(raw)  # one pass for nearly all bodies; the slower ways below are for the others
     except UNREADABLE as fault:
         batch = _batch_read_loosely(raw)
         if batch is None:
@@ -71,7 +71,8 @@ def _or_none(raw: msgspec.Raw | msgspec.UnsetType) -> Any:
 
 
 def _batch_around_a_broken_character(raw: bytes) -> Batch | None:
-    """The batch with each item written anew, so that half an emoji (`\\ud83d`) costs one event and not all of them."""
+    """The batch with each item written anew, so that half an emoji (`\\ud83d`) costs one event and not all of them.
+    `json` reads such a text, and msgspec refuses the whole body."""
     if b"\\ud" not in raw and b"\\uD" not in raw:
         return None
     try:
@@ -85,7 +86,7 @@ def _batch_around_a_broken_character(raw: bytes) -> Batch | None:
 
 
 def _if_whole(value: Any) -> Any:
-    """A field, unless it is what is broken."""
+    """A field; None where the broken character is in it."""
     try:
         msgspec.json.encode(value)
     except UNREADABLE:

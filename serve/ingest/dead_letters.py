@@ -1,4 +1,4 @@
-"""Items that were set aside: kept as dead letters with their reason, and taken once they are corrected."""
+"""Items that were set aside: they are kept as dead letters with their reason, and taken once they are corrected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _any = msgspec.json.Decoder()
 
 
 def letters(catalog: Catalog, submission: Submission, items: Iterable[Item]) -> list[tuple[str, Rejected, str]]:
-    """Each item with the profile that it seems to be for, and why it was not taken."""
+    """The dead letter of each item, with the profile that it seems to be for and the reason why it was not taken."""
     return [(_home(catalog, bytes(item.raw)), _letter(submission, item), item.reason) for item in items]
 
 
@@ -43,8 +43,8 @@ def _letter(submission: Submission, item: Item) -> Rejected:
 
 
 async def redrive(gateway: Gateway, letter: dict[str, Any], event: dict[str, Any] | None) -> None:
-    """Take an item as it came, or as `event` corrects it, at the time at which it came. Raises InvalidInput where it is
-    still no event that can be taken."""
+    """Take an item as it came, or as `event` corrects it, dated by when it came. Raises InvalidInput where it still
+    cannot be taken."""
     if event is None and letter["is_cut"]:
         raise InvalidInput(f"was longer than {EVENT_BYTES_MAX} bytes and is not kept whole: correct it", "event")
     submission = _as_it_came(letter, letter["text"].encode() if event is None else msgspec.json.encode(event), gateway)
@@ -67,13 +67,14 @@ def _as_it_came(letter: dict[str, Any], text: bytes, gateway: Gateway) -> Submis
         channel=letter["channel"],
         received_at_ms=letter["received_at_ms"],
         imported=letter.get("imported", False),
-        public=letter.get("public", False),  # who corrects it lends it no right of their own
+        public=letter.get("public", False),  # the rights of its own key: the one who corrects it lends it none
         country=gateway.catalog.country,
     )
 
 
 def _home(catalog: Catalog, raw: bytes) -> str:
-    """Who an item is about, as far as can be told: it must be found when this person is erased."""
+    """The profile of the person that an item is about, as far as can be told. The dead letter is kept with it, so that
+    it is erased with this person."""
     try:
         item = _any.decode(raw)
     except (msgspec.DecodeError, ValueError, RecursionError):

@@ -11,7 +11,7 @@ from actors.shard.set_aside.dead_letters import TRACKING_PLAN
 from engine.inputs import Event
 from serve.ingest.wire_event import Arrival
 
-# What becomes of an item that is set aside.
+# The results of items that are set aside.
 REJECTED: Final = "rejected"  # the client's fault, which the answer names
 NOT_ALLOWED: Final = "not_allowed"  # not for its source to send, or it states consent that cannot be understood
 OFF_PLAN: Final = "off_plan"  # the tracking plan quarantines it
@@ -35,7 +35,7 @@ class Item(msgspec.Struct, gc=False):  # it is in no cycle, and a batch makes th
     message: str = ""
 
     def set_aside(self, result: str, field: str, message: str) -> None:
-        """It goes no further."""
+        """Take the item out of the pipeline, with the reason."""
         self.event = None
         self.result, self.field, self.message = result, field, message
 

@@ -1,4 +1,4 @@
-"""What becomes of the items of a body, one step after the other: each is a function over the list of items.
+"""The pipeline of ingest: its steps, each a function over the list of a body's items.
 
 1. `parse_each_item` (`segment_format`): its event, or what is wrong with it.
 2. `find_each_profile`: whose event it is.
@@ -25,7 +25,7 @@ from engine.inputs import Event
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, REJECTED, UNREADABLE, Item
 from serve.ingest.tracking import has_no_rules, objection, planned
 
-PART_ITEMS: Final = 200  # some milliseconds, for which others wait
+PART_ITEMS: Final = 200  # some milliseconds of work, for which other requests wait
 
 
 def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -38,7 +38,7 @@ def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def find_each_profile(catalog: Catalog, items: Sequence[Item]) -> None:
-    """Each event has the profile that it is for; one that names nobody that can be known is rejected."""
+    """Find the profile of each event. An event that names nobody that can be known is rejected."""
     for item in items:
         if item.event is not None:
             home = claims.home(catalog, item.event)
@@ -55,9 +55,9 @@ def refuse_if_all_may_wait(catalog: Catalog, items: Sequence[Item]) -> None:
 
 
 def quarantine_what_is_not_to_be_sent(catalog: Catalog, items: Sequence[Item]) -> int:
-    """Events that the tracking plan or the rules of their source object to are set aside. Returns how many the plan
-    objects to and lets pass."""
-    if has_no_rules(catalog):
+    """Set events aside to which the tracking plan or the rules of their source object. Returns how many the plan
+    objects to and still lets pass."""
+    if has_no_rules(catalog):  # the common case, in which no event has to be looked at
         return 0
     warned = 0
     for item in items:
@@ -74,8 +74,9 @@ def quarantine_what_is_not_to_be_sent(catalog: Catalog, items: Sequence[Item]) -
 
 
 async def tell_each_profile(router: Router, items: Sequence[Item]) -> None:
-    """Events have their turns, and are durable. What a profile cannot take is rejected; what is for one that cannot be
-    read is set aside until it can be. Raises NotReady and Overloaded as `Router.ingest` does."""
+    """Give each event its turn; on return all are durable. An event that its profile cannot take is rejected. An event
+    for a profile that cannot be read is set aside until it can be. Raises NotReady and Overloaded as `Router.ingest`
+    does."""
     going_on = [item for item in items if item.event is not None]
     for item, result in zip(going_on, await router.ingest(_addressed(items)), strict=True):
         if isinstance(result, EventRejected):
@@ -87,7 +88,7 @@ async def tell_each_profile(router: Router, items: Sequence[Item]) -> None:
 
 
 async def stage_each_event(router: Router, items: Sequence[Item]) -> None:
-    """Events are kept durably until the replay clock reaches their times."""
+    """Keep events durably until the replay clock reaches their times."""
     await router.stage(_addressed(items))
 
 

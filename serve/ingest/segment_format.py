@@ -1,7 +1,7 @@
-"""Segment's tracking API, from the bytes of a request to its items, each with its event or with what is wrong with it.
+"""Segment's tracking API, from the bytes of a request to its items, each with its event or its fault.
 
-What is wrong with one event rejects that event and names its field; only a body that is no JSON object (or no batch) is
-refused as a whole.
+A fault in one event rejects that event and names the field. Only a body that is no JSON object (or no batch) is refused
+as a whole.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def parse_body(
     proof: Proof = _UNPROVED,
     country: str = "",
 ) -> Submission:
-    """A batch (`path_kind` None), or the single call of that kind, with all of its items parsed. What the options mean
-    `Arrival` says.
+    """A batch (`path_kind` None), or the single call of that kind, with all of its items parsed. `Arrival` says what
+    the options mean.
 
-    Raises `InvalidInput` for what is not JSON or no batch, and for a single event that is bad.
+    Raises `InvalidInput` for a body that is not JSON or no batch, and for a single event that is bad.
     """
     submission = open_body(raw, path_kind, Arrival(source, channel, received_at_ms, imported, public, proof, country))
     parse_each_item(submission, submission.items)
@@ -48,7 +48,8 @@ def parse_body(
 
 
 def open_body(raw: bytes, kind: str | None, arrival: Arrival) -> Submission:
-    """The items of a body, not yet parsed. Raises `InvalidInput` for what is no batch, `TooLarge` for too many."""
+    """The items of a body, not yet parsed. Raises `InvalidInput` for a body that is no batch, `TooLarge` for too many
+    items."""
     if kind is not None:
         return Submission([Item(0, raw)], arrival, kind)
     batch = read_batch(raw)
@@ -62,7 +63,8 @@ def open_body(raw: bytes, kind: str | None, arrival: Arrival) -> Submission:
 
 
 def parse_each_item(submission: Submission, items: Iterable[Item]) -> None:
-    """These items of the submission have their events, or are rejected. Raises what is wrong with a single call."""
+    """Parse these items of the submission: each gets its event, or is rejected. Raises InvalidInput for a bad single
+    call."""
     kind, arrival = submission.kind, submission.arrival
     for item in items:
         try:
@@ -74,7 +76,8 @@ def parse_each_item(submission: Submission, items: Iterable[Item]) -> None:
 
 
 def _sent_at_ms(batch: Batch) -> int | None:
-    """When a batch was sent; None where it does not say, or says what is no time: that costs no event."""
+    """When a batch was sent; None where it does not say so. A value that is no time counts as absent, and costs no
+    event."""
     try:
         return read_ms(batch.sent_at, "sentAt")
     except InvalidInput:

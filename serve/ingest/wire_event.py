@@ -1,7 +1,7 @@
 """One event of Segment's tracking API, from its bytes to an `Event` with its time and its identifiers settled.
 
-What is wrong with it is an `InvalidInput` that names the field as the wire does. Properties, traits and context pass as
-they were sent. Nothing here knows a shard or a status.
+A fault in it is an `InvalidInput` that names the field as the wire does. Properties, traits and context pass as they
+were sent. Nothing here knows a shard or a status.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 _NAMES: Final = dict(zip(KINDS[1:], ("Identified", "Page Viewed", "Screen Viewed", "Grouped", "Aliased"), strict=True))
 NAMES_OF_KINDS: Final = frozenset(_NAMES.values())
-_SENT_AFTER_MS: Final = 86_400_000  # nothing is sent longer than this before it has happened, or after it was received
+_SENT_AFTER_MS: Final = 86_400_000  # a `sentAt` longer before its event than this, or after its receipt, is no time
 
 
 class _Sent(msgspec.Struct, rename="camel", frozen=True):
-    """One event as it stands on the wire; unknown fields are let pass. What is absent (`engine.values.absence`) may
-    stand in any of these, so they are looked at when they are used."""
+    """One event as it stands on the wire; unknown fields are let pass. Any of these fields may hold a value that counts
+    as absent (`engine.values.absence`), so each is checked where it is used."""
 
     type: Any = None
     event: Any = None
@@ -59,17 +59,17 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
 
 _sent: Final = msgspec.json.Decoder(_Sent).decode
 _plain: Final = msgspec.json.Decoder().decode
-_digestible: Final = msgspec.json.Encoder(order="deterministic").encode
+_digestible: Final = msgspec.json.Encoder(order="deterministic").encode  # JSON objects have no order, so hashes neither
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What is known of all events of a request.
+    """The facts that all events of a request share.
 
-    `channel` is the source's, for events without one. `imported` takes each `timestamp` as it is. `public` is what came
-    under a write key, and `proof` what that key asks of a user id. `country` is where telephones without a country code
-    are, unless traits say it. `sent_at_ms` and `context` are the batch's own. `unusable` counts the addresses that
-    somebody stated and that are none, by namespace.
+    `channel` is the source's, for events without one. `imported` takes each `timestamp` as it is. `public`: the request
+    came under a write key. `proof` is the proof that this key asks for a user id. `country` is that of telephone
+    numbers without a country code, unless traits say another. `sent_at_ms` and `context` are the batch's own.
+    `unusable` counts, by namespace, the stated addresses that are none.
     """
 
     source: str
@@ -100,9 +100,9 @@ def read_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: Arrival) -> 
 
 
 def _digest(raw: bytes | msgspec.Raw, sent: _Sent, kind: Any) -> str:
-    """A name for an event without one: the hash of what was sent, less what a retry or another path would change.
+    """An id for an event without one: the hash of its fields, less those that a retry or another path would change.
 
-    Empty without a timestamp: two equal events may then well be two.
+    Empty without a timestamp, because two equal events may then really be two.
     """
     if is_absent(sent.timestamp) and is_absent(sent.original_timestamp):
         return ""
@@ -124,6 +124,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
     if arrival.context:
         context = arrival.context | context
+    # Identifiers in their canonical form from here on, so that all spellings of one name lead to one profile.
     user_id = canonical_if_any("user_id", sent.user_id, field="userId")
     anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
     if not user_id and not anonymous_id:
@@ -133,8 +134,8 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId")
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
-    riding = context.get("traits")
-    riding = riding if isinstance(riding, dict) else {}
+    in_context = context.get("traits")
+    in_context = in_context if isinstance(in_context, dict) else {}
     return Event(
         kind=kind,
         name=_name(sent, kind),
@@ -148,9 +149,11 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
         anonymous_id=anonymous_id,
         previous_id=previous_id,
         # The traits of a group call describe the group: its mailbox is nobody's own.
-        identifiers=_identifiers(kind, riding if kind == "group" else riding | own, properties, context, arrival),
+        identifiers=_identifiers(
+            kind, in_context if kind == "group" else in_context | own, properties, context, arrival
+        ),
         properties=_properties(sent, kind, properties, own),
-        traits=riding | own if kind == "identify" else {},
+        traits=in_context | own if kind == "identify" else {},
         context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
@@ -160,7 +163,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
 def _message_id(value: Any) -> str:
     if is_absent(value):
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):  # in Python `true` is an integer too
         raise InvalidInput("must be a text or a whole number", "messageId")
     text = str(value)
     if len(text) > MESSAGE_ID_CHARS_MAX:
@@ -212,8 +215,8 @@ def _group_id(value: Any) -> dict[str, Any]:
 def _identifiers(
     kind: str, traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], arrival: Arrival
 ) -> tuple[tuple[str, str], ...]:
-    """What else names this person. A value that is none is simply no identifier: the event itself may be fine. An
-    address that is stated and is none is counted."""
+    """The other identifiers of this person. A value that is none is left out, because the event itself may be fine. An
+    identify that states an address which is none is counted."""
     device = context.get("device")
     loyalty = traits.get("loyalty_id")
     found = (
@@ -237,10 +240,11 @@ def _identifiers(
 
 
 def _at_ms(sent: _Sent, arrival: Arrival) -> int:
-    """When it happened, by our clock (docs/design/virtual-time.md). What a time ahead of now may do,
-    `engine.values.stated_time` says.
+    """When it happened, by our clock (docs/design/virtual-time.md). `engine.values.stated_time` says what a time ahead
+    of now may do.
 
-    A clock that runs days ahead has stamped the event too. Where it is ahead only for `sentAt`, that is no time."""
+    `sentAt` corrects the client's clock. It is not believed where it lies days before the event, or days ahead of now
+    while the event does not: a clock that runs days ahead would have stamped the event with it, too."""
     timestamp = read_ms(sent.timestamp, "timestamp")
     original = read_ms(sent.original_timestamp, "originalTimestamp")
     if arrival.imported:

@@ -72,7 +72,7 @@ def build(gateway: Gateway) -> FastAPI:
 
 
 def every_path(api: FastAPI) -> list[str]:
-    """The paths that there are, as patterns."""
+    """All paths that exist, as patterns."""
     included = [route for module in _MODULES for route in module.router.routes]
     return [route.path for route in (*api.routes, *included) if hasattr(route, "path")]
 
@@ -92,7 +92,7 @@ def _near(request: Request) -> str:
 def _near_part(path: str, patterns: list[str]) -> str:
     """The same for a path that begins with a known name, and goes on as nothing does."""
     parts = path.split("/")
-    start = "/".join(parts[:3])
+    start = "/".join(parts[:3])  # such as `/v1/profiles`
     below = sorted({each for each in patterns if each.startswith(f"{start}/{{")})
     if not below:
         return ""
@@ -110,7 +110,8 @@ def _answer(error: SegueError) -> Response:
 
 
 async def _never_asked(request: Request) -> Response:
-    """The application answers hot paths itself; what only looks like one is none."""
+    """The route of hot paths in FastAPI, which the application never asks it for. A path that only looks like one
+    of them comes here, and does not exist."""
     raise HTTPException(404)
 
 
@@ -120,7 +121,8 @@ async def _segue_error(request: Request, error: Exception) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    """Starlette sends this and raises the error on, so that the application can log it."""
+    """The answer to a fault of ours. Starlette sends it, then raises the error again, so that the application can log
+    it."""
     status, headers, body = problem(error)
     return Response(body, status, {name.decode(): value.decode() for name, value in headers})
 
@@ -131,7 +133,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 def _model_of(request: Request) -> type[BaseModel] | None:
-    """What the body of a route must look like; None where it has none, or anything may stand in it."""
+    """The model of a route's body; None where it has no body, or any body is allowed."""
     field = getattr(request.scope.get("route"), "body_field", None)
     parts = getattr(field.field_info, "annotation", None) if field is not None else None
     found = [
@@ -149,7 +151,7 @@ def _no_near_misses(request: Request) -> None:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What FastAPI itself refuses: a path that is none, the wrong method for one, a body that is no text."""
+    """The problem for an error of FastAPI's own: no such path, the wrong method for one, a body that is no text."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return _answer(NotFound(f"there is no such page{_near(request)}", "path"))
@@ -162,5 +164,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
         "title": HTTPStatus(error.status_code).phrase,
     }
     headers = dict(answer.headers) | dict(error.headers or {})
-    del headers["content-length"]
+    del headers["content-length"]  # that of the body before `status` and `title` were put right
     return Response(msgspec.json.encode(told), error.status_code, headers)

@@ -1,5 +1,5 @@
-"""How a route is called from a shell, a page or Node, Python and Go. Each sample runs as it stands, where `SEGUE_URL`
-and the key that it names are in the environment."""
+"""Code samples that call a route from a shell, JavaScript, Python and Go. Each runs as it stands, where `SEGUE_URL` and
+the key that it names are in the environment."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def _indented(body: Any, by: str) -> str:
 
 
 def _python_value(body: Any) -> str:
-    """JSON's words as Python's: a body holds plain data alone, whose `repr` is Python."""
+    """A JSON value as Python source. A body holds plain data alone, whose `repr` is such source."""
     return repr(body)

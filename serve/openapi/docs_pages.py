@@ -1,5 +1,5 @@
-"""The OpenAPI document as pages for people: one to try things out, one to read, with samples. Everything that they load
-comes from here, so they work without the Internet, and their policy (CSP) lets them load nothing else."""
+"""The OpenAPI document as two pages for people: one to try things out, one to read, with samples. All files that they
+load come from this server, so they work without the Internet, and their policy (CSP) lets them load no others."""
 
 from __future__ import annotations
 

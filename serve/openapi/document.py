@@ -1,5 +1,5 @@
-"""The OpenAPI document of all routes: what FastAPI knows of its own, what `hot_routes` says of the others, and what all
-have in common: keys, errors, examples, and how each is called."""
+"""The OpenAPI document of all routes. FastAPI describes its own, `hot_routes` describes the others. Keys, errors,
+examples and code samples are added here to all of them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _FILLED: Final = {
 
 
 def document(title: str, version: str, routes: list[Any], included: list[APIRoute]) -> dict[str, Any]:
-    """All of it. `included` are the routes that FastAPI answers, `routes` what it looks for them in."""
+    """The whole document. `included` are the routes that FastAPI answers, `routes` those of its application."""
     tags = [{"name": name, "description": about} for name, about in _TAGS.items()]
     made = get_openapi(title=title, version=version, description=_ABOUT, routes=routes, tags=tags)
     components = made.setdefault("components", {})
@@ -106,7 +106,7 @@ def name_of(route: APIRoute) -> str:
 
 
 def _schemas() -> dict[str, Any]:
-    """Those of the hot routes, which FastAPI does not know."""
+    """The schemas of the hot routes, which FastAPI does not know."""
     bodies = msgspec.json.schema_components([DecideBody, ExposureBody], ref_template=_REF.format(model="{name}"))[1]
     models: set[type[BaseModel]] = {Problem, FLAG_FAILURE, *(hot.answer for hot in HOT.values())}
     named = sorted(models, key=lambda model: model.__name__)
@@ -168,7 +168,7 @@ def _dependants(dependant: Dependant) -> Iterator[Dependant]:
 
 
 def _complete(operation: dict[str, Any], method: str, path: str, key: Key, schemas: dict[str, Any]) -> None:
-    """What all operations have: a summary, errors, keys, examples, and how it is called."""
+    """Add what all operations have: a summary, errors, keys, examples and code samples."""
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own words, which nobody is told
         del answers["422"]
@@ -197,13 +197,13 @@ def _complete(operation: dict[str, Any], method: str, path: str, key: Key, schem
 
 
 def _first_words(about: str) -> str:
-    """The first thought of a description."""
+    """The first thought of a description, as its summary."""
     text = " ".join(about.split())
     return min((text.partition(end)[0] for end in (". ", "; ", ": ", ", ", " (")), key=len).rstrip(".")
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """That of the component that a schema refers to, alone or as one of several."""
+    """The example of the component that a schema refers to, alone or as one of several."""
     for each in (schema, *schema.get("anyOf", ())):
         if "$ref" in each:
             return schemas[each["$ref"].rpartition("/")[2]].get("examples", [None])[0]
@@ -211,8 +211,9 @@ def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
 
 
 def _tidy(schemas: dict[str, Any]) -> None:
-    """Titles of fields repeat their names in odd letters. Generators of types take a default for a field that is always
-    there, and an object of which nothing is said for an empty one."""
+    """Remove titles, which repeat the names of fields in odd letters, and defaults, from which generators of types
+    conclude that a field is always there. Say of an object without described fields that it may hold any: generators
+    would take it for an empty one."""
     for schema in schemas.values():
         for field in schema.get("properties", {}).values():
             field.pop("title", None)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the routes that the application answers itself, past FastAPI."""
+"""The part of the OpenAPI document about the routes that the application answers itself, past FastAPI."""
 
 from __future__ import annotations
 

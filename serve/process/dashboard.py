@@ -1,4 +1,5 @@
-"""The Grafana dashboard, from a table of panels: what an SRE looks at first stands on top (`docs/runbook.md`)."""
+"""The Grafana dashboard, from a table of panels. The row that an SRE looks at first stands on top
+(`docs/runbook.md`)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _WIDTH, _HEIGHT, _COLUMNS = 8, 7, 24
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One graph: PromQL expressions, each with what its lines are called."""
+    """One graph: PromQL expressions, each with the legend of its lines."""
 
     title: str
     unit: str
@@ -24,7 +25,7 @@ class Panel:
 
 
 def exported(metric: Metric) -> str:
-    """What a metric is called at Ray's endpoint; of a histogram, its buckets."""
+    """The name of a metric at Ray's endpoint; for a histogram, that of its buckets."""
     return f"ray_{metric.name}" + {"counter": "_total", "gauge": "", "histogram": "_bucket"}[metric.kind]
 
 
@@ -33,7 +34,7 @@ def _rate(metric: Metric, by: str, where: str = "") -> str:
 
 
 def _count(metric: Metric, by: str) -> str:
-    """How many observations of a histogram a second."""
+    """The observations of a histogram per second. Its bucket `+Inf` counts all of them."""
     return _rate(metric, by, 'le="+Inf"')
 
 

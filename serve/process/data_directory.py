@@ -1,4 +1,4 @@
-"""The directory that an engine keeps everything in: its lock, its secrets, its shards.
+"""The directory in which an engine keeps everything: its lock, its secrets, its shards.
 
 `LOCK` is held by the engine that runs here; a dead engine holds nothing. `engine.json` has the format, the number of
 shards and the kind of clock, fixed at the first start, and says what must be there (`actors.storage.inventory`).
@@ -42,7 +42,7 @@ class DataDirectory:
             self.id_key = id_key_of(self.path, settings.id_key, self._facts)
             self.engine_key = engine_key_of(self.path, settings.engine_key, self._facts)
             self._check_keys()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the caller never gets this object, and could not release the lock
             self.release()
             raise
 
@@ -62,7 +62,7 @@ class DataDirectory:
 
     @property
     def is_old(self) -> bool:
-        """The stores are of a format that has to be rewritten."""
+        """Whether the stores are of a format that has to be rewritten."""
         return bool(self._facts["format"] == _REWRITTEN)
 
     def upgraded(self) -> None:
@@ -71,7 +71,8 @@ class DataDirectory:
         self._check_keys()
 
     def settle(self) -> None:
-        """Make what is not there yet, and write down all that must be there from now on."""
+        """Make the stores and key files that are missing at a first start, and write down which must be there from now
+        on."""
         from actors.storage.store import RocksStore  # opens RocksDB, which only the first start needs here
         from actors.storage.vault import FileVault
 
@@ -96,7 +97,7 @@ class DataDirectory:
         return self.path / "catalog"
 
     def missing_catalog(self) -> list[str]:
-        """A line where the catalog has gone that the engine ran by; what the shards know takes its place."""
+        """A notice where the active catalog's file has gone; the first shard's copy takes its place."""
         was_there = "catalog" in self._facts.get("files", ())
         return [f"{self.catalog_path}: is missing; what the first shard went by takes its place"] if was_there else []
 
@@ -170,11 +171,11 @@ def faults_of_small_files(
 
 
 def _settled(path: Path) -> inventory.Facts:
-    """The facts of a directory whose switch, if one was interrupted, is finished, in the present format unless stores
-    have to be rewritten; Corrupt where something that it must hold is missing."""
-    inventory.read(path)  # names a file that is damaged
+    """The facts of a directory. An interrupted switch of stores is finished first, and the format is the present one,
+    unless stores have to be rewritten. Corrupt where something that the directory must hold is missing."""
+    inventory.read(path)  # raises where engine.json is damaged, before anything is moved
     store_folders.finish_switch(path)
-    made = inventory.read(path)
+    made = inventory.read(path)  # the switch may have put another one in its place
     if made["format"] in UPGRADED:
         made = _upgraded(path, made)
     inventory.check(path, made)
@@ -266,7 +267,7 @@ def _secret(path: Path, *, is_known: bool, needed_by: str) -> bytes:
 def lock(path: Path) -> IO[str]:
     """Hold the directory until the file is closed; UsageError where somebody else does, or it cannot be written.
 
-    From then on this process makes files and directories for its own user alone, and the directory itself is so.
+    From then on this process makes files and directories that no other user may read, and the directory itself is one.
     """
     os.umask(0o077)
     try:

@@ -23,6 +23,7 @@ def bounded(work: Callable[[], None], limit_s: float, is_vain: Callable[[], bool
         with contextlib.suppress(Exception):
             work()
 
+    # A daemon, because Python would wait at its exit for any other thread.
     thread = threading.Thread(target=done, name="stopping", daemon=True)
     thread.start()
     until_s = stopwatch() + limit_s

@@ -47,6 +47,7 @@ class EngineProcess:
         with noting(partial(note_if_ours, settings.data)):
             surroundings.check_open_files()
             self.catalog, self.warnings = own_process.prove_directory(settings.config, os.environ)
+            # Orphans first: an HAProxy of a killed engine may hold the port that is looked at next.
             self.orphans = end_orphans(settings.data)
             check_free(settings.addresses, settings.port, "--port")
             self.data = DataDirectory(settings)
@@ -60,7 +61,7 @@ class EngineProcess:
                     self.data.path / "keys.json", settings.write_key, settings.server_key
                 )
                 self.data.rely_on("keys.json")
-            except BaseException:
+            except BaseException:  # Ctrl-C too: neither the folder nor the lock may outlive a start that fails
                 shutil.rmtree(self._sockets, ignore_errors=True)
                 self.data.release()
                 raise
@@ -70,12 +71,12 @@ class EngineProcess:
         self._guard: Guard | None = None
         self._parts: RayParts | None = None
         self._ray: Any = None
-        self._ending = threading.RLock()  # whoever stops the engine
+        self._ending = threading.RLock()  # held by the thread that stops the engine: the main one, or the guard's
         self._is_over = self._is_stuck = False
 
     @property
     def dashboard_url(self) -> str:
-        """Of Ray's dashboard, once it has started."""
+        """The URL of Ray's dashboard; empty until it has started."""
         return f"http://{self._ray.dashboard_url}" if self._ray is not None and self._ray.dashboard_url else ""
 
     def start(self) -> None:
@@ -107,7 +108,8 @@ class EngineProcess:
         )
 
     def _fault(self, error: Exception) -> SegueError:
-        """Ray and Serve raise errors of many kinds: one line is told here, the rest stands in their logs."""
+        """The error of a start that failed. Ray and Serve raise errors of many kinds and lengths: their first line is
+        told here, and the rest stands in their logs."""
         if reason := self._parts.lost() if self._parts else "":
             return PartLost(reason)
         return SegueError(f"the engine does not start: {_first_line(error)}")
@@ -135,7 +137,7 @@ class EngineProcess:
             starting = beside.submit(cluster.start, plan, surroundings.withheld(os.environ), self.notices.append)
             try:
                 self._start_ingress(plan)
-            finally:
+            finally:  # also where the ingress fails, because `stop` has to end the actors that were started
                 self._actors = starting.result()
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
         self._ingress.wait_until_ready()
@@ -165,8 +167,8 @@ class EngineProcess:
         self.note("ingress_replaced", replicas=self.settings.replicas)
 
     def stop(self) -> None:
-        """Drain and stop: first the ingress, then the dispatcher, then the shards. It ends whatever Ray does;
-        what has not ended by then is killed."""
+        """Drain and stop: first the ingress, then the dispatcher, then the shards. It returns even where Ray hangs, and
+        kills the processes that have not ended by then."""
         with self._ending:
             if self._is_over:
                 return
@@ -193,7 +195,7 @@ class EngineProcess:
             try:
                 with contextlib.redirect_stdout(io.StringIO()):  # Ray tells of each process that is ended now
                     orphans.end_ingress(self.data.path)
-                    if self.settings.address:  # what is there of ours is Ray's to end
+                    if self.settings.address:  # the actors run under a Ray that is not ours, and which has to end them
                         bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone)
                     elif self._actors and self._parts is not None and not self._parts.is_without_workers():
                         bounded(self._stop_actors, _GIVE_UP_S)
@@ -210,14 +212,14 @@ class EngineProcess:
 
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         if ray.is_initialized() and not self._is_ray_gone():
-            # while Serve ends its controller, Ray prints that as a fault
+            # Serve ends its controller here, and Ray would print that as a fault.
             with contextlib.redirect_stdout(io.StringIO()):
                 ray_serve.shutdown()
                 if self._actors:
                     self._stop_actors()
                     for actor in self._actors:
                         ray.kill(actor)
-                self._parts = None  # from here on its end is no surprise
+                self._parts = None  # from here on the end of Ray is wanted, so nobody may take it for a loss
                 ray.shutdown()
 
     def _stop_actors(self) -> None:
@@ -226,7 +228,7 @@ class EngineProcess:
         cluster.stop(self._actors)
 
     def _end(self) -> None:
-        """End what of this engine still runs, such as an HAProxy that waits for its last connections."""
+        """End the processes of this engine that still run, such as an HAProxy that waits for its last connections."""
         orphans.end(self.data.path)
         orphans.forget(self.data.path, self._sockets)
         self.data.release()
@@ -263,5 +265,5 @@ def _remake(name: str) -> None:
     """Have Ray start a part anew, even one that Ray believes to be well."""
     from actors.cluster import cluster
 
-    with contextlib.suppress(Exception):  # Ray's; whatever stays away is a reason to stop soon
+    with contextlib.suppress(Exception):  # any error of Ray's; a part that stays away soon ends the engine anyway
         cluster.remake(name)

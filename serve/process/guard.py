@@ -1,4 +1,4 @@
-"""Notices that an engine cannot go on. Then its front process ends, and whoever supervises that starts another one.
+"""Notices that an engine cannot go on. Then its front process ends, and its supervisor starts another one.
 
 Ray starts parts of an engine again that die, and Segue starts those that Ray does not. A part that stays away for
 `STUCK_S` is made anew through Ray, which may believe that it is well. A part that neither can start, or that stays away
@@ -23,7 +23,7 @@ from serve.http import direct_socket
 from serve.process.ray_runtime.parts import RayParts
 from serve.process.ray_runtime.surroundings import no_room
 
-AWAY_S = 45.0
+AWAY_S = 45.0  # both limits: decision record 0021
 STUCK_S = 20.0
 _LOOK_S = 0.5
 _PATIENCE_S = 2.0
@@ -59,8 +59,8 @@ class Guard:
         threading.Thread(target=self._run, name="guard", daemon=True).start()
 
     def also(self, watchdog: Watchdog, url: str, sockets: Path, looks: Sequence[Callable[[], object]] = ()) -> None:
-        """Everything has started: from now on look after shards, dispatcher and HTTP as well, whose replicas have their
-        sockets in `sockets`; and do `looks` each time."""
+        """Everything has started: from now on look after shards, dispatcher and HTTP as well. The direct sockets of the
+        replicas are in `sockets`. `looks` are called each time."""
         self._watchdog, self._url, self._sockets, self._looks = watchdog, url, sockets, looks
 
     def end(self) -> None:
@@ -81,6 +81,7 @@ class Guard:
         counted_s = 0.0 if complaint else passed_s
         before_s, self._away_s = self._away_s, {name: self._away_s.get(name, 0.0) + counted_s for name in absent}
         for name, away_s in self._away_s.items():
+            # Once, when it crosses the limit. In a thread, because a call to Ray may wait without a bound.
             if before_s.get(name, 0.0) <= STUCK_S < away_s and name != _INGRESS:
                 threading.Thread(target=self._remake, args=(name,), name="remaking", daemon=True).start()
         away = [name for name, away_s in self._away_s.items() if away_s > AWAY_S]
@@ -124,7 +125,7 @@ def _listens(path: Path) -> bool:
         asking.settimeout(_PATIENCE_S)
         try:
             asking.connect(str(path))
-        except TimeoutError:  # it has more to do than it can
+        except TimeoutError:  # its backlog is full: it is there, and busy
             return True
         except OSError:
             return False

@@ -1,5 +1,4 @@
-"""The replicas of the ingress, which Ray Serve keeps alive: what they are told, how many there are, how they are
-replaced."""
+"""The replicas of the ingress, which Ray Serve keeps alive: their configuration, their number, their replacement."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ _LOOK_S = 0.1
 
 
 class IngressReplicas:
-    """Those of one engine. `plan` is what its shards and its dispatcher were started with."""
+    """The replicas of one engine. `plan` is the one that its shards and its dispatcher were started with."""
 
     def __init__(self, settings: Settings, plan: Any, keys: Path, direct_sockets: tuple[str, int] | None) -> None:
         from actors.cluster import cluster  # imports Ray, which must have its flags by now

@@ -35,11 +35,11 @@ def ignore() -> None:
 
 
 def wait(on_hangup: Callable[[], None] = lambda: None) -> NoReturn:
-    """Until KeyboardInterrupt; calls `on_hangup` for a SIGHUP, once for all that came before or while it ran."""
+    """Wait until KeyboardInterrupt. A SIGHUP calls `on_hangup`; those that come while it runs call it once more."""
     global _is_waiting, _was_hung_up
     while True:
         try:
-            _is_waiting = True
+            _is_waiting = True  # before the look at `_was_hung_up`: a SIGHUP in between raises, and is not missed
             if not _was_hung_up:
                 threading.Event().wait()
         except _Hangup:
@@ -52,7 +52,7 @@ def _hang_up(number: int, frame: object) -> None:
     global _is_waiting, _was_hung_up
     _was_hung_up = True
     if _is_waiting:
-        _is_waiting = False
+        _is_waiting = False  # a second SIGHUP must not raise into the handling of this one
         raise _Hangup
 
 

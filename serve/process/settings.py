@@ -1,5 +1,5 @@
-"""What the process needs, read once from flags and `SEGUE_*` and checked at once; no other module reads the
-environment."""
+"""The settings of the process, read once from flags and `SEGUE_*` and checked at once. No other module reads them from
+the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serve.process import which_catalog
 ClockKind = Literal["wall", "replay"]
 
 DATA = Path("segue-data")
-RUNTIME = Path("/tmp")
+RUNTIME = Path("/tmp")  # short, because the path of a Unix socket is (`serve/process/ray_runtime/surroundings.py`)
 LOOPBACK = listening.LOOPBACK
 SHARDS_MAX = 256
 DEADLINE_MS = 50
@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def url(self) -> str:
-        """Where this engine answers whoever is on this machine."""
+        """Where this engine answers clients on this machine."""
         return f"http://{listening.near(self.host)}:{self.port}"
 
 

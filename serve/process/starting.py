@@ -1,5 +1,4 @@
-"""What belongs to a start beside its parts: the leftovers of a killed engine are ended, and the log says what was
-found."""
+"""The rest of a start, beside its parts: it ends the processes that a killed engine has left, and logs its findings."""
 
 from __future__ import annotations
 
@@ -20,7 +19,8 @@ _NAMES = {"write": "web", "server": "server"}  # of the two first keys
 
 
 def end_orphans(data: Path) -> int:
-    """End what an engine whose front process was killed has left here, an HAProxy on the port among it."""
+    """End the processes that are left here of an engine whose front process was killed, such as an HAProxy that holds
+    the port. Returns how many there were."""
     if not (data / orphans.RUN_FILE).exists():
         return 0
     with lock(data):  # held by the front process of an engine that lives
@@ -55,7 +55,7 @@ def note_start(
     orphans_ended: int,
     damage: Iterable[str],
 ) -> None:
-    """It is ready: with which version of the catalog, where, and what was found or made on the way."""
+    """Log that the engine is ready: by which catalog, where, and what was found or made on the way."""
     for kind in keys_made:
         note("key_created", name=_NAMES[kind], kind=kind)
     if orphans_ended:

@@ -16,6 +16,7 @@ def upgrade(data: DataDirectory, shards: int, catalog: Catalog) -> None:
     from actors.storage.vault import FileVault
 
     catalog = replace(catalog, id_key=data.id_key)
+    # All of them first: no store is rewritten while another one is damaged.
     for number in range(shards):
         inspect(data.shard_path(number))
     for number in range(shards):
@@ -30,7 +31,8 @@ def upgrade(data: DataDirectory, shards: int, catalog: Catalog) -> None:
 
 
 def bring_back_catalog(data: DataDirectory, active_catalog: ActiveCatalog) -> None:
-    """The file is gone, and with it what commands said of journeys: but the first shard knows what it went by."""
+    """Write the catalog's file anew where it is gone, from the catalog that the first shard ran by last. Otherwise the
+    operator's words on journeys would be lost with the file."""
     from actors.shard.waking import last_document
     from actors.storage.store import RocksStore, inspect  # opens RocksDB, which this alone needs here
 

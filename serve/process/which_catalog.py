@@ -1,5 +1,5 @@
-"""Which directory of a catalog a command means: the one that is named, else `configs` in the current folder where there
-is one, else the one that comes with Segue."""
+"""The directory of the catalog that a command works with: the one that is named, else `configs` in the current folder,
+else the one that comes with Segue."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SHIPPED = TEMPLATES / "shop" / HERE
 
 
 def which(config: Path | None) -> Path:
-    """The directory that is meant, as an absolute path; it need not be there."""
+    """That directory as an absolute path; it need not exist."""
     here = Path(HERE)
     return (config or (here if here.is_dir() else SHIPPED)).resolve()
 
 
 def line(directory: Path, version: str) -> str:
-    """What every command says of it when it begins."""
+    """The line with which every command says which catalog it uses."""
     return f"configs: {directory}, version {version}"

@@ -1,4 +1,4 @@
-"""The catalog of the running engine: what it is, what it was, and another one in its place."""
+"""The catalog of the running engine: the active one, former ones, and another one in its place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.errors import CatalogError, NotFound
 from serve.api.types import CatalogAnswer, CatalogBody, CatalogFiles, answers_with
 from serve.http.gateway import ServerGateway
 
-_reading = asyncio.Semaphore(2)  # a thread each, of those that the whole replica has
+_reading = asyncio.Semaphore(2)  # each takes one of the few threads that the whole replica shares
 
 router = APIRouter(prefix="/v1/catalog", tags=["operation"])
 
@@ -26,11 +26,12 @@ router = APIRouter(prefix="/v1/catalog", tags=["operation"])
     **answers_with(CatalogAnswer, summary="Put another catalog in its place", errors=(422,)),
 )
 async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
-    """Let the engine run by these files; answered when every shard does. One that has a fault changes nothing: it is
-    proved before (compiled, and every message written to made-up customers). `warnings` are what is hardly meant.
+    """Let the engine run by these files; answered when every shard does. They are proved first (compiled, and every
+    message written to made-up customers), and a catalog with a fault changes nothing. `warnings` are settings that are
+    hardly meant.
 
-    It stands until the next one, or until the engine starts again with the directory that it is given then. What was
-    said of journeys by command stands on.
+    It stays active until the next one, or until the engine starts again with the directory that it is given then.
+    Statuses that commands gave to journeys stay.
     """
     async with _reading:
         try:
@@ -43,7 +44,13 @@ async def put(body: CatalogBody, gateway: ServerGateway) -> Any:
     return {"catalogVersion": made.version, "previous": before, "warnings": proved.warnings}
 
 
-@router.get("", **answers_with(CatalogFiles))
+# The operation keeps the name that generated clients call.
+@router.get(
+    "",
+    operation_id="catalog_standing",
+    summary="The catalog that decides now",
+    **answers_with(CatalogFiles),
+)
 async def active_catalog(gateway: ServerGateway) -> Any:
     """The catalog that decides now."""
     return _shown(gateway.catalog.version, gateway.catalog.document)
@@ -51,7 +58,7 @@ async def active_catalog(gateway: ServerGateway) -> Any:
 
 @router.get("/{version}", **answers_with(CatalogFiles, summary="A catalog by which something was decided"))
 async def older(version: str, gateway: ServerGateway) -> Any:
-    """One by which something was decided once."""
+    """A catalog by which something was decided once."""
     document = (await gateway.router.at_shard(0, Read("catalog", "", version))).value
     if document is None:
         raise NotFound("no decision was made by such a catalog", "version")

@@ -21,18 +21,18 @@ from serve.http.gateway import AnyGateway, Gateway, ServerPrincipal
 
 
 class OptOut(msgspec.Struct, array_like=True):
-    """What the token of an unsubscribe link carries."""
+    """The content of an unsubscribe link's token."""
 
     profile: str
     purpose: str
     channel: str
     send: str
-    address: str = ""  # the place of the address that it went to; links of long ago have none
+    address: str = ""  # the place of the address to which the link went; links of older versions have none
 
 
 class Confirmation(msgspec.Struct, array_like=True):
-    """What the token of a link carries that confirms an address: whose, the place of the address, and when it was
-    made."""
+    """The content of the token of a link that confirms an address: whose it is, the place of the address, and when the
+    link was made."""
 
     profile: str
     address: str
@@ -148,14 +148,16 @@ async def _confirmed(gateway: Gateway, token: str) -> Confirmation | None:
 
 
 def _addresses(gateway: Gateway, identifiers: tuple[tuple[str, str], ...]) -> list[str]:
-    """The places of the addresses that a word binds, because it names nobody by anything else."""
+    """The places of the addresses that a statement binds. It binds them only where it names nobody by another
+    identifier."""
     if any(namespace not in NAMESPACES for namespace, _ in identifiers):
         return []
     return [gateway.home(namespace, value) for namespace, value in identifiers]
 
 
 async def _bind(gateway: Gateway, change: ConsentChange, places: list[str], but: str) -> None:
-    """Everybody who has one of these addresses is told, and the place of each keeps it. `but` has heard it."""
+    """Tell everybody who has one of these addresses, and the place of each, which keeps the statement. The profile
+    `but` has been told already."""
     for number, place in enumerate(places):
         bound = msgspec.structs.replace(change, address=place, identifiers=(), profile_id="")
         await gateway.router.tell_place(place, Bind(change=bound, but="" if number else but))

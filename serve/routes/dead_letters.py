@@ -32,7 +32,7 @@ async def listed(
 
 @router.post("/{letter}/retry", **answers_with(DeadLetterOutcome, summary="Tell it again"))
 async def retry(letter: str, gateway: ServerGateway, correction: Correction | None = None) -> Any:
-    """Tell it again, now. One that fails again stays, under a new id, with one attempt more.
+    """Tell it again, now. An input that fails again stays, under a new id, with one attempt more.
 
     A rejected item is taken as it came, or as `event` corrects it; InvalidInput where that is no event either.
     """
@@ -43,6 +43,7 @@ async def retry(letter: str, gateway: ServerGateway, correction: Correction | No
             raise InvalidInput("only a rejected item can be corrected", "event")
         return {"status": (await gateway.router.at_shard(shard, RetryLetter(number))).status}
     await redrive(gateway, found["input"], event)
+    # Only now: a crash in between keeps the letter, and loses nothing.
     await gateway.router.at_shard(shard, DiscardLetter(number))
     return {"status": "accepted"}
 

@@ -33,9 +33,9 @@ async def listed(gateway: ServerGateway) -> Any:
     **answers_with(JourneyStatus, summary="Pause, resume or stop a journey", errors=(422,)),
 )
 async def say(journey: str, word: Word, gateway: ServerGateway) -> Any:
-    """Pause a journey, resume it, or stop it for whoever is in it; answered when every shard goes by it.
+    """Pause a journey, resume it, or stop it for everybody in it; answered when every shard goes by it.
 
-    It stands through restarts and through changes of the files, until the next such word.
+    The status stays through restarts and through changes of the files, until the next such command.
     """
     made, before = await gateway.change_catalog(lambda: gateway.config.active_catalog.say(journey, _STATUS[word]))
     await gateway.note("catalog_taken", by="command", journey=journey, word=word, version=made.version, previous=before)

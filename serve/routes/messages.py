@@ -1,4 +1,4 @@
-"""What was said to a customer, shown again."""
+"""Messages to a customer, rendered again."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ async def said(reference: str, send_id: str, home: Home, gateway: ServerGateway)
     and nothing is sent. `sendId` stands in the details of the timeline's sends."""
     known = await gateway.router.read(home, "said", send_id)
     origins, found = known.pop("origins"), known.pop("found")
+    # A profile that was merged into this one may have handed the message over: then its own place knows it.
     for origin in origins if found["message"] is None else ():
         found = await gateway.router.read_at_place(origin, "handed_over", send_id)
         if found["message"] is not None:

@@ -1,4 +1,4 @@
-"""Ready, numbers, and the replay clock."""
+"""The operation of an engine: whether it is ready, its numbers, and the replay clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["operation"])
 
 
 def is_pin(shard: dict[str, Any]) -> bool:
-    """Whether numbers are those of a pinned profile's process."""
+    """Whether these numbers are those of a pinned profile's process."""
     return int(shard["shard"]) < 0
 
 
@@ -59,6 +59,7 @@ async def status(gateway: ServerGateway) -> Any:
         "sends": dict(sends),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
+        # Shard 0 is the lease authority: it alone knows what all shards were granted.
         "budgets": {
             name: {"limit": told["limit"], "granted": told["granted"]} for name, told in own[0]["budgets"].items()
         },

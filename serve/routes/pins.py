@@ -1,4 +1,4 @@
-"""Profiles with a process of their own: given and taken while everything goes on."""
+"""Processes of their own for profiles, given and taken back while the engine runs."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def home(request: Request, gateway: ServerGateway) -> str:
 Home = Annotated[str, Depends(home)]
 
 
-# A reference is one part of the path, which stays percent-encoded: a longer path that is none must never be read as its
-# beginning, which could erase somebody.
+# A reference is one part of the path, which stays percent-encoded. So a longer path that does not exist is never read
+# as its beginning, which could erase somebody.
 
 
 @router.get("/{reference}/timeline", **answers_with(Timeline))
@@ -70,7 +70,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
     held: dict[str, list[Any]] = {}
     for family in FAMILIES:
         rows, after = held.setdefault(family, []), b""
-        while True:
+        while True:  # in parts, because a long history does not fit into one frame
             part = await gateway.router.read(home, "export", (family, after))
             rows += part["rows"]
             after = part["next"]
@@ -87,6 +87,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
 @router.delete("/{reference}", **answers_with(Erased))
 async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Erase this person: answered when nothing can be read any more, in no file and in no backup."""
+    # The profile erases itself at once. Other places learn of it by messages, so each is asked until it is done.
     told = await gateway.router.tell(home, Erase())
     deadline = asyncio.get_running_loop().time() + _ERASED_S
     for place in told["places"]:

@@ -1,4 +1,4 @@
-"""What sandboxes were given instead of a provider: each message as its customer would have had it."""
+"""Messages that went to sandboxes instead of a provider, each as its customer would have had it."""
 
 from __future__ import annotations
 

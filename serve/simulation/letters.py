@@ -1,4 +1,4 @@
-"""The letters of a simulated history: written as they would have been sent, and kept for who reads its lines."""
+"""The letters of a simulated history: written as they would have been sent, and kept for the report's lines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
 from engine.catalog.compiled import Catalog
 from engine.errors import Refused
+from engine.vocabulary import Settlement
 
 _URL: Final = "https://segue.example"  # nobody answers there: these links lead nowhere
 
 
 class Letters:
-    """A provider for `LocalEngine`. `refused` are (where, why) of those that cannot be written."""
+    """A provider for `LocalEngine`. `refused` has (where, why) of each letter that cannot be written."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._renderer, self._adapters = Renderer(catalog.templates), open_adapters(catalog.channels, {})
         self._written: defaultdict[tuple[str, str, str], deque[Message]] = defaultdict(deque)
         self.refused: list[tuple[str, str]] = []
 
-    def take(self, message: dict[str, Any]) -> str:
-        """Write a message; what became of it."""
+    def take(self, message: dict[str, Any]) -> Settlement:
+        """Write a message; returns its outcome, `sent` or `refused`."""
         action, channel = message["action"]["id"], message["channel"]
         try:
             made = letter(message, self._renderer, _URL, 30.0)
@@ -36,7 +37,7 @@ class Letters:
         return "sent"
 
     def next(self, profile: str, action: str, channel: str) -> dict[str, str]:
-        """The subject and the text of the oldest of these that has not been asked for yet."""
+        """The subject and the text of the oldest of these letters that has not been asked for yet."""
         waiting = self._written[profile, action, channel]
         made = waiting.popleft() if waiting else None
         told = {} if made is None else {"subject": made.subject if made.html else "", "text": made.text}

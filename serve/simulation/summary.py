@@ -1,4 +1,4 @@
-"""What a simulated history came to: counts and lines from the effects of its turns, and how two of them differ."""
+"""The summary of a simulated history: counts and lines from the effects of its turns, and how two histories differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from serve.simulation.letters import Letters
 Counts = Mapping[str, Any]
 
 _TIMERS = ("set", "reset", "fired", "cancelled")
-# What a send's outcome is called in a line; `decided` is its decision, and the rest cannot happen to the sandbox.
+# The word for a send's outcome in a line. `decided` is its decision; the other outcomes cannot happen in a sandbox.
 _SEND_KINDS = {"decided": "decision", "sent": "send", "simulated": "send", "held": "held", "withdrawn": "withdrawn"}
 # A run that ends by itself is completed, whether it came to its last step or to an exit before.
 _JOURNEY_WORDS = {"entered": "entered", "completed": "completed", "exited": "completed"}
@@ -28,7 +28,7 @@ _JOURNEY_WORDS = {"entered": "entered", "completed": "completed", "exited": "com
 
 @dataclass(slots=True)
 class Silence:
-    """What one rule held back."""
+    """The sends that one rule held back."""
 
     held: int = 0
     only: int = 0
@@ -36,14 +36,14 @@ class Silence:
     customers: set[str] = field(default_factory=set)
 
     def add(self, profile: str, entry: Entry) -> None:
-        """One send that did not go."""
+        """Count one send that was held back."""
         self.held += 1
         self.only += not entry.detail.get("also")
         self.worth_minor += entry.detail.get("worth", 0.0)
         self.customers.add(profile)
 
     def told(self) -> dict[str, Any]:
-        """As the report has it."""
+        """These counts as the report has them."""
         return {
             "held": self.held,
             "onlyReason": self.only,
@@ -53,12 +53,13 @@ class Silence:
 
 
 class Summary:
-    """An observer of turns. Order within a profile is the order of its effects, so shards and batches do not show."""
+    """An observer of turns. Lines of one profile are in the order of its effects, so the number of shards and the
+    batches make no difference."""
 
     def __init__(self, catalog: Catalog, *, keep_lines: bool = False, letters: Letters | None = None) -> None:
         self._letters, self._texts = letters, dict[int, dict[str, str]]()
         self.currency = catalog.currency
-        self.sends_of: Counter[str] = Counter()  # by profile, as it was then
+        self.sends_of: Counter[str] = Counter()  # by profile, before any later merge
         self._sends: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
         self._silence: defaultdict[str, Silence] = defaultdict(Silence)
@@ -68,7 +69,7 @@ class Summary:
         self._lines: list[tuple[int, str, int, str, str, str, str, str, str]] | None = [] if keep_lines else None
 
     def observe(self, profile: str, now_ms: int, effects: list[Effect]) -> None:
-        """One turn's effects."""
+        """Count the effects of one turn."""
         for effect in effects:
             if isinstance(effect, Note):
                 self._note(profile, now_ms, effect.entry)
@@ -89,8 +90,8 @@ class Summary:
         }
 
     def silence(self) -> dict[str, dict[str, Any]]:
-        """What was held back, by the rule that did: how often, in how many of these no other rule would have, how many
-        customers, and what it was expected to bring (minor units)."""
+        """The sends that were held back, by rule: how many, how many of them no other rule would have held back, of how
+        many customers, and the value that they were expected to bring (minor units)."""
         return {reason: found.told() for reason, found in sorted(self._silence.items())}
 
     def lines(self) -> Iterator[dict[str, str]]:
@@ -124,7 +125,8 @@ class Summary:
             self._withdrawn += 1
 
     def _timer(self, profile: str, now_ms: int, effect: SetTimer | DropTimer) -> None:
-        """A reset is a drop and a set, and counts once; a timer that moves with its profile has done nothing."""
+        """Count a timer. A reset is a drop and a set, and counts once. A timer that moves with its profile does not
+        count."""
         if effect.cause in _TIMERS and not (isinstance(effect, DropTimer) and effect.cause == "reset"):
             self._timers[effect.cause] += 1
             if self._lines is not None:
@@ -143,7 +145,7 @@ class Summary:
 
 
 def difference(mine: Counts, other: Counts) -> dict[str, Any]:
-    """`mine` − `other`, count by count; what one of them does not have is 0."""
+    """`mine` − `other`, count by count; a count that one of them lacks is 0."""
     found: dict[str, Any] = {}
     for key in [*mine, *(key for key in other if key not in mine)]:
         left, right = mine.get(key), other.get(key)
@@ -155,7 +157,7 @@ def difference(mine: Counts, other: Counts) -> dict[str, Any]:
 
 
 def movement(mine: Counter[str], other: Counter[str]) -> dict[str, int]:
-    """How many profiles are sent more, and how many less, than under the other catalog."""
+    """How many profiles get more sends, and how many fewer, than under the other catalog."""
     return {
         "gain": sum(count > other[profile] for profile, count in mine.items()),
         "lose": sum(count > mine[profile] for profile, count in other.items()),

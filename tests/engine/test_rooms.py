@@ -7,12 +7,14 @@ orders are possible, the one is right in which less has to be known.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
+PAGE = ENGINE.parent / "docs/architecture.md"
 
 # Folders and modules right below `engine/`. Rooms of one line do not know each other.
 ORDER = (
@@ -81,3 +83,10 @@ def test_a_room_of_the_catalog_knows_only_the_rooms_before_it(module: str):
 
 def test_every_room_of_the_order_is_there():
     assert {room for rooms in ORDER for room in rooms} == {room_of(module) for module in modules()} - {"__init__"}
+
+
+def test_the_page_of_the_house_has_every_room_in_its_place():
+    rows = re.findall(r"^\| (`engine/[^|]*) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    rooms = [room for row in rows for room in re.findall(r"`engine/(\w+)(?:/|\.py)`", row)]
+    assert sorted(rooms) == sorted(room for rooms in ORDER for room in rooms)
+    assert [layer_of(room) for room in rooms] == sorted(layer_of(room) for room in rooms)

@@ -1,1 +1,1 @@
-"""What scenarios are told with."""
+"""Helpers with which the tests tell their scenarios."""

@@ -1,4 +1,4 @@
-"""A story that is told to an engine whose power may fail at any moment: what a client sends, and what is left of it.
+"""A story that is told to an engine whose power may fail at any moment: a client's inputs, and the state after them.
 
 A step is acknowledged when it returns. After a crash the shards are opened again on what survived, and the client
 repeats the step that was not acknowledged, with the same ids.
@@ -27,31 +27,31 @@ from engine.vocabulary import FINAL_STATES
 from support.faulty_store import FaultyStore, Fuse, PowerCut
 
 Step = Callable[["Crashing"], Any]
-Kept = Callable[[int, int], int]  # of shard number's so many unsynced writes, how many survive
+Kept = Callable[[int, int], int]  # (number of the shard, its unsynced writes) → how many of these survive a crash
 
 
 def nothing(number: int, unsynced: int) -> int:
-    """A power cut right after the last sync."""
+    """No unsynced write survives, as after a power cut."""
     return 0
 
 
 def everything(number: int, unsynced: int) -> int:
-    """A kill -9: the operating system has all of it."""
+    """All survive, as after `kill -9`: the operating system has them."""
     return unsynced
 
 
 def only_even(number: int, unsynced: int) -> int:
-    """The shards are not equally lucky."""
+    """Those of even shards survive, those of odd ones do not."""
     return unsynced * (number % 2 == 0)
 
 
 def only_odd(number: int, unsynced: int) -> int:
-    """The other way round."""
+    """Those of odd shards survive, those of even ones do not."""
     return unsynced * (number % 2)
 
 
 def one_less(number: int, unsynced: int) -> int:
-    """The last write is lost."""
+    """All but the last one survive."""
     return max(0, unsynced - 1)
 
 
@@ -79,7 +79,7 @@ class Crashing:
         asyncio.run(self.engine.advance(at_ms))
 
     def drain(self) -> None:
-        """Until nothing is pending."""
+        """Move the clock until nothing is pending."""
         asyncio.run(self.engine.advance(0, drain=True))
 
     def ask(self, profile: str, told: AnyInput) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ class Crashing:
     # -- crashes
 
     def open(self, fuse: Fuse, kept: Kept = everything) -> None:
-        """Start on what the stores hold."""
+        """Start an engine on the records that survived."""
         self.stores = [
             store.survivor(fuse, kept=kept(number, store.unsynced)) for number, store in enumerate(self.stores)
         ]
@@ -97,12 +97,12 @@ class Crashing:
         self.engine = LocalEngine(self.catalog, stores=stores, provider=self._provider)
 
     def arm(self, fuse: Fuse) -> None:
-        """The power fails when this fuse blows."""
+        """Let the power fail when this fuse blows."""
         for store in self.stores:
             store.fuse = fuse
 
     def tell(self, steps: Sequence[Step], fuse: Fuse, kept: Kept) -> None:
-        """The whole story; where the power fails, start again and repeat what was not acknowledged."""
+        """Tell the whole story. Where the power fails, start again and repeat the step that was not acknowledged."""
         waiting: list[Step] = [lambda here: here.open(fuse), *steps]
         while waiting:
             step = waiting.pop(0)
@@ -121,13 +121,13 @@ class Crashing:
     # -- what is left
 
     def home(self, told: Any) -> str:
-        """Where an input is for."""
+        """The profile that an input is for."""
         found = claims.home(self.catalog, told)
         assert found is not None
         return found
 
     def profiles(self) -> dict[str, Profile]:
-        """Everybody who is alive."""
+        """All profiles that are no tombstones, by id."""
         found = {}
         for windows in self.engine.windows:
             for name in windows.shard.all_profiles():
@@ -151,7 +151,7 @@ class Crashing:
         return found
 
     def dead(self) -> list[tuple[str, str, str]]:
-        """(profile, reason, kind of input) of what was set aside."""
+        """(profile, reason, kind of input) of each dead letter."""
         found = []
         for windows in self.engine.windows:
             for _, record in windows.shard.scan("dead"):

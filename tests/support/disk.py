@@ -1,9 +1,9 @@
-"""A power cut for real files: what a disk holds of a folder if it kept nothing but what somebody had synced.
+"""A power cut for real files: the content of a folder on a disk that has kept only what was synced.
 
 POSIX promises no more than that: the bytes of a file as they were at its last fsync, and the names of a folder as they
-were at the folder's last fsync. A disk may have kept more of it, in whatever order: names before the bytes that they
-lead to, or all. RocksDB syncs by itself, past Python, so a store counts as synced whole; its name is its folder's, as
-every other one.
+were at the folder's last fsync. A disk may have kept more, in any order: names before the bytes that they lead to, or
+all. RocksDB syncs by itself, past Python, so a store counts as synced whole. The name of the store is an entry of its
+folder, as every other name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Disk:
             monkeypatch.setattr(os, name, self._watching(getattr(os, name)))
 
     def cut(self, into: Path, kept: Kept = "synced") -> Path:
-        """The folder as it would be found after a power cut now, in `into`."""
+        """Write the folder as it would be after a power cut now to `into`."""
         if kept == "all":
             return Path(shutil.copytree(self.root, into))
         self._rebuild(self.root, self.root.stat().st_ino, into, are_names_kept=kept == "names")
@@ -45,7 +45,7 @@ class Disk:
 
     @contextlib.contextmanager
     def cuts(self, into: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Kept, Path]]]:
-        """What would be found after a power cut before or after any step that the body takes, in order."""
+        """The folder as it would be after a power cut before and after each step of the body, in order."""
         found: list[tuple[Kept, Path]] = []
         is_cutting = False
 

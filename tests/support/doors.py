@@ -1,4 +1,4 @@
-"""The door on a real socket, with one shard behind it, in this process: no Ray, no HAProxy."""
+"""The HTTP application on a real socket, with one shard behind it, in this process: no Ray, no HAProxy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRITE, SERVER = "wk-of-these-tests", "sk-of-these-tests"
 
 @contextmanager
 def served(folder: Path, files: dict[str, Any], write: str, server: str) -> Iterator[str]:
-    """A door with one shard behind it, on a free port."""
+    """The application with one shard behind it, on a free port."""
     catalog, path = compiled(files), str(folder / "shard")
     active_catalog = ActiveCatalog(folder / "catalog", ID_KEY)
     active_catalog.put(catalog.document)
@@ -73,9 +73,9 @@ async def door(
     replay: ReplayClock | None = None,
     is_promised: bool = True,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application itself, with one shard behind it and no socket before it. With `replay`
-    the engine is on that clock, in the place of the machine's time. What it answers is held to its
-    OpenAPI document, but where `is_promised` says that it is made to answer what no route answers by itself."""
+    """A client of the application itself, with one shard behind it and no socket before it. With `replay` the engine
+    is on that clock. Answers are held against the OpenAPI document. A test that makes the application answer what no
+    route answers by itself turns that off with `is_promised`."""
     catalog, path = compiled(files), str(folder / "shard")
     active_catalog = ActiveCatalog(folder / "catalog", ID_KEY)
     active_catalog.put(catalog.document)

@@ -179,13 +179,13 @@ class Story:
             self.post(f"/v1/{kind}", body | more, key)
 
     def passes(self, seconds: float = 30.0) -> None:
-        """On a replay clock time is what is said here; what is under way arrives."""
+        """Move a replay clock on, so that messages under way arrive. Does nothing on the wall clock."""
         if self.clock == "replay":
             self.now += timedelta(seconds=seconds)
             self.post("/v1/clock", {"watermark": self.now.isoformat()})
 
     def asks(self, method: str, where: str, body: Any = None, key: str = SERVER) -> httpx.Response:
-        """A call that has to be waited for; on a replay clock what it tells others arrives as the clock moves."""
+        """A call whose effects have to be waited for. On a replay clock its messages arrive as the clock moves."""
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self.client.request, method, where, json=body, headers={"x-api-key": key})
             while self.clock == "replay" and method == "DELETE" and not asked.done():
@@ -193,13 +193,13 @@ class Story:
             return asked.result()
 
     def decides(self, placement: str = "home_hero", **who: Any) -> dict[str, Any]:
-        """A decision, and what it showed is remembered."""
+        """A decision; the actions that it showed are remembered."""
         answer = self.post("/v1/decide", {"placement": placement, "limit": 3, "explain": True, **who})
         self.shown += answer["actions"]
         return answer
 
     def sees(self, shown: Mapping[str, Any], event: str) -> None:
-        """What became of something that was shown."""
+        """An exposure of something that was shown."""
         self.post("/v1/exposures", {"trackingToken": shown["trackingToken"], "event": event})
 
     def is_read(self, path: str, check: Callable[[dict[str, Any]], bool]) -> bool:
@@ -288,7 +288,7 @@ def _others(story: Story) -> None:
 
 
 def unused(story: Story) -> set[str]:
-    """What no profile has anything of: then its reading proves nothing."""
+    """The parts that are empty in every profile, so that reading them proves nothing."""
     wanted = {"identifiers", "addresses", "traits", "segments", "consent", "awaiting", "caps", "journeys", "timers"}
     wanted |= {"suppressions", "holdouts", "drawn", "promises", "fatigue", "merges"}
     for name in ("ada", "bob", "eve"):

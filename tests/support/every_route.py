@@ -1,4 +1,4 @@
-"""A call of every route, and what is wrong with the answers, beside the OpenAPI document."""
+"""A call of every route, and the faults of the answers by the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Call:
 
     @property
     def operation(self) -> str:
-        """As the document names it."""
+        """The operation's name in the document."""
         return f"{self.method} {self.path}"
 
 
 def calls(story: Story, folder: Path) -> Iterator[Call]:
-    """All of them, those that take something away last."""
+    """All calls; those that take something away come last."""
     yield from _of_operation(story, folder)
     yield from _of_events(story)
     yield from _of_pages(story)
@@ -52,7 +52,7 @@ def calls(story: Story, folder: Path) -> Iterator[Call]:
 
 
 def _copy(folder: Path, name: str) -> dict[str, str]:
-    """Where a backup goes; there is none while a profile is pinned."""
+    """The directories of a backup; there is none while a profile is pinned."""
     return {"directory": str(folder / name), "keys": str(folder / f"{name}-keys")}
 
 
@@ -176,8 +176,8 @@ def _of_people(story: Story) -> Iterator[Call]:
 
 
 def read_back(story: Story, folder: Path, elsewhere: Collection[str] = ()) -> tuple[list[str], set[str], set[str]]:
-    """Ask everything but what is asked `elsewhere`: what is wrong with the answers, which operations nobody asks, and
-    those of which the document does not say what they answer."""
+    """Make all calls but those that are made `elsewhere`. Returns the faults of the answers, the operations that nobody
+    calls, and the operations whose answers the document does not describe."""
     described = story.client.get("/openapi.json").json()
     found: list[str] = []
     left = _operations(described)
@@ -212,7 +212,7 @@ def _faults(described: Mapping[str, Any], call: Call, answer: httpx.Response) ->
 
 
 def _schema_of(described: Mapping[str, Any], method: str, path: str, status: str, kind: str) -> dict[str, Any]:
-    """What the document says of such an answer; empty where it says nothing."""
+    """The document's schema of such an answer; empty where it has none."""
     responses = described["paths"][path][method]["responses"]
     told = responses.get(status) or responses.get(f"{status[0]}XX") or responses.get("default") or {}
     if "$ref" in told:

@@ -1,7 +1,7 @@
-"""A store that a power cut can hit: what was written and not synced may be lost, and any operation may be the last.
+"""A store that a power cut can hit: unsynced writes may be lost, and any operation may be the last.
 
 All stores of one engine share a `Fuse`, so that one number names one moment of the whole engine. When it has blown,
-nobody reads or writes any more, until `survivor` says what a store holds after the next start.
+nobody reads or writes any more, until `survivor` makes the store as it is after the next start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Fuse:
         self._after = after
 
     def check(self) -> None:
-        """PowerCut where there is no power."""
+        """PowerCut if the fuse has blown."""
         if self.is_blown:
             raise PowerCut
 
@@ -38,12 +38,12 @@ class Fuse:
             self.blow()
 
     def after(self) -> None:
-        """An operation has taken effect; who asked for it may never learn that."""
+        """An operation has taken effect. If the power fails here, its caller never learns that."""
         if self.operations == self._at:
             self.blow()
 
     def blow(self) -> None:
-        """Here and now."""
+        """Blow now."""
         self.is_blown = True
         raise PowerCut
 
@@ -77,7 +77,7 @@ class FaultyStore(MemoryStore):
         self.fuse.after()
 
     def sync(self) -> None:
-        """What was written survives from now on."""
+        """All writes so far survive from now on."""
         self.fuse.before()
         self._synced += self._unsynced
         self._unsynced.clear()

@@ -1,8 +1,8 @@
-"""Golden histories: what an engine wrote to a disk once, and the inputs that it was given.
+"""Golden histories: the files that an engine once wrote, and the inputs that it was given.
 
 `tests/golden/format-2.msgpack.lz4` holds the files of an engine of that format and stays as it is for ever: every later
-version must read it. Beside it stand digests of what the present version writes when it is told the same history. Keys,
-nonces and times are invented and fixed, so the same history is the same bytes.
+version must read it. Beside it stand digests of the present version's files for the same history. Keys, nonces and
+times are invented and fixed, so the same history is the same bytes.
 
     PYTHONPATH=.:tests python -m support.golden digests   where a field with a default was added at the end of a record
     PYTHONPATH=.:tests python -m support.golden make      for a new format, beside the file of the old one

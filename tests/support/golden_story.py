@@ -1,4 +1,4 @@
-"""The story of the golden history: whatever leaves a record of a kind of its own happens to somebody."""
+"""The story of the golden history: for each kind of record, something happens that leaves one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CATALOG: dict[str, Any] = document(
 
 
 def tell(world: World, do: Callable[..., Any]) -> None:
-    """Tell it; `do` is for what no client can do. It ends in the middle of everything."""
+    """Tell it. `do` takes the steps that no client can take. It ends in the middle of everything."""
     ada = _a_visitor_becomes_ada(world)
     _ada_shops(world, ada)
     _others(world)

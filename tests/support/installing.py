@@ -1,4 +1,4 @@
-"""Segue as others get it: a wheel, in a fresh environment that does not see this checkout, on each Python."""
+"""Installs Segue as others do: from a wheel, in a fresh environment that does not see this checkout, on each Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("engine", "actors", "serve", "loadtest")
 
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 _INSTALL_S = 240
-# pip says so when it reaches no index; any other failure to install is one of ours.
+# pip prints one of these when it reaches no index. Any other failure to install is our fault.
 _OFFLINE = ("Retrying (", "NewConnectionError", "Temporary failure in name resolution", "Network is unreachable")
 
 

@@ -24,7 +24,7 @@ SHOP = document(actions=[action("receipt", tier="service", purpose="service")], 
 def says(
     who: Customer, at_ms: int | None = None, *, public: bool = False, kind: str = "identify", **traits: Any
 ) -> None:
-    """An identify, or with another kind a mention in `context.traits`, as the door makes it of what came."""
+    """An identify with these traits, or a call of another kind with them in `context.traits`, as ingest makes it."""
     who.tell(said(who, at_ms, public=public, kind=kind, **traits))
     who.world.settle()
 
@@ -36,7 +36,7 @@ def said(
     for name, value in traits.items():
         try:
             pairs.append((name, canonical(name, value, phones.country_in(traits, who.world.catalog.country))))
-        except InvalidInput:  # what names nobody is no identifier
+        except InvalidInput:  # a value that names nobody is no identifier
             continue
     fields = {"traits": traits} if kind == "identify" else {"context": {"traits": traits}}
     name = "Identified" if kind == "identify" else "Seen"

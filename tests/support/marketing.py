@@ -1,4 +1,4 @@
-"""A small catalog as a marketer writes it, without a mistake; and what is said to one with some."""
+"""A small catalog as a marketer writes it, without a mistake, and the problems of one with mistakes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ events:
 
 
 def said(files: dict[str, str]) -> list[str]:
-    """Problems, or else warnings after their word."""
+    """The problems of a catalog; where it has none, its warnings, each after the word `warning: `."""
     try:
         return [f"warning: {line}" for line in proof.of_texts(files, {}).warnings]
     except CatalogError as error:

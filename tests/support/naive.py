@@ -1,4 +1,4 @@
-"""Decisions the slow way, from the grammar of the contract alone: what the compiled engine must agree with.
+"""Decisions the slow way, from the grammar of the contract alone. The compiled engine must agree with them.
 
 It reads the catalog's plain document and a past as plain data; nothing of it comes from `engine/`.
 """
@@ -24,7 +24,7 @@ class Person:
     events: Sequence[tuple[int, str, Row]]
     consent: Sequence[tuple[str, str, bool]] = ()
     email: bool = True
-    seen: Sequence[tuple[int, str]] = ()  # when which action was seen on the web
+    seen: Sequence[tuple[int, str]] = ()  # (time, action) of each display on the web
     context: Row = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ def values(data: Any, path: Sequence[str]) -> Iterator[Any]:
 
 
 def facts(operand: Any, action: Row) -> list[Any]:
-    """What an operand stands for: itself, a fact of the action, or all that the trigger of a run has at a path."""
+    """The values of an operand: itself, a fact of the action, or all values of a run's trigger at a path."""
     if not isinstance(operand, str) or not operand.startswith(("$action.", "$event.")):
         return [operand]
     kind, _, path = operand.partition(".")
@@ -68,7 +68,8 @@ def lacks_a_fact(body: Any, action: Row) -> bool:
 
 
 def says_nothing(value: Any) -> bool:
-    """Null, an empty list or object, a text without anything to see, and what JavaScript writes for nothing."""
+    """Whether a value counts as absent: null, an empty list or object, a text without visible characters, and the words
+    that JavaScript writes for nothing."""
     if isinstance(value, str):
         seen = [char for char in value if not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf")]
         return not seen or value.strip() in ("undefined", "null", "NaN", "[object Object]")
@@ -120,7 +121,7 @@ def one_word(value: Any, word: str, operand: Any, action: Row) -> bool:
 
 
 def at_path(data: Any, path: str, test: Any, action: Row) -> bool:
-    """One of the values passes all that is wanted; and of what is not wanted none is so."""
+    """Whether one of the values passes every wanted test, and none of them a test that must fail."""
     found = list(values(data, path.split(".")))
     tests = {"in": test} if isinstance(test, list) else test if isinstance(test, Mapping) else {"is": test}
     unwanted = {"not": "is", "not_in": "in"} | ({} if tests.get("exists", True) else {"exists": "exists"})

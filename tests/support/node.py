@@ -32,7 +32,7 @@ def installed(source: Path, folder: Path) -> Path:
 
 
 def run(folder: Path, program: str, *arguments: str) -> dict[str, Any]:
-    """What a program tells in its last line, as JSON."""
+    """Run a program; returns the JSON in the last line that it prints."""
     command = ["node", program, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_S, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

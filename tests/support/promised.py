@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises of an answer, held against every answer that a test of the door gets."""
+"""Holds every answer that a test of the HTTP application gets against the promises of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def document() -> dict[str, Any]:
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], str]]:
-    """Patterns of paths, those that say the most first."""
+    """Patterns of paths, the most specific first."""
     named = sorted(document()["paths"], key=lambda path: -len(re.sub(r"{\w+}", "", path)))
     return [(re.compile(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(path))), path) for path in named]
 
 
 @cache
 def validator(pointer: str) -> Any:
-    """Of the schema at a place of the document."""
+    """The validator of the schema at a place of the document."""
     return jsonschema_rs.Draft202012Validator({"$ref": f"#{pointer}"} | document())
 
 
@@ -52,7 +52,7 @@ def operation_of(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def broken(method: str, path: str, asked: bytes, status: int, kind: str, answer: bytes) -> str:
-    """What an answer breaks of the promises; empty where it keeps them."""
+    """The promise that an answer breaks; empty where it keeps all."""
     found = operation_of(method, path)
     if found is None:
         is_known = status in (404, 405, 401, 403, 429, 400, 408, 413, 500) or _UNDESCRIBED.match(path)
@@ -91,6 +91,7 @@ def _asked_wrongly(at: tuple[str, str], operation: dict[str, Any], asked: bytes,
         question = msgspec.json.decode(body)
     except msgspec.DecodeError:  # it holds what cannot be read, in a field that costs itself alone
         return ""
+    # Either form may fit: the document allows null for some fields, and any field may be absent.
     faults = [list(validator(pointer).iter_errors(said)) for said in (question, _said(question))]
     if not all(faults):
         return ""
@@ -100,7 +101,8 @@ def _asked_wrongly(at: tuple[str, str], operation: dict[str, Any], asked: bytes,
 
 
 def _said(question: Any) -> Any:
-    """A question without what is absent: the document says what a field holds, and absent may be any field."""
+    """A question without its absent fields. The document describes the values of a field, and any field may be
+    absent."""
     if isinstance(question, list):
         return [_said(each) for each in question]
     if isinstance(question, dict):

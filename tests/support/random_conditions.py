@@ -126,25 +126,26 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "channels": [{"id": "web", "provider": "none"}, {"id": "email", "provider": "none", "address": "email"}]
         },
         "consent.yaml": {"purposes": {"ads": {"default": draw(st.booleans())}}},
-        "segments.yaml": {"segments": {"theirs": _about_nobody(draw(trees()))}},
+        "segments.yaml": {"segments": {"theirs": _without_facts(draw(trees()))}},
         "policies.yaml": {"suppress": [{"id": "held", "when": draw(trees("segment"))}]},
         "actions/a.yaml": action,
     }
 
 
-def _about_nobody(tree: Any, kinds: tuple[str, ...] = ("$action", "$event")) -> Any:
-    """A segment is about a customer alone: facts become texts and numbers."""
+def _without_facts(tree: Any, kinds: tuple[str, ...] = ("$action", "$event")) -> Any:
+    """A condition without facts of an action or a trigger: a segment is about a customer alone, so they become texts
+    and numbers."""
     if isinstance(tree, dict):
         return {
-            word: 1 if word in _BOUNDS and str(body).startswith(kinds) else _about_nobody(body, kinds)
+            word: 1 if word in _BOUNDS and str(body).startswith(kinds) else _without_facts(body, kinds)
             for word, body in tree.items()
         }
     if isinstance(tree, list):
-        return [_about_nobody(part, kinds) for part in tree]
+        return [_without_facts(part, kinds) for part in tree]
     return tree.partition(".")[2] if isinstance(tree, str) and tree.startswith(kinds) else tree
 
 
-wheres_of_runs = wheres.map(lambda where: _about_nobody(where, ("$action",)))
+wheres_of_runs = wheres.map(lambda where: _without_facts(where, ("$action",)))
 
 
 def profile_of(person: Person, catalog: Catalog) -> Profile:

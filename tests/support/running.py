@@ -1,4 +1,4 @@
-"""The running thing, from outside: an engine started with `segue up`, a mail server that keeps its mail, and patience.
+"""The running engine from outside: `segue up`, a mail server that keeps its mail, and ways to wait.
 
 Nothing here knows how Segue works inside. Every wait has a deadline, every process that was started is ended.
 """
@@ -40,7 +40,7 @@ _POLL_S = 0.05
 
 
 def eventually(check: Callable[[], T], deadline_s: float = 15.0) -> T:
-    """The first truthy answer of `check`, asked again and again; what it said last is in the error."""
+    """The first truthy answer of `check`, which is called again and again. Its last answer is in the error."""
     end_s = time.monotonic() + deadline_s
     while True:
         fault: BaseException | None = None
@@ -57,7 +57,7 @@ def eventually(check: Callable[[], T], deadline_s: float = 15.0) -> T:
 
 
 def eventually_equal(read: Callable[[], T], wanted: T, deadline_s: float = 15.0) -> None:
-    """`read` comes to give what is wanted; what it gave last is in the error."""
+    """Wait until `read` returns the wanted value. Its last value is in the error."""
 
     def check() -> bool:
         answer = read()
@@ -83,7 +83,7 @@ def run_segue(
     cwd: Path = ROOT,
     deadline_s: float = COMMAND_S,
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; one that does not is ended with all that it started."""
+    """Run a command that ends by itself; one that does not is ended with all processes that it started."""
     command = [str(segue), *map(str, arguments)]
     with subprocess.Popen(
         command,
@@ -168,7 +168,8 @@ class Engine:
         return self
 
     def stop(self) -> tuple[int, float, list[str]]:
-        """Ctrl-C. The exit code, the seconds until all is gone, and what of its processes stays (and is ended)."""
+        """Stop it as Ctrl-C does. Returns the exit code, the seconds until all processes had ended, and the processes
+        that stayed (and are ended here)."""
         assert self._process is not None
         self.family = _family(self._process) or self.family
         began_s = time.monotonic()
@@ -193,7 +194,7 @@ class Engine:
         self._process.send_signal(signal.SIGHUP)
 
     def processes(self) -> list[psutil.Process]:
-        """All that it runs now."""
+        """All its processes now."""
         assert self._process is not None
         return _family(self._process)
 
@@ -206,7 +207,8 @@ class Engine:
         self._process.wait()
 
     def close(self) -> None:
-        """At the end of a test, whatever happened in it: nothing of this engine runs on. Quick, so not gentle."""
+        """End all processes of this engine at the end of a test, whatever happened in it. It kills, because that is
+        quick."""
         self.server.close()
         self.web.close()
         self.kill()
@@ -274,7 +276,7 @@ class Engine:
         return letters
 
     def sends(self, user: str) -> list[tuple[str, str]]:
-        """(outcome, reason) of all that was to be sent to a user; open ones are `decided`, sent ones need no reason."""
+        """(outcome, reason) of all sends to a user. Open ones are `decided`; sent ones have no reason."""
         last = {
             entry["detail"]["send"]: (entry["outcome"], "" if entry["outcome"] in ARRIVED else entry.get("reason", ""))
             for entry in self.timeline("user_id", user)
@@ -287,13 +289,13 @@ class Engine:
         return self.read("/v1/status")
 
     def is_quiet(self) -> bool:
-        """Nothing waits to leave, and no profile waits for another."""
+        """Whether no send waits to leave, and no profile waits for another."""
         status = self.status()
         return status["sends"]["waiting"] == 0 and status["messages"]["pending"] == 0
 
 
 def profile_path(namespace: str, value: str) -> str:
-    """Where a customer is read, whatever the value holds."""
+    """The path at which a customer is read; the value may hold any character."""
     return f"/v1/profiles/{namespace}:{quote(value, safe='')}"
 
 

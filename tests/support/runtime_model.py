@@ -1,4 +1,4 @@
-"""What an engine ought to do, said as simply as possible: lists in memory, one customer after the other, no crash.
+"""A model of the engine, as simple as possible: lists in memory, one customer after the other, no crash.
 
 It knows the small shop of `tests/actors/shard/test_runtime_model.py` and nothing of how the engine is built. All
 moments are multiples of half a minute, so a send that is decided before a moment has left by then (a hand-over takes
@@ -31,7 +31,7 @@ class Shown:
 
 @dataclass
 class Customer:
-    """What is known of one person."""
+    """All facts about one person."""
 
     events: list[tuple[int, str, str]] = field(default_factory=list)  # (time, name, message id)
     may_mail: bool = False
@@ -45,7 +45,8 @@ class Customer:
 
 
 class Shop:
-    """Two devices belong to two people for good; whoever uses one without a name is its owner, once that is known."""
+    """The shop of the model. Two devices belong to two people for good. An anonymous user of a device is its owner,
+    once the owner is known."""
 
     def __init__(self, owners: dict[str, str], now_ms: int) -> None:
         self._owners, self._now_ms = owners, now_ms
@@ -55,7 +56,7 @@ class Shop:
         self._staged: list[tuple[str, str, int, str, str]] = []
 
     def who(self, user: str, device: str) -> str:
-        """Under which name a customer stands."""
+        """The name by which the model knows a customer."""
         return user or (self._owners[device] if device in self.linked else device)
 
     def stage(self, user: str, device: str, at_ms: int, name: str, message: str) -> None:
@@ -63,7 +64,7 @@ class Shop:
         self._staged.append((user, device, at_ms, name, message))
 
     def advance(self, until_ms: int) -> None:
-        """Everything up to and including this moment happens."""
+        """Let everything happen up to this moment and at it."""
         for at_ms in range(self._now_ms, until_ms + 1, 30_000):
             for customer in self.customers.values():
                 self._leave(customer, at_ms)

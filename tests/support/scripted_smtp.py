@@ -11,7 +11,7 @@ _WELL = {"EHLO": "250-here\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SMTPUTF8", "
 
 
 class ScriptedSmtp:
-    """`at` says, for a stage of the dialogue, what happens in its place: `stall` (silence), `drop` (the connection is
+    """`at` has, for a stage of the dialogue, what happens in its place: `stall` (silence), `drop` (the connection is
     lost), `wait N` (the answer comes after N seconds) or a line of answer. A stage that is not in it goes well.
 
     `greeting` is before anything is said, `body` after 64 KB of the mail, `end` in answer to its last line, `after`
@@ -65,7 +65,7 @@ class ScriptedSmtp:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at: dict[str, str]) -> None:
         if "body" in at:
             await reader.readexactly(1 << 16)
-            writer.transport.pause_reading()
+            writer.transport.pause_reading()  # so that the sender's own buffer fills up and its writes wait
             await self._act(writer, at["body"], "")
             writer.transport.resume_reading()
         mail = await reader.readuntil(b"\r\n.\r\n")

@@ -31,12 +31,12 @@ A = TypeVar("A", bound=Answer)
 
 
 class ServedShard:
-    """As the cluster serves it, one process earlier. `make_store` is asked again whenever the shard opens again."""
+    """A shard, served as in the cluster, but in this process. `make_store` is called again whenever the shard opens."""
 
     def __init__(self, catalog: Catalog, make_store: Callable[[], Store]) -> None:
         self.catalog = catalog
         self._make_store = make_store
-        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp")
+        self._sockets = tempfile.mkdtemp(prefix="segue-", dir="/tmp")  # short: the path of a Unix socket is limited
         self.path = f"{self._sockets}/shard-0"
         self.shards: list[Shard] = []
         self._shell = ShardShell(self._make)
@@ -52,7 +52,7 @@ class ServedShard:
     def _serve(self) -> None:
         try:
             self._loop.run_until_complete(self._shell.serve())
-        finally:  # whatever ended it, nobody waits for an answer from now on
+        finally:  # however it ended, nobody may wait for an answer from now on
             self._loop.run_until_complete(asyncio.sleep(0))
             Path(self.path).unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ class ServedShard:
         return self.call(Read(what, profile, argument)).value
 
     def ingest(self, *events: Any) -> list[EventResult]:
-        """What became of each event; durable on return."""
+        """The result of each event; all are durable on return."""
         return self.call(Ingest([(self.home(event), event) for event in events])).results
 
     def tell(self, event: Any) -> str:

@@ -20,17 +20,17 @@ class Told(World):
         super().__init__(self.plain, **options)
 
     def takes(self, plain: dict[str, Any]) -> None:
-        """It runs by other files from now on, as when a directory changes: what was said by command stands."""
+        """Run by other files from now on, as when a directory changes; statuses set by commands stay."""
         self.plain = statuses.carried(self.plain, plain)
         self._adopt()
 
     def says(self, journey: str, status: Status) -> None:
-        """A command says something of a journey."""
+        """Set the status of a journey, as a command does."""
         self.plain = statuses.said(self.plain, journey, status)
         self._adopt()
 
     def reopens(self, stores: list[Any]) -> None:
-        """The engine has ended; another one opens its stores with the document that stands."""
+        """End the engine; another one opens its stores with the active document."""
         self.catalog = compiled(self.plain)
         self.engine = LocalEngine(self.catalog, stores=stores, provider=self._take)
         asyncio.run(self.engine.advance(self.now_ms))

@@ -1,5 +1,4 @@
-"""A small world to tell scenarios in: the real engine, in process, on a replay clock, with a provider that keeps its
-mail.
+"""A small world for scenarios: the real engine, in process, on a replay clock, with a provider that keeps its mail.
 
 Time is what `advance` says. Nothing of ours is mocked: these are the shards, windows and conductor that run in
 production.
@@ -145,11 +144,11 @@ class World:
         asyncio.run(self.engine.advance(self.now_ms))
 
     def settle(self) -> None:
-        """Let what is under way arrive: half a minute, which is three windows."""
+        """Let messages that are under way arrive: half a minute, which is three windows."""
         self.advance(30_000)
 
     def drain(self) -> None:
-        """Until nothing is pending."""
+        """Move the clock until nothing is pending."""
         self.now_ms = max(self.now_ms, asyncio.run(self.engine.advance(self.now_ms, drain=True))["now"])
 
     def message_id(self) -> str:
@@ -225,7 +224,7 @@ class Customer:
         return answer
 
     def sees(self, shown: dict[str, Any], event: Any = "viewed", at_ms: int | None = None) -> dict[str, Any]:
-        """Something becomes of a shown action."""
+        """Tell an exposure of a shown action."""
         at_ms = self.world.now_ms if at_ms is None else at_ms
         told = Exposure(token=shown["trackingToken"], event=event, at_ms=at_ms)
         answer = self.world.engine.ask_profile(self.id, told)
@@ -259,12 +258,12 @@ class Customer:
 
     @property
     def pending_timers(self) -> list[str]:
-        """The journeys that wait."""
+        """The journeys whose timers are pending."""
         return [run.journey for run in self.profile.runs if run.due_ms]
 
     @property
     def sends(self) -> list[str]:
-        """The actions of which something has left for this person."""
+        """The actions of the messages that have left for this person."""
         return [entry.action for entry in self.timeline if entry.kind == "send" and entry.outcome == "sent"]
 
     def outcomes(self, outcome: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from support.running import Engine, MailServer, eventually, eventually_equal, pr
 PAIRS = 30
 
 
-def test_the_answer_to_an_absorb_comes_when_both_names_lead_to_one_profile(shop: Engine):
+def test_the_answer_to_a_merge_comes_when_both_names_lead_to_one_profile(shop: Engine):
     homes = set()
     for number in range(PAIRS):
         user, visitor = f"linked-{number}", f"visitor-{number}"
@@ -27,7 +27,7 @@ def test_the_answer_to_an_absorb_comes_when_both_names_lead_to_one_profile(shop:
     assert any(first != second for first, second in homes), "no pair lived on two shards"
 
 
-def test_a_purchase_that_starts_an_absorb_stops_the_visitors_cart(shop: Engine, mailbox: MailServer):
+def test_a_purchase_that_starts_a_merge_stops_the_visitors_cart(shop: Engine, mailbox: MailServer):
     shop.identify("buyer", email="buyer@shop.example")
     shop.track("Product Added", {"cart_id": "c1"}, anonymousId="buyers-phone")
     assert [timer["journey"] for timer in shop.profile("anonymous_id", "buyers-phone")["timers"]] == ["abandoned_cart"]

@@ -53,7 +53,7 @@ def test_what_is_measured_can_be_read_with_a_server_key_alone(shop: Engine):
     eventually(is_there, 60)
 
 
-def test_requests_take_the_lane_and_not_the_way_of_serve(shop: Engine):
+def test_requests_take_the_direct_socket_and_not_the_way_of_serve(shop: Engine):
     shop.track("Product Viewed", {}, userId="lane")
     before = requests_by_way(shop)
     for _ in range(20):

@@ -1,10 +1,12 @@
-"""What every adapter promises to the dispatcher: it takes a message, and says what surely or possibly became of it."""
+"""The promise of every adapter to the dispatcher: it takes a message, and says what surely or possibly became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from engine.vocabulary import Accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,11 @@ class Message:
 
 
 class Adapter(Protocol):
-    """One provider of one channel. `places` is how many messages it takes at a time; the dispatcher holds the rest.
-    `accepted` is what becomes of a message that it has taken: `sent`, or `simulated` where nobody gets it."""
+    """One provider of one channel. It takes `places` messages at a time; the dispatcher holds the rest. `accepted` is
+    the outcome of a message that it has taken: `sent`, or `simulated` where nobody gets it."""
 
     places: int
-    accepted: str
+    accepted: Accepted
 
     async def send(self, message: Message) -> str:
         """Hand `message` over; the provider's reference for it.
@@ -44,7 +46,7 @@ class Adapter(Protocol):
         ...
 
     def prove(self, message: Message) -> None:
-        """Build what the provider would get, and send nothing. Raises `Refused` where that cannot be built."""
+        """Build the provider's form of a message, and send nothing. Raises `Refused` where that cannot be built."""
         ...
 
     async def close(self) -> None:

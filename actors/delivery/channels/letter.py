@@ -1,5 +1,5 @@
-"""Makes of an authorised message, as its shard gave it, what an adapter is handed. The proof of a catalog uses the same
-code, so what it checks is what customers get."""
+"""Turns an authorised message, as its shard gave it, into the message that an adapter is handed. The proof of a catalog
+uses the same code, so it checks the very messages that customers get."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from actors.delivery.channels.adapter import Message
 from engine.errors import InvalidInput, Refused
 from engine.values import identifiers
 
-# 7 bit keeps every server able to pass the body on.
+# Lines of at most 998 characters (RFC 5322, 2.1.1), and 7 bit, so that every server can pass the body on.
 _POLICY: Final = SMTP.clone(max_line_length=mail_headers.LINE_MAX, cte_type="7bit")
 _SEND_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}")
@@ -80,7 +80,7 @@ def _head(message: Message, sender: tuple[str, str], recipient: str) -> list[byt
 
 
 def _body(message: Message) -> bytes:
-    """With the headers that say what it is."""
+    """The body, with the headers that describe it."""
     mail = EmailMessage(policy=_POLICY)
     mail["MIME-Version"] = "1.0"
     mail.set_content(message.text.replace("\x00", ""))

@@ -17,13 +17,13 @@ from engine.values import identifiers
 LINE_MAX: Final = 998
 _LINE_WANTED: Final = 78
 _WORD_MAX: Final = 75
-_PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")  # without the blanks that folding could lose
+_PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")  # single blanks only: folding could lose others
 
 
 def text(name: str, value: str) -> bytes:
     """A header of free text."""
     _check(name, value)
-    if _PLAIN.fullmatch(value) and "=?" not in value:
+    if _PLAIN.fullmatch(value) and "=?" not in value:  # `=?` begins an encoded word, so a reader would decode it
         lines = _folded(name, value.split(" "))
         if lines is not None:
             return _ended("\r\n ".join(lines))
@@ -31,7 +31,7 @@ def text(name: str, value: str) -> bytes:
 
 
 def mailbox(name: str, display_name: str, address: str) -> bytes:
-    """A header of one address, whose domain is as DNS has it; with an international local part it is UTF-8."""
+    """A header of one address, whose domain is in the form of DNS. An international local part makes it UTF-8."""
     _check(name, display_name + address)
     if not display_name:
         return _ended(f"{name}: {address}")

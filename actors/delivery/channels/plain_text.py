@@ -28,7 +28,7 @@ class _Words(HTMLParser):
         self._links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._in_head and (tag == "body" or _BLOCKS.fullmatch(tag)):  # whose own end may be left out
+        if self._in_head and (tag == "body" or _BLOCKS.fullmatch(tag)):  # HTML lets an author leave out `</head>`
             self._in_head, self._silent = False, 0
         if tag == "head":
             self._in_head = True

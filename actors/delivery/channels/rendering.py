@@ -41,8 +41,8 @@ class Renderer:
         self._compiled: dict[str, jinja2.Template] = {}
 
     def render(self, template: str, subject: str, values: Mapping[str, Any], text: str = "") -> Rendered:
-        """`subject` is a template too, not a name; `text` is the name of the template of the plain text, which is made
-        of the HTML where there is none. `Refused` names the template, never a value."""
+        """`subject` is itself a template, not a name. `text` is the name of the template of the plain text; where it is
+        empty, the plain text is made of the HTML. `Refused` names the template, never a value."""
         try:
             seen = present(dict(values)) or {}
             html = _bounded(self._html.get_template(template), seen)
@@ -90,7 +90,7 @@ def _whole(text: str) -> str:
 
 
 def _reason(fault: Exception) -> str:
-    """What the template's author needs to know. Jinja's own words name variables; other errors may quote values."""
+    """The reason, for the template's author. Jinja's own words name only variables; other errors may quote values."""
     if isinstance(fault, Refused):
         return fault.message
     if isinstance(fault, jinja2.TemplateSyntaxError):

@@ -1,5 +1,5 @@
-"""A provider that accepts everything and gives it to nobody; for trials, and channels without a provider. What it was
-given can be read (`actors.shard.outbox.sandbox_log`)."""
+"""A provider that accepts every message and gives it to nobody; for trials, and channels without a provider. Its
+messages can be read (`actors.shard.outbox.sandbox_log`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections import Counter
 
 from actors.delivery.channels.adapter import Message
 from engine.errors import ProviderError
+from engine.vocabulary import Accepted
 
 
 class SandboxAdapter:
     """Counts by outcome (`simulated`, or the code of the error). `fails_with` is raised for each message while it is
     set."""
 
-    places, accepted = 64, "simulated"
+    places = 64
+    accepted: Accepted = "simulated"
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -27,7 +29,7 @@ class SandboxAdapter:
         return f"sandbox:{message.send_id}"
 
     def prove(self, message: Message) -> None:
-        """Everything can be written down."""
+        """A sandbox takes every message."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """A sandbox has no connections."""

@@ -19,18 +19,20 @@ from actors.delivery.channels.mail import build, mailbox, sender_of
 from actors.delivery.channels.smtp_dialogue import Answered, Dialogue
 from engine.errors import InvalidInput, Refused, Unavailable, UsageError
 from engine.values import identifiers
+from engine.vocabulary import Accepted
 
 
 class SmtpAdapter:
-    """Sends through the server that a channel's settings name; `environ` holds what they name by variable.
+    """Sends through the server that a channel's settings name; `environ` holds the variables that they name.
 
-    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), helo (the name that we greet with; without it
+    Settings: host, port, sender, tls (`none`, `starttls`, `implicit`), helo (the name that we greet with; by default
     the machine's full name, else the sender's domain), timeout_s (of one command; the answer to a whole mail may take
-    all the time that its message has), and `…_env` for host, port, sender, helo, username and password, which win where
-    they are set.
+    until the deadline of its message), and `…_env` for host, port, sender, helo, username and password. A variable that
+    is set wins over the setting.
     """
 
-    places, accepted = 1, "sent"
+    places = 1
+    accepted: Accepted = "sent"
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         def setting(name: str, default: Any = None) -> Any:

@@ -17,12 +17,12 @@ from aiosmtplib.protocol import PERIOD_REGEX, SMTPProtocol, normalize_message_li
 from engine.errors import ProviderError, Refused, Unavailable, Unknown
 
 _REFERENCE_CHARS_MAX: Final = 200
-_LOOK_S: Final = 0.01
+_LOOK_S: Final = 0.01  # between two looks whether all was written
 _OF_THE_SERVER: Final = frozenset((502, 503, 521, 530, 534, 535, 538))  # RFC 5321, 7504 and 4954
 
 
 class Answered(Exception):
-    """The server answered with something else than yes. Where `is_intact`, the connection can be used again."""
+    """The server answered with anything but yes. Where `is_intact`, the connection can be used again."""
 
     def __init__(self, code: int, error: ProviderError, *, is_intact: bool = True) -> None:
         super().__init__(code, error)
@@ -43,7 +43,7 @@ class Dialogue:
         return Unavailable(f"the SMTP server did not take it: {what}")
 
     async def run(self, client: aiosmtplib.SMTP) -> str:
-        """The text of the server's 250. Raises Answered, and what a connection raises that breaks off."""
+        """The text of the server's 250. Raises Answered, or the error of a connection that breaks off."""
         await self._address(client)
         start = await client.execute_command(b"DATA")
         if start.code != 354:
@@ -77,6 +77,7 @@ class Dialogue:
         reading.add_done_callback(lambda task: task.cancelled() or task.exception())  # where nobody awaits it any more
         try:
             await asyncio.sleep(0)  # the reader has begun, so no early answer is missed
+            # A leading dot is doubled, or the server would take its line for the end of the mail (RFC 5321, 4.5.2).
             protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(self._content)))
             async with asyncio.timeout(client.timeout):
                 await _sent(protocol, reading)

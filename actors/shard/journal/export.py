@@ -1,4 +1,4 @@
-"""Exports everything that is held on a person, part by part: a long history does not fit into one frame."""
+"""Exports all data that is held on a person, part by part: a long history does not fit into one frame."""
 
 from __future__ import annotations
 

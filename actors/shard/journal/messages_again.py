@@ -1,7 +1,7 @@
 """Shows a message as it was handed over to a customer, found again in the journal.
 
 No message is stored. The turn that authorised it is in the journal; repeated with the state and the catalog of then, it
-gives the very same message. Left out are the tokens that make its links work: whoever reads it here is not the
+gives the very same message. The tokens that make its links work are left out, because its reader here is not the
 customer. A journal is kept for as long as the catalog says. After that the message is gone, and the answer says so.
 """
 
@@ -22,7 +22,7 @@ _TRIED_AGAIN: Final = ("retry", "not_begun")  # outcomes after which a send is a
 
 
 def of_send(state: ShardState, profile: Profile, send_id: str) -> dict[str, Any]:
-    """What the timeline says of a send, with its message where this profile's own journal has it. `origins` are the
+    """The timeline's facts of a send, with its message where this profile's own journal has it. `origins` are the
     profiles that were merged into this one: the message may be in a journal of theirs.
 
     Raises NotFound for a send that is not this customer's.
@@ -46,8 +46,8 @@ def of_send(state: ShardState, profile: Profile, send_id: str) -> dict[str, Any]
 
 
 def handed_over(state: ShardState, place: str, send_id: str) -> dict[str, Any]:
-    """`message` is what a dispatcher was given last for this send, without its tokens. Where it cannot be had any more,
-    it is None and `missing` says why."""
+    """`message` is the one that a dispatcher was given last for this send, without its tokens. Where it cannot be
+    recovered, it is None and `missing` says why."""
     message: dict[str, Any] | None = None
     try:
         for entry, asked in replay.turns(state.batch, place, state.catalogs):

@@ -1,8 +1,8 @@
 """Makes a customer anew from the journal: the same inputs through the same turns give the same state.
 
 A profile's journal holds every input that counted, with the engine's clock and the catalog's version of its turn. Its
-last snapshot, if there is one, stands for all that came before it. So a profile can be made as it is or as it was at a
-past moment, and compared with what the store has. Only `compact` writes.
+last snapshot, if there is one, replaces all earlier records. So a profile can be made as it is or as it was at a past
+moment, and compared with the store. Only `compact` writes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def pack_snapshot(now_ms: int, version: str, state: bytes) -> bytes:
 @dataclass(slots=True)
 class Replica:
     """A profile as its journal makes it. `history` and `audit` hold the records that its turns have written beside the
-    state, by key less the profile's id."""
+    state; their keys come without the profile's id."""
 
     profile: str
     record: Record | None = None
@@ -70,7 +70,7 @@ class Replica:
     audit: dict[bytes, bytes] = field(default_factory=dict)
 
     def tell(self, entry: Entry, catalogs: Catalogs) -> list[effects.Effect]:
-        """Repeat one turn; returns what it asked for. NotFound where its catalog is gone."""
+        """Repeat one turn; returns its effects. NotFound where its catalog is gone."""
         catalog = catalogs.get(entry.version)
         if catalog is None:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
@@ -139,8 +139,8 @@ def replica(batch: Batch, profile: str, catalogs: Catalogs, until_ms: int | None
 
 
 def turns(batch: Batch, profile: str, catalogs: Catalogs) -> Iterator[tuple[Entry, list[effects.Effect]]]:
-    """Each turn that the journal still holds, taken again: what was told, and what came of it. Raises NotFound where
-    its catalog is gone."""
+    """Repeats each turn that the journal still holds: its entry and its effects. Raises NotFound where its catalog is
+    gone."""
     begun = _snapshot(batch, profile)
     for entry in entries(batch, profile):
         if entry.number > begun.number:
@@ -185,7 +185,7 @@ def compact(batch: Batch, profile: str, catalogs: Catalogs, before_ms: int) -> i
 
 
 def _snapshot(batch: Batch, profile: str) -> Replica:
-    """Where a replay begins: the last snapshot with the pages of that time, or nobody."""
+    """The start of a replay: the last snapshot with the pages of that time, or a replica without a record."""
     rows = batch.rows("snapshots", keys.profile_key(profile))
     if not rows:
         return Replica(profile)

@@ -1,7 +1,8 @@
 """The sends of an outbox that are due, in one queue per channel, so that a slow provider holds up nobody else's mail.
 
-A send's key has its time and profile; its channel stands in the profile. So entries are sorted into queues when they
-are due and somebody asks. How many are sorted, at once and in all, is bounded: each costs reading a profile.
+A send's key has its time and profile; its channel is in the profile. So entries are sorted into queues when they are
+due and somebody asks. The number of entries that are sorted is bounded, per call and in all: each costs reading a
+profile.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ ChannelOf = Callable[[bytes], str]
 
 
 class ChannelQueues:
-    """Queues over an index. What is sorted is taken out of the index's order and stays pending there."""
+    """Queues over an index. A sorted entry is taken out of the index's order and stays pending there."""
 
     def __init__(self, index: DueIndex, channel_of: ChannelOf) -> None:
         self._index, self._channel_of = index, channel_of
         self._queues: defaultdict[str, list[bytes]] = defaultdict(list)
 
     def due(self, channel: str, now_ms: int, most: int) -> list[bytes]:
-        """The earliest keys of a channel that are due; they stay pending. Where there are more to be sorted than can be
-        at once, the next call finds more."""
+        """The earliest keys of a channel that are due; they stay pending. Where more entries are unsorted than one call
+        sorts, the next call finds more."""
         found = self._pop(channel, most)
         for _ in range(_SORTED_AT_ONCE):
             if len(found) >= most or self.is_full or (key := self._index.take_out(now_ms)) is None:

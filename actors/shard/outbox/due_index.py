@@ -1,8 +1,8 @@
-"""An index over what a shard has to do at some time: its timers, and the sends that wait.
+"""An index over a shard's work by due time: its timers, or the sends that wait.
 
-The store has all their keys, which begin with the time. In memory are only those up to a horizon; what is due later is
-read in chunks, when all that is due sooner is done. So a million pending timers take no more memory than a few
-thousand. The count is for those who ask; whether there is more to read does not depend on it.
+The store has all their keys, which begin with the time. Only the keys up to a horizon are in memory; later ones are
+read in chunks, when all earlier ones are done. So a million pending timers take no more memory than a few thousand. The
+count is only shown: whether there is more to read does not depend on it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ Read = Callable[[bytes], Iterator[bytes]]
 
 
 class DueIndex:
-    """`read` gives the pending keys from a key on, in order, uncommitted ones included; `count` is how many there are
-    in all, and may be wrong: it is mended as soon as all keys are in memory. Keys of times before `since_ms` belong to
-    somebody else.
+    """`read` gives the pending keys from a key on, in order, uncommitted ones included. `count` is their number. It may
+    be wrong: it is mended as soon as all keys are in memory. Keys of times before `since_ms` are no part of this index.
 
     `_pending` holds the pending keys up to the horizon, `_heap` orders them. A key that is discarded stays in the heap
-    until it comes first, and is skipped then: to find it in there would cost more.
+    until it comes first, and is skipped then: to search the heap for it would cost more.
     """
 
     def __init__(self, read: Read, count: int, since_ms: int = 0) -> None:
@@ -80,12 +79,12 @@ class DueIndex:
         return key in self._pending
 
     def take_out(self, now_ms: int) -> bytes | None:
-        """The earliest key that is due at `now_ms`: it stays pending, but is for the caller to look after."""
+        """The earliest key that is due at `now_ms`. It stays pending, but leaves the order: the caller keeps it."""
         first_ms = self.next_ms()
         return heapq.heappop(self._heap) if first_ms is not None and first_ms <= now_ms else None
 
     def put_back(self, keys: Iterable[bytes]) -> None:
-        """Look after these again, those that are pending still."""
+        """Take keys that were taken out back into the order, as far as they are still pending."""
         for key in keys:
             if key in self._pending:
                 heapq.heappush(self._heap, key)
@@ -134,7 +133,7 @@ class DueIndex:
         horizon_ms = _due_ms(nearest[CHUNK])
         self._heap = list(takewhile(lambda key: _due_ms(key) <= horizon_ms, nearest))
         self._pending, self._horizon_ms = set(self._heap), horizon_ms
-        self._held_max = max(_HELD_MAX, 2 * len(self._heap))  # else many keys of one instant are sorted at each new one
+        self._held_max = max(_HELD_MAX, 2 * len(self._heap))  # else many keys of one instant are sorted at each `add`
 
 
 def _due_ms(key: bytes) -> int:

@@ -1,8 +1,8 @@
 """A shard listens to the newest dispatcher alone. An older one that wakes up late can start no send and settle none.
 
-A dispatcher learns the highest epoch that the shards know, takes the next one and enlists; a shard remembers durably
-whom it listens to, and refuses every other with `Fenced`. Of two that took the same epoch the second to come is
-refused.
+A dispatcher learns the highest epoch that the shards know, takes the next one and enlists. A shard remembers durably
+which one it listens to, and refuses every other with `Fenced`. Of two dispatchers that took the same epoch, the second
+to enlist is refused.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ class Fence:
 
     @property
     def dispatcher(self) -> str:
-        """The one that is listened to, from the store at each call: a profile that moves here may bring a newer one."""
+        """The dispatcher that the shard listens to. It is read at each call: a profile that moves here may bring a
+        newer one."""
         known: str = self._shard.meta("dispatcher", "")
         return known
 
     def enlist(self, dispatcher: str) -> int:
-        """Listen to this one from here on; what an older one was handing over is `unknown`. Returns how many sends.
+        """Listen to this dispatcher from here on. Sends that an older one was handing over are `unknown`; returns how
+        many.
 
         Durable after the shard's next commit. Raises Fenced where a newer one is known.
         """

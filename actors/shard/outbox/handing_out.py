@@ -19,7 +19,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def hand_out(shard: Shard, ready: Iterable[Waiting], pull: str) -> bytes:
     """Authorise sends until the answer is full; the rest waits for the next pull. A message that is too large for any
-    answer is refused, or all behind it would wait for ever."""
+    answer is refused: otherwise all sends behind it would wait for ever."""
     found: list[msgspec.Raw] = []
     room = ANSWER_BYTES_MAX
     for entry in ready:

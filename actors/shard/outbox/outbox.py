@@ -18,7 +18,7 @@ HANDED_OVER = bytes(8)  # time 0 in a key: a dispatcher has this send
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry: not to be handed over before `at_ms`; where a `dispatcher` has it already, that is 0."""
+    """An entry, which is not handed over before `at_ms`. Where a `dispatcher` has it already, `at_ms` is 0."""
 
     profile: str
     send: str
@@ -32,7 +32,7 @@ class Waiting:
 
     @property
     def record(self) -> bytes:
-        """What stands under that key."""
+        """The record under that key."""
         return codec.seal(msgspec.msgpack.encode(self.dispatcher))
 
     @classmethod
@@ -48,7 +48,8 @@ ChannelOf = Callable[[str, str], str]
 class Outbox:
     """The entries of one shard, in memory; the caller writes them to the store.
 
-    All that a dispatcher has is here, and of what waits the near future. `read` and `waiting` are as for `DueIndex`.
+    All entries that a dispatcher has are here, and the near future of those that wait. `read` and `waiting` are as for
+    `DueIndex`.
     `channel_of` gives the channel of a (profile, send), empty where nothing can be sent on it.
     """
 
@@ -90,8 +91,8 @@ class Outbox:
         return any(owner == profile for owner, _ in self._handed)
 
     def ready(self, now_ms: int, most: int | None = None, pull: str = "", channel: str | None = None) -> list[Waiting]:
-        """What may be handed over now on a channel (None: on any). Who waits longest comes first, so that nobody is
-        passed over when there is much.
+        """The sends that may be handed over now on a channel (None: on any). The one that waits longest comes first, so
+        that nobody is passed over when there are many.
 
         `pull` is the name of the dispatcher's pull. If the same pull was answered before, the answer was lost on the
         way and nothing of it was handed over; so all of it is given again, or nobody would ever send it.
@@ -123,7 +124,7 @@ class Outbox:
         self._queues.undo()
 
     def orphans(self, dispatcher: str) -> list[Waiting]:
-        """What any other dispatcher was handing over: nobody knows whether it left."""
+        """The sends that any other dispatcher was handing over: nobody knows whether they left."""
         own = dispatcher + "."  # followed by the number of the pull
         return sorted(
             (e for e in self._handed.values() if e.dispatcher != dispatcher and not e.dispatcher.startswith(own)),

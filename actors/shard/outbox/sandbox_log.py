@@ -1,7 +1,7 @@
 """The messages that a sandbox got in the place of a provider, as they were rendered, so that they can be read.
 
-Each stands beside its profile, locked under that person's key: it moves with the profile and goes with an erasure. A
-shard keeps the newest ones, for a month.
+Each is kept beside its profile, locked under that person's key. So it moves with the profile, and goes with an erasure.
+A shard keeps the newest ones, for a month.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FAMILY: Final = "sandbox"
 KEPT_MAX: Final = 1_000  # of one shard
 KEPT_MS: Final = 30 * DAY_MS
 LISTED_MAX: Final = 1_000
-_SPARE: Final = 100  # so many more may stand there before the oldest go: counting them reads all keys
+_SPARE: Final = 100  # so many more may be kept before the oldest go: finding the oldest reads all keys
 _TIME_BYTES: Final = 8
 
 

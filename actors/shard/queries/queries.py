@@ -1,4 +1,4 @@
-"""What can be read of a shard without a turn: profiles, timelines, reasons, figures."""
+"""Readings of a shard, which need no turn: profiles, timelines, reasons, figures."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "dump":
         return dump(shard)
     shard.ownership.check_reading(profile_id)
+    # These are of the place itself, or of the whole shard: they are answered where a tombstone is, or nobody is known.
     if what == "at":
         return _at(shard, profile_id, int(argument))
     if what == "dead":
@@ -71,7 +72,7 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
 
 
 def letter(shard: Shard, found: DeadLetter, *, is_listed: bool = False) -> dict[str, Any]:
-    """A dead letter as plain data; in a list, of a large input its size alone."""
+    """A dead letter as plain data. In a list, a large input is shown by its size alone."""
     return {
         "id": f"{shard.number}-{found.number}",
         "at": found.at_ms,

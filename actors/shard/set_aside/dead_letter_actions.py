@@ -12,8 +12,8 @@ from engine.profile import Profile
 
 
 def set_aside(shard: Shard, profile: str, told: Rejected, reason: str) -> None:
-    """Keep a rejected item of a batch, locked under the key of its profile. Whoever does not live here has no key
-    here: their items are locked under one that is the shard's own."""
+    """Keep a rejected item of a batch, locked under the key of its profile. A profile that does not live here has no
+    key here: its items are locked under a key of the shard's own."""
     try:
         shard.batch.check_key(profile)
         lives_here = not shard.ownership.is_away(profile) and isinstance(shard.record(profile), Profile)
@@ -39,7 +39,7 @@ def retry(shard: Shard, number: int) -> str:
     if isinstance(shard.dead.get(number).told, Rejected):
         raise InvalidInput("is no event, so no profile can be told it", "id")
     letter, newest = shard.dead.take(number), shard.dead.last
-    if letter.sender:  # sent once more under its old number: should it have arrived before, it counts once
+    if letter.sender:  # sent once more under its old number: if it had arrived before, it counts once
         shard.put_message(letter.sender, letter.seq, letter.profile, letter.told)
         return "accepted"
     dedup_key = once.key_of(letter.told)

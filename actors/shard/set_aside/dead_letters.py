@@ -5,8 +5,8 @@ They are inputs whose turn failed, messages between profiles that cannot arrive,
 A letter is locked under the key of the profile that it is for, so an erasure takes it along. An item that names nobody
 who is known here has a key of the shard's own, and is gone after a month.
 
-Each kind has bounds of its own: what anybody can send (rejected items) never pushes out what a tracking plan has set
-aside, and neither pushes out what failed by our fault.
+Each kind has bounds of its own. Rejected items, which anybody can send, never push out the items that a tracking plan
+has set aside, and neither of them pushes out inputs that failed by our fault.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.vocabulary import DAY_MS
 
 LISTED_MAX = 1_000
 LISTED_BYTES_MAX = 8 << 20
-SHOWN_BYTES_MAX = 64 << 10  # of one input in a list; of a larger one its size stands there
+SHOWN_BYTES_MAX = 64 << 10  # of one input in a list; a larger one is shown by its size
 KEPT_MS = 30 * DAY_MS
 TRACKING_PLAN, CONSENT = "tracking plan: ", "consent: "  # how the reasons of quarantined items begin
 
@@ -79,8 +79,8 @@ class DeadLetters:
         owner: str = "",
         message: tuple[str, int] = ("", 0),
     ) -> None:
-        """Set an input aside, locked under the key of `owner` where that is not the profile itself. Those of its kind
-        that are too old or too many go. `message` is its sender and sequence where it has not arrived."""
+        """Set an input aside, locked under the key of `owner` where that is not the profile itself. Letters of its kind
+        that are too old or too many go. `message` is the sender and sequence of a message that has not arrived."""
         packed = msgspec.msgpack.encode([profile, reason, at_ms, codec.encode_input(told), attempts, *message])
         indices, kind = self._read_indices(), _kind(told, reason)
         self.last += 1
@@ -97,8 +97,8 @@ class DeadLetters:
             self._indices = None
 
     def all(self, kind: Kind | None = None) -> list[DeadLetter]:
-        """The newest ones, of one kind or of any, newest first: at most `LISTED_MAX`, and what an answer has room
-        for."""
+        """The newest letters, of one kind or of any, newest first: at most `LISTED_MAX`, and as many as an answer has
+        room for."""
         indices = self._read_indices()
         chosen = [indices[each].sizes for each in KINDS if kind in (None, each)]
         sizes = {number: size for letters in chosen for number, (size, _) in letters.items()}
@@ -153,7 +153,7 @@ class _Index:
         self._bytes -= size
 
     def over(self, bound: Bound, now_ms: int) -> list[int]:
-        """Take out those that are too old or too many; returns their numbers."""
+        """Take out the letters that are too old or too many; returns their numbers."""
         gone: list[int] = []
         while self.sizes:
             number, (_, at_ms) = next(iter(self.sizes.items()))

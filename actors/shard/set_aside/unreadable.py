@@ -1,7 +1,7 @@
-"""Profiles that cannot be read are set aside: logged once, left on the disk as they are, and in nobody's way.
+"""Sets profiles aside that cannot be read: they are logged once, left on the disk as they are, and hold nobody up.
 
-A broken key, or a broken block of a table, makes the profiles unreadable that stand behind it. Inputs for them are
-refused, and their timers and sends wait for a start at which they can be read again. All other profiles go on.
+A broken key makes its profile unreadable, a broken block of a table all profiles in it. Inputs for them are refused,
+and their timers and sends wait for a start at which they can be read again. All other profiles go on.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What the processes of an engine say to each other: a type for each request, a type for each answer.
+"""The messages between the processes of an engine: a type for each request, a type for each answer.
 
 A request names the type of its answer, so both ends know both from one place. The name of a request's class is its name
-on the wire, and its fields travel as a list, in their order: whoever changes a name or a field raises `wire.VERSION`.
-What is only passed on travels as `msgspec.Raw`: its bytes are neither taken apart nor put together again.
+on the wire, and its fields travel as a list, in their order: a change of a name or a field raises `wire.VERSION`.
+Contents that are only passed on travel as `msgspec.Raw`: their bytes are neither decoded nor encoded again.
 
-    of_doors.py        what the doors ask of a shard, and of the dispatcher
-    of_shards.py       what shards ask of each other
-    of_dispatcher.py   what the dispatcher asks of a shard
+    of_doors.py        requests of the doors to a shard, and to the dispatcher
+    of_shards.py       requests of shards to each other
+    of_dispatcher.py   requests of the dispatcher to a shard
     table.py           all of them
 """
 
@@ -21,15 +21,15 @@ A = TypeVar("A", bound="Answer")
 
 
 class Answer(msgspec.Struct, array_like=True, gc=False):
-    """What a request is answered with, where it does not fail."""
+    """The answer to a request that does not fail."""
 
 
 class Request(msgspec.Struct, Generic[A], array_like=True, gc=False):
-    """What one process asks of another; `A` is the type of the answer."""
+    """A request of one process to another; `A` is the type of its answer."""
 
 
 class FromDispatcher(Request[A]):
-    """What a shard does for the newest dispatcher alone: any other is told `Fenced`."""
+    """A request that a shard handles for the newest dispatcher alone; any other gets the error `Fenced`."""
 
     dispatcher: str
 
@@ -51,4 +51,4 @@ class Ping(Request[Pong]):
 
 
 class Acknowledged(Answer):
-    """What was asked is done, and durable where anything was to be kept."""
+    """The request was handled, and its effect is durable where anything was to be kept."""

@@ -1,4 +1,4 @@
-"""What requests and answers carry: messages between profiles, outcomes of sends, and what became of events."""
+"""The contents of requests and answers: messages between profiles, outcomes of sends, and results of events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from enum import StrEnum
 import msgspec
 
 from engine.inputs import AnyInput
+from engine.vocabulary import Settlement
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
-    """A durable message between profiles on its way."""
+    """A durable message between profiles, on its way to the receiver."""
 
     sender: str
     seq: int
@@ -19,17 +20,17 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
-    """What a provider said of a send."""
+    """The outcome of a send, as its provider gave it."""
 
     profile: str
     send: str
-    outcome: str
+    outcome: Settlement
     detail: str = ""
     said: bytes = b""  # by a sandbox: the message, a packed `SandboxMessage`
 
 
 class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
-    """What a sandbox was given: one message as its provider would have had it. Long bodies are cut."""
+    """A message that a sandbox was given, as a provider would have had it. Long bodies are cut."""
 
     send: str
     channel: str
@@ -40,7 +41,7 @@ class SandboxMessage(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EventStatus(StrEnum):
-    """What became of an event of a frame, where there is no more to say of it."""
+    """The result of an event of a frame, where it needs no details."""
 
     ACCEPTED = "accepted"
     REPEATED = "repeated"

@@ -1,4 +1,4 @@
-"""What the dispatcher asks of a shard: messages to hand over, what became of them, and the replay clock."""
+"""Requests of the dispatcher to a shard: for messages to hand over, with their outcomes, and about the replay clock."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class KnownDispatcher(Request[DispatcherName]):
 
 
 class Enlisted(Answer):
-    """How many sends an older dispatcher was handing over, which are given up."""
+    """The number of sends that an older dispatcher was handing over, and that are given up."""
 
     given_up: int
 
 
 class Enlist(Request[Enlisted]):
-    """Be the dispatcher that the shard listens to."""
+    """Asks to be the dispatcher that the shard listens to."""
 
     dispatcher: str
 
@@ -39,8 +39,8 @@ class Pulled(Answer):
 
 
 class Pull(FromDispatcher[Pulled]):
-    """At most `most` messages of a channel (empty: of those that nothing can be sent on; None: of all). A pull of the
-    same name is given the same again."""
+    """Asks for at most `most` messages of a channel (empty: of all channels on which nothing can be sent; None: of
+    all). A pull of the same name gets the same messages again."""
 
     name: str
     most: int
@@ -54,7 +54,7 @@ class Reauthorised(Answer):
 
 
 class Reauthorise(FromDispatcher[Reauthorised]):
-    """May a send that the pull of this name was given still go?"""
+    """Asks whether a send may still go that the pull of this name was given."""
 
     name: str
     profile: str
@@ -68,7 +68,7 @@ class Settled(Answer):
 
 
 class SettleSends(FromDispatcher[Settled]):
-    """What providers said."""
+    """Brings outcomes of sends, as providers gave them."""
 
     outcomes: list[Outcome]
 
@@ -77,7 +77,7 @@ class SettleSends(FromDispatcher[Settled]):
 
 
 class Span(msgspec.Struct, array_like=True):
-    """What a shard is told to run: from the start of window `first` on, through window `last` at most, up to
+    """The windows that a shard is to run: from the start of window `first`, through window `last` at most, up to
     `until_ms`."""
 
     first: int
@@ -90,7 +90,7 @@ class Span(msgspec.Struct, array_like=True):
 
 
 class Report(Answer, gc=True):
-    """What came of a span. `window` is the last one that was run; `next_window` the next that is not empty."""
+    """The result of a span. `window` is the last one that was run, `next_window` the next that is not empty."""
 
     window: int
     next_window: int | None
@@ -114,14 +114,14 @@ class Rested(Answer):
 
 
 class Rest(FromDispatcher[Rested]):
-    """Everything due is done: put the replay clock to `now_ms`. `arrived` as in `Delivered`."""
+    """Everything that was due is done: set the replay clock to `now_ms`. `arrived` as in `Delivered`."""
 
     now_ms: int
     arrived: list[tuple[str, int]]
 
 
 class Peek(FromDispatcher[Report]):
-    """What is pending on the replay clock?"""
+    """Asks what is pending on the replay clock."""
 
 
 BarrierStep = Literal["lower", "copy", "lift"]

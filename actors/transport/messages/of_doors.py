@@ -1,4 +1,4 @@
-"""What the doors ask of a shard, and of the dispatcher."""
+"""Requests of the doors to a shard, and to the dispatcher."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.inputs import AnyInput, Event, Rejected
 
 
 class Ingested(Answer):
-    """What became of each event, in the order of the request."""
+    """The result of each event, in the order of the request."""
 
     results: list[EventResult]
 
@@ -22,13 +22,13 @@ class Ingest(Request[Ingested]):
 
 
 class Told(Answer):
-    """What the turn of an input answered."""
+    """The answer of an input's turn."""
 
     value: Any
 
 
 class Tell(Request[Told]):
-    """One input that has an answer of its own. Its caller waits `patience_s`; 0: as long as it takes."""
+    """One input that has an answer of its own. Its caller waits `patience_s`; 0 means as long as it takes."""
 
     profile: str
     told: AnyInput
@@ -43,7 +43,7 @@ class Found(Answer):
 
 OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox"]
 OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export"]
-OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place, whoever it points to
+OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place itself, also where a tombstone stands there
 Reading = OfShard | OfProfile | OfPlace
 
 
@@ -56,13 +56,13 @@ class Read(Request[Found]):
 
 
 class Stage(Request[Acknowledged]):
-    """(profile, input, time in ms) to be kept until the replay clock reaches the time."""
+    """Inputs to be kept until the replay clock reaches their times: (profile, input, time in ms)."""
 
     inputs: list[tuple[str, AnyInput, int]]
 
 
 class SetAside(Request[Acknowledged]):
-    """Items that are no events: (profile, item, reason), to be kept as dead letters."""
+    """Items that are no events, to be kept as dead letters: (profile, item, reason)."""
 
     items: list[tuple[str, Rejected, str]]
 
@@ -74,7 +74,7 @@ class ReadLetter(Request[Found]):
 
 
 class Retried(Answer):
-    """What became of a dead letter that was told again: `accepted`, `failed` or `waiting`."""
+    """The result of telling a dead letter again: `accepted`, `failed` or `waiting`."""
 
     status: str
 
@@ -113,21 +113,21 @@ class Unpin(Request[Resettled]):
 
 
 class Advanced(Answer):
-    """Where the replay clock stands, and how many timers are pending."""
+    """The time of the replay clock, and the number of pending timers."""
 
     now_ms: int
     pending_timers: int
 
 
 class Advance(Request[Advanced]):
-    """Move the replay clock to `watermark_ms`; with `drain` on until nothing is pending."""
+    """Move the replay clock to `watermark_ms`; with `drain` further, until nothing is pending."""
 
     watermark_ms: int
     drain: bool
 
 
 class BackupMade(Answer):
-    """What a backup holds, as the door answers it."""
+    """The contents of a backup, as the door answers them."""
 
     made: dict[str, Any]
 

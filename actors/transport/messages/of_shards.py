@@ -1,4 +1,4 @@
-"""What shards ask of each other: messages between profiles, tokens of budgets, and the steps of a move."""
+"""Requests of shards to each other: messages between profiles, tokens of budgets, and the steps of a move."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Deliver(Request[Delivered]):
 
 
 class Leased(Answer):
-    """How many tokens were granted for each lease, in the order of the request."""
+    """The number of tokens that were granted for each lease, in the order of the request."""
 
     tokens: list[int]
 
 
 class Lease(Request[Leased]):
-    """Blocks of tokens of budgets, asked of shard 0: (budget, period, who asks, number of the lease)."""
+    """Asks shard 0 for blocks of tokens of budgets: (budget, period, name of the asking store, number of the lease)."""
 
     wanted: list[tuple[str, int, str, int]]
 
@@ -39,7 +39,7 @@ class GoHome(Request[Resettled]):
 
 
 class MoveBegun(Answer):
-    """Whether the profile is there already: then nothing is left to move."""
+    """Whether the profile lives there already: then nothing is left to move."""
 
     is_here: bool
 

@@ -1,4 +1,4 @@
-"""Every request that there is, by its class."""
+"""Every type of request. Found in the modules, so no new one can be forgotten here."""
 
 from __future__ import annotations
 

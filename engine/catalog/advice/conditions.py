@@ -1,4 +1,4 @@
-"""Doubts about conditions: those that can never hold, and those that always do."""
+"""Doubts about conditions: those that can never hold."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _of_test(file: str, loc: Loc, test: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_all(file: str, loc: Loc, conditions: list[Any]) -> Iterator[Problem]:
-    """Parts of an `all` of which one rules another out. Two values of one trait do not: it may be a list."""
+    """Parts of an `all` of which one rules another out. Two values of one trait do not, because it may be a list."""
     asked: dict[str, bool] = {}
     for i, condition in enumerate(conditions):
         if not isinstance(condition, Mapping):

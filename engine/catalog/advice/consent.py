@@ -11,8 +11,9 @@ from engine.catalog.schema.files import Action, Consent
 
 
 def consent_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Promotional and lifecycle messages for a purpose that is granted by default: nobody was asked. A channel under
-    `no_consent_needed` says outright that nobody need be asked; and a page that asks what to show writes to nobody."""
+    """Promotional and lifecycle messages for a purpose that is granted by default, so nobody was asked. Channels under
+    `no_consent_needed` are not doubted, because there the file says so outright; nor are those that are only asked what
+    to show, because they write to nobody."""
     purposes = {name: purpose for _, consent in of_kind(models, Consent) for name, purpose in consent.purposes.items()}
     channels = by_id(document, "channels.yaml", "channels")
     for file, action in of_kind(models, Action):

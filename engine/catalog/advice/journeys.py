@@ -1,4 +1,4 @@
-"""Doubts about journeys: two that write to the same people, and a step that a stop always comes before."""
+"""Doubts about journeys: two that write to the same people, and a step that can never act because of a stop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from engine.catalog.schema.policies import Policies
 
 
 def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Two live journeys that begin with the same event under the same conditions. A service message does not count:
-    a receipt goes to everybody who orders, whatever else is sent."""
+    """Two live journeys that begin with the same event under the same conditions. Journeys of service messages do not
+    count: a receipt goes to everybody who orders, whatever else is sent."""
     seen: list[Journey] = []
     for file, journey in of_kind(models, Journey):
         if journey.status != "live" or journey.tier == "service":
@@ -26,7 +26,7 @@ def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Steps that listen for an event which ends their run: stops come first."""
+    """Steps that listen for an event that ends their run, because stops come first."""
     everywhere = [stop for _, policies in of_kind(models, Policies) for stop in policies.stops]
     for file, journey in of_kind(models, Journey):
         stops = [stop for stop in everywhere if stop.tier in (None, journey.tier)]
@@ -38,6 +38,7 @@ def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def _ends(stop: JourneyStop, event: str) -> bool:
+    """Whether a stop ends a run by every event of that name. One with a `where` lets some of them pass."""
     return stop.on == event and not stop.where
 
 

@@ -1,4 +1,4 @@
-"""Doubts about what is sent: a promotional mail without a way out, an action that nobody gets, a channel never used."""
+"""Doubts about messages: a promotional mail without a way out, an action that nobody gets, a rule that matches none."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _names_way_out(text: str) -> bool:
     try:
         return "unsubscribe_url" in meta.find_undeclared_variables(_LANGUAGE.parse(text))
     except (TemplateError, RecursionError):
-        return True
+        return True  # it cannot be read, so there is nothing to doubt
 
 
 def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:

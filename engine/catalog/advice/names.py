@@ -1,6 +1,6 @@
 """Doubts about names that clients send: an event, a trait or a property that is nearly another one, or in no plan.
 
-What is known is what the tracking plan names, what Segment's specifications name, and what the catalog itself uses
+Known names are those of the tracking plan, those of Segment's specifications, and those that the catalog itself uses
 more often.
 """
 
@@ -23,7 +23,7 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.texts.language import facts_of
 
-_OURS = frozenset(("Identified",))  # what this engine calls events of kinds other than `track`
+_OURS = frozenset(("Identified",))  # the engine's own name for events of kind `identify`
 
 
 def event_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -71,14 +71,14 @@ def property_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def _rooted(document: Document, kind: str) -> list[Use]:
-    """The uses of a kind, but for those that lead through a root of which `advice_paths` speaks."""
+    """The uses of a kind, but for those with a root too many, which `path_doubts` speaks of."""
     return [use for use in uses(document) if use.kind == kind and not without_root(use.name)]
 
 
 def _near(
     used: list[tuple[str, Loc, str, int]], first: Collection[str], known: Collection[str], root: str
 ) -> Iterator[Problem]:
-    """`used` are (file, place, dotted path, line); of the names that are known some come `first`."""
+    """`used` are (file, place, dotted path, line). A name of `first` is proposed before another `known` one."""
     counts = Counter(path.split(".")[0] for _, _, path, _ in used)
     for file, loc, path, line in used:
         name = path.split(".")[0]
@@ -92,7 +92,8 @@ def _near(
 
 
 def _commoner_ones(name: str, counts: Mapping[str, int]) -> list[str]:
-    """The names that the catalog uses more often than this one; of two as rare the first by alphabet is doubted."""
+    """The names that the catalog uses more often than this one. Of two that are used equally often the one that comes
+    first by alphabet is doubted, never both."""
     return [other for other, count in counts.items() if (count, other) > (counts[name], name)]
 
 
@@ -106,7 +107,8 @@ def root_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def foreign_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Tags of other systems, which would be sent as they stand. What a page is given is its own."""
+    """Tags of other systems, which would be sent as they stand. The content for a page is not looked at: it may hold
+    tags of the page's own."""
     for file, loc, text in _all_texts(document):
         for tag, line in foreign_tags.unread(text) if "content" not in loc else ():
             message = f"{tag} is sent as it stands: what is known of a customer is written {{{{ traits.… }}}}"

@@ -1,5 +1,5 @@
-"""Journeys that send an action of another tier, which a stop may treat otherwise than a marketer expects: a stop of one
-tier ends the journey and not the message, or the other way round."""
+"""Doubts about journeys that send an action of another tier. A stop may treat these otherwise than a marketer expects:
+a stop of one tier ends the journey and not the message, or the other way round."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[P
 
 
 def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[str, str | None]]) -> str:
-    """What the stops do that are of one tier alone; empty where there are none."""
+    """What the stops of each of the two tiers do; empty where neither has a stop of its own."""
     on_action = [name for name, stopped in stops if stopped == tier]
     on_journey = [name for name, stopped in stops if stopped == of_journey]
     parts = []

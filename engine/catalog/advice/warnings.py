@@ -1,7 +1,7 @@
-"""Warnings: what a catalog may say, but was hardly meant. Each has its place.
+"""Warnings: things that a catalog may say, but that were hardly meant. Each has its place in a file.
 
-A rule reads the models of a document that has no problems, and yields what it doubts. A new rule is written beside the
-others and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
+A rule reads the models of a document without problems, and yields its doubts. A new rule is written beside the others
+and put into `_RULES`. A warning keeps nobody from taking the catalog, unless they ask for that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Names of Segment's specifications, which most shops use: a name that is nearly one of them was probably meant to
-be."""
+"""Names of Segment's specifications, which most shops use. A name that is nearly one of them is probably a slip."""
 
 from __future__ import annotations
 

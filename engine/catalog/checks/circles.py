@@ -1,4 +1,4 @@
-"""Conditions that need each other in a circle have no answer, so a catalog may not have any."""
+"""Finds conditions that need each other in a circle: they have no answer, so a catalog may not have any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from engine.catalog.schema.policies import Policies
 
 
 def no_circles(document: Document, models: Models) -> Iterator[Problem]:
-    """Each segment and each suppression that needs itself, with the way back to it."""
+    """A problem for each segment and each suppression that needs itself, with the way back to it; and for each segment
+    that names a suppression."""
     places: dict[str, tuple[str, Loc, Condition]] = {}
     for file, segments in of_kind(models, Segments):
         for name, condition in segments.segments.items():

@@ -1,4 +1,4 @@
-"""What a message says: a variant has content for every channel that delivers, and its templates can be rendered."""
+"""Checks the content of messages: each variant has content for every channel, and its templates can be rendered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN: Final = TemplateLanguage()
 
 
 def template_problems(document: Document, file: str, unread: Collection[str] = ()) -> Iterator[Problem]:
-    """A template is text that parses, and mentions only what there is when it is rendered."""
+    """The faults of a template: it must be text that parses, and mention only names that there are at rendering."""
     text = document[file]
     if not isinstance(text, str):
         yield Problem(file, ("template",), "should be a text")
@@ -34,7 +34,7 @@ def template_problems(document: Document, file: str, unread: Collection[str] = (
 
 
 def content_problems(document: Document, file: str, action: Action, unread: Collection[str] = ()) -> Iterator[Problem]:
-    """Whether each variant of an action can go out on each of its channels."""
+    """The reasons for which a variant of an action cannot go out on one of its channels."""
     channels = by_id(document, "channels.yaml", "channels")
     is_written = "variants" in action.model_fields_set
     for i, variant in enumerate(action.variants):
@@ -88,7 +88,8 @@ def _is_there(template: str, document: Document, unread: Collection[str]) -> boo
 def _text_faults(
     text: str, document: Document, unread: Collection[str], name: str | None = None
 ) -> Iterator[tuple[str, int]]:
-    """`name` is that of a template with a file of its own."""
+    """(message, line) of each fault of a text. `name` is that of a template with a file of its own; such a template is
+    HTML, other texts are plain."""
     try:
         known = facts_of(text)
         (_LANGUAGE if name else _PLAIN).compile(text, name)  # only this looks up filters and tests

@@ -1,4 +1,4 @@
-"""What a file with a name that no catalog knows was probably meant to be called."""
+"""Guesses the right name of a file whose name no catalog knows."""
 
 from __future__ import annotations
 

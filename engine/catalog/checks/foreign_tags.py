@@ -1,4 +1,4 @@
-"""What other systems write in their templates and ours does not understand, and what to write instead."""
+"""Finds tags of other systems that our templates do not understand, and says what to write instead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Final
 
 _TAG: Final = re.compile(r"\{\{(.*?)(?:\}\}|$)|\{%(.*?)(?:%\}|$)", re.DOTALL)
 _IF: Final = "{% if … %} … {% endif %}"
-# Within a tag, in the order in which they are looked for; `{0}` is what was found, `{1}` and `{2}` parts of it.
+# (pattern within a tag, what to say), in the order in which they are looked for. `{0}` is the text found, `{1}` and
+# `{2}` are its groups.
 _IN_TAG: Final = (
     (r"^[#/^]\s*(\w*)", "{{{{{0}}}}} is another system's: here it is " + _IF.replace("{", "{{").replace("}", "}}")),
     (r"^>\s*(\S+)", "another template is put in by {{% include '{1}.html' %}}"),
@@ -23,6 +24,7 @@ _IN_TAG: Final = (
     (r"\?", "a choice is written … if … else …"),
     (r"^[-\s]*(?:if|elif)\b[^=]*[^=!<>]=(?!=)", "= is written == where two values are compared"),
 )
+# Tags of other systems that Jinja takes for plain text, so no syntax error shows them: {traits.x}, *|X|*, ${x} …
 _LOOSE: Final = (
     r"(?<![{%#])\{\s*(?:traits|event)\.[\w.]+\s*\}(?!\})",
     r"\*\|[A-Za-z0-9_:.]+\|\*",
@@ -33,13 +35,14 @@ _LOOSE: Final = (
 
 
 def mend(source: str) -> tuple[str, int] | None:
-    """What to say of a template that cannot be parsed, and the line (from 1); None where nothing foreign is in it."""
+    """The message for a template that cannot be parsed, and the line (from 1); None where it has no foreign tag."""
     for tag in _TAG.finditer(source):
         line = source.count("\n", 0, tag.start()) + 1
         inner = (tag[1] if tag[1] is not None else tag[2]) or ""
         if not tag[0].endswith(("}}", "%}")) or "{{" in inner or "{%" in inner:
             ends = "}}" if tag[0].startswith("{{") else "%}"
             return f"a {tag[0][:2]} is opened here and closed nowhere: {ends} is missing", line
+        # Quoted parts are texts, in which ? and && are no operators.
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "''", inner)
         for pattern, words in _IN_TAG:
             if found := re.search(pattern, bare.strip()):

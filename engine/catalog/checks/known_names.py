@@ -29,7 +29,7 @@ class Use:
 
 
 def uses(document: Document) -> Iterator[Use]:
-    """Every place in the catalog that uses a name of what clients send, in the order of the files."""
+    """Every place in the catalog that uses a name that clients send, by file; steps and settings come last."""
     for file, data in document.items():
         if not file.startswith("templates/") and file != "tracking_plan.yaml" and not file.endswith(".onnx"):
             yield from _in(file, data, ())
@@ -48,7 +48,8 @@ def planned(document: Document) -> Mapping[str, Any]:
 
 
 def facts(catalog: Catalog) -> Iterator[Fact]:
-    """What conditions and the tracking plan tell of the value of a name; the kinds are `number`, `text` and `flag`."""
+    """The names whose values conditions and the tracking plan tell something of; the kinds are `number`, `text` and
+    `flag`."""
     document: Document = msgspec.msgpack.decode(catalog.document)
     for use in uses(document):
         if use.kind != "event":
@@ -63,7 +64,7 @@ def facts(catalog: Catalog) -> Iterator[Fact]:
 
 
 def _in(file: str, data: Any, loc: Loc) -> Iterator[Use]:
-    """What conditions and scores use, wherever they stand."""
+    """The names that conditions and scores use, wherever these stand."""
     if isinstance(data, list):
         for i, value in enumerate(data):
             yield from _in(file, value, (*loc, i))
@@ -78,7 +79,7 @@ def _in(file: str, data: Any, loc: Loc) -> Iterator[Use]:
         elif key in ("event", "count", "undone_by") and isinstance(value, Mapping) and "name" in value:
             yield from _event(file, at, value, "name")
             yield from _in(file, value.get("undone_by") and {"undone_by": value["undone_by"]}, at)
-        elif key not in ("variants", "where"):
+        elif key not in ("variants", "where"):  # content holds no conditions; tests were read with their event
             yield from _in(file, value, at)
 
 
@@ -135,7 +136,7 @@ def _of_settings(document: Document) -> Iterator[Use]:
 
 
 def _listed(file: str, loc: Loc, data: Mapping[str, Any], key: str) -> Iterator[Use]:
-    """Names in a list, or one alone."""
+    """The names of events in a list, or one alone."""
     given = data.get(key)
     if isinstance(given, str):
         yield Use("event", file, (*loc, key), given)

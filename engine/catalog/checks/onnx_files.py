@@ -1,4 +1,4 @@
-"""What can be wrong with a model in ONNX, before anybody decides by it."""
+"""Checks models in ONNX before anybody decides by them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.propensity.models import OnnxMissing, open_onnx
 
 
 def model_file_problems(document: Document, file: str) -> Iterator[Problem]:
-    """A file that no model names, or that is no file of bytes."""
+    """The faults of a file beside the models: no model names it, or it does not hold bytes."""
     if not isinstance(document[file], bytes):
         yield Problem(file, ("file",), "should be the bytes of a model")
     named = [data.get("onnx") for data in in_folder(document, "models").values()]
@@ -20,7 +20,7 @@ def model_file_problems(document: Document, file: str) -> Iterator[Problem]:
 
 
 def onnx_problems(document: Document, file: str, model: PropensityModel, unread: Collection[str]) -> Iterator[Problem]:
-    """A file that is missing, that cannot be run, or that wants another number of features."""
+    """The faults of a model's file: it is missing, cannot be run, or takes another number of features."""
     if model.onnx is None:
         return
     home = f"models/{model.onnx.file}"

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere: with braces, with a root that is understood already, or with a $ that begins no fact."""
+"""Finds paths that lead nowhere: with braces, with a root too many, or with a $ that begins no fact."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def path_problems(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def path_doubts(document: Document, models: Models) -> Iterator[Problem]:
-    """Paths that begin with the place where they are looked up anyway, and words with a $ that are no facts."""
+    """Paths that begin with the root at which they are looked up anyway, and words with a $ that are no facts."""
     plan = planned(document)
     for use in uses(document):
         right = without_root(use.name) if use.kind != "event" else ""
@@ -41,7 +41,7 @@ def path_doubts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def without_root(path: str) -> str:
-    """The path without a root that is understood already; empty where it begins with none."""
+    """The path without a root too many; empty where it begins with none."""
     return _bare(path) if path.split(".")[0] in _ROOTS and "." in path else ""
 
 

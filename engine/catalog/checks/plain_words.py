@@ -1,4 +1,5 @@
-"""pydantic's complaints about a file in words that a marketer understands, with what was probably meant."""
+"""Says pydantic's complaints about a file in words that a marketer understands, with the word that was probably
+meant."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.grammar import Model
 
 UNKNOWN: Final = "is not known here"
-# pydantic's words for what happens most
+# By pydantic's type of error. The types that are not here keep pydantic's own words.
 _MESSAGES: Final = {
     "missing": "is required",
     "extra_forbidden": UNKNOWN,
@@ -71,7 +72,7 @@ def _mend(model: type[Model], data: Any, details: ErrorDetails) -> str:
 
 
 def _of_words(given: Any, words: list[str]) -> str:
-    """What is wrong with a mapping that should have one of these words."""
+    """The end of a message about a mapping that should have one of these words."""
     if isinstance(given, list):
         return "; a list of them stands under all or any" if "all" in words else ""
     if not isinstance(given, Mapping):
@@ -101,7 +102,8 @@ def _at(data: Any, loc: Loc) -> Any:
 
 
 def written_at(data: Any, loc: Loc) -> Loc:
-    """`loc` without what pydantic puts between: tags of unions, marks of keys, places in a list that is no list."""
+    """`loc` as it leads through the file: without the parts that pydantic puts in, which are tags of unions, marks of
+    keys, and places in a list that is no list."""
     path: list[str | int] = []
     here = data
     for step in loc:

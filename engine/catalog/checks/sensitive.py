@@ -1,7 +1,7 @@
-"""Traits that a company says are sensitive (health, religion, origin …): nothing may be decided by them
+"""Keeps traits that a company says are sensitive (health, religion, origin …) out of decisions
 (`docs/design/customer-words.md`).
 
-They may be known and shown to the customer, and no condition and no score may read them.
+They may be known and shown to the customer, but no condition and no score may read them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from engine.catalog.problems import Loc, Problem
 
 
 def problems(document: Document) -> Iterator[Problem]:
-    """Every condition and every score that reads a trait on the list of `consent.yaml`, or a part of one."""
+    """A problem for each condition and each score that reads a trait on the list of `consent.yaml`, or a part of
+    one."""
     consent = document.get("consent.yaml")
     listed = consent.get("sensitive") if isinstance(consent, Mapping) else None
     sensitive = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []

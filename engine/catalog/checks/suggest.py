@@ -1,4 +1,4 @@
-"""What was probably meant: the nearest of the words that there are, and the fields that a place in a file may have."""
+"""Guesses the word that was meant: the nearest of those that there are, or of the fields that a place in a file has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from engine.values.nearest import nearest
 
 _EVENTS: Final = 0.85  # higher than for other words: event names that are alike may well be two
 _FIELDS: Final = 0.8
-_SHORT: Final = 5
+_SHORT: Final = 5  # shorter names are near one another by chance
+# Words of other systems, or of daily life, and the fields that they may mean here.
 _SYNONYMS: Final = {
     "title": ("subject",),
     "headline": ("subject", "title"),
@@ -54,8 +55,8 @@ def nearest_event(name: str, known: Iterable[str]) -> str | None:
 
 
 def nearest_field(name: str, known: Iterable[str]) -> str | None:
-    """The same for traits and properties. A singular and its plural are two names; of short names only those that
-    differ in case alone are slips."""
+    """The same for traits and properties. A singular and its plural are two names. Short names are slips only where
+    they differ in case, `_`, `-` or spaces alone."""
     other = nearest(name, (other for other in sorted(known) if _digits(other) == _digits(name)), _FIELDS)
     if other is None or _plain(name) == _plain(other):
         return other

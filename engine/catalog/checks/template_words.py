@@ -1,4 +1,4 @@
-"""What Jinja complains about in a template, in words of whoever wrote it."""
+"""Says Jinja's complaints about a template in words that its author understands."""
 
 from __future__ import annotations
 

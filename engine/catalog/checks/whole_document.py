@@ -1,6 +1,6 @@
-"""Everything that can be wrong with a document, found in one go, each problem at its place.
+"""Finds every problem of a document in one go, each with its place.
 
-First each file is held against its model. Then come the rules that span files; they read other files as they were
+First each file is checked against its model. Then come the rules that span files. They read other files as they were
 written, not as models, so that a fault in one file hides nothing in another.
 """
 
@@ -44,9 +44,9 @@ def examine(
 ) -> tuple[Models, list[Problem]]:
     """The models of the files that have their right shape, and every problem.
 
-    `unread` names files that exist but could not be read: references to them are not doubted. A document that
-    `is_taken` was found to be in order once, perhaps by a less strict version of ours: it is only read, and keys that
-    we do not know are passed over.
+    `unread` names files that exist but could not be read: references to them are no problems. A document that
+    `is_taken` was found to be in order once, perhaps by a less strict version of the engine. It is only read, and keys
+    that are not known are passed over.
     """
     known = names(document, unread)
     models: Models = {}
@@ -100,7 +100,7 @@ def _of_rules(document: Document, models: Models, unread: Collection[str]) -> It
 
 
 def _one_each(problems: list[Problem]) -> list[Problem]:
-    """One problem for each key: where a rule explains what is wrong with it, that it is unknown there adds nothing."""
+    """The problems without those that call a key unknown where a rule says more about the same key."""
     told = {(problem.file, problem.loc) for problem in problems if not problem.message.startswith(UNKNOWN)}
     return [each for each in problems if not (each.message.startswith(UNKNOWN) and (each.file, each.loc) in told)]
 
@@ -173,6 +173,7 @@ def _workspace(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def _hosts(document: Document, models: Models) -> Iterator[Problem]:
+    """Hosts that are more than the name of a machine. One colon is that of a port; an IPv6 address has more."""
     for i, channel in items(document, "channels.yaml", "channels"):
         host = channel.get("host")
         if isinstance(host, str) and (re.search(r"[/\s]", host) or re.fullmatch(r"[^:]*:[0-9]*", host)):
@@ -181,7 +182,7 @@ def _hosts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
-    """`$action.x` is read only where a decision looks at an action: in `eligible` and in `suppress`."""
+    """`$action.x` has a meaning only where a decision looks at an action: in `eligible` and in `suppress`."""
     homes: list[tuple[str, Loc, Any]] = [(file, (), data) for file, data in in_folder(document, "journeys").items()]
     homes.append(("segments.yaml", (), document.get("segments.yaml")))
     homes += [("policies.yaml", ("stops", i), stop) for i, stop in items(document, "policies.yaml", "stops")]
@@ -192,7 +193,8 @@ def _action_facts(document: Document, models: Models) -> Iterator[Problem]:
 
 
 def _event_facts(document: Document, models: Models) -> Iterator[Problem]:
-    """`$event.x` is read only where a run may ask: not in what starts one, and not of a customer alone."""
+    """`$event.x` has a meaning only where a run asks: not in the trigger of a journey, not in a segment, not in a
+    model."""
     homes: list[tuple[str, Loc, Any]] = [("segments.yaml", (), document.get("segments.yaml"))]
     homes += [(file, (), data) for file, data in in_folder(document, "models").items()]
     homes += [(file, ("trigger",), data.get("trigger")) for file, data in in_folder(document, "journeys").items()]
@@ -254,7 +256,7 @@ def _never_reached(steps: Sequence[Step], loc: Loc) -> Iterator[Loc]:
 
 
 def _goes_on(step: Step) -> bool:
-    """Whether a run can come out of a step behind it."""
+    """Whether a run can go on behind a step."""
     if isinstance(step, BranchStep):
         has_else = any(arm.else_ for arm in step.branch)
         return not has_else or any(all(_goes_on(inner) for inner in arm.steps) for arm in step.branch)

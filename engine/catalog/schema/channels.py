@@ -1,7 +1,7 @@
-"""What each provider declares: the settings of its channels, and what a message on one consists of.
+"""The models of each provider: the settings of its channels, and the content of a message on one.
 
-An adapter (`actors/delivery/channels`) reads nothing else, so a key that does not stand here does nothing, and
-is refused by name. A new adapter begins with its two models here.
+An adapter (`actors/delivery/channels`) reads nothing else, so a key that does not stand here would do nothing, and is
+refused by name. A new adapter begins with its two models here.
 """
 
 # ruff: noqa: RUF012  pydantic copies a default that can change
@@ -32,7 +32,8 @@ Provider = Literal["smtp", "sandbox", "none"]
 
 
 class AnyChannel(Model):
-    """A way to reach a person. What was surely not taken is tried again for `retry_for` after its decision."""
+    """A way to reach a person. A message that was surely not taken is tried again for `retry_for` after its
+    decision."""
 
     id: Id
     provider: Provider
@@ -78,7 +79,7 @@ class SmtpChannel(AnyChannel):
 
 
 class UnknownChannel(AnyChannel):
-    """One of a provider that there is not."""
+    """A channel whose provider does not exist."""
 
     model_config = ConfigDict(json_schema_extra={"not": {}})
 
@@ -107,7 +108,7 @@ class Channels(Model):
 
 
 class Shown(Model):
-    """What a front end is given: it knows what to make of the fields in `content`, whatever they are."""
+    """The content for a front end, which knows the fields in `content`, whatever they are."""
 
     content: Annotated[dict[str, Any], Field(min_length=1)]
 
@@ -128,8 +129,8 @@ class Mail(Model):
 
 
 class Noted(Model):
-    """A text (`text`), a push (`title`, `body`, perhaps `link` and `image`), an e-mail as `Mail` has it, or what a page
-    that asks is given, as `Shown` has it: a sandbox stands for whatever will be there one day."""
+    """A text (`text`), a push (`title`, `body`, perhaps `link` and `image`), an e-mail as in `Mail`, or content for a
+    page as in `Shown`: a sandbox stands in for any provider of a later day."""
 
     text: _Words | None = None
     title: _Words | None = None

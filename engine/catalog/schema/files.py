@@ -1,6 +1,6 @@
 """The shape of `configs/`: one model for each kind of file, which judges names, types, bounds and references.
 
-One pass over a file reports everything in it. What needs several files at once is for `engine.catalog.checks`.
+One pass over a file reports everything in it. Rules that need several files at once are in `engine.catalog.checks`.
 """
 
 # ruff: noqa: RUF012  pydantic copies a default that can change
@@ -106,7 +106,8 @@ class Validity(Model):
 
 
 class Variant(Model):
-    """Its content stands under the names of channels: `email: {subject, template}`, `web: {content: {…}}`."""
+    """One form of an action. Its content stands under the names of channels: `email: {subject, template}`,
+    `web: {content: {…}}`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -115,8 +116,8 @@ class Variant(Model):
 
 
 class Offer(Model):
-    """What an action promises on its product, else its category: so many percent off, or a price in the workspace's
-    currency. Once seen it stands for `lasts`, and only a higher discount may replace it."""
+    """The promise of an action on its product, else its category: so many percent off, or a price in the workspace's
+    currency. Once seen it is valid for `lasts`, and only a higher discount may replace it."""
 
     discount: Annotated[float, Field(gt=0, le=100)]
     price: Annotated[float, Field(ge=0, le=1e9)] | None = None
@@ -194,15 +195,15 @@ class Sources(Model):
 
 
 class Word(Model):
-    """What was said of one journey or action beside its own file: the operator's `status`, and in `round` how often it
-    has ended. What began in an earlier round is over."""
+    """The word on one journey or action beside its own file: the operator's `status`, and in `round` how often it has
+    ended. Runs and sends of an earlier round are over."""
 
     status: Status = "live"
     round: Annotated[int, Field(ge=0)] = 0
 
 
 class Operator(Model):
-    """What commands said, and what has ended: kept in the document by the engine, never a file of the directory."""
+    """The operator's words, and the ends: kept in the document by the engine, never a file of the directory."""
 
     journeys: dict[str, Word] = {}
     actions: dict[str, Word] = {}

@@ -1,4 +1,5 @@
-"""The words, values and conditions that the files of `configs/` are made of (`schema.py` has the files).
+"""The words, values and conditions that the files of `configs/` are made of (`engine.catalog.schema.files` has the
+files).
 
 A reference is checked where it stands, against the names that the validation context holds by kind. A condition dumped
 by alias, without what was not written, is the tree of `engine.conditions.predicates`. Tags of unions are spelled
@@ -92,7 +93,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 EventNames = Annotated[list[EventName], BeforeValidator(listed, json_schema_input_type=EventName | list[EventName])]
 
 
-_ALIKE: Final = 0.6  # less than of other words: an id is long, and one that is unknown is a slip
+_ALIKE: Final = 0.6  # lower than for other words: ids are long, and an unknown one is surely a slip
 
 
 def _known(kind: str) -> AfterValidator:

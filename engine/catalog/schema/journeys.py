@@ -61,12 +61,12 @@ class DropIfLate(Model):
     drop_if_late: Span
 
 
-# What becomes of a timer that could not fire in time, because the engine was down.
+# The rule for a timer that could not fire in time, because the engine was down.
 Late = Literal["fire", "coalesce"] | DropIfLate
 
 
 class Wait(Model):
-    """`reset_until` bounds a wait that starts anew, from its first start."""
+    """`reset_until` bounds a wait that is reset, from its first start."""
 
     for_: Span = Field(alias="for")
     reset_on: EventNames = []

@@ -51,7 +51,7 @@ class Logistic(Model):
 
 
 class By(Model):
-    """What tells contexts apart: a text among the traits, or in the context of a decision."""
+    """The text that tells contexts apart: a trait, or a value in the context of a decision."""
 
     trait: Path | None = None
     context: Path | None = None
@@ -65,7 +65,7 @@ class By(Model):
 
 class Rates(Model):
     """[taken, shown] per action and context, perhaps decayed; `strength` imagined trials pull a rate towards the one
-    above it. `half_life` is for training: how fast what was seen loses its weight."""
+    above it. `half_life_days` is for training: how fast a shown action loses its weight."""
 
     by: By | None = None
     strength: Annotated[float, Field(gt=0)] = 50.0
@@ -84,8 +84,8 @@ class Onnx(Model):
 
 
 class PropensityModel(Model):
-    """models/*.yaml: exactly one of rates, logistic and onnx. `default` stands where it has no answer; `trained` is
-    what `segue train` has to say of it."""
+    """models/*.yaml: exactly one of rates, logistic and onnx. `default` counts where the model has no answer; `trained`
+    is the report of `segue train`."""
 
     id: Id
     default: Probability = 0.0

@@ -1,5 +1,4 @@
-"""What the tests of conditions compare with: texts, numbers, truth values, and facts of an action or of what started a
-run."""
+"""The operands of tests in conditions: texts, numbers, truth values, and facts of an action or of a run's trigger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of `policies.yaml`: what holds for all actions and journeys together."""
+"""The shape of `policies.yaml`: the rules for all actions and journeys together."""
 
 # ruff: noqa: RUF012  pydantic copies a default that can change
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Workspace(Model):
 
 
 class Match(Model):
-    """Which actions a rule is about; each key a value or a list of them, an absent one matches everything."""
+    """The actions that a rule is about: each key is a value or a list of them, an absent one matches everything."""
 
     channel: Annotated[list[ChannelRef], Some, _Names] | None = None
     tier: Annotated[_Tiers, Some] | None = None
@@ -117,8 +117,8 @@ class Stop(JourneyStop):
 
 
 class Budget(Model):
-    """What all customers together may get of what matches: at most `limit` times, in each calendar day, week or month
-    of the workspace's zone, or at all. Shards hold `block` tokens at a time."""
+    """How often all customers together may get the matching actions: at most `limit` times, in each calendar day, week
+    or month of the workspace's zone, or at all. Shards hold `block` tokens at a time."""
 
     id: Id
     limit: Annotated[int, Field(ge=1)]
@@ -136,9 +136,9 @@ class Lever(Model):
 
 
 class Fatigue(Model):
-    """How tired of a category messages make a customer, from 0 to 1; it halves with every `half_life`. What is seen or
-    dismissed adds to it, a click takes away. A score counts (1 − fatigue) times; from `silence_at` on there is silence.
-    """
+    """How tired a customer is of a category of messages, from 0 to 1; it halves with every `half_life`. A seen or
+    dismissed message adds to it, a click takes away. A score counts (1 − fatigue) times; from `silence_at` on there is
+    silence."""
 
     half_life: Span = 3 * DAY_MS
     seen: Probability = 0.1
@@ -149,7 +149,7 @@ class Fatigue(Model):
 
 
 class Holdout(Model):
-    """This share of the customers gets none of what matches: to learn what it is worth."""
+    """This share of the customers gets none of the matching actions, to learn what they are worth."""
 
     id: Id
     share: Probability
@@ -198,8 +198,8 @@ class Offers(Model):
 
 class Policies(Model):
     """policies.yaml. `service_per_address`: at most so many service messages go to one e-mail address or telephone in
-    any 24 hours, null for any number; `min_propensity`: what is less likely to be taken is not shown, silence is
-    better; `on_dismissed`: whether what a customer dismisses gives its place under the caps back, or counts as seen."""
+    any 24 hours, null for any number; `min_propensity`: an action that is less likely to be taken is not shown, silence
+    is better; `on_dismissed`: whether a dismissed action gives its place under the caps back, or counts as seen."""
 
     workspace: Workspace = Workspace()
     caps: list[Cap] = []

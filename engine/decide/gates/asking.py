@@ -1,4 +1,4 @@
-"""Asks the gates, in their order: for decisions, for journeys' sends, and for people who want to know why."""
+"""Asks the gates in their order: for decisions, for journeys' sends, and for people who want to know why."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engine.profile import Send
 from engine.turn_state import Turn
 from engine.view import View
 
-Parts = frozenset[str]  # of a plan, in which there is something
+Parts = frozenset[str]  # the parts of a plan that are not empty
 
 
 @cache
 def _asked(parts: Parts, *when: When) -> tuple[tuple[Gate, Strike], ...]:
-    """The gates that are asked at these moments, in order, each with its function. Those that have nothing to ask are
-    left out. There are few different sets of parts, and every decision needs this answer."""
+    """The gates that are asked at these moments, in order, each with its function. Gates that have nothing to ask are
+    left out. The answer is kept, because every decision needs it and there are few different sets of parts."""
     return tuple(
         (gate, gate.strike)
         for gate in GATES
@@ -48,7 +48,7 @@ def before_ranking(candidates: Candidates) -> int:
 
 
 def stops_best(candidates: Candidates, best: int) -> Gate | None:
-    """The gate that removes the candidate which ranks best, given as its bit; None where it passes."""
+    """The gate that removes the candidate that ranks best, given as its bit; None where it passes all."""
     for gate, strike in _asked(candidates.plan.asked_about, "choosing"):
         if not strike(candidates, best):
             return gate
@@ -56,7 +56,7 @@ def stops_best(candidates: Candidates, best: int) -> Gate | None:
 
 
 def after_choice(candidates: Candidates, alive: int) -> int:
-    """Those of the others that may still go after what the last chosen one took."""
+    """The candidates of `alive` that may still go after the last choice has taken its place."""
     for strike in _strikes(candidates.plan.asked_about, "chosen"):
         alive = strike(candidates, alive)
     return alive
@@ -84,7 +84,7 @@ def against_departure(turn: Turn, send: Send) -> str:
 
 def objections(turn: Turn, view: View, plan: PlacementPlan) -> list[str]:
     """Every reason against the single candidate of a plan, not only the first. For people who ask what a rule costs;
-    what belongs to one run of a journey is left out."""
+    gates that ask about one run of a journey are left out."""
     found: list[str] = []
     for gate, strike in _asked(plan.asked_about, "ranking", "choosing"):
         tried = TriedCandidates.of(turn, view, plan)

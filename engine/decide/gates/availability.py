@@ -17,12 +17,12 @@ def is_known(leaving: Departure) -> str | None:
 
 
 def without_stopped(candidates: Candidates, alive: int) -> int:
-    """Without a send that a stop of its own tier covers, while its run goes on."""
+    """Drop a send that a stop of its own tier covers, while its run goes on."""
     return alive ^ candidates.drop(candidates.stopped, alive) if candidates.stopped else alive
 
 
 def without_idle(candidates: Candidates, alive: int) -> int:
-    """Without those that are not live, or not now."""
+    """Drop the candidates that are not live, or not valid now."""
     now_ms = candidates.turn.now_ms
     for reason, mask in candidates.plan.statuses:
         alive ^= candidates.drop(reason, alive & mask)
@@ -35,12 +35,12 @@ def without_idle(candidates: Candidates, alive: int) -> int:
 
 
 def is_inside(leaving: Departure) -> str | None:
-    """A decided send needs its journey, in the active catalog, and not stopped since."""
+    """A decided send needs its journey in the active catalog, not stopped since its run began."""
     return statuses.ended(leaving.turn.catalog, leaving.send.journey, leaving.send.version) or None
 
 
 def has_ended(leaving: Departure) -> str | None:
-    """Why the active catalog does not let a decided send leave any more."""
+    """The reason for which the active catalog does not let a decided send leave any more."""
     return statuses.send_ended(leaving.turn.catalog, leaving.send, leaving.turn.now_ms) or None
 
 
@@ -55,7 +55,7 @@ def statuses_of(catalog: Catalog) -> list[str]:
 
 
 def on_channel(candidates: Candidates, alive: int) -> int:
-    """Without those that have nothing to say on this channel."""
+    """Drop the candidates that do not use this channel."""
     return alive ^ candidates.drop("fit.channel", alive & ~candidates.plan.on_channel)
 
 

@@ -1,4 +1,4 @@
-"""What gates look at: candidates of a decision or of a journey's send, and a decided send that is about to leave."""
+"""The things that gates look at: candidates of a decision or of a journey's send, and a decided send about to leave."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ NOTHING_HELD: Mapping[int, Place] = MappingProxyType({})
 class Candidates:
     """The candidates of one plan, for one customer, and what became of them.
 
-    Candidates are bits of an integer, as in their plan. `held` are the places that some of them hold already: those do
-    not stand in their own way. `run` and `stopped` are of a journey's send: its run, and the reason of a stop that
-    covers it. Afterwards `chosen` go (the best first, each with its score and place), `beaten` came too late, and
-    `dropped` has each reason with the candidates that it removed.
+    Candidates are bits of an integer, as in their plan. `held` are the places that some of them hold already; such a
+    place is not counted against its own candidate. `run` and `stopped` are of a journey's send: its run, and the reason
+    of a stop that covers it. After a decision `chosen` are those that go (the best first, each with its score and
+    place), `beaten` those that passed all gates and were outranked; `dropped` has each reason with the candidates that
+    it removed.
     """
 
     turn: Turn
@@ -38,7 +39,7 @@ class Candidates:
     dropped: list[tuple[str, int]] = field(default_factory=list)
     chosen: list[tuple[int, float, Place]] = field(default_factory=list)
     beaten: int = 0
-    is_trial: bool = False  # somebody only wants to know: nothing that is drawn is kept
+    is_trial: bool = False  # somebody only asks: no draw is kept
 
     @classmethod
     def of(cls, turn: Turn, view: View, plan: PlacementPlan, held: Mapping[int, Place] = NOTHING_HELD) -> Candidates:
@@ -64,8 +65,7 @@ class Candidates:
 
 @dataclass(slots=True)
 class TriedCandidates(Candidates):
-    """Candidates of whom somebody wants to know everything that speaks against them. Nobody is removed, so every rule
-    of every gate has its say."""
+    """Candidates of which every objection is wanted. No candidate is removed, so every rule of every gate is asked."""
 
     is_trial: bool = True
 
@@ -87,7 +87,7 @@ class Departure:
 
     @classmethod
     def of(cls, turn: Turn, send: Send) -> Departure:
-        """What there is to look at, with the action as the active catalog has it."""
+        """The send with its action, as the catalog that its run entered under has it, and its place."""
         entered = turn.catalog.of_version(send.version).actions.get(send.action)
         return cls(turn, send, entered, caps.find(turn.profile, send.id))
 

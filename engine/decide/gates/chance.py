@@ -11,7 +11,7 @@ from engine.decide.placement_plan import bits
 
 
 def likely(candidates: Candidates, alive: int) -> int:
-    """Without those that this customer would hardly take: silence is better."""
+    """Drop the candidates that this customer would hardly take: silence is better."""
     least = candidates.turn.catalog.min_propensity
     if least > 0:
         for i in bits(alive):
@@ -21,13 +21,13 @@ def likely(candidates: Candidates, alive: int) -> int:
 
 
 def least_propensity(catalog: Catalog) -> Iterator[str]:
-    """Its one reason, where the policies want a least propensity."""
+    """The one reason of `likely`, where the policies want a least propensity."""
     if catalog.min_propensity:
         yield "propensity.low"
 
 
 def not_held_out(candidates: Candidates, alive: int) -> int:
-    """Without those that a holdout withholds from this customer. What was drawn for it is kept."""
+    """Drop the candidates that a holdout withholds from this customer. The draw for it is kept."""
     turn = candidates.turn
     for rule, mask in candidates.plan.holdouts:
         if alive & mask:

@@ -12,17 +12,17 @@ from engine.view import View
 
 
 def eligible(candidates: Candidates, alive: int) -> int:
-    """Without those whose `eligible` is false for this customer."""
+    """Drop the candidates whose `eligible` is false for this customer."""
     return alive ^ candidates.drop("eligibility", candidates.plan.eligible.refusing(candidates.view, alive))
 
 
 def eligibility(_: Catalog) -> Iterator[str]:
-    """Its one reason."""
+    """The one reason of `eligible`."""
     yield "eligibility"
 
 
 def behind_eligibility(view: View, action: Action, _: str) -> Failing | None:
-    """The part of an action's own condition that fails, else of what the policies added to it."""
+    """The part of an action's own condition that fails, else the part that fails of what the policies added."""
     own = failing(action.asked, view, action.facts, ("eligible",))
     if own is not None:
         return own
@@ -31,7 +31,7 @@ def behind_eligibility(view: View, action: Action, _: str) -> Failing | None:
 
 
 def unsuppressed(candidates: Candidates, alive: int) -> int:
-    """Without those that a suppression rule holds back."""
+    """Drop the candidates that a suppression rule holds back."""
     for rule, asked in candidates.plan.suppressions:
         asking = alive & asked.asking
         if asking:
@@ -40,7 +40,7 @@ def unsuppressed(candidates: Candidates, alive: int) -> int:
 
 
 def is_unsuppressed(leaving: Departure) -> str | None:
-    """The same for a decided send."""
+    """A decided send must not be held back by a suppression rule."""
     view = leaving.turn.view(trigger=leaving.send.trigger)
     for rule, asked in leaving.plan.suppressions:
         if asked.asking and not asked.refusing(view, asked.asking):
@@ -63,7 +63,7 @@ def behind_suppression(view: View, action: Action, reason: str) -> Failing | Non
 
 
 def fresh(candidates: Candidates, alive: int) -> int:
-    """Without those whose category the customer is too tired of."""
+    """Drop the candidates whose category the customer is too tired of."""
     turn, rule = candidates.turn, candidates.turn.catalog.fatigue
     if rule is not None and rule.silence_at is not None and turn.profile.fatigue:
         for key, mask in candidates.plan.tiring:
@@ -73,6 +73,6 @@ def fresh(candidates: Candidates, alive: int) -> int:
 
 
 def fatigues(catalog: Catalog) -> Iterator[str]:
-    """Its one reason, where the policies have such a rule."""
+    """The one reason of `fresh`, where the policies have a rule of fatigue."""
     if catalog.fatigue is not None:
         yield "suppress.fatigue"

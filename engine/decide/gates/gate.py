@@ -1,4 +1,4 @@
-"""What a gate is: a question that may remove candidates of a decision, or keep a message from leaving."""
+"""The type of gates. A gate is a question that may remove candidates of a decision, or keep a message from leaving."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Gate:
     refuse: Callable[[Departure], str | None] | None = None
     behind: Callable[[View, Action, str], Failing | None] | None = None
     numbered: tuple[Numbered, ...] = ()
-    empties_slot: bool = False  # whom it removes when choosing leaves an empty slot: nobody moves up
-    names_every_rule: bool = False  # among all objections to a send: each of its rules, not only the first
+    empties_slot: bool = False  # a candidate that it removes when choosing leaves its slot empty: nobody moves up
+    names_every_rule: bool = False  # objections to a send list each of its rules, not only the first
 
     def gives(self, reason: str) -> bool:
         """Whether a reason is one of this gate's."""

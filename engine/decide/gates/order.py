@@ -26,7 +26,7 @@ _CHOSEN: Final[frozenset[When]] = frozenset({"chosen"})
 _SEND: Final[frozenset[When]] = frozenset({"send"})
 
 GATES: Final = (
-    # Without its action nothing can be a candidate: who proposes a send looks at this before there are any.
+    # No `strike`: a send without its action cannot be a candidate, so `engine.sends.proposal` refuses it before.
     Gate(name="known", reasons=(availability.UNKNOWN_ACTION,), asked=_SEND, refuse=availability.is_known),
     Gate(name="stop", reasons=("stop.<id>",), asked=_SEND, strike=availability.without_stopped),
     Gate(name="journey", reasons=("journey.stopped", "journey.removed"), refuse=availability.is_inside),

@@ -12,7 +12,7 @@ from engine.turn_state import Turn
 
 
 def with_address(candidates: Candidates, alive: int) -> int:
-    """Without all of them where the channel needs an address that the customer does not have."""
+    """Drop all candidates where the channel needs an address that the customer does not have."""
     reason = _no_address(candidates.turn, candidates.plan.channel)
     return alive ^ candidates.drop(reason, alive) if reason else alive
 
@@ -35,7 +35,7 @@ def _no_address(turn: Turn, channel: str) -> str | None:
 
 
 def consented(candidates: Candidates, alive: int) -> int:
-    """Without those for whose purpose this channel may not be used."""
+    """Drop the candidates for whose purpose this channel may not be used."""
     turn, channel = candidates.turn, candidates.plan.channel
     for (purpose, tier), mask in candidates.plan.purposes:
         if alive & mask and not consents.is_granted(turn.profile, turn.catalog, purpose, channel, tier):

@@ -1,7 +1,6 @@
-"""Gates about what is scarce: room under caps, offers that contradict one another, budgets, places of a category.
+"""Gates about scarce things: room under caps, offers that contradict one another, budgets, room for a category.
 
-All but the first of the two about offers are asked again after each choice, because the chosen action has taken some
-of it.
+All but `not_paid_in_full` are asked again after each choice, because the chosen action has taken some of it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from engine.view import View
 
 
 def with_room(candidates: Candidates, alive: int) -> int:
-    """Without those over whom a cap has no room."""
+    """Drop the candidates for which a cap has no room."""
     count = candidates.count
     for cap, mask in candidates.plan.caps:
         full = alive & mask
@@ -31,7 +30,7 @@ def with_room(candidates: Candidates, alive: int) -> int:
 
 
 def has_room(leaving: Departure) -> str | None:
-    """A decided send counts again, by what has really left."""
+    """A decided send counts again, by the messages that have really left."""
     assert leaving.place is not None, "the first gate asks for the place"
     turn = leaving.turn
     cap = caps.over_limit(turn.profile, turn.catalog, leaving.place, turn.now_ms)
@@ -44,7 +43,7 @@ def caps_of(catalog: Catalog) -> Iterator[str]:
 
 
 def not_paid_in_full(candidates: Candidates, alive: int) -> int:
-    """Without the offers on what the customer has lately paid the full price for."""
+    """Drop the offers on things for which the customer has lately paid the full price."""
     if not alive & candidates.plan.offering:
         return alive
     return alive ^ candidates.drop("offer.full_price", candidates.plan.full_price.refusing(candidates.view, alive))
@@ -56,7 +55,7 @@ def behind_full_price(view: View, action: Action, _: str) -> Failing | None:
 
 
 def unpromised(candidates: Candidates, alive: int) -> int:
-    """Without the offers that contradict one which the customer has been shown."""
+    """Drop the offers that contradict one that the customer has been shown."""
     turn, plan = candidates.turn, candidates.plan
     offering = alive & plan.offering
     if offering and turn.profile.promises:
@@ -69,13 +68,13 @@ def unpromised(candidates: Candidates, alive: int) -> int:
 
 
 def offers_of(reason: str, catalog: Catalog) -> Iterator[str]:
-    """The reason, where any action is an offer."""
+    """The given reason, where any action is an offer."""
     if any(action.offer is not None for action in catalog.actions.values()):
         yield reason
 
 
 def paid(candidates: Candidates, alive: int) -> int:
-    """Without those that no budget has a token for; a place that is held is paid for."""
+    """Drop the candidates for which a budget has no token; a place that is held is paid for."""
     if candidates.turn.tokens:
         for budget, mask in candidates.plan.budgets:
             unpaid = alive & mask & ~sum(1 << i for i in candidates.held)
@@ -90,7 +89,7 @@ def budgets_of(catalog: Catalog) -> Iterator[str]:
 
 
 def uncrowded(candidates: Candidates, alive: int) -> int:
-    """Without those of the last chosen one's category, where the placement shows no more of it at a time."""
+    """Drop the candidates of the last chosen one's category, where the placement shows no more of it at a time."""
     plan = candidates.plan
     if plan.per_category is not None and candidates.chosen:
         category = plan.actions[candidates.chosen[-1][0]].category
@@ -102,6 +101,6 @@ def uncrowded(candidates: Candidates, alive: int) -> int:
 
 
 def crowds(catalog: Catalog) -> Iterator[str]:
-    """Its one reason, where a placement bounds a category."""
+    """The one reason of `uncrowded`, where a placement bounds a category."""
     if any(placement.per_category is not None for placement in catalog.placements.values()):
         yield "diversity.category"

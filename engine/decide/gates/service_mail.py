@@ -1,5 +1,5 @@
-"""The gate for service messages to an e-mail address or a telephone: one is for whoever had the address when it
-happened, and only so many go to one address in a day."""
+"""The gate for service messages to an e-mail address or a telephone. None goes to an unverified address that was stated
+after its event happened, and only so many go to one address in a day."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from engine.profile import Link, Run, Send
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, SERVICE_CAP
 
-_GOOD_MS = MINUTE_MS  # a place counts from when it was given, so what leaves much later has it given anew
+_GOOD_MS = MINUTE_MS  # a place counts from when it was given, so a send that leaves much later asks for it anew
 
 
 def spared(candidates: Candidates, alive: int) -> int:
-    """A journey's send whose turn has come counts those that wait too."""
+    """Drop a journey's send that its address may not get; sends that still wait count too."""
     channel, action = candidates.plan.channel, candidates.plan.actions[0]
     reason = _objection(candidates.turn, channel, action.tier, candidates.run)
     return alive ^ candidates.drop(reason, alive) if reason else alive
 
 
 def is_spared(leaving: Departure) -> str | None:
-    """A decided send that is about to leave counts what has left."""
+    """A decided send must be one that its address may get; only sends that have left count."""
     turn, send = leaving.turn, leaving.send
     run = next((run for run in turn.profile.runs if run.id == send.run), None)
     return _objection(turn, send.channel, send.tier, run, but_for=send.id)
 
 
 def _objection(turn: Turn, channel: str, tier: str, run: Run | None, *, but_for: str = "") -> str | None:
-    """Why it does not go, None where it may. `but_for` is a send that is about to leave."""
+    """The reason against a send, None where it may go. `but_for` is a send that is about to leave: it is not counted
+    against itself."""
     link = _goes_to(turn, channel) if tier == "service" else None
     if link is None:
         return None

@@ -1,4 +1,4 @@
-"""What each gate's reason means, and what to do about it: the texts of the table in `docs/reasons.md`.
+"""The meaning of each gate's reasons, and what to do about them: the texts of the table in `docs/reasons.md`.
 
 They are Markdown, with links as they lead from that page.
 """

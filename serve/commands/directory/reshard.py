@@ -28,7 +28,7 @@ def reshard(
     if not 1 <= shards <= SHARDS_MAX:
         raise UsageError(f"must be from 1 to {SHARDS_MAX}", "--shards")
     pins = sorted(path.name.removeprefix("pin-") for path in data.glob("pin-*"))
-    if pins:  # their home knows them by its own store, which would be another one
+    if pins:  # the shard of a pinned profile notes it in its own store, and that store is replaced here
         raise UsageError(
             f"{len(pins)} profiles are pinned; start the engine and unpin {', '.join(pins)} first", "--data"
         )

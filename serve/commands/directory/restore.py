@@ -48,7 +48,8 @@ def restore(
 
 
 def _engine_key(data: Path) -> bytes:
-    """The key that opens the keys of profiles; a new one would open none, and a new `id.key` would find nobody."""
+    """The key that opens the keys of profiles. UsageError where it or the id key is missing: a new engine key would
+    open no profile, and a new id key would find nobody."""
     given = os.environ.get("SEGUE_ENGINE_KEY")
     if given is None and not (data / "engine.key").exists():
         raise UsageError("holds no engine.key, and SEGUE_ENGINE_KEY is not set", "--keys")

@@ -55,7 +55,7 @@ def train(
     made, quality = fit(declared, rows)
     made["trained"] = {"rows": quality.rows, "auc": round(quality.auc, 4), "logLoss": round(quality.log_loss, 5)}
     target = out or directory / "models" / f"{model}.yaml"
-    durable.write(target, _yaml(made), mode=0o644)
+    durable.write(target, _yaml(made), mode=0o644)  # a file of the catalog, and no secret
     _print(screen.console(), model, quality, target)
 
 

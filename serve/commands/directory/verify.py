@@ -31,7 +31,7 @@ def verify(
     given = os.environ.get("SEGUE_ID_KEY"), os.environ.get("SEGUE_ENGINE_KEY")
     secrets = list(faults_of_small_files(data, facts, *given))
     faults = [*verify_files(data, facts), *secrets]
-    if secrets:  # without the right ones nothing else can be read
+    if secrets:  # without the right keys nothing else can be read
         _end(data, faults, {})
     vault = FileVault(data / "vault", engine_key_of(data, given[1], facts))
     faults += verify_keys(data, vault)

@@ -1,4 +1,4 @@
-"""How a command asks a running engine: where it answers, and by which key."""
+"""The way from a command to a running engine: where that answers, and by which key it is asked."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def engine(url: str) -> Iterator[EngineClient]:
 
 
 def path_of(reference: str) -> str:
-    """Where the engine has the customer `namespace:value`; InvalidInput where that names nobody."""
+    """The path of the customer `namespace:value`; InvalidInput where that names nobody."""
     return f"/v1/profiles/{quote(named(reference), safe=':')}"
 
 
 def named(reference: str) -> str:
-    """`namespace:value` as an engine is asked about it; InvalidInput where that names nobody. Which telephone it is
-    says the engine, which knows the country where they are at home."""
+    """`namespace:value` in canonical form; InvalidInput where that names nobody. A telephone number goes as it is,
+    because only the engine knows the country of numbers without a country code."""
     return reference if reference.startswith("phone:") else ":".join(parse_reference(reference))

@@ -74,7 +74,7 @@ def _print_state(console: Console, known: dict[str, Any]) -> None:
 
 
 def _print_message(console: Console, said: dict[str, Any]) -> None:
-    """The plain text, and how we know it."""
+    """Print the plain text of a message, and how we know it."""
     console.print(f"[bold]{escape(said['action'])}[/] by {said['channel']}: {said['outcome']} {escape(said['reason'])}")
     if said["from"] is None:
         console.print(f"What it said is not to be had: {escape(said['missing'])}")
@@ -108,7 +108,7 @@ def _print_journeys(console: Console, journeys: list[dict[str, Any]]) -> None:
 
 
 def _no(gate: dict[str, Any]) -> str:
-    """The reason of a gate or a journey, with the part of a condition behind it: what it wanted and what it saw."""
+    """The reason of a gate or a journey; where a condition is behind it, also the values that it wanted and saw."""
     behind = gate.get("condition")
     if behind is None:
         return str(gate["reason"])

@@ -37,7 +37,7 @@ def replay(
 
 
 def run_with_bar(console: Console, replayer: Replayer, files: list[Path], *, drain: bool) -> Totals:
-    """A replay with a progress bar."""
+    """Run a replay with a progress bar."""
     total = sum(1 for _ in event_files.read(files))
     with screen.bar(console, "replaying", total) as told:
         tell = lambda done, reached: told(done, reached[:16].replace("T", " "))  # noqa: E731
@@ -45,7 +45,7 @@ def run_with_bar(console: Console, replayer: Replayer, files: list[Path], *, dra
 
 
 def print_totals(console: Console, totals: Totals) -> None:
-    """What became of the lines."""
+    """Print what became of the lines."""
     console.print(
         f"{totals.lines:,} lines: {totals.accepted:,} accepted, {totals.repeated:,} repeated, "
         f"{len(totals.rejected):,} rejected"

@@ -1,4 +1,4 @@
-"""`segue sandbox`: what a running engine's sandboxes were given, instead of anybody getting it."""
+"""`segue sandbox`: the messages that a running engine gave to sandboxes, instead of sending them to anybody."""
 
 from __future__ import annotations
 

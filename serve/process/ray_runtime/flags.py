@@ -1,4 +1,4 @@
-"""What Ray and Ray Serve read from the environment."""
+"""The settings that Ray and Ray Serve read from the environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from actors.platform.ports import free_port
 
 
 def ray_flags(host: str) -> dict[str, str]:
-    """What Ray reads when its parts start, the front process's own among them.
+    """The variables that Ray reads when its parts start; the part in the front process is one of them.
 
     With loopback as its address Ray listens there and nowhere else; a local Ray on a Mac does so, and Linux may too.
     """
@@ -15,18 +15,18 @@ def ray_flags(host: str) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if host == LOOPBACK else "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
-        # A worker that could not start (its file system was full, say) is missed after so long, and then tried again.
+        # A worker that could not start (its file system was full, say) is given up after so long, and tried again.
         "RAY_worker_register_timeout_seconds": "25",
         "RAY_worker_niceness": "0",  # Ray would let its workers, that is all of us, give way to everything else
     }
 
 
 def serve_flags(folder: str = "/tmp/haproxy-serve") -> dict[str, str]:
-    """What Ray Serve reads from the environment when it is imported, in every process (HAProxy, throughput, quick
-    drain, quick discovery of a dead HAProxy: it takes three looks, and Serve would look every ten seconds).
+    """The variables that Ray Serve reads when it is imported, in every process: HAProxy, throughput, a quick drain, and
+    quick discovery of a dead HAProxy (that takes three looks, and Serve would look every ten seconds).
 
-    Serve's fallback proxy takes its port with SO_REUSEPORT: two engines on one would answer for one another. So they
-    would with one HAProxy configuration between them, which lies in `folder`.
+    Each engine has ports and an HAProxy configuration (in `folder`) of its own. Serve's fallback proxy takes its port
+    with SO_REUSEPORT, so two engines on one port would answer for one another.
     """
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",

@@ -1,4 +1,5 @@
-"""Serve starts this in the place of HAProxy: it corrects the configuration that Serve wrote, and becomes HAProxy.
+"""Serve starts this script in the place of HAProxy. It corrects the configuration that Serve wrote, then becomes
+HAProxy.
 
 Serve's template answers 404 while it knows of no replica (after a restart, say), and 500 where HAProxy itself cannot
 reach one; a client drops what got a 404. Both are 503 here, with `Retry-After`: ask again with the same ids. Serve's
@@ -45,15 +46,15 @@ _SPLICING = re.compile(r"^ *option splice-\w+\n", re.MULTILINE)
 # A line for each request, to whoever listens at the syslog's port: paths name people, and nobody has asked for it.
 _REQUEST_LOG = re.compile(r"^ *log .* local0 info\n", re.MULTILINE)
 _CONNECTIONS = re.compile(r"^(\s*maxconn ).*$", re.MULTILINE)
-# Whoever may write there may do anything with this HAProxy.
+# A writer to this socket may do anything with this HAProxy, so only our own user may write.
 _ADMIN_SOCKET = re.compile(r"^(\s*stats socket \S+ mode )\d+", re.MULTILINE)
 _ERROR_FILE_PATH = re.compile(r"^\s*errorfile 503 (\S+)\s*$", re.MULTILINE)
 
 
 _FRONTEND = re.compile(r"^(frontend http_frontend\n)((?: *bind .*\n)+)", re.MULTILINE)
-# Whoever sends a byte a second, or nothing, holds a connection and nothing else, and not for long. A body that says it
-# is too large is not waited for: the replica refuses it by its headers. While connections run short none is kept for a
-# next request, so those that nobody uses go first.
+# A client that sends a byte a second, or nothing, holds a connection and nothing else, and not for long. HAProxy does
+# not wait for a body that says it is too large: the replica refuses it by its headers. While connections run short,
+# none is kept for a next request, so idle ones go first.
 _PATIENCE = """\
     timeout http-request 10s
     timeout http-keep-alive 75s
@@ -62,7 +63,8 @@ _PATIENCE = """\
     http-after-response set-header Connection close if { fe_conn gt CROWDED }
 """
 _TO_DIRECT = "    use_backend segue_direct_sockets if !{ path /healthz } { nbsrv(segue_direct_sockets) gt 0 }\n"
-# An answer that never came is asked for once more elsewhere: what comes in has an id, or finds its place taken.
+# A request whose answer never came is sent once more, to another replica. That is safe: an event has an id, and a
+# second decision finds the place of the first one taken.
 _DIRECT = """\
 backend segue_direct_sockets
     http-reuse always
@@ -75,14 +77,14 @@ backend segue_direct_sockets
 
 
 def problem(status: int) -> str:
-    """What HAProxy itself has to say, as all our errors are."""
+    """An error that HAProxy itself answers, in the form of all our errors."""
     title, code, message = _PROBLEMS[status]
     told = {"type": "about:blank", "title": title, "status": status, "code": code, "message": message}
     return json.dumps(told | {"detail": message}, separators=(",", ":"))
 
 
 def error_file(status: int) -> str:
-    """The same as a whole answer."""
+    """The same error as a whole HTTP answer."""
     body, again = problem(status), "Retry-After: 1\r\n" if status == 503 else "Connection: close\r\n"
     head = f"HTTP/1.1 {status} {_PROBLEMS[status][0]}\r\nContent-Type: application/problem+json\r\n{again}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
@@ -101,9 +103,9 @@ def corrected(
     connections_max: int = CONNECTIONS_MAX,
     binds: Sequence[str] = (),
 ) -> str:
-    """Serve's configuration of HAProxy with our answers (those of `errors` in files), our loopback, our patience and
-    our number of connections, without splicing and request logs. Requests go to `direct_sockets` before they go by
-    Serve's way. It listens at `binds`; without any, where Serve has it listen."""
+    """Serve's configuration of HAProxy with our answers (those of `errors` are files), loopback, timeouts and number of
+    connections, and without splicing and request logs. Requests go to `direct_sockets`, and by Serve's way where none
+    is open. It listens at `binds`; without any, where Serve has it listen."""
     files = "".join(f"    errorfile {status} {path}\n" for status, path in errors.items())
     patience = _PATIENCE.replace("BODY_MAX", str(BODY_BYTES_MAX)).replace("CROWDED", str(connections_max // 2))
     serves = _FRONTEND.search(config)
@@ -163,7 +165,7 @@ def main(direct_sockets: str, binds: str, arguments: list[str]) -> None:
     if "-f" in arguments:
         place = arguments.index("-f") + 1
         path = Path(arguments[place])
-        if "-sf" not in arguments:  # it takes over from nobody
+        if "-sf" not in arguments:  # with it, Serve reloads: the former one finishes its connections
             end_former(path)
         config = path.read_text("utf-8")
         errors = {status: path.with_name(f"segue-{status}.http") for status in (408,)}

@@ -1,4 +1,4 @@
-"""How Ray is started, with flags and an environment that are the engine's own, or which Ray cluster it joins."""
+"""Starts Ray with flags and an environment of the engine's own, or joins a Ray cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FLAGS = ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
 
 def join(address: str) -> Any:
     """Join the Ray cluster at `address`; returns Ray's context. UsageError where the cluster is not as it must be."""
-    # Serve reads its flags in every process: what the cluster was started with must be what this process has.
+    # Serve reads its flags in every process, so the cluster and this process must have the same.
     if missing := [name for name in _FLAGS if not os.environ.get(name)]:
         raise UsageError(f"the cluster and this process need {' and '.join(missing)} set to 1", "--address")
     # `ray start` asks for the token of this user where there is one, and `ray.init` shows it only where it is told to.
@@ -65,7 +65,7 @@ def start(
 
 
 def _connected(surrounded: AbstractContextManager[None], **options: Any) -> Any:
-    # Reads the flags, so it comes after them, and is found by way of our own folder, so it comes before another one.
+    # Ray reads its flags at the import, so they are set by now. It is imported before `surrounded` changes the folder.
     import ray
 
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # it tells that it is on, each time

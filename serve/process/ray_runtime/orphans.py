@@ -1,4 +1,4 @@
-"""What an engine whose front process was killed has left running: Ray's processes, and an HAProxy that holds the port.
+"""The processes that run on after the front process of an engine was killed: Ray's, and an HAProxy that holds the port.
 
 A running engine is known by its runtime folder, a name that is never used twice. It stands in `run.json` of the data
 directory and in the environment or the command line of every process that the engine started. So the next start on that
@@ -41,7 +41,7 @@ def forget(data: Path, folder: str) -> None:
 
 
 def end_ingress(data: Path) -> None:
-    """SIGKILL for what answers HTTP, and for what would start it again: from now on nobody is let in."""
+    """SIGKILL for the processes that answer HTTP, and for those that would start them again: nobody is let in now."""
     folder = _folder(data)
     for process in psutil.process_iter() if folder else ():
         if _is_of(process, folder) and _is_of_ingress(process):
@@ -49,7 +49,8 @@ def end_ingress(data: Path) -> None:
 
 
 def end(data: Path) -> int:
-    """SIGKILL for all that an engine has left, whose data directory the caller holds; returns how many ended."""
+    """SIGKILL for all processes that are left of an engine; returns how many ended. The caller holds the lock of its
+    data directory, so none of them belongs to an engine that lives."""
     folder = _folder(data)
     if not folder:
         return 0

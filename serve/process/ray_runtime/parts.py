@@ -1,7 +1,8 @@
-"""The processes of a Ray of our own that Ray does not replace: some Segue cannot do without, some it starts again.
+"""The processes of our own Ray that Ray itself does not replace. Segue cannot do without two of them; it starts the
+others again.
 
-Without its GCS or its raylet Ray starts nothing any more, and ends what runs after a while. Its dashboard and its
-monitors are no part of what Segue promises; whoever kills one gets another.
+Without its GCS or its raylet Ray starts nothing any more, and after a while it ends all that runs. The dashboard and
+the monitors are no part of Segue's promises: one that has ended is started again with the command line that it had.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _AWAY_S = 30.0  # a cluster that was joined may replace its GCS
 
 @dataclass(slots=True)
 class _Helper:
-    """How a process was started, and since when there is this one."""
+    """How a process was started, and when."""
 
     process: psutil.Process
     command: list[str]
@@ -35,8 +36,8 @@ class _Helper:
 
 
 class RayParts:
-    """Of the Ray that this process has started, or has joined at `address` (then it is only asked whether it is
-    there)."""
+    """The processes of the Ray that this process has started. For a Ray that it has joined at `address`, this only
+    knows whether that answers."""
 
     def __init__(self, address: str = "") -> None:
         self._address, self._answered_s = address, stopwatch()
@@ -51,7 +52,7 @@ class RayParts:
                     self._helpers.append(_helper(child))
 
     def lost(self) -> str:
-        """Which part Ray has lost for good, in words; empty where none is."""
+        """The part that Ray has lost for good, in words; empty where it has all."""
         now_s = stopwatch()
         if self._address:
             if _answers(self._address):
@@ -69,11 +70,11 @@ class RayParts:
         return ""
 
     def is_whole(self) -> bool:
-        """Whether Ray can be asked for anything: whatever it is asked otherwise may wait for ever."""
+        """Whether Ray can be asked for anything. While this is false, a call to Ray may wait for ever."""
         return not self.lost() and all(_status(part) != psutil.STATUS_STOPPED for part in self._vital.values())
 
     def is_without_workers(self) -> bool:
-        """Whether the raylet has ended: then all that it had started ends itself."""
+        """Whether the raylet has ended: then the processes that it had started end by themselves."""
         raylet = self._vital.get(VITAL["raylet"])
         return raylet is not None and _status(raylet) in ("", psutil.STATUS_STOPPED)
 
@@ -82,7 +83,7 @@ class RayParts:
         for number, helper in enumerate(self._helpers):
             if not _status(helper.process) and stopwatch() - helper.started_s > _AGAIN_S:
                 with contextlib.suppress(OSError, psutil.Error):
-                    helper.process.wait(0)  # nobody else asks how it ended
+                    helper.process.wait(0)  # else it stays as a zombie: nobody else waits for it
                     self._helpers[number] = _started(helper)
 
     def end(self) -> None:
@@ -112,7 +113,7 @@ def _started(helper: _Helper) -> _Helper:
 
 
 def _status(process: psutil.Process) -> str:
-    """Empty where it has ended."""
+    """The status of a process as psutil has it; empty where it has ended."""
     try:
         status = process.status()
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""Ray's session folders: of each engine the newest two stay, this one's and the one before, and nobody else's is
+"""Ray's session folders. Of each engine the newest two stay: this one's and the one before. Other engines' are not
 touched.
 
 A session is marked with the data directory that it ran on. A process that holds the lock of that directory may remove
@@ -12,11 +12,11 @@ import shutil
 from pathlib import Path
 
 MARK = "segue-data"
-_KEPT = 1  # of the former ones, for whoever wants to know how the last one ended
+_KEPT = 1  # of the former ones, so that an operator can find out how the last one ended
 
 
 def mark(session: str, data: Path) -> None:
-    """Say whose a session is."""
+    """Write down to which engine a session belongs."""
     with contextlib.suppress(OSError):
         (Path(session) / MARK).write_text(str(data), "utf-8")
 

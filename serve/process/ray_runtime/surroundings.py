@@ -58,8 +58,8 @@ def make_runtime_folder(base: Path) -> str:
 
 
 def ray_folder(base: Path) -> Path:
-    """Where Ray keeps sessions and logs of this user's engines: it lets everybody in, so it lies in a folder
-    that nobody else may enter. UsageError where somebody else has made that."""
+    """Where Ray keeps sessions and logs of this user's engines. Ray lets everybody into that folder, so it lies in one
+    that nobody else may enter. UsageError where the outer one is another user's."""
     closed = base / f"segue-{os.getuid()}"
     try:
         closed.mkdir(mode=0o700, exist_ok=True)
@@ -74,7 +74,7 @@ def ray_folder(base: Path) -> Path:
 
 
 def no_room(*folders: Path) -> str:
-    """Which of these is on a full file system, in words; empty where none is."""
+    """A complaint about the first of these that is on a full file system; empty where none is."""
     for folder in folders:
         with contextlib.suppress(OSError):
             found = os.statvfs(folder)
@@ -90,7 +90,7 @@ def token_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def close_token_file(environment: Mapping[str, str] = os.environ) -> None:
-    """Ray's token opens all of Ray to whoever reads it, and Ray makes its file as any other."""
+    """Let only our own user read Ray's token. It opens all of Ray, and Ray gives its file no special permissions."""
     file = token_file(environment)
     with contextlib.suppress(OSError):  # there is none, or it is somebody else's
         if file.stat().st_mode & 0o077:
@@ -99,8 +99,8 @@ def close_token_file(environment: Mapping[str, str] = os.environ) -> None:
 
 @contextlib.contextmanager
 def of_children(folder: str) -> Iterator[None]:
-    """What is started in the body, and all that it starts, has `folder` as its current and its temporary one, and only
-    the plain part of this process's environment. Both are ours again afterwards."""
+    """Processes that the body starts, and their children, have `folder` as their current and temporary folder, and only
+    the plain part of this process's environment. Afterwards this process has its own folder and environment again."""
     mine, current = dict(os.environ), _current()
     plain = plain_environment(mine, current, folder)
     os.chdir(folder)  # Ray's workers import from the folder in which Ray was started
@@ -113,7 +113,8 @@ def of_children(folder: str) -> Iterator[None]:
 
 
 def plain_environment(mine: Mapping[str, str], current: Path, folder: str) -> dict[str, str]:
-    """Of an environment what any program may know: no secret is in it, whatever it is called."""
+    """The part of an environment that any program may know. It is a list of names that are let through, so no secret is
+    in it, whatever its name."""
     plain = {name: value for name, value in mine.items() if _is_plain(name)}
     paths = [path for path in plain.pop("PYTHONPATH", "").split(os.pathsep) if path]
     kept = [str(current / path) for path in paths if Path(path).is_absolute() or (current / path).resolve() != current]
@@ -122,7 +123,7 @@ def plain_environment(mine: Mapping[str, str], current: Path, folder: str) -> di
 
 
 def withheld(mine: Mapping[str, str]) -> dict[str, str]:
-    """The rest of an environment: for whoever sends messages, and nobody else."""
+    """The rest of an environment, secrets included. Only the dispatcher gets it, because it sends the messages."""
     return {name: value for name, value in mine.items() if not _is_plain(name) and name != "TMPDIR"}
 
 

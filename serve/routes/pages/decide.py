@@ -28,7 +28,7 @@ _REQUEST_ID_MAX = 255
 _CONTEXT_BYTES_MAX = 32 * 1024
 _FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
 
-# What may be absent in more ways than one is read as anything, and looked at when it is used.
+# A field that may be absent in more ways than one is read as anything, and checked when it is used.
 _Id = Annotated[Any, Meta(extra_json_schema={"type": ["string", "integer", "null"]})]
 _Object = Annotated[
     Any, Meta(extra_json_schema={"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})
@@ -86,7 +86,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
 
 
 def _read_question(gateway: Gateway, body: bytes) -> DecideBody:
-    """The body of a question; where it names no placement, those that there are stand in the refusal."""
+    """The body of a question. Where it names no placement, the refusal names those that exist."""
     try:
         read: DecideBody = read_json(_decide, body)
     except InvalidInput as fault:
@@ -164,6 +164,7 @@ def _whether(value: Any, field: str) -> bool:
 def _limit(value: Any) -> int:
     if is_absent(value):
         return 1
+    # JSON does not tell 3 from 3.0, and some clients write the second; in Python `true` is an integer too.
     if isinstance(value, bool) or not isinstance(value, int | float) or (value % 1 != 0):
         raise InvalidInput("must be a whole number", "limit")
     if not 1 <= value <= LIMIT_MAX:

@@ -1,7 +1,7 @@
-"""A decision within a page load. Past the deadline, or where the profiles cannot be reached, a shop gets what its
-placement shows by default, marked as degraded, and never an error page.
+"""A decision within a page load. Past the deadline, or where the profiles cannot be reached, a shop gets the default of
+its placement, marked as degraded, and never an error page.
 
-A decision that comes too late still stands: its place under the caps is what the next page load finds, or expires.
+A decision that comes too late still stands: the next page load finds its place under the caps, or the place expires.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from serve.http.gateway import Gateway
 
 
 async def decide(gateway: Gateway, home: str, asked: Decide, *, is_full: bool = False) -> dict[str, Any]:
-    """The answer of the profile at `home`; the placement's default where none comes in time. `is_full`: there is no
+    """The answer of the profile at `home`; the placement's default where none comes in time. With `is_full` there is no
     room for a decision, so none is asked for.
 
-    Raises Overloaded and NotReady where no deadline is set, as for questions that explain (people wait for those).
+    Raises Overloaded and NotReady where no deadline is set. Questions that explain have none, because people wait for
+    the answer.
     """
     deadline_s = 0.0 if asked.explain else gateway.config.deadline_s
     if not deadline_s:

@@ -19,7 +19,7 @@ from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, UNREADABLE, Item, Submissi
 from serve.ingest.segment_format import open_body, parse_each_item
 from serve.ingest.wire_event import Arrival
 
-REJECTED_NAMED_MAX = 100  # of one batch
+REJECTED_NAMED_MAX = 100  # items of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
 
 _NAMES = ("userId", "anonymousId", "previousId", "event", "type", "batch")  # that an event or a batch may miss
@@ -65,20 +65,20 @@ def _arrival(gateway: Gateway, principal: Principal, now_ms: int, *, imported: b
 
 
 async def _identified(gateway: Gateway, request: Request, arrival: Arrival) -> Submission:
-    """What a body holds, whose each event is, and what of it cannot be used."""
+    """Parse a body and find the profile of each event; items that cannot be used are set aside."""
     async with gateway.parsing():
         submission = open_body(request.body, KIND_OF_PATH.get(request.path), arrival)
         for number, part in enumerate(pipeline.in_parts(submission.items)):
             if number:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # other requests go on between two parts
             parse_each_item(submission, part)
             pipeline.find_each_profile(gateway.catalog, part)
     return submission
 
 
 async def _judged(gateway: Gateway, request: Request, submission: Submission) -> None:
-    """What is not to be taken is set aside, and counted. Raises Overloaded for a request over the limit that holds no
-    event which is never shed."""
+    """Set aside and count the items that are not to be taken. Raises Overloaded for a request over the limit that holds
+    no event which is never shed."""
     if request.is_over_limit:
         pipeline.refuse_if_all_may_wait(gateway.catalog, submission.items)
     for number, part in enumerate(pipeline.in_parts(submission.items)):
@@ -117,7 +117,7 @@ async def _keep(gateway: Gateway, submission: Submission, items: list[Item]) -> 
 
 
 def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
-    """The refusal of a single call, or of a body that is no batch, with the name that was probably meant."""
+    """The refusal of a single call, or of a body that is no batch, with the field name that was probably meant."""
     if type(fault) is not InvalidInput:
         return fault
     hint = _instead(fault.field, body)
@@ -127,7 +127,8 @@ def _with_hint(fault: InvalidInput, body: bytes) -> InvalidInput:
 
 
 def _instead(field: str, item: bytes | msgspec.Raw) -> str:
-    """What stands in the place of `field`. A missing `userId` may also have been meant as `anonymousId`."""
+    """A hint at the name that stands in the place of `field`. A missing `userId` may also have been meant as
+    `anonymousId`."""
     fields = ("userId", "anonymousId") if field == "userId" else (field,) if field in _NAMES else ()
     return next(filter(None, (misspelt.instead_of(each, item, _NAMES) for each in fields)), "")
 

@@ -1,9 +1,10 @@
-"""OpenFeature's remote evaluation (OFREP): a placement read as a flag, its value what is to be shown there.
+"""OpenFeature's remote evaluation (OFREP): a placement is read as a flag, whose value is the content to show there.
 
-The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id; the rest of the context
-is what the page says of itself. Nothing to show is `{}`, variant `none`, reason `DEFAULT`; where no decision comes in
-time, it is what the placement shows by default, variant `default`, the same reason. A flag that is read takes
-its place under the caps as any decision does; what becomes of it is told with the `trackingToken` in its metadata.
+The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id. The rest of the context
+is what the page says of itself. Where there is nothing to show, the value is `{}`, the variant `none` and the reason
+`DEFAULT`. Where no decision comes in time, the value is the placement's default, the variant `default`, the reason the
+same. Reading a flag takes a place under the caps, as any decision does; exposures are told with the `trackingToken` in
+its metadata.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key:
 
 
 async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> Response:
-    """The tag stands for what is shown, not for the tokens: an unchanged page keeps those that it has."""
+    """All flags. The tag covers the content and not the tokens, so an unchanged page keeps the tokens that it has."""
     flags = await asyncio.gather(*(_flag(gateway, context, request, key) for key in gateway.catalog.placements))
     shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
     tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
@@ -82,8 +83,8 @@ async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> R
 
 
 def _is_known(tag: bytes, told: bytes) -> bool:
-    """Whether `If-None-Match` has the tag: `*` has any, and a weak one is the same (RFC 9110, 13.1.2). Whatever
-    packs an answer on its way may make it weak."""
+    """Whether `If-None-Match` has the tag: `*` has any, and a weak one is the same (RFC 9110, 13.1.2). A proxy that
+    compresses an answer may make its tag weak."""
     known = {each.strip().removeprefix(b"W/") for each in told.split(b",")}
     return tag in known or b"*" in known
 
@@ -118,7 +119,7 @@ def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
 
 
 def _named(context: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Who a context is about, by namespace, and what it calls them."""
+    """The identifiers in a context by namespace, and the names of their fields."""
     for fields in ({"user_id": "userId", "anonymous_id": "anonymousId"}, {"user_id": "targetingKey"}):
         if named := {each: context[name] for each, name in fields.items() if not is_absent(context.get(name))}:
             return named, {each: f"context.{name}" for each, name in fields.items()}
@@ -138,7 +139,7 @@ def _outside(body: bytes) -> str:
 
 
 def refusal(error: SegueError, path: str) -> Response:
-    """What is wrong with an evaluation, in the shape that the protocol has for it."""
+    """The answer to a faulty evaluation, in the shape that the protocol has for it."""
     key = _key(path)
     status, headers, body = problem(error)
     if status not in (400, 404):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import get_args
 
+import msgspec
 import pytest
 
 from actors.delivery.channels import ADAPTERS, open_adapters
+from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Channel
 from engine.catalog.schema import channels as schema
 from engine.errors import UsageError
+from engine.vocabulary import FINAL_STATES, Accepted
 
 ASKED = "none"  # of a channel that shows what it is given and is never sent to
 
@@ -34,3 +37,17 @@ def test_a_channel_that_is_only_asked_gets_no_adapter_and_a_wrong_setting_is_nam
     with pytest.raises(UsageError) as refused:
         open_adapters({"email": mail}, {})
     assert refused.value.field == "sender"
+
+
+@pytest.mark.parametrize("provider", ADAPTERS)
+def test_an_adapter_says_of_what_was_taken_a_word_that_ends_a_send(provider: str):
+    channel = Channel("any", provider, "email", {"sender": "ada@shop.example", "host": "127.0.0.1"})
+    adapter = open_adapters({"any": channel}, {})["any"]
+    assert adapter.accepted in get_args(Accepted)
+    assert set(get_args(Accepted)) <= FINAL_STATES
+
+
+def test_no_other_word_about_a_send_travels():
+    odd = msgspec.msgpack.encode(["ada", "a send", "delivered", "", b""])
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(odd, type=Outcome)

@@ -46,7 +46,7 @@ def test_messages_displays_and_runs_are_counted_by_what_the_catalog_calls_them()
     shown = ada.decides(request_id="r")
     ada.decides(request_id="r")  # told again, and not decided again
     ada.sees(shown["actions"][0])
-    gauges._tell()
+    gauges._update()
     assert meter.counted[m.MESSAGES.name] == {
         ("abandoned_cart", "cart_reminder", "a", "email", "sent"): 1,
         ("abandoned_cart", "cart_reminder", "", "email", "held"): 1,

@@ -153,7 +153,7 @@ def test_a_shard_asks_shard_0_over_its_socket(tmp_path: Path):
     assert asyncio.run(asyncio.wait_for(story(), 60)) == (10, 10)
 
 
-def test_a_purse_pays_for_sends_too_and_takes_back_what_is_refused():
+def test_budget_leases_pay_for_sends_too_and_take_back_what_is_refused():
     world = World(shop(1) | {
         "policies.yaml": {"budgets": [{"id": "mails", "limit": 1, "match": {"channel": "email"}}]},
         "journeys/j.yaml": {"id": "j", "tier": "promotional", "trigger": {"event": "Go"},

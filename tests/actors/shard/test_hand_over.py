@@ -104,7 +104,7 @@ def test_what_happens_meanwhile_waits_and_follows(world: World):
     assert ada.run("abandoned_cart").ended_by == "stop.purchase"
 
 
-def test_pieces_follow_whoever_absorbs_the_survivor_meanwhile(world: World):
+def test_pieces_follow_whoever_merges_the_survivor_meanwhile(world: World):
     visitor = lives(world, anonymous="laptop")
     ada, bob = world.customer("ada"), world.customer("bob")
     ada.does("Page Viewed")

@@ -79,7 +79,7 @@ def test_a_difference_is_found():
     assert faults(world) == ["it has no journal"]
 
 
-def test_a_past_moment_is_what_was_then_also_of_somebody_absorbed_since():
+def test_a_past_moment_is_what_was_then_also_of_somebody_merged_since():
     world = World(FILES, shards=2)
     ada = world.customer("ada@example.com", consents=YES_TO_MAIL)
     place = world.customer(anonymous="laptop")

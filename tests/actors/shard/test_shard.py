@@ -370,7 +370,7 @@ def test_an_outcome_that_meets_a_profile_on_its_way_follows_it(outcome: str):
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_a_ring_of_profiles_that_absorb_one_another_becomes_one_and_nothing_is_lost(shards: int):
+def test_a_ring_of_profiles_that_merge_with_one_another_becomes_one_and_nothing_is_lost(shards: int):
     world = World(shards=shards)
     names = ["ada", "bob", "eve", "joe"]
     ring = {name: world.customer(name) for name in names}

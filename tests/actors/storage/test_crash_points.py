@@ -176,7 +176,7 @@ def test_a_stop():
     assert list(whole.outcomes().values()) == [["withdrawn"]]
 
 
-def test_an_absorb_over_two_shards_with_its_three_messages():
+def test_a_merge_over_two_shards_with_its_three_messages():
     visitor, ada = {"anonymous_id": "laptop"}, {"user_id": "ada"}
     whole = enumerate_crashes(
         [
@@ -198,7 +198,7 @@ def test_an_absorb_over_two_shards_with_its_three_messages():
     assert len(whole.profiles()) == 1
 
 
-def test_an_absorb_of_a_past_that_comes_in_pieces(monkeypatch: pytest.MonkeyPatch):
+def test_a_merge_of_a_past_that_comes_in_pieces(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(transfer, "PIECE_BYTES_MAX", 150)
     monkeypatch.setattr(history, "RECENT_MAX", 6)
     monkeypatch.setattr(history, "PAGE_EVENTS", 3)

@@ -21,12 +21,14 @@ from actors.catalog_files.active_catalog import ActiveCatalog
 from actors.delivery.dispatcher import Dispatcher
 from actors.platform.clock import WallClock
 from actors.serving.shard_server import ShardServer
+from actors.shard.queries import queries
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from actors.transport import messages
 from actors.transport.frame_client import FrameClient
 from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.base import Answer, FromDispatcher, Request, answer_of
+from actors.transport.messages.of_doors import Reading
 from actors.transport.messages.table import REQUESTS
 
 # -- values of whatever a field may hold, from its annotation
@@ -134,6 +136,11 @@ def packed(said: msgspec.Struct) -> bytes:
 
 
 # -- who takes them
+
+
+@pytest.mark.parametrize("what", [word for each in get_args(Reading) for word in get_args(each) or [each]])
+def test_each_reading_has_its_line_in_the_queries_of_a_shard(what: str):
+    assert f'what == "{what}"' in inspect.getsource(queries), f"actors/shard/queries/queries.py has no reading {what}"
 
 
 def test_each_request_is_taken_by_the_shards_or_the_dispatcher(tmp_path: Path):

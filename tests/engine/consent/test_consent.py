@@ -474,7 +474,7 @@ def test_the_receipt_is_the_basis_of_the_send():
 
 @pytest.mark.parametrize("denied_by", ["visitor", "user"])
 @pytest.mark.parametrize("shards", [1, 3])
-def test_after_an_absorb_the_strictest_word_stands(denied_by: str, shards: int):
+def test_after_a_merge_the_strictest_word_stands(denied_by: str, shards: int):
     world = world_with(shards=shards)
     visitor, ada = world.customer(anonymous="laptop"), world.customer("ada@example.com")
     (visitor if denied_by == "visitor" else ada).consents("marketing", "email", False)
@@ -491,7 +491,7 @@ def test_after_an_absorb_the_strictest_word_stands(denied_by: str, shards: int):
     assert ada.sends == ["mail"], "lifted anew, it goes"
 
 
-def test_an_absorb_brings_the_users_opt_out_to_what_the_visitor_had_decided():
+def test_a_merge_brings_the_users_opt_out_to_what_the_visitor_had_decided():
     world = world_with(default=True, steps=[{"send": {"action": "text", "channel": "sms"}}])
     visitor, ada = world.customer(anonymous="laptop"), world.customer("ada")
     ada.consents("marketing", "sms", False)

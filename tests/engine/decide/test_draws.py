@@ -121,7 +121,7 @@ def visitor_place(world: World, anonymous: str) -> str:
     return seeds.profile_id(ID_KEY, "anonymous_id", anonymous)
 
 
-def test_three_who_become_one_keep_the_earliest_draw_whoever_absorbs_whom():
+def test_three_who_become_one_keep_the_earliest_draw_whoever_takes_over_whom():
     for number in range(12):
         world = World(shop(), shards=2)
         first, second, third = (world.customer(anonymous=f"{name}{number}") for name in "xyz")

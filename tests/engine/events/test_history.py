@@ -139,7 +139,7 @@ def test_a_late_cart_is_not_entered_when_the_purchase_after_it_lies_many_events_
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_an_absorb_brings_the_whole_past_along(shards: int):
+def test_a_merge_brings_the_whole_past_along(shards: int):
     files = document(
         actions=[
             action(

@@ -67,7 +67,7 @@ def test_a_purchase_with_too_many_traits_still_stops_and_an_opt_out_still_counts
     assert len(refusals(ada, "limit.trait_bytes")) == 2
 
 
-def test_an_absorb_does_not_go_beyond_the_bounds_and_names_what_it_leaves(world: World):
+def test_a_merge_does_not_go_beyond_the_bounds_and_names_what_it_leaves(world: World):
     visitor, ada = world.customer(anonymous="laptop"), world.customer("ada")
     visitor.identifies(**{f"v{number}": number for number in range(300)})
     world.advance(minutes=1)

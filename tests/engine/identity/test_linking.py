@@ -33,7 +33,7 @@ def test_a_visitor_who_logs_in_brings_history_runs_and_timers_along(world: World
     assert [entry.kind for entry in ada.timeline if entry.kind == "merge"] == ["merge"]
 
 
-def test_a_purchase_that_starts_an_absorb_stops_the_visitors_runs_too(world: World):
+def test_a_purchase_that_starts_a_merge_stops_the_visitors_runs_too(world: World):
     world.customer("ada@example.com", consents=YES)
     visitor = world.customer(anonymous="laptop")
     visitor.does("Product Added", cart_id="c1")
@@ -73,7 +73,7 @@ def test_what_the_visitor_does_later_reaches_the_user(world: World):
     )
 
 
-def test_a_repeat_of_what_the_visitor_sent_is_still_a_repeat_after_the_absorb(world: World):
+def test_a_repeat_of_what_the_visitor_sent_is_still_a_repeat_after_the_merge(world: World):
     ada = world.customer("ada@example.com")
     visitor = world.customer(anonymous="laptop")
     event = visitor.does("Product Viewed")
@@ -84,7 +84,7 @@ def test_a_repeat_of_what_the_visitor_sent_is_still_a_repeat_after_the_absorb(wo
     assert [e.name for e in ada.profile.history].count("Product Viewed") == 1
 
 
-def test_the_first_absorb_takes_the_state_and_a_later_user_only_the_pointer(world: World):
+def test_the_first_merge_takes_the_state_and_a_later_user_only_the_pointer(world: World):
     tablet = world.customer(anonymous="tablet")
     tablet.does("Product Viewed")
     ada, bob = world.customer("ada"), world.customer("bob")
@@ -101,7 +101,7 @@ def test_the_first_absorb_takes_the_state_and_a_later_user_only_the_pointer(worl
     assert tablet.id == ada.id, "the pointer goes back to who used the device last"
 
 
-def test_an_alias_absorbs_the_previous_profile_and_itself_never(world: World):
+def test_an_alias_merges_with_the_previous_profile_and_itself_never(world: World):
     world.customer(anonymous="old").does("Product Viewed")
     ada = world.customer("ada")
     ada.does("Aliased", kind="alias", previous_id="old")
@@ -139,7 +139,7 @@ def test_an_email_address_finds_its_profile_and_an_opt_out_by_it_counts_for_the_
     assert ada.outcomes("held") == [("cart_reminder", "consent.marketing.email")]
 
 
-def test_an_opt_out_on_either_side_stands_after_the_absorb(world: World):
+def test_an_opt_out_on_either_side_stands_after_the_merge(world: World):
     visitor = world.customer(anonymous="laptop")
     visitor.consents("marketing", "email", False)
     world.advance(minutes=1)

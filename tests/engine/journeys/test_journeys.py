@@ -8,6 +8,7 @@ import pytest
 from support.world import DAY, HOUR, World, action, cart_journey, compiled, document
 
 from actors.storage.memory_store import MemoryStore
+from engine.journeys import stops
 
 TEXT = {"send": {"action": "text", "channel": "sms"}}
 STOP = {"id": "purchase", "on": "Order Completed", "tier": "promotional"}
@@ -141,7 +142,7 @@ def test_a_global_stop_spares_other_tiers():
     assert ada.sends == ["second"]
 
 
-def test_a_journey_that_a_purchase_starts_is_not_stopped_by_that_purchase_even_after_an_absorb():
+def test_a_journey_that_a_purchase_starts_is_not_stopped_by_that_purchase_even_after_a_merge():
     after_sale = journey({"wait": {"for": "1h"}}, TEXT, trigger={"event": "Order Completed"}, key="order_id")
     world = World(plain(after_sale), shards=2)
     world.customer(anonymous="laptop").does("Order Completed", order_id="o1")
@@ -295,3 +296,16 @@ def test_equal_documents_have_equal_versions_however_they_are_ordered():
     one, other = plain(journey(TEXT)), plain(journey(TEXT))
     other = dict(reversed(other.items()))
     assert compiled(one).version == compiled(other).version
+
+
+def test_a_timer_of_a_step_that_nobody_taught_how_to_go_on_is_a_fault_and_no_wait_without_an_end():
+    """The two places that know every kind of step that may wait: where a run goes from it, and what it leads to."""
+    world = World(plain(journey(send("first"), {"wait": {"for": "1h"}}, send("second"))))
+    ada = world.customer("ada")
+    ada.does("Product Added", cart_id="c")
+    step = world.catalog.journeys["way"].steps[1]
+    object.__setattr__(step, "kind", "nap")
+    assert stops.parked_send(world.catalog, ada.run("way")) is None
+    world.advance(hours=1)
+    (letter,) = world.engine.shard(ada.id).dead.all()
+    assert letter.reason == "AssertionError: no way out of a nap"

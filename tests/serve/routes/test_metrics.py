@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.platform import meter
 from actors.platform.meter import METRICS, Histogram, Metric
 from serve.process.dashboard import ROWS, dashboard, exported
 
@@ -21,6 +22,12 @@ REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
 def test_the_shipped_dashboard_is_the_one_that_the_command_prints():
     shipped = json.loads((ROOT / "docs/grafana/segue.json").read_text("utf-8"))
     assert shipped == dashboard(), "renew it: segue dashboard --out docs/grafana/segue.json"
+
+
+def test_every_metric_is_reported_somewhere():
+    sources = [path for room in ("actors", "serve") for path in (ROOT / room).rglob("*.py")]
+    told = {word for path in sources if path.name != "meter.py" for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    assert [name for name, value in vars(meter).items() if isinstance(value, Metric) and name not in told] == []
 
 
 def test_a_metric_says_what_it_is_in_letters_that_ray_takes():

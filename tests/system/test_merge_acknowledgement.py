@@ -43,7 +43,7 @@ def sockets() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_an_absorb_is_acknowledged_only_when_the_other_side_points_to_the_survivor(
+def test_a_merge_is_acknowledged_only_when_the_other_side_points_to_the_survivor(
     tmp_path: Path, sockets: Path, shop_files: dict[str, str]
 ):
     catalog = dataclasses.replace(config_files.load(write_catalog(tmp_path, shop_files)), id_key=ID_KEY)
