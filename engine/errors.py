@@ -6,7 +6,7 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2; InUse
 ├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
-├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), Moved(to), Away(to), NotReady
+├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), Moved(to), Away(to), NotReady; StoreFailed
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
@@ -139,6 +139,13 @@ class NotReady(TryAgain):
     """A shard is not up, or the disk takes no more."""
 
     code = "not_ready"
+
+
+class StoreFailed(NotReady):
+    """A store takes no more, or a file of it has gone: nothing of the group at hand is written, and what the shard has
+    in memory is not to be believed."""
+
+    code = "store_failed"
 
 
 class Moved(TryAgain):

@@ -60,7 +60,7 @@ from actors.transport.messages.of_shards import (
     MoveRecords,
     MoveSlice,
 )
-from engine.errors import NotReady, SegueError
+from engine.errors import SegueError, StoreFailed
 
 # No sync at the end of their group: a `RunSpan` itself syncs whatever must be durable, the `Rest` that follows syncs
 # everything, and a `Peek` changes nothing.
@@ -119,8 +119,8 @@ class Handlers:
         return [*self._at_once, *self._by_itself]
 
     def handle(self, request: Request[Any], reply: Reply, finishes: list[Finish]) -> None:
-        """Do what is asked. `finishes` are the answers, for when the group is durable. Raises NotReady where a commit
-        failed on the way: then the whole group has failed."""
+        """Do what is asked. `finishes` are the answers, for when the group is durable. Raises StoreFailed where a
+        commit failed on the way: then the whole group has failed."""
         kind = type(request)
         try:
             if isinstance(request, FromDispatcher):
@@ -129,7 +129,7 @@ class Handlers:
                 self._by_itself[kind](request, reply, finishes)
             else:
                 finishes.append(reply.prepared(self._at_once[kind](request)))
-        except NotReady:
+        except StoreFailed:
             raise
         except Exception as error:  # the outermost loop of this shell: one bad request must not harm its group
             fault = error  # Python unbinds `error` at the end of this block, and the answer leaves later

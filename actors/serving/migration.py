@@ -29,7 +29,7 @@ from actors.transport.messages.base import Acknowledged, Answer, Request
 from actors.transport.messages.of_doors import Pin, Resettled, Unpin
 from actors.transport.messages.of_shards import BeginMove, EndMove, GoHome, MoveBegun, MoveRecords, MoveSlice
 from actors.transport.placement import pinned, socket_of
-from engine.errors import NotReady, SegueError, TryAgain
+from engine.errors import NotReady, SegueError, StoreFailed, TryAgain
 
 _UNTIL_DONE: Final = Backoff(first_s=0.05, most_s=0.5)  # a move that has begun is brought to its end
 _UNTIL_AT_REST: Final = Backoff(first_s=0.05, most_s=0.1, patience_s=20.0)  # before a move begins
@@ -117,7 +117,9 @@ class Migration:
         profile, move = request.profile, request.move
         try:
             live = self._ownership.arrive(profile, move, _last.decode(self._ownership.sliced(profile, move)))
-        except SegueError as error:
+        except StoreFailed:
+            raise
+        except Exception as error:  # one bad request must not harm its group
             return partial(reply.fail, error)
 
         def finish() -> None:
@@ -239,7 +241,9 @@ class Migration:
         def step() -> Finish:
             try:
                 result = act()
-            except SegueError as error:
+            except StoreFailed:  # the whole group with it
+                raise
+            except Exception as error:  # it is for whoever asked; one bad request must not harm its group
                 fault = error
                 # done already: the move was cancelled while its step waited
                 return lambda: None if done.done() else done.set_exception(fault)

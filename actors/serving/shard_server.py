@@ -34,7 +34,7 @@ from actors.transport.clients import Clients
 from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.base import Ping, Pong, Request
 from actors.transport.messages.of_doors import Ingest, Tell
-from engine.errors import NotReady, Parked
+from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
 _IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
@@ -80,8 +80,8 @@ class ShardServer:
         self._follower = Follower(active_catalog, self._work.set)
 
     async def serve(self) -> None:
-        """Listen and work until `close`. Raises NotReady where the disk takes no more: then nothing of the last group
-        is acknowledged, and the shard in memory differs from its store."""
+        """Listen and work until `close`. Raises StoreFailed where the disk takes no more: then nothing of the last
+        group is acknowledged, and the shard in memory differs from its store."""
         await self._server.start()
         self._migration.resume()
         self._follower.start(self.shard.catalog.version)
@@ -187,7 +187,7 @@ class ShardServer:
                 self._parked[profile].append(mail)
             else:
                 finishes.append(mail.failed(error))
-        except NotReady:  # a commit inside the turn failed: the whole group with it
+        except StoreFailed:  # a commit inside the turn failed: the whole group with it
             raise
         except Exception as error:  # the outermost loop of this shell: one bad input must not harm its group
             finishes.append(mail.failed(error))

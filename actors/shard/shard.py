@@ -29,7 +29,7 @@ from actors.storage.store import Store
 from actors.storage.vault import Vault
 from engine import codec, effects
 from engine.catalog.compiled import Catalog
-from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady, Parked
+from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady, Parked, StoreFailed
 from engine.events import once
 from engine.inputs import AT_PLACES, AnyInput, Erase, Event, HandedOver, Settle, TimersDue
 from engine.merging import erasure, transfer
@@ -208,7 +208,7 @@ class Shard(ShardState):
         try:
             if not self.tell_or_forward(to, told):
                 return False
-        except (NotReady, Fenced):
+        except (StoreFailed, Fenced):
             raise
         except Exception as error:  # it would fail again at every try, and the messages behind it would wait for ever
             with contextlib.suppress(Corrupt):
@@ -219,10 +219,12 @@ class Shard(ShardState):
 
     def tell_or_forward(self, to: str, told: AnyInput) -> bool:
         """A turn for an input whose sender waits for no answer; it follows a tombstone by itself. False where the
-        profile is away or cannot be read: the input is to be told again."""
+        profile is away, cannot be read or is not ready for it: the input is to be told again."""
         try:
             self.tell(to, told)
-        except (Parked, Away):
+        except StoreFailed:
+            raise
+        except (Parked, Away, NotReady):
             return False
         except Corrupt as error:
             self.unreadable.set_aside(to, error)

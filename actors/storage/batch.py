@@ -153,7 +153,7 @@ class Batch:
                 raise Corrupt(error.message, error.field) from None
 
     def check_there(self) -> None:
-        """NotReady where a file of the store or of the vault has lost its name: writes to it would be lost."""
+        """StoreFailed where a file of the store or of the vault has lost its name: writes to it would be lost."""
         self._store.check_there()
         self._vault.check_there()
 
@@ -192,7 +192,7 @@ class Batch:
             self.put("meta", key, None)
 
     def commit(self) -> None:
-        """Write everything in one batch. NotReady where the disk takes no more; then nothing of it is written."""
+        """Write everything in one batch. StoreFailed where the disk takes no more; then nothing of it is written."""
         if not self._writes:
             return
         for place in self._erased:

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from actors.platform import durable
-from engine.errors import Corrupt, NotReady, UsageError
+from engine.errors import Corrupt, StoreFailed, UsageError
 
 BLOCK_SLOTS = 1024
 KEY_BYTES, _TAG_BYTES, _NONCE_BYTES = 32, 16, 12
@@ -53,7 +53,7 @@ class KeyFile:
 
     @classmethod
     def make(cls, path: Path, number: int, wrap: AESGCM) -> None:
-        """A file with a head and no slots, durable on return, unless there is one. NotReady where the disk is full."""
+        """A file with a head and no slots, durable on return, unless there is one. StoreFailed on a full disk."""
         if path.exists():
             return
         nonce = os.urandom(_NONCE_BYTES)
@@ -61,7 +61,7 @@ class KeyFile:
         try:
             durable.write(path, head)
         except OSError as error:
-            raise NotReady(f"the disk takes no more: {error.strerror}") from error
+            raise StoreFailed(f"the disk takes no more: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -95,7 +95,7 @@ class KeyFile:
             os.pwrite(self._file, bytes(self._slot_bytes), self._start + slot * self._slot_bytes)
             os.fdatasync(self._file)
         except OSError as error:
-            raise NotReady(f"the disk takes no more: {error.strerror}") from error
+            raise StoreFailed(f"the disk takes no more: {error.strerror}") from error
 
     def add_block(self) -> None:
         """Make a block of keys ahead of their use, with one sync for all of them."""
@@ -107,7 +107,7 @@ class KeyFile:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(self._file)
         except OSError as error:
-            raise NotReady(f"the disk takes no more: {error.strerror}") from error
+            raise StoreFailed(f"the disk takes no more: {error.strerror}") from error
         self.slots += BLOCK_SLOTS
 
     def is_there(self) -> bool:
@@ -121,14 +121,14 @@ class KeyFile:
         return is_same and opened.st_size >= self._start + (self.slots - 1) * self._slot_bytes
 
     def replaced(self) -> KeyFile:
-        """The file that has this name by now, opened; NotReady unless it equals this one to the byte."""
+        """The file that has this name by now, opened; StoreFailed unless it equals this one to the byte."""
         opened = os.pread(self._file, os.fstat(self._file).st_size, 0)
         try:
             is_same = bool(opened) and self.path.read_bytes() == opened
         except OSError:
             is_same = False
         if not is_same:
-            raise NotReady(f"{self.path}: is missing or another file since the engine has opened it; bring it back")
+            raise StoreFailed(f"{self.path}: is missing or another file since the engine has opened it; bring it back")
         fresh = KeyFile(self.path, self._number, self._wrap)
         self.close()
         return fresh

@@ -16,7 +16,7 @@ class Lookout:
         self._next_s = 0.0
 
     def look(self, now_s: float) -> None:
-        """Raises NotReady, which names the file, where one has gone. `now_s` is by the loop's clock."""
+        """Raises StoreFailed, which names the file, where one has gone. `now_s` is by the loop's clock."""
         if now_s >= self._next_s:
             self._next_s = now_s + _PAUSE_S
             self._batch.check_there()

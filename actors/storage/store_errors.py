@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from actors.platform import logs
-from engine.errors import Corrupt, InUse, NotReady, UsageError
+from engine.errors import Corrupt, InUse, NotReady, StoreFailed, UsageError
 
 WOUNDED: set[Path] = set()  # stores in which RocksDB has met damage while it rewrote files, in this process
 _CONFIG = {"raw_mode": True, "prefix_extractors": {}}
@@ -68,7 +68,7 @@ def check_there_is_one(path: Path) -> None:
 
 
 def check_names(path: Path, tables: Iterable[str]) -> None:
-    """NotReady where a file in use has lost its name. RocksDB would go on writing to it until the process ends."""
+    """StoreFailed where a file in use has lost its name. RocksDB would go on writing to it until the process ends."""
     try:
         there = {entry.name for entry in path.iterdir()}
     except OSError:
@@ -80,17 +80,17 @@ def check_names(path: Path, tables: Iterable[str]) -> None:
         raise gone(path / "*.log")
 
 
-def gone(file: Path) -> NotReady:
+def gone(file: Path) -> StoreFailed:
     """The error for a file that was there when the store was opened, and has gone since."""
-    return NotReady(f"{file}: is missing since the engine has opened it; bring it back")
+    return StoreFailed(f"{file}: is missing since the engine has opened it; bring it back")
 
 
-def write_error(path: Path, error: Exception) -> NotReady:
+def write_error(path: Path, error: Exception) -> StoreFailed:
     """The reason why a write failed. RocksDB refuses all writes once it has met damage while it rewrote files. The next
     opening in this process then rewrites none, so that undamaged records can still be read."""
     if "Corruption" not in str(error):
-        return NotReady(f"the disk takes no more: {error}")
+        return StoreFailed(f"the disk takes no more: {error}")
     WOUNDED.add(path)
     found = damage(path, error)
     logs.fault(log, "store_damaged", found)
-    return NotReady(str(found))
+    return StoreFailed(str(found))

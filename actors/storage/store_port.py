@@ -22,7 +22,7 @@ class Store(Protocol):
         ...
 
     def write(self, writes: Writes) -> None:
-        """Apply all of `writes` or nothing; None deletes. NotReady where the disk takes no more."""
+        """Apply all of `writes` or nothing; None deletes. StoreFailed where the disk takes no more."""
         ...
 
     def sync(self) -> None:
@@ -38,7 +38,7 @@ class Store(Protocol):
         ...
 
     def check_there(self) -> None:
-        """NotReady where a file that the store writes to or reads has lost its name meanwhile."""
+        """StoreFailed where a file that the store writes to or reads has lost its name meanwhile."""
         ...
 
     def close(self) -> None:

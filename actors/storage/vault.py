@@ -58,7 +58,7 @@ class Vault(Protocol):
         ...
 
     def check_there(self) -> None:
-        """NotReady where a file that is in use has lost its name, or the name is another file's by now."""
+        """StoreFailed where a file that is in use has lost its name, or the name is another file's by now."""
         ...
 
     def extent(self) -> tuple[str, int]:
@@ -165,8 +165,8 @@ class FileVault:
         self._cipher(place)
 
     def check_there(self) -> None:
-        """NotReady where a file has lost its name. If the name is that of a copy, equal to the byte, the copy is used
-        from now on."""
+        """StoreFailed where a file has lost its name. If the name is that of a copy, equal to the byte, the copy is
+        used from now on."""
         for number, file in list(self._files.items()):
             if not file.is_there():
                 self._files[number] = file.replaced()

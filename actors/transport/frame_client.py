@@ -22,11 +22,12 @@ from actors.transport.wire import (
     PAYLOAD_BYTES_MAX,
     Connection,
     Failure,
+    Unreadable,
     checked_path,
     encode,
     frame,
 )
-from engine.errors import NotReady, Overloaded, TooLarge
+from engine.errors import NotReady, Overloaded, SegueError, TooLarge
 
 DIALLING: Final = Backoff(first_s=0.02, most_s=1.0)  # between two attempts to connect
 
@@ -102,7 +103,7 @@ class FrameClient:
         """One request and its answer; raises the error that the handler raised.
 
         `NotReady`: no connection, or it dropped before the answer (then the request may have been handled).
-        `Overloaded`, `TooLarge`: surely not handled.
+        `Overloaded`, `TooLarge`: surely not handled. A plain `SegueError` where the answer cannot be read.
         """
         kind, fields = type(request), encode(request)
         if len(fields) > PAYLOAD_BYTES_MAX:
@@ -112,7 +113,13 @@ class FrameClient:
             connection = await self._dial()
         if len(connection.pending) >= self._max_in_flight:
             raise Overloaded(OVERLOADED_RETRY_MS)
-        answer: A = _answers(kind).decode(await connection.ask(kind.__name__, fields))
+        answered = await connection.ask(kind.__name__, fields)
+        try:
+            answer: A = _answers(kind).decode(answered)
+        except Unreadable as fault:
+            raise SegueError(
+                f"the answer to {kind.__name__} cannot be read: {fault}; the request may have been handled"
+            ) from None
         return answer
 
     def close(self) -> None:

@@ -18,12 +18,15 @@ from actors.transport.wire import (
     OVERLOADED_RETRY_MS,
     PAYLOAD_BYTES_MAX,
     Connection,
+    Unreadable,
     checked_path,
     encode,
     failed,
     frame,
 )
 from engine.errors import NotReady, Overloaded, SegueError, TooLarge
+
+_NAME_CHARS_MAX: Final = 100  # of a name that is not known, in the answer
 
 _decode_request: Final = msgspec.msgpack.Decoder(tuple[int, str, bytes]).decode
 
@@ -155,8 +158,17 @@ class FrameServer:
         try:
             if too_much or self.in_flight > self._max_in_flight:
                 raise Overloaded(OVERLOADED_RETRY_MS)
-            if name not in self._decode:
-                raise SegueError(f"a request of type {name} is not taken here")
-            self._handler(self._decode[name](fields), reply)
+            self._handler(self._read(name, fields), reply)
         except Exception as error:  # the outermost loop of this shell: one bad request must not end the connection
             reply.fail(error)
+
+    def _read(self, name: str, fields: bytes) -> Request[Any]:
+        """SegueError where there is no such type of request here, or it has other fields."""
+        decode = self._decode.get(name)
+        if decode is None:
+            raise SegueError(f"a request of type {name[:_NAME_CHARS_MAX]} is not taken here")
+        try:
+            request: Request[Any] = decode(fields)
+        except Unreadable as fault:
+            raise SegueError(f"a request of type {name} cannot be read: {fault}") from None
+        return request

@@ -29,8 +29,12 @@ OVERLOADED_RETRY_MS: Final = 1000
 
 NO_REQUEST: Final = 0  # the id of a server's last words: why it hangs up
 
+# What msgspec raises for bytes that are no such value: of another shape, of no text, too deep.
+Unreadable: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _LENGTH_BYTES: Final = 4
 _MAGIC: Final = b"segue"
+_WITHOUT_HELLO: Final = 1  # the version whose ends send requests and answers at once
 # The version comes first. Version 1 had it there in every frame, so the same byte tells a peer of version 1 apart.
 HELLO: Final = (1 + len(_MAGIC)).to_bytes(_LENGTH_BYTES, "big") + bytes((VERSION,)) + _MAGIC
 
@@ -117,7 +121,7 @@ class Connection(asyncio.Protocol):
         try:
             with memoryview(self._unread) as view:  # no copy; released before `del`, which a view would forbid
                 used = self._read_frames(view)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        except Unreadable as fault:
             self.broken(str(fault))
         else:
             del self._unread[:used]
@@ -142,8 +146,12 @@ class Connection(asyncio.Protocol):
 
     def _read_hello(self, view: memoryview) -> int:
         """The number of bytes of the hello; 0 where it is not complete yet."""
-        if len(view) > _LENGTH_BYTES and view[_LENGTH_BYTES] != VERSION:
-            version = view[_LENGTH_BYTES]
+        if len(view) <= _LENGTH_BYTES:
+            return 0
+        version, magic = view[_LENGTH_BYTES], view[_LENGTH_BYTES + 1 : len(HELLO)]
+        if magic != _MAGIC[: len(magic)] and version != _WITHOUT_HELLO:
+            raise msgspec.DecodeError("the first frame is no hello")
+        if version != VERSION and (len(magic) == len(_MAGIC) or version == _WITHOUT_HELLO):
             raise msgspec.DecodeError(
                 f"the other end speaks version {version} of the protocol, this end version {VERSION}"
             )

@@ -185,6 +185,12 @@ def test_what_is_on_its_way_to_an_erased_person_is_erased_with_them(world: World
     shard.commit()
     with pytest.raises(NotReady, match="is being linked"):
         shard.tell(ada.id, Erase())
+    shard.dead.put(ada.id, Erase(), "as if set aside", world.now_ms)
+    assert dead_letter_actions.retry(shard, shard.dead.last) == "waiting"
+    (letter,) = shard.dead.all()
+    assert isinstance(letter.told, Erase), "it is kept"
+    shard.dead.take(letter.number)
+    shard.commit()
     world.settle()
     erase(world, ada)
     assert words_in_records(world, SECRET) == 0

@@ -290,7 +290,9 @@ def request(body=None, size=None):
     [
         (hello(9), "version 9 of the protocol, this end version 2"),
         (struct.pack(">IB", 6, VERSION) + b"eugse", "no hello"),
-        (b"GET / HTTP/1.1\r\n\r\n", "version"),
+        (b"GET / HTTP/1.1\r\n\r\n", "no hello"),
+        (b"GET / H", "no hello"),
+        (b"\0\0\0\6\x09sea", "no hello"),
         (request(size=FRAME_BYTES_MAX + 1), "at most"),
         (request(size=0), "at most"),
         (request(body=b"\xc1"), ""),
@@ -375,14 +377,44 @@ def test_why_a_server_hangs_up_is_told_to_all_who_wait(run, tmp_path):
     run(story())
 
 
-def test_a_request_that_is_not_known_or_cannot_be_read_fails_alone(run, tmp_path):
+def test_a_request_that_is_not_known_or_cannot_be_read_fails_alone(run, tmp_path, caplog):
     async def story():
         async with listening(tmp_path / "s") as (_, _, client):
             with pytest.raises(SegueError, match="type Stranger is not taken here"):
                 await client.call(Stranger())
-            with pytest.raises(SegueError, match="internal error"):
+            with pytest.raises(SegueError, match="type Echo cannot be read: Expected `bytes`, got `str`"):
                 await client.call(Echo("no bytes but a text"))
             assert await client.call(Echo(b"still here")) == Said(b"still here")
+        assert not caplog.records, "it is no fault of the server"
+
+    run(story())
+
+
+def test_a_long_name_of_a_request_is_cut_in_the_answer(run, tmp_path):
+    async def story():
+        async with listening(tmp_path / "s"):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+            writer.write(request(body=msgspec.msgpack.encode((1, "x" * 100_000, b""))))
+            await reader.readexactly(len(HELLO))
+            assert int.from_bytes(await reader.readexactly(4), "big") < 500
+            writer.close()
+
+    run(story())
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_of_ours(run, tmp_path):
+    async def answer(reader, writer):
+        await reader.readexactly(len(HELLO) + 5)  # the request too
+        body = msgspec.msgpack.encode((1, msgspec.msgpack.encode(["no bytes but a text"]), None))
+        writer.write(HELLO + len(body).to_bytes(4, "big") + body)
+
+    async def story():
+        server = await asyncio.start_unix_server(answer, tmp_path / "s")
+        client = FrameClient(tmp_path / "s")
+        with pytest.raises(SegueError, match=r"to Echo cannot be read: .* may have been handled"):
+            await client.call(Echo(b"x"))
+        client.close()
+        server.close()
 
     run(story())
 

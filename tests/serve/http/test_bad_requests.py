@@ -53,6 +53,7 @@ STATUS = {
     "overloaded": 429,
     "parked": 429,
     "not_ready": 503,
+    "store_failed": 503,
     "try_again": 503,
 }
 LED_ON = ("moved", "away")  # the router goes where they point
