@@ -54,12 +54,12 @@ def test_what_is_measured_can_be_read_with_a_server_key_alone(shop: Engine):
 
 
 def test_requests_take_the_direct_socket_and_not_the_way_of_serve(shop: Engine):
-    shop.track("Product Viewed", {}, userId="lane")
+    shop.track("Product Viewed", {}, userId="sock")
     before = requests_by_way(shop)
     for _ in range(20):
-        assert shop.web.post("/v1/decide", json={"userId": "lane", "placement": "home_hero"}).status_code == 200
+        assert shop.web.post("/v1/decide", json={"userId": "sock", "placement": "home_hero"}).status_code == 200
     after = requests_by_way(shop)
-    assert after["segue_lanes"] - before["segue_lanes"] >= 20
+    assert after["segue_direct_sockets"] - before["segue_direct_sockets"] >= 20
     assert after["http-segue"] == before["http-segue"]
 
 
