@@ -30,6 +30,7 @@ from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
 
+_CUSTOMERS = 1_500  # so many that their month, with start and end, passes within two minutes on two cores
 _PEOPLE = 400  # customers whose timelines are read for the page
 _DECISIONS = 60
 _PLACEMENT = "home_hero"  # of the shipped catalog
@@ -62,9 +63,9 @@ def demo(
 
 
 def _shop_world(console: Console) -> Path:
-    console.print("A synthetic shop: invented customers, 30 days.", style="dim")
+    console.print(f"A synthetic shop: {_CUSTOMERS:,} invented customers, 30 days.", style="dim")
     with screen.waiting(console, "writing its history"):
-        return shop_world.write(_WORLD).events
+        return shop_world.write(_WORLD, customers=_CUSTOMERS).events
 
 
 def _placement(placements: Collection[str]) -> str | None:
