@@ -25,6 +25,7 @@ from loadtest.peers.redis_rules import Person
 from loadtest.processes.engine import EngineError
 from loadtest.processes.running import environment, kind_of
 from loadtest.world import bench_catalog, shop_world
+from serve.ingest import pipeline, segment_format
 
 WRK = """Running 2s test @ http://127.0.0.1:8000
   1 threads and 32 connections
@@ -181,6 +182,17 @@ def test_every_batch_has_a_hundred_places_for_message_ids_and_no_times():
         sent = json.loads(body.replace("~", "run1-7-"))["batch"]
         assert len({event["messageId"] for event in sent}) == len(sent) == over_http.BATCH
         assert not any("timestamp" in event or event["type"] == "alias" for event in sent)
+
+
+def test_the_catalog_of_the_benchmarks_takes_every_event_that_they_send():
+    catalog = compile_document(bench_catalog.document())
+    for body in over_http.bodies(list(shop_world.generate(customers=200, days=3))):
+        sent = segment_format.parse_body(
+            body.encode(), None, source="web", channel="web", received_at_ms=shop_world.START_MS
+        )
+        pipeline.find_each_profile(catalog, sent.items)
+        pipeline.quarantine_what_is_not_to_be_sent(catalog, sent.items)
+        assert [item.message for item in sent.items if item.event is None] == []
 
 
 @pytest.mark.parametrize(
