@@ -23,8 +23,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## replay thirty days of a shop; DATA=FILE replays yours, KEEP=1 leaves the engine running
 	@$(BIN)/segue demo $(DATA) $(if $(KEEP),--keep)
 
-check: lint ## ruff, mypy, and the quick tests of what needs no engine: what to run while working
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" tests --ignore=tests/system
+# Of two cores, half would wait with two workers: many tests wait for sockets and disks. Those of actors/, which are on real
+# stores and servers, and of the load tests are left to `make test`.
+check: lint ## ruff, mypy, and the quick tests of engine/, serve/ and the documents: what to run while working
+	@$(BIN)/pytest -n 4 --dist loadgroup -m "not slow" tests/engine tests/serve $(filter-out tests/test_packaging.py,$(wildcard tests/test_*.py))
 
 # The system tests start whole engines, so they have the machine to themselves. Both commands run, whatever the first says;
 # any exit code but 0 fails, "no tests found" (5) too.
