@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.audit import Entry
 from engine.inputs import AnyInput
+from engine.parts.of_identity import ReviewEntry
 from engine.recent_events import Happened
 
 
@@ -126,6 +127,13 @@ class TakeIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """A question for the review queue, or a new state of one that is there."""
+
+    entry: ReviewEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to the caller; plain data."""
 
@@ -145,5 +153,6 @@ Effect = (
     | LeaveTombstone
     | Forget
     | TakeIn
+    | Review
     | Answer
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from engine.parts.of_identity import HandOff, Likely, Link, Merged
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -20,24 +21,8 @@ class TraitValue(Part):
     value: Any
     at_ms: int
     public: bool = False
-
-
-class Link(Part):
-    """An identifier of this person.
-
-    Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
-    what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
-    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
-    """
-
-    namespace: str
-    value: str
-    first_seen_ms: int
-    last_seen_ms: int
-    confidence: float = 1.0
-    verified: bool = True
-    stated_ms: int = 0
-    since_ms: int = 0
+    source: str = ""  # the name of the key that told it
+    by: list[str] = []  # noqa: RUF012 (the identifiers' places that its event carried, while merges can be undone)
 
 
 class ConsentRecord(Part):
@@ -190,16 +175,6 @@ class Lent(Part):
     at_ms: int
 
 
-class Merged(Part):
-    """A ledger entry: which profile was taken in, when, and how much it held."""
-
-    origin: str
-    at_ms: int
-    identifiers: list[tuple[str, str]]
-    events: int
-    runs: int
-
-
 class Detail(Part):
     """The parts of an event that is not recent any more at which conditions of runs may still look."""
 
@@ -248,6 +223,14 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     details: dict[str, list[Detail]] = {}  # beside the counters: for questions of runs with facts of their own
     drawn: dict[str, Drawn] = {}  # by `variant <action>` and `holdout <id>` (`engine.decide.draws`)
     drawn_as: str = ""  # the id by which new draws are drawn; empty: its own
+    shared: list[str] = []  # places of its own and of its identifiers whose values are shared by several people
+    likely: list[Likely] = []  # other profiles that are probably this person
+    handoffs: list[HandOff] = []  # changes between touchpoints, the newest last
+    opened: dict[str, str] = {}  # signed links by their ids, and the place of the device that opened each first
+    split_off: dict[str, str] = {}  # places that pointed here, and the profile that a split gave them to
+    parting: list[str] = []  # profiles that a split has made, on their way to their own places
+    reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
+    born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
 
     @property
     def history(self) -> Recent:
@@ -287,11 +270,12 @@ class Tombstone(msgspec.Struct, array_like=True):
     heir: str = ""
     holders: list[str] = []
     words: list[ConsentRecord] = []
+    shared: bool = False  # its value is shared by several people, and joins nobody
 
 
 def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
     """The tombstone of a place whose profile goes on in `to`, or whose pointer moves there."""
     if isinstance(was, Tombstone):
-        return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words)
+        return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words, was.shared)
     words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address == was.id]
-    return Tombstone(to, at_ms, message_seq, "", was.holders, words)
+    return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared)

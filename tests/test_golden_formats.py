@@ -84,8 +84,8 @@ def test_every_record_means_what_it_meant(family: str, rows: Rows):
         assert golden.is_within(meant[key.hex()], found), MISREAD.format(name=f"{family} {key.hex()}")
 
 
-def test_there_is_a_record_of_every_kind():
-    assert set(FAMILIES) == set(keys.FAMILIES)
+def test_there_is_a_record_of_every_kind_that_the_format_had():
+    assert set(keys.FAMILIES) - set(FAMILIES) == {"merges", "reviews", "blocks"}
 
 
 def test_a_restored_engine_goes_on_and_its_stores_and_journals_hold(restored: Path):

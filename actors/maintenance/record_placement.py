@@ -23,7 +23,7 @@ from actors.transport.placement import shard_of
 from engine import codec
 from engine.errors import NotFound, SegueError
 
-_AFTER_TIME = ("timers", "outbox", "strangers")  # the key has the profile behind 8 bytes of time
+_AFTER_EIGHT = ("timers", "outbox", "strangers", "blocks")  # the key has the profile behind 8 bytes of time or hash
 _INSIDE = ("staged", "dead")  # the record has the profile, and the key ends in a number of the shard
 _NUMBER_BYTES = 8
 _SENDER = 4  # the position of a dead letter's sender, counted from behind its profile
@@ -51,7 +51,7 @@ class Mover:
             number = int.from_bytes(key[-_NUMBER_BYTES:])
             renumbered = (number * self._former + source).to_bytes(_NUMBER_BYTES)
             return self._owner(source, record), key[:-_NUMBER_BYTES] + renumbered
-        start = _NUMBER_BYTES if family in _AFTER_TIME else 0
+        start = _NUMBER_BYTES if family in _AFTER_EIGHT else 0
         return shard_of(keys.profile_of(key[start:]), self._shards), key
 
     def _owner(self, source: int, record: bytes) -> int:

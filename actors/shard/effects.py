@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from actors.shard import transfer
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.outbox.outbox import Waiting
@@ -97,6 +99,11 @@ def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> Non
             state.batch.put(family, prefix + key, value, profile.id)
 
 
+def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
+    record = codec.seal(msgspec.msgpack.encode(effect.entry))
+    state.batch.put("reviews", keys.review_key(profile.id, effect.entry.id), record, profile.id)
+
+
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
     for family in ("history", "audit"):
@@ -133,6 +140,7 @@ _WRITERS: dict[type, Callable[[ShardState, Profile, Any], None]] = {
     effects.Tell: _tell,
     effects.Transfer: _transfer,
     effects.TakeIn: _take_in,
+    effects.Review: _review,
     effects.LeaveTombstone: _leave_tombstone,
     effects.Forget: _forget,
 }

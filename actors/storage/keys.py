@@ -9,7 +9,8 @@ from __future__ import annotations
 
 PROFILE_BYTES = 15
 
-OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots", "sandbox")  # keys that begin with a profile's id
+# Families whose keys begin with a profile's id.
+OF_PROFILE = ("history", "audit", "seen", "journal", "snapshots", "sandbox", "merges", "reviews")
 
 NO_RUN = "00" * 12  # as long as the id of a run
 
@@ -29,6 +30,9 @@ FAMILIES = (
     "keyring",
     "snapshots",
     "sandbox",
+    "merges",
+    "reviews",
+    "blocks",
 )
 
 
@@ -100,3 +104,13 @@ def number_key(number: int) -> bytes:
 def staged_key(at_ms: int, number: int) -> bytes:
     """Sorts by (time, arrival)."""
     return at_ms.to_bytes(8) + number.to_bytes(8)
+
+
+def merge_key(profile: str, merge_id: str) -> bytes:
+    """The states of two profiles around a merge."""
+    return profile_key(profile) + bytes.fromhex(merge_id)
+
+
+def review_key(profile: str, review_id: str) -> bytes:
+    """A profile's entry of the review queue."""
+    return profile_key(profile) + bytes.fromhex(review_id)

@@ -29,6 +29,7 @@ from engine.catalog.compile_journeys import compile_journey, compile_trigger
 from engine.catalog.compile_policies import Rules
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document
+from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
@@ -37,6 +38,7 @@ from engine.catalog.schema import files
 from engine.catalog.schema import journeys as schema_journeys
 from engine.catalog.schema import policies as schema_policies
 from engine.catalog.schema.grammar import Model, tree_of
+from engine.catalog.schema.identity import Identity, Namespace
 from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.statuses import ruled
@@ -200,7 +202,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         sources={name: _source(each) for name, each in _file(models, "sources.yaml", files.Sources).sources.items()},
         templates=_templates(document),
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
-        blocked_values=_blocked(_file(models, "identity.yaml", files.Identity)),
+        blocked_values=_blocked(_file(models, "identity.yaml", Identity)),
+        identity=compile_identity(_file(models, "identity.yaml", Identity)),
     )
 
 
@@ -259,7 +262,9 @@ def _purpose(name: str, purpose: files.Purpose) -> Purpose:
 
 def _source(source: files.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
-    return Source(source.channel, frozenset(source.grants), events, source.user_hash == "required")
+    identify = None if source.identify is None else frozenset(source.identify)
+    grants, is_proved = frozenset(source.grants), source.user_hash == "required"
+    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge)
 
 
 def _channel(channel: schema_channels.Channel) -> compiled.Channel:
@@ -267,10 +272,10 @@ def _channel(channel: schema_channels.Channel) -> compiled.Channel:
     return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
 
 
-def _blocked(identity: files.Identity) -> dict[str, frozenset[str]]:
+def _blocked(identity: Identity) -> dict[str, frozenset[str]]:
     blocked = {}
     for namespace in (*NAMESPACES, *identity.namespaces):
-        own = identity.namespaces.get(namespace, files.Namespace()).blocked
+        own = identity.namespaces.get(namespace, Namespace()).blocked
         values = {*_NEVER_ANYONE, *own}
         blocked[namespace] = frozenset(
             spelled for value in values for spelled in (value, value.lower(), value.upper(), value.capitalize())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.binding import Tree, bind
@@ -270,6 +271,7 @@ class Catalog:
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
+    identity: IdentityRules  # who is who
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""

@@ -24,10 +24,14 @@ class Source:
     """Where events come from, by the name of a key (`engine.consent.authority`).
 
     `grants` are the purposes (`*`: all) that its write key may grant, `events` the events that it may send (None: any).
-    With `user_hash` it has to prove each user id by an HMAC.
+    With `user_hash` it has to prove each user id by an HMAC. The rest says what its inputs may do to who is who
+    (`engine.catalog.identity_rules`); None: what its kind of key may do.
     """
 
     channel: str = ""
     grants: frozenset[str] = frozenset()
     events: frozenset[str] | None = None
     user_hash: bool = False
+    identify: frozenset[str] | None = None
+    link: bool | None = None
+    merge: bool | None = None

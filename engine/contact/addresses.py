@@ -14,7 +14,8 @@ from typing import Any, Final
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
-from engine.profile import Link, Profile, Run
+from engine.parts.of_identity import Link
+from engine.profile import Profile, Run
 from engine.values import phones
 from engine.values.absence import is_absent
 from engine.values.identifiers import canonical, is_same_phone

@@ -11,7 +11,8 @@ from typing import Any
 from engine import limits
 from engine.contact.addresses import NAMESPACES, current, place, rank, stated
 from engine.inputs import Confirm
-from engine.profile import Link, Profile, TraitValue
+from engine.parts.of_identity import Link
+from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
 from engine.values import stated_time
 

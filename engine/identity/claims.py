@@ -14,7 +14,8 @@ from engine.catalog.compiled import Catalog
 from engine.contact import addresses
 from engine.identity import address_statements
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
-from engine.profile import Link, Profile
+from engine.parts.of_identity import Link
+from engine.profile import Profile
 from engine.turn_state import Turn
 from engine.values import identifiers
 

@@ -14,7 +14,8 @@ import msgspec
 
 from engine.contact import addresses
 from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
-from engine.profile import ConsentRecord, Lent, Link, Profile, Send, Tombstone
+from engine.parts.of_identity import Link
+from engine.profile import ConsentRecord, Lent, Profile, Send, Tombstone
 from engine.turn_state import Turn
 from engine.values import stated_time
 from engine.vocabulary import DAY_MS

@@ -15,7 +15,8 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
-from engine.profile import Merged, Profile, Run
+from engine.parts.of_identity import Merged
+from engine.profile import Profile, Run
 from engine.recent_events import history_order
 from engine.sends import life as send_life
 from engine.sends import sends

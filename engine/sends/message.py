@@ -7,7 +7,8 @@ from typing import Any
 from engine import seeds
 from engine.contact import addresses
 from engine.decide import draws
-from engine.profile import Link, Send
+from engine.parts.of_identity import Link
+from engine.profile import Send
 from engine.recent_events import encoder
 from engine.sends import foreign_words
 from engine.texts.language import with_mentioned

@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.profile import ConsentRecord, Link, Place, Profile, TraitValue
+from engine.parts.of_identity import Link
+from engine.profile import ConsentRecord, Place, Profile, TraitValue
 from engine.recent_events import Happened
 from engine.seeds import profile_id
 from engine.values.identifiers import canonical

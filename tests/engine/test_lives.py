@@ -15,7 +15,8 @@ from support.world import DAY, HOUR, ID_KEY, MINUTE, START_MS, action, compiled,
 from engine import codec, seeds
 from engine.inputs import Authorise, ConsentChange, Event, Given, HandOver, Settle, TimersDue
 from engine.journeys.life import RUN, state_of
-from engine.profile import Link, Profile
+from engine.parts.of_identity import Link
+from engine.profile import Profile
 from engine.sends import life as send_life
 from engine.sends.life import SEND
 from engine.transitions import InvalidTransition, Life

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine.catalog.compiled import Catalog
 from engine.events import history
-from engine.profile import ConsentRecord, Link, Profile, TraitValue
+from engine.parts.of_identity import Link
+from engine.profile import ConsentRecord, Profile, TraitValue
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, HOUR_MS

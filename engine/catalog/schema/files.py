@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from engine.catalog.schema.channels import Channels
 from engine.catalog.schema.grammar import (
@@ -19,6 +19,7 @@ from engine.catalog.schema.grammar import (
     LocalDate,
     Model,
     ModelRef,
+    NamespaceRef,
     Path,
     PlacementRef,
     Probability,
@@ -26,30 +27,12 @@ from engine.catalog.schema.grammar import (
     Some,
     Span,
 )
+from engine.catalog.schema.identity import Identity
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.vocabulary import DAY_MS, Status, Tier
-
-
-def _blocked_text(value: Any) -> Any:
-    """A blocked value as clients send it: `null`, `0` and `-1` are written bare in YAML."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool | int) else value
-
-
-class Namespace(Model):
-    """`blocked`: values that never identify anyone, beside the built-in ones (`null`, `0`, `anonymous` …)."""
-
-    blocked: list[Annotated[str, BeforeValidator(_blocked_text, json_schema_input_type=str | int | None)]] = []
-
-
-class Identity(Model):
-    """identity.yaml"""
-
-    namespaces: dict[Id, Namespace] = {}
 
 
 class Purpose(Model):
@@ -178,14 +161,21 @@ class Segments(Model):
 class Source(Model):
     """`channel`: where its events happen; need not be one that messages go out on (a point of sale).
 
-    The rest is about its write key, which is public. `grants`: the purposes (`*`: all) that it may grant consent to;
-    `events`: the track events that it may send, absent for any; `user_hash: required`: it proves each user id.
+    About its write key, which is public: `grants`: the purposes (`*`: all) that it may grant consent to; `events`: the
+    track events that it may send, absent for any; `user_hash: required`: it proves each user id.
+
+    About who is who, whatever its key: `identify`: the namespaces by which it finds people who are known; `link`: it
+    may give an identifier that nobody has to a person; `merge`: its server key may join two profiles that exist. A
+    write key identifies by user_id, device_id and anonymous_id where nothing else is said, and never merges.
     """
 
     channel: Id
     grants: list[PurposeRef | Literal["*"]] = []
     events: EventNames | None = None
     user_hash: Literal["optional", "required"] = "optional"
+    identify: list[NamespaceRef] | None = None
+    link: bool | None = None
+    merge: bool | None = None
 
 
 class Sources(Model):

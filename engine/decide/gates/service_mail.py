@@ -6,7 +6,8 @@ from __future__ import annotations
 from engine.contact import addresses
 from engine.decide.gates.candidates import Candidates, Departure
 from engine.identity import holding
-from engine.profile import Link, Run, Send
+from engine.parts.of_identity import Link
+from engine.profile import Run, Send
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS, SERVICE_CAP
 

@@ -15,7 +15,8 @@ from engine.decide import receipt
 from engine.effects import Answer, Note
 from engine.events import history
 from engine.inputs import Decide
-from engine.profile import ConsentRecord, Link, Place, Profile, TraitValue
+from engine.parts.of_identity import Link
+from engine.profile import ConsentRecord, Place, Profile, TraitValue
 from engine.recent_events import Happened
 from engine.turn import handle
 from engine.turn_state import Turn

@@ -1,0 +1,193 @@
+"""The compiled identity.yaml: who is who, by which identifiers, and what an input may do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from engine.catalog.permissions import Source
+from engine.catalog.schema import identity as schema
+from engine.vocabulary import DAY_MS
+
+# Kind, spelling, whether a person has one value, and the profiles above which a value counts as shared.
+_KNOWN: Final[Mapping[str, tuple[str, str, bool, int]]] = MappingProxyType(
+    {
+        "user_id": ("person", "plain", True, 0),
+        "loyalty_id": ("person", "plain", False, 3),
+        "email": ("contact", "email", False, 3),
+        "phone": ("contact", "phone", False, 3),
+        "device_id": ("device", "plain", False, 3),
+        "anonymous_id": ("device", "plain", False, 1),
+    }
+)
+_NO_RANK: Final = 1_000
+_PUBLIC: Final = frozenset(("user_id", "device_id", "anonymous_id"))  # what a write key identifies by
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One kind of identifier (`engine.catalog.schema.identity.Namespace`). `rank`: 0 comes first. `limit`: at most so
+    many values within `limit_ms` (0: ever) for one profile; 0: any number. `shared_above`: 0 for never."""
+
+    id: str
+    kind: str
+    canonical: str
+    rank: int
+    unique: bool
+    limit: int
+    limit_ms: int
+    shared_above: int
+    paths: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
+
+    @property
+    def knows(self) -> bool:
+        """Whether its values make a profile a known one."""
+        return self.kind in ("person", "contact")
+
+
+@dataclass(frozen=True, slots=True)
+class TraitRule:
+    """Which of two values of a trait stays: by `sources`, in their order, then by `keep`."""
+
+    keep: str = "newest"
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandOffGoal:
+    """How fast the context must be there (`ready_ms`) between touchpoints, and what has to come along."""
+
+    id: str
+    was: frozenset[str]
+    into: frozenset[str]
+    ready_ms: int
+    carries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Thresholds of links that no identifier makes (`engine.catalog.schema.identity.Matching`)."""
+
+    enabled: bool = False
+    model: str = ""
+    merge_at: float = 0.999
+    personalise_at: float = 0.9
+    review_at: float = 0.5
+    traits: tuple[str, ...] = ()
+    segments: bool = True
+    lent_ms: int = 30 * DAY_MS
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """All of identity.yaml. `namespaces` are in the order of their rank."""
+
+    namespaces: Mapping[str, Namespace]
+    traits: Mapping[str, TraitRule]
+    split_on_unique: bool
+    split_on_shared: bool
+    unidentified: str
+    matching: Matching
+    goals: tuple[HandOffGoal, ...]
+
+    def rank(self, namespace: str) -> int:
+        """The place of a namespace in the order of priority; one that is not known comes last."""
+        known = self.namespaces.get(namespace)
+        return _NO_RANK if known is None else known.rank
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an input may do about who is who: find known people by these namespaces (None: any), give them an identifier
+    that nobody has, join two profiles that exist."""
+
+    identify: frozenset[str] | None
+    link: bool
+    merge: bool
+
+
+class Told(Protocol):
+    """An input that comes from a source."""
+
+    @property
+    def source(self) -> str:
+        """The name of its key."""
+
+    @property
+    def public(self) -> bool:
+        """Whether that is a write key."""
+
+
+_TRUSTED: Final = Rights(None, link=True, merge=True)
+_UNTRUSTED: Final = Rights(_PUBLIC, link=True, merge=False)
+
+
+def rights(sources: Mapping[str, Source], told: Told) -> Rights:
+    """What this input may do. A write key never merges, whatever its source may."""
+    usual = _UNTRUSTED if told.public else _TRUSTED
+    source = sources.get(told.source)
+    if source is None or (source.identify is None and source.link is None and source.merge is None):
+        return usual
+    return Rights(
+        usual.identify if source.identify is None else source.identify,
+        usual.link if source.link is None else source.link,
+        usual.merge and source.merge is not False,
+    )
+
+
+def compile_identity(file: schema.Identity) -> IdentityRules:
+    """The rules of a file, with the defaults of what it leaves out."""
+    named = {name: file.namespaces.get(name, schema.Namespace()) for name in (*_KNOWN, *file.namespaces)}
+    usual = {name: 10 * (place + 1) for place, name in enumerate(_KNOWN)}
+    listed = {name: place - len(file.priority) for place, name in enumerate(file.priority)}
+
+    def priority(name: str) -> tuple[int, str]:
+        stated = named[name].priority
+        return (listed.get(name, stated if stated is not None else usual.get(name, _NO_RANK)), name)
+
+    order = sorted(named, key=priority)
+    matching = file.matching
+    return IdentityRules(
+        namespaces={name: _namespace(name, named[name], rank) for rank, name in enumerate(order)},
+        traits={name: TraitRule(rule.keep, tuple(rule.sources)) for name, rule in file.traits.items()},
+        split_on_unique=file.splits.on_unique == "split",
+        split_on_shared=file.splits.on_shared == "split",
+        unidentified=file.splits.unidentified,
+        matching=Matching(
+            matching.enabled,
+            matching.model or "",
+            matching.merge_at,
+            matching.personalise.at,
+            matching.review_at,
+            tuple(matching.personalise.traits),
+            matching.personalise.segments,
+            matching.personalise.for_,
+            {name: tuple(paths) for name, paths in matching.fields.items()},
+        ),
+        goals=tuple(
+            HandOffGoal(name, frozenset(goal.from_), frozenset(goal.into), goal.ready_within, tuple(goal.carries))
+            for name, goal in sorted(file.transitions.items())
+        ),
+    )
+
+
+def _namespace(name: str, stated: schema.Namespace, rank: int) -> Namespace:
+    kind, spelling, unique, shared_above = _KNOWN.get(name, ("person", "plain", False, 3))
+    limit = stated.limit
+    return Namespace(
+        id=name,
+        kind=stated.kind or kind,
+        canonical=stated.canonical or spelling,
+        rank=rank,
+        unique=unique if stated.unique is None else stated.unique,
+        limit=limit.count if limit is not None else 0,
+        limit_ms=(limit.within or 0) if limit is not None else 0,
+        shared_above=shared_above if stated.shared_above is None else stated.shared_above,
+        paths=tuple(stated.paths),
+        patterns=tuple(re.compile(pattern) for pattern in stated.blocked_patterns),
+    )

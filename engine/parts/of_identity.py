@@ -1,0 +1,100 @@
+"""The parts of a profile that say who this is: identifiers, merges, changes between touchpoints, open questions.
+
+They are written as arrays: a new field stands at the end and has a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.recent_events import Part
+
+
+class Link(Part):
+    """An identifier of this person.
+
+    Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
+    what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
+    time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
+    """
+
+    namespace: str
+    value: str
+    first_seen_ms: int
+    last_seen_ms: int
+    confidence: float = 1.0
+    verified: bool = True
+    stated_ms: int = 0
+    since_ms: int = 0
+    source: str = ""  # the name of the key that named it first
+    public: bool = False  # that was a write key
+    shared: bool = False  # its value is shared by several people, and joins nobody
+    by: list[str] = []  # noqa: RUF012 (the places of the other identifiers that its event carried)
+
+
+class Merged(Part):
+    """A ledger entry: which profile was taken in, when, and how much it held.
+
+    `id` names the merge where it can be undone. It was made because of the identifier of `namespace` whose place is
+    `by`, told by the key `source`, with a `confidence` of 1 where that was certain. `undone_ms` is when a split undid
+    it.
+    """
+
+    origin: str
+    at_ms: int
+    identifiers: list[tuple[str, str]]
+    events: int
+    runs: int
+    id: str = ""
+    by: str = ""
+    namespace: str = ""
+    source: str = ""
+    public: bool = False
+    confidence: float = 1.0
+    undone_ms: int = 0
+
+
+class Likely(Part):
+    """Another profile that is probably the same person, with what decisions may read of it until `until_ms`. No message
+    is sent and no merge is made on account of it."""
+
+    profile: str
+    confidence: float
+    at_ms: int
+    until_ms: int
+    traits: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+    segments: list[str] = []  # noqa: RUF012
+
+
+class HandOff(Part):
+    """A customer's change from one touchpoint to another: `was` and `into` are the kinds of touchpoint, `by` the
+    namespace of the identifier that linked them, `took_ms` the time from the last event there to the first one here,
+    and `ready_ms` how long the context took to be here."""
+
+    at_ms: int
+    was: str
+    into: str
+    by: str
+    took_ms: int
+    ready_ms: int
+    carried: list[str] = []  # noqa: RUF012 (names of what came along: `cart`, `journeys` …)
+
+
+class ReviewEntry(Part):
+    """A question for the review queue. `kind` is `merge` (a refused one), `split` (one is offered), `shared` or
+    `candidate`; `other` the other profile, `merge_id` the merge to undo, `namespace` the kind of identifier that it is
+    about; `detail` holds no value of an identifier."""
+
+    id: str
+    at_ms: int
+    kind: str
+    reason: str
+    profile: str
+    other: str = ""
+    namespace: str = ""
+    merge_id: str = ""
+    confidence: float = 0.0
+    source: str = ""
+    detail: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
+    state: str = "open"  # open | accepted | dismissed
+    decided_ms: int = 0

@@ -1,0 +1,7 @@
+"""`segue identity …`: who is who, in commands. Each has a module of its own beside this one."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Who is who: train, evaluate, review, split, and how well it goes.")
