@@ -124,11 +124,13 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
 
 class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
-    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks."""
+    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks.
+    `by_ledger`: it undoes a split, so no rule refuses it."""
 
     to: str
     public: bool = False
     is_new: bool = False
+    by_ledger: bool = False
 
 
 class Declined(Input, frozen=True, kw_only=True, tag="declined"):
@@ -142,9 +144,9 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
-    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
-    some of the traits alone.
+    (pages), `audit`, `seen` and `merges` are the records that stand beside it, each with its key less the profile's id.
+    A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any,
+    holds some of the traits alone.
 
     `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
     in, and waits to be told.
@@ -158,6 +160,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     points: bool = False
     after: bytes = b""
     is_new: bool = False
+    merges: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -217,6 +220,50 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
+class Split(Input, frozen=True, kw_only=True, omit_defaults=True, tag="split"):
+    """Undo a merge of this profile. The shard adds `records`, by merge ids: what the ledger holds of this merge and of
+    all later ones; and `pages`, by their keys less the profile's id: the pages of the history that survivors have
+    written since then. `reason` says who asks for it: `asked`, or a split rule."""
+
+    merge_id: str
+    reason: str = "asked"
+    records: tuple[tuple[str, bytes], ...] = ()
+    pages: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Revive(Input, frozen=True, kw_only=True, omit_defaults=True, tag="revive"):
+    """A message to the place of a merged profile: what the profile `origin` gives back to it. The records are as in
+    `HandOver`. Only the last message has a `state`, and with it the profile lives at its own place again.
+
+    The place adds `message_seq`, the number of the last message that it has sent: what it passed on to the living
+    profile stands in no journal."""
+
+    origin: str
+    merge_id: str
+    state: bytes = b""
+    history: tuple[tuple[bytes, bytes], ...] = ()
+    audit: tuple[tuple[bytes, bytes], ...] = ()
+    seen: tuple[tuple[bytes, bytes], ...] = ()
+    merges: tuple[tuple[bytes, bytes], ...] = ()
+    message_seq: int = 0
+
+
+class Revived(Input, frozen=True, kw_only=True, tag="revived"):
+    """A message back to the profile that gave `origin` its own again: all of it is durable there."""
+
+    origin: str
+
+
+class Rejoin(Input, frozen=True, kw_only=True, tag="rejoin"):
+    """Undo the split that undid a merge: the two profiles become one again, whatever the rules of merging say."""
+
+    merge_id: str
+
+
+class PassedOn(Input, frozen=True, kw_only=True, tag="passed_on"):
+    """An input that came to a profile which has split went on to the other one, as its next message."""
+
+
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
     """The clock was set back, and this profile's last turn lies ahead of it."""
 
@@ -265,8 +312,28 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Split
+    | Revive
+    | Revived
+    | Rejoin
+    | PassedOn
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Revive)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)
+IDS_ONLY = (
+    Merge,
+    GoOn,
+    HandedOver,
+    Released,
+    Claim,
+    LookAtClock,
+    Erase,
+    Declined,
+    Ask,
+    Given,
+    Confirm,
+    Revived,
+    Rejoin,
+    PassedOn,
+)

@@ -38,8 +38,13 @@ from engine.inputs import (
     HandedOver,
     HandOver,
     Merge,
+    PassedOn,
+    Rejoin,
     Released,
+    Revive,
+    Revived,
     Settle,
+    Split,
     TimersDue,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
@@ -48,6 +53,7 @@ from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
+from engine.splitting import marks, revive, split
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -71,7 +77,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
-        if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
+        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
+        if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
         caps.forget_old(turn)
         triggers.forget_ended(turn)
@@ -129,6 +136,16 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             holding.give(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case Split():
+            split.split(turn, told)
+        case Revive():
+            revive.come_back(turn, told)
+        case Revived():
+            split.has_arrived(turn, told)
+        case PassedOn():
+            turn.profile.message_seq += 1
+        case Rejoin():
+            split.rejoin(turn, told)
 
 
 def handle_tombstone(
@@ -152,6 +169,8 @@ def handle_tombstone(
                 pointers.repoint(turn, tombstone, told)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
+        case Revive():
+            revive.take_records(turn, told)
         case GoOn():
             pass  # the profile that asks for the next piece has all of them
         case Settle() | HandOver():
@@ -168,6 +187,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
+    marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
     happened = Happened(
@@ -179,6 +199,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event.channel,
         event.source,
         heard_ms=turn.now_ms if at_ms > turn.now_ms else 0,
+        by=marked.by if marked is not None else (),
     )
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):
@@ -188,6 +209,8 @@ def _on_event(turn: Turn, event: Event) -> None:
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     moving += triggers.enter(turn, happened)
+    if marked is not None:
+        marked.write(turn)
     interpreter.walk(turn, moving)
 
 
@@ -200,8 +223,11 @@ def _on_decide(turn: Turn, asked: Decide) -> None:
 def _on_consent(turn: Turn, change: ConsentChange) -> None:
     if change.address and holding.is_known(turn.profile, change):
         return
+    marked = marks.before(turn, change)
     claims.learn(turn, change)
     heard = recording.record(turn, change)
+    if marked is not None:
+        marked.write(turn)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))  # held sends may have waited for this consent
     turn.answer(consent_words.receipt(turn.profile.id, heard))

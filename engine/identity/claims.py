@@ -12,7 +12,7 @@ from __future__ import annotations
 from engine import limits, seeds
 from engine.catalog.compiled import Catalog
 from engine.contact import addresses
-from engine.identity import address_statements
+from engine.identity import address_statements, apart
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.parts.of_identity import Link
 from engine.profile import Profile
@@ -151,6 +151,8 @@ def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
         profile.publicly.remove(place)  # a server key says the same, so the visitor is trusted after all
     if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
         return True
+    if apart.is_kept_apart(profile, place):
+        return True  # a split says that this is somebody else
     if len(profile.held) >= limits.POINTERS_MAX:
         return False
     profile.held.append(place)

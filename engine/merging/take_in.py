@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
-from engine.effects import Enqueue, SetTimer, TakeIn
+from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
 from engine.events import history, setting_back
 from engine.frequency import caps, fatigue
 from engine.identity import address_statements, holding, traits
@@ -46,6 +46,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
         return
+    before = codec.encode_record(profile)
     other = _transferred(turn, told)
     _is_here(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
@@ -57,7 +58,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
     _take_records(turn, told)
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
-    _note_merge(turn, told.origin, other)
+    past = _note_merge(turn, told.origin, other)
+    turn.effects.append(KeepMerge(past.id, before, told.state))
     # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
     stops.apply_history(turn)
@@ -90,7 +92,7 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     profile = turn.profile
     own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
-    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen, told.merges))
     older = [event for _, page in pages for event in codec.decode_page(page)]
     if older and not profile.spilled:
         profile.tallied = history.counters_of(turn.catalog).name
@@ -109,6 +111,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
+    profile.split_off |= {place: to for place, to in other.split_off.items() if profile.id not in (place, to)}
     profile.seq = max(profile.seq, other.seq)
     profile.created_ms = min(profile.created_ms, other.created_ms)
 
@@ -175,10 +178,12 @@ def _withdraw_excess(turn: Turn) -> None:
             caps.release(turn.profile, place.ref)
 
 
-def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
+def _note_merge(turn: Turn, origin: str, other: Profile) -> Merged:
     events = len(other.history) + other.spilled
     names = [(link.namespace, link.value) for link in other.identifiers]
-    turn.profile.ledger.append(Merged(origin, turn.now_ms, names, events, len(other.runs)))
+    name = turn.id_of("merge", turn.profile.id, origin, turn.profile.audit_seq)
+    past = Merged(origin, turn.now_ms, names, events, len(other.runs), name)
+    turn.profile.ledger.append(past)
     turn.note(
         "merge",
         f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
@@ -187,6 +192,8 @@ def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
             "origin": origin,
             "events": events,
             "runs": len(other.runs),
+            "merge": name,
             "audit": [other.audit_seq, other.audit_head],
         },
     )
+    return past

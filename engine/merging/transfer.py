@@ -22,7 +22,7 @@ This is the side of the profile that goes. The survivor's side is in `engine.mer
 from __future__ import annotations
 
 from engine.effects import LeaveTombstone, Transfer
-from engine.identity import holding
+from engine.identity import apart, holding
 from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge
 from engine.journeys import pauses
 from engine.merging.take_in import wake
@@ -33,6 +33,9 @@ from engine.turn_state import Turn
 def transfer(turn: Turn, asked: Merge | Claim) -> None:
     """Hand everything over to the profile that asks. On a write key's word only a visitor without a user id goes."""
     profile = turn.profile
+    if isinstance(asked, Merge) and not asked.by_ledger and apart.is_kept_apart(profile, asked.to):
+        turn.tell(asked.to, Declined(origin=profile.id, reason="split.kept_apart"))
+        return
     if asked.public and not profile.is_blank and asked.to != profile.id:
         if isinstance(asked, Claim):
             holding.add(turn, profile.holders, asked, holding.words_of(profile))

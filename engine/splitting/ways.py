@@ -1,0 +1,22 @@
+"""Which of two profiles that were one an input is for, when it still comes to the one that has split."""
+
+from __future__ import annotations
+
+from engine.catalog.compiled import Catalog
+from engine.errors import Parked, Parted
+from engine.identity import apart, claims
+from engine.inputs import AnyInput, ConsentChange, Decide, Event
+from engine.profile import Profile
+
+
+def check(profile: Profile, told: AnyInput, catalog: Catalog, retry_ms: int) -> None:
+    """Raises Parted for an input whose home a split gave to another profile; Parked while that one is on its way
+    there."""
+    if not isinstance(told, Event | Decide | ConsentChange):
+        return
+    home = claims.home(catalog, told)
+    to = "" if home is None else apart.owner_of(profile, home)
+    if to in profile.parting:
+        raise Parked(retry_ms)
+    if to:
+        raise Parted(to)
