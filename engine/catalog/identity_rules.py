@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 from engine.catalog.permissions import Source
 from engine.catalog.schema import identity as schema
 from engine.catalog.schema.patterns import Pattern
+from engine.errors import InvalidInput
 from engine.values import identifiers
 from engine.values.nobody import NEVER_ANYONE, is_blocked
 from engine.vocabulary import DAY_MS
@@ -25,6 +27,9 @@ _KNOWN: Final[Mapping[str, tuple[str, str, bool, int]]] = MappingProxyType(
         "anonymous_id": ("device", "plain", False, 1),
     }
 )
+# The order of priority where nothing is said. One's own come behind the built-in ones of the same kind.
+PRIORITIES: Final[Mapping[str, int]] = MappingProxyType({name: 10 * (place + 1) for place, name in enumerate(_KNOWN)})
+_OF_KIND: Final = {"person": 25, "contact": 45, "device": 65, "shared": 1_000}
 NO_RANK: Final = 1_000
 _SHARED: Final = 10 * NO_RANK  # behind all that identify one person
 _PUBLIC: Final = frozenset(("user_id", "device_id", "anonymous_id"))  # what a write key identifies by
@@ -172,19 +177,20 @@ def rights(sources: Mapping[str, Source], told: Told) -> Rights:
     )
 
 
-def compile_identity(file: schema.Identity) -> IdentityRules:
-    """The rules of a file, with the defaults of what it leaves out."""
+def compile_identity(file: schema.Identity, country: str = "") -> IdentityRules:
+    """The rules of a file, with the defaults of what it leaves out. `country` is that of blocked telephones without
+    their code."""
     named = {name: file.namespaces.get(name, schema.Namespace()) for name in (*_KNOWN, *file.namespaces)}
-    usual = {name: 10 * (place + 1) for place, name in enumerate(_KNOWN)}
     listed = {name: place - len(file.priority) for place, name in enumerate(file.priority)}
 
     def priority(name: str) -> tuple[int, str]:
         stated = named[name].priority
-        return (listed.get(name, stated if stated is not None else usual.get(name, NO_RANK)), name)
+        usual = PRIORITIES.get(name, _OF_KIND[named[name].kind or "person"])
+        return (listed.get(name, usual if stated is None else stated), name)
 
     order = sorted(named, key=priority)
     matching = file.matching
-    namespaces = {name: _namespace(name, named[name], rank) for rank, name in enumerate(order)}
+    namespaces = {name: _namespace(name, named[name], rank, country) for rank, name in enumerate(order)}
     homes = {name: each.rank + (_SHARED if each.kind == "shared" else 0) for name, each in namespaces.items()}
     return IdentityRules(
         namespaces=namespaces,
@@ -214,20 +220,22 @@ def compile_identity(file: schema.Identity) -> IdentityRules:
     )
 
 
-def _namespace(name: str, stated: schema.Namespace, rank: int) -> Namespace:
+def _namespace(name: str, stated: schema.Namespace, rank: int, country: str) -> Namespace:
     kind, spelling, unique, shared_above = _KNOWN.get(name, ("person", "plain", False, 3))
-    limit = stated.limit
+    kind, spelling, limit = stated.kind or kind, stated.canonical or spelling, stated.limit
+    if kind == "shared":  # it joins nobody, so nothing of this is asked
+        unique, shared_above, limit = False, 0, None
     return Namespace(
         id=name,
-        kind=stated.kind or kind,
-        canonical=stated.canonical or spelling,
+        kind=kind,
+        canonical=spelling,
         rank=rank,
         unique=unique if stated.unique is None else stated.unique,
         limit=limit.count if limit is not None else 0,
         limit_ms=(limit.within or 0) if limit is not None else 0,
         shared_above=shared_above if stated.shared_above is None else stated.shared_above,
         paths=tuple(stated.paths),
-        blocked=_blocked(stated.blocked),
+        blocked=_blocked(name, stated.blocked, spelling, country),
         patterns=tuple(map(Pattern, stated.blocked_patterns)),
     )
 
@@ -237,8 +245,13 @@ def _carried(namespace: str, written: str) -> Carried:
     return Carried(namespace, root, tuple(path), written)
 
 
-def _blocked(stated: Iterable[str]) -> frozenset[str]:
-    return frozenset(value.casefold() for value in (*NEVER_ANYONE, *stated))
+def _blocked(name: str, stated: Iterable[str], spelling: str, country: str) -> frozenset[str]:
+    """The blocked values as they are written, and as values come out of the door."""
+    values = {*NEVER_ANYONE, *stated}
+    for value in stated:
+        with suppress(InvalidInput):  # what no value can be is blocked already
+            values.add(identifiers.canonical(name, value, country, forms={name: spelling}))
+    return frozenset(value.casefold() for value in values)
 
 
 USUAL: Final = compile_identity(schema.Identity())
