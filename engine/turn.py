@@ -18,8 +18,8 @@ from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, setting_back
-from engine.frequency import caps
-from engine.identity import address_statements, claims, holding, traits
+from engine.frequency import at_addresses, caps
+from engine.identity import address_statements, claims, holding, lending, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -38,9 +38,11 @@ from engine.inputs import (
     HandedOver,
     HandOver,
     Merge,
+    Registered,
     Released,
     Settle,
     TimersDue,
+    Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.merging import erasure, pointers, take_in, transfer
@@ -74,6 +76,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
+        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -125,8 +128,14 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             claims.decline(turn, told)
         case Bind():
             holding.bind(turn, told)
+            sends.withdraw_without_consent(turn)
+        case Registered():
+            holding.hear(turn.profile, told)
+            sends.go_on_answered(turn)
         case Ask():
-            holding.give(turn, told)
+            lending.give(turn, told)
+        case Used():
+            lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
 

@@ -31,7 +31,8 @@ ORDER = (
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
-    ("frequency", "identity"),
+    ("frequency",),
+    ("identity",),
     ("decide",),
     ("sends",),
     ("journeys",),
