@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.parts.of_identity import HandOff, Likely, Link, Merged
+from engine.parts.of_identity import HandOff, Likely, Link, Merged, Touch
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -231,6 +231,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     parting: list[str] = []  # profiles that a split has made, on their way to their own places
     reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
     born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
+    touch: Touch | None = None  # where this person was seen last
 
     @property
     def history(self) -> Recent:

@@ -204,6 +204,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         blocked_values=_blocked(_file(models, "identity.yaml", Identity)),
         identity=compile_identity(_file(models, "identity.yaml", Identity)),
+        links=compile_policies.links(policies.links),
     )
 
 

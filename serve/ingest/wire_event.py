@@ -22,6 +22,7 @@ from engine.values.phones import country_in
 from engine.values.times import read_ms
 from serve.http.hostile_json import UNREADABLE, check_shape, object_of, text_of, unreadable
 from serve.http.user_hash import FIELD, Proof
+from serve.ingest.signed_link import token_in
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
@@ -157,6 +158,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
         context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
+        link="" if arrival.imported else token_in(context, properties),
     )
 
 

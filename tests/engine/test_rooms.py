@@ -31,7 +31,7 @@ ORDER = (
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
     ("frequency", "identity"),
-    ("decide",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
