@@ -70,6 +70,11 @@ def _alias(turn: Turn, told: Event) -> bool:
     return _reach(turn, visitor, asked)
 
 
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge the visitor who came to `place` by a signed link of a message to this person."""
+    _reach(turn, place, Merge(to=turn.profile.id, public=True))
+
+
 def introduce(turn: Turn, asked: Decide) -> None:
     """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
     else."""

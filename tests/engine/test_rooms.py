@@ -33,7 +33,7 @@ ORDER = (
     ("consent", "limits"),
     ("frequency",),
     ("identity",),
-    ("decide",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
