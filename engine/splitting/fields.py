@@ -83,6 +83,12 @@ def _stays(case: Case, name: str) -> None:
     setattr(case.mine, name, getattr(case.now, name))
 
 
+def _changed_stays(case: Case, name: str) -> None:
+    """Each has its own as it was; what has changed of it since is the survivor's."""
+    if getattr(case.now, name) != getattr(case.after, name):
+        setattr(case.mine, name, getattr(case.now, name))
+
+
 def _clock(case: Case, name: str) -> None:
     case.mine.clock_ms = case.theirs.clock_ms = case.now.clock_ms
 
@@ -358,6 +364,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "locale_ms": _own,  # with the locale
     "timezone_ms": _own,
     "told": _listing(_itself, _of_place),
+    "unanswered": _listing(_itself, _of_place),
     "owns": _listing(_itself, _of_place),
     "declined": _listing(_itself, _both),
     "holders": _listing(_itself, _mine),
@@ -372,6 +379,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "shared": _listing(_itself, _of_place),
     "likely": _listing(lambda each: each.profile, _mine),
     "handoffs": _listing(lambda each: (each.at_ms, each.was, each.into), _mine),
+    "touch": _changed_stays,
     "opened": _mapping(_of_device),
     "split_off": _stays,
     "parting": _stays,

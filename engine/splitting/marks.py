@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
-from engine.identity import claims
+from engine.identity import home
 from engine.inputs import ConsentChange, Decide, Event
 from engine.profile import Profile
 from engine.splitting.around import has_merges
@@ -18,13 +18,13 @@ from engine.turn_state import Turn
 
 def carried(catalog: Catalog, told: Event | Decide | ConsentChange) -> tuple[str, ...]:
     """The places of the identifiers that an input carries; its home comes first."""
-    places = [seeds.profile_id(catalog.id_key, namespace, value) for namespace, value in claims.named(told)]
+    places = [seeds.profile_id(catalog.id_key, namespace, value) for namespace, value in home.named(told)]
     if isinstance(told, Event) and told.previous_id:
         places += [
             seeds.profile_id(catalog.id_key, namespace, told.previous_id) for namespace in ("user_id", "anonymous_id")
         ]
-    home = claims.home(catalog, told)
-    return tuple(dict.fromkeys([home, *places] if home is not None else places))
+    first = home.home_of(catalog, told)
+    return tuple(dict.fromkeys([first, *places] if first is not None else places))
 
 
 class Marks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.catalog.compiled import Catalog
 from engine.errors import Parked, Parted
-from engine.identity import apart, claims
+from engine.identity import apart, home
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
 from engine.profile import Profile
 
@@ -14,8 +14,8 @@ def check(profile: Profile, told: AnyInput, catalog: Catalog, retry_ms: int) -> 
     there."""
     if not isinstance(told, Event | Decide | ConsentChange):
         return
-    home = claims.home(catalog, told)
-    to = "" if home is None else apart.owner_of(profile, home)
+    first = home.home_of(catalog, told)
+    to = "" if first is None else apart.owner_of(profile, first)
     if to in profile.parting:
         raise Parked(retry_ms)
     if to:

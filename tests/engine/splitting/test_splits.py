@@ -103,8 +103,19 @@ def joined(world: World) -> tuple[Any, Any, Any]:
     return ada, visitor, both
 
 
+def aliased(world: World) -> tuple[Any, Any]:
+    """Two known people in one."""
+    bob, ada = world.customer("bob"), world.customer("ada@example.com", consents=("marketing:email",))
+    bob.does("Page Viewed")
+    ada.does("Aliased", kind="alias", previous_id="bob")
+    world.settle()
+    assert ada.id == bob.id
+    return ada, bob
+
+
 def test_what_came_since_goes_by_the_identifiers_that_it_carried(world: World):
-    ada, visitor, both = joined(world)
+    ada, visitor = aliased(world)
+    both = world.customer("ada@example.com", anonymous="tablet")
     visitor.does("Product Added", cart_id="v")
     visitor.does("Identified", kind="identify", traits={"hat": "red"})
     visitor.does("Page Viewed", identifiers=(("loyalty_id", "card"),))
