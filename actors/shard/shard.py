@@ -38,6 +38,7 @@ from engine.inputs import (
     Event,
     HandedOver,
     PassedOn,
+    Rejoin,
     Revive,
     Revived,
     Settle,
@@ -47,7 +48,7 @@ from engine.inputs import (
 from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings.identity_figures import ANONYMOUS, KNOWN, is_known
-from engine.splitting import revive, ways
+from engine.splitting import revive, split, ways
 from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
@@ -130,6 +131,8 @@ class Shard(ShardState):
             raise Parked(PARKED_RETRY_MS)
         if profile.split_off:
             ways.check(profile, told, self.catalog, PARKED_RETRY_MS)
+        if isinstance(told, Split | Rejoin):
+            split.check_rest(profile)
         if isinstance(told, Split):
             told = giving_back.with_ledger(self.batch, profile, told)
         dedup_key = once.key_of(told)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from serve.commands.identity.splits import rejoin, split
 from serve.commands.identity.status import status
 
 app = typer.Typer(no_args_is_help=True, help="Who is who: train, evaluate, review, split, and how well it goes.")
 app.command("status")(status)
+app.command("split")(split)
+app.command("rejoin")(rejoin)

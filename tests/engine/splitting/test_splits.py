@@ -9,9 +9,10 @@ from support.world import CART, World
 
 from actors.maintenance import verify_replay
 from engine import codec
-from engine.errors import InvalidInput, NotFound
+from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
 from engine.inputs import Rejoin, Split
 from engine.profile import Profile
+from engine.splitting import fields
 
 
 @pytest.fixture(params=[1, 4], ids=["one shard", "four shards"])
@@ -276,4 +277,41 @@ def test_a_merge_that_a_merged_profile_had_made_is_taken_out(world: World):
     world.settle()
     assert len({bob.id, ada.id, laptop.id}) == 3
     assert [run.key for run in ada.profile.runs] == ["a"]
+    assert differences(world) == []
+
+
+def test_nothing_is_split_while_a_message_is_being_handed_over(world: World):
+    ada, _, _ = joined(world)
+    ada.does("Product Added", cart_id="a")
+    world.advance(minutes=59)
+    merge_id = ada.profile.ledger[-1].id
+
+    def take(message: dict[str, Any]) -> str:
+        with pytest.raises(NotReady):
+            world.engine.ask_profile(ada.id, Split(merge_id=merge_id))
+        return "sent"
+
+    world.engine._provider = take
+    world.advance(minutes=5)
+    assert ada.sends == ["cart_reminder"]
+    split(world, ada.id)
+    world.settle()
+    assert len(world.customer(anonymous="laptop").profile.places) == 1
+
+
+def test_every_field_of_a_profile_has_a_rule():
+    assert set(fields.RULES) == set(Profile.__struct_fields__)
+
+
+def test_what_is_for_the_other_waits_while_it_is_on_its_way(world: World):
+    ada, visitor, _ = joined(world)
+    split(world, ada.id)
+    world.engine.stage([visitor.event("Product Added", cart_id="late")])
+    with pytest.raises(Parked):
+        world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
+    world.settle()
+    world.settle()
+    assert [run.key for run in visitor.profile.runs] == ["late"]
+    with pytest.raises(Parted):
+        world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
     assert differences(world) == []
