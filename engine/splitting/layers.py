@@ -29,8 +29,8 @@ from engine.turn_state import Turn
 @dataclass(slots=True)
 class Parted:
     """Two profiles instead of one. `places` are those of the other alone, `merged` is the merge that is undone,
-    `points` those that point to the survivor and have to point to the other. `again` are the effects of the merges that
-    were made again."""
+    `points` those that point to the survivor and have to point to the other. `recent` is how many recent events each had
+    before. `again` are the effects of the merges that were made again."""
 
     mine: Profile
     theirs: Profile
@@ -38,6 +38,7 @@ class Parted:
     points: list[str]
     places: list[str]
     loose: dict[str, list[str]]
+    recent: tuple[int, int]
     again: list[Effect] = field(default_factory=list)
 
 
@@ -62,14 +63,16 @@ class Layers:
             profile = case.mine
             later.insert(0, (newer, case.theirs))
         case = self.undo(profile, past)
+        before, other = case.before, case.other
         if past.id == merge_id:
-            points = [place for place in case.theirs.held if place not in case.other.held]
-            out = Parted(case.mine, case.theirs, past, points, case.sides.theirs(), case.loose)
+            points = [place for place in case.theirs.held if place not in other.held]
+            recent = len(before.history), len(other.history)
+            out = Parted(case.mine, case.theirs, past, points, case.sides.theirs(), case.loose, recent)
             out.mine.ledger.append(msgspec.structs.replace(past, identifiers=[], undone_ms=self.now_ms))
         else:
             out = self.take_out(case.theirs, merge_id)
             later.insert(0, (past, out.mine))
-            out.mine = case.mine
+            out.mine, out.recent = case.mine, (len(before.history), out.recent[1])
         for newer, other in later:
             out.again += self._join(out.mine, other, newer)
         return out

@@ -150,8 +150,9 @@ def _revive_sends(turn: Turn, out: Parted, was_open: set[str]) -> None:
 def _page_anew(turn: Turn, told: Split, out: Parted) -> None:
     """Put what is not recent into pages again, under whose past it is by now."""
     put: list[tuple[bytes, bytes]] = []
-    for profile in (out.mine, out.theirs):
-        pages = paging.page(profile, turn.catalog, turn.now_ms) if told.pages else []
+    for profile, recent in zip((out.mine, out.theirs), out.recent, strict=True):
+        has_more = bool(told.pages) and len(profile.history) > recent
+        pages = paging.page(profile, turn.catalog, turn.now_ms) if has_more else []
         paging.count_later(profile, has_pages=bool(pages))
         put += pages
     taken = {key for key, _ in put}
@@ -190,8 +191,6 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
     """Send the other profile to its own place, and let the places that are its alone point there."""
     profile, theirs = turn.profile, out.theirs
     theirs.split_off[profile.id] = profile.id
-    for send in theirs.sends:
-        send.room = ""  # it asks anew for room at an address, in its own name
     kept = {profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)}
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
     for place in out.points:
