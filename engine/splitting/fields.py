@@ -215,7 +215,8 @@ def _zone(case: Case, name: str) -> None:
 
 
 def _consent(case: Case, name: str) -> None:
-    """A no that was said since goes to both, also one that a later yes has lifted: the yes is one side's alone."""
+    """A no that was said since goes to both, also one that a later yes has lifted: the yes is one side's alone. A no
+    that binds an address stays with whoever has the address."""
     now, after, before, other = (_keyed(getattr(profile, name), _scope) for profile in case.states)
     changed = [(record, _consent_owner(case, record)) for scope, record in now.items() if after.get(scope) != record]
     for profile, own, gets in ((case.mine, before, _here), (case.theirs, other, _there)):
@@ -227,6 +228,10 @@ def _consent(case: Case, name: str) -> None:
         for no in [record for record in found.values() if not record.granted]:
             if any(_lifts(yes, no) for yes in news):
                 del found[_scope(no)]
+        has = {case.sides.place(link)[:-2] for link in profile.identifiers}
+        for record in now.values():
+            if record.address and record.address[:-2] in has and not record.granted:
+                found.setdefault(_scope(record), record)
         setattr(profile, name, sorted(found.values(), key=_scope))
 
 

@@ -16,7 +16,7 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     learned meanwhile."""
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
-    profile.holders = [*tombstone.holders]
+    profile.holders = list(dict.fromkeys([*profile.holders, *tombstone.holders]))
     if tombstone.shared and profile.id not in profile.shared:
         profile.shared.append(profile.id)
     return profile

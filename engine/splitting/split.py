@@ -191,6 +191,8 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
     """Send the other profile to its own place, and let the places that are its alone point there."""
     profile, theirs = turn.profile, out.theirs
     theirs.split_off[profile.id] = profile.id
+    if theirs.id in profile.told and profile.id not in theirs.holders:
+        theirs.holders.append(profile.id)  # it lives at an address's own place, and the survivor has the address too
     kept = {profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)}
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
     for place in out.points:
