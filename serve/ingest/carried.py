@@ -6,7 +6,10 @@ that of the event.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.catalog.identity_rules import Carried
@@ -94,6 +97,41 @@ def identifiers_of(
     pairs.pop(("user_id", user_id), None)
     pairs.pop(("anonymous_id", anonymous_id), None)
     return user_id, anonymous_id, tuple(pairs)
+
+
+def named_by(item: dict[str, Any], arrival: Arrival) -> Event:
+    """An event with nothing but the identifiers of an item that is none, as far as they can be read."""
+    arrival = replace(arrival, unusable=Counter())
+    own, properties, context = (_object(item.get(name)) for name in ("traits", "properties", "context"))
+    context = arrival.context | context
+    user_id, anonymous_id = (_readable(name, item, arrival) for name in ("user_id", "anonymous_id"))
+    others: tuple[tuple[str, str], ...] = ()
+    with suppress(InvalidInput):
+        user_id, anonymous_id, others = identifiers_of(
+            "track", user_id, anonymous_id, own, _object(context.get("traits")), properties, context, arrival
+        )
+    return Event(
+        kind="track",
+        name="",
+        at_ms=0,
+        received_at_ms=0,
+        source=arrival.source,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        identifiers=others,
+        public=arrival.public,
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _readable(namespace: str, item: dict[str, Any], arrival: Arrival) -> str:
+    try:
+        return canonical_if_any(namespace, item.get(_FIELDS[namespace]), forms=arrival.rules.forms)
+    except InvalidInput:
+        return ""
 
 
 def field_of(event: Event) -> str:
