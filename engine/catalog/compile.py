@@ -175,6 +175,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         templates=_templates(document),
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country),
+        links=compile_policies.links(policies.links),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from engine import limits, seeds
 from engine.contact import addresses
-from engine.identity import address_statements
+from engine.identity import address_statements, holding
 from engine.identity.home import is_blocked, named
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.parts.of_identity import Link
@@ -70,6 +70,11 @@ def _alias(turn: Turn, told: Event) -> bool:
     return _reach(turn, visitor, asked)
 
 
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge the visitor who came to `place` by a signed link of a message to this person."""
+    _reach(turn, place, Merge(to=turn.profile.id, public=True))
+
+
 def introduce(turn: Turn, asked: Decide) -> None:
     """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
     else."""
@@ -84,7 +89,7 @@ def decline(turn: Turn, told: Declined) -> None:
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
-    for places in (profile.held, profile.told, profile.publicly):
+    for places in (profile.held, profile.publicly):
         if told.origin in places:
             places.remove(told.origin)
     profile.declined.append(told.origin)
@@ -107,15 +112,12 @@ def _is_declined(turn: Turn, place: str) -> bool:
 def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
     """Let an address's own place know that this profile has it. False where too many places point here."""
     profile = turn.profile
-    if place == profile.id or place in profile.told or (public and _is_declined(turn, place)):
+    is_declined = _is_declined(turn, place)
+    if place == profile.id or (place in profile.told and (public or not is_declined)) or (public and is_declined):
         return True
-    if place not in profile.held:
-        if len(profile.held) >= limits.POINTERS_MAX:
-            return False
-        profile.held.append(place)
-    profile.told.append(place)
-    turn.tell(place, Claim(to=profile.id, public=public))
-    return True
+    if is_declined:  # a server key says the same
+        profile.declined[:] = [declined for declined in profile.declined if declined[:-2] != place[:-2]]
+    return holding.register(turn, place, public=public)
 
 
 def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:

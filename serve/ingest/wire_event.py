@@ -20,6 +20,7 @@ from serve.http.hostile_json import UNREADABLE, check_shape, object_of, text_of,
 from serve.http.user_hash import FIELD
 from serve.ingest.arrival import Arrival
 from serve.ingest.carried import identifiers_of
+from serve.ingest.signed_link import token_in
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
@@ -132,6 +133,7 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
         context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
+        link="" if arrival.imported else token_in(context, properties),
     )
 
 

@@ -22,6 +22,7 @@ from serve.http.auth import Principal
 from serve.http.gateway import Gateway
 from serve.http.hostile_json import UNREADABLE, check_no_nul, check_shape, object_of, text_of
 from serve.http.protocol import Request, Response, ok
+from serve.ingest.signed_link import token_in
 from serve.routes.pages import deciding
 
 _REQUEST_ID_MAX = 255
@@ -150,6 +151,7 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         explain=explain,
         identifiers=identifiers,
         profile_id=profile,
+        link=token_in(context, {}),
     )
 
 
