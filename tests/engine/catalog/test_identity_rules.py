@@ -50,6 +50,10 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         {"identity.yaml": {"transitions": {"t": {"from": ["web"], "into": ["web"], "ready_within": "1s"}}}},
         "transitions.t.into: is where it began",
     ),
+    (
+        {"identity.yaml": {"transitions": {"t": {"from": ["store"], "into": ["web"], "ready_within": "1s"}}}},
+        "transitions.t.from[1]: no channel and no kind of device is called 'store': there are app, desktop, mobile",
+    ),
     ({"sources.yaml": {"sources": {"a": {"channel": "web", "identify": ["email", "email"]}}}}, "identify[2]: is there"),
     ({"sources.yaml": {"sources": {"a": {"channel": "web", "link": False, "merge": True}}}}, "a.merge: a source"),
 ]  # fmt: skip
