@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Final
 
 from engine.catalog.checks.suggest import did_you_mean
@@ -13,6 +14,7 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.files import Sources
 from engine.catalog.schema.identity import Identity, Namespace
 from engine.catalog.schema.patterns import Pattern
+from engine.matching.fields import USUAL as FIELDS
 from engine.values.identifiers import PROFILE_ID
 
 FILE: Final = "identity.yaml"
@@ -48,7 +50,7 @@ def identity_problems(document: Document, models: Models) -> Iterator[Problem]:
         yield from _priorities(file)
         yield from _paths(file)
         yield from _trait_rules(file)
-        yield from _thresholds(file)
+        yield from _matching(file)
         yield from _transitions(file, touchpoints(document))
     sources = models.get("sources.yaml")
     if isinstance(sources, Sources):
@@ -141,8 +143,14 @@ def _trait_rules(file: Identity) -> Iterator[Problem]:
             yield Problem(FILE, (*loc, "sources"), "a union keeps what every source says: it has no order of sources")
 
 
-def _thresholds(file: Identity) -> Iterator[Problem]:
+def _matching(file: Identity) -> Iterator[Problem]:
     told = file.matching
+    for name, paths in told.fields.items():
+        if name not in FIELDS:
+            hint = did_you_mean(name, FIELDS) or f": there are {', '.join(FIELDS)}"
+            yield Problem(FILE, ("matching", "fields", name), f"nothing is compared that is called {name!r}{hint}")
+        for place in _repeated(paths):
+            yield Problem(FILE, ("matching", "fields", name, place), "is there already")
     if not told.review_at <= told.personalise.at:
         message = f"is above personalise.at ({told.personalise.at}): a link that lends context is past any question"
         yield Problem(FILE, ("matching", "review_at"), message)
@@ -163,6 +171,7 @@ def touchpoints(document: Document) -> set[str]:
 
 
 def _transitions(file: Identity, known: set[str]) -> Iterator[Problem]:
+    taken: dict[tuple[str, str], str] = {}
     for name, goal in file.transitions.items():
         for field, listed in (("from", goal.from_), ("into", goal.into), ("carries", goal.carries)):
             for place in _repeated(listed):
@@ -173,6 +182,10 @@ def _transitions(file: Identity, known: set[str]) -> Iterator[Problem]:
                     hint = did_you_mean(kind, sorted(known)) or f": there are {', '.join(sorted(known))}"
                     message = f"no channel and no kind of device is called {kind!r}{hint}"
                     yield Problem(FILE, ("transitions", name, field, place), message)
+        for pair in product(goal.from_, goal.into):
+            if taken.setdefault(pair, name) != name:
+                message = f"{pair[0]} → {pair[1]} has its objective in {taken[pair]} already"
+                yield Problem(FILE, ("transitions", name), message)
         if set(goal.from_) == set(goal.into) and len(set(goal.into)) == 1:
             yield Problem(FILE, ("transitions", name, "into"), "is where it began: that is no transition")
 
