@@ -32,6 +32,7 @@ def shop(*journeys: dict[str, Any], offer: dict[str, Any] | None = None, **polic
 
 def ada_in(world: World) -> Customer:
     ada = world.customer("ada@example.com", consents=YES_TO_MAIL)
+    world.settle()  # her address is hers before she signs up
     ada.does("Signed Up")
     return ada
 
