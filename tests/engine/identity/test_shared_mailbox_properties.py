@@ -34,9 +34,11 @@ LETTER = cart_journey(
     id="letters", trigger={"event": "Letter Wanted"}, key="number",
     steps=[{"send": {"action": "letter", "channel": "email", "on_held": "exit"}}],
 )  # fmt: skip
-CAP = {"id": "hourly", "limit": LIMIT, "per": "1h", "match": {"channel": "email"}}
-# The person's own cap never stands in the way, so that of the address is what is tried.
-CATALOG = compiled(document(actions=[action("letter")], journeys=[LETTER], policies={"caps": [CAP]}))
+NOTE = LETTER | {"id": "notes", "steps": [{"send": {"action": "note", "channel": "email", "on_held": "exit"}}]}
+CAP = {"id": "hourly", "limit": LIMIT, "per": "1h", "match": {"channel": "email", "tier": "promotional"}}
+# Nobody is asked for room for a note: it leaves as soon as it may.
+CATALOG = compiled(document(actions=[action("letter"), action("note", tier="lifecycle")], journeys=[LETTER, NOTE],
+                            policies={"caps": [CAP]}))  # fmt: skip
 WHO = st.sampled_from(USERS)
 WHERE = st.sampled_from(ADDRESSES)
 
@@ -46,6 +48,7 @@ class Mail:
     """A message that a provider has, or may have."""
 
     address: str
+    action: str
     at_ms: int
 
 
@@ -64,9 +67,7 @@ class Mailboxes(RuleBasedStateMachine):
         self.saying_no: set[str] = set()  # opt-outs that are not acknowledged yet
         self.said_no: set[str] = set()
         for user in USERS:
-            self._tell(self._event("Seen", user))
-            self._tell(ConsentChange(purpose="marketing", channel="email", granted=True, at_ms=self.now_ms,
-                                     source="form", identifiers=(("user_id", user),)))  # fmt: skip
+            self._agrees(user)
         self._pass(1)
 
     # -- what people do
@@ -81,10 +82,14 @@ class Mailboxes(RuleBasedStateMachine):
         for user in users:
             self._tell(self._event("Letter Wanted", user))
 
-    @rule(user=WHO, address=WHERE, public=st.booleans())
-    def somebody_has_an_address_and_wants_a_letter(self, user: str, address: str, public: bool) -> None:
+    @rule(address=WHERE, public=st.booleans(), at_once=st.booleans())
+    def a_stranger_has_an_address_and_wants_a_letter(self, address: str, public: bool, at_once: bool) -> None:
+        user = f"stranger{self.count}"
+        self._agrees(user)
         self.somebody_has_an_address(user, address, public)
         self.letters_are_wanted([user])
+        if at_once:
+            self.a_dispatcher_pulls("sent")
 
     @rule(device=st.sampled_from(DEVICES), address=WHERE)
     def a_visitor_leaves_an_address(self, device: str, address: str) -> None:
@@ -172,7 +177,7 @@ class Mailboxes(RuleBasedStateMachine):
     def no_address_gets_more_than_its_cap_allows(self) -> None:
         mails = [*self.mails, *self.under_way.values()]
         for address in ADDRESSES:
-            times = sorted(mail.at_ms for mail in mails if mail.address == address)
+            times = sorted(mail.at_ms for mail in mails if (mail.address, mail.action) == (address, "letter"))
             for first, last in zip(times, times[LIMIT:], strict=False):
                 assert last - first >= HOUR_MS, f"{address}: {LIMIT + 1} messages within an hour"
 
@@ -184,7 +189,9 @@ class Mailboxes(RuleBasedStateMachine):
     def _leaves(self, message: dict[str, Any]) -> None:
         address = message["address"]
         assert address not in self.said_no, f"a message to {address} after it has opted out"
-        self.under_way[(message["profile"], message["send"])] = Mail(address, self.now_ms)
+        self.under_way[(message["profile"], message["send"])] = Mail(
+            address, message["content"]["subject"], self.now_ms
+        )
 
     # -- the machinery
 
@@ -205,6 +212,11 @@ class Mailboxes(RuleBasedStateMachine):
         return Event(kind=kind, name=name, at_ms=self.now_ms, received_at_ms=self.now_ms, source="test", channel="web",
                      message_id=f"m{self.count}", user_id=user, anonymous_id=device,
                      properties={"number": str(self.count)}, **fields)  # fmt: skip
+
+    def _agrees(self, user: str) -> None:
+        """A yes from before any no, so it lifts none."""
+        self._tell(ConsentChange(purpose="marketing", channel="email", granted=True, at_ms=START_MS, source="form",
+                                 imported=True, identifiers=(("user_id", user),)))  # fmt: skip
 
     def _tell(self, told: Any) -> None:
         home = claims.home(CATALOG, told)
