@@ -28,7 +28,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
-    that it is history, told with its own times.
+    that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
+    verified.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     context: dict[str, Any] = {}
     public: bool = False
     imported: bool = False
+    link: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -63,7 +65,7 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
     """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
-    that nobody knows is then not found, and none is made."""
+    that nobody knows is then not found, and none is made. `link` is as in `Event`."""
 
     placement: str
     channel: str
@@ -73,6 +75,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     explain: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
     profile_id: str = ""
+    link: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
@@ -242,6 +245,26 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
+class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
+    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
+    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
+    names profile `to`; `addresses` are the places of the addresses that it has."""
+
+    to: str
+    send: str
+    recipient: str
+    device: str
+    is_person: bool = False
+    addresses: tuple[str, ...] = ()
+
+
+class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
+    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
+
+    send: str
+    reason: str
+
+
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
     """The clock was set back behind this profile's last turn."""
 
@@ -293,8 +316,12 @@ AnyInput = (
     | Confirm
     | Registered
     | Used
+    | OpenLink
+    | LinkRefused
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Given, Confirm, Used)
+_OF_LINKS = (OpenLink, LinkRefused)
+_OF_ADDRESSES = (Given, Confirm, Used)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.parts.of_identity import HandOff, Likely, Link, Merged
+from engine.parts.of_identity import HandOff, Likely, Link, Merged, Touch
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -248,6 +248,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     unanswered: list[
         str
     ] = []  # those of `told` that have not answered yet: the words that bind them may be on their way
+    touch: Touch | None = None  # where this person was seen last
 
     @property
     def history(self) -> Recent:

@@ -19,6 +19,7 @@ from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps
+from engine.handoffs import changes, opening
 from engine.identity import address_statements, claims, holding, lending, traits
 from engine.inputs import (
     AnyInput,
@@ -37,7 +38,9 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    LinkRefused,
     Merge,
+    OpenLink,
     Registered,
     Released,
     Settle,
@@ -116,6 +119,7 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
+            changes.settle(turn)
         case GoOn():
             transfer.go_on(turn, told)
         case Merge() | Claim():
@@ -126,6 +130,7 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             pointers.release(turn, told)
         case Declined():
             claims.decline(turn, told)
+            changes.settle(turn)
         case Bind():
             holding.bind(turn, told)
             sends.withdraw_without_consent(turn)
@@ -139,6 +144,11 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case OpenLink():
+            opening.open_link(turn, told)
+        case LinkRefused():
+            opening.refuse(turn, told)
+            changes.settle(turn)
 
 
 def handle_tombstone(
@@ -180,6 +190,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event = msgspec.structs.replace(event, at_ms=at_ms)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    changes.arrive(turn, event)
     happened = Happened(
         at_ms,
         profile.seq,
@@ -203,6 +214,8 @@ def _on_event(turn: Turn, event: Event) -> None:
 
 def _on_decide(turn: Turn, asked: Decide) -> None:
     decision.decide(turn, asked)
+    if asked.link:
+        opening.follow(turn, asked)
     if not turn.profile.identifiers and (turn.profile.places or turn.profile.promises):
         claims.introduce(turn, asked)
 

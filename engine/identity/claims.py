@@ -10,41 +10,15 @@ takes no pointer from anybody. No place is told twice: one that already points h
 from __future__ import annotations
 
 from engine import limits, seeds
-from engine.catalog.compiled import Catalog
 from engine.contact import addresses
 from engine.identity import address_statements, holding
+from engine.identity.home import is_blocked, named
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.parts.of_identity import Link
 from engine.profile import Profile
 from engine.turn_state import Turn
-from engine.values import identifiers
 
 _PREFERRED = ("user_id", "anonymous_id")
-
-
-def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
-    """The id of the profile that an input is for: the one named by its own id, else that of the user id, else of the
-    anonymous id, else of the first other identifier."""
-    if not isinstance(told, Event) and told.profile_id:
-        return told.profile_id
-    if isinstance(told, Event):  # nearly every event names its profile by itself
-        for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
-            if value and not _is_blocked(catalog, namespace, value):
-                return seeds.profile_id(catalog.id_key, namespace, value)
-    pairs = [(namespace, value) for namespace, value in named(told) if not _is_blocked(catalog, namespace, value)]
-    pairs.sort(key=lambda pair: _PREFERRED.index(pair[0]) if pair[0] in _PREFERRED else len(_PREFERRED))
-    return seeds.profile_id(catalog.id_key, *pairs[0]) if pairs else None
-
-
-def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
-    """Every (namespace, canonical value) that an input carries."""
-    pairs = list(told.identifiers)
-    if isinstance(told, Event):
-        if told.user_id:
-            pairs.append(("user_id", told.user_id))
-        if told.anonymous_id:
-            pairs.append(("anonymous_id", told.anonymous_id))
-    return pairs
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
@@ -52,7 +26,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
     too_many: list[str] = []
     out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
-        if _is_blocked(turn.catalog, namespace, value):
+        if is_blocked(turn.catalog, namespace, value):
             continue
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
         if told.public and namespace in _PREFERRED and _is_declined(turn, place):
@@ -94,6 +68,11 @@ def _alias(turn: Turn, told: Event) -> bool:
     summary = "previousId is taken as an anonymous id alone"
     turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
     return _reach(turn, visitor, asked)
+
+
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge the visitor who came to `place` by a signed link of a message to this person."""
+    _reach(turn, place, Merge(to=turn.profile.id, public=True))
 
 
 def introduce(turn: Turn, asked: Decide) -> None:
@@ -180,7 +159,3 @@ def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
         return False
     turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
     return True
-
-
-def _is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:
-    return identifiers.is_blocked(namespace, value, catalog.blocked_values)

@@ -11,6 +11,7 @@ from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps, fatigue
+from engine.handoffs import changes
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
@@ -29,7 +30,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            traits.merge_traits(turn, _transferred(turn, told))
+            traits.merge_traits(turn, _as_trusted(turn, told, _transferred(told)))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
@@ -48,7 +49,9 @@ def take_in(turn: Turn, told: HandOver) -> None:
             turn.tell(told.origin, HandedOver(to=profile.id))
         sends.go_on_answered(turn)
         return
-    other = _transferred(turn, told)
+    other = _transferred(told)
+    changes.join(turn, other, told.origin)
+    other = _as_trusted(turn, told, other)
     _is_here(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
@@ -71,11 +74,15 @@ def take_in(turn: Turn, told: HandOver) -> None:
     interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
-def _transferred(turn: Turn, told: HandOver) -> Profile:
-    """The other profile. Where only a write key's word brings a visitor to a known person, the visitor comes without
-    what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
+def _transferred(told: HandOver) -> Profile:
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
+    return other
+
+
+def _as_trusted(turn: Turn, told: HandOver, other: Profile) -> Profile:
+    """Where only a write key's word brings a visitor to a known person, the visitor comes without what such a word
+    cannot give: no address counts as verified, and a yes awaits confirmation."""
     if told.origin in turn.profile.publicly:
         address_statements.distrust(other, turn.now_ms)
         recording.distrust(other)

@@ -21,6 +21,7 @@ ORDER = (
     ("errors", "transitions", "vocabulary"),
     ("seeds", "values"),  # what a word means by itself: an identifier, an amount, a time, a path
     ("recent_events", "texts"),
+    ("matching",),  # how likely two records are one person
     ("parts",),  # pieces of that state
     ("profile",),  # the state of one customer
     ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told
@@ -32,7 +33,7 @@ ORDER = (
     ("consent", "limits"),
     ("frequency",),
     ("identity",),
-    ("decide",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
