@@ -43,6 +43,7 @@ _HOMES = MappingProxyType(
         "restore": "directory.restore",
         "reshard": "directory.reshard",
         "train": "directory.train",
+        "identity": "identity.group",
         "dashboard": "dashboard",
         "bench": "bench",
     }
