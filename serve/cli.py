@@ -33,6 +33,7 @@ _HOMES = MappingProxyType(
         "validate": "validate",
         "profile": "running.profile",
         "journey": "running.journey",
+        "identity": "identity.group",
         "pin": "running.pin",
         "unpin": "running.pin",
         "keys": "directory.keys",
@@ -43,7 +44,6 @@ _HOMES = MappingProxyType(
         "restore": "directory.restore",
         "reshard": "directory.reshard",
         "train": "directory.train",
-        "identity": "identity.group",
         "dashboard": "dashboard",
         "bench": "bench",
     }

@@ -31,8 +31,9 @@ ORDER = (
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
-    ("frequency", "identity"),
-    ("decide",),
+    ("frequency",),
+    ("identity",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
