@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from actors.matching import tables, training
@@ -24,6 +25,9 @@ def train(
     records: Annotated[list[Path], RECORDS],
     out: Annotated[Path, typer.Option("--out", help="Where to write the model, such as configs/models/identity.json.")],
     without: Annotated[list[str] | None, WITHOUT] = None,
+    values: Annotated[
+        bool, typer.Option("--values/--no-values", help="Keep the common values, such as frequent names, in the model.")
+    ] = True,
 ) -> None:
     """Learn a model of matching from records, without labels, and write it."""
     console = screen.console()
@@ -31,7 +35,8 @@ def train(
     read = tables.read_records(records, without or ())
     with screen.waiting(console, f"learning from {len(read.ids):,} records"):
         found = training.train(read.comparable)
-    durable.write(out, models.written(found.model), mode=0o644)  # a file of the catalog, and no secret
+    model = found.model if values else replace(found.model, terms={})
+    durable.write(out, models.written(model), mode=0o644)  # a file of the catalog, and no secret
     say(console, found, time.monotonic() - started)
     console.print(f"written to {out}")
 
