@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.parts.of_identity import HandOff, Likely, Link, Merged
+from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -231,6 +231,10 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     parting: list[str] = []  # profiles that a split has made, on their way to their own places
     reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
     born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
+    born_ms: int = 0  # when it was made itself, where it has taken in an older one; 0: as `created_ms`
+    moving_by: Evidence | None = None  # why it is on its way to `moving_to`
+    sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
+    apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
 
     @property
     def history(self) -> Recent:
@@ -271,11 +275,13 @@ class Tombstone(msgspec.Struct, array_like=True):
     holders: list[str] = []
     words: list[ConsentRecord] = []
     shared: bool = False  # its value is shared by several people, and joins nobody
+    sharers: list[str] = []  # profiles that have it beside `to`, and could not be merged with it
 
 
 def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
     """The tombstone of a place whose profile goes on in `to`, or whose pointer moves there."""
     if isinstance(was, Tombstone):
-        return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words, was.shared)
+        heir = was.heir or was.to
+        return Tombstone(to, at_ms, message_seq, heir, was.holders, was.words, was.shared, was.sharers)
     words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address == was.id]
-    return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared)
+    return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared, was.sharers)

@@ -8,6 +8,8 @@ them.
 
 from __future__ import annotations
 
+import msgspec
+
 from engine import seeds
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
@@ -71,7 +73,19 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))
     elif isinstance(told, HandOver):
         turn.tell(told.origin, Erase(places=(place,)))
+    elif isinstance(told, Merge):
+        _meet_erased(turn, tombstone, told)
     elif told.to != tombstone.to:
         turn.tell(tombstone.to, told)
-    if isinstance(told, Merge):
-        turn.tell(told.to, HandOver(origin=place))
+
+
+def _meet_erased(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
+    """A question reaches a place where nobody lives since an erasure. What was told of this place is told of the one
+    that follows it. Where another place had passed the question on, that one has heard of the erasure before."""
+    place = turn.profile.id
+    if asked.asked not in ("", place) and not asked.returned:
+        turn.tell(asked.asked, msgspec.structs.replace(asked, returned=True, sharers=0, is_shared=False))
+        return
+    if asked.to != tombstone.to and not asked.answers:
+        turn.tell(tombstone.to, asked)
+    turn.tell(asked.to, HandOver(origin=asked.asked or place))
