@@ -16,6 +16,7 @@ from engine.parts.of_merging import Released as Released
 from engine.parts.of_merging import Shared as Shared
 from engine.parts.of_merging import Shares as Shares
 from engine.parts.of_merging import Stay as Stay
+from engine.profile import Lent, Place
 from engine.vocabulary import ExposureEvent, Settlement
 
 
@@ -26,7 +27,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
-    that it is history, told with its own times.
+    that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
+    verified.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     context: dict[str, Any] = {}
     public: bool = False
     imported: bool = False
+    link: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -61,7 +64,7 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
     """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
-    that nobody knows is then not found, and none is made."""
+    that nobody knows is then not found, and none is made. `link` is as in `Event`."""
 
     placement: str
     channel: str
@@ -71,6 +74,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     explain: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
     profile_id: str = ""
+    link: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
@@ -132,20 +136,40 @@ class Join(Input, frozen=True, kw_only=True, omit_defaults=True, tag="join"):
     force: bool = False
 
 
-class Ask(Input, frozen=True, kw_only=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts the service messages to it: is there room
-    for send `send` of profile `to` under the address's daily bound?"""
+class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
+    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
+    `dropped`: the place does not know the profile any more, because too many have the address."""
+
+    address: str
+    dropped: bool = False
+
+
+class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
+    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
+    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
 
     address: str
     send: str
     to: str
+    place: Place | None = None
+    bound: bool = True
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
 
     send: str
     granted: bool
+    at_ms: int = 0
+    reason: str = ""
+
+
+class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
+    """A message to an address's own place about room that was given: its send left at `left_ms`; 0: never."""
+
+    address: str
+    send: str
+    left_ms: int = 0
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
@@ -162,15 +186,36 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
+class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
+    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
+    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
+    names profile `to`; `addresses` are the places of the addresses that it has."""
+
+    to: str
+    send: str
+    recipient: str
+    device: str
+    is_person: bool = False
+    addresses: tuple[str, ...] = ()
+
+
+class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
+    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
+
+    send: str
+    reason: str
+
+
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
-    """The clock was set back, and this profile's last turn lies ahead of it."""
+    """The clock was set back behind this profile's last turn."""
 
 
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
-    person's own profile is asked."""
+    person's own profile is asked. `lent` is as in `Claim`."""
 
     places: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
 
 
 class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
@@ -214,9 +259,15 @@ AnyInput = (
     | Join
     | Shares
     | Shared
+    | Registered
+    | Used
+    | OpenLink
+    | LinkRefused
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm, Stay, Join,
-            Shares, Shared)  # fmt: skip
+_OF_LINKS = (OpenLink, LinkRefused)
+_OF_ADDRESSES = (Given, Confirm, Registered, Used)
+_OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
+IDS_ONLY = (*_OF_MERGES, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine import limits
-from engine.identity import reviews, sharing, standing
+from engine.identity import holding, reviews, sharing, standing
 from engine.inputs import Declined, Merge
 from engine.parts.of_identity import Evidence
 from engine.profile import Profile
@@ -37,8 +37,9 @@ def ask(
         return True
     if place not in profile.held and len(profile.held) >= limits.POINTERS_MAX:
         return False
-    for places in (profile.held, profile.told) if is_contact else (profile.held,):
-        if place not in places:
+    is_known_there = is_contact and holding.is_registered(profile, place)
+    for places in (profile.held, profile.told, profile.unanswered) if is_contact else (profile.held,):
+        if place not in places and not (is_known_there and places is profile.unanswered):
             places.append(place)
     _expect(turn, place, evidence)
     turn.tell(place, message(turn, place, evidence, links=links, merges=merges, in_spite_of=in_spite_of))
@@ -91,6 +92,7 @@ def message(
         links=links,
         merges=merges,
         in_spite_of=in_spite_of,
+        merged=holding.merged_lately(profile),
     )
 
 
@@ -98,8 +100,7 @@ def is_here(turn: Turn, asked: Merge) -> None:
     """What this profile has asked for has been its own all along, or since."""
     _arrived(turn.profile, asked.asked)
     _arrived(turn.profile, asked.answers)
-    if asked.asked in turn.profile.told and asked.asked not in turn.profile.owns:
-        turn.profile.owns.append(asked.asked)
+    holding.own(turn.profile, asked.asked)
 
 
 def is_answered(profile: Profile, asked: Merge) -> None:
@@ -172,8 +173,8 @@ def _expect(turn: Turn, place: str, evidence: Evidence) -> None:
 
 def _arrived(profile: Profile, place: str) -> None:
     for places in (profile.absorbing, profile.publicly):
-        if place in places:
-            places.remove(place)
+        if places and place:
+            places[:] = [each for each in places if not standing.is_same_place(each, place)]
 
 
 def _let_go(turn: Turn, place: str) -> None:

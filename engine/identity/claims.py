@@ -10,42 +10,16 @@ nothing more. What may be asked for is a matter of the source (`engine.catalog.i
 from __future__ import annotations
 
 from engine import limits, seeds
-from engine.catalog.compiled import Catalog
 from engine.catalog.identity_rules import rights
 from engine.contact import addresses
-from engine.identity import address_statements, asking, reviews, sharing, standing
-from engine.inputs import Claim, Confirm, ConsentChange, Decide, Event, Join
+from engine.identity import address_statements, asking, holding, reviews, sharing, standing
+from engine.identity.home import is_blocked, named
+from engine.inputs import Confirm, ConsentChange, Decide, Event, Join
 from engine.parts.of_identity import Evidence, Link
 from engine.turn_state import Turn
-from engine.values import identifiers
 
 _PREFERRED = ("user_id", "anonymous_id")
 _BESIDE_MAX = 20
-
-
-def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
-    """The id of the profile that an input is for: the one named by its own id, else that of the user id, else of the
-    anonymous id, else of the first other identifier."""
-    if not isinstance(told, Event) and told.profile_id:
-        return told.profile_id
-    if isinstance(told, Event):  # nearly every event names its profile by itself
-        for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
-            if value and not _is_blocked(catalog, namespace, value):
-                return seeds.profile_id(catalog.id_key, namespace, value)
-    pairs = [(namespace, value) for namespace, value in named(told) if not _is_blocked(catalog, namespace, value)]
-    pairs.sort(key=lambda pair: _PREFERRED.index(pair[0]) if pair[0] in _PREFERRED else len(_PREFERRED))
-    return seeds.profile_id(catalog.id_key, *pairs[0]) if pairs else None
-
-
-def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
-    """Every (namespace, canonical value) that an input carries."""
-    pairs = list(told.identifiers)
-    if isinstance(told, Event):
-        if told.user_id:
-            pairs.append(("user_id", told.user_id))
-        if told.anonymous_id:
-            pairs.append(("anonymous_id", told.anonymous_id))
-    return pairs
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
@@ -56,7 +30,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
     pairs = sorted(named(told))
     for namespace, value in pairs:
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
-        if _is_blocked(turn.catalog, namespace, value):
+        if is_blocked(turn.catalog, namespace, value):
             _refuse(turn, told, "identity.blocked", namespace, place)
             continue
         link = _find(turn.profile.identifiers, namespace, value)
@@ -117,16 +91,11 @@ def join(turn: Turn, told: Join) -> None:
     turn.answer({"asked": True})
 
 
-def join_by_link(turn: Turn, recipient: str, source: str, *, public: bool) -> None:
-    """A click on a signed link that was sent to the profile `recipient`: a visitor or a known guest becomes one with
-    it. Two people who each have an identifier of their own (a user id, a card) never do."""
-    if (
-        recipient == turn.profile.id
-        or recipient in turn.profile.held
-        or asking.is_declined(turn.profile, recipient, public=public)
-    ):
-        return
-    asking.ask(turn, recipient, Evidence(standing.LINK, recipient, source, public))
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge with the visitor or the known guest who came to `place` by a signed link of a message to this person. Two
+    people who each have an identifier of their own (a user id, a card) are never joined by it."""
+    if not asking.is_declined(turn.profile, place, public=True):
+        asking.ask(turn, place, Evidence(standing.LINK, place, public=True))
 
 
 def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event | ConsentChange) -> bool:
@@ -175,7 +144,7 @@ def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, place: str
         return True
     may = rights(turn.catalog.sources, told)
     if is_contact and not may.merge:
-        return _make_known(turn, place)
+        return holding.register(turn, place, public=True)
     if not (may.link or may.merge):
         return True
     evidence = Evidence(namespace, place, told.source, told.public)
@@ -201,18 +170,6 @@ def _alias(turn: Turn, told: Event) -> bool:
         evidence = Evidence(standing.ALIAS, place, told.source, told.public)
         is_all &= asking.ask(turn, place, evidence, links=may.link, merges=may.merge)
     return is_all
-
-
-def _make_known(turn: Turn, place: str) -> bool:
-    """Let an address's own place know that this profile has it. False where too many places point here."""
-    profile = turn.profile
-    if place not in profile.held:
-        if len(profile.held) >= limits.POINTERS_MAX:
-            return False
-        profile.held.append(place)
-    profile.told.append(place)
-    turn.tell(place, Claim(to=profile.id, public=True))
-    return True
 
 
 def _contradicts(turn: Turn, namespace: str, place: str) -> str:
@@ -252,7 +209,3 @@ def _find(links: list[Link], namespace: str, value: str) -> Link | None:
         if link.value == value and link.namespace == namespace:
             return link
     return None
-
-
-def _is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:
-    return identifiers.is_blocked(namespace, value, catalog.blocked_values)

@@ -3,7 +3,7 @@ with them that contradicts what has come before."""
 
 from __future__ import annotations
 
-from engine.identity import asking, sharing, standing
+from engine.identity import asking, holding, sharing, standing
 from engine.inputs import Declined, Stay
 from engine.profile import Profile
 from engine.turn_state import Turn
@@ -15,15 +15,16 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None) -> None:
     if origin not in profile.held:
         profile.held.append(origin)
     is_address = any(
-        standing.kind(turn.catalog, link.namespace) == "contact" and standing.place(turn.catalog, link) == origin
+        standing.kind(turn.catalog, link.namespace) == "contact"
+        and standing.is_same_place(standing.place(turn.catalog, link), origin)
         for link in (*profile.identifiers, *(other.identifiers if other is not None else ()))
     )
-    for places in (profile.told, profile.owns):
-        if is_address and origin not in places:
-            places.append(origin)
-    here = {origin} if other is None else {origin, *_pointing_to(other)}
+    if is_address and origin not in profile.told:
+        profile.told.append(origin)
+    holding.own(profile, origin)
+    here = {place[:-2] for place in (origin, profile.id, *(() if other is None else _pointing_to(other)))}
     open_ones = [*profile.absorbing, *(other.absorbing if other is not None else ())]
-    profile.absorbing = [place for place in dict.fromkeys(open_ones) if place not in here and place != profile.id]
+    profile.absorbing = [place for place in dict.fromkeys(open_ones) if place[:-2] not in here]
     profile.publicly = [place for place in profile.publicly if place in profile.absorbing]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.effects import LeaveTombstone
 from engine.identity import holding, standing
 from engine.inputs import Claim, Merge, Released
 from engine.profile import Tombstone
@@ -18,18 +19,26 @@ def pass_on(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
     """Pass a question on to the profile that this place points to."""
     evidence = asked.evidence
     if evidence is not None and standing.is_same_place(evidence.place, turn.profile.id):
-        if asked.to != tombstone.to and standing.kind(turn.catalog, evidence.namespace) == "contact":
-            known = Claim(to=asked.to, public=asked.public)
-            holding.add(turn, tombstone.holders, known, tombstone.words)
-        asked = msgspec.structs.replace(asked, sharers=_others(tombstone, asked.to))
-        if tombstone.shared:
-            asked = msgspec.structs.replace(asked, is_shared=True)
+        if standing.kind(turn.catalog, evidence.namespace) == "contact":
+            _note_holder(turn, tombstone, Claim(to=asked.to, public=asked.public, merged=asked.merged))
+        others = sum(sharer != asked.to for sharer in tombstone.sharers)
+        asked = msgspec.structs.replace(asked, sharers=others, is_shared=tombstone.shared)
     turn.tell(tombstone.to, asked)
 
 
 def note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
-    """Note that a profile has the address of this place too."""
-    if asked.to != tombstone.to:
+    """Note that a profile has the address of this place too. Where the pointer leads to one that lives on in it, the
+    pointer follows."""
+    if asked.to != tombstone.to and tombstone.to in asked.merged:
+        tombstone.holders[:] = [each for each in tombstone.holders if each not in {asked.to, *asked.merged}]
+        turn.effects.append(LeaveTombstone(asked.to))
+    _note_holder(turn, tombstone, asked)
+
+
+def _note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
+    if asked.to == tombstone.to or tombstone.to in asked.merged:
+        holding.welcome(turn, asked.to, tombstone.words)
+    else:
         holding.add(turn, tombstone.holders, asked, tombstone.words)
 
 

@@ -60,9 +60,11 @@ def claimed(turn: Turn, asked: Claim) -> None:
     """Another profile has the address of this place too. Where nobody is, the place becomes a pointer to it."""
     profile = turn.profile
     if asked.to == profile.id:
-        return
-    if profile.is_blank:
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn))
+        holding.answered(profile, profile.id)
+    elif profile.is_blank:
+        profile.consent.extend(asked.words)
+        holding.tell(turn, asked.to, asked.words)
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=asked.lent))
         turn.effects.append(LeaveTombstone(asked.to))
     else:
         holding.add(turn, profile.holders, asked, holding.words_of(profile))
@@ -138,7 +140,7 @@ def _decline(turn: Turn, asked: Merge, reason: str, namespace: str) -> None:
         turn.tell(evidence.place, told)
         return
     if standing.kind(turn.catalog, evidence.namespace) == "contact":
-        known = Claim(to=asked.to, public=asked.public)
+        known = Claim(to=asked.to, public=asked.public, merged=asked.merged)
         holding.add(turn, profile.holders, known, holding.words_of(profile))
     sharing.shares(turn, told)
 

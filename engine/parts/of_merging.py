@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.parts.of_identity import Evidence
-from engine.profile import Drawn
+from engine.profile import ConsentRecord, Drawn, Lent
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,7 +31,8 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     than that of the evidence (`has_more`); whether it has one of one person's own (`is_person`). `merges` and `links`
     are what the source may do. `sharers` is how many others have the identifier and could not be merged; `is_shared`:
     it joins nobody. `in_spite_of` are reasons that somebody has decided to overrule. `is_new`: the profile that asks
-    was created in the turn that asks. `returned`: it met an erased profile, and tries its place again.
+    was created in the turn that asks. `returned`: it met an erased profile, and tries its place again. `merged` is
+    as in `Claim`.
     """
 
     to: str
@@ -52,6 +53,7 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     is_shared: bool = False
     in_spite_of: tuple[str, ...] = ()
     returned: bool = False
+    merged: tuple[str, ...] = ()
 
 
 class Declined(Input, frozen=True, kw_only=True, omit_defaults=True, tag="declined"):
@@ -95,7 +97,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
     some of the traits alone.
 
-    `is_new` is as it was asked. `whole`: everything is in this one message.
+    `is_new` is as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     """
 
     origin: str
@@ -106,6 +108,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     after: bytes = b""
     is_new: bool = False
     whole: bool = False
+    lent: tuple[Lent, ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -127,7 +130,13 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an address's own place: profile `to` has it too. It takes nothing over from anybody."""
+    """A message to an address's own place: profile `to` has it too. It takes nothing over from anybody. `merged` are
+    profiles that live on in `to`. Of an address whose former profile is erased, `lent` are the messages that still
+    count there, and `words` what binds it.
+    """
 
     to: str
     public: bool = False
+    merged: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    words: tuple[ConsentRecord, ...] = ()
