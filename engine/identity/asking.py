@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from engine import limits
 from engine.identity import holding, reviews, sharing, standing
 from engine.inputs import Declined, Merge
@@ -27,6 +29,7 @@ def ask(
     is_contact: bool = False,
     links: bool = True,
     merges: bool = True,
+    is_visitor: bool = True,
     in_spite_of: tuple[str, ...] = (),
 ) -> bool:
     """Ask at a place, because of `evidence`. False where too many places point here."""
@@ -42,7 +45,8 @@ def ask(
         if place not in places and not (is_known_there and places is profile.unanswered):
             places.append(place)
     _expect(turn, place, evidence)
-    turn.tell(place, message(turn, place, evidence, links=links, merges=merges, in_spite_of=in_spite_of))
+    told = message(turn, place, evidence, links=links, merges=merges, in_spite_of=in_spite_of)
+    turn.tell(place, told if is_visitor else msgspec.structs.replace(told, is_new=False))
     return True
 
 

@@ -136,7 +136,7 @@ def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, place: str
     if place == profile.id:
         return True
     is_contact = _is_contact(turn, namespace)
-    if is_contact and (place in profile.owns or (told.public and place in profile.told)):
+    if is_contact and (addresses.is_among(profile.owns, place) or (told.public and place in profile.told)):
         return True
     if not is_contact and place in profile.held and not (profile.publicly and not told.public):
         return True
@@ -168,7 +168,8 @@ def _alias(turn: Turn, told: Event) -> bool:
         if place == turn.profile.id:
             continue
         evidence = Evidence(standing.ALIAS, place, told.source, told.public)
-        is_all &= asking.ask(turn, place, evidence, links=may.link, merges=may.merge)
+        is_visitor = place == visitor  # nobody was a visitor by a user id, so none is older by it
+        is_all &= asking.ask(turn, place, evidence, links=may.link, merges=may.merge, is_visitor=is_visitor)
     return is_all
 
 
@@ -196,7 +197,8 @@ def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str,
 
 def _refuse(turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, place: str) -> None:
     """Note a refused identifier once."""
-    if reviews.ask(turn, "merge", reason, other=place, namespace=namespace, source=told.source):
+    other = "" if reason == "identity.blocked" else place
+    if reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source):
         turn.note("identity", f"{namespace} not linked", outcome="refused", reason=reason)
 
 

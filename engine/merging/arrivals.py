@@ -77,4 +77,5 @@ def _is_news(turn: Turn, namespace: str, brought: set[str]) -> bool:
 def _pointing_to(other: Profile) -> set[str]:
     """The places that point to a profile: not those that have not answered it, or whose address it has as one of
     several."""
-    return set(other.held) - set(other.absorbing) - (set(other.told) - set(other.owns))
+    found = set(other.held) - set(other.absorbing) - (set(other.told) - set(other.owns))
+    return found if other.moving_by is None else found | {other.moving_by.place}
