@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.parts.of_merging import Claim as Claim
-from engine.parts.of_merging import Declined as Declined
-from engine.parts.of_merging import GoOn as GoOn
-from engine.parts.of_merging import HandedOver as HandedOver
-from engine.parts.of_merging import HandOver as HandOver
-from engine.parts.of_merging import Input as Input
-from engine.parts.of_merging import Merge as Merge
-from engine.parts.of_merging import Released as Released
-from engine.parts.of_merging import Shared as Shared
-from engine.parts.of_merging import Shares as Shares
-from engine.parts.of_merging import Stay as Stay
+from engine.messages import Claim as Claim
+from engine.messages import Declined as Declined
+from engine.messages import GoOn as GoOn
+from engine.messages import HandedOver as HandedOver
+from engine.messages import HandOver as HandOver
+from engine.messages import Input as Input
+from engine.messages import Merge as Merge
+from engine.messages import Released as Released
+from engine.messages import Shared as Shared
+from engine.messages import Shares as Shares
+from engine.messages import Stay as Stay
 from engine.profile import Lent, Place
 from engine.vocabulary import ExposureEvent, Settlement
 
