@@ -56,6 +56,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.counters.entry(effect.entry, state.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         state.sends[effect.entry.outcome] += 1
+    if effect.entry.kind == "transition":
+        state.handoffs.entry(effect.entry)
 
 
 def _set_timer(state: ShardState, profile: Profile, effect: effects.SetTimer) -> None:

@@ -25,6 +25,7 @@ from actors.storage import keys
 from actors.transport.dispatcher_name import newest
 from engine import codec
 from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
+from engine.handoffs import totals
 from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
@@ -52,6 +53,7 @@ class Last(msgspec.Struct, array_like=True):
     counts: dict[str, int] = {}
     sends: dict[str, int] = {}
     dead: list[bytes] = []
+    handoffs: list[tuple[totals.Way, totals.Row]] = []
 
 
 class Ownership:
@@ -179,6 +181,7 @@ class Ownership:
         )
         if profile == self.own:
             made.counts, made.sends = state.counts, state.sends
+            made.handoffs = list(state.handoffs.rows.items())
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
@@ -204,6 +207,7 @@ class Ownership:
         state.profiles -= isinstance(record, Profile)
         if profile == self.own:  # the counts have moved along; kept, they would count twice
             state.counts, state.sends = dict.fromkeys(state.counts, 0), dict.fromkeys(state.sends, 0)
+            state.handoffs.leave()
         self._mark(profile, self._away[profile][0], is_there=True)
         state.unparked.append(profile)
 
@@ -243,6 +247,7 @@ class Ownership:
                 state.outbox.put(Waiting.read(key, record))
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
+        state.handoffs.arrive(dict(last.handoffs))
         for mine, came in ((state.counts, last.counts), (state.sends, last.sends)):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count

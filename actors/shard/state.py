@@ -14,6 +14,7 @@ import msgspec
 from actors.platform.clock import Clock
 from actors.shard.activation import Activation, Record, bytes_in_memory
 from actors.shard.counters import Counters
+from actors.shard.hand_off_totals import HandOffTotals
 from actors.shard.journal import replay
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
@@ -85,6 +86,7 @@ class ShardState:
         self.profiles: int = self.meta("profiles", 0)
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+        self.handoffs = HandOffTotals(self.batch)
 
     # -- facts about the shard
 

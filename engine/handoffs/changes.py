@@ -33,7 +33,8 @@ def arrive(turn: Turn, event: Event) -> None:
     link = opening.follow(turn, event) if event.link else None
     kind, touch = touchpoints.kind_of(catalog, event), profile.touch
     if touch is not None and kind == touch.kind and link is None and not profile.absorbing:
-        touch.last_ms = max(touch.last_ms, event.at_ms)
+        if event.at_ms > touch.last_ms:
+            touch.last_ms = event.at_ms
     elif kind:
         _come(turn, event, kind, link)
 

@@ -14,6 +14,7 @@ An event without a channel, or of channel `server`, happened at no touchpoint.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from engine.catalog.compiled import Catalog
@@ -71,7 +72,10 @@ def _device(context: Mapping[str, Any]) -> str:
         if kind.lower() == "desktop":
             return "desktop"
     agent = context.get("userAgent")
-    if agent.__class__ is not str or not agent:
-        return WEB
-    seen = agent[:_AGENT_CHARS]
-    return "mobile" if any(word in seen for word in _HANDHELD_AGENTS) else "desktop"
+    return _of_agent(agent) if agent.__class__ is str and agent else WEB
+
+
+@lru_cache(maxsize=4_096)
+def _of_agent(agent: str) -> str:
+    """Kept, because most pages are seen with one of a few browsers."""
+    return "mobile" if any(word in agent[:_AGENT_CHARS] for word in _HANDHELD_AGENTS) else "desktop"

@@ -94,6 +94,7 @@ TABLE = [
     ("journey lst", 2, "no command 'lst', did you mean 'list'"),
     ("dead-letters", 2, "no engine answers"),
     ("sandbox", 2, "no engine answers"),
+    ("transitions", 2, "no engine answers"),
     ("sandbox ada", 2, "must be written namespace:value"),
     ("sandbox phone:01711234567", 2, "no engine answers"),
     ("sandbox --limit 0", 2, "--limit"),
