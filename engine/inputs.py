@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.profile import Drawn
+from engine.profile import ConsentRecord, Drawn, Lent, Place
 from engine.vocabulary import ExposureEvent, Settlement
 
 
@@ -149,8 +149,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
     some of the traits alone.
 
-    `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
-    in, and waits to be told.
+    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
     """
 
     origin: str
@@ -161,6 +160,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     points: bool = False
     after: bytes = b""
     is_new: bool = False
+    lent: tuple[Lent, ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -184,26 +184,51 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
     """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there."""
+    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
+    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
+    """
 
     to: str
     public: bool = False
+    merged: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    words: tuple[ConsentRecord, ...] = ()
 
 
-class Ask(Input, frozen=True, kw_only=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts the service messages to it: is there room
-    for send `send` of profile `to` under the address's daily bound?"""
+class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
+    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
+    `dropped`: the place does not know the profile any more, because too many have the address."""
+
+    address: str
+    dropped: bool = False
+
+
+class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
+    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
+    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
 
     address: str
     send: str
     to: str
+    place: Place | None = None
+    bound: bool = True
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
 
     send: str
     granted: bool
+    at_ms: int = 0
+    reason: str = ""
+
+
+class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
+    """A message to an address's own place about room that was given: its send left at `left_ms`; 0: never."""
+
+    address: str
+    send: str
+    left_ms: int = 0
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
@@ -241,14 +266,15 @@ class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
 
 
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
-    """The clock was set back, and this profile's last turn lies ahead of it."""
+    """The clock was set back behind this profile's last turn."""
 
 
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
-    person's own profile is asked."""
+    person's own profile is asked. `lent` is as in `Claim`."""
 
     places: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
 
 
 class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
@@ -288,6 +314,8 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Registered
+    | Used
     | OpenLink
     | LinkRefused
 )
@@ -295,4 +323,5 @@ AnyInput = (
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
 _OF_LINKS = (OpenLink, LinkRefused)
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm, *_OF_LINKS)
+_OF_ADDRESSES = (Given, Confirm, Registered, Used)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)

@@ -18,9 +18,9 @@ from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, setting_back
-from engine.frequency import caps
+from engine.frequency import at_addresses, caps
 from engine.handoffs import changes, opening
-from engine.identity import address_statements, claims, holding, traits
+from engine.identity import address_statements, claims, holding, lending, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -41,9 +41,11 @@ from engine.inputs import (
     LinkRefused,
     Merge,
     OpenLink,
+    Registered,
     Released,
     Settle,
     TimersDue,
+    Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.merging import erasure, pointers, take_in, transfer
@@ -77,6 +79,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
+        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -130,8 +133,14 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             changes.settle(turn)
         case Bind():
             holding.bind(turn, told)
+            sends.withdraw_without_consent(turn)
+        case Registered():
+            holding.hear(turn.profile, told)
+            sends.go_on_answered(turn)
         case Ask():
-            holding.give(turn, told)
+            lending.give(turn, told)
+        case Used():
+            lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
         case OpenLink():

@@ -34,6 +34,7 @@ _HOMES = MappingProxyType(
         "profile": "running.profile",
         "journey": "running.journey",
         "transitions": "running.transitions",
+        "identity": "identity.group",
         "pin": "running.pin",
         "unpin": "running.pin",
         "keys": "directory.keys",

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.maintenance.manifest import meta
-from actors.shard.hand_off_totals import PREFIX, Rows, key_of, packed, unpacked
+from actors.shard.figures.hand_offs import PREFIX, Rows, key_of, packed, unpacked
 from actors.storage import keys
 from actors.storage.batch import KEY_FILE
 from actors.storage.store import MARKED, Store
@@ -33,9 +33,9 @@ _CATALOG = b"catalog/"
 _GRANTED, _LEASES = b"granted/", (b"lease/", b"purse")  # `purse`: under which name a shard leases budgets
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 # A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
-_SUMMED = ("counts", "sends")
+_SUMMED = ("counts", "sends", "resolved")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people")
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")

@@ -116,7 +116,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.setting_back.is_busy:
+        if self._intake or self._pings or self.shard.is_busy:
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -166,6 +166,7 @@ class ShardServer:
         durable_s = stopwatch()
         await asyncio.sleep(0)  # the answers leave before the metrics are updated
         self._gauges.committed(turned_s, durable_s, is_durable)
+        self.shard.people.work()
         if self._windows is None:
             self._sender.send()
             self.shard.setting_back.work()

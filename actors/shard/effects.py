@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,11 @@ from actors.storage import keys
 from engine import codec, effects
 from engine.inputs import HandOver
 from engine.profile import Profile, Tombstone, tombstone_of
+from engine.readings.identity_figures import MERGES, SPLITS
 from engine.vocabulary import FINAL_STATES
+
+# The entries of an audit chain by which merges and splits are counted: their kind and outcome.
+_OF_IDENTITY: Final = {("merge", "absorbed"): MERGES, ("split", "split"): SPLITS}
 
 
 def apply(
@@ -58,6 +62,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
         state.sends[effect.entry.outcome] += 1
     if effect.entry.kind == "transition":
         state.handoffs.entry(effect.entry)
+    if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
+        state.resolved[what] += 1
 
 
 def _set_timer(state: ShardState, profile: Profile, effect: effects.SetTimer) -> None:
@@ -103,7 +109,9 @@ def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> Non
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
     record = codec.seal(msgspec.msgpack.encode(effect.entry))
-    state.batch.put("reviews", keys.review_key(profile.id, effect.entry.id), record, profile.id)
+    key = keys.review_key(profile.id, effect.entry.id)
+    state.people.reviewed(profile.id, state.batch.get("reviews", key), record)
+    state.batch.put("reviews", key, record, profile.id)
 
 
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
@@ -117,6 +125,7 @@ def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveT
 
 def _forget(state: ShardState, profile: Profile, effect: effects.Forget) -> None:
     _drop_sends(state, profile)
+    state.people.forgotten(profile.id)
     for family, key in state.batch.forget(profile.id):
         if family == "messages":
             state.messages.pop(key, None)

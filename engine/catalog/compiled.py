@@ -270,7 +270,6 @@ class Catalog:
     sources: Mapping[str, Source]  # by name of a key; a name that is not here may grant nothing
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
-    blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     identity: IdentityRules  # who is who
     links: Links
     archive: dict[str, Catalog] = field(default_factory=dict)

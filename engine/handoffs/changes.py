@@ -14,7 +14,7 @@ from engine import seeds
 from engine.catalog.identity_rules import HandOffGoal, IdentityRules
 from engine.handoffs import carried, opening, touchpoints
 from engine.handoffs.links import SignedLink
-from engine.identity import claims
+from engine.identity import home
 from engine.inputs import Event
 from engine.parts.of_identity import HandOff, Touch
 from engine.profile import Profile
@@ -154,7 +154,7 @@ def _linked_by(turn: Turn, event: Event, until_ms: int) -> str:
     """The namespace of the identifier by which an event is this person's: of those that were known at the former
     touchpoint the one of the highest priority."""
     rank = turn.catalog.identity.rank
-    named = set(claims.named(event))
+    named = set(home.named(event))
     known = [link for link in turn.profile.identifiers if (link.namespace, link.value) in named]
     before = [link.namespace for link in known if link.first_seen_ms <= until_ms]
     return min(before or [link.namespace for link in known], key=lambda name: (rank(name), name), default="")

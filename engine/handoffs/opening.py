@@ -16,7 +16,7 @@ from engine.catalog.compiled import Catalog
 from engine.contact.addresses import NAMESPACES
 from engine.handoffs import links
 from engine.handoffs.links import SignedLink
-from engine.identity import claims
+from engine.identity import claims, home
 from engine.inputs import Decide, Event, LinkRefused, OpenLink
 from engine.profile import Profile
 from engine.turn_state import Turn
@@ -99,7 +99,7 @@ def refuse(turn: Turn, told: LinkRefused) -> None:
 
 def _device(turn: Turn, told: Event | Decide) -> str:
     """The place of the device's own identifier; this profile's where it has none."""
-    for namespace, value in sorted(claims.named(told)):
+    for namespace, value in sorted(home.named(told)):
         if namespace in _DEVICE:
             return seeds.profile_id(turn.catalog.id_key, namespace, value)
     return turn.profile.id

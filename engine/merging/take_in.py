@@ -10,7 +10,7 @@ from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
 from engine.events import history, setting_back
-from engine.frequency import caps, fatigue
+from engine.frequency import at_addresses, caps, fatigue
 from engine.handoffs import changes
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
@@ -37,8 +37,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
         profile.held.append(told.origin)
-    if told.origin in profile.told and told.origin not in profile.owns:
-        profile.owns.append(told.origin)
+    holding.own(profile, told.origin)
+    at_addresses.take_over(profile, told.lent)
     if not told.state:
         _is_here(profile, told.origin)
         if told.seen:
@@ -46,6 +46,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
+        sends.go_on_answered(turn)
         return
     other = _transferred(told)
     changes.join(turn, other, told.origin)
@@ -66,6 +67,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
+    sends.go_on_answered(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
     moving = [run for run in runs if run.state == "active" and not run.due_ms]
     interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
@@ -111,7 +113,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     _merge_identifiers(turn, other)
     address_statements.merge(turn, mine, theirs)
     recording.merge(profile, other)
-    holding.merge(profile, other)
+    holding.merge(turn, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)

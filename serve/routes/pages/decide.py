@@ -10,7 +10,7 @@ from msgspec import Meta
 from engine.decide.decision import LIMIT_MAX
 from engine.decide.exposures import read_token
 from engine.errors import Forbidden, InvalidInput
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Decide, Exposure
 from engine.readings import instants
 from engine.values.absence import is_absent
@@ -75,7 +75,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     principal = gateway.principal(request.headers, request.body)
     body = _read_question(gateway, request.body)
     asked = _asked(gateway, principal, body)
-    home = claims.home(gateway.catalog, asked)
+    home = home_of(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "userId")
     answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
