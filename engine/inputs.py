@@ -28,7 +28,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
     that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
-    verified.
+    verified. `touchpoint` is the kind of touchpoint at which it happened (`engine.handoffs.touchpoints`).
     """
 
     kind: str
@@ -49,6 +49,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     public: bool = False
     imported: bool = False
     link: str = ""
+    touchpoint: str = ""
 
     @property
     def said_ms(self) -> int:
