@@ -331,7 +331,9 @@ def test_a_request_in_single_bytes_is_understood(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "greeting", [hello(VERSION + 1), struct.pack(">IB", 2, 1) + b"\x90"], ids=["a later one", "the first, without a hello"]
+    "greeting",
+    [hello(VERSION + 1), struct.pack(">IB", 2, 1) + b"\x90"],
+    ids=["a later one", "the first, without a hello"],
 )
 def test_a_server_of_another_version_is_refused_and_both_versions_are_named(run, tmp_path, greeting):
     async def answer(reader, writer):
@@ -357,7 +359,10 @@ def test_a_client_of_another_version_is_refused_and_told_the_servers(run, tmp_pa
             writer.write(hello(VERSION + 1) + request()[len(HELLO) :])
             told = await reader.read()
             assert told.startswith(HELLO), "by which it knows our version"
-            assert f"the other end speaks version {VERSION + 1} of the protocol, this end version {VERSION}".encode() in told
+            assert (
+                f"the other end speaks version {VERSION + 1} of the protocol, this end version {VERSION}".encode()
+                in told
+            )
             assert shard.held == []
             writer.close()
 
