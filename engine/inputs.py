@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.profile import Drawn
+from engine.profile import ConsentRecord, Drawn, Lent, Place
 from engine.vocabulary import ExposureEvent, Settlement
 
 
@@ -28,7 +28,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
-    that it is history, told with its own times.
+    that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
+    verified.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     context: dict[str, Any] = {}
     public: bool = False
     imported: bool = False
+    link: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -63,7 +65,7 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
     """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
-    that nobody knows is then not found, and none is made."""
+    that nobody knows is then not found, and none is made. `link` is as in `Event`."""
 
     placement: str
     channel: str
@@ -73,6 +75,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     explain: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
     profile_id: str = ""
+    link: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
@@ -146,8 +149,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
     some of the traits alone.
 
-    `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
-    in, and waits to be told.
+    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
     """
 
     origin: str
@@ -158,6 +160,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     points: bool = False
     after: bytes = b""
     is_new: bool = False
+    lent: tuple[Lent, ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -181,26 +184,51 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
     """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there."""
+    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
+    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
+    """
 
     to: str
     public: bool = False
+    merged: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    words: tuple[ConsentRecord, ...] = ()
 
 
-class Ask(Input, frozen=True, kw_only=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts the service messages to it: is there room
-    for send `send` of profile `to` under the address's daily bound?"""
+class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
+    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
+    `dropped`: the place does not know the profile any more, because too many have the address."""
+
+    address: str
+    dropped: bool = False
+
+
+class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
+    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
+    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
 
     address: str
     send: str
     to: str
+    place: Place | None = None
+    bound: bool = True
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
 
     send: str
     granted: bool
+    at_ms: int = 0
+    reason: str = ""
+
+
+class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
+    """A message to an address's own place about room that was given: its send left at `left_ms`; 0: never."""
+
+    address: str
+    send: str
+    left_ms: int = 0
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
@@ -217,15 +245,36 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
+class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
+    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
+    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
+    names profile `to`; `addresses` are the places of the addresses that it has."""
+
+    to: str
+    send: str
+    recipient: str
+    device: str
+    is_person: bool = False
+    addresses: tuple[str, ...] = ()
+
+
+class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
+    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
+
+    send: str
+    reason: str
+
+
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
-    """The clock was set back, and this profile's last turn lies ahead of it."""
+    """The clock was set back behind this profile's last turn."""
 
 
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
-    person's own profile is asked."""
+    person's own profile is asked. `lent` is as in `Claim`."""
 
     places: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
 
 
 class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
@@ -265,8 +314,14 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Registered
+    | Used
+    | OpenLink
+    | LinkRefused
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)
+_OF_LINKS = (OpenLink, LinkRefused)
+_OF_ADDRESSES = (Given, Confirm, Registered, Used)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)

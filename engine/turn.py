@@ -18,8 +18,9 @@ from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, setting_back
-from engine.frequency import caps
-from engine.identity import address_statements, claims, holding, traits
+from engine.frequency import at_addresses, caps
+from engine.handoffs import changes, opening
+from engine.identity import address_statements, claims, holding, lending, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -37,10 +38,14 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    LinkRefused,
     Merge,
+    OpenLink,
+    Registered,
     Released,
     Settle,
     TimersDue,
+    Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.merging import erasure, pointers, take_in, transfer
@@ -74,6 +79,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
+        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -113,6 +119,7 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
+            changes.settle(turn)
         case GoOn():
             transfer.go_on(turn, told)
         case Merge() | Claim():
@@ -123,12 +130,24 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             pointers.release(turn, told)
         case Declined():
             claims.decline(turn, told)
+            changes.settle(turn)
         case Bind():
             holding.bind(turn, told)
+            sends.withdraw_without_consent(turn)
+        case Registered():
+            holding.hear(turn.profile, told)
+            sends.go_on_answered(turn)
         case Ask():
-            holding.give(turn, told)
+            lending.give(turn, told)
+        case Used():
+            lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case OpenLink():
+            opening.open_link(turn, told)
+        case LinkRefused():
+            opening.refuse(turn, told)
+            changes.settle(turn)
 
 
 def handle_tombstone(
@@ -170,6 +189,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event = msgspec.structs.replace(event, at_ms=at_ms)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    changes.arrive(turn, event)
     happened = Happened(
         at_ms,
         profile.seq,
@@ -193,6 +213,8 @@ def _on_event(turn: Turn, event: Event) -> None:
 
 def _on_decide(turn: Turn, asked: Decide) -> None:
     decision.decide(turn, asked)
+    if asked.link:
+        opening.follow(turn, asked)
     if not turn.profile.identifiers and (turn.profile.places or turn.profile.promises):
         claims.introduce(turn, asked)
 

@@ -59,7 +59,7 @@ def test_what_load_tests_import_besides_is_the_extra_load():
 def test_what_tests_import_besides_is_for_development():
     ours = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"support"}
     every = names(PROJECT["dependencies"]) | {"packaging"}  # it comes with pytest
-    every |= {each for extra in ("dev", "load", "onnx", "train") for each in names(EXTRAS[extra])}
+    every |= {each for extra in ("dev", "load", "match", "onnx", "train") for each in names(EXTRAS[extra])}
     assert {distribution_of(package) for package in imported("tests") - ours} - every == set()
 
 

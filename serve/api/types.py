@@ -124,7 +124,7 @@ class DeadLetters(Answer):
                 "at": AT,
                 "profileId": PROFILE,
                 "kind": "Rejected",
-                "reason": "userId: neither userId nor anonymousId is given",
+                "reason": "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
                 "attempts": 1,
                 "input": {"text": '{"type": "track", "event": "Product Viewed"}'},
             }

@@ -21,6 +21,7 @@ ORDER = (
     ("errors", "transitions", "vocabulary"),
     ("seeds", "values"),  # what a word means by itself: an identifier, an amount, a time, a path
     ("recent_events", "texts"),
+    ("matching",),  # how likely two records are one person
     ("parts",),  # pieces of that state
     ("profile",),  # the state of one customer
     ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told
@@ -30,8 +31,9 @@ ORDER = (
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
-    ("frequency", "identity"),
-    ("decide",),
+    ("frequency",),
+    ("identity",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
