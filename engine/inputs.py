@@ -1,24 +1,16 @@
 """Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
+# ruff: noqa: RUF012  msgspec copies a default that can change
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from engine.profile import Drawn
+from engine.told.base import Input as Input
+from engine.told.of_likeness import Resembles as Resembles
+from engine.told.of_likeness import Reviewed as Reviewed
+from engine.told.of_likeness import Suspect as Suspect
+from engine.told.of_likeness import Unlike as Unlike
 from engine.vocabulary import ExposureEvent, Settlement
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own.
-
-    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
-    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
-    first that may make a profile of them or end them."""
-
-    tokens: dict[str, int] = {}
-    drawn: dict[str, Drawn] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
@@ -142,9 +134,9 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
-    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
-    some of the traits alone.
+    (pages), `audit`, `seen` and `reviews` are the records that stand beside it, each with its key less the profile's
+    id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
+    any, holds some of the traits alone.
 
     `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
     in, and waits to be told.
@@ -158,6 +150,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     points: bool = False
     after: bytes = b""
     is_new: bool = False
+    reviews: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -265,8 +258,12 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Suspect
+    | Resembles
+    | Unlike
+    | Reviewed
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm, Unlike)

@@ -231,6 +231,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     parting: list[str] = []  # profiles that a split has made, on their way to their own places
     reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
     born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
+    unlike: list[str] = []  # profiles that somebody has called other people, the newest last
 
     @property
     def history(self) -> Recent:

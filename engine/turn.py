@@ -39,10 +39,15 @@ from engine.inputs import (
     HandOver,
     Merge,
     Released,
+    Resembles,
+    Reviewed,
     Settle,
+    Suspect,
     TimersDue,
+    Unlike,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
+from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
@@ -74,6 +79,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
+        if profile.likely:
+            links.expire(turn)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -129,6 +136,21 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             holding.give(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case _:
+            _on_likeness(turn, told)
+
+
+def _on_likeness(turn: Turn, told: AnyInput) -> None:
+    """Handle what is said about profiles that may be one person."""
+    match told:
+        case Suspect():
+            links.suspect(turn, told)
+        case Resembles():
+            links.resembles(turn, told)
+        case Unlike():
+            links.unlike(turn, told)
+        case Reviewed():
+            answers.decide(turn, told)
 
 
 def handle_tombstone(
@@ -152,6 +174,10 @@ def handle_tombstone(
                 pointers.repoint(turn, tombstone, told)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
+        case Resembles() if erased:
+            turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+        case Suspect() | Unlike() if erased:
+            pass
         case GoOn():
             pass  # the profile that asks for the next piece has all of them
         case Settle() | HandOver():

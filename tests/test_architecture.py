@@ -49,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
     "actors/serving": {"actors/replay_clock"},
     "actors/maintenance": {"actors/shard"},
     "actors/delivery": {"actors/transport", "actors/catalog_files"},
+    "actors/candidates": {"actors/shard"},
     "actors/catalog_proof": {"actors/catalog_files", "actors/delivery/channels"},
     "actors/cluster": {"actors/serving", "actors/maintenance", "actors/delivery", "actors/catalog_proof"},
     "serve/simulation": {"actors/delivery/channels"},

@@ -116,7 +116,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.setting_back.is_busy:
+        if self._intake or self._pings or self.shard.setting_back.is_busy or self.shard.rebuilding.is_busy:
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -171,6 +171,7 @@ class ShardServer:
             self.shard.setting_back.work()
             if not self._intake:
                 self.shard.retention.work()  # the next group commits it
+                self.shard.rebuilding.work()
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():
             self._sweep_s = now_s + _PASSIVATE_S

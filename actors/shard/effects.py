@@ -42,7 +42,7 @@ def check_leaving(state: ShardState, profile_id: str, asked: list[effects.Effect
     """Before anything is written, read the records that a profile takes along: so Corrupt is raised while the turn can
     still be undone."""
     if any(isinstance(effect, effects.Transfer) for effect in asked):
-        for family in ("history", "audit", "seen"):
+        for family in ("history", "audit", "seen", "reviews"):
             state.records(family, profile_id)
 
 
@@ -94,19 +94,28 @@ def _transfer(state: ShardState, profile: Profile, effect: effects.Transfer) -> 
 
 def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> None:
     prefix = keys.profile_key(profile.id)
-    for family, rows in (("history", effect.history), ("audit", effect.audit), ("seen", effect.seen)):
+    of_family = {
+        "history": effect.history,
+        "audit": effect.audit,
+        "seen": effect.seen,
+        "reviews": effect.reviews,
+    }
+    for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
 
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
-    record = codec.seal(msgspec.msgpack.encode(effect.entry))
-    state.batch.put("reviews", keys.review_key(profile.id, effect.entry.id), record, profile.id)
+    key = keys.review_key(profile.id, effect.entry.id)
+    if effect.entry.state == "closed":
+        state.batch.put("reviews", key, None)
+        return
+    state.batch.put("reviews", key, codec.seal(msgspec.msgpack.encode(effect.entry)), profile.id)
 
 
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
-    for family in ("history", "audit"):
+    for family in ("history", "audit", "reviews"):
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile

@@ -12,6 +12,7 @@ from engine import seeds
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.likeness import links
 from engine.profile import Profile, Tombstone
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -51,6 +52,7 @@ def erase(turn: Turn, told: Erase) -> None:
             sends.withdraw(turn, send, "erased")
         else:
             sends.settle(turn, Settle(send_id=send.id, outcome="unknown", detail="erased"))
+    links.let_go(turn, profile)
     places = (profile.id, *profile.held)
     for place in profile.held:
         turn.tell(place, Erase(places=places))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.shard.journal import export, messages_again, replay
+from actors.shard.matching import serving
 from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
@@ -114,6 +115,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "pinned": shard.ownership.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
+        "matching": serving.status(shard),
         "budgets": shard.leases.reading(),
         "now": shard.clock.now_ms(),
         "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},
