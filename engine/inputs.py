@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.profile import ConsentRecord, Lent, Place
 from engine.told.base import Input as Input
 from engine.told.of_likeness import Resembles as Resembles
 from engine.told.of_likeness import Reviewed as Reviewed
 from engine.told.of_likeness import Suspect as Suspect
 from engine.told.of_likeness import Unlike as Unlike
+from engine.told.of_links import LinkRefused as LinkRefused
+from engine.told.of_links import OpenLink as OpenLink
+from engine.told.rejected import Rejected as Rejected
 from engine.vocabulary import ExposureEvent, Settlement
 
 
@@ -20,7 +24,8 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `identifiers` are the canonical (namespace, value) pairs beside `user_id` and `anonymous_id`.
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
-    that it is history, told with its own times.
+    that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
+    verified.
     """
 
     kind: str
@@ -40,6 +45,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     context: dict[str, Any] = {}
     public: bool = False
     imported: bool = False
+    link: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -55,7 +61,7 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
     """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
-    that nobody knows is then not found, and none is made."""
+    that nobody knows is then not found, and none is made. `link` is as in `Event`."""
 
     placement: str
     channel: str
@@ -65,6 +71,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     explain: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
     profile_id: str = ""
+    link: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):
@@ -138,8 +145,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
     any, holds some of the traits alone.
 
-    `is_new` is as it was asked. With `points` the place of `origin` is about to point to the profile that takes this
-    in, and waits to be told.
+    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
     """
 
     origin: str
@@ -150,6 +156,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     points: bool = False
     after: bytes = b""
     is_new: bool = False
+    lent: tuple[Lent, ...] = ()
     reviews: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -174,26 +181,51 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
     """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there."""
+    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
+    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
+    """
 
     to: str
     public: bool = False
+    merged: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    words: tuple[ConsentRecord, ...] = ()
 
 
-class Ask(Input, frozen=True, kw_only=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts the service messages to it: is there room
-    for send `send` of profile `to` under the address's daily bound?"""
+class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
+    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
+    `dropped`: the place does not know the profile any more, because too many have the address."""
+
+    address: str
+    dropped: bool = False
+
+
+class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
+    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
+    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
 
     address: str
     send: str
     to: str
+    place: Place | None = None
+    bound: bool = True
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
 
     send: str
     granted: bool
+    at_ms: int = 0
+    reason: str = ""
+
+
+class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
+    """A message to an address's own place about room that was given: its send left at `left_ms`; 0: never."""
+
+    address: str
+    send: str
+    left_ms: int = 0
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
@@ -211,29 +243,15 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
 
 
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
-    """The clock was set back, and this profile's last turn lies ahead of it."""
+    """The clock was set back behind this profile's last turn."""
 
 
 class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
     """Forget this person. As a message, `places` are the erased profile and all that pointed to it; empty where a
-    person's own profile is asked."""
+    person's own profile is asked. `lent` is as in `Claim`."""
 
     places: tuple[str, ...] = ()
-
-
-class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
-    """An item of a batch that is no event: `text` is what came, cut where it is too long. No profile is told this; it
-    is only kept."""
-
-    text: str
-    field: str = ""
-    source: str = ""
-    channel: str = ""
-    received_at_ms: int = 0
-    is_cut: bool = False
-    public: bool = False
-    imported: bool = False
-    sent_at: str = ""  # of its batch, as JSON
+    lent: tuple[Lent, ...] = ()
 
 
 AnyInput = (
@@ -262,8 +280,14 @@ AnyInput = (
     | Resembles
     | Unlike
     | Reviewed
+    | Registered
+    | Used
+    | OpenLink
+    | LinkRefused
 )
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, Ask, Given, Confirm, Unlike)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike)
+_OF_ADDRESSES = (Given, Confirm, Registered, Used)
+IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.parts.of_identity import HandOff, Likely, Link, Merged
+from engine.parts.of_identity import HandOff, Likely, Link, Merged, Touch
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -44,6 +44,7 @@ class Place(Part):
     authorising.
 
     `expires_ms` is 0 for a send (its place lasts until it is settled or withdrawn), `left_ms` is 0 until committed.
+    `address` is the place of the address that a send has left for; empty: it has not left, or that is not known.
     """
 
     ref: str
@@ -57,6 +58,7 @@ class Place(Part):
     at_ms: int
     expires_ms: int = 0
     left_ms: int = 0
+    address: str = ""
 
 
 class FatigueLevel(Part):
@@ -147,7 +149,9 @@ class Send(Part):
     trigger: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
     round: int = 0  # of its action, when it was decided
     public: bool = False  # its trigger came under a write key
-    room: str = ""  # at an address that another profile counts for: `asked`, then `given`
+    room: str = ""  # `claimed`: its address's place has not answered; `asked`, `given`: another profile counts for it
+    address: str = ""  # the place of the address where it was asked for room last
+    given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
 
     @property
     def waits_ms(self) -> int:
@@ -168,11 +172,21 @@ class Refusal(Part):
 
 
 class Lent(Part):
-    """A place under the daily bound of an address that this profile has given to another one's send."""
+    """A place at an address that this profile has given to another one's send, of the kind that caps ask for.
+
+    It was given at `at_ms`; `left_ms` is 0 until the other profile says that its message has left.
+    """
 
     ref: str
     address: str
     at_ms: int
+    action: str = ""
+    channel: str = ""
+    tier: str = "service"
+    purpose: str = ""
+    category: str = ""
+    group: str = ""
+    left_ms: int = 0
 
 
 class Detail(Part):
@@ -231,6 +245,10 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     parting: list[str] = []  # profiles that a split has made, on their way to their own places
     reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
     born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
+    unanswered: list[
+        str
+    ] = []  # those of `told` that have not answered yet: the words that bind them may be on their way
+    touch: Touch | None = None  # where this person was seen last
     unlike: list[str] = []  # profiles that somebody has called other people, the newest last
 
     @property
@@ -278,5 +296,5 @@ def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int
     """The tombstone of a place whose profile goes on in `to`, or whose pointer moves there."""
     if isinstance(was, Tombstone):
         return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words, was.shared)
-    words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address == was.id]
+    words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address[:-2] == was.id[:-2]]
     return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared)

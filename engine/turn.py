@@ -18,8 +18,9 @@ from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
 from engine.events import history, setting_back
-from engine.frequency import caps
-from engine.identity import address_statements, claims, holding, traits
+from engine.frequency import at_addresses, caps
+from engine.handoffs import changes, opening
+from engine.identity import address_statements, claims, holding, lending, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -37,7 +38,10 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    LinkRefused,
     Merge,
+    OpenLink,
+    Registered,
     Released,
     Resembles,
     Reviewed,
@@ -45,6 +49,7 @@ from engine.inputs import (
     Suspect,
     TimersDue,
     Unlike,
+    Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
 from engine.likeness import answers, links
@@ -79,6 +84,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
             history.bound(turn)
         caps.forget_old(turn)
+        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         if profile.likely:
             links.expire(turn)
         triggers.forget_ended(turn)
@@ -120,6 +126,7 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
+            changes.settle(turn)
         case GoOn():
             transfer.go_on(turn, told)
         case Merge() | Claim():
@@ -130,12 +137,24 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             pointers.release(turn, told)
         case Declined():
             claims.decline(turn, told)
+            changes.settle(turn)
         case Bind():
             holding.bind(turn, told)
+            sends.withdraw_without_consent(turn)
+        case Registered():
+            holding.hear(turn.profile, told)
+            sends.go_on_answered(turn)
         case Ask():
-            holding.give(turn, told)
+            lending.give(turn, told)
+        case Used():
+            lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case OpenLink():
+            opening.open_link(turn, told)
+        case LinkRefused():
+            opening.refuse(turn, told)
+            changes.settle(turn)
         case _:
             _on_likeness(turn, told)
 
@@ -196,6 +215,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event = msgspec.structs.replace(event, at_ms=at_ms)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    changes.arrive(turn, event)
     happened = Happened(
         at_ms,
         profile.seq,
@@ -219,6 +239,8 @@ def _on_event(turn: Turn, event: Event) -> None:
 
 def _on_decide(turn: Turn, asked: Decide) -> None:
     decision.decide(turn, asked)
+    if asked.link:
+        opening.follow(turn, asked)
     if not turn.profile.identifiers and (turn.profile.places or turn.profile.promises):
         claims.introduce(turn, asked)
 

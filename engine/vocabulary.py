@@ -42,6 +42,7 @@ EntryKind = Literal[
     "split",
     "identity",
     "clock",
+    "transition",
 ]
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]

@@ -33,6 +33,7 @@ _HOMES = MappingProxyType(
         "validate": "validate",
         "profile": "running.profile",
         "journey": "running.journey",
+        "identity": "identity.group",
         "pin": "running.pin",
         "unpin": "running.pin",
         "keys": "directory.keys",

@@ -33,10 +33,14 @@ class RayMeter:
 
     def observe(self, metric: Metric, value: float, *tags: str) -> None:
         """One observation of a histogram."""
+        self.histogram(metric, *tags).add(value)
+
+    def histogram(self, metric: Metric, *tags: str) -> Histogram:
+        """The histogram of a series; what is added to it is told once a second."""
         histogram = self._histograms.get((metric.name, tags))
         if histogram is None:
             histogram = self._histograms[metric.name, tags] = Histogram(metric, tags)
-        histogram.add(value)
+        return histogram
 
     def add(self, metric: Metric, more: int, *tags: str) -> None:
         """A counter went up by `more`, which may be 0."""

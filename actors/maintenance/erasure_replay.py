@@ -40,6 +40,7 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
             if keys.profile_of(key[_TIME_BYTES:]) in erased:
                 batch.put(family, key, None)
         batch.put("meta", family.encode(), None)  # counted at the next start
+    batch.put("meta", b"people", None)
     left = meta(store, "profiles", 0) - profiles
     batch.put("meta", b"profiles", codec.seal(msgspec.msgpack.encode(left)))
     batch.commit()

@@ -31,10 +31,11 @@ _CATALOG = b"catalog/"
 _GRANTED, _LEASES = b"granted/", (b"lease/", b"purse")  # `purse`: under which name a shard leases budgets
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 # A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
-_SUMMED = ("counts", "sends")
+_SUMMED = ("counts", "sends", "resolved")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "blocks_counts", "blocks_at")
 _INDEX = "blocks"  # what the blocking index is made of
+_OF_INDEX = ("blocks_counts", "blocks_at")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")

@@ -72,12 +72,14 @@ def _counted_alike(again: replay.Replica, profile: Profile, catalogs: replay.Cat
 
 
 def _is_same(again: Profile, stored: Profile) -> bool:
-    """Whether two profiles are the same bytes when both are written by this version. Stored events may have the form of
-    an earlier version, without fields that were added since."""
+    """Whether two profiles are the same bytes when both are written by this version. Stored events and places may have
+    the form of an earlier version, without fields that were added since."""
     if codec.canonical(again) == codec.canonical(stored):
         return True
     for profile in (again, stored):
         profile.history = Recent(profile.history.events)
+    for place, known in zip(again.places, stored.places, strict=False):
+        place.address = place.address if known.address else ""
     return codec.canonical(again) == codec.canonical(stored)
 
 

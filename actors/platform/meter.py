@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 _FAST_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+_AGES_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0, 604_800.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,27 @@ OPT_OUT_SECONDS = _histogram(
 SOURCE_LAST_EVENT_SECONDS = _gauge(
     "source_last_event_seconds", "When a source was heard of last, in seconds since 1970", "source"
 )
+FRESHNESS_SECONDS = _histogram(
+    "freshness_seconds", _AGES_S, "From an event's own time until it is durable in its profile, by source", "source"
+)
 SOURCE_LAG_SECONDS = _gauge("source_lag_seconds", "The oldest event of a source in its last second of work", "source")
 PROFILES = _gauge("profiles", "Profiles that are known")
+EVENTS_RESOLVED = _counter(
+    "events_resolved", "Events by whose they were: of a `known` person, or of an `anonymous` one", "who"
+)
+PROFILES_RESOLVED = _gauge(
+    "profiles_resolved", "Profiles by who they are: a `known` person, or an `anonymous` one", "who"
+)
+PROFILES_BY_IDENTIFIERS = _gauge(
+    "profiles_by_identifiers",
+    "Profiles by the number of their identifiers: the upper edge of the bucket",
+    "identifiers",
+)
+MERGES = _counter("merges", "Profiles that were joined to another one")
+SPLITS = _counter("splits", "Merges that were undone")
+REVIEWS = _gauge("reviews", "Entries of the review queue, by what is asked and how it stands", "kind", "state")
+PROFILES_LIKELY = _gauge("profiles_likely", "Profiles with a link below 1.0 to another one")
+SHARED_VALUES = _gauge("shared_values", "Values of identifiers that several people share, and that join nobody")
 PROFILES_ACTIVE = _gauge("profiles_active", "Profiles in memory")
 CACHE_BYTES = _gauge("cache_bytes", "What the profiles in memory take")
 MESSAGES_PENDING = _gauge("messages_pending", "Durable messages between profiles on their way")
@@ -116,6 +136,11 @@ class Histogram:
         before, self._told = self._told, sum(self._counts)
         return self._told != before
 
+    @property
+    def counts(self) -> list[int]:
+        """How many observations lie in each bucket; the last one is for those above all bounds."""
+        return list(self._counts)
+
     def upto(self) -> dict[str, int]:
         """How many observations are not above each bound, as Prometheus spells it in `le`."""
         edges = [*(str(bound) for bound in self.metric.bounds), "+Inf"]
@@ -127,6 +152,10 @@ class Meter(Protocol):
 
     def observe(self, metric: Metric, value: float, *tags: str) -> None:
         """One observation of a histogram."""
+        ...
+
+    def histogram(self, metric: Metric, *tags: str) -> Histogram:
+        """The histogram of a series, for a caller that observes often: what is added to it is told."""
         ...
 
     def add(self, metric: Metric, more: int, *tags: str) -> None:
@@ -147,6 +176,10 @@ class NoMeter:
 
     def observe(self, metric: Metric, value: float, *tags: str) -> None:
         """Nothing."""
+
+    def histogram(self, metric: Metric, *tags: str) -> Histogram:
+        """One that nobody tells."""
+        return Histogram(metric, tags)
 
     def add(self, metric: Metric, more: int, *tags: str) -> None:
         """Nothing."""

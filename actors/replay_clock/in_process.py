@@ -20,7 +20,7 @@ from actors.transport.messages.carried import Outcome
 from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
 from engine.profile import Tombstone
 from engine.vocabulary import Accepted, Settlement
@@ -93,7 +93,7 @@ class LocalEngine:
         nameless = 0
         by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in self.windows]
         for event in events:
-            profile = claims.home(self.catalog, event)
+            profile = home_of(self.catalog, event)
             if profile is None:
                 nameless += 1
             else:
@@ -108,7 +108,7 @@ class LocalEngine:
 
     def ask(self, told: Decide | ConsentChange) -> dict[str, Any] | None:
         """A decision or a consent change, at once; it follows a profile that was merged."""
-        profile = claims.home(self.catalog, told)
+        profile = home_of(self.catalog, told)
         assert profile is not None, "somebody must be named"
         return self.ask_profile(profile, told)
 

@@ -13,10 +13,12 @@ from actors.platform import meter as m
 from actors.platform.clock import stopwatch
 from actors.platform.meter import Meter
 from actors.serving.intake import Mail
+from actors.shard.figures.freshness import Freshness
 from actors.shard.shard import Shard
 from engine.consent import statements
 from engine.errors import InvalidInput
 from engine.inputs import ConsentChange, Decide, Event, Input
+from engine.readings import identity_figures as of
 
 _UPDATE_S = 1.0  # between two updates of the totals; a group takes only milliseconds
 
@@ -32,6 +34,8 @@ class Gauges:
         self._updated_s = 0.0
         # The shard counts over its store's whole life, a metric from the start of the process.
         self._before = Counter(shard.counts) + Counter(shard.sends)
+        self._resolved_before = Counter(shard.resolved)
+        shard.counters.freshness = self._freshness = Freshness(meter)
         self._dead_before = shard.dead.last
 
     def turned(self, mail: Mail, began_s: float) -> None:
@@ -65,6 +69,8 @@ class Gauges:
         if self._turns and is_synced:
             self._meter.observe(m.COMMIT_SECONDS, now_s - began_s)
         self._turns = 0
+        if is_synced:
+            self._freshness.durable(self._shard.clock.now_ms())
         if self._opted_out:
             for profile, came_s in self._opted_out.items():
                 self._not_yet_silent.setdefault(profile, came_s)
@@ -111,6 +117,28 @@ class Gauges:
         ):
             for series, total in labelled.news():
                 meter.total(metric, total, *series)
+        self._update_identity()
         for source, (last_ms, oldest_ms) in shard.counters.lag().items():
             meter.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
             meter.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)
+
+    def _update_identity(self) -> None:
+        """Tell who is who: what has happened since the start of the process, and what there is now."""
+        meter, so_far = self._meter, Counter(self._shard.resolved)
+        so_far.subtract(self._resolved_before)
+        for who in (of.KNOWN, of.ANONYMOUS):
+            meter.total(m.EVENTS_RESOLVED, so_far[who], who)
+        meter.total(m.MERGES, so_far[of.MERGES])
+        meter.total(m.SPLITS, so_far[of.SPLITS])
+        people = self._shard.people.counts()
+        if people is None:  # they are being counted
+            return
+        for who in (of.KNOWN, of.ANONYMOUS):
+            meter.set(m.PROFILES_RESOLVED, people.get(who, 0), who)
+        for edge in of.EDGES:
+            meter.set(m.PROFILES_BY_IDENTIFIERS, people.get(of.identifiers_label(edge), 0), edge)
+        for kind in of.REVIEW_KINDS:
+            for state in of.REVIEW_STATES:
+                meter.set(m.REVIEWS, people.get(of.review_label(kind, state), 0), kind, state)
+        meter.set(m.PROFILES_LIKELY, people.get(of.LIKELY, 0))
+        meter.set(m.SHARED_VALUES, people.get(of.SHARED, 0))

@@ -116,7 +116,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.setting_back.is_busy or self.shard.rebuilding.is_busy:
+        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding():
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -130,6 +130,9 @@ class ShardServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
+
+    def _is_rebuilding(self) -> bool:
+        return self._windows is None and self.shard.rebuilding.is_busy  # on a replay clock only when matching asks
 
     async def _one_group(self) -> None:
         """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""
@@ -166,6 +169,7 @@ class ShardServer:
         durable_s = stopwatch()
         await asyncio.sleep(0)  # the answers leave before the metrics are updated
         self._gauges.committed(turned_s, durable_s, is_durable)
+        self.shard.people.work()
         if self._windows is None:
             self._sender.send()
             self.shard.setting_back.work()

@@ -40,6 +40,7 @@ class Activation:
     """A cache of records. Each is equal to the store, or was changed by turns that are not committed yet."""
 
     def __init__(self, bytes_max: int) -> None:
+        self.counted: dict[str, tuple[str, ...]] = {}  # what each counts as (`actors.shard.figures.people`)
         self._bytes_max = bytes_max
         self._records: OrderedDict[str, Record | None] = OrderedDict({_MARK: None})  # the least recently used first
         self._sizes: dict[str, int] = {}
@@ -70,6 +71,7 @@ class Activation:
         """Forget a record; the store has it."""
         if self._records.pop(profile, None) is not None:
             self.bytes -= self._sizes.pop(profile)
+            self.counted.pop(profile, None)
 
     def clear(self) -> None:
         """Forget all records; the store has them."""

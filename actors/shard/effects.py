@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,11 @@ from actors.storage import keys
 from engine import codec, effects
 from engine.inputs import HandOver
 from engine.profile import Profile, Tombstone, tombstone_of
+from engine.readings.identity_figures import MERGES, SPLITS
 from engine.vocabulary import FINAL_STATES
+
+# The entries of an audit chain by which merges and splits are counted: their kind and outcome.
+_OF_IDENTITY: Final = {("merge", "absorbed"): MERGES, ("split", "split"): SPLITS}
 
 
 def apply(
@@ -56,6 +60,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.counters.entry(effect.entry, state.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         state.sends[effect.entry.outcome] += 1
+    if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
+        state.resolved[what] += 1
 
 
 def _set_timer(state: ShardState, profile: Profile, effect: effects.SetTimer) -> None:
@@ -103,18 +109,21 @@ def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> Non
     for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
+    for _, review in effect.reviews:
+        state.people.reviewed(profile.id, None, review)
 
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
     key = keys.review_key(profile.id, effect.entry.id)
-    if effect.entry.state == "closed":
-        state.batch.put("reviews", key, None)
-        return
-    state.batch.put("reviews", key, codec.seal(msgspec.msgpack.encode(effect.entry)), profile.id)
+    is_over = effect.entry.state == "closed"
+    record = None if is_over else codec.seal(msgspec.msgpack.encode(effect.entry))
+    state.people.reviewed(profile.id, state.batch.get("reviews", key), record)
+    state.batch.put("reviews", key, record, "" if is_over else profile.id)
 
 
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
+    state.people.forgotten(profile.id)  # its entries of the review queue count at the survivor now
     for family in ("history", "audit", "reviews"):
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
@@ -124,6 +133,7 @@ def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveT
 
 def _forget(state: ShardState, profile: Profile, effect: effects.Forget) -> None:
     _drop_sends(state, profile)
+    state.people.forgotten(profile.id)
     for family, key in state.batch.forget(profile.id):
         if family == "messages":
             state.messages.pop(key, None)

@@ -52,6 +52,8 @@ class Last(msgspec.Struct, array_like=True):
     counts: dict[str, int] = {}
     sends: dict[str, int] = {}
     dead: list[bytes] = []
+    people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
+    resolved: dict[str, int] = {}
 
 
 class Ownership:
@@ -177,8 +179,9 @@ class Ownership:
             state.journal_seq,
             state.meta("dispatcher", ""),
         )
+        made.people = state.people.of_profile(profile, record)
         if profile == self.own:
-            made.counts, made.sends = state.counts, state.sends
+            made.counts, made.sends, made.resolved = state.counts, state.sends, state.resolved
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
@@ -197,6 +200,7 @@ class Ownership:
         """The profile has arrived at its new place: only its address stays here."""
         state = self._state
         record = state.record(profile)
+        state.people.leaves(profile, state.people.of_profile(profile, record))
         for family, key, _ in list(self._rows(profile, _ALL)):
             state.batch.put(family, key, None)
         if state.blocks.made_of:
@@ -205,7 +209,7 @@ class Ownership:
         state.cache.drop(profile)
         state.profiles -= isinstance(record, Profile)
         if profile == self.own:  # the counts have moved along; kept, they would count twice
-            state.counts, state.sends = dict.fromkeys(state.counts, 0), dict.fromkeys(state.sends, 0)
+            state.counts, state.sends, state.resolved = (dict.fromkeys(each, 0) for each in state.tallies)
         self._mark(profile, self._away[profile][0], is_there=True)
         state.unparked.append(profile)
 
@@ -245,7 +249,8 @@ class Ownership:
                 state.outbox.put(Waiting.read(key, record))
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
-        for mine, came in ((state.counts, last.counts), (state.sends, last.sends)):
+        state.people.arrives(profile, last.people)
+        for mine, came in zip(state.tallies, (last.counts, last.sends, last.resolved), strict=True):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count
         state.put_meta("dispatcher", newest(state.meta("dispatcher", ""), last.dispatcher))

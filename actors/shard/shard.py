@@ -36,6 +36,7 @@ from engine.events import once
 from engine.inputs import AT_PLACES, AnyInput, Erase, Event, HandedOver, Settle, TimersDue
 from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
+from engine.readings.identity_figures import ANONYMOUS, KNOWN, is_known
 from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
@@ -92,6 +93,11 @@ class Shard(ShardState):
         self.keep_catalog()
         self.commit()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is work beside inputs that is not done yet."""
+        return self.setting_back.is_busy or not self.people.is_counted
+
     # -- turns
 
     def tell(self, profile_id: str, told: AnyInput) -> Done:
@@ -144,7 +150,9 @@ class Shard(ShardState):
         value = self._apply(profile, asked)
         dedup.remember(self.batch, profile_id, dedup_key, now_ms, once.to_remember(told, value))
         self.counters.turn(told, now_ms)
-        self.counts["accepted"] += isinstance(told, Event)
+        if isinstance(told, Event):
+            self.counts["accepted"] += 1
+            self.resolved[KNOWN if is_known(profile, self.people.knowing) else ANONYMOUS] += 1
         if is_new:
             if told.drawn:
                 anonymous_receipts.forget_draws(self.batch, profile_id)

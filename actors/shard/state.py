@@ -13,7 +13,8 @@ import msgspec
 
 from actors.platform.clock import Clock
 from actors.shard.activation import Activation, Record, bytes_in_memory
-from actors.shard.counters import Counters
+from actors.shard.figures.counters import Counters
+from actors.shard.figures.people import People
 from actors.shard.journal import replay
 from actors.shard.matching.blocks import Blocks
 from actors.shard.outbox.due_index import DueIndex, Read
@@ -29,6 +30,7 @@ from engine.catalog.compiled import Catalog
 from engine.events import history
 from engine.inputs import IDS_ONLY, AnyInput
 from engine.profile import Profile, Tombstone
+from engine.readings import identity_figures
 from engine.recent_events import Happened
 from engine.vocabulary import FINAL_STATES
 
@@ -40,8 +42,8 @@ class ShardState:
     """The state of one shard. Not thread-safe.
 
     `catalog` decides the next turn. `messages` are those to other profiles that have not arrived: by key, the receiver
-    and the input. `counts` counts events by their status, and `sends` counts sends by their outcome, for the whole life
-    of the store.
+    and the input. `counts` counts events by their status, `sends` sends by their outcome, and `resolved` what came of
+    identity (`engine.readings.identity_figures`), for the whole life of the store.
 
     Two lists are for the part that keeps inputs outside the store, which clears them: `unparked` are the profiles whose
     waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
@@ -88,6 +90,8 @@ class ShardState:
         self.profiles: int = self.meta("profiles", 0)
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+        self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
+        self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 
     # -- facts about the shard
 
@@ -95,6 +99,11 @@ class ShardState:
         """A fact about this shard."""
         raw = self.batch.get("meta", name.encode())
         return default if raw is None else msgspec.msgpack.decode(codec.unseal(raw, f"meta/{name}"))
+
+    @property
+    def tallies(self) -> tuple[dict[str, int], ...]:
+        """The counts over the whole life of the store."""
+        return self.counts, self.sends, self.resolved
 
     def put_meta(self, name: str, value: Any) -> None:
         """Add a fact about this shard to the batch."""
@@ -111,6 +120,7 @@ class ShardState:
         self.blocks.read_with(catalog)
         self.keep_catalog()
         self.outbox.sort_anew()
+        self.people.judge_by(catalog)
         self.cache.clear()  # counts over older events are made anew for this catalog as profiles come back
 
     def keep_catalog(self) -> None:
@@ -134,6 +144,7 @@ class ShardState:
             return None
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
+        self.people.loaded(profile_id, record)
         wanted = history.counters_of(self.catalog).name
         if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
             pages = self.batch.committed("history", keys.profile_key(profile_id))
@@ -234,11 +245,13 @@ class ShardState:
             owner = profile_id if isinstance(record, Profile) else ""
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
+            self.people.committed(profile_id, record)
             if self.blocks.made_of:
                 self.blocks.follow(profile_id, record, self.journal_seq)
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
+            facts |= {"resolved": self.resolved, "people": self.people.fact()}
             if self.blocks.made_of:
                 facts["blocks_counts"] = dict(self.blocks.counts)
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})

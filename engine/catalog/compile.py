@@ -18,7 +18,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -38,7 +38,7 @@ from engine.catalog.schema import files
 from engine.catalog.schema import journeys as schema_journeys
 from engine.catalog.schema import policies as schema_policies
 from engine.catalog.schema.grammar import Model, tree_of
-from engine.catalog.schema.identity import Identity, Namespace
+from engine.catalog.schema.identity import Identity
 from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.statuses import ruled
@@ -49,34 +49,6 @@ from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
 from engine.errors import CatalogError
 from engine.propensity.models import Made, build_model
-from engine.vocabulary import NAMESPACES
-
-# Values that careless forms and scripts send as an identifier, in every namespace.
-_NEVER_ANYONE: Final = (
-    "",
-    "-",
-    "-1",
-    "0",
-    "00000000-0000-0000-0000-000000000000",
-    "#n/a",
-    "[object null]",
-    "[object object]",
-    "[object undefined]",
-    "\\n",
-    "anonymous",
-    "false",
-    "guest",
-    "n/a",
-    "NaN",
-    "nil",
-    "none",
-    "not set",
-    "null",
-    "optional(nil)",
-    "true",
-    "undefined",
-    "unknown",
-)
 
 
 class _Identified(Protocol):
@@ -202,8 +174,8 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         sources={name: _source(each) for name, each in _file(models, "sources.yaml", files.Sources).sources.items()},
         templates=_templates(document),
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
-        blocked_values=_blocked(_file(models, "identity.yaml", Identity)),
-        identity=compile_identity(_file(models, "identity.yaml", Identity)),
+        identity=compile_identity(_file(models, "identity.yaml", Identity), space.country),
+        links=compile_policies.links(policies.links),
     )
 
 
@@ -270,14 +242,3 @@ def _source(source: files.Source) -> Source:
 def _channel(channel: schema_channels.Channel) -> compiled.Channel:
     settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for"}, exclude_none=True)
     return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
-
-
-def _blocked(identity: Identity) -> dict[str, frozenset[str]]:
-    blocked = {}
-    for namespace in (*NAMESPACES, *identity.namespaces):
-        own = identity.namespaces.get(namespace, Namespace()).blocked
-        values = {*_NEVER_ANYONE, *own}
-        blocked[namespace] = frozenset(
-            spelled for value in values for spelled in (value, value.lower(), value.upper(), value.capitalize())
-        )
-    return blocked

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from engine.catalog import compiled, zones
+from engine.catalog.permissions import Links
 from engine.catalog.schema import files
 from engine.catalog.schema import policies as schema_policies
 from engine.catalog.schema.grammar import tree_of
@@ -112,6 +113,11 @@ def holdout(rule: schema_policies.Holdout) -> compiled.Holdout:
 def match_of(match: schema_policies.Match) -> dict[str, frozenset[str]]:
     """The values that a rule matches, by field of a place."""
     return {key: frozenset(values) for key, values in match.model_dump(exclude_none=True).items()}
+
+
+def links(rule: schema_policies.Links) -> Links:
+    """How links in messages identify who follows them."""
+    return Links(tuple(rule.hosts), tuple(rule.but), rule.expires)
 
 
 def fatigue(policies: Policies) -> compiled.Fatigue | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.catalog.identity_rules import IdentityRules
-from engine.catalog.permissions import Purpose, Source
+from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
@@ -270,8 +270,8 @@ class Catalog:
     sources: Mapping[str, Source]  # by name of a key; a name that is not here may grant nothing
     templates: Mapping[str, str]
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
-    blocked_values: Mapping[str, frozenset[str]]  # namespace → values that never identify anyone
     identity: IdentityRules  # who is who
+    links: Links
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from engine.catalog.permissions import Source
 from engine.catalog.schema import identity as schema
+from engine.catalog.schema.patterns import Pattern
+from engine.errors import InvalidInput
+from engine.values import identifiers
+from engine.values.nobody import NEVER_ANYONE, is_blocked
 from engine.vocabulary import DAY_MS
 
 # Kind, spelling, whether a person has one value, and the profiles above which a value counts as shared.
@@ -23,7 +27,11 @@ _KNOWN: Final[Mapping[str, tuple[str, str, bool, int]]] = MappingProxyType(
         "anonymous_id": ("device", "plain", False, 1),
     }
 )
-_NO_RANK: Final = 1_000
+# The order of priority where nothing is said. One's own come behind the built-in ones of the same kind.
+PRIORITIES: Final[Mapping[str, int]] = MappingProxyType({name: 10 * (place + 1) for place, name in enumerate(_KNOWN)})
+_OF_KIND: Final = {"person": 25, "contact": 45, "device": 65, "shared": 1_000}
+NO_RANK: Final = 1_000
+_SHARED: Final = 10 * NO_RANK  # behind all that identify one person
 _PUBLIC: Final = frozenset(("user_id", "device_id", "anonymous_id"))  # what a write key identifies by
 
 
@@ -41,12 +49,29 @@ class Namespace:
     limit_ms: int
     shared_above: int
     paths: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    blocked: frozenset[str]
+    patterns: tuple[Pattern, ...]
+
+    def is_blocked(self, value: str) -> bool:
+        """Whether a canonical value never identifies anyone."""
+        if is_blocked(value, self.blocked):
+            return True
+        return any(pattern.matches(value) for pattern in self.patterns) if self.patterns else False
 
     @property
     def knows(self) -> bool:
         """Whether its values make a profile a known one."""
         return self.kind in ("person", "contact")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A place in events that holds values of a namespace, as identity.yaml says: `path` begins in `root`."""
+
+    namespace: str
+    root: str  # properties | traits | context
+    path: tuple[str, ...]
+    written: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +110,16 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class IdentityRules:
-    """All of identity.yaml. `namespaces` are in the order of their rank."""
+    """All of identity.yaml. `namespaces` are in the order of their rank, `forms` how they are spelled
+    (`engine.values.identifiers`), `carried` where events hold values of them beside the places that are always looked
+    at. `homes` is the order in which they are a home: as their rank, and those that are shared behind all others;
+    `first` is the first of them."""
 
     namespaces: Mapping[str, Namespace]
+    forms: Mapping[str, str]
+    homes: Mapping[str, int]
+    first: str
+    carried: tuple[Carried, ...]
     traits: Mapping[str, TraitRule]
     split_on_unique: bool
     split_on_shared: bool
@@ -98,7 +130,12 @@ class IdentityRules:
     def rank(self, namespace: str) -> int:
         """The place of a namespace in the order of priority; one that is not known comes last."""
         known = self.namespaces.get(namespace)
-        return _NO_RANK if known is None else known.rank
+        return NO_RANK if known is None else known.rank
+
+    def is_blocked(self, namespace: str, value: str) -> bool:
+        """Whether a canonical value never identifies anyone; none of an unknown namespace is known to be one."""
+        known = self.namespaces.get(namespace)
+        return known is not None and known.is_blocked(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +177,27 @@ def rights(sources: Mapping[str, Source], told: Told) -> Rights:
     )
 
 
-def compile_identity(file: schema.Identity) -> IdentityRules:
-    """The rules of a file, with the defaults of what it leaves out."""
+def compile_identity(file: schema.Identity, country: str = "") -> IdentityRules:
+    """The rules of a file, with the defaults of what it leaves out. `country` is that of blocked telephones without
+    their code."""
     named = {name: file.namespaces.get(name, schema.Namespace()) for name in (*_KNOWN, *file.namespaces)}
-    usual = {name: 10 * (place + 1) for place, name in enumerate(_KNOWN)}
     listed = {name: place - len(file.priority) for place, name in enumerate(file.priority)}
 
     def priority(name: str) -> tuple[int, str]:
         stated = named[name].priority
-        return (listed.get(name, stated if stated is not None else usual.get(name, _NO_RANK)), name)
+        usual = PRIORITIES.get(name, _OF_KIND[named[name].kind or "person"])
+        return (listed.get(name, usual if stated is None else stated), name)
 
     order = sorted(named, key=priority)
     matching = file.matching
+    namespaces = {name: _namespace(name, named[name], rank, country) for rank, name in enumerate(order)}
+    homes = {name: each.rank + (_SHARED if each.kind == "shared" else 0) for name, each in namespaces.items()}
     return IdentityRules(
-        namespaces={name: _namespace(name, named[name], rank) for rank, name in enumerate(order)},
+        namespaces=namespaces,
+        forms=MappingProxyType({**identifiers.FORMS, **{name: each.canonical for name, each in namespaces.items()}}),
+        homes=homes,
+        first=min(homes, key=lambda name: homes[name]),
+        carried=tuple(_carried(name, path) for name, each in namespaces.items() for path in each.paths),
         traits={name: TraitRule(rule.keep, tuple(rule.sources)) for name, rule in file.traits.items()},
         split_on_unique=file.splits.on_unique == "split",
         split_on_shared=file.splits.on_shared == "split",
@@ -176,18 +220,38 @@ def compile_identity(file: schema.Identity) -> IdentityRules:
     )
 
 
-def _namespace(name: str, stated: schema.Namespace, rank: int) -> Namespace:
+def _namespace(name: str, stated: schema.Namespace, rank: int, country: str) -> Namespace:
     kind, spelling, unique, shared_above = _KNOWN.get(name, ("person", "plain", False, 3))
-    limit = stated.limit
+    kind, spelling, limit = stated.kind or kind, stated.canonical or spelling, stated.limit
+    if kind == "shared":  # it joins nobody, so nothing of this is asked
+        unique, shared_above, limit = False, 0, None
     return Namespace(
         id=name,
-        kind=stated.kind or kind,
-        canonical=stated.canonical or spelling,
+        kind=kind,
+        canonical=spelling,
         rank=rank,
         unique=unique if stated.unique is None else stated.unique,
         limit=limit.count if limit is not None else 0,
         limit_ms=(limit.within or 0) if limit is not None else 0,
         shared_above=shared_above if stated.shared_above is None else stated.shared_above,
         paths=tuple(stated.paths),
-        patterns=tuple(re.compile(pattern) for pattern in stated.blocked_patterns),
+        blocked=_blocked(name, stated.blocked, spelling, country),
+        patterns=tuple(map(Pattern, stated.blocked_patterns)),
     )
+
+
+def _carried(namespace: str, written: str) -> Carried:
+    root, *path = written.split(".")
+    return Carried(namespace, root, tuple(path), written)
+
+
+def _blocked(name: str, stated: Iterable[str], spelling: str, country: str) -> frozenset[str]:
+    """The blocked values as they are written, and as values come out of the door."""
+    values = {*NEVER_ANYONE, *stated}
+    for value in stated:
+        with suppress(InvalidInput):  # what no value can be is blocked already
+            values.add(identifiers.canonical(name, value, country, forms={name: spelling}))
+    return frozenset(value.casefold() for value in values)
+
+
+USUAL: Final = compile_identity(schema.Identity())

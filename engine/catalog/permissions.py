@@ -20,6 +20,16 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """How links in messages identify who follows them: a signed token goes into links to `hosts` (`*.` before one: all
+    below it), but for paths that begin with one of `but`. It is good for `lasts_ms`."""
+
+    hosts: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+    lasts_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where events come from, by the name of a key (`engine.consent.authority`).
 

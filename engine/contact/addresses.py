@@ -35,6 +35,13 @@ def current(profile: Profile, namespace: str) -> Link | None:
     return stated(links, namespace, trait.value)
 
 
+def of_channel(profile: Profile, catalog: Catalog, channel: str) -> Link | None:
+    """The e-mail address or telephone that a channel reaches this person at; None where it needs none, or there is
+    none."""
+    rule = catalog.channels.get(channel)
+    return current(profile, rule.address) if rule is not None and rule.address in NAMESPACES else None
+
+
 def value(profile: Profile, namespace: str) -> str | None:
     """The same as plain text."""
     link = current(profile, namespace)
@@ -75,6 +82,16 @@ def is_too_early(catalog: Catalog, link: Link, run: Run) -> bool:
 def place(catalog: Catalog, link: Link) -> str:
     """The id of an address's own place."""
     return seeds.profile_id(catalog.id_key, link.namespace, link.value)
+
+
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two ids are of one place; the epoch at their ends does not count, which an erasure changes."""
+    return one[:-2] == other[:-2]
+
+
+def is_among(places: list[str], place: str) -> bool:
+    """Whether a place is one of these, in any epoch."""
+    return place in places or any(is_same_place(each, place) for each in places)
 
 
 def rank(link: Link) -> tuple[bool, int, str]:

@@ -15,11 +15,11 @@ from engine import limits
 from engine.catalog import zones
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Lever
 from engine.catalog.once_per_catalog import once_per_catalog
-from engine.profile import Place, Profile
+from engine.profile import Lent, Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
 
-_KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state, which is 366 days
+KEEP_MS = 400 * 86_400_000  # longer than any window that a catalog may state, which is 366 days
 
 
 def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: str = "", expires_ms: int = 0) -> Place:
@@ -38,7 +38,7 @@ def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: 
     )
 
 
-def covers(rule: Cap | Budget | Lever | Holdout, place: Place) -> bool:
+def covers(rule: Cap | Budget | Lever | Holdout, place: Place | Lent) -> bool:
     """Whether a place is of the kind that a rule matches: whether it counts under a cap."""
     return all(getattr(place, field) in wanted for field, wanted in rule.match.items())
 
@@ -93,14 +93,16 @@ def counts_from_ms(place: Place) -> int:
 class Count:
     """The live places under each cap at one instant, counted in one pass, because a decision asks about many caps.
 
-    For a display (`shown_now`) a send counts from when it left. A retry or a pause may lie between a send's decision
+    `at_address` has what counts at the address of a send, where that is more (`engine.frequency.at_addresses`). For a
+    display (`shown_now`) a send counts from when it left. A retry or a pause may lie between a send's decision
     and its hand-over, and a display, which leaves at once, is not counted a second time.
     """
 
-    __slots__ = ("_catalog", "_known", "refs")
+    __slots__ = ("_catalog", "_known", "at_address", "refs")
 
     def __init__(self, profile: Profile, catalog: Catalog, now_ms: int, *, shown_now: bool = False) -> None:
         self._catalog = catalog
+        self.at_address: dict[str, set[str]] = {}  # of all who have the address that a send goes to
         self._known = known = _caps_by_kind(catalog)
         self.refs: dict[str, list[str]] = {}
         if not profile.places or not catalog.caps:
@@ -118,7 +120,13 @@ class Count:
     def is_full(self, cap: Cap, but_for: str = "") -> bool:
         """Whether a cap has no room. The place `but_for` is not counted: its own holder asks."""
         refs = self.refs.get(cap.id, ())
-        return len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit
+        if len(refs) >= cap.limit and len(refs) - refs.count(but_for) >= cap.limit:
+            return True
+        return bool(self.at_address) and self.is_full_at_address(cap, but_for)
+
+    def is_full_at_address(self, cap: Cap, but_for: str = "") -> bool:
+        """Whether a cap has no room at the address."""
+        return len(self.at_address.get(cap.id, frozenset()) - {but_for}) >= cap.limit
 
     def add(self, place: Place) -> None:
         """Count a place that was just taken."""
@@ -188,8 +196,8 @@ def forget_old(turn: Turn) -> None:
     """Drop places that no window can count any more; where there are very many, also those that no cap of the active
     catalog counts."""
     profile, now_ms = turn.profile, turn.now_ms
-    if profile.places and profile.places[0].at_ms <= now_ms - _KEEP_MS:
-        profile.places[:] = [place for place in profile.places if place.at_ms > now_ms - _KEEP_MS]
+    if profile.places and profile.places[0].at_ms <= now_ms - KEEP_MS:
+        profile.places[:] = [place for place in profile.places if place.at_ms > now_ms - KEEP_MS]
     surplus = len(profile.places) - limits.PLACES_MAX
     if surplus > 0:
         opens = {cap.id: opens_ms(profile, turn.catalog, cap, now_ms) for cap in turn.catalog.caps}

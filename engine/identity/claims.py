@@ -10,41 +10,15 @@ takes no pointer from anybody. No place is told twice: one that already points h
 from __future__ import annotations
 
 from engine import limits, seeds
-from engine.catalog.compiled import Catalog
 from engine.contact import addresses
-from engine.identity import address_statements
+from engine.identity import address_statements, holding
+from engine.identity.home import is_blocked, named
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.parts.of_identity import Link
 from engine.profile import Profile
 from engine.turn_state import Turn
-from engine.values import identifiers
 
 _PREFERRED = ("user_id", "anonymous_id")
-
-
-def home(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | None:
-    """The id of the profile that an input is for: the one named by its own id, else that of the user id, else of the
-    anonymous id, else of the first other identifier."""
-    if not isinstance(told, Event) and told.profile_id:
-        return told.profile_id
-    if isinstance(told, Event):  # nearly every event names its profile by itself
-        for namespace, value in (("user_id", told.user_id), ("anonymous_id", told.anonymous_id)):
-            if value and not _is_blocked(catalog, namespace, value):
-                return seeds.profile_id(catalog.id_key, namespace, value)
-    pairs = [(namespace, value) for namespace, value in named(told) if not _is_blocked(catalog, namespace, value)]
-    pairs.sort(key=lambda pair: _PREFERRED.index(pair[0]) if pair[0] in _PREFERRED else len(_PREFERRED))
-    return seeds.profile_id(catalog.id_key, *pairs[0]) if pairs else None
-
-
-def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
-    """Every (namespace, canonical value) that an input carries."""
-    pairs = list(told.identifiers)
-    if isinstance(told, Event):
-        if told.user_id:
-            pairs.append(("user_id", told.user_id))
-        if told.anonymous_id:
-            pairs.append(("anonymous_id", told.anonymous_id))
-    return pairs
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
@@ -52,7 +26,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
     too_many: list[str] = []
     out_of_reach: list[str] = []
     for namespace, value in sorted(named(told)):
-        if _is_blocked(turn.catalog, namespace, value):
+        if is_blocked(turn.catalog, namespace, value):
             continue
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
         if told.public and namespace in _PREFERRED and _is_declined(turn, place):
@@ -96,6 +70,11 @@ def _alias(turn: Turn, told: Event) -> bool:
     return _reach(turn, visitor, asked)
 
 
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge the visitor who came to `place` by a signed link of a message to this person."""
+    _reach(turn, place, Merge(to=turn.profile.id, public=True))
+
+
 def introduce(turn: Turn, asked: Decide) -> None:
     """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
     else."""
@@ -110,7 +89,7 @@ def decline(turn: Turn, told: Declined) -> None:
     profile = turn.profile
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
-    for places in (profile.held, profile.told, profile.publicly):
+    for places in (profile.held, profile.publicly):
         if told.origin in places:
             places.remove(told.origin)
     profile.declined.append(told.origin)
@@ -133,15 +112,12 @@ def _is_declined(turn: Turn, place: str) -> bool:
 def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
     """Let an address's own place know that this profile has it. False where too many places point here."""
     profile = turn.profile
-    if place == profile.id or place in profile.told or (public and _is_declined(turn, place)):
+    is_declined = _is_declined(turn, place)
+    if place == profile.id or (place in profile.told and (public or not is_declined)) or (public and is_declined):
         return True
-    if place not in profile.held:
-        if len(profile.held) >= limits.POINTERS_MAX:
-            return False
-        profile.held.append(place)
-    profile.told.append(place)
-    turn.tell(place, Claim(to=profile.id, public=public))
-    return True
+    if is_declined:  # a server key says the same
+        profile.declined[:] = [declined for declined in profile.declined if declined[:-2] != place[:-2]]
+    return holding.register(turn, place, public=public)
 
 
 def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
@@ -183,7 +159,3 @@ def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
         return False
     turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
     return True
-
-
-def _is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:
-    return identifiers.is_blocked(namespace, value, catalog.blocked_values)

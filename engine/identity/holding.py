@@ -1,9 +1,9 @@
 """The knowledge of an address's own place: which profiles have the address, and what was said about consent by it.
 
 A statement that came by the address alone (a link in a mail, a mailbox that was named without a person) binds the
-address. The address's place keeps it, and tells every profile that has the address, now or later. The place also bounds
-how many service messages a day go to an address that nobody has verified: the profile that it points to counts for all
-profiles that have it.
+address. The address's place keeps it, and tells every profile that has the address, now or later. A profile sends to an
+address only when its place has answered: by then it has heard all that binds the address, and hears what comes after.
+`engine.identity.lending` has how many messages go to an address that several profiles have.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from collections.abc import Iterable
 
 import msgspec
 
+from engine import limits, seeds
+from engine.consent import recording
 from engine.contact import addresses
-from engine.inputs import Ask, Bind, Claim, ConsentChange, Given
-from engine.parts.of_identity import Link
-from engine.profile import ConsentRecord, Lent, Profile, Send, Tombstone
+from engine.frequency import at_addresses
+from engine.inputs import Bind, Claim, ConsentChange, Registered
+from engine.profile import ConsentRecord, Lent, Profile, Tombstone
 from engine.turn_state import Turn
 from engine.values import stated_time
-from engine.vocabulary import DAY_MS
 
-_HOLDERS_MAX = 1_000  # more of them are a machine's; none of them may be mailed without a grant of its own
+_HOLDERS_MAX = 1_000  # more of them are a machine's
+_MERGED_MAX = 20  # profiles that this one took in lately, which places may know by their own ids
 
 
 def words_of(profile: Profile) -> list[ConsentRecord]:
     """The statements that bind the address whose place this profile lives in."""
-    return [word for word in profile.consent if word.address == profile.id]
+    return [word for word in profile.consent if addresses.is_same_place(word.address, profile.id)]
 
 
 def is_known(profile: Profile, change: ConsentChange) -> bool:
@@ -36,16 +38,75 @@ def is_known(profile: Profile, change: ConsentChange) -> bool:
     return change.imported and same in known
 
 
+def is_registered(profile: Profile, address: str) -> bool:
+    """Whether an address's own place knows that this profile has it, and this profile all words that bind it."""
+    if addresses.is_same_place(address, profile.id):
+        return True
+    return address in profile.told and not (profile.unanswered and address in profile.unanswered)
+
+
+def register(turn: Turn, address: str, *, public: bool) -> bool:
+    """Let an address's own place know that this profile has it. False where too many places point here."""
+    profile = turn.profile
+    if address not in profile.held:
+        if len(profile.held) >= limits.POINTERS_MAX:
+            return False
+        profile.held.append(address)
+    for places in (profile.told, profile.unanswered):
+        if address not in places:
+            places.append(address)
+    merged = tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
+    turn.tell(address, Claim(to=profile.id, public=public, merged=merged))
+    return True
+
+
+def hear(profile: Profile, told: Registered) -> None:
+    """Take the answer of an address's place: it may be written to from here on, or no more."""
+    if not told.dropped:
+        answered(profile, told.address)
+    elif told.address not in profile.unanswered:
+        profile.unanswered.append(told.address)
+
+
+def answered(profile: Profile, address: str) -> None:
+    """Note that the place of an address has answered."""
+    if profile.unanswered:
+        profile.unanswered[:] = [each for each in profile.unanswered if not addresses.is_same_place(each, address)]
+
+
+def own(profile: Profile, address: str) -> None:
+    """Note that the place of an address points here: this profile counts for all who have the address."""
+    answered(profile, address)
+    if addresses.is_among(profile.told, address) and not addresses.is_among(profile.owns, address):
+        profile.owns.append(address)
+
+
 def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRecord]) -> None:
-    """Note that another profile has this address too, and tell it the statements that bind the address. Holders that a
-    server key named stand first, so they are not the ones that are dropped where there is no room."""
+    """Note that another profile has this address too, tell it the statements that bind the address, and then that it
+    knows all of them. Holders that a server key named stand first, so they are not the ones that are dropped where
+    there is no room; who is dropped does not write to the address any more."""
     holder = asked.to
     if holder not in holders or not asked.public:
-        holders[:] = [known for known in holders if known != holder]
+        gone = {holder, *asked.merged}
+        holders[:] = [known for known in holders if known not in gone]
         holders.insert(len(holders) if asked.public else 0, holder)
+        for dropped in holders[_HOLDERS_MAX:]:
+            turn.tell(dropped, Registered(address=turn.profile.id, dropped=True))
         del holders[_HOLDERS_MAX:]
+    if holder in holders:
+        welcome(turn, holder, words)
+
+
+def tell(turn: Turn, holder: str, words: Iterable[ConsentRecord]) -> None:
+    """Tell a profile that has this address the statements that bind it."""
     for word in words:
         turn.tell(holder, _change(turn.profile.id, word))
+
+
+def welcome(turn: Turn, holder: str, words: Iterable[ConsentRecord]) -> None:
+    """Tell a profile that has this address the statements that bind it, and that these are all."""
+    tell(turn, holder, words)
+    turn.tell(holder, Registered(address=turn.profile.id))
 
 
 def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
@@ -61,74 +122,46 @@ def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:
             turn.tell(holder, change)
     if tombstone is not None:
         _keep(tombstone.words, change, turn.now_ms)
+    elif told.but != turn.profile.id and not is_known(turn.profile, change):
+        recording.record(turn, change)
     turn.answer({"holders": len(holders)})
 
 
-def merge(profile: Profile, other: Profile) -> None:
-    """Take in what an absorbed profile knows of addresses."""
-    for mine, theirs in ((profile.told, other.told), (profile.owns, other.owns)):
-        mine.extend(each for each in theirs if each not in mine and each != profile.id)
+def merge(turn: Turn, other: Profile) -> None:
+    """Take in what an absorbed profile knows of addresses. Their places do not know this profile for that: it registers
+    with them itself before it writes there (`is_registered`), so that an opt-out reaches it without a detour."""
+    profile = turn.profile
+    profile.owns.extend(each for each in other.owns if each not in profile.owns and each != profile.id)
+    if addresses.is_among(_places(turn, other), other.id):  # the place itself points here when it is a tombstone
+        profile.told.extend(each for each in (other.id,) if each not in profile.told)
+        own(profile, other.id)
+    answered(profile, profile.id)
     profile.publicly.extend(each for each in other.publicly if each not in profile.publicly)
     profile.declined.extend(each for each in other.declined if each not in profile.declined)
-    profile.lent = sorted([*profile.lent, *other.lent], key=lambda place: (place.at_ms, place.ref))
+    at_addresses.take_over(profile, tuple(other.lent))
 
 
-# -- the daily bound
-
-
-def is_counted_elsewhere(turn: Turn, link: Link) -> bool:
-    """Whether another profile counts for this unverified address, or nobody has said yet who does."""
-    place = addresses.place(turn.catalog, link)
-    return place != turn.profile.id and place not in turn.profile.owns
-
-
-def is_full(turn: Turn, link: Link, but_for: str = "", *, is_decided: bool = False) -> bool:
-    """Whether as many service messages as the daily bound allows have left for an address in the last day.
-
-    This profile counts its own; for an unverified address also those of all others who have it. With `is_decided` those
-    that still wait count too. `but_for` is a send that is not counted against itself.
-    """
-    limit, profile, since_ms = turn.catalog.service_per_address, turn.profile, turn.now_ms - DAY_MS
-    if not limit:
-        return False
-    channels = {channel.id for channel in turn.catalog.channels.values() if channel.address == link.namespace}
-    used = {
-        place.ref
-        for place in profile.places
-        if place.tier == "service"
-        and place.channel in channels
-        and not place.placement
-        and (place.left_ms or (place.at_ms if is_decided else 0)) > since_ms
-    }
-    if not link.verified:  # a set: an own send that asked before anybody was known to count is not counted twice
-        profile.lent[:] = [place for place in profile.lent if place.at_ms > since_ms]
-        used |= {place.ref for place in profile.lent if _is_at(turn, link, place.address)}
-    return len(used - {but_for}) >= limit
-
-
-def ask(turn: Turn, send: Send, link: Link) -> None:
-    """Ask the profile that counts for the address for room for a send."""
-    place = addresses.place(turn.catalog, link)
-    turn.tell(place, Ask(address=place, send=send.id, to=turn.profile.id))
-
-
-def give(turn: Turn, asked: Ask) -> None:
-    """Answer another profile that asks for room for a send under the bound of an address that this one counts for."""
+def known_of_addresses(turn: Turn) -> tuple[Lent, ...]:
+    """The messages that this profile counts at the addresses whose places point to it, for whoever counts next."""
     profile = turn.profile
-    known = next((place for place in profile.lent if place.ref == asked.send), None)
-    is_given = known is not None and known.at_ms > turn.now_ms - DAY_MS
-    if known is not None and is_given:  # it asks again, so it leaves only now, and counts from now
-        known.at_ms = turn.now_ms
-    link = next((link for link in profile.identifiers if _is_at(turn, link, asked.address)), None)
-    if not is_given and link is not None and not is_full(turn, msgspec.structs.replace(link, verified=False)):
-        profile.lent[:] = [place for place in profile.lent if place.ref != asked.send]
-        profile.lent.append(Lent(asked.send, asked.address, turn.now_ms))
-        is_given = True
-    turn.tell(asked.to, Given(send=asked.send, granted=is_given))
+    found: list[Lent] = []
+    for address in dict.fromkeys((profile.id, *_places(turn, profile))):
+        if addresses.is_same_place(address, profile.id) or addresses.is_among(profile.owns, address):
+            found += at_addresses.lent_of(profile, turn.catalog, address, turn.now_ms)
+    return tuple(found)
 
 
-def _is_at(turn: Turn, link: Link, place: str) -> bool:
-    return link.namespace in addresses.NAMESPACES and addresses.place(turn.catalog, link)[:-2] == place[:-2]
+def leave(turn: Turn, address: str, holders: Iterable[str], words: list[ConsentRecord], lent: tuple[Lent, ...]) -> None:
+    """Hand an address on to those who have it still, because the person whom its place pointed to is erased. The first
+    of them counts for all; words and counts are of the address, and of no person."""
+    for holder in holders:
+        claim = Claim(to=holder, public=True, lent=lent, words=tuple(words))
+        turn.tell(seeds.next_epoch(address), claim)
+
+
+def _places(turn: Turn, profile: Profile) -> list[str]:
+    links = (link for link in profile.identifiers if link.namespace in addresses.NAMESPACES)
+    return [addresses.place(turn.catalog, link) for link in links]
 
 
 def _keep(words: list[ConsentRecord], change: ConsentChange, now_ms: int) -> None:

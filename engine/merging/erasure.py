@@ -9,8 +9,10 @@ them.
 from __future__ import annotations
 
 from engine import seeds
+from engine.contact import addresses
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
+from engine.identity import holding
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
 from engine.likeness import links
 from engine.profile import Profile, Tombstone
@@ -53,9 +55,11 @@ def erase(turn: Turn, told: Erase) -> None:
         else:
             sends.settle(turn, Settle(send_id=send.id, outcome="unknown", detail="erased"))
     links.let_go(turn, profile)
-    places = (profile.id, *profile.held)
+    places, lent = (profile.id, *profile.held), holding.known_of_addresses(turn)
     for place in profile.held:
-        turn.tell(place, Erase(places=places))
+        turn.tell(place, Erase(places=places, lent=lent))
+    at_home = tuple(each for each in lent if addresses.is_same_place(each.address, profile.id))
+    holding.leave(turn, profile.id, profile.holders, holding.words_of(profile), at_home)
     turn.effects.append(Forget(seeds.next_epoch(profile.id)))
     turn.answer({"profileId": profile.id, "places": list(places)})
 
@@ -66,8 +70,8 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
     if isinstance(told, Erase):
         tombstone.holders[:] = [holder for holder in tombstone.holders if holder not in told.places]
         if tombstone.to in told.places:  # other profiles that have this address have it still
-            for holder in tombstone.holders:
-                turn.tell(seeds.next_epoch(place), Claim(to=holder, public=True))
+            lent = tuple(each for each in told.lent if addresses.is_same_place(each.address, place))
+            holding.leave(turn, place, tombstone.holders, tombstone.words, lent)
         if {tombstone.to, tombstone.heir}.isdisjoint(told.places):
             return  # the erased person had the address of somebody else, and left nothing here
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))

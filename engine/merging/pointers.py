@@ -20,7 +20,13 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> N
     it."""
     profile = turn.profile
     if isinstance(asked, Claim):
-        if asked.to != tombstone.to:
+        if asked.to == tombstone.to:
+            holding.welcome(turn, asked.to, tombstone.words)
+        elif tombstone.to in asked.merged:  # it lives on in the one that asks
+            tombstone.holders[:] = [each for each in tombstone.holders if each not in {asked.to, *asked.merged}]
+            holding.welcome(turn, asked.to, tombstone.words)
+            turn.effects.append(LeaveTombstone(asked.to))
+        else:
             holding.add(turn, tombstone.holders, asked, tombstone.words)
     elif asked.public and asked.to != tombstone.to:
         turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))

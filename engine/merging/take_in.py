@@ -10,7 +10,8 @@ from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, SetTimer, TakeIn
 from engine.events import history, setting_back
-from engine.frequency import caps, fatigue
+from engine.frequency import at_addresses, caps, fatigue
+from engine.handoffs import changes
 from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
@@ -30,15 +31,15 @@ def take_in(turn: Turn, told: HandOver) -> None:
     if told.after:
         _take_records(turn, told)
         if told.state:
-            traits.merge_traits(turn, _transferred(turn, told))
+            traits.merge_traits(turn, _as_trusted(turn, told, _transferred(told)))
         turn.tell(told.origin, GoOn(after=told.after))
         return
     if told.origin in profile.absorbing:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
         profile.held.append(told.origin)
-    if told.origin in profile.told and told.origin not in profile.owns:
-        profile.owns.append(told.origin)
+    holding.own(profile, told.origin)
+    at_addresses.take_over(profile, told.lent)
     if not told.state:
         _is_here(profile, told.origin)
         if told.seen:
@@ -46,8 +47,11 @@ def take_in(turn: Turn, told: HandOver) -> None:
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
         if told.points:
             turn.tell(told.origin, HandedOver(to=profile.id))
+        sends.go_on_answered(turn)
         return
-    other = _transferred(turn, told)
+    other = _transferred(told)
+    changes.join(turn, other, told.origin)
+    other = _as_trusted(turn, told, other)
     _is_here(profile, told.origin)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
@@ -64,16 +68,21 @@ def take_in(turn: Turn, told: HandOver) -> None:
     stops.apply_history(turn)
     sends.withdraw_without_consent(turn)
     _withdraw_excess(turn)
+    sends.go_on_answered(turn)
     turn.tell(told.origin, HandedOver(to=profile.id))
     moving = [run for run in runs if run.state == "active" and not run.due_ms]
     interpreter.walk(turn, [*moving, *interpreter.react_to_history(turn)])
 
 
-def _transferred(turn: Turn, told: HandOver) -> Profile:
-    """The other profile. Where only a write key's word brings a visitor to a known person, the visitor comes without
-    what such a word cannot give: no address counts as verified, and a yes awaits confirmation."""
+def _transferred(told: HandOver) -> Profile:
     other = codec.decode_record(told.state, "hand-over")
     assert isinstance(other, Profile), "only a profile is handed over"
+    return other
+
+
+def _as_trusted(turn: Turn, told: HandOver, other: Profile) -> Profile:
+    """Where only a write key's word brings a visitor to a known person, the visitor comes without what such a word
+    cannot give: no address counts as verified, and a yes awaits confirmation."""
     if told.origin in turn.profile.publicly:
         address_statements.distrust(other, turn.now_ms)
         recording.distrust(other)
@@ -105,7 +114,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     _merge_identifiers(turn, other)
     address_statements.merge(turn, mine, theirs)
     recording.merge(profile, other)
-    holding.merge(profile, other)
+    holding.merge(turn, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))

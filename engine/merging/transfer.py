@@ -45,7 +45,11 @@ def transfer(turn: Turn, asked: Merge | Claim) -> None:
         return
     if profile.is_blank:
         is_new = isinstance(asked, Merge) and asked.is_new
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new))
+        lent = asked.lent if isinstance(asked, Claim) else ()
+        if isinstance(asked, Claim):
+            profile.consent.extend(asked.words)
+            holding.tell(turn, asked.to, asked.words)
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new, lent=lent))
         turn.effects.append(LeaveTombstone(asked.to))
         return
     for run in profile.runs:

@@ -69,7 +69,10 @@ class Likely(Part):
 class HandOff(Part):
     """A customer's change from one touchpoint to another: `was` and `into` are the kinds of touchpoint, `by` the
     namespace of the identifier that linked them, `took_ms` the time from the last event there to the first one here,
-    and `ready_ms` how long the context took to be here."""
+    and `ready_ms` how long the context took to be here.
+
+    `goal` names the goal for such a change, empty where there is none: `required_ms` is what it asks of `ready_ms`, and
+    `missed` what it asks for and did not get (`ready`, `cart` …)."""
 
     at_ms: int
     was: str
@@ -78,6 +81,29 @@ class HandOff(Part):
     took_ms: int
     ready_ms: int
     carried: list[str] = []  # noqa: RUF012 (names of what came along: `cart`, `journeys` …)
+    goal: str = ""
+    required_ms: int = 0
+    missed: list[str] = []  # noqa: RUF012
+
+
+class Touch(Part):
+    """The touchpoint at which this person was seen last: its kind, the times of the first and the last event of this
+    stay.
+
+    While a profile is on its way because of an event here, `since_ms` is when that event was received, and nobody knows
+    yet whence the person came. `was`, `was_ms` and `by` are what is known so far: a touchpoint, the last event there,
+    the namespace that linked it. `had` names what the profiles brought that have arrived. `asks`: the recipient of a
+    message was asked whether this person came by its link."""
+
+    kind: str
+    first_ms: int
+    last_ms: int
+    since_ms: int = 0
+    was: str = ""
+    was_ms: int = 0
+    by: str = ""
+    had: list[str] = []  # noqa: RUF012
+    asks: bool = False
 
 
 class ReviewEntry(Part):

@@ -7,6 +7,7 @@ from typing import Any
 from engine import seeds
 from engine.contact import addresses
 from engine.decide import draws
+from engine.handoffs import links
 from engine.parts.of_identity import Link
 from engine.profile import Send
 from engine.recent_events import encoder
@@ -43,6 +44,7 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
         "confirm": seeds.sign(turn.catalog.id_key, "confirm", encoder.encode([turn.profile.id, place, turn.now_ms]))
         if place
         else "",
+        "link": links.of_message(turn.catalog, turn.profile.id, send, link, turn.now_ms),
         "at_ms": turn.now_ms,
     }
 

@@ -39,7 +39,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
         if reason != run.held:  # a run that waits for the reason to change says so once
             also = [other for other in asking.objections(turn, view, wanted) if other != reason]
             detail = {"send": send_id, "worth": scores.worth(view, action), **({"also": also} if also else {})}
-            detail |= asking.behind(view, action, reason)
+            detail |= asking.behind(view, action, reason) | dict(candidates.counted(reason))
             outcome = life.never_begun("hold")
             turn.note("send", f"{action.id} held", outcome=outcome, reason=reason, detail=detail, **fields)
         return reason

@@ -4,15 +4,17 @@ withdrawn. Its states are a table (`engine.sends.life`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.catalog import statuses
-from engine.contact import consents
+from engine.contact import addresses, consents
 from engine.decide import offers
-from engine.decide.gates import asking, service_mail
+from engine.decide.gates import asking
 from engine.effects import Dequeue, Enqueue
-from engine.frequency import budgets, caps, fatigue
-from engine.identity import holding
+from engine.frequency import at_addresses, budgets, caps, fatigue
+from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
-from engine.profile import Send
+from engine.profile import Place, Send
 from engine.sends import life, message, retries
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
@@ -43,21 +45,22 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     reason = asking.against_departure(turn, send)
     if reason:
-        withdraw(turn, send, reason)
+        _end_unsent(turn, send, "withdraw", reason, **_counted(turn, send, reason))
         turn.answer({"authorised": False, "reason": reason})
         return
     # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
         return
-    if _asks(turn, send):
-        turn.answer({"authorised": False, "reason": "asks for room"})
-        return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
+    if waiting := _waits_for_address(turn, send, place):
+        turn.answer({"authorised": False, "reason": waiting})
+        return
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
     life.advance(turn.profile, send, "authorise")
     send.attempts, send.dispatcher = send.attempts + 1, asked.dispatcher
+    lending.tell_left(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": message.of(turn, send)})
 
@@ -101,28 +104,51 @@ def withdraw_without_consent(turn: Turn) -> None:
 def give_room(turn: Turn, told: Given) -> None:
     """Take the answer of the profile that counts the messages to an address: a place for a send there, or none."""
     send = find(turn, told.send)
-    if send is None or send.state != "decided" or send.room == "given":
+    if send is None or send.state != "decided" or send.room != "asked":
         return
     if not told.granted:
-        withdraw(turn, send, f"cap.{SERVICE_CAP}")
+        _end_unsent(turn, send, "withdraw", told.reason or f"cap.{SERVICE_CAP}", **at_addresses.COUNTED)
         return
+    send.given_ms = told.at_ms
+    _go_on(turn, send, "given")
+
+
+def go_on_answered(turn: Turn) -> None:
+    """Make the sends due that waited for the answer of their address's place; they look again whether it has come."""
+    for send in turn.profile.sends:
+        if send.state == "decided" and send.room == "claimed":
+            _go_on(turn, send, "")
+
+
+def _go_on(turn: Turn, send: Send, room: str) -> None:
     life.advance(turn.profile, send, "get room")
-    was_ms, send.room, send.next_ms = send.waits_ms, "given", turn.now_ms
+    was_ms, send.room, send.next_ms = send.waits_ms, room, turn.now_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
 
 
-def _asks(turn: Turn, send: Send) -> bool:
-    """Ask another profile for a place at the send's address, where one is needed; returns whether it was. Meanwhile the
-    send waits; it asks again where no answer comes."""
-    link = service_mail.counted_elsewhere(turn, send)
+def _waits_for_address(turn: Turn, send: Send, place: Place) -> str:
+    """The reason for which a send to an address has to wait, empty where it may leave: the words that bind the address
+    may be on their way, or another profile counts for it and is asked for room. Where no answer comes it asks again."""
+    link = addresses.of_channel(turn.profile, turn.catalog, send.channel)
     if link is None:
-        return False
-    holding.ask(turn, send, link)
+        return ""
+    place.address = address = addresses.place(turn.catalog, link)
+    if not holding.is_registered(turn.profile, address):
+        if address not in turn.profile.told:
+            holding.register(turn, address, public=True)
+        return _ask_later(turn, send, "claimed")
+    if not lending.needs_room(turn, send, place, link, address):
+        return ""
+    lending.ask(turn, send, place, link, address)
+    return _ask_later(turn, send, "asked")
+
+
+def _ask_later(turn: Turn, send: Send, room: str) -> str:
     life.advance(turn.profile, send, "ask for room")
     was_ms = send.waits_ms
-    send.dispatcher, send.room, send.next_ms = "", "asked", turn.now_ms + retries.FIRST_MS
+    send.dispatcher, send.room, send.next_ms = "", room, turn.now_ms + retries.FIRST_MS
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
-    return True
+    return "asks for room" if room == "asked" else "address not answered"
 
 
 def _wait(turn: Turn, send: Send, reason: str) -> None:
@@ -132,6 +158,7 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     life.advance(turn.profile, send, "pause")
     was_ms = send.waits_ms
     place.left_ms, send.dispatcher, send.room, send.next_ms = 0, "", "", NEVER_MS
+    lending.give_back(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     _note(turn, send, "waits", reason)
     turn.answer({"authorised": False, "reason": reason})
@@ -163,27 +190,36 @@ def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
 
 
-def _end_unsent(turn: Turn, send: Send, event: str, reason: str) -> None:
+def _end_unsent(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
     _release(turn, send)
-    _close(turn, send, event, reason)
+    _close(turn, send, event, reason, **more)
+
+
+def _counted(turn: Turn, send: Send, reason: str) -> Mapping[str, str]:
+    """What the timeline says beside the reason of a cap that is full at the address, and not for this person."""
+    place = caps.find(turn.profile, send.id)
+    if place is None or not turn.profile.lent or not reason.startswith("cap."):
+        return {}
+    return {} if caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms) else at_addresses.COUNTED
 
 
 def _release(turn: Turn, send: Send) -> None:
     budgets.give_back(turn, caps.find(turn.profile, send.id))
     caps.release(turn.profile, send.id)
+    lending.give_back(turn, send)
 
 
-def _close(turn: Turn, send: Send, event: str, reason: str) -> None:
+def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
     outcome = life.advance(turn.profile, send, event)
     if outcome in ARRIVED:
         fatigue.record_exposure(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
     elif outcome != "unknown":  # a message that may have arrived binds us to its offer
         offers.withdraw(turn, send.id)
     turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
-    _note(turn, send, outcome, reason)
+    _note(turn, send, outcome, reason, **more)
 
 
-def _note(turn: Turn, send: Send, outcome: str, reason: str) -> None:
+def _note(turn: Turn, send: Send, outcome: str, reason: str, **more: str) -> None:
     turn.note(
         "send",
         f"{send.action} {outcome}",
@@ -194,5 +230,5 @@ def _note(turn: Turn, send: Send, outcome: str, reason: str) -> None:
         action=send.action,
         outcome=outcome,
         reason=reason,
-        detail={"send": send.id, "basis": send.basis},
+        detail={"send": send.id, "basis": send.basis, **more},
     )

@@ -2,7 +2,8 @@
 
 Two spellings of one mailbox or one telephone must lead to one profile, and no value may stand for two. An absent value
 (`engine.values.absence`) names nobody, and characters that nobody sees (`engine.values.spelling`) are no part of a
-name. The parsers for mail and telephone are slow (about 20 µs), so their answers are cached; they are pure, so these
+name. `forms` says how each namespace is spelled: a catalog's (`engine.catalog.identity_rules`), or the built-in ones
+alone. The parsers for mail and telephone are slow (about 20 µs), so their answers are cached; they are pure, so these
 cannot go stale.
 """
 
@@ -12,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import email_validator
@@ -21,46 +23,62 @@ from engine.errors import InvalidInput
 from engine.values import phones
 from engine.values.absence import is_absent
 from engine.values.nearest import meant
+from engine.values.scripts import is_mixed
 from engine.values.spelling import visible
-from engine.vocabulary import NAMESPACES
 
 VALUE_CHARS_MAX: Final = 255
 PROFILE_ID: Final = "profile_id"  # names a profile in paths; no event can claim it
 
-_KNOWN: Final = frozenset((*NAMESPACES, PROFILE_ID))
+Forms = Mapping[str, str]
+# The form of each built-in namespace.
+FORMS: Final[Forms] = MappingProxyType(
+    {
+        "user_id": "plain",
+        "loyalty_id": "plain",
+        "email": "email",
+        "phone": "phone",
+        "device_id": "plain",
+        "anonymous_id": "plain",
+        PROFILE_ID: PROFILE_ID,
+    }
+)
+
 _PROFILE_IDS: Final = re.compile("0[0-9a-f]{29}")  # see `seeds.profile_id`; a slot has 12 bits
 _LABEL_CHARS_MAX: Final = 63
 _LOOKED_AT: Final = 4 * VALUE_CHARS_MAX  # characters of a text, most of which may be ones that nobody sees
 _NEITHER: Final = "must be a text or a whole number"
+_LOOK_ALIKES: Final = "mixes letters of two alphabets that look alike in one word"
 _DOTS: Final = ".。．｡"
-_WRAPPED_IN: Final = " ()<>[]{}\"'`“”‘’"
-_PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\{%.*%\}|[$#]\{.*\}|<%.*%>|%%.+%%|\*\|.+\|\*")
+_GROUPING: Final = " -./\u00a0\u2009\u2010\u2011\u202f"
 _UNFIT: Final = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, lone surrogates, line and paragraph breaks
 
 
-def canonical(namespace: str, value: object, country: str = "", field: str = "") -> str:
+def canonical(namespace: str, value: object, country: str = "", field: str = "", forms: Forms = FORMS) -> str:
     """The one way in which `value` is written in `namespace`; where it has none, `InvalidInput` with that, or else
     `field`, as its field.
 
     Applied to its own result it changes nothing. E-mail: lower case as a whole, although RFC 5321 lets a host tell
     `Ada@` from `ada@`; none does. Its domain is in letters, by IDNA 2008: `xn--strae-oqa.de` is `straße.de`. Telephone:
     E.164; one without `+` and country code is read as people in `country` (ISO 3166, two letters) write it. A number
-    becomes its digits.
+    becomes its digits. Of `digits` nothing else stays (`1234-5678` and `1234 5678` are one card).
     """
-    found = canonical_if_any(namespace, value, country, field)
+    found = canonical_if_any(namespace, value, country, field, forms)
     if not found:
         raise InvalidInput("is empty" if isinstance(value, str) else _NEITHER, field or namespace)
     return found
 
 
-def canonical_if_any(namespace: str, value: object, country: str = "", field: str = "") -> str:
+def canonical_if_any(namespace: str, value: object, country: str = "", field: str = "", forms: Forms = FORMS) -> str:
     """The same for what may be absent: then it is empty."""
+    form = forms.get(namespace, "")
+    if not form:
+        raise InvalidInput(f"is none of the namespaces; {meant(namespace, forms)}", namespace[:VALUE_CHARS_MAX])
     if isinstance(value, str) and len(value) <= VALUE_CHARS_MAX:
-        found, problem = _read(namespace, value, country)
+        found, problem = _read(form, value, country)
     else:
-        found, problem = _read_long_or_strange(namespace, value, country)
+        found, problem = _read_long_or_strange(form, value, country)
     if problem:
-        raise InvalidInput(problem, (field or namespace) if namespace in _KNOWN else namespace[:VALUE_CHARS_MAX])
+        raise InvalidInput(problem, field or namespace)
     return found
 
 
@@ -98,28 +116,12 @@ def host(domain: str) -> str:
         raise InvalidInput("is a domain that nobody can have", "email") from None
 
 
-def is_blocked(namespace: str, value: str, blocked: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a canonical value never identifies anyone (`null`, `0`, a tester's address): so does one in brackets or
-    quotes (`(null)`, `<nil>`), and one with a placeholder that nobody filled in (`{{user.id}}`).
-
-    `blocked` holds lower-case values; case is ignored, because `NULL` and `Null` come from the same careless form.
-    """
-    values = blocked.get(namespace)
-    if values is None:
-        return False
-    if value in values or value.casefold() in values:
-        return True
-    if value.isalnum():
-        return False
-    return value.strip(_WRAPPED_IN).casefold() in values or _PLACEHOLDER.search(value) is not None
-
-
-def parse_reference(reference: str, country: str = "") -> tuple[str, str]:
+def parse_reference(reference: str, country: str = "", forms: Forms = FORMS) -> tuple[str, str]:
     """`namespace:value`, percent-decoded already, to the pair with its canonical value, which may hold colons."""
     namespace, colon, value = reference.partition(":")
     if not colon:
         raise InvalidInput("must be written namespace:value", "identifier")
-    return namespace, canonical(namespace, value, country)
+    return namespace, canonical(namespace, value, country, forms=forms)
 
 
 def is_clean(text: str) -> bool:
@@ -132,8 +134,8 @@ def is_clean(text: str) -> bool:
 # ("", ""). The cache is bounded by its number of values, so no long value comes into it.
 
 
-def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[str, str]:
-    if namespace in _KNOWN and is_absent(value):
+def _read_long_or_strange(form: str, value: object, country: str) -> tuple[str, str]:
+    if is_absent(value):
         return "", ""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str):
@@ -141,17 +143,15 @@ def _read_long_or_strange(namespace: str, value: object, country: str) -> tuple[
     text = (visible(text) if len(text) <= _LOOKED_AT else text).strip()
     if len(text) > VALUE_CHARS_MAX:
         return "", f"is longer than {VALUE_CHARS_MAX} characters"
-    return _read(namespace, text, country)
+    return _read(form, text, country)
 
 
 @lru_cache(maxsize=65_536)
-def _read(namespace: str, text: str, country: str) -> tuple[str, str]:
-    if namespace not in _KNOWN:
-        return "", f"is none of the namespaces; {meant(namespace, _KNOWN)}"
+def _read(form: str, text: str, country: str) -> tuple[str, str]:
     text = visible(text).strip()
     if is_absent(text):
         return "", ""
-    return phones.read(text, country) if namespace == "phone" else _PARSERS.get(namespace, _plain)(text)
+    return phones.read(text, country) if form == "phone" else _PARSERS[form](text)
 
 
 def _plain(text: str) -> tuple[str, str]:
@@ -160,7 +160,23 @@ def _plain(text: str) -> tuple[str, str]:
     composed = unicodedata.normalize("NFC", text)
     if len(composed) > VALUE_CHARS_MAX:  # a few characters are composed of more than they were
         return "", f"is longer than {VALUE_CHARS_MAX} characters"
-    return composed, ""
+    return ("", _LOOK_ALIKES) if is_mixed(composed) else (composed, "")
+
+
+def _lower(text: str) -> tuple[str, str]:
+    return _plain(text.lower())
+
+
+def _upper(text: str) -> tuple[str, str]:
+    return _plain(text.upper())
+
+
+def _digits(text: str) -> tuple[str, str]:
+    """The decimal digits of a text, in ASCII, whatever groups them; letters and signs in it make it another thing."""
+    found = "".join(str(unicodedata.decimal(char)) for char in text if char.isdecimal())
+    if not found or any(not char.isdecimal() and char not in _GROUPING for char in text):
+        return "", "is made of digits, in groups or not"
+    return found, ""
 
 
 def _email(text: str) -> tuple[str, str]:
@@ -171,7 +187,8 @@ def _email(text: str) -> tuple[str, str]:
         parsed = email_validator.validate_email(text, check_deliverability=False, test_environment=True)
     except email_validator.EmailNotValidError:
         return "", "is not an e-mail address"
-    return unicodedata.normalize("NFC", parsed.normalized.lower()), ""
+    found = unicodedata.normalize("NFC", parsed.normalized.lower())
+    return ("", _LOOK_ALIKES) if is_mixed(found) else (found, "")
 
 
 def _profile_id(text: str) -> tuple[str, str]:
@@ -180,6 +197,10 @@ def _profile_id(text: str) -> tuple[str, str]:
 
 
 _PARSERS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
+    "plain": _plain,
+    "lower": _lower,
+    "upper": _upper,
+    "digits": _digits,
     "email": _email,
     PROFILE_ID: _profile_id,
 }

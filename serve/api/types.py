@@ -124,7 +124,7 @@ class DeadLetters(Answer):
                 "at": AT,
                 "profileId": PROFILE,
                 "kind": "Rejected",
-                "reason": "userId: neither userId nor anonymousId is given",
+                "reason": "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
                 "attempts": 1,
                 "input": {"text": '{"type": "track", "event": "Product Viewed"}'},
             }
@@ -255,35 +255,3 @@ class Ready(Answer):
     status: Literal["ready"]
     shards: int
     catalogVersion: str
-
-
-class ShardRow(Answer):
-    """One shard: how many profiles it has, and how often its store has changed hands."""
-
-    shard: int
-    profiles: int
-    epoch: int
-
-
-class Status(Answer):
-    """The numbers of the engine."""
-
-    model_config = example(
-        version="0.1.0",
-        catalogVersion=VERSION,
-        clock="wall",
-        now=AT,
-        shards=[{"shard": 0, "profiles": 640, "epoch": 3}],
-        events={"accepted": 10_250, "repeated": 12, "rejected": 1},
-        sends={"sent": 310, "held": 44},
-        timers={"pending": 25},
-    )
-
-    version: str
-    catalogVersion: str
-    clock: Literal["wall", "replay"]
-    now: Time
-    shards: list[ShardRow]
-    events: dict[str, int]
-    sends: dict[str, int]
-    timers: dict[str, int]

@@ -137,7 +137,7 @@ async def _feed(engine: LocalEngine, files: Sequence[Path], past: Past, *, drain
 def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
     """Hand the events of a lot to their shards, each with its time, by which the windows order them."""
     by_shard: list[list[tuple[str, AnyInput, int]]] = [[] for _ in engine.windows]
-    found = _parsed(lot, past, engine.catalog.country)
+    found = _parsed(lot, past, engine.catalog)
     items = [item for _, item in found]
     pipeline.find_each_profile(engine.catalog, items)
     for line, item in found:
@@ -154,21 +154,21 @@ def _stage(engine: LocalEngine, lot: list[Line], past: Past) -> None:
         windows.stage(inputs)
 
 
-def _parsed(lot: list[Line], past: Past, country: str) -> list[tuple[Line, Item]]:
+def _parsed(lot: list[Line], past: Past, catalog: Catalog) -> list[tuple[Line, Item]]:
     """The good lines with their items; the others become problems, with the reason."""
     for line in lot:
         if line.problem:
             past.problems.append((line.where, line.problem))
     good = [line for line in lot if not line.problem]
     try:
-        return _good(good, _parse(good, country), past)
+        return _good(good, _parse(good, catalog), past)
     except InvalidInput:  # one line spoils the whole batch: read each line alone to find it
-        return [pair for line in good for pair in _parsed_alone(line, past, country)]
+        return [pair for line in good for pair in _parsed_alone(line, past, catalog)]
 
 
-def _parsed_alone(line: Line, past: Past, country: str) -> list[tuple[Line, Item]]:
+def _parsed_alone(line: Line, past: Past, catalog: Catalog) -> list[tuple[Line, Item]]:
     try:
-        return _good([line], _parse([line], country), past)
+        return _good([line], _parse([line], catalog), past)
     except InvalidInput as fault:
         past.problems.append((line.where, str(fault)))
         return []
@@ -183,11 +183,18 @@ def _good(lines: list[Line], items: list[Item], past: Past) -> list[tuple[Line, 
     return [(lines[item.index], item) for item in items if item.event is not None]
 
 
-def _parse(lines: list[Line], country: str) -> list[Item]:
+def _parse(lines: list[Line], catalog: Catalog) -> list[Item]:
     body = b'{"batch":[' + b",".join(line.raw for line in lines) + b"]}"
     received_at_ms = lines[-1].at_ms if lines else 0
     return segment_format.parse_body(
-        body, None, source=_SOURCE, channel="", received_at_ms=received_at_ms, imported=True, country=country
+        body,
+        None,
+        source=_SOURCE,
+        channel="",
+        received_at_ms=received_at_ms,
+        imported=True,
+        country=catalog.country,
+        rules=catalog.identity,
     ).items
 
 

@@ -27,7 +27,7 @@ from engine.catalog.compiled import Catalog
 from engine.consent import authority
 from engine.errors import Forbidden, InvalidInput, NotReady, UsageError
 from engine.seeds import profile_id
-from engine.values.identifiers import PROFILE_ID, canonical_if_any, is_blocked
+from engine.values.identifiers import PROFILE_ID, canonical_if_any, parse_reference
 from engine.values.times import read_ms
 from serve.http.auth import KeyRing, Principal, require_server, shows_key
 from serve.http.body_key import write_key_of
@@ -162,7 +162,7 @@ class Gateway:
     def prove(self, principal: Principal, user_id: object, told: object, field: str = "userId") -> None:
         """Unauthorised where the hash of a user id is needed and is not there, or is wrong; InvalidInput names `field`
         where it is none."""
-        if user := canonical_if_any("user_id", user_id, field=field):
+        if user := self._canonical("user_id", user_id, field):
             self.proof(principal).check(user, told)
 
     @asynccontextmanager
@@ -216,19 +216,26 @@ class Gateway:
         """The profile that is named by its own id (empty where none is), and the canonical (namespace, value) pairs
         less what is absent; InvalidInput names the one that cannot be used, as `fields` calls its namespace."""
         pairs = [
-            (namespace, canonical_if_any(namespace, value, self.catalog.country, fields.get(namespace, "")))
+            (namespace, self._canonical(namespace, value, fields.get(namespace, "")))
             for namespace, value in named.items()
         ]
         profile = dict(pairs).get(PROFILE_ID, "")
         usable = tuple(
             (namespace, value)
             for namespace, value in pairs
-            if value and namespace != PROFILE_ID and not is_blocked(namespace, value, self.catalog.blocked_values)
+            if value and namespace != PROFILE_ID and not self.catalog.identity.is_blocked(namespace, value)
         )
         if not usable and not profile:
             at_fault = next((fields[namespace] for namespace, value in pairs if value and namespace in fields), "")
             raise InvalidInput("names nobody that can be known", at_fault or "identifiers")
         return profile, usable
+
+    def named(self, reference: str) -> str:
+        """The id of the profile that `namespace:value` names first; InvalidInput where it names nobody."""
+        return self.home(*parse_reference(reference, self.catalog.country, self.catalog.identity.forms))
+
+    def _canonical(self, namespace: str, value: object, field: str) -> str:
+        return canonical_if_any(namespace, value, self.catalog.country, field, self.catalog.identity.forms)
 
     def home(self, namespace: str, value: str) -> str:
         """The id of the profile that an identifier names first."""

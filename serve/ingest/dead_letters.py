@@ -69,6 +69,7 @@ def _as_it_came(letter: dict[str, Any], text: bytes, gateway: Gateway) -> Submis
         imported=letter.get("imported", False),
         public=letter.get("public", False),  # the rights of its own key: the one who corrects it lends it none
         country=gateway.catalog.country,
+        rules=gateway.catalog.identity,
     )
 
 

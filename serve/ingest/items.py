@@ -9,7 +9,7 @@ import msgspec
 
 from actors.shard.set_aside.dead_letters import TRACKING_PLAN
 from engine.inputs import Event
-from serve.ingest.wire_event import Arrival
+from serve.ingest.arrival import Arrival
 
 # The results of items that are set aside.
 REJECTED: Final = "rejected"  # the client's fault, which the answer names

@@ -20,8 +20,9 @@ from actors.transport.router import Router
 from engine.catalog.compiled import Catalog
 from engine.errors import Overloaded
 from engine.events.shedding import is_sheddable
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Event
+from serve.ingest.carried import field_of
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, REJECTED, UNREADABLE, Item
 from serve.ingest.tracking import has_no_rules, objection, planned
 
@@ -41,9 +42,9 @@ def find_each_profile(catalog: Catalog, items: Sequence[Item]) -> None:
     """Find the profile of each event. An event that names nobody that can be known is rejected."""
     for item in items:
         if item.event is not None:
-            home = claims.home(catalog, item.event)
+            home = home_of(catalog, item.event)
             if home is None:
-                item.set_aside(REJECTED, "userId", "names nobody that can be known")
+                item.set_aside(REJECTED, field_of(item.event), "names nobody that can be known")
             else:
                 item.profile = home
 

@@ -12,13 +12,15 @@ from typing import Final
 
 import msgspec
 
+from engine.catalog.identity_rules import USUAL, IdentityRules
 from engine.errors import InvalidInput, TooLarge
 from engine.values.times import read_ms
 from serve.http.hostile_json import is_kept
 from serve.http.user_hash import Proof
+from serve.ingest.arrival import Arrival
 from serve.ingest.batch_body import Batch, read_batch
 from serve.ingest.items import REJECTED, Item, Submission
-from serve.ingest.wire_event import Arrival, read_event
+from serve.ingest.wire_event import read_event
 
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 
@@ -36,13 +38,16 @@ def parse_body(
     public: bool = False,
     proof: Proof = _UNPROVED,
     country: str = "",
+    rules: IdentityRules = USUAL,
 ) -> Submission:
     """A batch (`path_kind` None), or the single call of that kind, with all of its items parsed. `Arrival` says what
     the options mean.
 
     Raises `InvalidInput` for a body that is not JSON or no batch, and for a single event that is bad.
     """
-    submission = open_body(raw, path_kind, Arrival(source, channel, received_at_ms, imported, public, proof, country))
+    submission = open_body(
+        raw, path_kind, Arrival(source, channel, received_at_ms, imported, public, proof, country, rules)
+    )
     parse_each_item(submission, submission.items)
     return submission
 

@@ -7,21 +7,20 @@ were sent. Nothing here knows a shard or a status.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from engine.inputs import Event
 from engine.values.absence import is_absent
 from engine.values.identifiers import canonical_if_any, is_clean
-from engine.values.phones import country_in
 from engine.values.times import read_ms
 from serve.http.hostile_json import UNREADABLE, check_shape, object_of, text_of, unreadable
-from serve.http.user_hash import FIELD, Proof
+from serve.http.user_hash import FIELD
+from serve.ingest.arrival import Arrival
+from serve.ingest.carried import identifiers_of
+from serve.ingest.signed_link import token_in
 
 EVENT_BYTES_MAX: Final = 32 * 1024
 IMPORTED_BYTES_MAX: Final = 1024 * 1024
@@ -60,28 +59,6 @@ class _Sent(msgspec.Struct, rename="camel", frozen=True):
 _sent: Final = msgspec.json.Decoder(_Sent).decode
 _plain: Final = msgspec.json.Decoder().decode
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode  # JSON objects have no order, so hashes neither
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """The facts that all events of a request share.
-
-    `channel` is the source's, for events without one. `imported` takes each `timestamp` as it is. `public`: the request
-    came under a write key. `proof` is the proof that this key asks for a user id. `country` is that of telephone
-    numbers without a country code, unless traits say another. `sent_at_ms` and `context` are the batch's own.
-    `unusable` counts, by namespace, the stated addresses that are none.
-    """
-
-    source: str
-    channel: str
-    received_at_ms: int
-    imported: bool = False
-    public: bool = False
-    proof: Proof = Proof()  # noqa: RUF009 - it is frozen
-    country: str = ""
-    sent_at_ms: int | None = None
-    context: dict[str, Any] = field(default_factory=dict)
-    unusable: Counter[str] = field(default_factory=Counter)
 
 
 def read_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: Arrival) -> Event:
@@ -124,18 +101,20 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     properties, own = object_of(sent.properties, "properties"), object_of(sent.traits, "traits")
     if arrival.context:
         context = arrival.context | context
-    # Identifiers in their canonical form from here on, so that all spellings of one name lead to one profile.
-    user_id = canonical_if_any("user_id", sent.user_id, field="userId")
-    anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId")
-    if not user_id and not anonymous_id:
-        raise InvalidInput("neither userId nor anonymousId is given", "userId")
-    if user_id:
-        arrival.proof.check(user_id, context.get(FIELD) if is_absent(sent.user_hash) else sent.user_hash)
-    previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId")
-    if kind == "alias" and not previous_id:
-        raise InvalidInput("is needed by an alias", "previousId")
     in_context = context.get("traits")
     in_context = in_context if isinstance(in_context, dict) else {}
+    # Identifiers in their canonical form from here on, so that all spellings of one name lead to one profile.
+    forms = arrival.rules.forms
+    user_id = canonical_if_any("user_id", sent.user_id, field="userId", forms=forms)
+    anonymous_id = canonical_if_any("anonymous_id", sent.anonymous_id, field="anonymousId", forms=forms)
+    user_id, anonymous_id, identifiers = identifiers_of(
+        kind, user_id, anonymous_id, own, in_context, properties, context, arrival
+    )
+    if user_id:
+        _prove(sent, context, [user_id, *(name for space, name in identifiers if space == "user_id")], arrival)
+    previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId", forms=forms)
+    if kind == "alias" and not previous_id:
+        raise InvalidInput("is needed by an alias", "previousId")
     return Event(
         kind=kind,
         name=_name(sent, kind),
@@ -148,16 +127,21 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
         user_id=user_id,
         anonymous_id=anonymous_id,
         previous_id=previous_id,
-        # The traits of a group call describe the group: its mailbox is nobody's own.
-        identifiers=_identifiers(
-            kind, in_context if kind == "group" else in_context | own, properties, context, arrival
-        ),
+        identifiers=identifiers,
         properties=_properties(sent, kind, properties, own),
         traits=in_context | own if kind == "identify" else {},
         context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
+        link="" if arrival.imported else token_in(context, properties),
     )
+
+
+def _prove(sent: _Sent, context: dict[str, Any], user_ids: list[str], arrival: Arrival) -> None:
+    """Each user id that an event names needs its proof, where the source asks for one."""
+    told = context.get(FIELD) if is_absent(sent.user_hash) else sent.user_hash
+    for user_id in user_ids:
+        arrival.proof.check(user_id, told)
 
 
 def _message_id(value: Any) -> str:
@@ -210,33 +194,6 @@ def _group_id(value: Any) -> dict[str, Any]:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInput("must be a text or a whole number", "groupId")
     return {"groupId": value}
-
-
-def _identifiers(
-    kind: str, traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], arrival: Arrival
-) -> tuple[tuple[str, str], ...]:
-    """The other identifiers of this person. A value that is none is left out, because the event itself may be fine. An
-    identify that states an address which is none is counted."""
-    device = context.get("device")
-    loyalty = traits.get("loyalty_id")
-    found = (
-        ("email", traits.get("email")),
-        ("phone", traits.get("phone")),
-        ("device_id", device.get("id") if isinstance(device, dict) else None),
-        ("loyalty_id", properties.get("loyalty_id") if is_absent(loyalty) else loyalty),
-    )
-    pairs = []
-    for namespace, value in found:
-        if value is not None:
-            is_at_home = namespace == "phone" and not (isinstance(value, str) and value[:1] == "+")
-            country = country_in(traits, arrival.country) if is_at_home else ""
-            try:
-                name = canonical_if_any(namespace, value, country)
-            except InvalidInput:
-                arrival.unusable[namespace] += kind == "identify" and namespace in NAMESPACES
-            else:
-                pairs += [(namespace, name)] if name else []
-    return tuple(pairs)
 
 
 def _at_ms(sent: _Sent, arrival: Arrival) -> int:

@@ -47,6 +47,8 @@ def _latency(metric: Metric, by: str = "", where: str = "") -> tuple[tuple[str, 
     return tuple((_quantile(of, metric, by, where), f"{label}p{of * 100:g}") for of in (0.5, 0.99))
 
 
+_KNOWN = f'sum (rate({exported(m.EVENTS_RESOLVED)}{{who="known"}}{_RATE}))'
+
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Is something wrong?": (
         Panel(
@@ -134,6 +136,53 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel("Memory of active profiles", "bytes", ((f"sum by (part) ({exported(m.CACHE_BYTES)})", "{{part}}"),)),
         Panel("Messages on their way", "short", ((f"sum by (part) ({exported(m.MESSAGES_PENDING)})", "{{part}}"),)),
+    ),
+    "Who is who": (
+        Panel(
+            "Events of known people",
+            "percentunit",
+            ((f"{_KNOWN} / sum (rate({exported(m.EVENTS_RESOLVED)}{_RATE}))", "of all events"),),
+            "The match rate. It falls when a client stops sending an identifier.",
+        ),
+        Panel(
+            "Profiles, known and anonymous",
+            "short",
+            ((f"sum by (who) ({exported(m.PROFILES_RESOLVED)})", "{{who}}"),),
+        ),
+        Panel(
+            "Identifiers per profile",
+            "short",
+            ((f"sum by (identifiers) ({exported(m.PROFILES_BY_IDENTIFIERS)})", "up to {{identifiers}}"),),
+            "A growing `more` is a value that many people share.",
+        ),
+        Panel(
+            "Merges and splits",
+            "ops",
+            tuple(
+                (f"sum (rate({exported(metric)}{_RATE}))", name)
+                for metric, name in ((m.MERGES, "merges"), (m.SPLITS, "splits"))
+            ),
+        ),
+        Panel(
+            "Open reviews",
+            "short",
+            ((f'sum by (kind) ({exported(m.REVIEWS)}{{state="open"}})', "{{kind}}"),),
+            "`segue identity review` lists them.",
+        ),
+        Panel(
+            "Shared values and likely links",
+            "short",
+            (
+                (f"sum ({exported(m.SHARED_VALUES)})", "shared values"),
+                (f"sum ({exported(m.PROFILES_LIKELY)})", "profiles with a likely link"),
+            ),
+        ),
+        Panel(
+            "Age of events when they are durable: p50 and p99",
+            "s",
+            _latency(m.FRESHNESS_SECONDS, "source"),
+            "From the event's own time. A client that buffers shows here.",
+        ),
     ),
     "Journeys and sends": (
         Panel("How late timers fire: p50 and p99", "s", _latency(m.TIMER_LATENESS_SECONDS)),

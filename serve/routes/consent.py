@@ -13,7 +13,7 @@ from engine import seeds
 from engine.consent import statements
 from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Bind, Confirm, ConsentChange
 from serve.api.consent import ConsentBody, ConsentReceipt
 from serve.api.types import answers_with
@@ -78,7 +78,7 @@ async def record(body: ConsentBody, principal: ServerPrincipal, gateway: AnyGate
         profile_id=profile,
         address=places[0] if places else "",
     )
-    home = claims.home(gateway.catalog, change)
+    home = home_of(gateway.catalog, change)
     assert home is not None, "usable identifiers name somebody"
     answer = await gateway.router.tell(home, change)
     await _bind(gateway, change, places, answer["profileId"])

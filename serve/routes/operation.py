@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
+from actors.platform.meter import FRESHNESS_SECONDS
 from engine.errors import InvalidInput, NotReady
-from engine.readings import instants
+from engine.readings import identity_figures, instants
 from engine.values.times import read_ms
-from serve.api.types import ClockAnswer, ClockBody, Ready, Status, answers_with
+from serve.api.status import Status
+from serve.api.types import ClockAnswer, ClockBody, Ready, answers_with
 from serve.http.gateway import AnyGateway, ServerGateway
 
 _READY_S = 3.0
@@ -57,11 +59,31 @@ async def status(gateway: ServerGateway) -> Any:
         "pinned": sorted(profile for shard in shards for profile in shard["pinned"]),
         "events": dict(events),
         "sends": dict(sends),
+        "identity": _identity([shard["identity"] for shard in shards], gateway.catalog.identity.matching.enabled),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
         # Shard 0 is the lease authority: it alone knows what all shards were granted.
         "budgets": {
             name: {"limit": told["limit"], "granted": told["granted"]} for name, told in own[0]["budgets"].items()
+        },
+    }
+
+
+def _identity(shards: list[dict[str, Any]], is_matching: bool) -> dict[str, Any]:
+    """Who is who: the sums over all shards. None while a shard counts its records anew."""
+    so_far, people, ages = Counter[str](), Counter[str](), defaultdict[str, Counter[int]](Counter)
+    for shard in shards:
+        so_far.update(shard["soFar"])
+        people.update(shard["people"] or {})
+        for source, counts in shard["freshness"].items():
+            ages[source].update(dict(enumerate(counts)))
+    is_counted = all(shard["people"] is not None for shard in shards)
+    bounds = FRESHNESS_SECONDS.bounds
+    return {
+        **identity_figures.told(people if is_counted else None, so_far, is_matching=is_matching),
+        "freshness": {
+            source: identity_figures.freshness(bounds, [counts[place] for place in range(len(bounds) + 1)])
+            for source, counts in sorted(ages.items())
         },
     }
 

@@ -12,7 +12,6 @@ from actors.shard.journal.export import FAMILIES
 from engine.errors import InvalidInput, NotReady
 from engine.inputs import Erase
 from engine.readings import instants, timelines
-from engine.values.identifiers import parse_reference
 from engine.values.times import read_ms
 from serve.api.customer import Consents, Export, Profile, Timeline, Why
 from serve.api.types import Erased, answers_with
@@ -33,7 +32,7 @@ def home(request: Request, gateway: ServerGateway) -> str:
         reference = unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         raise InvalidInput("is not UTF-8", "identifier") from None
-    return gateway.home(*parse_reference(reference, gateway.catalog.country))
+    return gateway.named(reference)
 
 
 Home = Annotated[str, Depends(home)]

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from actors.shard.outbox.sandbox_log import LISTED_MAX
 from engine.errors import InvalidInput
 from engine.readings import instants
-from engine.values.identifiers import parse_reference
 from engine.values.nearest import meant
 from serve.api.types import AT, PROFILE, Answer, Time, answers_with, example
 from serve.http.gateway import ServerGateway
@@ -62,7 +61,7 @@ async def listed(
     if channel and channel not in gateway.catalog.channels:
         raise InvalidInput(f"there is no such channel; {meant(channel, gateway.catalog.channels)}", "channel")
     if profile:
-        home = gateway.home(*parse_reference(profile, gateway.catalog.country))
+        home = gateway.named(profile)
         found = await gateway.router.read(home, "sandboxed", (channel, limit))
     else:
         lists = await gateway.router.everywhere("sandbox", (channel, limit))

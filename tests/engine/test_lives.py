@@ -262,6 +262,7 @@ def happens(story: Story, move: tuple[Any, ...]) -> None:
             story.absorbs(other)
         case ("room", granted):
             for send in list(story.profile.sends):
+                send.room = "asked"
                 story.tell(Given(send=send.id, granted=granted))
 
 

@@ -32,9 +32,10 @@ ORDER = (
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
-    ("frequency", "identity"),
+    ("frequency",),
+    ("identity",),
     ("likeness",),  # who may be the same person
-    ("decide",),
+    ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),

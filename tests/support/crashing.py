@@ -20,7 +20,7 @@ from actors.storage.store import Store
 from actors.storage.vault import PlainVault
 from engine import audit, codec
 from engine.catalog.compiled import Catalog
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import AnyInput, Event
 from engine.profile import Profile
 from engine.vocabulary import FINAL_STATES
@@ -122,7 +122,7 @@ class Crashing:
 
     def home(self, told: Any) -> str:
         """The profile that an input is for."""
-        found = claims.home(self.catalog, told)
+        found = home_of(self.catalog, told)
         assert found is not None
         return found
 

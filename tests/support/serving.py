@@ -23,7 +23,7 @@ from actors.transport.messages.base import Answer, Request
 from actors.transport.messages.carried import EventResult, EventStatus
 from actors.transport.messages.of_doors import Ingest, Read, Reading
 from engine.catalog.compiled import Catalog
-from engine.identity import claims
+from engine.identity.home import home_of
 from support.running import eventually
 from support.world import Customer, World
 
@@ -94,7 +94,7 @@ class ServedShard:
 
     def home(self, event: Any) -> str:
         """The profile that an event belongs to."""
-        profile = claims.home(self.catalog, event)
+        profile = home_of(self.catalog, event)
         assert profile is not None
         return profile
 

@@ -17,7 +17,7 @@ from engine import audit
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.profile import Profile, Run
 from engine.readings import profiles
@@ -234,7 +234,7 @@ class Customer:
     @property
     def id(self) -> str:
         """Where this person's profile lives now."""
-        home = claims.home(self.world.catalog, self.event("?"))
+        home = home_of(self.world.catalog, self.event("?"))
         assert home is not None
         return self.world.engine.resolve(home)
 

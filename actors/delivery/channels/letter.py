@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.delivery.channels.adapter import Message
+from actors.delivery.channels.own_links import own_links
 from actors.delivery.channels.rendering import Renderer
 
 
@@ -25,13 +26,16 @@ def letter(message: Mapping[str, Any], renderer: Renderer, public_url: str, dead
         rendered = renderer.render(template, content["subject"], values, content.get("text") or "")
     else:
         rendered = renderer.render_plain(content, values)
+    html, text, own = rendered.html, rendered.text, own_links(message, public_url)
+    if own is not None:
+        html, text = own.in_html(html), own.in_text(text)
     return Message(
         send_id=message["send"],
         channel=message["channel"],
         address=message["address"],
         subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
+        html=html,
+        text=text,
         at_ms=message["at_ms"],
         idempotency_key=message["send"],
         deadline_s=deadline_s,

@@ -79,4 +79,4 @@ def _shown(state: ShardState, message: dict[str, Any]) -> dict[str, Any]:
         named = [content[part] for part in ("template", "text") if part in content]
         content["templates"] = with_mentioned(catalog.templates, named)
     confirm = NOT_LIVE if message["confirm"] else ""
-    return {**message, "content": content, "opt_out": NOT_LIVE, "confirm": confirm}
+    return {**message, "content": content, "opt_out": NOT_LIVE, "confirm": confirm, "link": {}}

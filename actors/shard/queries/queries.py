@@ -112,6 +112,11 @@ def status(shard: Shard) -> dict[str, Any]:
         "catalogVersion": shard.catalog.version,
         "events": dict(shard.counts),
         "sends": dict(shard.sends) | {"waiting": len(shard.outbox)},
+        "identity": {
+            "people": shard.people.counts(),
+            "soFar": shard.resolved,
+            "freshness": {} if shard.counters.freshness is None else shard.counters.freshness.counts(),
+        },
         "pinned": shard.ownership.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),

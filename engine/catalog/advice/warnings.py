@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.catalog.advice.conditions import never_doubts
 from engine.catalog.advice.consent import consent_doubts
+from engine.catalog.advice.identity import identity_doubts
 from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
@@ -45,4 +46,5 @@ _RULES: Final[tuple[Rule, ...]] = (
     nobody_doubts,
     unmatched_doubts,
     tier_warnings,
+    identity_doubts,
 )

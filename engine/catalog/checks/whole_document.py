@@ -17,6 +17,7 @@ from engine.catalog.checks import sensitive
 from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
+from engine.catalog.checks.identity import identity_problems
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
@@ -277,4 +278,5 @@ _RULES: Final[tuple[Rule, ...]] = (
     _placements,
     _journeys,
     path_problems,
+    identity_problems,
 )

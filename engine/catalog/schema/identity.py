@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from engine.catalog.schema.grammar import Id, Model, NamespaceRef, Path, Probability, Some, Span
+from engine.catalog.schema.patterns import Pattern
 
 Kind = Literal["person", "contact", "device", "shared"]
 Spelling = Literal["plain", "lower", "upper", "digits", "email", "phone"]
@@ -19,6 +20,11 @@ def _blocked_text(value: Any) -> Any:
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool | int) else value
+
+
+def _pattern(value: str) -> str:
+    Pattern(value)
+    return value
 
 
 class Limit(Model):
@@ -33,9 +39,10 @@ class Namespace(Model):
 
     `kind`: `person` (one person's own: a user id, a card), `contact` (an address), `device`, or `shared`: it never
     joins anybody. `canonical`: how it is spelled. `priority`: the lowest number is the home of an event and stays in a
-    merge. `unique`: a person has one value. `limit`: how many values one profile takes. `shared_above`: a value that
-    more profiles have is shared. `paths`: where events carry it. `blocked`, `blocked_patterns`: values, and regular
-    expressions of whole values, that never identify anyone, beside the built-in ones (`null`, `0`, `anonymous` …).
+    merge (built-in ones have 10 to 60). `unique`: a person has one value. `limit`: how many values one profile takes.
+    `shared_above`: a value that more profiles have is shared. `paths`: where events carry it, beside the usual places.
+    `blocked`, `blocked_patterns`: values, and regular expressions of whole values, that never identify anyone, beside
+    the built-in ones (`null`, `0`, `anonymous` …).
     """
 
     kind: Kind | None = None
@@ -46,7 +53,7 @@ class Namespace(Model):
     shared_above: Annotated[int, Field(ge=1, le=1000)] | None = None
     paths: list[Path] = []
     blocked: list[Annotated[str, BeforeValidator(_blocked_text, json_schema_input_type=str | int | None)]] = []
-    blocked_patterns: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
+    blocked_patterns: list[Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]] = []
 
 
 class TraitRule(Model):

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF012  pydantic copies a default that can change
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
@@ -31,6 +32,8 @@ _Tiers = Annotated[list[Tier], BeforeValidator(listed, json_schema_input_type=Ti
 _Names = BeforeValidator(listed, json_schema_input_type=str | list[str])
 Calendar = Literal["day", "week", "month"]
 _CAP_WINDOW_MS_MAX = 366 * DAY_MS
+_HOST = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+_LINK_MS_MAX = 7 * DAY_MS
 _Factor = Annotated[float, Field(ge=0, le=1000)]
 
 
@@ -59,6 +62,18 @@ def _country(code: str) -> str:
     if not countries.is_country(code):
         raise ValueError("is no country by ISO 3166, two capital letters (DE), of which telephones are known")
     return code
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(_HOST, name):
+        raise ValueError("is no host: shop.example, or *.shop.example for all below it")
+    return name.lower()
+
+
+def _short(duration_ms: int) -> int:
+    if duration_ms > _LINK_MS_MAX:
+        raise ValueError("a link that says who follows it is good for at most 7d")
+    return duration_ms
 
 
 class Workspace(Model):
@@ -196,6 +211,15 @@ class Offers(Model):
     full_price: Span | None = None
 
 
+class Links(Model):
+    """Links in messages to `hosts` of one's own (`*.shop.example`: all below it) tell who follows them, for so long
+    after the message was sent; links to a path that begins with one of `but` do not."""
+
+    hosts: list[Annotated[str, AfterValidator(_host)]] = []
+    but: list[Annotated[str, Field(pattern="^/")]] = []
+    expires: Annotated[Span, AfterValidator(_short)] = DAY_MS
+
+
 class Policies(Model):
     """policies.yaml. `service_per_address`: at most so many service messages go to one e-mail address or telephone in
     any 24 hours, null for any number; `min_propensity`: an action that is less likely to be taken is not shown, silence
@@ -215,3 +239,4 @@ class Policies(Model):
     min_propensity: Probability = 0.0
     service_per_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
     on_dismissed: Literal["release", "count"] = "release"
+    links: Links = Links()

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from engine.catalog.compiled import Action
 from engine.decide import placement_plan
 from engine.decide.placement_plan import PlacementPlan, bits
-from engine.frequency import caps
+from engine.frequency import at_addresses, caps
 from engine.profile import Place, Run, Send
 from engine.turn_state import Turn
 from engine.view import View
@@ -45,15 +45,26 @@ class Candidates:
     def of(cls, turn: Turn, view: View, plan: PlacementPlan, held: Mapping[int, Place] = NOTHING_HELD) -> Candidates:
         """The candidates of a plan before their first gate."""
         # A send is planned without a placement; caps count it differently from what is shown now.
-        return cls(
-            turn, view, plan, caps.Count(turn.profile, turn.catalog, turn.now_ms, shown_now=bool(plan.placement)), held
-        )
+        count = caps.Count(turn.profile, turn.catalog, turn.now_ms, shown_now=bool(plan.placement))
+        if turn.profile.lent and not plan.placement:
+            count.at_address = at_addresses.counted(turn.profile, turn.catalog, plan.channel, turn.now_ms)
+        return cls(turn, view, plan, count, held)
 
     def drop(self, reason: str, mask: int) -> int:
         """Remove these candidates for a reason; returns the mask of those that are removed."""
         if mask:
             self.dropped.append((reason, mask))
         return mask
+
+    def counted(self, reason: str) -> Mapping[str, str]:
+        """What is said beside the reason of a cap that is full at the address, and not for this person."""
+        if not self.count.at_address or not reason.startswith("cap."):
+            return {}
+        name = reason.removeprefix("cap.")
+        own = [
+            cap for cap in self.turn.catalog.caps if cap.id == name and len(self.count.refs.get(name, ())) >= cap.limit
+        ]
+        return {} if own or name not in self.count.at_address else at_addresses.COUNTED
 
     def outcomes(self) -> list[tuple[int, Outcome, str]]:
         """Each candidate with its outcome and its reason: the chosen, then the beaten, then the dropped."""

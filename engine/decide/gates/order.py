@@ -167,4 +167,5 @@ GATES: Final = (
         strike=service_mail.spared,
         refuse=service_mail.is_spared,
     ),
+    Gate(name="answer", reasons=("fit.unanswered_<namespace>",), refuse=service_mail.is_answered),
 )

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.catalog.compiled import Action, Catalog
+from engine.catalog.compiled import Action, Cap, Catalog
 from engine.decide import offers
 from engine.decide.gates.candidates import Candidates, Departure
 from engine.decide.placement_plan import bits
 from engine.explain.deciding_part import Failing, holding
-from engine.frequency import budgets, caps
+from engine.frequency import at_addresses, budgets, caps
 from engine.view import View
 
 
@@ -33,8 +33,17 @@ def has_room(leaving: Departure) -> str | None:
     """A decided send counts again, by the messages that have really left."""
     assert leaving.place is not None, "the first gate asks for the place"
     turn = leaving.turn
-    cap = caps.over_limit(turn.profile, turn.catalog, leaving.place, turn.now_ms)
+    cap = caps.over_limit(turn.profile, turn.catalog, leaving.place, turn.now_ms) or _full_at_address(leaving)
     return f"cap.{cap.id}" if cap is not None else None
+
+
+def _full_at_address(leaving: Departure) -> Cap | None:
+    """The first cap without room at the address of a send, whoever wrote there."""
+    profile, catalog, place = leaving.turn.profile, leaving.turn.catalog, leaving.place
+    if not profile.lent or place is None or not at_addresses.counting(catalog, place):
+        return None
+    address = at_addresses.of_channel(profile, catalog, place.channel)
+    return at_addresses.full(profile, catalog, place, address, leaving.turn.now_ms) if address else None
 
 
 def caps_of(catalog: Catalog) -> Iterator[str]:

@@ -137,6 +137,11 @@ TEXTS: Final = {
         "As many service messages as `service_per_address` allows have gone to the address in the last 24 hours.",
         "Wait, or look who is sending so many.",
     ),
+    "fit.unanswered_<namespace>": Text(
+        "The address's own place, or the profile that counts for the address, gave no answer while the channel tried "
+        "(`retry_for`). So nobody knows whether the address has opted out.",
+        "Look whether a shard is down, or more than 1,000 profiles have this address.",
+    ),
 }
 
 

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from serve.commands.identity.status import status
+
 app = typer.Typer(no_args_is_help=True, help="Who is who: train, evaluate, review, split, and how well it goes.")
+app.command("status")(status)

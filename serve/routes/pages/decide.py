@@ -10,7 +10,7 @@ from msgspec import Meta
 from engine.decide.decision import LIMIT_MAX
 from engine.decide.exposures import read_token
 from engine.errors import Forbidden, InvalidInput
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Decide, Exposure
 from engine.readings import instants
 from engine.values.absence import is_absent
@@ -22,6 +22,7 @@ from serve.http.auth import Principal
 from serve.http.gateway import Gateway
 from serve.http.hostile_json import UNREADABLE, check_no_nul, check_shape, object_of, text_of
 from serve.http.protocol import Request, Response, ok
+from serve.ingest.signed_link import token_in
 from serve.routes.pages import deciding
 
 _REQUEST_ID_MAX = 255
@@ -74,7 +75,7 @@ async def decide(gateway: Gateway, request: Request) -> Response:
     principal = gateway.principal(request.headers, request.body)
     body = _read_question(gateway, request.body)
     asked = _asked(gateway, principal, body)
-    home = claims.home(gateway.catalog, asked)
+    home = home_of(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "userId")
     answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
@@ -150,6 +151,7 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         explain=explain,
         identifiers=identifiers,
         profile_id=profile,
+        link=token_in(context, {}),
     )
 
 

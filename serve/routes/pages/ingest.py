@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.consent import authority
+from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from serve.api import misspelt
 from serve.http.auth import Principal
@@ -15,9 +16,9 @@ from serve.http.gateway import Gateway
 from serve.http.paths import KIND_OF_PATH
 from serve.http.protocol import Request, Response, ok
 from serve.ingest import dead_letters, pipeline
+from serve.ingest.arrival import Arrival
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, UNREADABLE, Item, Submission
 from serve.ingest.segment_format import open_body, parse_each_item
-from serve.ingest.wire_event import Arrival
 
 REJECTED_NAMED_MAX = 100  # items of one batch
 KEPT_AT_ONCE = 100  # letters in one message to a shard, some 10 ms of its time
@@ -61,6 +62,7 @@ def _arrival(gateway: Gateway, principal: Principal, now_ms: int, *, imported: b
         public=principal.kind == "write",
         proof=gateway.proof(principal),
         country=gateway.catalog.country,
+        rules=gateway.catalog.identity,
     )
 
 
@@ -94,7 +96,7 @@ async def _answer(gateway: Gateway, submission: Submission) -> Response:
     A rejected item is kept before it is named, because some clients read no answer. Of many, the first are kept and
     named, and all are counted. Quarantined items are all kept and none is named: they are not the client's fault.
     """
-    gateway.counts["unusable_address"] += submission.arrival.unusable.total()
+    gateway.counts["unusable_address"] += sum(submission.arrival.unusable[name] for name in NAMESPACES)
     quarantined = [*submission.that_are(*_QUARANTINED), *submission.that_are(UNREADABLE)]
     for start in range(0, len(quarantined), KEPT_AT_ONCE):
         await _keep(gateway, submission, quarantined[start : start + KEPT_AT_ONCE])

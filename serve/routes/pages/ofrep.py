@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from engine.errors import InvalidInput, NotFound, SegueError
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Decide
 from engine.values.absence import is_absent
 from engine.values.nearest import meant
@@ -91,7 +91,7 @@ def _is_known(tag: bytes, told: bytes) -> bool:
 
 async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> dict[str, Any]:
     asked = _asked(gateway, context, key)
-    home = claims.home(gateway.catalog, asked)
+    home = home_of(gateway.catalog, asked)
     if home is None:
         raise InvalidInput("names nobody that can be known", "targetingKey")
     answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)

@@ -39,7 +39,7 @@ from actors.transport.placement import shard_of, slots_of
 from actors.transport.router import Router
 from engine import seeds
 from engine.errors import Corrupt, InvalidInput, NotReady, UsageError
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Event
 from engine.profile import Profile, Tombstone
 
@@ -134,7 +134,7 @@ def _event(message: str, *, user: str = "", anonymous: str = "", name: str = "Pr
 
 
 def _home(event: Event) -> str:
-    found = claims.home(CATALOG, event)
+    found = home_of(CATALOG, event)
     assert found is not None
     return found
 

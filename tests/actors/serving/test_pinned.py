@@ -33,7 +33,7 @@ from actors.transport.router import Router
 from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Erase, Event
 from engine.profile import Profile, Tombstone, TraitValue
 from engine.recent_events import Happened
@@ -132,7 +132,7 @@ class Engine:
             user_id=user,
             **changes,
         )
-        home = claims.home(CATALOG, event)
+        home = home_of(CATALOG, event)
         assert home is not None
         for _ in range(100):
             try:

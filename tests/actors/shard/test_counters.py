@@ -8,14 +8,16 @@ import pytest
 from support.world import CART, compiled
 
 from actors.platform.clock import ReplayClock, stopwatch
-from actors.platform.meter import CACHE_BYTES, OPT_OUT_SECONDS, REFUSALS, TURNS, Metric, NoMeter
+from actors.platform.meter import CACHE_BYTES, FRESHNESS_SECONDS, OPT_OUT_SECONDS, REFUSALS, TURNS, Metric, NoMeter
 from actors.serving.gauges import Gauges
 from actors.serving.intake import EventMail, Frame, ToldMail
 from actors.shard.outbox.outbox import Waiting
+from actors.shard.queries.queries import status
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from engine.audit import Entry
 from engine.inputs import ConsentChange, Decide, Event
+from engine.readings import identity_figures
 
 NOW_MS = 1_800_000_000_000
 
@@ -106,3 +108,21 @@ def mail(person: str, told: ConsentChange | Event) -> EventMail | ToldMail:
     if isinstance(told, Event):
         return EventMail(person, told, Frame(None, 1), 0)  # type: ignore[arg-type]
     return ToldMail(person, told, None)  # type: ignore[arg-type]
+
+
+def test_events_are_as_old_as_they_are_when_they_are_durable_and_a_repeat_counts_once():
+    one, meter = shard(), Kept()
+    gauges = Gauges(meter, one, lambda: 0)
+    late = Event(kind="track", name="Seen", at_ms=NOW_MS - 90_000, received_at_ms=NOW_MS, source="pos", message_id="m1")
+    for told in (late, late, withdrawal()):
+        one.tell("1" * 30, told)
+    one.commit(sync=False)
+    gauges.committed(0.0, stopwatch(), False)
+    assert one.counters.freshness is not None
+    assert one.counters.freshness.counts() == {}, "nothing is durable yet"
+    gauges.committed(0.0, stopwatch(), True)
+    within = {source: identity_figures.freshness(FRESHNESS_SECONDS.bounds, counts)["within"] for source, counts in
+              one.counters.freshness.counts().items()}  # fmt: skip
+    assert (within["pos"]["60"], within["pos"]["600"]) == (0, 1)
+    assert within["web"]["0.01"] == 1
+    assert status(one)["identity"]["freshness"].keys() == {"pos", "web"}

@@ -17,7 +17,7 @@ from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from engine import codec
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Erase, Event, HandOver, Merge
 from engine.profile import TraitValue
 
@@ -224,7 +224,7 @@ def test_a_letter_too_large_for_an_answer_is_refused_and_keeps_no_other_waiting(
             user_id=f"u{number}",
             properties={"note": "x" * size * KB},
         )
-        home = claims.home(shard.catalog, event)
+        home = home_of(shard.catalog, event)
         assert home is not None
         shard.tell(home, event)
     shard.commit()

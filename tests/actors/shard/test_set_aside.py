@@ -16,7 +16,7 @@ from actors.storage.key_file import HEAD_BYTES, SLOT_BYTES
 from actors.storage.store import RocksStore
 from actors.storage.vault import FileVault, parts
 from engine.errors import Corrupt, NotReady
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import Event, Rejected, TimersDue
 from engine.journeys import interpreter
 from engine.profile import Profile
@@ -32,7 +32,7 @@ def event(user: str, message: str, name: str = "Product Added") -> Event:
 
 
 def home(user: str) -> str:
-    found = claims.home(CATALOG, event(user, "?"))
+    found = home_of(CATALOG, event(user, "?"))
     assert found is not None
     return found
 

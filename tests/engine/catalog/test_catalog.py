@@ -286,7 +286,7 @@ def test_an_empty_document_is_a_catalog_of_defaults() -> None:
         1_800_000,
     )
     assert not (catalog.actions or catalog.channels or catalog.caps or catalog.purposes)
-    assert {"null", "NULL", "None", "undefined", "0", "-1"} <= catalog.blocked_values["user_id"]
+    assert {"null", "none", "undefined", "0", "-1"} <= catalog.identity.namespaces["user_id"].blocked
 
 
 def test_an_empty_file_is_one_in_which_nothing_stands() -> None:
@@ -297,8 +297,8 @@ def test_an_empty_file_is_one_in_which_nothing_stands() -> None:
 
 def test_blocked_values_are_taken_as_clients_send_them() -> None:
     document = {"identity.yaml": {"namespaces": {"user_id": {"blocked": ["till", -99]}, "crm_id": {}}}}
-    blocked = compile_document(document).blocked_values
-    assert {"till", "-99", "null"} <= blocked["user_id"] and "till" not in blocked["crm_id"]
+    namespaces = compile_document(document).identity.namespaces
+    assert {"till", "-99", "null"} <= namespaces["user_id"].blocked and "till" not in namespaces["crm_id"].blocked
 
 
 @pytest.mark.parametrize(

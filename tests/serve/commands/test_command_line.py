@@ -93,6 +93,8 @@ TABLE = [
     ("journey list", 2, "no engine answers"),
     ("journey lst", 2, "no command 'lst', did you mean 'list'"),
     ("dead-letters", 2, "no engine answers"),
+    ("identity status", 2, "no engine answers"),
+    ("identity status --json", 2, "no engine answers"),
     ("sandbox", 2, "no engine answers"),
     ("sandbox ada", 2, "must be written namespace:value"),
     ("sandbox phone:01711234567", 2, "no engine answers"),

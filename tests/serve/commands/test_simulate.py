@@ -196,13 +196,16 @@ BAD = [
     ("not json", "is not JSON in UTF-8"),
     (
         '{"timestamp": "2026-03-02T09:00:00Z", "type": "track", "event": "X"}',
-        "userId: neither userId nor anonymousId is given",
+        "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
     ),
     (event("09:00:00", "ada", "X", timestamp="tomorrow"), "timestamp: is not a time in ISO 8601"),
     (event("09:00:00", "ada", "X", type="tracked"), "type: must be one of track"),
     (event("09:00:00", "ada", "X", properties={"much": "x" * (1 << 20)}), "is longer than 1 MB"),
     (event("09:00:00", "guest", "X"), "names nobody that can be known"),
-    (event("09:00:00", "null", "X"), "userId: neither userId nor anonymousId is given"),
+    (
+        event("09:00:00", "null", "X"),
+        "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+    ),
     (event("09:00:00", "ada", "X", properties={"half": "?"}).replace("?", "\\ud83d"), "is not JSON in UTF-8"),
     (
         event("09:00:00", "ada", "X", properties={"n": 1}).replace('"n": 1', f'"n": {2**70}'),

@@ -13,7 +13,7 @@ from support.doors import served
 from support.letters import SHOP, says
 from support.world import ID_KEY, World, document
 
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import ConsentChange
 from engine.seeds import profile_id
 from serve.http import auth
@@ -353,4 +353,4 @@ def test_a_mailbox_confirms_itself_by_a_button_and_not_by_a_look(door: Door):
 
 def test_the_home_of_a_statement_is_the_profile_that_it_names(world: World):
     change = ConsentChange(purpose="*", channel="*", granted=False, at_ms=1, source="s", profile_id="0" * 30)
-    assert claims.home(world.catalog, change) == "0" * 30
+    assert home_of(world.catalog, change) == "0" * 30

@@ -11,9 +11,9 @@ from support.world import compiled, document
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, Overloaded
 from serve.ingest import pipeline
+from serve.ingest.arrival import Arrival
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, REJECTED, Item, Submission
 from serve.ingest.segment_format import open_body, parse_each_item
-from serve.ingest.wire_event import Arrival
 
 PRICED = {"type": "object", "required": ["price"]}
 PLAN = {"events": {"Order Completed": {"schema": PRICED}, "Product Viewed": {"mode": "warn", "schema": PRICED}}}

@@ -363,7 +363,10 @@ def test_who_is_not_named_is_not_named_in_any_call(absent):
     assert single(userId=absent, anonymousId="a-1").user_id == ""
     assert single(anonymousId=absent).anonymous_id == ""
     both = refused({"event": "x", "userId": absent, "anonymousId": absent})
-    assert (both.field, both.message) == ("userId", "neither userId nor anonymousId is given")
+    assert (both.field, both.message) == (
+        "userId",
+        "names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+    )
     assert refused({"userId": "ada", "previousId": absent}, "alias").field == "previousId"
     assert single("group", groupId=absent).properties == {}
     assert refused(TRACK | {"event": absent if absent is None or isinstance(absent, str) else ""}).field == "event"

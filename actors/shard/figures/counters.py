@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from actors.platform.labelled import Labelled
+from actors.shard.figures.freshness import Freshness
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
 from engine.decide.receipt import Receipt, reasons_of
@@ -24,6 +25,7 @@ class Counters:
         self.shown = Labelled(2)
         self.exposures = Labelled(1)
         self.runs = Labelled(1)
+        self.freshness: Freshness | None = None  # set by a server, which knows when turns are durable
         self._variant = ""  # of the send that the next entry settles
         self._names: tuple[Catalog, list[str]] | None = None
 
@@ -33,6 +35,8 @@ class Counters:
         if isinstance(told, Event):
             _, oldest_ms = self.heard.get(told.source, (0, 0))
             self.heard[told.source] = (now_ms, max(oldest_ms, now_ms - told.at_ms))
+            if self.freshness is not None:
+                self.freshness.turned(told.source, told.at_ms)
 
     def settles(self, variant: str) -> None:
         """The next audit entry ends a send of this variant: the entry itself does not name the variant."""

@@ -1,0 +1,83 @@
+"""The token of a message goes into links to one's own hosts, and into no other link."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.delivery.channels.own_links import OwnLinks
+
+OWN = OwnLinks("TOK", ("shop.example", "*.shop.example"), ("/legal",), "https://shop.example/engine")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("https://shop.example", "https://shop.example?sg=TOK"),
+        ("https://shop.example/cart", "https://shop.example/cart?sg=TOK"),
+        ("HTTPS://Shop.Example/cart", "HTTPS://Shop.Example/cart?sg=TOK"),
+        ("https://m.shop.example:8443/", "https://m.shop.example:8443/?sg=TOK"),
+        (
+            "https://shop.example/?utm_source=mail&amp;x=%26",
+            "https://shop.example/?utm_source=mail&amp;x=%26&amp;sg=TOK",
+        ),
+        ("https://shop.example/?a=1&b=2#top", "https://shop.example/?a=1&b=2&amp;sg=TOK#top"),
+        ("https://shop.example/?a=1&amp;", "https://shop.example/?a=1&amp;&amp;sg=TOK"),
+        ("https://shop.example/a?q=R&#38;D#end", "https://shop.example/a?q=R&#38;D&amp;sg=TOK#end"),
+        ("http://127.0.0.1:9000/cart", "http://127.0.0.1:9000/cart"),  # nobody named it
+    ],
+)
+def test_a_link_to_an_own_host_gets_the_token_and_keeps_all_else(before: str, after: str):
+    assert OWN.in_html(f'<p>x<a class="b" href="{before}">go</a></p>') == f'<p>x<a class="b" href="{after}">go</a></p>'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://shop.example/cart",  # anybody on the way could read it
+        "https://other.example/?u=https://shop.example/",
+        "https://evilshop.example/",
+        "https://shop.example.other.example/",
+        "https://shop.example@other.example/",
+        "https://other.example\\@shop.example/",
+        "https://shop.example&#64;other.example/",
+        "https:/shop.example/",
+        "//shop.example/cart",
+        "/cart",
+        "mailto:hello@shop.example",
+        "javascript:location='https://shop.example/'",
+        "https://shop.example/engine/u/abc",  # the engine's own pages
+        "https://shop.example/engine/c/abc",
+        "https://shop.example/account/unsubscribe?who=1",
+        "https://shop.example/%75nsubscribe",
+        "https://shop.example/Preferences",
+        "https://shop.example/legal/terms",
+        "https://shop.example/?sg=other",
+    ],
+)
+def test_no_other_link_gets_it(url: str):
+    html, text = f"<a href='{url}'>go</a>", f"Go: {url}\n"
+    assert OWN.in_html(html) == html
+    assert OWN.in_text(text) == text
+
+
+def test_only_links_are_changed_and_everything_else_stays_byte_for_byte():
+    html = (
+        '<!-- <a href="https://shop.example/1"> -->\n<style>a[href="https://shop.example/2"]{}</style>\n'
+        '<img src="https://shop.example/3.png"><a\n  title="a > b"\n  HREF=https://shop.example/4>4</A>\r\n'
+        "<a data-href='https://shop.example/5'>5</a><area href=' https://shop.example/6 '>é<a name=x>"
+    )
+    signed = html.replace("example/4", "example/4?sg=TOK").replace("example/6", "example/6?sg=TOK")
+    assert OWN.in_html(html) == signed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("See https://shop.example/cart.", "See https://shop.example/cart?sg=TOK."),
+        ("Cart (https://shop.example/cart)", "Cart (https://shop.example/cart?sg=TOK)"),
+        ("(https://shop.example/a_(b)?x=1)!", "(https://shop.example/a_(b)?x=1&sg=TOK)!"),
+        ("<https://shop.example/?a=1&b=2#c>", "<https://shop.example/?a=1&b=2&sg=TOK#c>"),
+    ],
+)
+def test_a_link_in_plain_text_ends_before_the_sentence_does(before: str, after: str):
+    assert OWN.in_text(before) == after
