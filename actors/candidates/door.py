@@ -45,3 +45,7 @@ class SocketDoor:
     async def tell(self, profile: str, told: Suspect) -> None:
         """An opinion for a profile, wherever it lives by now."""
         await self._router.tell(profile, told)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._router.close()

@@ -56,9 +56,8 @@ class Round:
     """One round over one place. `least` is the probability from which on a pair is worth telling; `secret` is the
     workspace's."""
 
-    def __init__(self, door: Door, ready: Matcher, least: float, secret: bytes, *, block_max: int = BLOCK_MAX) -> None:
+    def __init__(self, door: Door, ready: Matcher, least: float, secret: bytes) -> None:
         self._door, self._ready, self._least, self._secret = door, ready, least, secret
-        self._block_max = block_max
         self._places: Sequence[str] = ()
         self._kept: OrderedDict[str, Comparable] = OrderedDict()
         self._seen: set[str] = set()
@@ -99,7 +98,7 @@ class Round:
         for profile, passes in blocks.items():
             mine = found[profile] = set()
             for block, name in passes.items():
-                if len(members[block]) > self._block_max:
+                if len(members[block]) > BLOCK_MAX:
                     frequent[name] += 1
                 else:
                     mine.update(members[block])
@@ -113,7 +112,7 @@ class Round:
         members: dict[bytes, list[str]] = {block: [] for block in blocks}
         homes: dict[str, str] = {}
         for asked in _slices(sorted(blocks), _BLOCKS_ASKED):
-            request = Having(asked, self._block_max)
+            request = Having(asked, BLOCK_MAX)
             answers = await asyncio.gather(*(self._door.ask(place, request) for place in self._places))
             for place, answer in zip(self._places, answers, strict=True):
                 for block, found in zip(asked, answer.profiles, strict=True):

@@ -50,6 +50,10 @@ class Router:
         self._clients = Clients()
         self._moved: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._clients.close()
+
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[EventOutcome]:
         """Tell (profile, event) pairs. Each result is `accepted`, `repeated`, `failed`, or the reason why the event was
         rejected or its profile is unreadable.

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actors.candidates.rounds import Report, Round, indexed
+from actors.candidates.engine_round import over_all
+from actors.candidates.rounds import Report
 from actors.shard.matching.serving import Matching
 from actors.transport.messages.base import Request
 from actors.transport.messages.of_matching import Having, Matched, NextToMatch, RecordsOf
 from engine.inputs import Erase, Reviewed, Suspect
-from engine.matching.model import untrained
-from engine.matching.scoring import matcher
 from engine.parts.of_identity import ReviewEntry
 from support.world import Customer, World, action, compiled, document
 
@@ -71,18 +70,10 @@ class LocalDoor:
         self._world.engine.ask_profile(profile, told)
 
 
-def match(world: World, **options: Any) -> Report:
+def match(world: World) -> Report:
     """Every profile that waits is matched, and what follows from it arrives."""
 
-    async def rounds() -> Report:
-        door, done = LocalDoor(world), Report()
-        ready = matcher(untrained(max(await indexed(door), 10_000)))
-        for place in await door.places():
-            one = Round(door, ready, world.catalog.identity.matching.review_at, world.catalog.id_key, **options)
-            done.add(await one.run(place, 1_000))
-        return done
-
-    done = asyncio.run(rounds())
+    done = asyncio.run(over_all(LocalDoor(world), world.catalog))
     world.settle()
     return done
 

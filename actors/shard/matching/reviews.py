@@ -1,8 +1,9 @@
-"""The review queue of a shard: the entries of its profiles, and which of them have answered themselves."""
+"""The review queue of a shard: the entries that stand beside its profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,9 +11,10 @@ import msgspec
 from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec
-from engine.errors import Corrupt
+from engine.errors import Corrupt, NotFound
 from engine.parts.of_identity import ReviewEntry
-from engine.profile import Profile
+from engine.profile import Tombstone
+from engine.readings import review_words
 
 _decoder = msgspec.msgpack.Decoder(ReviewEntry)
 
@@ -23,20 +25,29 @@ def of_profile(state: ShardState, profile: str) -> list[ReviewEntry]:
     return sorted(found, key=lambda entry: (entry.at_ms, entry.id))
 
 
-def one(state: ShardState, profile: str, review: str) -> ReviewEntry | None:
-    """One entry; None where there is none."""
-    return next((entry for entry in of_profile(state, profile) if entry.id == review), None)
+def one(state: ShardState, profile: str, review: str) -> dict[str, Any]:
+    """One entry as plain data; NotFound where there is none."""
+    found = next((entry for entry in of_profile(state, profile) if entry.id == review), None)
+    if found is None:
+        raise NotFound("there is no such entry", "review")
+    return review_words.plain(found)
 
 
-def listed(state: ShardState, kind: str, status: str, most: int) -> list[dict[str, Any]]:
-    """The newest entries of a kind (empty: of any) in a state (`all`: in any), as plain data."""
-    found = [
-        entry
-        for entry in _all(state)
-        if kind in ("", entry.kind) and status in ("all", _state_now(state, entry)) and not _is_gone(state, entry)
-    ]
-    found.sort(key=lambda entry: (-entry.at_ms, entry.id))
-    return [msgspec.to_builtins(entry) | {"state": _state_now(state, entry)} for entry in found[:most]]
+def listed(state: ShardState, kind: str, most: int) -> list[dict[str, Any]]:
+    """The newest entries of a kind (empty: of any), open ones first, as plain data."""
+    found = (entry for entry in _all(state) if kind in ("", entry.kind))
+    newest = heapq.nlargest(most, found, key=lambda entry: (entry.state == "open", entry.at_ms, entry.id))
+    return [review_words.plain(entry) for entry in newest]
+
+
+def whereabouts(state: ShardState, profiles: Sequence[str]) -> dict[str, str]:
+    """Where each of these profiles lives, of those whose places are here: itself, or where its tombstone points."""
+    found: dict[str, str] = {}
+    for profile in profiles:
+        record = None if state.batch.get("state", keys.profile_key(profile)) is None else state.record(profile)
+        if record is not None:
+            found[profile] = record.to if isinstance(record, Tombstone) else profile
+    return found
 
 
 def _all(state: ShardState) -> Iterator[ReviewEntry]:
@@ -54,16 +65,3 @@ def _entry(key: bytes, record: bytes) -> ReviewEntry:
     except msgspec.MsgspecError as error:
         raise Corrupt(str(error), "reviews") from error
     return msgspec.structs.replace(found, profile=keys.profile_of(key))
-
-
-def _state_now(state: ShardState, entry: ReviewEntry) -> str:
-    """Its state; `closed` where both profiles have become one by another way."""
-    if entry.state != "open" or entry.kind not in ("candidate", "merge"):
-        return entry.state
-    record = state.record(entry.profile)
-    is_one = isinstance(record, Profile) and (entry.other == record.id or entry.other in record.held)
-    return "closed" if is_one else "open"
-
-
-def _is_gone(state: ShardState, entry: ReviewEntry) -> bool:
-    return not isinstance(state.record(entry.profile), Profile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.shard.journal import export, messages_again, replay
-from actors.shard.matching import serving
+from actors.shard.matching import reviews, serving
 from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
@@ -32,6 +32,10 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return _at(shard, profile_id, int(argument))
     if what == "dead":
         return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
+    if what == "reviews":
+        return reviews.listed(shard, *argument)
+    if what == "whereabouts":
+        return reviews.whereabouts(shard, argument)
     if what == "handed_over":
         return messages_again.handed_over(shard, profile_id, str(argument))
     if what == "sandbox":
@@ -67,6 +71,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "sandboxed":
         channel, most = argument
         return shard.sandbox.newest(channel, most, profile.id)
+    if what == "review":
+        return reviews.one(shard, profile.id, str(argument))
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from support.matching import ADA, BYRON, CLOSE, adopt, catalog, erase, match, person
 from support.world import World
 
+from actors.candidates import rounds
 from actors.shard.matching import block_keys
 
 
@@ -54,12 +55,13 @@ def test_an_erased_person_leaves_nothing_in_the_index():
     assert rows(world) == []
 
 
-def test_a_key_that_too_many_have_is_left_out_and_counted():
+def test_a_key_that_too_many_have_is_left_out_and_counted(monkeypatch):
     world = World(catalog())
     for number in range(5):
         person(world, f"ada-{number}", ADA)
 
-    done = match(world, block_max=3)
+    monkeypatch.setattr(rounds, "BLOCK_MAX", 3)
+    done = match(world)
 
     assert done.pairs == 0
     assert done.frequent["birth"] == 5
