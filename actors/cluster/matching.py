@@ -77,7 +77,7 @@ class MatchingRounds:
         pause_s = PAUSE_S
         while not self._over.wait(pause_s):
             try:
-                pause_s = 0.0 if self._is_wanted() and self._round() else PAUSE_S
+                pause_s = 0.0 if self._is_wanted() and self.round().profiles else PAUSE_S
             except Exception as error:  # the outermost loop of this shell: whoever waits is matched by the next round
                 pause_s = PAUSE_S
                 if not self._over.is_set():
@@ -90,8 +90,8 @@ class MatchingRounds:
             self._catalog, self._mark = self._active.read(), mark
         return self._catalog.identity.matching.enabled
 
-    def _round(self) -> bool:
-        """One task for each shard; whether any of them found somebody who waits."""
+    def round(self) -> Report:
+        """One task for each shard; what they did together."""
         task = ray.remote(match_shard).options(num_cpus=1, max_retries=0)
         tasks = [task.remote(self._plan, number) for number in range(len(self._plan.stores))]
         done = Report()
@@ -100,4 +100,4 @@ class MatchingRounds:
         if done.profiles:
             facts = {"profiles": done.profiles, "pairs": done.pairs, "likely": done.likely}
             self._note("profiles_matched", **facts, frequent=dict(done.frequent))
-        return bool(done.profiles)
+        return done
