@@ -1,24 +1,36 @@
 """Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
+# ruff: noqa: RUF012  msgspec copies a default that can change
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from engine.profile import ConsentRecord, Drawn, Lent, Place
+from engine.profile import ConsentRecord, Lent, Place
+from engine.told.base import Input as Input
+from engine.told.of_likeness import Resembles as Resembles
+from engine.told.of_likeness import Reviewed as Reviewed
+from engine.told.of_likeness import Suspect as Suspect
+from engine.told.of_likeness import Unlike as Unlike
+from engine.told.of_links import LinkRefused as LinkRefused
+from engine.told.of_links import OpenLink as OpenLink
+from engine.told.of_merging import Claim as Claim
+from engine.told.of_merging import Declined as Declined
+from engine.told.of_merging import GoOn as GoOn
+from engine.told.of_merging import HandedOver as HandedOver
+from engine.told.of_merging import HandOver as HandOver
+from engine.told.of_merging import Merge as Merge
+from engine.told.of_merging import Released as Released
+from engine.told.of_merging import Shared as Shared
+from engine.told.of_merging import Shares as Shares
+from engine.told.of_merging import Stay as Stay
+from engine.told.of_splitting import PassedOn as PassedOn
+from engine.told.of_splitting import PointTo as PointTo
+from engine.told.of_splitting import Rejoin as Rejoin
+from engine.told.of_splitting import Revive as Revive
+from engine.told.of_splitting import Revived as Revived
+from engine.told.of_splitting import Split as Split
+from engine.told.rejected import Rejected as Rejected
 from engine.vocabulary import ExposureEvent, Settlement
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own.
-
-    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
-    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
-    first that may make a profile of them or end them."""
-
-    tokens: dict[str, int] = {}
-    drawn: dict[str, Drawn] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
@@ -29,7 +41,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
     that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
-    verified.
+    verified. `touchpoint` is the kind of touchpoint at which it happened (`engine.handoffs.touchpoints`).
     """
 
     kind: str
@@ -50,6 +62,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     public: bool = False
     imported: bool = False
     link: str = ""
+    touchpoint: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -125,90 +138,31 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     detail: str = ""
 
 
-class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
-    """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
-    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks.
-    `by_ledger`: it undoes a split, so no rule refuses it."""
+class Join(Input, frozen=True, kw_only=True, omit_defaults=True, tag="join"):
+    """Merge with profile `other`: somebody has decided it under a server key, or the engine is `confidence` sure. A
+    decision about the entry `review` overrules limits and shared values, and with `force` also an identifier of which a
+    person has only one."""
 
-    to: str
-    public: bool = False
-    is_new: bool = False
-    by_ledger: bool = False
-
-
-class Declined(Input, frozen=True, kw_only=True, tag="declined"):
-    """A message back to the profile that wanted to merge `origin` by a write key's word: it stays where it is."""
-
-    origin: str
-    reason: str
-
-
-class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` held.
-
-    `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit`, `seen` and `merges` are the records that stand beside it, each with its key less the profile's id.
-    A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any,
-    holds some of the traits alone.
-
-    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
-    """
-
-    origin: str
-    state: bytes = b""
-    history: tuple[tuple[bytes, bytes], ...] = ()
-    audit: tuple[tuple[bytes, bytes], ...] = ()
-    seen: tuple[tuple[bytes, bytes], ...] = ()
-    points: bool = False
-    after: bytes = b""
-    is_new: bool = False
-    merges: tuple[tuple[bytes, bytes], ...] = ()
-    lent: tuple[Lent, ...] = ()
-
-
-class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
-    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
-
-    after: bytes
-
-
-class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
-    """A message back to the profile that was merged: `to` has made everything durable, become a tombstone. To a
-    tombstone: point to `to`."""
-
-    to: str
-
-
-class Released(Input, frozen=True, kw_only=True, tag="released"):
-    """A message to a former owner: the identifier whose place is `origin` now points to somebody else."""
-
-    origin: str
-
-
-class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
-    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
-    """
-
-    to: str
-    public: bool = False
-    merged: tuple[str, ...] = ()
-    lent: tuple[Lent, ...] = ()
-    words: tuple[ConsentRecord, ...] = ()
+    other: str
+    source: str = ""
+    confidence: float = 1.0
+    review: str = ""
+    force: bool = False
 
 
 class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
-    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
-    `dropped`: the place does not know the profile any more, because too many have the address."""
+    """The answer of an address's own place to the `Claim` of `holder`, with all words that bind the address. The place
+    points to an `owner`; one that is `dropped` it does not know any more, because too many have the address."""
 
     address: str
+    holder: str
+    words: tuple[ConsentRecord, ...] = ()
+    owner: bool = False
     dropped: bool = False
 
 
 class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
-    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
+    """A message to an address's place: is there room for a send of `to`? `bound`: under the daily bound too."""
 
     address: str
     send: str
@@ -218,7 +172,7 @@ class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else the `reason`."""
 
     send: str
     granted: bool
@@ -235,8 +189,8 @@ class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
-    """A statement about consent that binds an address, told to the address's own place. Everybody who has the address
-    is told, except `but`, who hears it in another way."""
+    """A statement about consent that binds an address, told to the address's own place, which tells everybody who has
+    the address, except `but`."""
 
     change: ConsentChange
     but: str = ""
@@ -246,70 +200,6 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     """The person who reads the mail of the address whose place is `address` says that it is theirs."""
 
     address: str
-
-
-class Split(Input, frozen=True, kw_only=True, omit_defaults=True, tag="split"):
-    """Undo a merge of this profile. The shard adds `records`, by merge ids: what the ledger holds of this merge and of
-    all later ones; and `pages`, by their keys less the profile's id: the pages of the history that survivors have
-    written since then. `reason` says who asks for it: `asked`, or a split rule."""
-
-    merge_id: str
-    reason: str = "asked"
-    records: tuple[tuple[str, bytes], ...] = ()
-    pages: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class Revive(Input, frozen=True, kw_only=True, omit_defaults=True, tag="revive"):
-    """A message to the place of a merged profile: what the profile `origin` gives back to it. The records are as in
-    `HandOver`. Only the last message has a `state`, and with it the profile lives at its own place again.
-
-    The place adds `message_seq`, the number of the last message that it has sent: what it passed on to the living
-    profile stands in no journal."""
-
-    origin: str
-    merge_id: str
-    state: bytes = b""
-    history: tuple[tuple[bytes, bytes], ...] = ()
-    audit: tuple[tuple[bytes, bytes], ...] = ()
-    seen: tuple[tuple[bytes, bytes], ...] = ()
-    merges: tuple[tuple[bytes, bytes], ...] = ()
-    message_seq: int = 0
-
-
-class Revived(Input, frozen=True, kw_only=True, tag="revived"):
-    """A message back to the profile that gave `origin` its own again: all of it is durable there."""
-
-    origin: str
-
-
-class Rejoin(Input, frozen=True, kw_only=True, tag="rejoin"):
-    """Undo the split that undid a merge: the two profiles become one again, whatever the rules of merging say."""
-
-    merge_id: str
-
-
-class PassedOn(Input, frozen=True, kw_only=True, tag="passed_on"):
-    """An input that came to a profile which has split went on to the other one, as its next message."""
-
-
-class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
-    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
-    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
-    names profile `to`; `addresses` are the places of the addresses that it has."""
-
-    to: str
-    send: str
-    recipient: str
-    device: str
-    is_person: bool = False
-    addresses: tuple[str, ...] = ()
-
-
-class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
-    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
-
-    send: str
-    reason: str
 
 
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
@@ -322,21 +212,6 @@ class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
 
     places: tuple[str, ...] = ()
     lent: tuple[Lent, ...] = ()
-
-
-class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
-    """An item of a batch that is no event: `text` is what came, cut where it is too long. No profile is told this; it
-    is only kept."""
-
-    text: str
-    field: str = ""
-    source: str = ""
-    channel: str = ""
-    received_at_ms: int = 0
-    is_cut: bool = False
-    public: bool = False
-    imported: bool = False
-    sent_at: str = ""  # of its batch, as JSON
 
 
 AnyInput = (
@@ -361,21 +236,31 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
-    | Split
-    | Revive
-    | Revived
-    | Rejoin
-    | PassedOn
+    | Stay
+    | Join
+    | Shares
+    | Shared
+    | Suspect
+    | Resembles
+    | Unlike
+    | Reviewed
     | Registered
     | Used
     | OpenLink
     | LinkRefused
+    | Split
+    | Revive
+    | Revived
+    | PointTo
+    | Rejoin
+    | PassedOn
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind, Revive)  # a place takes these also where its profile lives elsewhere
+# A place takes these also where its profile lives elsewhere.
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo)
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused)
-_OF_ADDRESSES = (Given, Confirm, Registered, Used)
-_OF_SPLITS = (Revived, Rejoin, PassedOn)
-_OF_MERGES = (Merge, GoOn, HandedOver, Released, Claim, Declined)
-IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, *_OF_ADDRESSES, *_OF_LINKS, LookAtClock, Erase)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike)
+_OF_ADDRESSES = (Given, Confirm, Used)
+_OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
+_OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn)
+IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

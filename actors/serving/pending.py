@@ -30,7 +30,7 @@ class Pending:
             return True
         waits = mail.is_event or isinstance(mail.told, Split | Rejoin)
         record = self._shard.record(mail.profile) if waits else None
-        if not isinstance(record, Profile) or not (record.absorbing or record.parting):
+        if not isinstance(record, Profile) or not _is_busy(record):
             return False
         self._merging[mail.profile].append(finish)
         return True
@@ -44,9 +44,14 @@ class Pending:
         senders = {keys.profile_of(key) for key in self._shard.messages}
         for profile in list(self._merging):
             record = self._shard.record(profile)
-            if not isinstance(record, Profile) or not (record.absorbing or record.parting or profile in senders):
+            if not isinstance(record, Profile) or not (_is_busy(record) or profile in senders):
                 for finish in self._merging.pop(profile):
                     finish()
         for place in self._at_addresses.keys() - senders:
             for finish in self._at_addresses.pop(place):
                 finish()
+
+
+def _is_busy(profile: Profile) -> bool:
+    """Whether a merge or a split of a profile is under way."""
+    return bool(profile.absorbing or profile.moving_to or profile.parting)

@@ -100,8 +100,8 @@ def _seq(case: Case, name: str) -> None:
 
 def _none(case: Case, name: str) -> None:
     """No merge is under way while one is undone."""
-    setattr(case.mine, name, type(getattr(case.mine, name))())
-    setattr(case.theirs, name, type(getattr(case.theirs, name))())
+    for profile in (case.mine, case.theirs):
+        setattr(profile, name, getattr(Profile(""), name))
 
 
 def _mapping(owner: Callable[[Case, str, Any], Side]) -> Rule:
@@ -390,4 +390,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "parting": _stays,
     "reviewed": _stays,
     "born": _own,
+    "born_ms": _own,
+    "moving_by": _none,
+    "sharers": _listing(_itself, _mine),
+    "apart": _listing(_itself, _both),
+    "unlike": _listing(_itself, _both),
 }

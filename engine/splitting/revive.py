@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.effects import TakeIn
-from engine.inputs import Revive, Revived
+from engine.effects import LeaveTombstone, TakeIn
+from engine.inputs import PointTo, Revive, Revived
 from engine.journeys import pauses
 from engine.merging import take_in
 from engine.profile import Profile, Tombstone
@@ -17,6 +17,7 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
     profile.holders = list(dict.fromkeys([*profile.holders, *tombstone.holders]))
+    profile.sharers = list(dict.fromkeys([*profile.sharers, *tombstone.sharers]))
     if tombstone.shared and profile.id not in profile.shared:
         profile.shared.append(profile.id)
     return profile
@@ -36,3 +37,10 @@ def come_back(turn: Turn, told: Revive) -> None:
     turn.note("split", "a profile of its own again", outcome="revived", detail=detail)
     pauses.settle(turn)
     turn.tell(told.origin, Revived(origin=turn.profile.id))
+
+
+def point(turn: Turn, tombstone: Tombstone, told: PointTo) -> None:
+    """Let a place that pointed to the survivor point to the other profile, whose it is."""
+    if tombstone.to == told.was:
+        tombstone.holders[:] = [holder for holder in tombstone.holders if holder != told.to]
+        turn.effects.append(LeaveTombstone(told.to))

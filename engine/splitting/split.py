@@ -17,9 +17,10 @@ from engine import codec, limits
 from engine.effects import Enqueue, ForgetMerge, GiveBack, Repage, SetTimer
 from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
-from engine.inputs import HandedOver, Merge, Rejoin, Revived, Split
+from engine.identity import asking, standing
+from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
-from engine.parts.of_identity import Merged
+from engine.parts.of_identity import Evidence, Merged
 from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.sends import life as send_life
@@ -104,9 +105,10 @@ def rejoin(turn: Turn, told: Rejoin) -> None:
     if past.origin in profile.held:
         raise InvalidInput("the two are one already", "mergeId")
     profile.split_off = {place: owner for place, owner in profile.split_off.items() if owner != past.origin}
-    profile.held.append(past.origin)
-    profile.absorbing.append(past.origin)
-    turn.tell(past.origin, Merge(to=profile.id, by_ledger=True))
+    profile.apart = [place for place in profile.apart if not standing.is_same_place(place, past.origin)]
+    profile.unlike = [other for other in profile.unlike if other != past.origin]
+    evidence = Evidence(standing.DECISION, past.origin)
+    asking.ask(turn, past.origin, evidence, in_spite_of=(*asking.LIMITS, "identity.unique"))
     turn.note("split", "undone: the two become one again", outcome="rejoined", detail={"origin": past.origin})
     turn.answer({"profileId": profile.id, "other": past.origin, "mergeId": past.id})
 
@@ -191,13 +193,15 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
     """Send the other profile to its own place, and let the places that are its alone point there."""
     profile, theirs = turn.profile, out.theirs
     theirs.split_off[profile.id] = profile.id
+    theirs.unlike = [*theirs.unlike, profile.id]
+    profile.unlike = [*profile.unlike, theirs.id]
     if theirs.id in profile.told and profile.id not in theirs.holders:
         theirs.holders.append(profile.id)  # it lives at an address's own place, and the survivor has the address too
     kept = {profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)}
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
     for place in out.points:
         if place != theirs.id:
-            turn.tell(place, HandedOver(to=theirs.id))
+            turn.tell(place, PointTo(was=profile.id, to=theirs.id))
     turn.effects.append(
         GiveBack(
             to=theirs.id,

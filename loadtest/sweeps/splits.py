@@ -19,7 +19,7 @@ from engine import codec, effects, seeds
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.events import history
-from engine.inputs import Authorise, ConsentChange, Decide, Event, HandOver, Settle, Split, TimersDue
+from engine.inputs import Authorise, ConsentChange, Decide, Event, HandOver, Merge, Settle, Split, TimersDue
 from engine.profile import Profile
 from engine.splitting.around import Around
 from engine.turn import handle
@@ -81,7 +81,8 @@ class _Life:
 def _lived(lot: random.Random, catalog: Catalog, namespace: str, value: str) -> _Life:
     life = _Life(Profile(seeds.profile_id(catalog.id_key, namespace, value)))
     now_ms = _START_MS + lot.randrange(DAY_MS)
-    handle(life.profile, _event(lot, life.profile, catalog, now_ms, "first", namespace, value), catalog, now_ms)
+    first = _event(lot, life.profile, catalog, now_ms, "first", namespace, value)
+    _answer(life, catalog, now_ms, handle(life.profile, first, catalog, now_ms))
     for number in range(lot.choice((1, 3, 8, 20, 60))):
         now_ms += lot.choice((1_000, MINUTE_MS, HOUR_MS, DAY_MS))
         told = lot.choice(_TOLD)(lot, life.profile, catalog, now_ms, f"{value}-{number}", namespace, value)
@@ -89,7 +90,16 @@ def _lived(lot: random.Random, catalog: Catalog, namespace: str, value: str) -> 
             asked = handle(life.profile, told, catalog, now_ms)
             rows = [(key, codec.encode_page(page.events)) for key, page in _pages(life.profile.id, asked)]
             life.pages = (*life.pages, *rows)
+            _answer(life, catalog, now_ms, asked)
     return life
+
+
+def _answer(life: _Life, catalog: Catalog, now_ms: int, asked: list[effects.Effect]) -> None:
+    """Nobody lives at the places that the profile asks, so they point to it."""
+    for told in [effect for effect in asked if isinstance(effect, effects.Tell)]:
+        if isinstance(told.message, Merge):
+            here = HandOver(origin=told.to, to=life.profile.id)
+            handle(life.profile, here, catalog, now_ms)
 
 
 def _pages(profile: str, asked: list[effects.Effect]) -> list[tuple[bytes, effects.Page]]:

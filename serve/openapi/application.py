@@ -32,8 +32,10 @@ from serve.routes import (
     operation,
     pins,
     profiles,
+    reviews,
     sandbox,
     splits,
+    transitions,
 )
 
 _MODULES = (
@@ -47,8 +49,10 @@ _MODULES = (
     operation,
     pins,
     profiles,
+    reviews,
     sandbox,
     splits,
+    transitions,
 )
 
 

@@ -20,7 +20,7 @@ from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
 from engine.events import history
-from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge, Revive, Split
+from engine.inputs import AT_PLACES, AnyInput, Revive, Split
 from engine.profile import Profile, Tombstone, tombstone_of
 from engine.splitting import revive
 from engine.turn import handle, handle_tombstone
@@ -79,7 +79,7 @@ class Replica:
         if isinstance(was, Tombstone) and isinstance(entry.told, Revive) and entry.told.state:
             self.record = was = revive.risen(was, entry.told)
         if isinstance(was, Tombstone):
-            assert isinstance(entry.told, Merge | Claim | HandedOver | Bind | Revive), "a tombstone takes nothing else"
+            assert isinstance(entry.told, AT_PLACES), "a tombstone takes nothing else"
             stand_in = Profile(self.profile, message_seq=was.message_seq)
             asked = handle_tombstone(stand_in, was, entry.told, catalog, entry.now_ms)
             was.message_seq = stand_in.message_seq
@@ -93,7 +93,7 @@ class Replica:
             self._write(asked, profile, entry.now_ms)
             if isinstance(entry.told, Split | Revive):
                 self._recount(profile, catalog)
-            if was is None and self.record is profile and profile.is_blank:
+            if was is None and self.record is profile and profile.is_blank and not profile.message_seq:
                 self.record = None
         self.number, self.now_ms, self.version = entry.number, entry.now_ms, entry.version
         return asked
