@@ -190,8 +190,8 @@ def _unlike(who: str, profile: Profile, was: Profile) -> list[str]:
 def _less_records(profile: Profile) -> Profile:
     found = _copied(profile)
     found.clock_ms = found.message_seq = found.audit_seq = 0
-    found.audit_head, found.moving_to = b"", ""
-    found.held, found.absorbing, found.parting, found.split_off, found.ledger = [], [], [], {}, []
+    found.audit_head, found.moving_to, found.moving_by = b"", "", None
+    found.held, found.absorbing, found.parting, found.unlike, found.split_off, found.ledger = [], [], [], [], {}, []
     return found
 
 
