@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.world import CART, Customer, World
+from support.world import CART, Customer, World, compiled
 
 from actors.maintenance import verify_replay
 from engine import codec
@@ -325,4 +325,25 @@ def test_what_is_for_the_other_waits_while_it_is_on_its_way(world: World):
     assert [run.key for run in visitor.profile.runs] == ["late"]
     with pytest.raises(Parted):
         world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
+    assert differences(world) == []
+
+
+def test_a_split_rule_undoes_what_a_shared_value_had_joined():
+    """Three people use one card; it joins nobody from then on, and whom it had joined are two again."""
+    rules = {"namespaces": {"loyalty_id": {"shared_above": 2}}, "splits": {"on_shared": "split"}}
+    world = World(compiled(CART | {"identity.yaml": rules}), shards=4)
+    card = (("loyalty_id", "card"),)
+    guest, ada = Guest(world, "", ""), world.customer("ada@example.com")
+    guest.does("Page Viewed", identifiers=(("phone", "+4930123456"),))
+    world.settle()
+    ada.does("Page Viewed", identifiers=card)
+    world.settle()
+    assert ada.id == guest.id
+    for name in ("bob", "cy"):
+        who = world.customer(name)
+        who.does("Page Viewed")
+        who.does("Page Viewed", identifiers=card)
+        world.settle()
+    world.settle()
+    assert [past.undone_ms > 0 for past in ada.profile.ledger] == [True]
     assert differences(world) == []
