@@ -10,7 +10,7 @@ from support.world import CART, Customer, World, compiled
 from actors.maintenance import verify_replay
 from engine import codec
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Event, Rejoin, Split
+from engine.inputs import Event, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -346,4 +346,29 @@ def test_a_split_rule_undoes_what_a_shared_value_had_joined():
         world.settle()
     world.settle()
     assert [past.undone_ms > 0 for past in ada.profile.ledger] == [True]
+    assert differences(world) == []
+
+
+def test_what_a_source_did_is_undone_by_one_command(world: World):
+    ada = world.customer("ada@example.com")
+    ada.does("Page Viewed", source="shop")
+    world.settle()
+    ada.does("Page Viewed", source="thief", public=True, anonymous_id="stolen")
+    ada.does("Identified", kind="identify", source="thief", public=True, traits={"hat": "red"})
+    ada.does("Page Viewed", source="shop", traits={"shoe": "blue"})
+    world.settle()
+    thief = world.customer(anonymous="stolen")
+    assert thief.id == ada.id
+    dry = world.engine.ask_profile(ada.id, Revert(source="thief", dry=True))
+    assert dry is not None and dry["identifiers"] == ["anonymous_id:stolen"] and dry["traits"] == ["hat"]
+    assert ada.profile.trait_values["hat"] == "red"
+    done = world.engine.ask_profile(ada.id, Revert(source="thief"))
+    assert done == dry | {"done": True} and done["events"] == 2
+    world.settle()
+    assert "hat" not in ada.profile.traits and ada.profile.trait_values["shoe"] == "blue"
+    thief.does("Product Added", cart_id="t")
+    world.settle()
+    assert thief.id != ada.id
+    assert ada.profile.runs == []
+    assert [run.key for run in thief.profile.runs] == ["t"]
     assert differences(world) == []
