@@ -9,8 +9,9 @@ from engine.profile import Profile
 from engine.turn_state import Turn
 
 
-def is_here(turn: Turn, origin: str, other: Profile | None = None) -> None:
-    """A place points here now, with all that pointed to it. Questions that this answers are answered."""
+def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: bool = True) -> None:
+    """A place points here now, with all that pointed to it. Questions that this answers are answered. `is_owner`:
+    it was this very profile that the place was given to."""
     profile = turn.profile
     if origin not in profile.held:
         profile.held.append(origin)
@@ -21,7 +22,8 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None) -> None:
     )
     if is_address and origin not in profile.told:
         profile.told.append(origin)
-    holding.own(profile, origin)
+    if is_owner:
+        holding.own(profile, origin)
     here = {place[:-2] for place in (origin, profile.id, *(() if other is None else _pointing_to(other)))}
     open_ones = [*profile.absorbing, *(other.absorbing if other is not None else ())]
     profile.absorbing = [place for place in dict.fromkeys(open_ones) if place[:-2] not in here]

@@ -37,7 +37,7 @@ def note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
 
 def _note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
     if asked.to == tombstone.to or tombstone.to in asked.merged:
-        holding.welcome(turn, asked.to, tombstone.words)
+        holding.welcome(turn, asked.to, tombstone.words, owner=True)
     else:
         holding.add(turn, tombstone.holders, asked, tombstone.words)
 

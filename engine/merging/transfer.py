@@ -64,8 +64,7 @@ def claimed(turn: Turn, asked: Claim) -> None:
         holding.answered(profile, profile.id)
     elif profile.is_blank:
         profile.consent.extend(asked.words)
-        holding.tell(turn, asked.to, asked.words)
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=asked.lent))
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=asked.lent, to=asked.to))
         turn.effects.append(LeaveTombstone(asked.to))
     else:
         holding.add(turn, profile.holders, asked, holding.words_of(profile))
@@ -114,7 +113,7 @@ def _give_place(turn: Turn, asked: Merge) -> None:
     if not asked.links and not asked.answers:
         turn.tell(asked.to, _declined(turn, asked, "identity.not_allowed", ""))
         return
-    turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=asked.is_new))
+    turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=asked.is_new, to=asked.to))
     turn.effects.append(LeaveTombstone(asked.to))
 
 

@@ -19,6 +19,7 @@ from engine import audit, codec
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
+from engine.handoffs import touchpoints
 from engine.identity.home import home_of
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.parts.of_identity import ReviewEntry
@@ -187,7 +188,10 @@ class Customer:
             "anonymous_id": self.anonymous,
             "properties": fields,
         }
-        return Event(**(base | known))
+        told = base | known
+        kinds = touchpoints.kinds_of(self.world.catalog)
+        kind = touchpoints.kind_of(kinds, told["channel"], told["name"], told.get("context", {}))
+        return Event(**({"touchpoint": kind} | told))
 
     def does(self, name: str, **fields: Any) -> Event:
         """Something happens now."""
