@@ -208,4 +208,5 @@ def _entry(turn: Turn, origin: str, other: Profile, names: list[tuple[str, str]]
     if evidence is not None:
         entry.by, entry.namespace = evidence.place, evidence.namespace
         entry.source, entry.public, entry.confidence = evidence.source, evidence.public, evidence.confidence
+        entry.beside = [place for _, place in evidence.beside]
     return entry
