@@ -141,11 +141,10 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit`, `seen` and `reviews` are the records that stand beside it, each with its key less the profile's
-    id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
-    any, holds some of the traits alone.
-
-    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
+    (pages), `audit`, `seen` and `reviews` are the records beside it, each with its key less the profile's id. A long
+    past comes in pieces: one that is not the last has in `after` how far it goes, and its `state`, if any, holds some
+    traits alone. `is_new` and `to` are as it was asked, `lent` as in `Claim`. With `points` the place waits to be told
+    to point here.
     """
 
     origin: str
@@ -157,6 +156,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     after: bytes = b""
     is_new: bool = False
     lent: tuple[Lent, ...] = ()
+    to: str = ""
     reviews: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -180,10 +180,9 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
-    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
-    """
+    """A message to an identifier's own place: it belongs to profile `to`, where the `merged` live on. A `public` one
+    takes nothing over from somebody who lives there. Of an address whose former profile is erased, `lent` are the
+    messages that still count there, and `words` what binds it."""
 
     to: str
     public: bool = False
@@ -193,16 +192,18 @@ class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
 
 
 class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
-    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
-    `dropped`: the place does not know the profile any more, because too many have the address."""
+    """The answer of an address's own place to the `Claim` of `holder`, with all words that bind the address. The place
+    points to an `owner`; one that is `dropped` it does not know any more, because too many have the address."""
 
     address: str
+    holder: str
+    words: tuple[ConsentRecord, ...] = ()
+    owner: bool = False
     dropped: bool = False
 
 
 class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
-    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
+    """A message to an address's place: is there room for a send of `to`? `bound`: under the daily bound too."""
 
     address: str
     send: str
@@ -212,7 +213,7 @@ class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else the `reason`."""
 
     send: str
     granted: bool
@@ -229,8 +230,8 @@ class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
-    """A statement about consent that binds an address, told to the address's own place. Everybody who has the address
-    is told, except `but`, who hears it in another way."""
+    """A statement about consent that binds an address, told to the address's own place, which tells everybody who has
+    the address, except `but`."""
 
     change: ConsentChange
     but: str = ""
@@ -289,5 +290,5 @@ AnyInput = (
 AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
 _OF_LINKS = (OpenLink, LinkRefused, Unlike)
-_OF_ADDRESSES = (Given, Confirm, Registered, Used)
+_OF_ADDRESSES = (Given, Confirm, Used)
 IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)

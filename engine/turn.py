@@ -142,7 +142,8 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             holding.bind(turn, told)
             sends.withdraw_without_consent(turn)
         case Registered():
-            holding.hear(turn.profile, told)
+            holding.hear(turn, told)
+            sends.withdraw_without_consent(turn)
             sends.go_on_answered(turn)
         case Ask():
             lending.give(turn, told)

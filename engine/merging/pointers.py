@@ -21,10 +21,10 @@ def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> N
     profile = turn.profile
     if isinstance(asked, Claim):
         if asked.to == tombstone.to:
-            holding.welcome(turn, asked.to, tombstone.words)
+            holding.welcome(turn, asked.to, tombstone.words, owner=True)
         elif tombstone.to in asked.merged:  # it lives on in the one that asks
             tombstone.holders[:] = [each for each in tombstone.holders if each not in {asked.to, *asked.merged}]
-            holding.welcome(turn, asked.to, tombstone.words)
+            holding.welcome(turn, asked.to, tombstone.words, owner=True)
             turn.effects.append(LeaveTombstone(asked.to))
         else:
             holding.add(turn, tombstone.holders, asked, tombstone.words)

@@ -38,7 +38,8 @@ def take_in(turn: Turn, told: HandOver) -> None:
         profile.absorbing.remove(told.origin)
     if told.origin not in profile.held:
         profile.held.append(told.origin)
-    holding.own(profile, told.origin)
+    if told.state or told.to in ("", profile.id):
+        holding.own(profile, told.origin)
     at_addresses.take_over(profile, told.lent)
     if not told.state:
         _is_here(profile, told.origin)

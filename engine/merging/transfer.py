@@ -48,8 +48,7 @@ def transfer(turn: Turn, asked: Merge | Claim) -> None:
         lent = asked.lent if isinstance(asked, Claim) else ()
         if isinstance(asked, Claim):
             profile.consent.extend(asked.words)
-            holding.tell(turn, asked.to, asked.words)
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new, lent=lent))
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new, lent=lent, to=asked.to))
         turn.effects.append(LeaveTombstone(asked.to))
         return
     for run in profile.runs:
