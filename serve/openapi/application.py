@@ -34,6 +34,7 @@ from serve.routes import (
     profiles,
     reviews,
     sandbox,
+    transitions,
 )
 
 _MODULES = (
@@ -49,6 +50,7 @@ _MODULES = (
     profiles,
     reviews,
     sandbox,
+    transitions,
 )
 
 

@@ -123,7 +123,7 @@ PUBLISHED = {
     "operation_status", "p", "page", "pins_pin", "pins_unpin", "profiles_consent", "profiles_erase",
     "profiles_export", "profiles_profile", "profiles_timeline", "profiles_why", "reviews_decide", "reviews_listed",
     "reviews_match", "s", "sandbox_listed", "screen",
-    "settings", "statistics", "t", "track",
+    "settings", "statistics", "t", "track", "transitions_listed",
 }
 # fmt: on
 
