@@ -127,10 +127,6 @@ def _names(sources: Sequence[Store]) -> list[str]:
     return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
 
 
-def _are_rebuilding(sources: Sequence[Store]) -> bool:
-    return any(meta(store, "blocks_at", None) is not None for store in sources)
-
-
 def _handoffs(sources: Sequence[Store]) -> dict[bytes, bytes]:
     """The sums over hand-offs of all old shards, as facts of one of them."""
     sums: Rows = {}
@@ -139,6 +135,10 @@ def _handoffs(sources: Sequence[Store]) -> dict[bytes, bytes]:
             way, row = unpacked(key, record)
             sums.setdefault(way, Row()).join(row)
     return {key_of(way): packed(row) for way, row in sums.items()}
+
+
+def _are_rebuilding(sources: Sequence[Store]) -> bool:
+    return any(meta(store, "blocks_at", None) is not None for store in sources)
 
 
 def _sum(sources: Sequence[Store], name: str) -> dict[str, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.messages import Input
 from engine.parts.of_identity import ReviewEntry
+from engine.told.base import Input
 
 
 class Suspect(Input, frozen=True, kw_only=True, omit_defaults=True, tag="suspect"):
