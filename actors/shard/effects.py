@@ -60,6 +60,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.counters.entry(effect.entry, state.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         state.sends[effect.entry.outcome] += 1
+    if effect.entry.kind == "transition":
+        state.handoffs.entry(effect.entry)
     if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
         state.resolved[what] += 1
 

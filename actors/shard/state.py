@@ -14,6 +14,7 @@ import msgspec
 from actors.platform.clock import Clock
 from actors.shard.activation import Activation, Record, bytes_in_memory
 from actors.shard.figures.counters import Counters
+from actors.shard.figures.hand_offs import HandOffTotals
 from actors.shard.figures.people import People
 from actors.shard.journal import replay
 from actors.shard.outbox.due_index import DueIndex, Read
@@ -87,6 +88,7 @@ class ShardState:
         self.profiles: int = self.meta("profiles", 0)
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+        self.handoffs = HandOffTotals(self.batch)
         self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
         self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 

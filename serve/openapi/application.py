@@ -22,7 +22,19 @@ from serve.http.problems import problem
 from serve.openapi import docs_pages
 from serve.openapi import document as openapi
 from serve.openapi.hot_routes import HOT
-from serve.routes import backup, catalog, consent, dead_letters, journeys, messages, operation, pins, profiles, sandbox
+from serve.routes import (
+    backup,
+    catalog,
+    consent,
+    dead_letters,
+    journeys,
+    messages,
+    operation,
+    pins,
+    profiles,
+    sandbox,
+    transitions,
+)
 
 _MODULES = (
     backup,
@@ -36,6 +48,7 @@ _MODULES = (
     pins,
     profiles,
     sandbox,
+    transitions,
 )
 
 

@@ -58,7 +58,7 @@ def _copy(folder: Path, name: str) -> dict[str, str]:
 
 def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     version = story.client.get("/readyz").json()["catalogVersion"]
-    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/catalog"):
+    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/transitions", "/v1/catalog"):
         yield Call("get", path, path)
     yield Call("get", "/metrics", "/metrics")
     for key, status in ((WRITE, 200), ("nobody", 404)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from actors.shard.journal import export, messages_again, replay
 from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
@@ -18,6 +20,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     """One reading as plain data. Raises Moved, NotFound where nobody is known, InvalidInput for an unknown reading."""
     if what == "status":
         return status(shard)
+    if what == "transitions":
+        return [(way, msgspec.to_builtins(row)) for way, row in shard.handoffs.rows.items()]
     if what == "pins":
         return sorted(shard.ownership.pins)
     if what == "catalog":

@@ -10,6 +10,7 @@ import msgspec
 from engine.consent import authority
 from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
+from engine.handoffs.touchpoints import kinds_of
 from serve.api import misspelt
 from serve.http.auth import Principal
 from serve.http.gateway import Gateway
@@ -63,6 +64,7 @@ def _arrival(gateway: Gateway, principal: Principal, now_ms: int, *, imported: b
         proof=gateway.proof(principal),
         country=gateway.catalog.country,
         rules=gateway.catalog.identity,
+        touchpoints=kinds_of(gateway.catalog),
     )
 
 
@@ -96,7 +98,10 @@ async def _answer(gateway: Gateway, submission: Submission) -> Response:
     A rejected item is kept before it is named, because some clients read no answer. Of many, the first are kept and
     named, and all are counted. Quarantined items are all kept and none is named: they are not the client's fault.
     """
-    gateway.counts["unusable_address"] += sum(submission.arrival.unusable[name] for name in NAMESPACES)
+    unusable = submission.arrival.unusable
+    addresses = sum(unusable[namespace] for namespace in NAMESPACES)
+    gateway.counts["unusable_address"] += addresses
+    gateway.counts["unusable_identifier"] += unusable.total() - addresses
     quarantined = [*submission.that_are(*_QUARANTINED), *submission.that_are(UNREADABLE)]
     for start in range(0, len(quarantined), KEPT_AT_ONCE):
         await _keep(gateway, submission, quarantined[start : start + KEPT_AT_ONCE])
