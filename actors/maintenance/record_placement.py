@@ -35,7 +35,9 @@ _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by an
 # A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
 _SUMMED = ("counts", "sends", "resolved")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people")
+_INDEX = "blocks"  # what the blocking index is made of
+_OF_INDEX = ("blocks_counts", "blocks_at")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
@@ -75,6 +77,9 @@ class Mover:
                 shared[name] = max(values)
             elif name == "dispatcher":
                 shared[name] = max(values, key=epoch_of)
+            elif name == _INDEX:  # shards that are at different points make theirs anew
+                agree = len(values) == len(sources) and len(set(values)) == 1 and not _are_rebuilding(sources)
+                shared[name] = values[0] if agree else "several"
             elif name not in (*_SUMMED, *_COUNTED_ANEW):
                 if any(value != values[0] for value in values):
                     raise SegueError(f"what {name} should be with another number of shards is not known")
@@ -130,6 +135,10 @@ def _handoffs(sources: Sequence[Store]) -> dict[bytes, bytes]:
             way, row = unpacked(key, record)
             sums.setdefault(way, Row()).join(row)
     return {key_of(way): packed(row) for way, row in sums.items()}
+
+
+def _are_rebuilding(sources: Sequence[Store]) -> bool:
+    return any(meta(store, "blocks_at", None) is not None for store in sources)
 
 
 def _sum(sources: Sequence[Store], name: str) -> dict[str, int]:

@@ -206,6 +206,8 @@ class Ownership:
         state.people.leaves(profile, state.people.of_profile(profile, record))
         for family, key, _ in list(self._rows(profile, _ALL)):
             state.batch.put(family, key, None)
+        if state.blocks.made_of:
+            state.blocks.drop(profile)
         state.batch.let_go(profile)
         state.cache.drop(profile)
         state.profiles -= isinstance(record, Profile)
@@ -269,6 +271,8 @@ class Ownership:
         self._away.pop(profile, None)
         state.read_catalogs()
         waking.after_arrival(state, profile)
+        if state.blocks.made_of and isinstance(record := state.record(profile), Profile):
+            state.blocks.look(profile, record, state.journal_seq)
 
     def _mark(self, profile: str, to: str, *, is_there: bool) -> None:
         self._away[profile] = to, is_there

@@ -9,6 +9,7 @@ group's earlier turns are repeated) and set aside.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from actors.platform.clock import Clock
 from actors.shard import anonymous_receipts, dedup, waking
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.effects import apply, check_leaving
+from actors.shard.matching.rebuilding import Rebuilding
 from actors.shard.outbox.sandbox_log import SandboxLog
 from actors.shard.ownership import PARKED_RETRY_MS, Ownership
 from actors.shard.retention import Retention
@@ -75,6 +77,8 @@ class Shard(ShardState):
         self.ownership = Ownership(self, own)
         self.sandbox = SandboxLog(self)
         self.retention = Retention(self)
+        self.rebuilding = Rebuilding(self)
+        self.matching_done, self.matching_frequent = Counter[str](), Counter[str]()  # of this process
         self.setting_back = SettingBack(self, self.tell_or_forward)
         self.leases = BudgetLeases(self)
 
@@ -184,7 +188,7 @@ class Shard(ShardState):
         visitors never come back, and one who does gets a profile with the first event."""
         if self.cache.get(profile.id) is not profile:
             return  # the very turn has left a tombstone in its place
-        if not profile.is_blank:
+        if not profile.is_blank or profile.message_seq:  # what it has told is told once by its number
             self.profiles += 1
             return
         self._changed.discard(profile.id)

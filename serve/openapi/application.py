@@ -32,6 +32,7 @@ from serve.routes import (
     operation,
     pins,
     profiles,
+    reviews,
     sandbox,
     transitions,
 )
@@ -47,6 +48,7 @@ _MODULES = (
     operation,
     pins,
     profiles,
+    reviews,
     sandbox,
     transitions,
 )

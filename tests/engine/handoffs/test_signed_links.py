@@ -209,18 +209,22 @@ def test_the_link_of_an_erased_person_leads_to_nobody(world: World, ada: Custome
     assert refusals(app) == ["link.nobody"]
 
 
-def test_the_link_follows_the_person_into_another_profile(world: World, ada: Customer):
-    """She gets another user id after the mail has left, and opens its link then."""
+def test_the_link_follows_the_person_into_another_profile(world: World):
+    """A guest's mail, opened after the guest has become a user."""
+    guest = world.customer(anonymous="desk")
+    guest.identifies(email="ada@example.com")
+    guest.consents("marketing", "email", True)
+    guest.does("Product Added", cart_id="c1")
+    world.advance(minutes=61)
     url = link_of(world)
-    renamed = Customer(world, "ada-2", "")
-    renamed.does("Aliased", kind="alias", previous_id=ada.user, channel="")
+    user = Customer(world, "ada", "desk")
+    user.does("Signed Up", identifiers=(("email", "ada@example.com"),))
     world.advance(minutes=1)
-    assert renamed.id == ada.id
     app = world.customer(anonymous="phone")
     opens(app, url)
     world.advance(minutes=1)
-    assert app.id == ada.id
-    assert changes(ada) == [("email", "app", "link")]
+    assert app.id == user.id == guest.id
+    assert changes(user) == [("email", "app", "link")]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ PUBLISHED = {
     "operation_status", "p", "page", "pins_pin", "pins_unpin", "profiles_consent", "profiles_erase",
     "profiles_export", "profiles_profile", "profiles_timeline", "profiles_why", "s", "sandbox_listed", "screen",
     "settings", "statistics", "t", "track", "transitions_listed",
+    "reviews_decide", "reviews_listed",
+    "reviews_match",
 }
 # fmt: on
 
