@@ -37,7 +37,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
         return
     at_addresses.take_over(profile, told.lent)
     if not told.state:
-        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id))
+        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id) and not told.points)
         if told.seen:
             turn.effects.append(TakeIn((), (), told.seen))
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
@@ -208,4 +208,5 @@ def _entry(turn: Turn, origin: str, other: Profile, names: list[tuple[str, str]]
     if evidence is not None:
         entry.by, entry.namespace = evidence.place, evidence.namespace
         entry.source, entry.public, entry.confidence = evidence.source, evidence.public, evidence.confidence
+        entry.beside = [place for _, place in evidence.beside]
     return entry
