@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.identity import sharing, standing
+from engine.identity import apart, sharing, standing
 from engine.inputs import Merge
 from engine.parts.of_identity import Evidence
 from engine.turn_state import Turn
@@ -24,6 +24,8 @@ class Objection(NamedTuple):
 def objection(turn: Turn, asked: Merge) -> Objection | None:
     """Why this profile and the one that asks stay two; None where they become one."""
     evidence = asked.evidence
+    if apart.is_kept_apart(turn.profile, asked.to) and (evidence is None or evidence.namespace != standing.DECISION):
+        return Objection("identity.split", "" if evidence is None else evidence.namespace)
     if evidence is None:  # an engine before there were reasons has asked
         return None
     of_rights = _of_rights(turn, asked, evidence)

@@ -83,11 +83,12 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit`, `seen` and `reviews` are the records that stand beside it, each with its key less the profile's
-    id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
-    any, holds some of the traits alone.
+    (pages), `audit`, `seen`, `reviews` and `merges` are the records that stand beside it, each with its key less the
+    profile's id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its
+    `state`, if any, holds some of the traits alone.
 
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
+    With `points`, which earlier engines say, the place may go on to point to another profile.
     """
 
     origin: str
@@ -101,6 +102,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     lent: tuple[Lent, ...] = ()
     to: str = ""
     reviews: tuple[tuple[bytes, bytes], ...] = ()
+    merges: tuple[tuple[bytes, bytes], ...] = ()
+    points: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
