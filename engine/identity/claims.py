@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from engine import limits, seeds
 from engine.contact import addresses
-from engine.identity import address_statements, holding
+from engine.identity import address_statements, holding, link_limits
 from engine.identity.home import is_blocked, named
 from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
 from engine.parts.of_identity import Link
@@ -44,7 +44,8 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
 def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
-        return address_statements.mention(turn, namespace, value, at_ms, public=told.public)
+        is_stated = isinstance(told, Event) and told.kind == "identify" and namespace in told.traits
+        return address_statements.mention(turn, namespace, value, at_ms, public=told.public, is_stated=is_stated)
     return _link(turn, namespace, value, told.at_ms)
 
 
@@ -155,6 +156,8 @@ def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
             link.first_seen_ms = min(link.first_seen_ms, at_ms)
             link.last_seen_ms = max(link.last_seen_ms, at_ms)
             return True
+    if not link_limits.make_room(turn, namespace, public=False):
+        return False
     if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
         return False
     turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))

@@ -23,7 +23,7 @@ from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.transport.placement import shard_of
 from engine.errors import Away, Moved, NotReady, Parked
-from engine.identity import claims
+from engine.identity.home import home_of
 from engine.inputs import AnyInput, Bind, ConsentChange, Event, Settle
 from engine.seeds import profile_id
 
@@ -219,7 +219,7 @@ class Mailboxes(RuleBasedStateMachine):
                                  imported=True, identifiers=(("user_id", user),)))  # fmt: skip
 
     def _tell(self, told: Any) -> None:
-        home = claims.home(CATALOG, told)
+        home = home_of(CATALOG, told)
         assert home is not None
         self.waiting.append((home, told))
         self._tell_waiting()
