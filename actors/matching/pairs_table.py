@@ -20,17 +20,20 @@ from engine.matching.model import Chances, Model, Terms
 
 BLOCK_RECORDS_MAX: Final = 200  # a key that more records have would make more pairs than it finds matches
 _TABLE: Final = "records"
+_JUDGED: Final = "judged"
 _ID: Final = splink_settings.ID
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the scored pairs say: how many there are, how many of them are one person, and how many of these are in each
-    level of each comparison."""
+    """What the scored pairs say: how many there are, how many of them should be one person, how many two of one
+    household, and how many of these are in each level of each comparison."""
 
     pairs: int
     matches: float
-    levels: dict[str, dict[str, float]]
+    housemates: float
+    of_one: dict[str, dict[str, float]]
+    of_household: dict[str, dict[str, float]]
 
 
 class PairsTable:
@@ -68,23 +71,27 @@ class PairsTable:
 
     def tally(self, model: Model) -> Tally:
         """Score all pairs that share a blocking key, and add up."""
-        predicted = self._predicted(model)
-        pairs, matches = self._sql(f"SELECT count(*), coalesce(sum(match_probability), 0) FROM {predicted}")[0]
-        levels = {each.name: self._levels(predicted, each) for each in self._comparisons}
-        return Tally(pairs, matches, levels)
+        self._judge(model)
+        pairs, matches, near = self._sql(
+            f"SELECT count(*), coalesce(sum(p), 0), coalesce(sum(near), 0) FROM {_JUDGED}"
+        )[0]
+        of_one = {each.name: self._levels(each, "p") for each in self._comparisons}
+        of_household = {each.name: self._levels(each, "near") for each in self._comparisons}
+        return Tally(pairs, matches, near, of_one, of_household)
 
     def links(self, model: Model, at_least: float) -> Iterator[tuple[int, int, float]]:
         """The pairs of at least a probability: the places of both records, and the probability."""
-        chosen = f"WHERE match_probability >= {at_least} ORDER BY 1, 2"
-        predicted = self._predicted(model)
-        yield from self._sql(f"SELECT position_l, position_r, match_probability FROM {predicted} {chosen}")
+        self._judge(model)
+        yield from self._sql(f"SELECT position_l, position_r, p FROM {_JUDGED} WHERE p >= {at_least} ORDER BY 1, 2")
 
-    def _predicted(self, model: Model) -> str:
-        return str(self._linker(model).inference.predict().physical_name)
+    def _judge(self, model: Model) -> None:
+        predicted = str(self._linker(model).inference.predict().physical_name)
+        query = splink_settings.judged(predicted, model, self._comparisons)
+        self._connection.execute(f"CREATE OR REPLACE TABLE {_JUDGED} AS {query}")
 
-    def _levels(self, predicted: str, comparison: Comparison) -> dict[str, float]:
+    def _levels(self, comparison: Comparison, chance: str) -> dict[str, float]:
         column = f"gamma_{comparison.name}"
-        rows = self._sql(f"SELECT {column}, sum(match_probability) FROM {predicted} WHERE {column} >= 0 GROUP BY 1")
+        rows = self._sql(f"SELECT {column}, sum({chance}) FROM {_JUDGED} WHERE {column} >= 0 GROUP BY 1")
         found = dict(rows)
         return {name: found.get(splink_settings.gamma(comparison, name), 0.0) for name in comparison.level_names}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.matching.blocking import PASSES
-from engine.matching.comparisons import DIFFERENT, Comparison
+from engine.matching.comparisons import DIFFERENT, HOUSEHOLD, NOBODY, Comparison
 from engine.matching.conditions import (
     All,
     Condition,
@@ -23,6 +23,7 @@ from engine.matching.conditions import (
     Some,
 )
 from engine.matching.model import Chances, Model
+from engine.matching.scoring import BITS_MAX, matcher
 
 ID = "position"  # of a record in its table; no column of the records themselves
 
@@ -41,9 +42,35 @@ def settings(model: Model, comparisons: Sequence[Comparison]) -> dict[str, Any]:
         "comparisons": [_comparison(each, model) for each in comparisons],
         "blocking_rules_to_generate_predictions": [*(_rule(name) for name in PASSES), _DEVICES],
         "retain_matching_columns": True,  # with them, the level of each comparison
+        "retain_intermediate_calculation_columns": True,  # its weight
         "em_convergence": 1e-4,
         "max_iterations": 50,
     }
+
+
+def judged(predicted: str, model: Model, comparisons: Sequence[Comparison]) -> str:
+    """The pairs of a table of predictions with `p`, that they are one person, and `near`, that they are two of one
+    household, as the engine has it. The weight of splink is against strangers alone."""
+    ready = matcher(model)
+    housemates = _odds(ready.against_housemates, [each for each in comparisons if each.shared != HOUSEHOLD], model)
+    twins = _odds(ready.against_twins, [each for each in comparisons if each.shared == NOBODY], model)
+    strangers = _power("-match_weight")
+    return (
+        f"SELECT *, 1 / (1 + strangers + near_odds) AS p, near_odds / (1 + strangers + near_odds) AS near "
+        f"FROM (SELECT *, {strangers} AS strangers, {housemates} + {twins} AS near_odds FROM {predicted})"
+    )
+
+
+def _odds(start: float, comparisons: Sequence[Comparison], model: Model) -> str:
+    weights = [f"mw_{each.name}" for each in comparisons]
+    weights += [
+        f"mw_tf_adj_{each.name}" for each in comparisons if any(one.terms in model.terms for one in each.levels)
+    ]
+    return _power("-(" + " + ".join([str(start), *weights]) + ")")
+
+
+def _power(bits: str) -> str:
+    return f"pow(2.0::DOUBLE, greatest(-{BITS_MAX}, least({BITS_MAX}, {bits})))"
 
 
 def gamma(comparison: Comparison, level: str) -> int:
@@ -63,7 +90,8 @@ def _comparison(comparison: Comparison, model: Model) -> dict[str, Any]:
     chances = model.comparisons[comparison.name]
     left_out = {"sql_condition": sql(comparison.left_out), "label_for_charts": "left out", "is_null_level": True}
     levels = [
-        {**_level(level.name, sql(level.condition), chances), **_terms(level.terms)} for level in comparison.levels
+        {**_level(level.name, sql(level.condition), chances), **_terms(level.terms, model)}
+        for level in comparison.levels
     ]
     different = _level(DIFFERENT, "ELSE", chances)
     return {"output_column_name": comparison.name, "comparison_levels": [left_out, *levels, different]}
@@ -78,9 +106,11 @@ def _level(name: str, condition: str, chances: Mapping[str, Chances]) -> dict[st
     }
 
 
-def _terms(column: str) -> dict[str, Any]:
+def _terms(column: str, model: Model) -> dict[str, Any]:
     """Splink would look for a level of plain equality to compare with; here the level itself is meant."""
-    return {"tf_adjustment_column": column, "disable_tf_exact_match_detection": True} if column else {}
+    if column not in model.terms:
+        return {}
+    return {"tf_adjustment_column": column, "disable_tf_exact_match_detection": True}
 
 
 def sql(condition: Condition) -> str:

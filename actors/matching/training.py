@@ -28,20 +28,20 @@ from engine.matching.model import TERM_RECORDS_MIN, TERM_VALUES_MAX, Chances, Mo
 
 RECORDS_MIN: Final = 100  # fewer say nothing about how often what occurs
 RANDOM_PAIRS: Final = 1_000_000
-_SEED: Final = 1969  # Fellegi and Sunter's year
+SEED: Final = 1969  # Fellegi and Sunter's year
 _ROUNDS_MAX: Final = 25
 _STANDS_STILL: Final = 1e-3  # the number of expected matches changes by no larger share
 _PSEUDO: Final = 0.5  # pairs added to each level, so that none is impossible
 _BELIEF: Final = 20.0  # matches that the first guess counts as, so that what was never seen is as rare as one thinks
+_PER_RECORD_MIN: Final = 1e-3
 _LOOKED_AT: Final = 20_000  # random pairs that tell how often a comparison is left out
-# Sessions: pairs that are equal in these columns; what has to do with these columns is learnt in another.
+# Sessions: pairs that are equal in these columns; what has to do with these columns is learnt in another. None is about
+# what a household shares, where most pairs would be two people.
 _SESSIONS: Final = (
     ("birth",),
     ("given_name", "surname"),
-    ("street", "city"),
     ("national_id",),
     ("email",),
-    ("phone",),
 )
 
 
@@ -64,7 +64,7 @@ class _Among:
     step: Mapping[str, float]  # pairs that one counted pair stands for
 
 
-def train(records: Sequence[Comparable], seed: int = _SEED) -> Training:
+def train(records: Sequence[Comparable], seed: int = SEED) -> Training:
     """The model of these records.
 
     InvalidInput where there are too few records, or none has a column that feeds a comparison.
@@ -72,13 +72,17 @@ def train(records: Sequence[Comparable], seed: int = _SEED) -> Training:
     if len(records) < RECORDS_MIN:
         raise InvalidInput(f"there are {len(records)} records; at least {RECORDS_MIN} are needed to learn", "--records")
     filled = {column for place, column in enumerate(COLUMNS) if any(record[place] for record in records)}
-    asked = tuple(each for each in COMPARISONS if columns_of(each.left_out) & filled)
+    asked = tuple(each for each in COMPARISONS if _can_agree(each, filled))
     if not asked:
         raise InvalidInput("no column of the records feeds a comparison", "--records")
     first = replace(untrained(len(records)), terms=_terms(records, filled))
     with PairsTable(records, asked, seed) as table:
         model = table.learn(first, [each for each in _SESSIONS if filled.issuperset(each)], RANDOM_PAIRS)
         return _settle(table, model, _among_all(records, asked, model, seed))
+
+
+def _can_agree(comparison: Comparison, filled: set[str]) -> bool:
+    return any(columns_of(level.condition) <= filled for level in comparison.levels)
 
 
 def _settle(table: PairsTable, model: Model, among: Mapping[Comparison, _Among]) -> Training:
@@ -96,19 +100,17 @@ def _renewed(model: Model, tally: Tally, among: Mapping[Comparison, _Among]) -> 
     comparisons = dict(model.comparisons)
     for comparison, all_pairs in among.items():
         name, guess = comparison.name, first_guess(comparison)
-        matched = tally.levels[name]
+        matched, near = tally.of_one[name], tally.of_household[name]
+        strangers = {level: count - matched[level] - near[level] for level, count in all_pairs.levels.items()}
         if not sum(matched.values()) or not sum(all_pairs.levels.values()):
             continue  # nobody to learn from
         m = _shares({level: count + _BELIEF * guess[level].m for level, count in matched.items()})
-        u = _shares(
-            {
-                level: max(count - matched[level], 0.0) + _PSEUDO * all_pairs.step[level]
-                for level, count in all_pairs.levels.items()
-            }
-        )
+        u = _shares({level: max(count, 0.0) + _PSEUDO * all_pairs.step[level] for level, count in strangers.items()})
         comparisons[name] = {level: Chances(m[level], u[level]) for level in m}
-    per_record = max(2 * tally.matches / model.records, 1e-9)
-    return replace(model, matches_per_record=per_record, comparisons=comparisons)
+    matches, housemates = (
+        max(2 * count / model.records, _PER_RECORD_MIN) for count in (tally.matches, tally.housemates)
+    )
+    return replace(model, matches_per_record=matches, housemates_per_record=housemates, comparisons=comparisons)
 
 
 def _among_all(
@@ -179,4 +181,10 @@ def _rounded(model: Model) -> Model:
         column: Terms(short(each.others), {value: short(share) for value, share in sorted(each.values.items())})
         for column, each in model.terms.items()
     }
-    return replace(model, matches_per_record=short(model.matches_per_record), comparisons=comparisons, terms=terms)
+    return replace(
+        model,
+        matches_per_record=short(model.matches_per_record),
+        housemates_per_record=short(model.housemates_per_record),
+        comparisons=comparisons,
+        terms=terms,
+    )

@@ -30,6 +30,11 @@ from engine.matching.conditions import (
 
 DIFFERENT: Final = "different"
 
+# Who has the same, beside the person: nobody; a twin, who has all that a household has; whoever lives in the household.
+NOBODY: Final = "nobody"
+TWINS: Final = "twins"
+HOUSEHOLD: Final = "household"
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -45,11 +50,13 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One question about a pair. It is not asked where `left_out` holds."""
+    """One question about a pair. It is not asked where `left_out` holds. `shared` says who else agrees in it as often
+    as two records of one person do."""
 
     name: str
     left_out: Condition
     levels: tuple[Level, ...]
+    shared: str = NOBODY
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ COMPARISONS: Final = (
         all_of(Missing("given_name"), Not(_NAMES_CROSSED)),
         (Level("swapped with the surname", 0.02, 1e-4, _NAMES_CROSSED), *_name("given_name", "given_sound")),
     ),
-    Comparison("surname", some_of(Missing("surname"), _NAMES_CROSSED), _name("surname", "surname_sound")),
+    Comparison("surname", some_of(Missing("surname"), _NAMES_CROSSED), _name("surname", "surname_sound"), HOUSEHOLD),
     Comparison(
         "birth",
         Missing("birth"),
@@ -102,6 +109,7 @@ COMPARISONS: Final = (
             ),
             Level("two digits", 0.01, 0.01, Edits("birth", 2)),
         ),
+        TWINS,
     ),
     Comparison(
         "national_id",
@@ -115,6 +123,7 @@ COMPARISONS: Final = (
             Level("exact", 0.8, 0.015, Equal("street_number"), terms="street_number"),
             Level("one digit", 0.06, 0.2, Edits("street_number", 1)),
         ),
+        HOUSEHOLD,
     ),
     Comparison(
         "street",
@@ -125,6 +134,7 @@ COMPARISONS: Final = (
             Level("close", 0.15, 5e-4, some_of(Similar("street", 0.94), Edits("street", 2))),
             Level("similar", 0.02, 2e-3, Similar("street", 0.86)),
         ),
+        HOUSEHOLD,
     ),
     Comparison(
         "street_extra",
@@ -134,6 +144,7 @@ COMPARISONS: Final = (
             Level("close", 0.15, 5e-4, some_of(Similar("street_extra", 0.92), Edits("street_extra", 2))),
             Level("similar", 0.03, 2e-3, Similar("street_extra", 0.8)),
         ),
+        HOUSEHOLD,
     ),
     Comparison(
         "place",
@@ -148,11 +159,13 @@ COMPARISONS: Final = (
             Level("city close", 0.01, 1e-3, Similar("city", 0.92)),
             Level("postcode close", 0.01, 0.01, Edits("postcode", 1)),
         ),
+        HOUSEHOLD,
     ),
     Comparison(
         "region",
         some_of(Missing("region"), Equal("postcode"), Equal("city")),  # it follows from either
         (Level("exact", 0.9, 0.2, Equal("region"), terms="region"),),
+        HOUSEHOLD,
     ),
     Comparison(
         "email",
@@ -162,6 +175,7 @@ COMPARISONS: Final = (
             Level("same name at another host", 0.05, 1e-5, Equal("email_name")),
             Level("close", 0.05, 1e-4, some_of(Edits("email", 2), Similar("email_name", 0.94))),
         ),
+        HOUSEHOLD,
     ),
     Comparison(
         "phone",
@@ -170,9 +184,10 @@ COMPARISONS: Final = (
             Level("exact", 0.75, 1e-6, Equal("phone")),
             Level("one digit", 0.05, 1e-5, Edits("phone", 1)),
         ),
+        HOUSEHOLD,
     ),
-    Comparison("devices", Missing("devices"), (Level("shared", 0.3, 1e-6, Share("devices")),)),
-    Comparison("networks", Missing("networks"), (Level("shared", 0.3, 1e-4, Share("networks")),)),
+    Comparison("devices", Missing("devices"), (Level("shared", 0.3, 1e-6, Share("devices")),), HOUSEHOLD),
+    Comparison("networks", Missing("networks"), (Level("shared", 0.3, 1e-4, Share("networks")),), HOUSEHOLD),
 )
 
 TERMS: Final = tuple(dict.fromkeys(level.terms for each in COMPARISONS for level in each.levels if level.terms))

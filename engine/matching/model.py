@@ -20,6 +20,9 @@ VERSION: Final = 1
 TERM_RECORDS_MIN: Final = 10
 TERM_VALUES_MAX: Final = 5_000  # of one column
 _SUM_TOLERANCE: Final = 0.01
+_PER_RECORD_MAX: Final = 1_000_000
+_HOUSEMATES: Final = 0.2
+_TWINS: Final = 0.001  # one in forty has a twin; few of these two are both in one table, at one address
 
 
 class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,12 +44,15 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A model file. `records`: how many it was trained on. `matches_per_record`: how many others of a record's person
-    were among them on average. Both say how likely two records are one person before they are compared."""
+    """A model file. `records`: how many it was trained on. How many others there were for a record on average:
+    `matches_per_record` of its person, `housemates_per_record` of people who live in one household with it, and
+    `twins_per_record`. They say how likely two records are one person before they are compared."""
 
     version: int
     records: int
     matches_per_record: float
+    housemates_per_record: float
+    twins_per_record: float
     comparisons: dict[str, dict[str, Chances]]
     terms: dict[str, Terms] = {}
 
@@ -59,7 +65,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 
 def untrained(records: int = 0, matches_per_record: float = 0.5) -> Model:
     """A model that has learnt nothing: the chances that stand beside the levels, and no value is common."""
-    return Model(VERSION, records, matches_per_record, {each.name: first_guess(each) for each in COMPARISONS})
+    comparisons = {each.name: first_guess(each) for each in COMPARISONS}
+    return Model(VERSION, records, matches_per_record, _HOUSEMATES, _TWINS, comparisons)
 
 
 def first_guess(comparison: Comparison) -> dict[str, Chances]:
@@ -87,8 +94,12 @@ def written(model: Model) -> bytes:
 def _check(model: Model, field: str) -> None:
     if model.version != VERSION:
         raise InvalidInput(f"has version {model.version}; this program reads {VERSION}", field)
-    if model.records < 0 or not _is_chance(model.matches_per_record / 1e6):
-        raise InvalidInput("records and matchesPerRecord must be numbers of at least 0", field)
+    if model.records < 0:
+        raise InvalidInput("records must be at least 0", field)
+    per_record = (model.matches_per_record, model.housemates_per_record, model.twins_per_record)
+    for name, number in zip(("matches", "housemates", "twins"), per_record, strict=True):
+        if not 0 < number <= _PER_RECORD_MAX:
+            raise InvalidInput(f"{name}PerRecord must be above 0 and at most {_PER_RECORD_MAX:,}", field)
     expected = {each.name: set(each.level_names) for each in COMPARISONS}
     _check_names(set(model.comparisons), set(expected), "comparisons", field)
     for name, levels in model.comparisons.items():

@@ -11,6 +11,7 @@ import msgspec
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import Document, in_folder, items
 from engine.catalog.problems import Loc
+from engine.catalog.schema.files import is_beside_models
 
 Kind = Literal["event", "trait", "property"]
 Fact = tuple[str, list[str], str, Any]  # (`traits` or `event`, path, kind or nothing, an example)
@@ -31,7 +32,7 @@ class Use:
 def uses(document: Document) -> Iterator[Use]:
     """Every place in the catalog that uses a name that clients send, by file; steps and settings come last."""
     for file, data in document.items():
-        if not file.startswith("templates/") and file != "tracking_plan.yaml" and not file.endswith(".onnx"):
+        if not file.startswith("templates/") and file != "tracking_plan.yaml" and not is_beside_models(file):
             yield from _in(file, data, ())
     yield from _of_journeys(document)
     yield from _of_settings(document)

@@ -18,6 +18,7 @@ from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.identity import identity_problems
+from engine.catalog.checks.matching_models import matching_model_problems, missing_model_problems
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
@@ -25,7 +26,7 @@ from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
-from engine.catalog.schema.files import Action, is_beside_models, model_of
+from engine.catalog.schema.files import Action, is_beside_models, is_of_matching, model_of
 from engine.catalog.schema.grammar import Model
 from engine.catalog.schema.journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
 from engine.catalog.schema.models import PropensityModel
@@ -57,7 +58,8 @@ def examine(
         if file.startswith("templates/"):
             problems += () if is_taken else template_problems(document, file, unread)
         elif is_beside_models(file):
-            problems += () if is_taken else model_file_problems(document, file)
+            faults_of = matching_model_problems if is_of_matching(file) else model_file_problems
+            problems += () if is_taken else faults_of(document, file)
         elif model is None:
             problems.append(Problem(file, ("file",), f"no such file belongs to a catalog{other_name(file)}"))
         else:
@@ -92,6 +94,7 @@ def _without(data: Any, unknown: Collection[Loc], loc: Loc = ()) -> Any:
 def _of_rules(document: Document, models: Models, unread: Collection[str]) -> Iterator[Problem]:
     for rule in _RULES:
         yield from rule(document, models)
+    yield from missing_model_problems(document, unread)
     for file, declared in of_kind(models, PropensityModel):
         yield from onnx_problems(document, file, declared, unread)
     for _, plan in of_kind(models, TrackingPlan):

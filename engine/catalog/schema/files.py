@@ -210,6 +210,7 @@ FILES: Final[dict[str, type[Model]]] = {
     "tracking_plan.yaml": TrackingPlan,
 }
 OPERATOR: Final = "operator.yaml"
+MATCHING: Final = ".json"  # how the file of a model of matching ends
 FOLDERS: Final[dict[str, type[Model]]] = {"actions": Action, "journeys": Journey, "models": PropensityModel}
 
 
@@ -222,8 +223,13 @@ def model_of(file: str) -> type[Model] | None:
 
 
 def is_beside_models(file: str) -> bool:
-    """A model in a format of its own, which a file in `models/` names."""
-    return file.startswith("models/") and file.endswith(".onnx")
+    """A model in a format of its own, which a file in `models/` names, or identity.yaml."""
+    return file.startswith("models/") and file.endswith((".onnx", MATCHING))
+
+
+def is_of_matching(file: str) -> bool:
+    """A model of matching, as `segue identity train` writes it."""
+    return file.startswith("models/") and file.endswith(MATCHING)
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from serve.commands.identity.evaluate import evaluate
 from serve.commands.identity.status import status
+from serve.commands.identity.train import train
 
 app = typer.Typer(no_args_is_help=True, help="Who is who: train, evaluate, review, split, and how well it goes.")
 app.command("status")(status)
+app.command("train")(train)
+app.command("evaluate")(evaluate)

@@ -65,7 +65,7 @@ def some_model(records: list[Comparable], random: Random) -> Model:
     for column in TERMS:
         values = sorted({getattr(record, column) for record in records[:50]} - {""})
         terms[column] = Terms(0.01, {value: random.random() * 0.1 for value in values})
-    return Model(1, len(records), 1.0, comparisons, terms)
+    return Model(1, len(records), 1.0, random.random(), random.random(), comparisons, terms)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import log2
-
 import pytest
 from msgspec.structs import replace
 
@@ -12,7 +10,7 @@ from engine.matching import model as models
 from engine.matching.blocking import keys
 from engine.matching.comparable import Comparable, comparable
 from engine.matching.comparisons import COMPARISONS
-from engine.matching.model import Chances, Model, Terms, untrained
+from engine.matching.model import Chances, Terms, untrained
 from engine.matching.scoring import matcher, score
 
 ADA = {
@@ -59,11 +57,23 @@ def test_more_agreement_is_more_likely_and_each_reason_says_how_much():
     told = score(READY, comparable(ADA), comparable({**ADA, "surname": "Byron"}))
     bits = {reason.comparison: reason.bits for reason in told.reasons}
     assert bits["birth"] > 10 > 0 > bits["surname"]
-    assert sum(bits.values()) + READY.prior_bits == pytest.approx(-bits_against(told.probability))
+    strangers = READY.against_strangers + sum(bits.values())
+    housemates = READY.against_housemates + bits["given_name"] + bits["birth"]
+    twins = READY.against_twins + bits["given_name"]
+    assert told.probability == pytest.approx(1 / (1 + 2**-strangers + 2**-housemates + 2**-twins))
 
 
-def bits_against(probability: float) -> float:
-    return log2(1 / probability - 1)
+def test_who_lives_together_is_not_one_person():
+    home = {**ADA, "phone": "0151 23456789", "email": "lovelace@mail.example"}
+    ada = comparable(home)
+    assert score(READY, ada, comparable({**home, "given_name": "Ralph", "birth": "2012-05-03"})).probability < 0.05
+    assert score(READY, ada, comparable({**home, "given_name": ""})).probability > 0.99
+    assert score(READY, ada, comparable({**home, "given_name": "", "birth": ""})).probability < 0.9
+
+
+def test_a_twin_is_a_question_and_no_merge():
+    home = {**ADA, "phone": "0151 23456789", "email": "lovelace@mail.example"}
+    assert 0.5 < score(READY, comparable(home), comparable({**home, "given_name": "Judith"})).probability < 0.999
 
 
 def test_what_one_record_lacks_says_nothing():
@@ -130,7 +140,8 @@ def broken(name: str, level: str, chances: Chances) -> dict[str, dict[str, Chanc
         (b"", "is no model of matching"),
         (b"[1]", "is no model of matching"),
         (changed(version=7), "has version 7; this program reads 1"),
-        (changed(matches_per_record=-1.0), "matchesPerRecord must be"),
+        (changed(matches_per_record=-1.0), "matchesPerRecord must be above 0"),
+        (changed(housemates_per_record=0.0), "housematesPerRecord must be above 0"),
         (changed(comparisons={}), "comparisons lacks"),
         (changed(comparisons=broken("birth", "exact", Chances(2.0, 0.5))), "comparisons.birth.exact: m and u"),
         (changed(comparisons=broken("birth", "exact", Chances(0.1, 0.5))), "comparisons.birth: the chances m"),
@@ -146,6 +157,4 @@ def test_a_broken_model_is_refused_with_its_place(data: bytes, message: str):
 
 
 def test_the_first_guess_is_a_model_by_itself():
-    assert models.read(models.written(Model(1, 0, 0.0, untrained().comparisons))).comparisons.keys() == {
-        each.name for each in COMPARISONS
-    }
+    assert models.read(models.written(untrained(0))).comparisons.keys() == {each.name for each in COMPARISONS}
