@@ -236,6 +236,9 @@ class Gate(Answer):
     reason: str
     variant: str = Field(ABSENT, description="What the customer would see")
     sentence: str = Field(ABSENT, description="For the customer, where it would go")
+    asks: str = Field(
+        ABSENT, description="`address`: another profile counts for it, and is asked before a message leaves"
+    )
     condition: dict[str, Any] = Field(ABSENT, description="The part that failed: `path`, `wanted`, `saw`")
 
 

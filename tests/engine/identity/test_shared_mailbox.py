@@ -9,9 +9,11 @@ from support.letters import said, says
 from support.world import DAY, YES_TO_MAIL, Customer, World, action, cart_journey, document
 
 from engine.contact import addresses
+from engine.decide import decision
 from engine.errors import Moved
 from engine.inputs import Bind, ConsentChange, Erase
 from engine.seeds import profile_id
+from engine.turn_state import Turn
 
 HOME = "family@home.example"
 LETTER = cart_journey(
@@ -226,6 +228,16 @@ def test_a_cap_and_an_opt_out_hold_when_the_profile_that_counts_is_erased(world:
 def erase(who: Customer) -> None:
     who.world.engine.ask_profile(who.id, Erase())
     who.world.advance(minutes=1)
+
+
+def test_why_says_who_is_asked(world: World):
+    first, second = member(world, "ada"), member(world, "eda")
+    asked = [decision.why(turn_of(who), world.catalog.actions["letter"])[0].get("asks") for who in (first, second)]
+    assert asked == [None, "address"]
+
+
+def turn_of(who: Customer) -> Turn:
+    return Turn(who.profile, who.world.catalog, who.world.now_ms)
 
 
 def test_the_owner_alone_asks_nobody(world: World):
