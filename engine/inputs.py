@@ -1,24 +1,36 @@
 """Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
+# ruff: noqa: RUF012  msgspec copies a default that can change
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from engine.profile import ConsentRecord, Drawn, Lent, Place
+from engine.profile import ConsentRecord, Lent, Place
+from engine.told.base import Input as Input
+from engine.told.of_likeness import Resembles as Resembles
+from engine.told.of_likeness import Reviewed as Reviewed
+from engine.told.of_likeness import Suspect as Suspect
+from engine.told.of_likeness import Unlike as Unlike
+from engine.told.of_links import LinkRefused as LinkRefused
+from engine.told.of_links import OpenLink as OpenLink
+from engine.told.of_merging import Claim as Claim
+from engine.told.of_merging import Declined as Declined
+from engine.told.of_merging import GoOn as GoOn
+from engine.told.of_merging import HandedOver as HandedOver
+from engine.told.of_merging import HandOver as HandOver
+from engine.told.of_merging import Merge as Merge
+from engine.told.of_merging import Released as Released
+from engine.told.of_merging import Shared as Shared
+from engine.told.of_merging import Shares as Shares
+from engine.told.of_merging import Stay as Stay
+from engine.told.of_splitting import PassedOn as PassedOn
+from engine.told.of_splitting import PointTo as PointTo
+from engine.told.of_splitting import Rejoin as Rejoin
+from engine.told.of_splitting import Revive as Revive
+from engine.told.of_splitting import Revived as Revived
+from engine.told.of_splitting import Split as Split
+from engine.told.rejected import Rejected as Rejected
 from engine.vocabulary import ExposureEvent, Settlement
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own.
-
-    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
-    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
-    first that may make a profile of them or end them."""
-
-    tokens: dict[str, int] = {}
-    drawn: dict[str, Drawn] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
@@ -29,7 +41,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
     that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
-    verified.
+    verified. `touchpoint` is the kind of touchpoint at which it happened (`engine.handoffs.touchpoints`).
     """
 
     kind: str
@@ -50,6 +62,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     public: bool = False
     imported: bool = False
     link: str = ""
+    touchpoint: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -125,72 +138,16 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     detail: str = ""
 
 
-class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
-    """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
-    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks."""
+class Join(Input, frozen=True, kw_only=True, omit_defaults=True, tag="join"):
+    """Merge with profile `other`: somebody has decided it under a server key, or the engine is `confidence` sure. A
+    decision about the entry `review` overrules limits and shared values, and with `force` also an identifier of which a
+    person has only one."""
 
-    to: str
-    public: bool = False
-    is_new: bool = False
-
-
-class Declined(Input, frozen=True, kw_only=True, tag="declined"):
-    """A message back to the profile that wanted to merge `origin` by a write key's word: it stays where it is."""
-
-    origin: str
-    reason: str
-
-
-class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` held.
-
-    `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit` and `seen` are the records beside it, each with its key less the profile's id. A long past comes in
-    pieces: one that is not the last has in `after` how far it goes, and its `state`, if any, holds some traits alone.
-    `is_new` and `to` are as it was asked, `lent` as in `Claim`. With `points` the place waits to be told to point here.
-    """
-
-    origin: str
-    state: bytes = b""
-    history: tuple[tuple[bytes, bytes], ...] = ()
-    audit: tuple[tuple[bytes, bytes], ...] = ()
-    seen: tuple[tuple[bytes, bytes], ...] = ()
-    points: bool = False
-    after: bytes = b""
-    is_new: bool = False
-    lent: tuple[Lent, ...] = ()
-    to: str = ""
-
-
-class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
-    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
-
-    after: bytes
-
-
-class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
-    """A message back to the profile that was merged: `to` has made everything durable, become a tombstone. To a
-    tombstone: point to `to`."""
-
-    to: str
-
-
-class Released(Input, frozen=True, kw_only=True, tag="released"):
-    """A message to a former owner: the identifier whose place is `origin` now points to somebody else."""
-
-    origin: str
-
-
-class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`, where the `merged` live on. A `public` one
-    takes nothing over from somebody who lives there. Of an address whose former profile is erased, `lent` are the
-    messages that still count there, and `words` what binds it."""
-
-    to: str
-    public: bool = False
-    merged: tuple[str, ...] = ()
-    lent: tuple[Lent, ...] = ()
-    words: tuple[ConsentRecord, ...] = ()
+    other: str
+    source: str = ""
+    confidence: float = 1.0
+    review: str = ""
+    force: bool = False
 
 
 class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
@@ -245,26 +202,6 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
-class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
-    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
-    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
-    names profile `to`; `addresses` are the places of the addresses that it has."""
-
-    to: str
-    send: str
-    recipient: str
-    device: str
-    is_person: bool = False
-    addresses: tuple[str, ...] = ()
-
-
-class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
-    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
-
-    send: str
-    reason: str
-
-
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
     """The clock was set back behind this profile's last turn."""
 
@@ -275,21 +212,6 @@ class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
 
     places: tuple[str, ...] = ()
     lent: tuple[Lent, ...] = ()
-
-
-class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
-    """An item of a batch that is no event: `text` is what came, cut where it is too long. No profile is told this; it
-    is only kept."""
-
-    text: str
-    field: str = ""
-    source: str = ""
-    channel: str = ""
-    received_at_ms: int = 0
-    is_cut: bool = False
-    public: bool = False
-    imported: bool = False
-    sent_at: str = ""  # of its batch, as JSON
 
 
 AnyInput = (
@@ -314,14 +236,31 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Stay
+    | Join
+    | Shares
+    | Shared
+    | Suspect
+    | Resembles
+    | Unlike
+    | Reviewed
     | Registered
     | Used
     | OpenLink
     | LinkRefused
+    | Split
+    | Revive
+    | Revived
+    | PointTo
+    | Rejoin
+    | PassedOn
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
+# A place takes these also where its profile lives elsewhere.
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo)
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)
+_OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
+_OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn)
+IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

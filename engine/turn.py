@@ -20,7 +20,7 @@ from engine.errors import Moved
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps
 from engine.handoffs import changes, opening
-from engine.identity import address_statements, claims, holding, lending, traits
+from engine.identity import address_statements, asking, claims, holding, lending, sharing, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -38,21 +38,37 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    Join,
     LinkRefused,
     Merge,
     OpenLink,
+    PassedOn,
+    PointTo,
     Registered,
+    Rejoin,
     Released,
+    Resembles,
+    Reviewed,
+    Revive,
+    Revived,
     Settle,
+    Shared,
+    Shares,
+    Split,
+    Stay,
+    Suspect,
     TimersDue,
+    Unlike,
     Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
+from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
+from engine.splitting import marks, revive, split
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -76,10 +92,13 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
-        if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
+        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
+        if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
         caps.forget_old(turn)
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
+        if profile.likely:
+            links.expire(turn)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -108,6 +127,9 @@ def _react(turn: Turn, told: AnyInput) -> None:
             erasure.erase(turn, told)
         case Confirm():
             address_statements.confirm(turn, told)
+            claims.confirmed(turn, told)
+        case Join():
+            claims.join(turn, told)
         case _:
             _on_message(turn, told)
 
@@ -115,22 +137,28 @@ def _react(turn: Turn, told: AnyInput) -> None:
 def _on_message(turn: Turn, told: AnyInput) -> None:
     """Handle a message of another profile: about merging, or about an address that several profiles have."""
     match told:
-        case HandOver() if turn.profile.moving_to:
-            transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
             changes.settle(turn)
         case GoOn():
             transfer.go_on(turn, told)
-        case Merge() | Claim():
-            transfer.transfer(turn, told)
+        case Merge():
+            transfer.answer(turn, told)
+        case Claim():
+            transfer.claimed(turn, told)
+        case Stay():
+            transfer.stay(turn, told)
         case HandedOver():
             transfer.leave_tombstone(turn, told)
         case Released():
             pointers.release(turn, told)
         case Declined():
-            claims.decline(turn, told)
+            asking.decline(turn, told)
             changes.settle(turn)
+        case Shares():
+            sharing.shares(turn, told)
+        case Shared():
+            sharing.demoted(turn, told)
         case Bind():
             holding.bind(turn, told)
             sends.withdraw_without_consent(turn)
@@ -144,11 +172,36 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case Split():
+            split.split(turn, told)
+        case Revive():
+            revive.come_back(turn, told)
+        case Revived():
+            split.has_arrived(turn, told)
+        case PassedOn():
+            turn.profile.message_seq += 1
+        case Rejoin():
+            split.rejoin(turn, told)
         case OpenLink():
             opening.open_link(turn, told)
         case LinkRefused():
             opening.refuse(turn, told)
             changes.settle(turn)
+        case _:
+            _on_likeness(turn, told)
+
+
+def _on_likeness(turn: Turn, told: AnyInput) -> None:
+    """Handle what is said about profiles that may be one person."""
+    match told:
+        case Suspect():
+            links.suspect(turn, told)
+        case Resembles():
+            links.resembles(turn, told)
+        case Unlike():
+            links.unlike(turn, told)
+        case Reviewed():
+            answers.decide(turn, told)
 
 
 def handle_tombstone(
@@ -165,15 +218,24 @@ def handle_tombstone(
             erasure.at_tombstone(turn, tombstone, told)
         case Merge() | Claim() | HandOver() if erased:
             erasure.at_tombstone(turn, tombstone, told)
-        case Merge() | Claim():
-            pointers.point_elsewhere(turn, tombstone, told)
-        case HandedOver():
-            if not erased:
-                pointers.repoint(turn, tombstone, told)
+        case Merge():
+            pointers.pass_on(turn, tombstone, told)
+        case Claim():
+            pointers.note_holder(turn, tombstone, told)
+        case Shares() if not erased:
+            sharing.shares(turn, told, tombstone)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
-        case GoOn():
-            pass  # the profile that asks for the next piece has all of them
+        case Resembles() if erased:
+            turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+        case Suspect() | Unlike() if erased:
+            pass
+        case GoOn() | HandedOver() | Stay():
+            pass  # the profile has gone already, with all its pieces
+        case Revive():
+            revive.take_records(turn, told)
+        case PointTo():
+            revive.point(turn, tombstone, told)
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:
@@ -188,6 +250,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
+    marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
     changes.arrive(turn, event)
@@ -200,6 +263,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event.channel,
         event.source,
         heard_ms=turn.now_ms if at_ms > turn.now_ms else 0,
+        by=marked.by if marked is not None else (),
     )
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):
@@ -209,6 +273,8 @@ def _on_event(turn: Turn, event: Event) -> None:
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     moving += triggers.enter(turn, happened)
+    if marked is not None:
+        marked.write(turn)
     interpreter.walk(turn, moving)
 
 
@@ -223,8 +289,11 @@ def _on_decide(turn: Turn, asked: Decide) -> None:
 def _on_consent(turn: Turn, change: ConsentChange) -> None:
     if change.address and holding.is_known(turn.profile, change):
         return
+    marked = marks.before(turn, change)
     claims.learn(turn, change)
     heard = recording.record(turn, change)
+    if marked is not None:
+        marked.write(turn)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))  # held sends may have waited for this consent
     turn.answer(consent_words.receipt(turn.profile.id, heard))

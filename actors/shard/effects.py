@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.shard import transfer
+from actors.shard import giving_back, transfer
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.outbox.outbox import Waiting
 from actors.shard.state import ShardState
@@ -16,6 +16,8 @@ from engine import codec, effects
 from engine.inputs import HandOver
 from engine.profile import Profile, Tombstone, tombstone_of
 from engine.readings.identity_figures import MERGES, SPLITS
+from engine.splitting import split
+from engine.splitting.around import Around
 from engine.vocabulary import FINAL_STATES
 
 # The entries of an audit chain by which merges and splits are counted: their kind and outcome.
@@ -46,7 +48,7 @@ def check_leaving(state: ShardState, profile_id: str, asked: list[effects.Effect
     """Before anything is written, read the records that a profile takes along: so Corrupt is raised while the turn can
     still be undone."""
     if any(isinstance(effect, effects.Transfer) for effect in asked):
-        for family in ("history", "audit", "seen"):
+        for family in ("history", "audit", "seen", "reviews"):
             state.records(family, profile_id)
 
 
@@ -60,6 +62,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.counters.entry(effect.entry, state.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         state.sends[effect.entry.outcome] += 1
+    if effect.entry.kind == "transition":
+        state.handoffs.entry(effect.entry)
     if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
         state.resolved[what] += 1
 
@@ -100,21 +104,57 @@ def _transfer(state: ShardState, profile: Profile, effect: effects.Transfer) -> 
 
 def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> None:
     prefix = keys.profile_key(profile.id)
-    for family, rows in (("history", effect.history), ("audit", effect.audit), ("seen", effect.seen)):
+    of_family = {
+        "history": effect.history,
+        "audit": effect.audit,
+        "seen": effect.seen,
+        "reviews": effect.reviews,
+        "merges": effect.merges,
+    }
+    for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
+    for _, review in effect.reviews:
+        state.people.reviewed(profile.id, None, review)
+
+
+def _keep_merge(state: ShardState, profile: Profile, effect: effects.KeepMerge) -> None:
+    around = Around(effect.before, effect.other, effect.after or codec.encode_record(profile))
+    state.batch.put("merges", keys.merge_key(profile.id, effect.merge_id), around.record, profile.id)
+
+
+def _forget_merge(state: ShardState, profile: Profile, effect: effects.ForgetMerge) -> None:
+    state.batch.put("merges", keys.merge_key(profile.id, effect.merge_id), None)
+
+
+def _repage(state: ShardState, profile: Profile, effect: effects.Repage) -> None:
+    prefix = keys.profile_key(profile.id)
+    for key in effect.drop:
+        state.batch.put("history", prefix + key, None)
+    for key, page in effect.put:
+        state.batch.put("history", prefix + key, page, profile.id)
+
+
+def _give_back(state: ShardState, profile: Profile, effect: effects.GiveBack) -> None:
+    for send, was_ms in effect.dequeue:
+        state.dequeue(profile.id, send, was_ms)
+    for number, told in enumerate(giving_back.messages(state.batch, profile.id, effect)):
+        assert number < split.MESSAGES_MAX, "a past of gigabytes"
+        state.put_message(profile.id, effect.seq + number, effect.to, told)
 
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
-    record = codec.seal(msgspec.msgpack.encode(effect.entry))
     key = keys.review_key(profile.id, effect.entry.id)
+    is_over = effect.entry.state == "closed"
+    record = None if is_over else codec.seal(msgspec.msgpack.encode(effect.entry))
     state.people.reviewed(profile.id, state.batch.get("reviews", key), record)
-    state.batch.put("reviews", key, record, profile.id)
+    state.batch.put("reviews", key, record, "" if is_over else profile.id)
 
 
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
-    for family in ("history", "audit"):
+    state.people.forgotten(profile.id)  # its entries of the review queue count at the survivor now
+    for family in ("history", "audit", "reviews", "merges"):
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile
@@ -149,6 +189,10 @@ _WRITERS: dict[type, Callable[[ShardState, Profile, Any], None]] = {
     effects.Tell: _tell,
     effects.Transfer: _transfer,
     effects.TakeIn: _take_in,
+    effects.KeepMerge: _keep_merge,
+    effects.ForgetMerge: _forget_merge,
+    effects.Repage: _repage,
+    effects.GiveBack: _give_back,
     effects.Review: _review,
     effects.LeaveTombstone: _leave_tombstone,
     effects.Forget: _forget,

@@ -7,6 +7,7 @@ no effect is acted on, so a crash in between has changed nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,10 @@ import msgspec
 from actors.platform.clock import Clock
 from actors.shard.activation import Activation, Record, bytes_in_memory
 from actors.shard.figures.counters import Counters
+from actors.shard.figures.hand_offs import HandOffTotals
 from actors.shard.figures.people import People
 from actors.shard.journal import replay
+from actors.shard.matching.blocks import Blocks
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
 from actors.shard.set_aside.dead_letters import DeadLetters
@@ -70,6 +73,8 @@ class ShardState:
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in self.batch.committed("outbox", HANDED_OVER)]
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
+        self.blocks = Blocks(self.batch, self.meta("blocks", ""), self.meta("blocks_counts", None))
+        self.blocks.read_with(self.catalog)
         self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
@@ -87,6 +92,7 @@ class ShardState:
         self.profiles: int = self.meta("profiles", 0)
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+        self.handoffs = HandOffTotals(self.batch)
         self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
         self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 
@@ -114,6 +120,7 @@ class ShardState:
     def decide_by(self, catalog: Catalog) -> None:
         """Take another catalog for the next turn on. Between two commits only; the caller commits."""
         self.catalog = catalog
+        self.blocks.read_with(catalog)
         self.keep_catalog()
         self.outbox.sort_anew()
         self.people.judge_by(catalog)
@@ -141,11 +148,20 @@ class ShardState:
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
-        wanted = history.counters_of(self.catalog).name
-        if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
+        if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
-            history.recount(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
+            self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
         return record
+
+    def count_anew(self, profile: Profile) -> None:
+        """Count the older events of a profile whose pages have changed hands, uncommitted ones included."""
+        self._count_anew(profile, (event for event in self.older(profile.id)))
+
+    def _count_anew(self, profile: Profile, older: Iterable[Happened]) -> None:
+        if profile.spilled and profile.tallied != history.counters_of(self.catalog).name:
+            history.recount(profile, self.catalog, older)
+            if not profile.spilled:
+                profile.tallied = ""
 
     def records(self, family: str, profile_id: str) -> list[tuple[bytes, bytes]]:
         """The records beside a profile's state, uncommitted ones included. Their keys come without the profile's id."""
@@ -242,10 +258,14 @@ class ShardState:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
             self.people.committed(profile_id, record)
+            if self.blocks.made_of:
+                self.blocks.follow(profile_id, record, self.journal_seq)
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
             facts |= {"resolved": self.resolved, "people": self.people.fact()}
+            if self.blocks.made_of:
+                facts["blocks_counts"] = dict(self.blocks.counts)
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:

@@ -23,7 +23,7 @@ from engine.recent_events import encoder
 PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
 STATE_BYTES_MAX: Final = 4 << 20  # in the last message, packed; beyond that the traits go before it
 
-_FAMILIES: Final = ("history", "audit", "seen")
+_FAMILIES: Final = ("history", "audit", "seen", "reviews", "merges")
 _TRAITS: Final = "traits"
 _START: Final = (_FAMILIES[0], b"")
 
@@ -49,7 +49,7 @@ def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
         return _of_records(profile, found, position)
     if len(state) > STATE_BYTES_MAX and profile.traits:
         return _of_traits(profile, 0)
-    return _of_records(profile, found, None, state)
+    return msgspec.structs.replace(_of_records(profile, found, None, state), whole=not after)
 
 
 def with_answers(batch: Batch, told: HandOver) -> HandOver:
@@ -80,9 +80,18 @@ def _of_records(
     position: tuple[str, bytes | int] | None,
     state: bytes = b"",
 ) -> HandOver:
-    history, audit, seen = (tuple(found[family]) for family in _FAMILIES)
+    history, audit, seen, reviews, merges = (tuple(found[family]) for family in _FAMILIES)
     after = b"" if position is None else encoder.encode(position)
-    return HandOver(origin=profile.id, state=state, after=after, history=history, audit=audit, seen=seen)
+    return HandOver(
+        origin=profile.id,
+        state=state,
+        after=after,
+        history=history,
+        audit=audit,
+        seen=seen,
+        reviews=reviews,
+        merges=merges,
+    )
 
 
 def _of_traits(profile: Profile, reached: int) -> HandOver:

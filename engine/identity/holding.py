@@ -55,9 +55,13 @@ def register(turn: Turn, address: str, *, public: bool) -> bool:
     for places in (profile.told, profile.unanswered):
         if address not in places:
             places.append(address)
-    merged = tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
-    turn.tell(address, Claim(to=profile.id, public=public, merged=merged))
+    turn.tell(address, Claim(to=profile.id, public=public, merged=merged_lately(profile)))
     return True
+
+
+def merged_lately(profile: Profile) -> tuple[str, ...]:
+    """The profiles that live on in this one, and that places may know by their own ids."""
+    return tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
 
 
 def hear(turn: Turn, told: Registered) -> None:

@@ -8,12 +8,15 @@ them.
 
 from __future__ import annotations
 
+import msgspec
+
 from engine import seeds
 from engine.contact import addresses
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
 from engine.identity import holding
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.likeness import links
 from engine.profile import Profile, Tombstone
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -31,7 +34,7 @@ def is_meant(profile: Profile | None, told: Erase) -> bool:
         if told.places:
             return False
         raise NotFound("nobody is known by this identifier", "identifier")
-    if not told.places and profile.absorbing:
+    if not told.places and (profile.absorbing or profile.parting):
         raise NotReady("this person is being linked to another profile, try again")
     return concerns(profile, told)
 
@@ -53,6 +56,7 @@ def erase(turn: Turn, told: Erase) -> None:
             sends.withdraw(turn, send, "erased")
         else:
             sends.settle(turn, Settle(send_id=send.id, outcome="unknown", detail="erased"))
+    links.let_go(turn, profile)
     places, lent = (profile.id, *profile.held), holding.known_of_addresses(turn)
     for place in profile.held:
         turn.tell(place, Erase(places=places, lent=lent))
@@ -75,7 +79,20 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))
     elif isinstance(told, HandOver):
         turn.tell(told.origin, Erase(places=(place,)))
+    elif isinstance(told, Merge):
+        _meet_erased(turn, tombstone, told)
     elif told.to != tombstone.to:
         turn.tell(tombstone.to, told)
-    if isinstance(told, Merge):
-        turn.tell(told.to, HandOver(origin=place))
+
+
+def _meet_erased(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
+    """A question reaches a place where nobody lives since an erasure: the one that follows it answers. Where another
+    place had passed the question on, that one has heard of the erasure before. Who is asked back is gone."""
+    place = turn.profile.id
+    if asked.asked not in ("", place) and not asked.returned:
+        turn.tell(asked.asked, msgspec.structs.replace(asked, returned=True, sharers=0, is_shared=False))
+        return
+    if asked.answers:
+        turn.tell(asked.to, HandOver(origin=place))
+    else:
+        turn.tell(tombstone.to, asked)

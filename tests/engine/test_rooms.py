@@ -24,7 +24,8 @@ ORDER = (
     ("matching",),  # how likely two records are one person
     ("parts",),  # pieces of that state
     ("profile",),  # the state of one customer
-    ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told
+    ("conditions", "told"),  # what may be asked of a customer; messages that profiles tell one another
+    ("inputs",),  # what a customer can be told
     ("codec", "propensity"),
     ("audit", "catalog"),  # what `configs/` says, ready to decide by
     ("contact", "effects"),  # whether and where a person may be reached
@@ -33,11 +34,13 @@ ORDER = (
     ("consent", "limits"),
     ("frequency",),
     ("identity",),
+    ("likeness",),  # who may be the same person
     ("decide", "handoffs"),
     ("sends",),
     ("journeys",),
     ("events",),
     ("merging", "readings"),
+    ("splitting",),
     ("turn",),
 )
 # The same within the catalog; what stands in none of these is the compiled catalog, and what makes it.

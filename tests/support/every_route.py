@@ -58,7 +58,7 @@ def _copy(folder: Path, name: str) -> dict[str, str]:
 
 def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     version = story.client.get("/readyz").json()["catalogVersion"]
-    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/catalog"):
+    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/transitions", "/v1/catalog"):
         yield Call("get", path, path)
     yield Call("get", "/metrics", "/metrics")
     for key, status in ((WRITE, 200), ("nobody", 404)):
@@ -75,6 +75,12 @@ def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     for word in ("pause", "stop", "resume"):
         yield Call("post", "/v1/journeys/{journey}/{word}", f"/v1/journeys/thanks/{word}")
     yield Call("post", "/v1/journeys/{journey}/{word}", "/v1/journeys/none/pause", None, (404,))
+    for state in ("open", "all"):
+        yield Call("get", "/v1/identity/reviews", f"/v1/identity/reviews?state={state}&limit=10")
+    nobody = f"/v1/identity/reviews/{'0' * 24}"
+    yield Call("post", "/v1/identity/reviews/{review}", nobody, {"action": "dismiss"}, (404,))
+    on_replay = story.clock == "replay"
+    yield Call("post", "/v1/identity/match", "/v1/identity/match", None, (200,) if on_replay else (403,))
     yield Call("post", "/v1/backup", "/v1/backup", _copy(folder, "first"), (400,) if story.pins else (200,))
     moved = {"watermark": (story.now + timedelta(seconds=60)).isoformat(), "drain": False}
     yield Call("post", "/v1/clock", "/v1/clock", moved, (200,) if story.clock == "replay" else (403,))
@@ -146,6 +152,14 @@ _PEOPLE = (
 )
 
 
+def _of_splits(story: Story, who: str) -> Iterator[Call]:
+    """A split of what was never merged is refused."""
+    for word, name in (("split", "mergeId"), ("rejoin", "splitId")):
+        path = f"/v1/profiles/{{reference}}/{word}"
+        yield Call("post", path, f"{who}/{word}", {name: "0" * 24}, (404,))
+        yield Call("post", path, f"{who}/{word}", {"none": 1}, (400,))
+
+
 def _of_people(story: Story) -> Iterator[Call]:
     at = quote(story.now.isoformat() if story.clock == "replay" else datetime.now(UTC).isoformat())
     for who, is_known in _PEOPLE:
@@ -167,6 +181,7 @@ def _of_people(story: Story) -> Iterator[Call]:
     yield Call("post", pin, f"{ada}/pin", None, (403,) if story.clock == "replay" else (200,))
     for where in (f"{ada}/pin", "/v1/profiles/user_id:dora/pin"):
         yield Call("delete", pin, where)
+    yield from _of_splits(story, ada)
     yield Call("delete", "/v1/profiles/{reference}", ada)
     yield Call("delete", "/v1/profiles/{reference}", ada, None, (404,))
     yield Call("get", "/v1/profiles/{reference}", ada, None, (404,))
