@@ -80,7 +80,8 @@ def found_us(customers: int = _PAIRS) -> tuple[float, float, tuple[int, int]]:
     engine = LocalEngine(bench_customers.catalog(), shards=_SHARDS)
     engine.stage(_carded(customer) for customer in range(customers))
     asyncio.run(engine.advance(_LATER_MS))
-    by_user, by_card = [], []
+    by_user: list[int] = []
+    by_card: list[int] = []
     hops: list[set[int]] = [set(), set()]
     for customer in range(customers):  # both take turns, so that what slows one slows the other
         with_id = structs.replace(bench_customers.event(customer, EVENTS), at_ms=_LATER_MS)
