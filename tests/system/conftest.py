@@ -43,9 +43,10 @@ caps:
   - {id: hero, limit: 2, per: 1d, match: {action: spring_offer}}
 stops:
   - {id: purchase, on: Order Completed, tier: promotional}
+links: {hosts: [shop.example], expires: 1h}
 """,
     "templates/plain.html": "<p>Hello</p><a href='{{ unsubscribe_url }}'>No more of these</a>"
-    "<a href='{{ confirm_address_url }}'>My address</a>",
+    "<a href='{{ confirm_address_url }}'>My address</a><a href='https://shop.example/cart?utm_source=mail#top'>Cart</a>",
     "actions/cart_reminder.yaml": "id: cart_reminder\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/price_alert.yaml": "id: price_alert\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/letter.yaml": "id: letter\ntier: lifecycle\npurpose: marketing\nchannels: [email]" + EMAIL,
