@@ -291,5 +291,4 @@ def test_an_event_known_by_a_card_alone_takes_one_hop_and_every_visitor_is_merge
     by_user, by_card, hops = resolution.found_us(customers=20)
     assert hops == (0, 1) and by_user > 0 and by_card > 0
     assert resolution.resolution_us(rounds=10) > 0
-    alone, merging = resolution.merge_us(pairs=5)
-    assert merging > 0 and alone > 0
+    assert min(resolution.merge_us(pairs=5)) > 0
