@@ -37,7 +37,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
         return
     at_addresses.take_over(profile, told.lent)
     if not told.state:
-        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id))
+        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id) and not told.points)
         if told.seen:
             turn.effects.append(TakeIn((), (), told.seen))
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)

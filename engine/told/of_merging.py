@@ -88,6 +88,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     `state`, if any, holds some of the traits alone.
 
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
+    With `points`, which earlier engines say, the place may go on to point to another profile.
     """
 
     origin: str
@@ -102,6 +103,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     to: str = ""
     reviews: tuple[tuple[bytes, bytes], ...] = ()
     merges: tuple[tuple[bytes, bytes], ...] = ()
+    points: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
