@@ -10,6 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
+from engine.parts.of_identity import HandOff
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -70,7 +71,22 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
             for past in known.ledger
         ],
+        "transitions": [_transition(each) for each in known.handoffs],
     }
+
+
+def _transition(done: HandOff) -> dict[str, Any]:
+    """A change of touchpoint; what a goal asked only where there was one."""
+    row = {
+        "at": iso(done.at_ms),
+        "from": done.was,
+        "into": done.into,
+        "by": done.by,
+        "tookMs": done.took_ms,
+        "readyMs": done.ready_ms,
+        "carried": done.carried,
+    }
+    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})
 
 
 def _drawn(known: Profile) -> dict[str, Any]:

@@ -133,6 +133,21 @@ class Drawn(Answer):
     holdouts: list[DrawnSide]
 
 
+class ProfileTransition(Answer):
+    """A change of touchpoint: what came along, and how fast."""
+
+    at: Time
+    from_: str = Field(alias="from")
+    into: str
+    by: str
+    tookMs: int
+    readyMs: int
+    carried: list[str]
+    goal: str = ABSENT
+    requiredMs: int = ABSENT
+    missed: list[str] = ABSENT
+
+
 class Profile(Answer):
     """A customer."""
 
@@ -155,6 +170,20 @@ class Profile(Answer):
         fatigue={"shoes": 0.2},
         pendingSends=[],
         merges=[],
+        transitions=[
+            {
+                "at": AT,
+                "from": "email",
+                "into": "app",
+                "by": "link",
+                "tookMs": 720_000,
+                "readyMs": 9,
+                "carried": ["cart", "consent"],
+                "goal": "mail_to_app",
+                "requiredMs": 1000,
+                "missed": [],
+            }
+        ],
     )
 
     profileId: str
@@ -175,6 +204,7 @@ class Profile(Answer):
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
     merges: list[Merge]
+    transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 
 
 class Entry(Answer):
