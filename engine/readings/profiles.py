@@ -10,7 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
-from engine.parts.of_identity import HandOff
+from engine.parts.of_identity import HandOff, Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -67,26 +67,23 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
-        "merges": [
-            {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
-            for past in known.ledger
-        ],
+        "merges": [_merge(past) for past in known.ledger],
         "transitions": [_transition(each) for each in known.handoffs],
     }
 
 
-def _transition(done: HandOff) -> dict[str, Any]:
-    """A change of touchpoint; what a goal asked only where there was one."""
-    row = {
-        "at": iso(done.at_ms),
-        "from": done.was,
-        "into": done.into,
-        "by": done.by,
-        "tookMs": done.took_ms,
-        "readyMs": done.ready_ms,
-        "carried": done.carried,
+def _merge(past: Merged) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "origin": past.origin,
+        "at": iso(past.at_ms),
+        "events": past.events,
+        "runs": past.runs,
     }
-    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})
+    optional = {"mergeId": past.id, "by": past.namespace, "source": past.source}
+    row |= {name: value for name, value in optional.items() if value}
+    if past.id:
+        row["confidence"] = past.confidence
+    return row | ({"undoneAt": iso(past.undone_ms)} if past.undone_ms else {})
 
 
 def _drawn(known: Profile) -> dict[str, Any]:
@@ -151,3 +148,17 @@ def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
     """A pending timer; one that a pause has put off has the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
     return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}
+
+
+def _transition(done: HandOff) -> dict[str, Any]:
+    """A change of touchpoint; what a goal asked only where there was one."""
+    row = {
+        "at": iso(done.at_ms),
+        "from": done.was,
+        "into": done.into,
+        "by": done.by,
+        "tookMs": done.took_ms,
+        "readyMs": done.ready_ms,
+        "carried": done.carried,
+    }
+    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})

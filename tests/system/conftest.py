@@ -31,6 +31,7 @@ purposes:
   marketing: {no_consent_needed: [email, web]}
   service: {channels: [], default: true}
 """,
+    "identity.yaml": "namespaces:\n  loyalty_id: {paths: [properties.card]}\n",
     "placements.yaml": """
 placements:
   - {id: home_hero, channel: web, default: {}}
@@ -38,7 +39,7 @@ placements:
 """,
     "policies.yaml": """
 caps:
-  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert}}
+  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert, channel: email}}
   - {id: hero, limit: 2, per: 1d, match: {action: spring_offer}}
 stops:
   - {id: purchase, on: Order Completed, tier: promotional}
