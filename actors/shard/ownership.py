@@ -25,7 +25,6 @@ from actors.storage import keys
 from actors.transport.dispatcher_name import newest
 from engine import codec
 from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
-from engine.handoffs import totals
 from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
@@ -55,7 +54,7 @@ class Last(msgspec.Struct, array_like=True):
     dead: list[bytes] = []
     people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
     resolved: dict[str, int] = {}
-    handoffs: list[tuple[totals.Way, totals.Row]] = []
+    handoffs: list[tuple[bytes, bytes]] = []
 
 
 class Ownership:
@@ -183,8 +182,7 @@ class Ownership:
         )
         made.people = state.people.of_profile(profile, record)
         if profile == self.own:
-            made.counts, made.sends, made.resolved = state.counts, state.sends, state.resolved
-            made.handoffs = list(state.handoffs.rows.items())
+            (made.counts, made.sends, made.resolved), made.handoffs = state.tallies, state.handoffs.records()
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
@@ -254,7 +252,7 @@ class Ownership:
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
         state.people.arrives(profile, last.people)
-        state.handoffs.arrive(dict(last.handoffs))
+        state.handoffs.arrive(last.handoffs)
         for mine, came in zip(state.tallies, (last.counts, last.sends, last.resolved), strict=True):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
+from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Body, Time, example
 
 _WORD = {
@@ -177,21 +178,6 @@ class Drawn(Answer):
     holdouts: list[DrawnSide]
 
 
-class ProfileTransition(Answer):
-    """A change of touchpoint: what came along, and how fast."""
-
-    at: Time
-    from_: str = Field(alias="from")
-    into: str
-    by: str
-    tookMs: int
-    readyMs: int
-    carried: list[str]
-    goal: str = ABSENT
-    requiredMs: int = ABSENT
-    missed: list[str] = ABSENT
-
-
 class Profile(Answer):
     """A customer."""
 
@@ -214,20 +200,7 @@ class Profile(Answer):
         fatigue={"shoes": 0.2},
         pendingSends=[],
         merges=[],
-        transitions=[
-            {
-                "at": AT,
-                "from": "email",
-                "into": "app",
-                "by": "link",
-                "tookMs": 720_000,
-                "readyMs": 9,
-                "carried": ["cart", "consent"],
-                "goal": "mail_to_app",
-                "requiredMs": 1000,
-                "missed": [],
-            }
-        ],
+        transitions=[TRANSITION],
     )
 
     profileId: str
