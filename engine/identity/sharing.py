@@ -15,7 +15,7 @@ import msgspec
 from engine import limits
 from engine.catalog.compiled import Catalog
 from engine.identity import reviews, standing
-from engine.inputs import Shared, Shares
+from engine.inputs import Shared, Shares, Split
 from engine.parts.of_identity import Merged
 from engine.profile import Profile, Tombstone
 from engine.turn_state import Turn
@@ -108,7 +108,11 @@ def mark(turn: Turn, place: str) -> bool:
 
 
 def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
-    """Ask in the review queue whether a merge is to be undone."""
+    """Ask in the review queue whether a merge is to be undone; or undo it, where the split rules say so."""
+    rules = turn.catalog.identity
+    if {"identity.unique": rules.split_on_unique, "identity.shared": rules.split_on_shared}.get(reason, False):
+        turn.tell(turn.profile.id, Split(merge_id=merged.id, reason=reason))
+        return
     reviews.ask(
         turn,
         "split",
