@@ -10,7 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
-from engine.parts.of_identity import Link, Merged
+from engine.parts.of_identity import HandOff, Link, Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -68,6 +68,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             for send in known.sends
         ],
         "merges": [_merge(past) for past in known.ledger],
+        "transitions": [_transition(each) for each in known.handoffs],
     }
 
 
@@ -156,3 +157,17 @@ def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
     """A pending timer; one that a pause has put off has the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
     return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}
+
+
+def _transition(done: HandOff) -> dict[str, Any]:
+    """A change of touchpoint; what a goal asked only where there was one."""
+    row = {
+        "at": iso(done.at_ms),
+        "from": done.was,
+        "into": done.into,
+        "by": done.by,
+        "tookMs": done.took_ms,
+        "readyMs": done.ready_ms,
+        "carried": done.carried,
+    }
+    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})

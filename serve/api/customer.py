@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
+from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
 _WORD = {
@@ -165,6 +166,7 @@ class Profile(Answer):
         fatigue={"shoes": 0.2},
         pendingSends=[],
         merges=[],
+        transitions=[TRANSITION],
     )
 
     profileId: str
@@ -185,6 +187,7 @@ class Profile(Answer):
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
     merges: list[Merge]
+    transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 
 
 class Entry(Answer):
