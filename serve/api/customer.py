@@ -93,6 +93,17 @@ class PendingSend(Answer):
     waitsFor: str = ABSENT
 
 
+class Likely(Answer):
+    """Another profile that is probably the same person, and what decisions may read of it until then."""
+
+    profileId: str
+    confidence: float
+    at: Time
+    until: Time
+    traits: dict[str, Any]
+    segments: list[str]
+
+
 class Merge(Answer):
     """Another profile that was merged into this one."""
 
@@ -154,6 +165,7 @@ class Profile(Answer):
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
+        likely=[],
         merges=[],
     )
 
@@ -174,6 +186,7 @@ class Profile(Answer):
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
+    likely: list[Likely]
     merges: list[Merge]
 
 
