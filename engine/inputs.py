@@ -1,24 +1,23 @@
 """Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
+# ruff: noqa: RUF012  a struct gives each its own copy of a default that can change
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from engine.profile import ConsentRecord, Drawn, Lent, Place
+from engine.messages import Claim as Claim
+from engine.messages import Declined as Declined
+from engine.messages import GoOn as GoOn
+from engine.messages import HandedOver as HandedOver
+from engine.messages import HandOver as HandOver
+from engine.messages import Input as Input
+from engine.messages import Merge as Merge
+from engine.messages import Released as Released
+from engine.messages import Shared as Shared
+from engine.messages import Shares as Shares
+from engine.messages import Stay as Stay
+from engine.profile import ConsentRecord, Lent, Place
 from engine.vocabulary import ExposureEvent, Settlement
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own.
-
-    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
-    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
-    first that may make a profile of them or end them."""
-
-    tokens: dict[str, int] = {}
-    drawn: dict[str, Drawn] = {}
 
 
 class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
@@ -125,87 +124,31 @@ class Settle(Input, frozen=True, kw_only=True, omit_defaults=True, tag="settle")
     detail: str = ""
 
 
-class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
-    """A message to a profile: hand everything over to profile `to`. A `public` one comes from a write key's word, and
-    takes only visitors without a user id. `is_new`: the profile that asks was created in the turn that asks."""
+class Join(Input, frozen=True, kw_only=True, omit_defaults=True, tag="join"):
+    """Merge with profile `other`: somebody has decided it under a server key, or the engine is `confidence` sure. A
+    decision about the entry `review` overrules limits and shared values, and with `force` also an identifier of which a
+    person has only one."""
 
-    to: str
-    public: bool = False
-    is_new: bool = False
-
-
-class Declined(Input, frozen=True, kw_only=True, tag="declined"):
-    """A message back to the profile that wanted to merge `origin` by a write key's word: it stays where it is."""
-
-    origin: str
-    reason: str
-
-
-class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
-    """A message to the survivor: all that the profile `origin` held.
-
-    `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
-    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
-    some of the traits alone.
-
-    `is_new` is as it was asked, `lent` as in `Claim`. With `points` the place of `origin` waits to be told: point here.
-    """
-
-    origin: str
-    state: bytes = b""
-    history: tuple[tuple[bytes, bytes], ...] = ()
-    audit: tuple[tuple[bytes, bytes], ...] = ()
-    seen: tuple[tuple[bytes, bytes], ...] = ()
-    points: bool = False
-    after: bytes = b""
-    is_new: bool = False
-    lent: tuple[Lent, ...] = ()
-
-
-class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
-    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
-
-    after: bytes
-
-
-class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
-    """A message back to the profile that was merged: `to` has made everything durable, become a tombstone. To a
-    tombstone: point to `to`."""
-
-    to: str
-
-
-class Released(Input, frozen=True, kw_only=True, tag="released"):
-    """A message to a former owner: the identifier whose place is `origin` now points to somebody else."""
-
-    origin: str
-
-
-class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """A message to an identifier's own place: it belongs to profile `to`. A `public` one, from a write key, takes
-    nothing over from somebody who lives there. `merged` are profiles that live on in `to`. Of an address whose former
-    profile is erased, `lent` are the messages that still count there, and `words` what binds it.
-    """
-
-    to: str
-    public: bool = False
-    merged: tuple[str, ...] = ()
-    lent: tuple[Lent, ...] = ()
-    words: tuple[ConsentRecord, ...] = ()
+    other: str
+    source: str = ""
+    confidence: float = 1.0
+    review: str = ""
+    force: bool = False
 
 
 class Registered(Input, frozen=True, kw_only=True, omit_defaults=True, tag="registered"):
-    """The answer of an address's own place to `Claim`: the profile has been told all words that bind the address.
-    `dropped`: the place does not know the profile any more, because too many have the address."""
+    """The answer of an address's own place to the `Claim` of `holder`, with all words that bind the address. The place
+    points to an `owner`; one that is `dropped` it does not know any more, because too many have the address."""
 
     address: str
+    holder: str
+    words: tuple[ConsentRecord, ...] = ()
+    owner: bool = False
     dropped: bool = False
 
 
 class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
-    """A message to an address's own place, and so to the profile that counts there: is there room for send `send` of
-    profile `to`, with its `place` under the caps? With `bound` the daily bound of service messages counts too."""
+    """A message to an address's place: is there room for a send of `to`? `bound`: under the daily bound too."""
 
     address: str
     send: str
@@ -215,7 +158,7 @@ class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go, as of `at_ms`; else `reason` is the full cap's."""
+    """The answer to `Ask`: whether the send may go, as of `at_ms`; else the `reason`."""
 
     send: str
     granted: bool
@@ -232,8 +175,8 @@ class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):
 
 
 class Bind(Input, frozen=True, kw_only=True, tag="bind"):
-    """A statement about consent that binds an address, told to the address's own place. Everybody who has the address
-    is told, except `but`, who hears it in another way."""
+    """A statement about consent that binds an address, told to the address's own place, which tells everybody who has
+    the address, except `but`."""
 
     change: ConsentChange
     but: str = ""
@@ -314,14 +257,19 @@ AnyInput = (
     | Given
     | Bind
     | Confirm
+    | Stay
+    | Join
+    | Shares
+    | Shared
     | Registered
     | Used
     | OpenLink
     | LinkRefused
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind)  # a place takes these also where its profile lives elsewhere
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
 _OF_LINKS = (OpenLink, LinkRefused)
-_OF_ADDRESSES = (Given, Confirm, Registered, Used)
-IDS_ONLY = (Merge, GoOn, HandedOver, Released, Claim, LookAtClock, Erase, Declined, *_OF_ADDRESSES, *_OF_LINKS)
+_OF_ADDRESSES = (Given, Confirm, Used)
+_OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
+IDS_ONLY = (*_OF_MERGES, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

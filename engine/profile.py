@@ -10,7 +10,11 @@ from typing import Any
 
 import msgspec
 
-from engine.parts.of_identity import HandOff, Likely, Link, Merged, Touch
+from engine.parts.of_decisions import Drawn as Drawn
+from engine.parts.of_decisions import FatigueLevel as FatigueLevel
+from engine.parts.of_decisions import Place as Place
+from engine.parts.of_decisions import Promise as Promise
+from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged, Touch
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -37,56 +41,6 @@ class ConsentRecord(Part):
     text: str = ""
     address: str = ""  # the place of the mailbox or telephone that this word binds; empty: the person
     key: str = ""  # the name of the key that told it, where `source` is what that key said
-
-
-class Place(Part):
-    """One place under the caps: a send or a shown action. Counted at `at_ms` when deciding, at `left_ms` when
-    authorising.
-
-    `expires_ms` is 0 for a send (its place lasts until it is settled or withdrawn), `left_ms` is 0 until committed.
-    `address` is the place of the address that a send has left for; empty: it has not left, or that is not known.
-    """
-
-    ref: str
-    action: str
-    channel: str
-    tier: str
-    purpose: str
-    category: str
-    group: str
-    placement: str
-    at_ms: int
-    expires_ms: int = 0
-    left_ms: int = 0
-    address: str = ""
-
-
-class FatigueLevel(Part):
-    """How tired a customer was of a category at an instant, 0 to 1."""
-
-    level: float
-    at_ms: int
-
-
-class Promise(Part):
-    """An offer that this customer may rely on until it expires, wherever they ask; `ref` is the place or the send that
-    brought it."""
-
-    subject: str
-    action: str
-    discount: float
-    price_minor: int | None
-    ref: str
-    shown_ms: int
-    expires_ms: int
-    categories: list[str] = []  # noqa: RUF012 (in which its product was known to lie when it was shown)
-
-
-class Drawn(Part):
-    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted."""
-
-    outcome: str
-    at_ms: int
 
 
 class Run(Part):
@@ -245,10 +199,12 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     parting: list[str] = []  # profiles that a split has made, on their way to their own places
     reviewed: list[str] = []  # ids of the newest entries of the review queue, so that none is made twice
     born: str = ""  # the namespace of the identifier that its id was made of; empty: not known
-    unanswered: list[
-        str
-    ] = []  # those of `told` that have not answered yet: the words that bind them may be on their way
+    unanswered: list[str] = []  # those of `told` that have not answered: the words that bind them may be on their way
     touch: Touch | None = None  # where this person was seen last
+    born_ms: int = 0  # when it was made itself, where it has taken in an older one; 0: as `created_ms`
+    moving_by: Evidence | None = None  # why it is on its way to `moving_to`
+    sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
+    apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
 
     @property
     def history(self) -> Recent:
@@ -289,11 +245,13 @@ class Tombstone(msgspec.Struct, array_like=True):
     holders: list[str] = []
     words: list[ConsentRecord] = []
     shared: bool = False  # its value is shared by several people, and joins nobody
+    sharers: list[str] = []  # profiles that have it beside `to`, and could not be merged with it
 
 
 def tombstone_of(was: Profile | Tombstone, to: str, at_ms: int, message_seq: int) -> Tombstone:
     """The tombstone of a place whose profile goes on in `to`, or whose pointer moves there."""
     if isinstance(was, Tombstone):
-        return Tombstone(to, at_ms, message_seq, was.heir or was.to, was.holders, was.words, was.shared)
+        heir = was.heir or was.to
+        return Tombstone(to, at_ms, message_seq, heir, was.holders, was.words, was.shared, was.sharers)
     words = [msgspec.structs.replace(word, text="") for word in was.consent if word.address[:-2] == was.id[:-2]]
-    return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared)
+    return Tombstone(to, at_ms, message_seq, "", was.holders, words, was.id in was.shared, was.sharers)

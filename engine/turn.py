@@ -20,7 +20,7 @@ from engine.errors import Moved
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps
 from engine.handoffs import changes, opening
-from engine.identity import address_statements, claims, holding, lending, traits
+from engine.identity import address_statements, asking, claims, holding, lending, sharing, traits
 from engine.inputs import (
     AnyInput,
     Ask,
@@ -38,12 +38,16 @@ from engine.inputs import (
     GoOn,
     HandedOver,
     HandOver,
+    Join,
     LinkRefused,
     Merge,
     OpenLink,
     Registered,
     Released,
     Settle,
+    Shared,
+    Shares,
+    Stay,
     TimersDue,
     Used,
 )
@@ -108,6 +112,9 @@ def _react(turn: Turn, told: AnyInput) -> None:
             erasure.erase(turn, told)
         case Confirm():
             address_statements.confirm(turn, told)
+            claims.confirmed(turn, told)
+        case Join():
+            claims.join(turn, told)
         case _:
             _on_message(turn, told)
 
@@ -115,27 +122,34 @@ def _react(turn: Turn, told: AnyInput) -> None:
 def _on_message(turn: Turn, told: AnyInput) -> None:
     """Handle a message of another profile: about merging, or about an address that several profiles have."""
     match told:
-        case HandOver() if turn.profile.moving_to:
-            transfer.pass_on(turn, told)
         case HandOver():
             take_in.take_in(turn, told)
             changes.settle(turn)
         case GoOn():
             transfer.go_on(turn, told)
-        case Merge() | Claim():
-            transfer.transfer(turn, told)
+        case Merge():
+            transfer.answer(turn, told)
+        case Claim():
+            transfer.claimed(turn, told)
+        case Stay():
+            transfer.stay(turn, told)
         case HandedOver():
             transfer.leave_tombstone(turn, told)
         case Released():
             pointers.release(turn, told)
         case Declined():
-            claims.decline(turn, told)
+            asking.decline(turn, told)
             changes.settle(turn)
+        case Shares():
+            sharing.shares(turn, told)
+        case Shared():
+            sharing.demoted(turn, told)
         case Bind():
             holding.bind(turn, told)
             sends.withdraw_without_consent(turn)
         case Registered():
-            holding.hear(turn.profile, told)
+            holding.hear(turn, told)
+            sends.withdraw_without_consent(turn)
             sends.go_on_answered(turn)
         case Ask():
             lending.give(turn, told)
@@ -164,15 +178,16 @@ def handle_tombstone(
             erasure.at_tombstone(turn, tombstone, told)
         case Merge() | Claim() | HandOver() if erased:
             erasure.at_tombstone(turn, tombstone, told)
-        case Merge() | Claim():
-            pointers.point_elsewhere(turn, tombstone, told)
-        case HandedOver():
-            if not erased:
-                pointers.repoint(turn, tombstone, told)
+        case Merge():
+            pointers.pass_on(turn, tombstone, told)
+        case Claim():
+            pointers.note_holder(turn, tombstone, told)
+        case Shares() if not erased:
+            sharing.shares(turn, told, tombstone)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
-        case GoOn():
-            pass  # the profile that asks for the next piece has all of them
+        case GoOn() | HandedOver() | Stay():
+            pass  # the profile has gone already, with all its pieces
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:

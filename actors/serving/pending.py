@@ -29,7 +29,7 @@ class Pending:
             self._at_addresses[mail.profile].append(finish)
             return True
         record = self._shard.record(mail.profile) if mail.is_event else None
-        if not isinstance(record, Profile) or not record.absorbing:
+        if not isinstance(record, Profile) or not (record.absorbing or record.moving_to):
             return False
         self._merging[mail.profile].append(finish)
         return True
@@ -43,7 +43,7 @@ class Pending:
         senders = {keys.profile_of(key) for key in self._shard.messages}
         for profile in list(self._merging):
             record = self._shard.record(profile)
-            if not isinstance(record, Profile) or not (record.absorbing or profile in senders):
+            if not isinstance(record, Profile) or not (record.absorbing or record.moving_to or profile in senders):
                 for finish in self._merging.pop(profile):
                     finish()
         for place in self._at_addresses.keys() - senders:

@@ -184,7 +184,7 @@ class Shard(ShardState):
         visitors never come back, and one who does gets a profile with the first event."""
         if self.cache.get(profile.id) is not profile:
             return  # the very turn has left a tombstone in its place
-        if not profile.is_blank:
+        if not profile.is_blank or profile.message_seq:  # what it has told is told once by its number
             self.profiles += 1
             return
         self._changed.discard(profile.id)

@@ -49,7 +49,7 @@ def piece(batch: Batch, profile: Profile, after: bytes = b"") -> HandOver:
         return _of_records(profile, found, position)
     if len(state) > STATE_BYTES_MAX and profile.traits:
         return _of_traits(profile, 0)
-    return _of_records(profile, found, None, state)
+    return msgspec.structs.replace(_of_records(profile, found, None, state), whole=not after)
 
 
 def with_answers(batch: Batch, told: HandOver) -> HandOver:

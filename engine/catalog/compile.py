@@ -174,7 +174,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         sources={name: _source(each) for name, each in _file(models, "sources.yaml", files.Sources).sources.items()},
         templates=_templates(document),
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
-        identity=compile_identity(_file(models, "identity.yaml", Identity), space.country),
+        identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,8 +12,10 @@ from engine.catalog.permissions import Source
 from engine.catalog.schema import identity as schema
 from engine.catalog.schema.patterns import Pattern
 from engine.errors import InvalidInput
+from engine.matching.fields import USUAL as FIELDS
 from engine.values import identifiers
 from engine.values.nobody import NEVER_ANYONE, is_blocked
+from engine.values.paths import overlap
 from engine.vocabulary import DAY_MS
 
 # Kind, spelling, whether a person has one value, and the profiles above which a value counts as shared.
@@ -177,9 +179,9 @@ def rights(sources: Mapping[str, Source], told: Told) -> Rights:
     )
 
 
-def compile_identity(file: schema.Identity, country: str = "") -> IdentityRules:
+def compile_identity(file: schema.Identity, country: str = "", sensitive: Sequence[str] = ()) -> IdentityRules:
     """The rules of a file, with the defaults of what it leaves out. `country` is that of blocked telephones without
-    their code."""
+    their code. Nobody is recognised by `sensitive` traits, whatever the usual ones are."""
     named = {name: file.namespaces.get(name, schema.Namespace()) for name in (*_KNOWN, *file.namespaces)}
     listed = {name: place - len(file.priority) for place, name in enumerate(file.priority)}
 
@@ -211,7 +213,7 @@ def compile_identity(file: schema.Identity, country: str = "") -> IdentityRules:
             tuple(matching.personalise.traits),
             matching.personalise.segments,
             matching.personalise.for_,
-            {name: tuple(paths) for name, paths in matching.fields.items()},
+            _fields(matching.fields, sensitive),
         ),
         goals=tuple(
             HandOffGoal(name, frozenset(goal.from_), frozenset(goal.into), goal.ready_within, tuple(goal.carries))
@@ -238,6 +240,16 @@ def _namespace(name: str, stated: schema.Namespace, rank: int, country: str) -> 
         blocked=_blocked(name, stated.blocked, spelling, country),
         patterns=tuple(map(Pattern, stated.blocked_patterns)),
     )
+
+
+def _fields(stated: Mapping[str, Sequence[str]], sensitive: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The paths of the fields that are compared, where they are not the usual ones."""
+    told = {name: tuple(paths) for name, paths in stated.items()}
+    for name, paths in FIELDS.items():
+        kept = tuple(path for path in paths if not any(overlap(path, each) for each in sensitive))
+        if name not in told and kept != paths:
+            told[name] = kept
+    return told
 
 
 def _carried(namespace: str, written: str) -> Carried:

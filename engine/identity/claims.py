@@ -1,39 +1,59 @@
-"""Learns from an event who this is: identifiers to link, places to claim, profiles to merge
+"""Learns from an event who this is: identifiers to link, and other profiles that are the same person
 (`docs/design/identity.md`).
 
-The place of an identifier is the profile id that it names first. An event with a user id and an anonymous id merges the
-anonymous profile into the user's; `alias` merges the profiles that `previousId` named. Other identifiers (e-mail,
-phone, device, loyalty) get a pointer at their own place. A write key's word merges only visitors without a user id, and
-takes no pointer from anybody. No place is told twice: one that already points here hears nothing more.
+The place of an identifier is the profile id that it names first. An identifier that is new to this profile is asked for
+at its place, and whoever lives there decides with it (`engine.merging`): a place where nobody is becomes a pointer to
+this profile, and somebody merges with it or declines. No place is asked twice: one that already points here hears
+nothing more. What may be asked for is a matter of the source (`engine.catalog.identity_rules.rights`).
 """
 
 from __future__ import annotations
 
 from engine import limits, seeds
+from engine.catalog.identity_rules import rights
 from engine.contact import addresses
-from engine.identity import address_statements, holding
+from engine.identity import address_statements, asking, holding, reviews, sharing, standing
 from engine.identity.home import is_blocked, named
-from engine.inputs import Claim, ConsentChange, Decide, Declined, Event, Merge
-from engine.parts.of_identity import Link
-from engine.profile import Profile
+from engine.inputs import Confirm, ConsentChange, Decide, Event, Join
+from engine.parts.of_identity import Evidence, Link
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
+_BESIDE_MAX = 20
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
-    """Link what an input names to this profile, and claim or merge what lies elsewhere."""
+    """Link what an input names to this profile, and ask for what lies elsewhere."""
     too_many: list[str] = []
     out_of_reach: list[str] = []
-    for namespace, value in sorted(named(told)):
-        if is_blocked(turn.catalog, namespace, value):
-            continue
+    mine: list[tuple[str, str]] = []
+    pairs = sorted(named(told))
+    for namespace, value in pairs:
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
-        if told.public and namespace in _PREFERRED and _is_declined(turn, place):
+        if is_blocked(turn.catalog, namespace, value):
+            _refuse(turn, told, "identity.blocked", namespace, place)
             continue
-        if not _know(turn, namespace, value, told):
+        link = _find(turn.profile.identifiers, namespace, value)
+        if link is None:
+            if (
+                told.public
+                and asking.is_declined(turn.profile, place, public=True)
+                and not _is_contact(turn, namespace)
+            ):
+                continue
+            reason = _contradicts(turn, namespace, place)
+            if reason:
+                _refuse(turn, told, reason, namespace, place)
+                _offer_split(turn, reason, namespace, pairs)
+                continue
+        if not _know(turn, link, namespace, value, told):
             too_many.append(f"{namespace}:{value}")
-        elif not _ask_for(turn, namespace, place, public=told.public):
+            continue
+        if link is None:
+            _note_origin(turn, told, namespace, value, pairs)
+        mine.append((namespace, value))
+    for namespace, value in mine:  # a question says all that this profile is, so it comes after all identifiers
+        if not _ask_for(turn, told, namespace, seeds.profile_id(turn.catalog.id_key, namespace, value)):
             out_of_reach.append(f"{namespace}:{value}")
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id and not _alias(turn, told):
         out_of_reach.append(f"previousId:{told.previous_id}")
@@ -41,121 +61,153 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
     limits.refuse(turn, "limit.pointers", out_of_reach, "identifiers")
 
 
-def _know(turn: Turn, namespace: str, value: str, told: Event | ConsentChange) -> bool:
+def introduce(turn: Turn, asked: Decide) -> None:
+    """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
+    else."""
+    for namespace, value in named(asked):
+        if standing.is_same_place(seeds.profile_id(turn.catalog.id_key, namespace, value), turn.profile.id):
+            _link(turn, None, namespace, value, turn.now_ms)
+
+
+def confirmed(turn: Turn, said: Confirm) -> None:
+    """The mailbox of an address has confirmed it, so it joins this profile with whoever has the address."""
+    for link in turn.profile.identifiers:
+        place = standing.place(turn.catalog, link)
+        if place == said.address and link.verified and _is_contact(turn, link.namespace):
+            asking.ask(turn, place, Evidence(link.namespace, place, source="confirmed"), is_contact=True)
+
+
+def join(turn: Turn, told: Join) -> None:
+    """Merge with another profile because somebody has decided it, or because both are alike."""
+    namespace = standing.DECISION if told.review else standing.MATCHING
+    overruled: tuple[str, ...] = asking.LIMITS if told.review else ()
+    if told.force:
+        overruled += ("identity.unique",)
+    evidence = Evidence(namespace, told.other, told.source, confidence=told.confidence)
+    if told.other == turn.profile.id:
+        turn.answer({"asked": False})
+        return
+    asking.ask(turn, told.other, evidence, in_spite_of=overruled)
+    turn.answer({"asked": True})
+
+
+def join_by_link(turn: Turn, place: str) -> None:
+    """Merge with the visitor or the known guest who came to `place` by a signed link of a message to this person. Two
+    people who each have an identifier of their own (a user id, a card) are never joined by it."""
+    if not asking.is_declined(turn.profile, place, public=True):
+        asking.ask(turn, place, Evidence(standing.LINK, place, public=True))
+
+
+def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
         return address_statements.mention(turn, namespace, value, at_ms, public=told.public)
-    return _link(turn, namespace, value, told.at_ms)
+    return _link(turn, link, namespace, value, told.at_ms)
 
 
-def _ask_for(turn: Turn, namespace: str, place: str, *, public: bool) -> bool:
-    if namespace in addresses.NAMESPACES:
-        return _make_known(turn, place, public=public)
-    if namespace not in _PREFERRED:
-        return _reach(turn, place, Claim(to=turn.profile.id, public=public))
-    return _reach(turn, place, Merge(to=turn.profile.id, public=public, is_new=_is_new(turn)))
+def _link(turn: Turn, link: Link | None, namespace: str, value: str, at_ms: int) -> bool:
+    """Link an identifier to this profile; False where there are too many already."""
+    if link is not None:
+        link.first_seen_ms = min(link.first_seen_ms, at_ms)
+        link.last_seen_ms = max(link.last_seen_ms, at_ms)
+        return True
+    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
+        return False
+    turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
+    return True
+
+
+def _note_origin(
+    turn: Turn, told: Event | ConsentChange, namespace: str, value: str, pairs: list[tuple[str, str]]
+) -> None:
+    """Write down who was the first to name an identifier, and beside which others."""
+    link, key = _find(turn.profile.identifiers, namespace, value), turn.catalog.id_key
+    if link is None:
+        return
+    link.source, link.public = told.source, told.public
+    link.by = [seeds.profile_id(key, *pair) for pair in pairs if pair != (namespace, value)][:_BESIDE_MAX]
+    if not turn.profile.born and standing.is_same_place(seeds.profile_id(key, namespace, value), turn.profile.id):
+        turn.profile.born = namespace
+
+
+def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, place: str) -> bool:
+    """Ask for an identifier's place, if it is not known to point here. False where too many places point here."""
+    profile = turn.profile
+    if place == profile.id:
+        return True
+    is_contact = _is_contact(turn, namespace)
+    if is_contact and (addresses.is_among(profile.owns, place) or (told.public and place in profile.told)):
+        return True
+    if not is_contact and place in profile.held and not (profile.publicly and not told.public):
+        return True
+    if standing.kind(turn.catalog, namespace) == "shared" or asking.is_declined(profile, place, public=told.public):
+        return True
+    may = rights(turn.catalog.sources, told)
+    if is_contact and not may.merge:
+        return holding.register(turn, place, public=True)
+    if not (may.link or may.merge):
+        return True
+    evidence = Evidence(namespace, place, told.source, told.public)
+    return asking.ask(turn, place, evidence, is_contact=is_contact, links=may.link, merges=may.merge)
 
 
 def _alias(turn: Turn, told: Event) -> bool:
     """Merge the profiles that `previousId` names. Segment does not say whether it is a user id or an anonymous id, so
     both are asked; where nobody is, only a pointer is left. False where too many places point here."""
     user, visitor = (seeds.profile_id(turn.catalog.id_key, namespace, told.previous_id) for namespace in _PREFERRED)
-    asked = Merge(to=turn.profile.id, public=told.public, is_new=_is_new(turn))
-    if not told.public:
-        return all([_reach(turn, user, Merge(to=turn.profile.id)), _reach(turn, visitor, asked)])
-    if visitor in turn.profile.held or _is_declined(turn, visitor):
-        return True
-    summary = "previousId is taken as an anonymous id alone"
-    turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
-    return _reach(turn, visitor, asked)
-
-
-def join_by_link(turn: Turn, place: str) -> None:
-    """Merge the visitor who came to `place` by a signed link of a message to this person."""
-    _reach(turn, place, Merge(to=turn.profile.id, public=True))
-
-
-def introduce(turn: Turn, asked: Decide) -> None:
-    """Link the identifier that named the profile of a stranger for whom a decision has reserved something, and nothing
-    else."""
-    for namespace, value in named(asked):
-        if seeds.profile_id(turn.catalog.id_key, namespace, value)[:-2] == turn.profile.id[:-2]:  # of any epoch
-            _link(turn, namespace, value, turn.now_ms)
-
-
-def decline(turn: Turn, told: Declined) -> None:
-    """Let a place go that a write key's word claimed for this profile, because it belongs to somebody else; note
-    that."""
-    profile = turn.profile
-    if told.origin in profile.absorbing:
-        profile.absorbing.remove(told.origin)
-    for places in (profile.held, profile.publicly):
-        if told.origin in places:
-            places.remove(told.origin)
-    profile.declined.append(told.origin)
-    del profile.declined[: -limits.IDENTIFIERS_MAX]
-    key = turn.catalog.id_key
-    profile.identifiers[:] = [
-        link
-        for link in profile.identifiers
-        if link.namespace != "anonymous_id"
-        or seeds.profile_id(key, link.namespace, link.value)[:-2] != told.origin[:-2]
-    ]
-    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
-
-
-def _is_declined(turn: Turn, place: str) -> bool:
-    """Whether a place was declined before. The epoch at the end of an id does not count: an erasure changes it."""
-    return any(place[:-2] == declined[:-2] for declined in turn.profile.declined)
-
-
-def _make_known(turn: Turn, place: str, *, public: bool) -> bool:
-    """Let an address's own place know that this profile has it. False where too many places point here."""
-    profile = turn.profile
-    is_declined = _is_declined(turn, place)
-    if place == profile.id or (place in profile.told and (public or not is_declined)) or (public and is_declined):
-        return True
-    if is_declined:  # a server key says the same
-        profile.declined[:] = [declined for declined in profile.declined if declined[:-2] != place[:-2]]
-    return holding.register(turn, place, public=public)
-
-
-def _reach(turn: Turn, place: str, message: Merge | Claim) -> bool:
-    """Ask a place to point here. False where too many do already."""
-    profile = turn.profile
-    if not message.public and place in profile.publicly:
-        profile.publicly.remove(place)  # a server key says the same, so the visitor is trusted after all
-    if place == profile.id or place in profile.held or (message.public and _is_declined(turn, place)):
-        return True
-    if len(profile.held) >= limits.POINTERS_MAX:
-        return False
-    profile.held.append(place)
-    if isinstance(message, Merge):
-        profile.absorbing.append(place)
-        if message.public and _is_somebody(profile):
-            profile.publicly.append(place)
-    turn.tell(place, message)
-    return True
-
-
-def _is_somebody(profile: Profile) -> bool:
-    """Whether this person was known before what is being told now."""
-    return profile.seq > 1 or bool(profile.consent)
-
-
-def _is_new(turn: Turn) -> bool:
-    """Whether this profile was created by the very input that is being told."""
-    return turn.profile.created_ms == turn.now_ms and not _is_somebody(turn.profile)
-
-
-def _link(turn: Turn, namespace: str, value: str, at_ms: int) -> bool:
-    """Link an identifier to this profile; False where there are too many already."""
-    for link in turn.profile.identifiers:
-        if link.namespace == namespace and link.value == value:
-            link.first_seen_ms = min(link.first_seen_ms, at_ms)
-            link.last_seen_ms = max(link.last_seen_ms, at_ms)
+    may = rights(turn.catalog.sources, told)
+    places = [user, visitor]
+    if told.public:
+        if visitor in turn.profile.held or asking.is_declined(turn.profile, visitor, public=True):
             return True
-    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
-        return False
-    turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
-    return True
+        summary = "previousId is taken as an anonymous id alone"
+        turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
+        places = [visitor]
+    is_all = True
+    for place in places:
+        if place == turn.profile.id:
+            continue
+        evidence = Evidence(standing.ALIAS, place, told.source, told.public)
+        is_visitor = place == visitor  # nobody was a visitor by a user id, so none is older by it
+        is_all &= asking.ask(turn, place, evidence, links=may.link, merges=may.merge, is_visitor=is_visitor)
+    return is_all
+
+
+def _contradicts(turn: Turn, namespace: str, place: str) -> str:
+    """Why an identifier that is new to this profile cannot be its; empty where it can."""
+    rule, profile = turn.catalog.identity.namespaces.get(namespace), turn.profile
+    if rule is None or not (rule.unique or rule.limit) or place in profile.held or place == profile.id:
+        return ""
+    links = [link for link in profile.identifiers if link.namespace == namespace]
+    if rule.unique and links:
+        return "identity.unique"
+    seen = {standing.place(turn.catalog, link): link.first_seen_ms for link in links} | {place: turn.now_ms}
+    return "identity.limit" if standing.bursts(rule, seen, turn.now_ms) else ""
+
+
+def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str, str]]) -> None:
+    """A second value of an identifier of which a person has one: perhaps the last merge was wrong that brought an
+    identifier beside which it stands."""
+    if reason == "identity.unique":
+        for merged in reversed(turn.profile.ledger):
+            if merged.id and not merged.undone_ms and any(pair in pairs for pair in merged.identifiers):
+                sharing.offer_split(turn, merged, reason, namespace)
+                return
+
+
+def _refuse(turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, place: str) -> None:
+    """Note a refused identifier once."""
+    other = "" if reason == "identity.blocked" else place
+    if reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source):
+        turn.note("identity", f"{namespace} not linked", outcome="refused", reason=reason)
+
+
+def _is_contact(turn: Turn, namespace: str) -> bool:
+    return standing.kind(turn.catalog, namespace) == "contact"
+
+
+def _find(links: list[Link], namespace: str, value: str) -> Link | None:
+    for link in links:
+        if link.value == value and link.namespace == namespace:
+            return link
+    return None

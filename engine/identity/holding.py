@@ -55,17 +55,31 @@ def register(turn: Turn, address: str, *, public: bool) -> bool:
     for places in (profile.told, profile.unanswered):
         if address not in places:
             places.append(address)
-    merged = tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
-    turn.tell(address, Claim(to=profile.id, public=public, merged=merged))
+    turn.tell(address, Claim(to=profile.id, public=public, merged=merged_lately(profile)))
     return True
 
 
-def hear(profile: Profile, told: Registered) -> None:
-    """Take the answer of an address's place: it may be written to from here on, or no more."""
-    if not told.dropped:
+def merged_lately(profile: Profile) -> tuple[str, ...]:
+    """The profiles that live on in this one, and that places may know by their own ids."""
+    return tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
+
+
+def hear(turn: Turn, told: Registered) -> None:
+    """Take the answer of an address's place: with all words that bind it, so it may be written to from here on; or no
+    more. An answer to a profile that lives on in this one says nothing of this one, which asks for itself."""
+    profile = turn.profile
+    for word in told.words:
+        change = _change(told.address, word)
+        if not is_known(profile, change):
+            recording.record(turn, change)
+    if told.holder != profile.id:
+        return
+    if told.owner:
+        own(profile, told.address)
+    elif not told.dropped:
         answered(profile, told.address)
-    elif told.address not in profile.unanswered:
-        profile.unanswered.append(told.address)
+    elif not addresses.is_among(profile.unanswered, told.address):
+        profile.unanswered.extend(each for each in profile.told if addresses.is_same_place(each, told.address))
 
 
 def answered(profile: Profile, address: str) -> None:
@@ -82,8 +96,8 @@ def own(profile: Profile, address: str) -> None:
 
 
 def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRecord]) -> None:
-    """Note that another profile has this address too, tell it the statements that bind the address, and then that it
-    knows all of them. Holders that a server key named stand first, so they are not the ones that are dropped where
+    """Note that another profile has this address too, and tell it the statements that bind the address. Holders that a
+    server key named stand first, so they are not the ones that are dropped where
     there is no room; who is dropped does not write to the address any more."""
     holder = asked.to
     if holder not in holders or not asked.public:
@@ -91,22 +105,16 @@ def add(turn: Turn, holders: list[str], asked: Claim, words: Iterable[ConsentRec
         holders[:] = [known for known in holders if known not in gone]
         holders.insert(len(holders) if asked.public else 0, holder)
         for dropped in holders[_HOLDERS_MAX:]:
-            turn.tell(dropped, Registered(address=turn.profile.id, dropped=True))
+            turn.tell(dropped, Registered(address=turn.profile.id, holder=dropped, dropped=True))
         del holders[_HOLDERS_MAX:]
     if holder in holders:
         welcome(turn, holder, words)
 
 
-def tell(turn: Turn, holder: str, words: Iterable[ConsentRecord]) -> None:
-    """Tell a profile that has this address the statements that bind it."""
-    for word in words:
-        turn.tell(holder, _change(turn.profile.id, word))
-
-
-def welcome(turn: Turn, holder: str, words: Iterable[ConsentRecord]) -> None:
-    """Tell a profile that has this address the statements that bind it, and that these are all."""
-    tell(turn, holder, words)
-    turn.tell(holder, Registered(address=turn.profile.id))
+def welcome(turn: Turn, holder: str, words: Iterable[ConsentRecord], *, owner: bool = False) -> None:
+    """Tell a profile that has this address all statements that bind it. They come in one message with the answer, so no
+    delay can part them."""
+    turn.tell(holder, Registered(address=turn.profile.id, holder=holder, words=tuple(words), owner=owner))
 
 
 def bind(turn: Turn, told: Bind, tombstone: Tombstone | None = None) -> None:

@@ -1,8 +1,8 @@
 """Learns what is known of a person beside their identifiers: traits, locale and zone.
 
 The newest statement counts, by when it was said and never by a time ahead of the turn that heard it
-(`engine.values.stated_time`); of two at the same time the later arrival. Addresses have a rule of their own
-(`engine.identity.address_statements`).
+(`engine.values.stated_time`); of two at the same time the later arrival. identity.yaml may have another rule for a
+trait (`engine.identity.trait_rules`), and addresses have one of their own (`engine.identity.address_statements`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from engine import limits
 from engine.contact import addresses
 from engine.identity import address_statements
+from engine.identity.trait_rules import settled
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -45,8 +46,10 @@ def merge_traits(turn: Turn, other: Profile) -> None:
     for name, trait in sorted(other.traits.items(), key=lambda known: (-known[1].at_ms, known[0])):
         if name in addresses.NAMESPACES:
             continue
-        if (name not in traits or traits[name].at_ms < trait.at_ms) and room.takes(name, trait.value):
-            traits[name] = trait
+        known = traits.get(name)
+        stays = _stays(turn, name, known, trait, is_newer=known is None or known.at_ms < trait.at_ms)
+        if stays is not known and room.takes(name, stays.value):
+            traits[name] = stays
     room.tell(turn, "merge")
 
 
@@ -60,6 +63,15 @@ def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
             continue
         known = traits.get(name)
         is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)
-        if is_newer and room.takes(name, value):
-            traits[name] = TraitValue(value, at_ms, event.public)
+        told = TraitValue(value, at_ms, event.public, event.source)
+        stays = _stays(turn, name, known, told, is_newer=is_newer)
+        if stays is not known and room.takes(name, stays.value):
+            traits[name] = stays
     room.tell(turn, "event", event.message_id)
+
+
+def _stays(turn: Turn, name: str, known: TraitValue | None, told: TraitValue, *, is_newer: bool) -> TraitValue:
+    rule = turn.catalog.identity.traits.get(name)
+    if known is None or rule is None:
+        return told if known is None or is_newer else known
+    return settled(rule, known, told, is_newer=is_newer)

@@ -8,6 +8,8 @@ them.
 
 from __future__ import annotations
 
+import msgspec
+
 from engine import seeds
 from engine.contact import addresses
 from engine.effects import Forget
@@ -75,7 +77,20 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))
     elif isinstance(told, HandOver):
         turn.tell(told.origin, Erase(places=(place,)))
+    elif isinstance(told, Merge):
+        _meet_erased(turn, tombstone, told)
     elif told.to != tombstone.to:
         turn.tell(tombstone.to, told)
-    if isinstance(told, Merge):
-        turn.tell(told.to, HandOver(origin=place))
+
+
+def _meet_erased(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
+    """A question reaches a place where nobody lives since an erasure: the one that follows it answers. Where another
+    place had passed the question on, that one has heard of the erasure before. Who is asked back is gone."""
+    place = turn.profile.id
+    if asked.asked not in ("", place) and not asked.returned:
+        turn.tell(asked.asked, msgspec.structs.replace(asked, returned=True, sharers=0, is_shared=False))
+        return
+    if asked.answers:
+        turn.tell(asked.to, HandOver(origin=place))
+    else:
+        turn.tell(tombstone.to, asked)

@@ -1,45 +1,45 @@
-"""The answer of a tombstone when a profile asks for its place: its pointer moves, or its owner keeps it.
+"""The answer of a tombstone when a profile asks for its place. Its pointer stays where it is.
 
-The first merge takes a profile's state. A later one finds a tombstone and moves only the pointer, for later inputs. The
-pointer moves once the profile that takes it in has said so, and the former owner is told. A hand-over that is still on
-its way goes to the profile that took the state.
+Whoever asks is passed on to the living profile, which decides whether both become one. An address's place notes the
+profile as one more that has the address, and tells it the statements that bind the address.
 """
 
 from __future__ import annotations
 
+import msgspec
+
 from engine.effects import LeaveTombstone
-from engine.identity import holding
-from engine.inputs import Claim, Declined, HandedOver, HandOver, Merge, Released
+from engine.identity import holding, standing
+from engine.inputs import Claim, Merge, Released
 from engine.profile import Tombstone
 from engine.turn_state import Turn
 
 
-def point_elsewhere(turn: Turn, tombstone: Tombstone, asked: Merge | Claim) -> None:
-    """Answer a profile that asks for a place that may point to another one. A merge moves the pointer, unless a write
-    key's word asks for it. A claim never does: the profile that claims an address is told the statements that bind
-    it."""
-    profile = turn.profile
-    if isinstance(asked, Claim):
-        if asked.to == tombstone.to:
-            holding.welcome(turn, asked.to, tombstone.words)
-        elif tombstone.to in asked.merged:  # it lives on in the one that asks
-            tombstone.holders[:] = [each for each in tombstone.holders if each not in {asked.to, *asked.merged}]
-            holding.welcome(turn, asked.to, tombstone.words)
-            turn.effects.append(LeaveTombstone(asked.to))
-        else:
-            holding.add(turn, tombstone.holders, asked, tombstone.words)
-    elif asked.public and asked.to != tombstone.to:
-        turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.taken"))
+def pass_on(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
+    """Pass a question on to the profile that this place points to."""
+    evidence = asked.evidence
+    if evidence is not None and standing.is_same_place(evidence.place, turn.profile.id):
+        if standing.kind(turn.catalog, evidence.namespace) == "contact":
+            _note_holder(turn, tombstone, Claim(to=asked.to, public=asked.public, merged=asked.merged))
+        others = sum(sharer != asked.to for sharer in tombstone.sharers)
+        asked = msgspec.structs.replace(asked, sharers=others, is_shared=tombstone.shared)
+    turn.tell(tombstone.to, asked)
+
+
+def note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
+    """Note that a profile has the address of this place too. Where the pointer leads to one that lives on in it, the
+    pointer follows."""
+    if asked.to != tombstone.to and tombstone.to in asked.merged:
+        tombstone.holders[:] = [each for each in tombstone.holders if each not in {asked.to, *asked.merged}]
+        turn.effects.append(LeaveTombstone(asked.to))
+    _note_holder(turn, tombstone, asked)
+
+
+def _note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
+    if asked.to == tombstone.to or tombstone.to in asked.merged:
+        holding.welcome(turn, asked.to, tombstone.words, owner=True)
     else:
-        turn.tell(asked.to, HandOver(origin=profile.id, points=asked.to != tombstone.to))
-
-
-def repoint(turn: Turn, tombstone: Tombstone, told: HandedOver) -> None:
-    """Point to the living profile that took the pointer in. The profile that asked may have been merged meanwhile: if
-    the pointer moved at once, pointers could form a circle, and messages would go round for ever."""
-    if told.to != tombstone.to:
-        turn.tell(tombstone.to, Released(origin=turn.profile.id))
-        turn.effects.append(LeaveTombstone(told.to))
+        holding.add(turn, tombstone.holders, asked, tombstone.words)
 
 
 def release(turn: Turn, told: Released) -> None:
@@ -47,3 +47,7 @@ def release(turn: Turn, told: Released) -> None:
     held = turn.profile.held
     if told.origin in held:
         held.remove(told.origin)
+
+
+def _others(tombstone: Tombstone, but: str) -> int:
+    return sum(sharer != but for sharer in tombstone.sharers)

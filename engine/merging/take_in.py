@@ -16,6 +16,7 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.merging import arrivals
 from engine.parts.of_identity import Merged
 from engine.profile import Profile, Run
 from engine.recent_events import history_order
@@ -33,25 +34,20 @@ def take_in(turn: Turn, told: HandOver) -> None:
             traits.merge_traits(turn, _as_trusted(turn, told, _transferred(told)))
         turn.tell(told.origin, GoOn(after=told.after))
         return
-    if told.origin in profile.absorbing:
-        profile.absorbing.remove(told.origin)
-    if told.origin not in profile.held:
-        profile.held.append(told.origin)
-    holding.own(profile, told.origin)
     at_addresses.take_over(profile, told.lent)
     if not told.state:
-        _is_here(profile, told.origin)
+        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id))
         if told.seen:
             turn.effects.append(TakeIn((), (), told.seen))
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
-        if told.points:
-            turn.tell(told.origin, HandedOver(to=profile.id))
         sends.go_on_answered(turn)
         return
     other = _transferred(told)
+    if told.whole and arrivals.sends_back(turn, told.origin, other):
+        return
     changes.join(turn, other, told.origin)
     other = _as_trusted(turn, told, other)
-    _is_here(profile, told.origin)
+    arrivals.is_here(turn, told.origin, other)
     if setting_back.is_ahead(other, turn.now_ms):
         setting_back.bring_back(Turn(other, turn.catalog, turn.now_ms))
     draws.join(turn, other)
@@ -62,6 +58,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    arrivals.look_for_contradictions(turn)
     # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
     stops.apply_history(turn)
@@ -82,15 +79,10 @@ def _transferred(told: HandOver) -> Profile:
 def _as_trusted(turn: Turn, told: HandOver, other: Profile) -> Profile:
     """Where only a write key's word brings a visitor to a known person, the visitor comes without what such a word
     cannot give: no address counts as verified, and a yes awaits confirmation."""
-    if told.origin in turn.profile.publicly:
+    if not {told.origin, *other.held}.isdisjoint(turn.profile.publicly):
         address_statements.distrust(other, turn.now_ms)
         recording.distrust(other)
     return other
-
-
-def _is_here(profile: Profile, origin: str) -> None:
-    if origin in profile.publicly:
-        profile.publicly.remove(origin)
 
 
 def _take_records(turn: Turn, told: HandOver) -> None:
@@ -114,11 +106,13 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     address_statements.merge(turn, mine, theirs)
     recording.merge(profile, other)
     holding.merge(turn, other)
+    arrivals.merge(profile, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
     profile.seq = max(profile.seq, other.seq)
+    profile.born_ms = profile.born_ms or profile.created_ms
     profile.created_ms = min(profile.created_ms, other.created_ms)
 
 
@@ -136,12 +130,13 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
             mine.verified = mine.verified or link.verified
+            mine.shared = mine.shared or link.shared
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
 
 def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
-    """Take in the runs and open sends with their timers. Where a journey has too many runs of one key, the later ones
-    end."""
+    """Take in the runs and open sends with their timers. Where a journey has too many runs of one key, those that have
+    come furthest stay."""
     profile = turn.profile
     run_life.move(profile, other.runs)
     send_life.move(profile, other.sends)
@@ -170,7 +165,7 @@ def _keep_within_concurrency(turn: Turn, run: Run) -> None:
         for known in turn.profile.runs
         if known.state == "active" and known.journey == run.journey and known.key == run.key
     ]
-    same.sort(key=lambda known: (known.entered_ms, known.id))
+    same.sort(key=lambda known: (-known.position, known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
         stops.end_run(turn, surplus, "merge.duplicate")
 
@@ -187,7 +182,7 @@ def _withdraw_excess(turn: Turn) -> None:
 def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
     events = len(other.history) + other.spilled
     names = [(link.namespace, link.value) for link in other.identifiers]
-    turn.profile.ledger.append(Merged(origin, turn.now_ms, names, events, len(other.runs)))
+    turn.profile.ledger.append(_entry(turn, origin, other, names, events))
     turn.note(
         "merge",
         f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
@@ -199,3 +194,13 @@ def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
             "audit": [other.audit_seq, other.audit_head],
         },
     )
+
+
+def _entry(turn: Turn, origin: str, other: Profile, names: list[tuple[str, str]], events: int) -> Merged:
+    profile, evidence = turn.profile, other.moving_by
+    entry = Merged(origin, turn.now_ms, names, events, len(other.runs))
+    entry.id = turn.id_of("merge", profile.id, origin, profile.audit_seq)
+    if evidence is not None:
+        entry.by, entry.namespace = evidence.place, evidence.namespace
+        entry.source, entry.public, entry.confidence = evidence.source, evidence.public, evidence.confidence
+    return entry

@@ -1,19 +1,20 @@
 """How one profile merges into another, in durable messages (`docs/design/identity.md#merging`, Invariant 8).
 
-    survivor ──Merge──► other       the other parks its inputs and hands over all that it holds
-    survivor ◄─HandOver── other     a piece of a long past, which is the survivor's from then on …
-    survivor ──GoOn──► other        … and asks for the next one
-    survivor ◄─HandOver── other     the survivor takes it in; what arrives meets its stops, opt-outs and caps first
-    survivor ──HandedOver──► other  the other becomes a tombstone that points to the survivor
+    one    ──Merge──► other     both are one person, because of this evidence; of the two, this is how `one` stands
+    one    ◄─Declined── other   … they are not (`engine.merging.judgement`); or
+    one    ◄─Merge── other      … they are, and the other stands before: it asks back; or
+    one    ◄─HandOver── other   … they are, and the other goes. A piece of a long past, which is now the survivor's …
+    one    ──GoOn──► other      … and asks for the next one
+    one    ◄─HandOver── other   the survivor takes it in; what arrives meets its stops, opt-outs and caps first
+    one    ──HandedOver──► other  the other becomes a tombstone that points to the survivor
 
-Most pasts fit into one message, and the two in the middle are left out. The state comes last, all at once: until then
-the other profile still is what it was, and may find that it stays. One piece at a time is on its way, so neither side
-ever holds more of a past than that.
+Most pasts fit into one message, and those in the middle are left out. The state comes last, all at once: until then the
+other profile still is what it was, and may find that it stays. One piece at a time is on its way, so neither side ever
+holds more of a past than that.
 
-Two profiles that ask each other at once would wait for ever: of two, the one with the smaller id stays. In a longer
-ring each is on its way to the next. There a hand-over is passed on by every profile whose id is greater than its
-origin's. So only that of the smallest id comes back to where it started, and that profile stays (Chang and Roberts,
-1979).
+Whoever asks, the one that stands lower goes to the one that stands higher, in an order that never changes
+(`engine.identity.standing`). So no ring of profiles can form in which each waits for the next, and in any order of
+arrival the same one stays. A place that points elsewhere passes a question on to the living profile.
 
 This is the side of the profile that goes. The survivor's side is in `engine.merging.take_in`, the tombstone's in
 `engine.merging.pointers`.
@@ -21,56 +22,60 @@ This is the side of the profile that goes. The survivor's side is in `engine.mer
 
 from __future__ import annotations
 
+import msgspec
+
 from engine.effects import LeaveTombstone, Transfer
-from engine.identity import holding
-from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge
+from engine.identity import asking, holding, sharing, standing
+from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Shares, Stay
 from engine.journeys import pauses
+from engine.merging import judgement
 from engine.merging.take_in import wake
 from engine.profile import Profile
 from engine.turn_state import Turn
 
 
-def transfer(turn: Turn, asked: Merge | Claim) -> None:
-    """Hand everything over to the profile that asks. On a write key's word only a visitor without a user id goes."""
+def answer(turn: Turn, asked: Merge) -> None:
+    """Decide whether this profile and the one that asks are one person, and which of the two goes."""
     profile = turn.profile
-    if asked.public and not profile.is_blank and asked.to != profile.id:
-        if isinstance(asked, Claim):
-            holding.add(turn, profile.holders, asked, holding.words_of(profile))
-            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_customer"))
-            return
-        if any(link.namespace == "user_id" for link in profile.identifiers):
-            turn.tell(asked.to, Declined(origin=profile.id, reason="write_key.known_user"))
-            return
-    if asked.to == profile.id or (asked.to in profile.absorbing and profile.id < asked.to):
+    asking.is_answered(profile, asked)
+    if asked.to == profile.id or any(merged.origin == asked.to and not merged.undone_ms for merged in profile.ledger):
+        asking.is_here(turn, asked)
         return
     if profile.is_blank:
-        is_new = isinstance(asked, Merge) and asked.is_new
-        lent = asked.lent if isinstance(asked, Claim) else ()
-        if isinstance(asked, Claim):
-            profile.consent.extend(asked.words)
-            holding.tell(turn, asked.to, asked.words)
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=is_new, lent=lent))
-        turn.effects.append(LeaveTombstone(asked.to))
+        _give_place(turn, asked)
         return
-    for run in profile.runs:
-        turn.drop_timer_of_moved(run)
-    profile.moving_to = asked.to
-    profile.message_seq += 1
-    turn.effects.append(Transfer(asked.to, profile.message_seq))
+    by_address = judgement.told_by_an_address(turn, asked)
+    if by_address is not None:
+        asked = msgspec.structs.replace(asked, evidence=by_address)
+    reason, namespace = judgement.objection(turn, asked)
+    if reason:
+        _decline(turn, asked, reason, namespace)
+    elif asked.rank is None or asked.rank < standing.rank(turn.catalog, profile):
+        _hand_over(turn, asked)
+    elif asked.evidence is not None:
+        asking.ask_back(turn, asked, asked.evidence)
+
+
+def claimed(turn: Turn, asked: Claim) -> None:
+    """Another profile has the address of this place too. Where nobody is, the place becomes a pointer to it."""
+    profile = turn.profile
+    if asked.to == profile.id:
+        holding.answered(profile, profile.id)
+    elif profile.is_blank:
+        profile.consent.extend(asked.words)
+        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=asked.lent, to=asked.to))
+        turn.effects.append(LeaveTombstone(asked.to))
+    else:
+        holding.add(turn, profile.holders, asked, holding.words_of(profile))
 
 
 def must_wait(profile: Profile, told: object) -> bool:
     """Whether an input cannot be taken while this profile is on its way to another one."""
-    if not profile.moving_to or isinstance(told, HandedOver | GoOn):
+    if not profile.moving_to or isinstance(told, HandedOver | GoOn | Stay):
         return False
     if isinstance(told, Erase):
         return profile.moving_to not in told.places
-    return not goes_on(profile, told)
-
-
-def goes_on(profile: Profile, told: object) -> bool:
-    """Whether a profile that is itself on its way must pass an input on, so that a hand-over can come full circle."""
-    return isinstance(told, HandOver) and bool(told.state or told.after) and told.origin <= profile.id
+    return True
 
 
 def go_on(turn: Turn, told: GoOn) -> None:
@@ -81,16 +86,15 @@ def go_on(turn: Turn, told: GoOn) -> None:
         turn.effects.append(Transfer(profile.moving_to, profile.message_seq, told.after))
 
 
-def pass_on(turn: Turn, told: HandOver) -> None:
-    """Pass on a hand-over that reaches a profile on its way itself. A profile that meets its own hand-over stays,
-    because that has come full circle."""
+def stay(turn: Turn, told: Stay) -> None:
+    """Stay here after all: the survivor has got something meanwhile that contradicts this profile."""
     profile = turn.profile
-    if told.origin != profile.id:
-        turn.tell(profile.moving_to, told)
+    if not profile.moving_to:
         return
-    profile.moving_to = ""
+    profile.moving_to, profile.moving_by = "", None
     wake(turn, profile)
     pauses.settle(turn)
+    turn.note("identity", "not taken over", outcome="refused", reason="identity.unique", detail={"origin": told.by})
 
 
 def leave_tombstone(turn: Turn, told: HandedOver) -> None:
@@ -100,3 +104,47 @@ def leave_tombstone(turn: Turn, told: HandedOver) -> None:
     """
     if turn.profile.moving_to:
         turn.effects.append(LeaveTombstone(told.to))
+
+
+def _give_place(turn: Turn, asked: Merge) -> None:
+    """Nobody is here: the place points to the profile that asks, if its source may give it an identifier."""
+    profile = turn.profile
+    if not asked.links and not asked.answers:
+        turn.tell(asked.to, _declined(turn, asked, "identity.not_allowed", ""))
+        return
+    turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=asked.is_new, to=asked.to))
+    turn.effects.append(LeaveTombstone(asked.to))
+
+
+def _hand_over(turn: Turn, asked: Merge) -> None:
+    profile = turn.profile
+    for run in profile.runs:
+        turn.drop_timer_of_moved(run)
+    profile.moving_to, profile.moving_by = asked.to, asked.evidence
+    profile.message_seq += 1
+    turn.effects.append(Transfer(asked.to, profile.message_seq))
+
+
+def _decline(turn: Turn, asked: Merge, reason: str, namespace: str) -> None:
+    """Stay two. The place of the identifier hears that one more profile has it."""
+    profile, evidence = turn.profile, asked.evidence
+    turn.tell(asked.to, _declined(turn, asked, reason, namespace))
+    if evidence is None or evidence.namespace in standing.SAID:
+        return
+    is_device = standing.kind(turn.catalog, evidence.namespace) == "device"
+    if not (asked.merges or (is_device and reason in judgement.OF_THE_VALUE)):
+        return  # a write key's word makes nobody's card or address a shared one
+    told = Shares(by=asked.to, namespace=evidence.namespace)
+    if not standing.is_same_place(evidence.place, profile.id):
+        turn.tell(evidence.place, told)
+        return
+    if standing.kind(turn.catalog, evidence.namespace) == "contact":
+        known = Claim(to=asked.to, public=asked.public, merged=asked.merged)
+        holding.add(turn, profile.holders, known, holding.words_of(profile))
+    sharing.shares(turn, told)
+
+
+def _declined(turn: Turn, asked: Merge, reason: str, namespace: str) -> Declined:
+    return Declined(
+        origin=asked.asked, reason=reason, other=turn.profile.id, namespace=namespace, evidence=asked.evidence
+    )

@@ -32,6 +32,18 @@ class Link(Part):
     by: list[str] = []  # noqa: RUF012 (the places of the other identifiers that its event carried)
 
 
+class Evidence(Part):
+    """Why two profiles are taken for one person: an identifier of `namespace`, whose place is `place`, that the key
+    `source` has told; a write key, where it is `public`. Where a person said it in other ways, `namespace` is one of
+    `engine.identity.standing.SAID`. `confidence` is 1 where it is certain."""
+
+    namespace: str
+    place: str
+    source: str = ""
+    public: bool = False
+    confidence: float = 1.0
+
+
 class Merged(Part):
     """A ledger entry: which profile was taken in, when, and how much it held.
 

@@ -61,3 +61,8 @@ def only(data: Any, paths: Sequence[tuple[str, ...]]) -> Any:
         rows = ((name, only(part, paths)) for name, part in data.items())
         return {name: row for name, row in rows if row}
     return found
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one dotted path leads to the other, or through it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

@@ -69,7 +69,9 @@ class Gateway:
         self.router = Router(config.shards)
         self.keys = KeyRing.read(Path(config.keys))
         self.in_flight: Callable[[], int] = lambda: 0
-        self.counts: Counter[str] = Counter(rejected=0, quarantined=0, warned=0, unusable_address=0)  # of this replica
+        self.counts: Counter[str] = Counter(
+            rejected=0, quarantined=0, warned=0, unusable_address=0, unusable_identifier=0
+        )  # of this replica
         self._wall = WallClock(clock_file(Path(config.shards[0]).parent))
         self._rates = Rates(self._wall)
         self._parsing = asyncio.Lock()

@@ -6,10 +6,13 @@ that of the event.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
-from engine.catalog.identity_rules import Carried
+from engine.catalog.identity_rules import Carried, IdentityRules
 from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
 from engine.inputs import Event
@@ -35,14 +38,7 @@ _TYPES: Final = {
     "ios.id": "device_id",
     "ios.idfa": "device_id",
 }
-_FIELDS: Final = {
-    "user_id": "userId",
-    "anonymous_id": "anonymousId",
-    "email": "traits.email",
-    "phone": "traits.phone",
-    "device_id": "context.device.id",
-    "loyalty_id": "traits.loyalty_id",
-}
+_FIELDS: Final = {"user_id": "userId", "anonymous_id": "anonymousId"}
 _NOBODY: Final = f"names nobody: it needs a userId, an anonymousId or an entry in {_FIELD}"
 
 
@@ -96,12 +92,53 @@ def identifiers_of(
     return user_id, anonymous_id, tuple(pairs)
 
 
-def field_of(event: Event) -> str:
+def named_by(item: dict[str, Any], arrival: Arrival) -> Event:
+    """An event with nothing but the identifiers of an item that is none, as far as they can be read."""
+    arrival = replace(arrival, unusable=Counter())
+    own, properties, context = (_object(item.get(name)) for name in ("traits", "properties", "context"))
+    context = arrival.context | context
+    user_id, anonymous_id = (_readable(name, item, arrival) for name in ("user_id", "anonymous_id"))
+    others: tuple[tuple[str, str], ...] = ()
+    with suppress(InvalidInput):
+        user_id, anonymous_id, others = identifiers_of(
+            "track", user_id, anonymous_id, own, _object(context.get("traits")), properties, context, arrival
+        )
+    return Event(
+        kind="track",
+        name="",
+        at_ms=0,
+        received_at_ms=0,
+        source=arrival.source,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        identifiers=others,
+        public=arrival.public,
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _readable(namespace: str, item: dict[str, Any], arrival: Arrival) -> str:
+    try:
+        return canonical_if_any(namespace, item.get(_FIELDS[namespace]), forms=arrival.rules.forms)
+    except InvalidInput:
+        return ""
+
+
+def field_of(event: Event, rules: IdentityRules) -> str:
     """The field by which an event names somebody, for a refusal of all that it names."""
-    if event.user_id or event.anonymous_id or not event.identifiers:
-        return "anonymousId" if event.anonymous_id and not event.user_id else "userId"
-    namespace = event.identifiers[0][0]
-    return _FIELD if _EXTERNAL in event.context else _FIELDS.get(namespace, namespace)
+    if event.user_id or event.anonymous_id:
+        return "userId" if event.user_id else "anonymousId"
+    in_context = _object(event.context.get("traits"))
+    own = {name: value for name, value in event.traits.items() if name not in in_context}
+    traits = in_context | own
+    told = _usual(traits, event.properties, event.context)
+    told += _mapped(rules.carried, {"properties": event.properties, "traits": traits, "context": event.context})
+    named = {namespace for namespace, _ in event.identifiers}
+    found = next((field for namespace, _, field in told if namespace in named), _FIELD)
+    return _as_written(InvalidInput("", found), own).field
 
 
 def _usual(traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any]) -> list[Told]:

@@ -9,22 +9,25 @@ import msgspec
 
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
+from engine.identity.home import home_of
 from engine.inputs import Rejected
 from engine.seeds import profile_id
-from engine.values.identifiers import canonical_if_any
 from serve.http.gateway import Gateway
+from serve.ingest.arrival import Arrival
+from serve.ingest.carried import named_by
 from serve.ingest.items import NOT_ALLOWED, OFF_PLAN, REJECTED, UNREADABLE, Item, Submission
 from serve.ingest.pipeline import find_each_profile, quarantine_what_is_not_to_be_sent, tell_each_profile
 from serve.ingest.segment_format import parse_body
 from serve.ingest.wire_event import EVENT_BYTES_MAX
 
-_NAMES = (("user_id", "userId"), ("anonymous_id", "anonymousId"))
 _any = msgspec.json.Decoder()
 
 
 def letters(catalog: Catalog, submission: Submission, items: Iterable[Item]) -> list[tuple[str, Rejected, str]]:
     """The dead letter of each item, with the profile that it seems to be for and the reason why it was not taken."""
-    return [(_home(catalog, bytes(item.raw)), _letter(submission, item), item.reason) for item in items]
+    return [
+        (_home(catalog, bytes(item.raw), submission.arrival), _letter(submission, item), item.reason) for item in items
+    ]
 
 
 def _letter(submission: Submission, item: Item) -> Rejected:
@@ -73,18 +76,12 @@ def _as_it_came(letter: dict[str, Any], text: bytes, gateway: Gateway) -> Submis
     )
 
 
-def _home(catalog: Catalog, raw: bytes) -> str:
+def _home(catalog: Catalog, raw: bytes, arrival: Arrival) -> str:
     """The profile of the person that an item is about, as far as can be told. The dead letter is kept with it, so that
     it is erased with this person."""
     try:
         item = _any.decode(raw)
     except (msgspec.DecodeError, ValueError, RecursionError):
         item = None
-    for namespace, name in _NAMES:
-        value = item.get(name) if isinstance(item, dict) else None
-        try:
-            if found := canonical_if_any(namespace, value):
-                return profile_id(catalog.id_key, namespace, found)
-        except InvalidInput:
-            continue
-    return profile_id(catalog.id_key, "rejected", "")
+    found = home_of(catalog, named_by(item, arrival)) if isinstance(item, dict) else None
+    return found or profile_id(catalog.id_key, "rejected", "")

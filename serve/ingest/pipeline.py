@@ -44,7 +44,7 @@ def find_each_profile(catalog: Catalog, items: Sequence[Item]) -> None:
         if item.event is not None:
             home = home_of(catalog, item.event)
             if home is None:
-                item.set_aside(REJECTED, field_of(item.event), "names nobody that can be known")
+                item.set_aside(REJECTED, field_of(item.event, catalog.identity), "names nobody that can be known")
             else:
                 item.profile = home
 

@@ -43,7 +43,16 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "alias": {"userId": "ada", "previousId": "visitor-7"},
 }
 _BATCH_EXAMPLE: Final = {
-    "batch": [{"type": kind, "messageId": f"m-{kind}"} | _EXAMPLES[kind] for kind in ("identify", "track")],
+    "batch": [
+        *({"type": kind, "messageId": f"m-{kind}"} | _EXAMPLES[kind] for kind in ("identify", "track")),
+        {  # what a till knows
+            "type": "track",
+            "messageId": "m-till",
+            "event": "Order Completed",
+            "properties": {"order_id": "o-7"},
+            "context": {"externalIds": [{"type": "loyalty_id", "id": "4000-7", "collection": "users"}]},
+        },
+    ],
     "sentAt": AT,
 }
 _SHORT: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
@@ -106,7 +115,8 @@ HOT: Final[dict[str, Hot]] = {
     f"{paths.FLAGS}/{{key}}": Hot(
         "flag",
         "Evaluate a placement as a flag (OpenFeature)",
-        "The customer is `userId` or `anonymousId` of the context, else `targetingKey` as a user id.",
+        "The customer is `userId`, `anonymousId` or (server key) `identifiers` of the context, else `targetingKey`"
+        " as a user id.",
         "write",
         Flag,
         "EvaluationBody",
@@ -147,7 +157,8 @@ _TIME: Final = {"description": "ISO 8601, or seconds or milliseconds since 1970"
 BODIES: Final[dict[str, dict[str, Any]]] = {
     EVENT: {
         "type": "object",
-        "description": "A call of Segment's tracking API. Fields that are not named here are let pass.",
+        "description": "A call of Segment's tracking API. It needs one identifier: `userId`, `anonymousId`, an entry of"
+        " `context.externalIds`, an address, a card or a device. Fields that are not named here are let pass.",
         "additionalProperties": True,
         "properties": {
             "type": _TEXT,
@@ -161,7 +172,14 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             "category": _TEXT,
             "properties": _OBJECT,
             "traits": _OBJECT,
-            "context": _OBJECT,
+            "context": _OBJECT
+            | {
+                "properties": {
+                    "externalIds": {
+                        "description": "Identifiers of any namespace: `[{id, type, collection: users, encoding: none}]`"
+                    }
+                }
+            },
             "timestamp": _TIME,
             "originalTimestamp": _TIME,
             "sentAt": _TIME,
@@ -190,7 +208,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
                 "type": "object",
                 "description": "Who it is about, and whatever conditions read",
                 "additionalProperties": True,
-                "properties": {"targetingKey": _ID, "userId": _ID, "anonymousId": _ID, "userHash": {}},
+                "properties": {
+                    "targetingKey": _ID,
+                    "userId": _ID,
+                    "anonymousId": _ID,
+                    "identifiers": _OBJECT | {"description": "By namespace; a server key's"},
+                    "userHash": {},
+                },
             }
         },
     },

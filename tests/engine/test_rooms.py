@@ -24,6 +24,7 @@ ORDER = (
     ("matching",),  # how likely two records are one person
     ("parts",),  # pieces of that state
     ("profile",),  # the state of one customer
+    ("messages",),  # what profiles tell one another
     ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told
     ("codec", "propensity"),
     ("audit", "catalog"),  # what `configs/` says, ready to decide by

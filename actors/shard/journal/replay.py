@@ -20,7 +20,7 @@ from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
 from engine.events import history
-from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge
+from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge, Shares
 from engine.profile import Profile, Tombstone, tombstone_of
 from engine.turn import handle, handle_tombstone
 
@@ -76,7 +76,7 @@ class Replica:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
         was = self.record
         if isinstance(was, Tombstone):
-            assert isinstance(entry.told, Merge | Claim | HandedOver | Bind), "a tombstone takes nothing else"
+            assert isinstance(entry.told, Merge | Claim | HandedOver | Bind | Shares), "a tombstone takes nothing else"
             stand_in = Profile(self.profile, message_seq=was.message_seq)
             asked = handle_tombstone(stand_in, was, entry.told, catalog, entry.now_ms)
             was.message_seq = stand_in.message_seq
@@ -87,7 +87,7 @@ class Replica:
             self.record = profile  # before the turn: its own effects may put a tombstone there
             asked = handle(profile, entry.told, catalog, entry.now_ms)
             self._write(asked, profile, entry.now_ms)
-            if was is None and self.record is profile and profile.is_blank:
+            if was is None and self.record is profile and profile.is_blank and not profile.message_seq:
                 self.record = None
         self.number, self.now_ms, self.version = entry.number, entry.now_ms, entry.version
         return asked

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Final
 
 from engine.catalog.checks.suggest import did_you_mean
-from engine.catalog.document import Document
+from engine.catalog.document import Document, by_id
 from engine.catalog.identity_rules import PRIORITIES, USUAL
 from engine.catalog.models import Models
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.files import Sources
 from engine.catalog.schema.identity import Identity, Namespace
 from engine.catalog.schema.patterns import Pattern
+from engine.matching.fields import USUAL as FIELDS
 from engine.values.identifiers import PROFILE_ID
 
 FILE: Final = "identity.yaml"
@@ -27,6 +29,7 @@ _KINDS: Final = {
     "device_id": ("device", "shared"),
     "anonymous_id": ("device",),
 }
+_TOUCHPOINTS: Final = frozenset(("web", "desktop", "mobile", "app", "other"))  # beside the channels
 # Where every event is looked at anyway.
 _USUAL_PATHS: Final = {
     "traits.email": "email",
@@ -47,8 +50,8 @@ def identity_problems(document: Document, models: Models) -> Iterator[Problem]:
         yield from _priorities(file)
         yield from _paths(file)
         yield from _trait_rules(file)
-        yield from _thresholds(file)
-        yield from _transitions(file)
+        yield from _matching(file)
+        yield from _transitions(file, touchpoints(document))
     sources = models.get("sources.yaml")
     if isinstance(sources, Sources):
         for name, source in sources.sources.items():
@@ -140,8 +143,14 @@ def _trait_rules(file: Identity) -> Iterator[Problem]:
             yield Problem(FILE, (*loc, "sources"), "a union keeps what every source says: it has no order of sources")
 
 
-def _thresholds(file: Identity) -> Iterator[Problem]:
+def _matching(file: Identity) -> Iterator[Problem]:
     told = file.matching
+    for name, paths in told.fields.items():
+        if name not in FIELDS:
+            hint = did_you_mean(name, FIELDS) or f": there are {', '.join(FIELDS)}"
+            yield Problem(FILE, ("matching", "fields", name), f"nothing is compared that is called {name!r}{hint}")
+        for place in _repeated(paths):
+            yield Problem(FILE, ("matching", "fields", name, place), "is there already")
     if not told.review_at <= told.personalise.at:
         message = f"is above personalise.at ({told.personalise.at}): a link that lends context is past any question"
         yield Problem(FILE, ("matching", "review_at"), message)
@@ -150,11 +159,33 @@ def _thresholds(file: Identity) -> Iterator[Problem]:
         yield Problem(FILE, ("matching", "personalise", "at"), message)
 
 
-def _transitions(file: Identity) -> Iterator[Problem]:
+def touchpoints(document: Document) -> set[str]:
+    """The kinds of touchpoint at which events happen (`engine.handoffs.touchpoints`)."""
+    channels = {*by_id(document, "channels.yaml", "channels")}
+    file = document.get("sources.yaml")
+    sources = file.get("sources") if isinstance(file, Mapping) else None
+    for source in sources.values() if isinstance(sources, Mapping) else ():
+        if isinstance(source, Mapping) and isinstance(source.get("channel"), str):
+            channels.add(source["channel"])
+    return channels | _TOUCHPOINTS
+
+
+def _transitions(file: Identity, known: set[str]) -> Iterator[Problem]:
+    taken: dict[tuple[str, str], str] = {}
     for name, goal in file.transitions.items():
         for field, listed in (("from", goal.from_), ("into", goal.into), ("carries", goal.carries)):
             for place in _repeated(listed):
                 yield Problem(FILE, ("transitions", name, field, place), "is there already")
+        for field, listed in (("from", goal.from_), ("into", goal.into)):
+            for place, kind in enumerate(listed):
+                if kind not in known:
+                    hint = did_you_mean(kind, sorted(known)) or f": there are {', '.join(sorted(known))}"
+                    message = f"no channel and no kind of device is called {kind!r}{hint}"
+                    yield Problem(FILE, ("transitions", name, field, place), message)
+        for pair in product(goal.from_, goal.into):
+            if taken.setdefault(pair, name) != name:
+                message = f"{pair[0]} → {pair[1]} has its objective in {taken[pair]} already"
+                yield Problem(FILE, ("transitions", name), message)
         if set(goal.from_) == set(goal.into) and len(set(goal.into)) == 1:
             yield Problem(FILE, ("transitions", name, "into"), "is where it began: that is no transition")
 

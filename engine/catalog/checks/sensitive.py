@@ -1,7 +1,8 @@
 """Keeps traits that a company says are sensitive (health, religion, origin …) out of decisions
 (`docs/design/customer-words.md`).
 
-They may be known and shown to the customer, but no condition and no score may read them.
+They may be known and shown to the customer, but no condition and no score may read them; neither may the comparison of
+who is who, and nothing of them is lent to somebody who is probably the same person.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from engine.catalog.document import Document
 from engine.catalog.problems import Loc, Problem
+from engine.values.paths import overlap
 
 
 def problems(document: Document) -> Iterator[Problem]:
@@ -19,12 +21,35 @@ def problems(document: Document) -> Iterator[Problem]:
     consent = document.get("consent.yaml")
     listed = consent.get("sensitive") if isinstance(consent, Mapping) else None
     sensitive = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    if not sensitive:
+        return
+    for loc, trait in _of_matching(document):
+        name = next((name for name in sensitive if overlap(name, trait)), None)
+        if name is not None:
+            yield Problem("identity.yaml", loc, f"{name!r} is sensitive (consent.yaml): nobody is recognised by it")
     for file, written in document.items():
-        if sensitive and not file.startswith("templates/"):
+        if not file.startswith("templates/"):
             for loc, trait in _traits(written, ()):
-                name = next((name for name in sensitive if _overlap(name, trait)), None)
+                name = next((name for name in sensitive if overlap(name, trait)), None)
                 if name is not None:
                     yield Problem(file, loc, f"{name!r} is sensitive (consent.yaml): nothing may be decided by it")
+
+
+def _of_matching(document: Document) -> Iterator[tuple[Loc, str]]:
+    """The traits that people are compared by, and those that are lent on account of that."""
+    matching = _mapping(_mapping(document.get("identity.yaml")).get("matching"))
+    lists: dict[Loc, Any] = {
+        ("matching", "fields", name): listed for name, listed in _mapping(matching.get("fields")).items()
+    }
+    lists["matching", "personalise", "traits"] = _mapping(matching.get("personalise")).get("traits")
+    for loc, listed in lists.items():
+        for place, trait in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(trait, str):
+                yield (*loc, place), trait
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _traits(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
@@ -39,8 +64,3 @@ def _traits(data: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
             yield (*at, "name"), value["name"]
         else:
             yield from _traits(value, at)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether one dotted path leads to the other, or through it."""
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from engine.errors import UsageError
-from engine.values.identifiers import parse_reference
+from engine.values.identifiers import FORMS, parse_reference
 from serve.demo.replayer import EngineClient
 
 HERE = "http://127.0.0.1:8000"
@@ -41,6 +41,8 @@ def path_of(reference: str) -> str:
 
 
 def named(reference: str) -> str:
-    """`namespace:value` in canonical form; InvalidInput where that names nobody. A telephone number goes as it is,
-    because only the engine knows the country of numbers without a country code."""
-    return reference if reference.startswith("phone:") else ":".join(parse_reference(reference))
+    """`namespace:value` in canonical form; InvalidInput where that names nobody. What only the engine can read goes as
+    it is: a telephone without its country code, and a namespace of the workspace's own."""
+    namespace, colon, _ = reference.partition(":")
+    is_the_engine_s = bool(colon and namespace) and (namespace == "phone" or namespace not in FORMS)
+    return reference if is_the_engine_s else ":".join(parse_reference(reference))

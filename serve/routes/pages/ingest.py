@@ -96,7 +96,10 @@ async def _answer(gateway: Gateway, submission: Submission) -> Response:
     A rejected item is kept before it is named, because some clients read no answer. Of many, the first are kept and
     named, and all are counted. Quarantined items are all kept and none is named: they are not the client's fault.
     """
-    gateway.counts["unusable_address"] += sum(submission.arrival.unusable[name] for name in NAMESPACES)
+    unusable = submission.arrival.unusable
+    addresses = sum(unusable[namespace] for namespace in NAMESPACES)
+    gateway.counts["unusable_address"] += addresses
+    gateway.counts["unusable_identifier"] += unusable.total() - addresses
     quarantined = [*submission.that_are(*_QUARANTINED), *submission.that_are(UNREADABLE)]
     for start in range(0, len(quarantined), KEPT_AT_ONCE):
         await _keep(gateway, submission, quarantined[start : start + KEPT_AT_ONCE])

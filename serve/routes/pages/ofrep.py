@@ -1,27 +1,29 @@
 """OpenFeature's remote evaluation (OFREP): a placement is read as a flag, whose value is the content to show there.
 
-The customer is the context's `userId` or `anonymousId`, else its `targetingKey` as a user id. The rest of the context
-is what the page says of itself. Where there is nothing to show, the value is `{}`, the variant `none` and the reason
-`DEFAULT`. Where no decision comes in time, the value is the placement's default, the variant `default`, the reason the
-same. Reading a flag takes a place under the caps, as any decision does; exposures are told with the `trackingToken` in
-its metadata.
+The customer is the context's `userId`, `anonymousId` or, with a server key, `identifiers`, else its `targetingKey` as a
+user id. The rest of the context is what the page says of itself. Where there is nothing to show, the value is `{}`, the
+variant `none` and the reason `DEFAULT`. Where no decision comes in time, the value is the placement's default, the
+variant `default`, the reason the same. Reading a flag takes a place under the caps, as any decision does; exposures are
+told with the `trackingToken` in its metadata.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
-from engine.errors import InvalidInput, NotFound, SegueError
+from engine.errors import Forbidden, InvalidInput, NotFound, SegueError
 from engine.identity.home import home_of
 from engine.inputs import Decide
 from engine.values.absence import is_absent
 from engine.values.nearest import meant
 from serve.api import misspelt
+from serve.http.auth import Principal
 from serve.http.gateway import Gateway
 from serve.http.hostile_json import object_of
 from serve.http.paths import FLAGS
@@ -31,7 +33,7 @@ from serve.routes.pages import deciding
 from serve.routes.pages.decide import read_json
 
 _JSON = (b"content-type", b"application/json")
-_WHO: Final = ("targetingKey", "userId", "anonymousId", "userHash")
+_WHO: Final = ("targetingKey", "userId", "anonymousId", "identifiers", "userHash")
 _CONTEXT_BYTES_MAX: Final = 32 * 1024
 
 
@@ -39,6 +41,15 @@ class EvaluationBody(msgspec.Struct):
     """The body of an evaluation."""
 
     context: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks: the context of an evaluation, with the profile or the identifiers that it names."""
+
+    context: dict[str, Any]
+    profile: str
+    identifiers: tuple[tuple[str, str], ...]
 
 
 _body = msgspec.json.Decoder(EvaluationBody)
@@ -51,12 +62,13 @@ async def evaluate(gateway: Gateway, request: Request) -> Response:
         principal = gateway.principal(request.headers)
         body: EvaluationBody = read_json(_body, request.body or b"{}")
         context = object_of(body.context, "context")
-        named, fields = _named(context)
+        named, fields = _named(principal, context)
         user = fields.get("user_id", "userId")
         gateway.prove(principal, named.get("user_id"), context.get("userHash"), user)
         if not named:
             raise _unnamed(request.body, context)
-        return await (_one(gateway, context, request, key) if key else _all(gateway, context, request))
+        asked = Asked(context, *gateway.identifiers(named, fields))
+        return await (_one(gateway, asked, request, key) if key else _all(gateway, asked, request))
     except SegueError as error:
         return refusal(error, request.path)
 
@@ -65,15 +77,15 @@ def _key(path: str) -> str:
     return unquote(path.removeprefix(FLAGS).removeprefix("/"))
 
 
-async def _one(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> Response:
+async def _one(gateway: Gateway, asked: Asked, request: Request, key: str) -> Response:
     if key not in gateway.catalog.placements:
         raise NotFound(f"there is no placement {key}; {meant(key, gateway.catalog.placements)}", "key")
-    return Response(200, msgspec.json.encode(await _flag(gateway, context, request, key)))
+    return Response(200, msgspec.json.encode(await _flag(gateway, asked, request, key)))
 
 
-async def _all(gateway: Gateway, context: dict[str, Any], request: Request) -> Response:
+async def _all(gateway: Gateway, asked: Asked, request: Request) -> Response:
     """All flags. The tag covers the content and not the tokens, so an unchanged page keeps the tokens that it has."""
-    flags = await asyncio.gather(*(_flag(gateway, context, request, key) for key in gateway.catalog.placements))
+    flags = await asyncio.gather(*(_flag(gateway, asked, request, key) for key in gateway.catalog.placements))
     shown = [[flag[name] for name in ("key", "value", "variant", "reason")] for flag in flags]
     tag = f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'.encode()
     headers = (_JSON, (b"etag", tag))
@@ -89,12 +101,12 @@ def _is_known(tag: bytes, told: bytes) -> bool:
     return tag in known or b"*" in known
 
 
-async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key: str) -> dict[str, Any]:
-    asked = _asked(gateway, context, key)
-    home = home_of(gateway.catalog, asked)
+async def _flag(gateway: Gateway, asked: Asked, request: Request, key: str) -> dict[str, Any]:
+    question = _question(gateway, asked, key)
+    home = home_of(gateway.catalog, question)
     if home is None:
         raise InvalidInput("names nobody that can be known", "targetingKey")
-    answer = await deciding.decide(gateway, home, asked, is_full=request.is_over_limit)
+    answer = await deciding.decide(gateway, home, question, is_full=request.is_over_limit)
     metadata = {"decisionId": answer["decisionId"], "catalogVersion": answer["catalogVersion"]}
     if answer.get("degraded"):
         default = gateway.catalog.placements[key].default
@@ -108,22 +120,35 @@ async def _flag(gateway: Gateway, context: dict[str, Any], request: Request, key
     return flag | {"reason": "TARGETING_MATCH", "metadata": metadata}
 
 
-def _asked(gateway: Gateway, context: dict[str, Any], key: str) -> Decide:
-    named, fields = _named(context)
-    told = {name: value for name, value in context.items() if name not in _WHO}
+def _question(gateway: Gateway, asked: Asked, key: str) -> Decide:
+    told = {name: value for name, value in asked.context.items() if name not in _WHO}
     if len(msgspec.json.encode(told)) > _CONTEXT_BYTES_MAX:
         raise InvalidInput(f"is over {_CONTEXT_BYTES_MAX} bytes", "context")
     placement = gateway.catalog.placements[key]
-    _, identifiers = gateway.identifiers(named, fields)
-    return Decide(placement=key, channel=placement.channel, context=told, identifiers=identifiers)
+    return Decide(
+        placement=key,
+        channel=placement.channel,
+        context=told,
+        identifiers=asked.identifiers,
+        profile_id=asked.profile,
+    )
 
 
-def _named(context: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _named(principal: Principal, context: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The identifiers in a context by namespace, and the names of their fields."""
-    for fields in ({"user_id": "userId", "anonymous_id": "anonymousId"}, {"user_id": "targetingKey"}):
-        if named := {each: context[name] for each, name in fields.items() if not is_absent(context.get(name))}:
-            return named, {each: f"context.{name}" for each, name in fields.items()}
-    return {}, {}
+    told = object_of(context.get("identifiers"), "context.identifiers")
+    others = {name: value for name, value in told.items() if not is_absent(value)}
+    if principal.kind == "write" and others:
+        raise Forbidden("a write key decides by userId or anonymousId", "context.identifiers")
+    own = {"user_id": "userId", "anonymous_id": "anonymousId"}
+    if named := others | _present(context, own):
+        fields = {each: f"context.identifiers.{each}" for each in others}
+        return named, fields | {each: f"context.{name}" for each, name in own.items()}
+    return _present(context, {"user_id": "targetingKey"}), {"user_id": "context.targetingKey"}
+
+
+def _present(context: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
+    return {each: context[name] for each, name in fields.items() if not is_absent(context.get(name))}
 
 
 def _unnamed(body: bytes, context: dict[str, Any]) -> InvalidInput:

@@ -22,12 +22,13 @@ from engine.inputs import Erase, Event, HandOver, Merge
 from engine.profile import TraitValue
 
 KB = 1 << 10
+SEVERAL_USER_IDS = CART | {"identity.yaml": {"namespaces": {"user_id": {"unique": False}}}}
 
 
 @pytest.fixture(params=[1, 3], ids=["one shard", "three shards"])
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(transfer, "PIECE_BYTES_MAX", 2 * KB)
-    return World(CART, shards=request.param)
+    return World(SEVERAL_USER_IDS, shards=request.param)
 
 
 def messages_of(world: World) -> list[tuple[str, Any]]:
@@ -140,7 +141,7 @@ def test_three_with_long_pasts_who_alias_one_another_in_a_ring_become_one(world:
 @pytest.mark.parametrize("later", range(0, 300, 20))
 def test_a_ring_that_closes_while_pieces_are_on_their_way_loses_and_doubles_nothing(later: int, monkeypatch: Any):
     monkeypatch.setattr(transfer, "PIECE_BYTES_MAX", 2 * KB)
-    world, names = World(CART, shards=2), ("ada", "bob", "cleo")
+    world, names = World(SEVERAL_USER_IDS, shards=2), ("ada", "bob", "cleo")
     three = [lives(world, name=name) for name in names]
     for place, who in enumerate(three):
         world.engine.stage([who.event("Aliased", kind="alias", previous_id=names[(place + 1) % 3])])

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.world import DAY, HOUR, Customer, World, action, cart_journey, document
+from support.world import CART, DAY, HOUR, Customer, World, action, cart_journey, document
 
 from actors.platform.clock import ReplayClock
 from actors.replay_clock.windows import WINDOW_MS
@@ -371,7 +371,8 @@ def test_an_outcome_that_meets_a_profile_on_its_way_follows_it(outcome: str):
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_a_ring_of_profiles_that_merge_with_one_another_becomes_one_and_nothing_is_lost(shards: int):
-    world = World(shards=shards)
+    several_user_ids = {"identity.yaml": {"namespaces": {"user_id": {"unique": False}}}}
+    world = World(CART | several_user_ids, shards=shards)
     names = ["ada", "bob", "eve", "joe"]
     ring = {name: world.customer(name) for name in names}
     ring["ada"].consents("marketing", "email", True)

@@ -45,10 +45,37 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"identity.yaml": {"traits": {"address.city": {}}}}, "a rule is for a trait as a whole: write address"),
     ({"identity.yaml": {"traits": {"tags": {"keep": "union", "sources": ["a"]}}}}, "a union keeps what every source"),
     ({"identity.yaml": {"matching": {"review_at": 0.95}}}, "matching.review_at: is above personalise.at"),
+    ({"identity.yaml": {"matching": {"fields": {"sur_name": ["x"]}}}}, "called 'sur_name', did you mean 'surname'?"),
+    (
+        {"identity.yaml": {"matching": {"fields": {"city": ["home.city"]}}}, "consent.yaml": {"sensitive": ["home"]}},
+        "matching.fields.city[1]: 'home' is sensitive",
+    ),
+    (
+        {
+            "identity.yaml": {"matching": {"personalise": {"traits": ["faith"]}}},
+            "consent.yaml": {"sensitive": ["faith"]},
+        },
+        "matching.personalise.traits[1]: 'faith' is sensitive",
+    ),
     ({"identity.yaml": {"matching": {"merge_at": 0.8}}}, "matching.personalise.at: is above merge_at"),
     (
         {"identity.yaml": {"transitions": {"t": {"from": ["web"], "into": ["web"], "ready_within": "1s"}}}},
         "transitions.t.into: is where it began",
+    ),
+    (
+        {
+            "identity.yaml": {
+                "transitions": {
+                    "a": {"from": ["web"], "into": ["app"], "ready_within": "1s"},
+                    "b": {"from": ["web", "app"], "into": ["app"], "ready_within": "1s"},
+                }
+            }
+        },
+        "transitions.b: web → app has its objective in a already",
+    ),
+    (
+        {"identity.yaml": {"transitions": {"t": {"from": ["store"], "into": ["web"], "ready_within": "1s"}}}},
+        "transitions.t.from[1]: no channel and no kind of device is called 'store': there are app, desktop, mobile",
     ),
     ({"sources.yaml": {"sources": {"a": {"channel": "web", "identify": ["email", "email"]}}}}, "identify[2]: is there"),
     ({"sources.yaml": {"sources": {"a": {"channel": "web", "link": False, "merge": True}}}}, "a.merge: a source"),
@@ -109,6 +136,13 @@ def test_blocked_values_and_patterns_meet_values_as_they_come_out_of_the_door():
         assert identity.is_blocked(namespace, canonical(namespace, value))
     assert not identity.is_blocked("loyalty_id", "TEST-77b")
     assert not identity.is_blocked("user_id", "TEST-77")
+
+
+def test_nobody_is_recognised_by_a_sensitive_trait_though_it_be_a_usual_one():
+    fields = compile_document({"consent.yaml": {"sensitive": ["nationalId", "address"]}}).identity.matching.fields
+    assert "nationalId" not in fields["national_id"] and "taxId" in fields["national_id"]
+    assert fields["city"] == ("city", "suburb", "town")
+    assert compile_document({}).identity.matching.fields == {}
 
 
 def test_a_pattern_that_would_never_end_elsewhere_ends_at_once():

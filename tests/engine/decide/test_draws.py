@@ -111,7 +111,7 @@ def test_nobody_is_drawn_as_a_visitor_who_belongs_to_somebody_else_or_was_erased
     ada = signs_in(world, "a1", "ada")
     bob = signs_in(world, "a1", "bob")
     assert (ada.profile.drawn_as, bob.profile.drawn_as) == (visitor_place(world, "a1"), "")
-    assert world.engine.ask_profile(bob.id, Erase())
+    assert world.engine.ask_profile(ada.id, Erase())
     world.settle()
     again = signs_in(world, "a1", "carl")
     assert again.profile.drawn_as == seeds.next_epoch(visitor_place(world, "a1")) and again.profile.drawn == {}

@@ -218,7 +218,7 @@ def test_the_link_follows_the_person_into_another_profile(world: World):
     world.advance(minutes=61)
     url = link_of(world)
     user = Customer(world, "ada", "desk")
-    user.does("Signed Up")
+    user.does("Signed Up", identifiers=(("email", "ada@example.com"),))
     world.advance(minutes=1)
     app = world.customer(anonymous="phone")
     opens(app, url)

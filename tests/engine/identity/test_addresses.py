@@ -161,7 +161,7 @@ def test_9_when_two_become_one_the_verified_word_counts_and_else_the_later_one(w
     says(visitor, email="visitor@shop.example", public=verified != "visitor")
     world.advance(minutes=1)
     says(ada, email="user@shop.example", public=verified != "user")
-    world.customer("ada", anonymous="laptop").does("Seen", public=verified == "neither")
+    ada.does("Aliased", kind="alias", previous_id="laptop")
     world.settle()
     agrees(ada, "visitor@shop.example" if verified == "visitor" else "user@shop.example")
 
@@ -173,7 +173,7 @@ def test_9_what_a_visitor_stated_later_counts_for_what_happens_from_then_on(worl
     says(visitor, email="visitor@shop.example", public=True)
     ada.does("Order Placed", order_id="o")
     world.advance(minutes=1)
-    world.customer("ada", anonymous="laptop").does("Seen", public=True)
+    ada.does("Aliased", kind="alias", previous_id="laptop")
     world.advance(hours=2)
     assert world.mailbox == []
     assert ("receipt", "fit.unverified_email") in ada.outcomes("held")
@@ -384,6 +384,8 @@ def test_12_a_number_at_home_outlives_a_merge_and_another_country():
     visitor, ada = world.customer(anonymous="a-1"), world.customer("ada", anonymous="a-1")
     says(visitor, phone="0171 1234567")
     says(ada, country="AT")
+    ada.does("Aliased", kind="alias", previous_id="a-1")
+    world.settle()
     assert address(ada, "phone") == "+491711234567"
 
 

@@ -4,9 +4,10 @@ first."""
 from __future__ import annotations
 
 import pytest
-from support.world import CART, HOUR, World, action, cart_journey, document
+from support.world import CART, HOUR, Customer, World, action, cart_journey, document
 
 YES = ("marketing:email",)
+SEVERAL_USER_IDS = CART | {"identity.yaml": {"namespaces": {"user_id": {"unique": False}}}}
 STOPS = {"stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]}
 
 
@@ -84,21 +85,22 @@ def test_a_repeat_of_what_the_visitor_sent_is_still_a_repeat_after_the_merge(wor
     assert [e.name for e in ada.profile.history].count("Product Viewed") == 1
 
 
-def test_the_first_merge_takes_the_state_and_a_later_user_only_the_pointer(world: World):
+def test_a_tablet_of_two_people_joins_the_first_one_and_then_nobody(world: World):
     tablet = world.customer(anonymous="tablet")
     tablet.does("Product Viewed")
     ada, bob = world.customer("ada"), world.customer("bob")
     world.customer("ada", anonymous="tablet").does("Page Viewed")
     world.settle()
     world.customer("bob", anonymous="tablet").does("Page Viewed")
-    world.settle()
-    tablet.does("Order Completed")
-    world.settle()
+    world.advance(minutes=1)
+    assert tablet.id == ada.id != bob.id, "no pointer moves"
     assert "Product Viewed" in [event.name for event in ada.profile.history]
-    assert [event.name for event in bob.profile.history] == ["Page Viewed", "Order Completed"]
-    world.customer("ada", anonymous="tablet").does("Page Viewed")
-    world.settle()
-    assert tablet.id == ada.id, "the pointer goes back to who used the device last"
+    assert [event.name for event in bob.profile.history] == ["Page Viewed"], "and no history"
+    for person in (ada, bob):
+        assert [link.value for link in person.profile.identifiers if link.shared] == ["tablet"]
+    world.customer("carl", anonymous="tablet").does("Page Viewed")
+    world.advance(minutes=1)
+    assert tablet.id == ada.id != world.customer("carl").id
 
 
 def test_an_alias_merges_with_the_previous_profile_and_itself_never(world: World):
@@ -112,7 +114,7 @@ def test_an_alias_merges_with_the_previous_profile_and_itself_never(world: World
     assert len([entry for entry in ada.timeline if entry.kind == "merge"]) == 1
 
 
-def test_two_users_who_alias_each_other_become_one_and_not_a_deadlock(world: World):
+def aliases_of_each_other(world: World) -> tuple[Customer, Customer]:
     ada, bob = world.customer("ada"), world.customer("bob")
     ada.does("Page Viewed")
     bob.does("Page Viewed")
@@ -122,9 +124,21 @@ def test_two_users_who_alias_each_other_become_one_and_not_a_deadlock(world: Wor
             bob.event("Aliased", kind="alias", previous_id="ada"),
         ]
     )
-    world.settle()
-    assert ada.id == bob.id
+    world.advance(minutes=1)
+    return ada, bob
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_two_users_who_alias_each_other_become_one_and_not_a_deadlock(shards: int):
+    ada, bob = aliases_of_each_other(World(SEVERAL_USER_IDS, shards=shards))
+    assert ada.id == bob.id and not ada.profile.absorbing
     assert [event.name for event in ada.profile.history].count("Page Viewed") == 2
+
+
+def test_a_person_has_one_user_id_whatever_an_alias_says(world: World):
+    ada, bob = aliases_of_each_other(world)
+    assert ada.id != bob.id and not ada.profile.absorbing
+    assert [entry.reason for entry in ada.timeline if entry.kind == "identity"] == ["identity.unique"]
 
 
 def test_an_email_address_finds_its_profile_and_an_opt_out_by_it_counts_for_the_user(world: World):

@@ -144,6 +144,20 @@ def test_what_another_has_sent_is_named_as_the_reason(world: World):
 
 
 @pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize("shards", [1, 4])
+def test_the_first_letter_of_a_new_holder_waits_for_the_words_of_the_address(shards: int, public: bool):
+    """No cap, so nobody is asked for room: the answer to the claim alone is what the letter waits for."""
+    world = World(document(actions=[action("letter")], journeys=[LETTER]), shards=shards)
+    member(world, "ada")
+    opts_out(world)
+    dan = world.customer("dan", consents=YES_TO_MAIL)
+    world.engine.stage([said(dan, email=HOME, public=public), dan.event("Letter Wanted", number="1")])
+    world.advance(minutes=5)
+    assert letters(world) == 0
+    assert dan.outcomes("withdrawn") == [("letter", "consent.marketing.email")]
+
+
+@pytest.mark.parametrize("public", [False, True])
 def test_an_opt_out_by_address_binds_all_who_have_it_and_whoever_gets_it_later(world: World, public: bool):
     family = [member(world, name, public=public) for name in ("ada", "bea", "cem")]
     want(family[0])

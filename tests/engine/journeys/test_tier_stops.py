@@ -114,8 +114,9 @@ def test_a_purchase_of_a_profile_that_is_linked_later_covers_it_too():
     ada = ada_in(world)
     world.customer(anonymous="till").does("Order Completed", at_ms=world.now_ms + 1_000)
     world.advance(minutes=1)
-    world.provider_says = "sent"
     world.customer("ada@example.com", anonymous="till").does("Page Viewed")
+    world.settle()
+    world.provider_says = "sent"
     world.drain()
     assert ada.sends == []
     assert ada.outcomes("withdrawn") == [("offer", "stop.purchase")]

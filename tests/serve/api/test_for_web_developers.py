@@ -105,8 +105,9 @@ def test_the_commands_do_what_the_page_says(url: str):
         done = subprocess.run(["bash", "-ec", f"{given}\n{command}"], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))
-    decided, receipt, timeline = answers
+    decided, sold, receipt, timeline = answers
     assert decided["actions"][0]["trackingToken"] and decided["actions"][0]["content"]["title"] in TITLES
+    assert sold == {"success": True}
     assert receipt["granted"] and receipt["effective"]
     assert [entry["kind"] for entry in timeline["entries"]] == ["consent"]
 

@@ -85,7 +85,7 @@ TABLE = [
     ("replay good.jsonl --url ftp://x", 2, "no engine answers at ftp://x"),
     ("replay good.jsonl --url http://x:y", 2, "--url"),
     ("profile ada", 2, "must be written namespace:value"),
-    ("profile colour:red", 2, "colour"),
+    ("profile email:red", 2, "is not an e-mail address"),
     ("profile email:ada", 2, "email"),
     ("profile user_id:ada", 2, "no engine answers"),
     ("pin ada", 2, "must be written namespace:value"),

@@ -13,6 +13,7 @@ from engine.identity.home import home_of
 from engine.inputs import Event
 from engine.seeds import profile_id
 from serve.ingest.arrival import Arrival
+from serve.ingest.carried import field_of, named_by
 from serve.ingest.wire_event import read_event
 
 CATALOG = compile_document(
@@ -142,3 +143,35 @@ def test_five_hundred_identifiers_are_refused():
     assert (field, "500 entries" in message) == ("context.externalIds", True)
     field, message = refused(userId="ada", properties={"card": [entry["id"] for entry in many]})
     assert (field, "500 identifiers" in message) == ("properties.card", True)
+
+
+def test_a_set_aside_item_is_kept_with_whoever_any_of_its_identifiers_names():
+    arrival = Arrival("shop", "web", 0, rules=CATALOG.identity)
+    for fields, pair in (
+        ({"properties": {"card": "C-1"}, "userId": {"no": "id"}}, ("loyalty_id", "C-1")),
+        ({"context": {"externalIds": [{"type": "email", "id": "Ada@Example.com"}]}}, ("email", "ada@example.com")),
+        ({"userId": "ada", "context": "none", "traits": ["none"]}, ("user_id", "ada")),
+    ):
+        assert home_of(CATALOG, named_by(fields, arrival)) == profile_id(CATALOG.id_key, *pair)
+    assert home_of(CATALOG, named_by({"userId": "null"}, arrival)) is None
+    assert not arrival.unusable
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"userId": "nil"}, "userId"),
+        ({"userId": "nil", "anonymousId": "0"}, "userId"),
+        ({"anonymousId": "0"}, "anonymousId"),
+        ({"context": {"traits": {"email": "ada@example.com"}}}, "context.traits.email"),
+        ({"type": "identify", "traits": {"email": "ada@example.com"}}, "traits.email"),
+        ({"context": {"device": {"id": "nil"}}}, "context.device.id"),
+        (external("loyalty_id", "unknown"), "context.externalIds"),
+        ({"properties": {"card": "unknown"}}, "properties.card"),
+    ],
+)
+def test_an_event_of_blocked_values_alone_is_rejected_by_name(fields: dict[str, Any], field: str):
+    identity = {"namespaces": {"email": {"blocked": ["ada@example.com"]}}}
+    assert field_of(event(**fields), CATALOG.identity) == field
+    catalog = compile_document({"identity.yaml": identity})
+    assert home_of(catalog, event(**fields)) is None

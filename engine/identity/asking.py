@@ -1,0 +1,191 @@
+"""Asks whoever lives at a place to become one person with this profile, and hears that they do not.
+
+The answer is a hand-over (`engine.merging.take_in`), a question back by a profile that stands before this one, or a no
+with its reason. Until it comes, the place stands in `absorbing`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from engine import limits
+from engine.identity import holding, reviews, sharing, standing
+from engine.inputs import Declined, Merge
+from engine.parts.of_identity import Evidence
+from engine.profile import Profile
+from engine.turn_state import Turn
+
+LIMITS: Final = ("identity.limit", "identity.shared", "identity.taken", "identity.unverified", "identity.not_allowed")
+_NO_QUESTION: Final = ("identity.shared", "identity.taken")  # of a device: its place says so by itself
+
+
+def ask(
+    turn: Turn,
+    place: str,
+    evidence: Evidence,
+    *,
+    is_contact: bool = False,
+    links: bool = True,
+    merges: bool = True,
+    is_visitor: bool = True,
+    in_spite_of: tuple[str, ...] = (),
+) -> bool:
+    """Ask at a place, because of `evidence`. False where too many places point here."""
+    profile = turn.profile
+    if not evidence.public and place in profile.publicly:
+        profile.publicly.remove(place)  # a server key says the same, so the visitor is trusted after all
+    if place in profile.absorbing or (place in profile.held and not is_contact and not in_spite_of):
+        return True
+    if place not in profile.held and len(profile.held) >= limits.POINTERS_MAX:
+        return False
+    is_known_there = is_contact and holding.is_registered(profile, place)
+    for places in (profile.held, profile.told, profile.unanswered) if is_contact else (profile.held,):
+        if place not in places and not (is_known_there and places is profile.unanswered):
+            places.append(place)
+    _expect(turn, place, evidence)
+    told = message(turn, place, evidence, links=links, merges=merges, in_spite_of=in_spite_of)
+    turn.tell(place, told if is_visitor else msgspec.structs.replace(told, is_new=False))
+    return True
+
+
+def ask_back(turn: Turn, asked: Merge, evidence: Evidence) -> None:
+    """This profile stands before the one that asks, so that one shall come here."""
+    _expect(turn, asked.to, evidence)
+    told = message(
+        turn,
+        asked.to,
+        evidence,
+        links=asked.links,
+        merges=asked.merges,
+        in_spite_of=asked.in_spite_of,
+        answers=asked.asked,
+    )
+    turn.tell(asked.to, told)
+
+
+def message(
+    turn: Turn,
+    place: str,
+    evidence: Evidence,
+    *,
+    links: bool,
+    merges: bool,
+    in_spite_of: tuple[str, ...],
+    answers: str = "",
+) -> Merge:
+    """What this profile says of itself when it asks at a place."""
+    catalog, profile = turn.catalog, turn.profile
+    others = [
+        link for link in profile.identifiers if standing.place(catalog, link) != evidence.place and not link.shared
+    ]
+    return Merge(
+        to=profile.id,
+        public=evidence.public,
+        is_new=is_new(turn) and not answers,
+        asked=place,
+        answers=answers,
+        evidence=evidence,
+        rank=standing.rank(catalog, profile),
+        values=standing.values(catalog, profile),
+        contacts=standing.contacts(catalog, profile),
+        known=standing.is_known(catalog, profile),
+        has_more=any(standing.kind(catalog, link.namespace) in ("person", "contact") for link in others),
+        is_person=standing.is_person(catalog, profile),
+        links=links,
+        merges=merges,
+        in_spite_of=in_spite_of,
+        merged=holding.merged_lately(profile),
+    )
+
+
+def is_here(turn: Turn, asked: Merge) -> None:
+    """What this profile has asked for has been its own all along, or since."""
+    _arrived(turn.profile, asked.asked)
+    _arrived(turn.profile, asked.answers)
+    holding.own(turn.profile, asked.asked)
+
+
+def is_answered(profile: Profile, asked: Merge) -> None:
+    """A question back answers one of this profile's own."""
+    _arrived(profile, asked.answers)
+
+
+def decline(turn: Turn, told: Declined) -> None:
+    """Whoever lives at a place does not become one with this profile: note why, and ask somebody who knows. An address
+    stays known here; a place that a write key's word named is let go, with its identifier."""
+    profile, evidence = turn.profile, told.evidence
+    if profile.is_blank:
+        return  # it was erased meanwhile
+    _arrived(profile, told.origin)
+    is_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
+    if not is_contact:
+        for places in (profile.held, profile.told):
+            if told.origin in places:
+                places.remove(told.origin)
+    is_public = evidence is None or evidence.public
+    refused = profile.declined if is_public else profile.apart
+    if told.origin not in refused:
+        refused.append(told.origin)
+    del refused[: -limits.IDENTIFIERS_MAX]
+    if told.reason == "identity.shared":
+        sharing.mark(turn, told.origin)
+    elif not is_contact and is_public:
+        _let_go(turn, told.origin)
+    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
+    is_device = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "device"
+    if evidence is None or (is_device and told.reason in _NO_QUESTION):
+        return
+    if evidence.public and told.reason == "identity.not_allowed":
+        return  # anybody may send such a word, and fill the queue with it
+    reviews.ask(
+        turn,
+        "merge",
+        told.reason,
+        other=told.other,
+        namespace=told.namespace,
+        confidence=evidence.confidence,
+        source=evidence.source,
+        detail={"by": evidence.namespace},
+    )
+
+
+def is_declined(profile: Profile, place: str, *, public: bool) -> bool:
+    """Whether whoever lives at a place has declined before, to such a word."""
+    declined = (*profile.declined, *profile.apart) if public else profile.apart
+    return any(standing.is_same_place(place, each) for each in declined)
+
+
+def is_somebody(profile: Profile) -> bool:
+    """Whether this person was known before what is being told now."""
+    return profile.seq > 1 or bool(profile.consent)
+
+
+def is_new(turn: Turn) -> bool:
+    """Whether this profile was created by the very input that is being told."""
+    return turn.profile.created_ms == turn.now_ms and not is_somebody(turn.profile)
+
+
+def _expect(turn: Turn, place: str, evidence: Evidence) -> None:
+    profile = turn.profile
+    if place not in profile.absorbing:
+        profile.absorbing.append(place)
+    if evidence.public and is_somebody(profile) and place not in profile.publicly:
+        profile.publicly.append(place)
+
+
+def _arrived(profile: Profile, place: str) -> None:
+    for places in (profile.absorbing, profile.publicly):
+        if places and place:
+            places[:] = [each for each in places if not standing.is_same_place(each, place)]
+
+
+def _let_go(turn: Turn, place: str) -> None:
+    """Forget the identifier of a place that a write key's word has named for this profile, and that is another's."""
+    profile = turn.profile
+    profile.identifiers[:] = [
+        link
+        for link in profile.identifiers
+        if link.shared or not link.public or not standing.is_same_place(standing.place(turn.catalog, link), place)
+    ]

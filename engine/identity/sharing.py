@@ -1,0 +1,119 @@
+"""Identifiers whose values are shared by several people: a family's mailbox, a till's device, a tablet in a shop.
+
+The place of an identifier learns who has it and could not be merged. Where these are more than the rules of its
+namespace take for one person's, the place demotes the identifier: it joins nobody from then on, and everybody who has
+it is told. No history and no pointer moves. Whatever it had joined before is offered for splitting.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine import limits
+from engine.catalog.compiled import Catalog
+from engine.identity import reviews, standing
+from engine.inputs import Shared, Shares
+from engine.parts.of_identity import Merged
+from engine.profile import Profile, Tombstone
+from engine.turn_state import Turn
+
+_SHARERS_MAX = 1_000
+
+
+def is_too_many(catalog: Catalog, namespace: str, count: int) -> bool:
+    """Whether so many people who have one identifier are more than one person is."""
+    rule = catalog.identity.namespaces.get(namespace)
+    return rule is not None and 0 < rule.shared_above < count
+
+
+def joined_by(catalog: Catalog, profile: Profile, place: str) -> list[Merged]:
+    """The known profiles that an identifier has joined to this one: those that had another identifier beside it."""
+    return [
+        merged
+        for merged in profile.ledger
+        if merged.by == place and not merged.undone_ms and _is_other(catalog, merged)
+    ]
+
+
+def shares(turn: Turn, told: Shares, tombstone: Tombstone | None = None) -> None:
+    """Note at an identifier's own place that one more profile has it; demote the identifier where they are too many."""
+    profile = turn.profile
+    record = tombstone or profile
+    if told.by not in record.sharers and len(record.sharers) < _SHARERS_MAX:
+        record.sharers.append(told.by)
+    if not is_too_many(turn.catalog, told.namespace, len(record.sharers) + 1):
+        return
+    message = Shared(place=profile.id, namespace=told.namespace)
+    if is_demoted(profile, tombstone):
+        turn.tell(told.by, message)
+        return
+    if tombstone is None:
+        demoted(turn, msgspec.structs.replace(message, owner=True))
+    else:
+        tombstone.shared = True
+        turn.tell(tombstone.to, msgspec.structs.replace(message, owner=True))
+    for holder in dict.fromkeys((*record.sharers, *record.holders)):
+        turn.tell(holder, message)
+
+
+def is_demoted(profile: Profile, tombstone: Tombstone | None) -> bool:
+    """Whether the identifier of this place is shared already."""
+    return profile.id in profile.shared if tombstone is None else tombstone.shared
+
+
+def demoted(turn: Turn, told: Shared) -> None:
+    """Mark an identifier of this profile as shared. What it has joined here is offered for splitting."""
+    if not mark(turn, told.place):
+        return
+    turn.note(
+        "identity",
+        f"{told.namespace} is shared by several people",
+        outcome="shared",
+        reason="identity.shared",
+        detail={"namespace": told.namespace},
+    )
+    if told.owner:
+        reviews.ask(turn, "shared", "identity.shared", namespace=told.namespace, detail={"place": told.place})
+    for merged in turn.profile.ledger:
+        if merged.by == told.place and merged.id and not merged.undone_ms:
+            offer_split(turn, merged, "identity.shared", told.namespace)
+
+
+def mark(turn: Turn, place: str) -> bool:
+    """Note that the identifier of a place is shared; False where that is known."""
+    profile = turn.profile
+    links = [
+        link
+        for link in profile.identifiers
+        if not link.shared and standing.is_same_place(standing.place(turn.catalog, link), place)
+    ]
+    for link in links:
+        link.shared = True
+    is_news = place not in profile.shared
+    if is_news:
+        profile.shared.append(place)
+        del profile.shared[: -limits.IDENTIFIERS_MAX]
+    return is_news or bool(links)
+
+
+def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
+    """Ask in the review queue whether a merge is to be undone."""
+    reviews.ask(
+        turn,
+        "split",
+        reason,
+        other=merged.origin,
+        namespace=namespace,
+        merge_id=merged.id,
+        confidence=merged.confidence,
+        source=merged.source,
+    )
+
+
+def _is_other(catalog: Catalog, merged: Merged) -> bool:
+    return any(
+        kind in ("person", "contact")
+        for namespace, _ in merged.identifiers
+        if namespace != merged.namespace
+        for kind in (standing.kind(catalog, namespace),)
+    )

@@ -1,0 +1,143 @@
+"""What profiles tell one another about being one person (`engine.merging.transfer` has the whole way).
+
+They are inputs like all others, and `engine.inputs` has them all.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.parts.of_identity import Evidence
+from engine.profile import ConsentRecord, Drawn, Lent
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The common ancestor; every kind has a tag of its own.
+
+    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
+    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
+    first that may make a profile of them or end them."""
+
+    tokens: dict[str, int] = {}
+    drawn: dict[str, Drawn] = {}
+
+
+class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
+    """A message to a profile: `to` and you are one person, because of `evidence`. It travels to whoever lives at the
+    place `asked`; that one refuses, hands over to `to`, or, where it is the one that stays, asks back with `answers`.
+
+    Of `to` it says: its `rank` in the order in which profiles stay; its `values` of identifiers that are limited
+    ((namespace, place, first seen)); the places of its `contacts`; whether it is `known`, also by another identifier
+    than that of the evidence (`has_more`); whether it has one of one person's own (`is_person`). `merges` and `links`
+    are what the source may do. `sharers` is how many others have the identifier and could not be merged; `is_shared`:
+    it joins nobody. `in_spite_of` are reasons that somebody has decided to overrule. `is_new`: the profile that asks
+    was created in the turn that asks. `returned`: it met an erased profile, and tries its place again. `merged` is
+    as in `Claim`.
+    """
+
+    to: str
+    public: bool = False
+    is_new: bool = False
+    asked: str = ""
+    answers: str = ""
+    evidence: Evidence | None = None
+    rank: tuple[int, int, str] | None = None
+    values: tuple[tuple[str, str, int], ...] = ()
+    contacts: tuple[str, ...] = ()
+    known: bool = False
+    has_more: bool = False
+    is_person: bool = False
+    links: bool = True
+    merges: bool = True
+    sharers: int = 0
+    is_shared: bool = False
+    in_spite_of: tuple[str, ...] = ()
+    returned: bool = False
+    merged: tuple[str, ...] = ()
+
+
+class Declined(Input, frozen=True, kw_only=True, omit_defaults=True, tag="declined"):
+    """A message back to the profile that wanted to merge whoever lives at `origin`: that is `other`, who stays."""
+
+    origin: str
+    reason: str
+    other: str = ""
+    namespace: str = ""
+    evidence: Evidence | None = None
+
+
+class Stay(Input, frozen=True, kw_only=True, tag="stay"):
+    """A message back to a profile that has handed over at once: it stays after all, because something has come to `by`
+    meanwhile that contradicts it."""
+
+    by: str
+
+
+class Shares(Input, frozen=True, kw_only=True, tag="shares"):
+    """A message to an identifier's own place: `by` has it too, and could not be merged with whoever has it."""
+
+    by: str
+    namespace: str
+
+
+class Shared(Input, frozen=True, kw_only=True, omit_defaults=True, tag="shared"):
+    """A message to a profile that has the identifier whose place is `place`: several people share its value, and it
+    joins nobody from now on. `owner`: the place points to this profile."""
+
+    place: str
+    namespace: str
+    owner: bool = False
+
+
+class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
+    """A message to the survivor: all that the profile `origin` held.
+
+    `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
+    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
+    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
+    some of the traits alone.
+
+    `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
+    """
+
+    origin: str
+    state: bytes = b""
+    history: tuple[tuple[bytes, bytes], ...] = ()
+    audit: tuple[tuple[bytes, bytes], ...] = ()
+    seen: tuple[tuple[bytes, bytes], ...] = ()
+    after: bytes = b""
+    is_new: bool = False
+    whole: bool = False
+    lent: tuple[Lent, ...] = ()
+    to: str = ""
+
+
+class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
+    """A message back to a profile that hands over in pieces: all up to `after` is durable, send the next one."""
+
+    after: bytes
+
+
+class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
+    """A message back to the profile that was merged: `to` has made everything durable, become a tombstone."""
+
+    to: str
+
+
+class Released(Input, frozen=True, kw_only=True, tag="released"):
+    """The identifier whose place is `origin` points to somebody else. No engine of today says so; journals do."""
+
+    origin: str
+
+
+class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
+    """A message to an address's own place: profile `to` has it too. It takes nothing over from anybody. `merged` are
+    profiles that live on in `to`. Of an address whose former profile is erased, `lent` are the messages that still
+    count there, and `words` what binds it.
+    """
+
+    to: str
+    public: bool = False
+    merged: tuple[str, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    words: tuple[ConsentRecord, ...] = ()
