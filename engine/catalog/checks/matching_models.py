@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document
 from engine.catalog.problems import Problem
 from engine.errors import InvalidInput
 from engine.matching import model as models
-from engine.matching.fields import USUAL
 
 _IDENTITY: Final = "identity.yaml"
 
@@ -29,25 +27,16 @@ def matching_model_problems(document: Document, file: str) -> Iterator[Problem]:
         yield Problem(file, ("file",), error.message)
 
 
-def matching_problems(document: Document, unread: Collection[str]) -> Iterator[Problem]:
-    """The faults in what identity.yaml says of matching: a model without a file, a field that feeds no comparison."""
+def missing_model_problems(document: Document, unread: Collection[str]) -> Iterator[Problem]:
+    """The fault that identity.yaml names a model without a file."""
     file = _named(document)
     if file and file not in document and file not in unread:
         yield Problem(_IDENTITY, ("matching", "model"), f"there is no file {file}")
-    fields = _matching(document).get("fields")
-    for name in fields if isinstance(fields, Mapping) else ():
-        if name not in USUAL:
-            message = f"no comparison is fed by it{did_you_mean(str(name), USUAL)}"
-            yield Problem(_IDENTITY, ("matching", "fields", name), message)
 
 
 def _named(document: Document) -> str:
     """The file of the model that identity.yaml names; empty where it names none."""
-    name = _matching(document).get("model")
-    return f"models/{name}" if isinstance(name, str) and name else ""
-
-
-def _matching(document: Document) -> Mapping[str, Any]:
     written = document.get(_IDENTITY)
     matching = written.get("matching") if isinstance(written, Mapping) else None
-    return matching if isinstance(matching, Mapping) else {}
+    name = matching.get("model") if isinstance(matching, Mapping) else None
+    return f"models/{name}" if isinstance(name, str) and name else ""

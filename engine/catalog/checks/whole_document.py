@@ -18,7 +18,7 @@ from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.identity import identity_problems
-from engine.catalog.checks.matching_models import matching_model_problems, matching_problems
+from engine.catalog.checks.matching_models import matching_model_problems, missing_model_problems
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
@@ -94,7 +94,7 @@ def _without(data: Any, unknown: Collection[Loc], loc: Loc = ()) -> Any:
 def _of_rules(document: Document, models: Models, unread: Collection[str]) -> Iterator[Problem]:
     for rule in _RULES:
         yield from rule(document, models)
-    yield from matching_problems(document, unread)
+    yield from missing_model_problems(document, unread)
     for file, declared in of_kind(models, PropensityModel):
         yield from onnx_problems(document, file, declared, unread)
     for _, plan in of_kind(models, TrackingPlan):

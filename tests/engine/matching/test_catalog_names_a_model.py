@@ -29,8 +29,3 @@ def test_a_model_that_is_not_there_and_one_that_nobody_names_are_found():
 def test_a_broken_model_is_found_with_its_place():
     found = problems({**NAMED, FILE: MODEL.replace(b'"birth"', b'"brith"')})
     assert len(found) == 1 and "models/identity.json: comparisons knows no 'brith'" in found[0]
-
-
-def test_a_field_that_feeds_no_comparison_is_found():
-    stated = {"identity.yaml": {"matching": {"fields": {"given_nam": ["vorname"]}}}}
-    assert problems(stated) == ["identity.yaml: no comparison is fed by it, did you mean 'given_name'?"]
