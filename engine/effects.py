@@ -124,6 +124,7 @@ class TakeIn:
     history: tuple[tuple[bytes, bytes], ...]
     audit: tuple[tuple[bytes, bytes], ...]
     seen: tuple[tuple[bytes, bytes], ...]
+    reviews: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

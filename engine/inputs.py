@@ -1,22 +1,29 @@
 """Inputs: all that a profile can be told. Frozen, tagged, and the same in memory, on the wire and in the journal."""
 
-# ruff: noqa: RUF012  a struct gives each its own copy of a default that can change
+# ruff: noqa: RUF012  msgspec copies a default that can change
 from __future__ import annotations
 
 from typing import Any
 
-from engine.messages import Claim as Claim
-from engine.messages import Declined as Declined
-from engine.messages import GoOn as GoOn
-from engine.messages import HandedOver as HandedOver
-from engine.messages import HandOver as HandOver
-from engine.messages import Input as Input
-from engine.messages import Merge as Merge
-from engine.messages import Released as Released
-from engine.messages import Shared as Shared
-from engine.messages import Shares as Shares
-from engine.messages import Stay as Stay
 from engine.profile import ConsentRecord, Lent, Place
+from engine.told.base import Input as Input
+from engine.told.of_likeness import Resembles as Resembles
+from engine.told.of_likeness import Reviewed as Reviewed
+from engine.told.of_likeness import Suspect as Suspect
+from engine.told.of_likeness import Unlike as Unlike
+from engine.told.of_links import LinkRefused as LinkRefused
+from engine.told.of_links import OpenLink as OpenLink
+from engine.told.of_merging import Claim as Claim
+from engine.told.of_merging import Declined as Declined
+from engine.told.of_merging import GoOn as GoOn
+from engine.told.of_merging import HandedOver as HandedOver
+from engine.told.of_merging import HandOver as HandOver
+from engine.told.of_merging import Merge as Merge
+from engine.told.of_merging import Released as Released
+from engine.told.of_merging import Shared as Shared
+from engine.told.of_merging import Shares as Shares
+from engine.told.of_merging import Stay as Stay
+from engine.told.rejected import Rejected as Rejected
 from engine.vocabulary import ExposureEvent, Settlement
 
 
@@ -28,7 +35,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     `digest` stands in for a missing `message_id`; both empty means that the event is never a repeat.
     `public` says that it came under a write key, which stands in web pages: anybody may have sent it. `imported` says
     that it is history, told with its own times. `link` is the token of a message's link that led here, not yet
-    verified.
+    verified. `touchpoint` is the kind of touchpoint at which it happened (`engine.handoffs.touchpoints`).
     """
 
     kind: str
@@ -49,6 +56,7 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
     public: bool = False
     imported: bool = False
     link: str = ""
+    touchpoint: str = ""
 
     @property
     def said_ms(self) -> int:
@@ -188,26 +196,6 @@ class Confirm(Input, frozen=True, kw_only=True, tag="confirm"):
     address: str
 
 
-class OpenLink(Input, frozen=True, kw_only=True, omit_defaults=True, tag="open_link"):
-    """A message to the profile that a message was for: profile `to` came by the link of send `send`, on the device
-    whose place is `device`. `recipient` is the profile that the link names. `is_person`: an identifier of a person
-    names profile `to`; `addresses` are the places of the addresses that it has."""
-
-    to: str
-    send: str
-    recipient: str
-    device: str
-    is_person: bool = False
-    addresses: tuple[str, ...] = ()
-
-
-class LinkRefused(Input, frozen=True, kw_only=True, tag="link_refused"):
-    """The answer to `OpenLink` where the link identifies nobody there: another device has opened it, say."""
-
-    send: str
-    reason: str
-
-
 class LookAtClock(Input, frozen=True, kw_only=True, tag="look_at_clock"):
     """The clock was set back behind this profile's last turn."""
 
@@ -218,21 +206,6 @@ class Erase(Input, frozen=True, kw_only=True, omit_defaults=True, tag="erase"):
 
     places: tuple[str, ...] = ()
     lent: tuple[Lent, ...] = ()
-
-
-class Rejected(Input, frozen=True, kw_only=True, omit_defaults=True, tag="rejected"):
-    """An item of a batch that is no event: `text` is what came, cut where it is too long. No profile is told this; it
-    is only kept."""
-
-    text: str
-    field: str = ""
-    source: str = ""
-    channel: str = ""
-    received_at_ms: int = 0
-    is_cut: bool = False
-    public: bool = False
-    imported: bool = False
-    sent_at: str = ""  # of its batch, as JSON
 
 
 AnyInput = (
@@ -261,6 +234,10 @@ AnyInput = (
     | Join
     | Shares
     | Shared
+    | Suspect
+    | Resembles
+    | Unlike
+    | Reviewed
     | Registered
     | Used
     | OpenLink
@@ -269,7 +246,7 @@ AnyInput = (
 
 AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares)  # a place takes these also where its profile lives elsewhere
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
 IDS_ONLY = (*_OF_MERGES, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

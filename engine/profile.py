@@ -205,6 +205,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     moving_by: Evidence | None = None  # why it is on its way to `moving_to`
     sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
     apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
+    unlike: list[str] = []  # profiles that somebody has called other people, the newest last
 
     @property
     def history(self) -> Recent:

@@ -44,14 +44,19 @@ from engine.inputs import (
     OpenLink,
     Registered,
     Released,
+    Resembles,
+    Reviewed,
     Settle,
     Shared,
     Shares,
     Stay,
+    Suspect,
     TimersDue,
+    Unlike,
     Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
+from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
@@ -84,6 +89,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             history.bound(turn)
         caps.forget_old(turn)
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
+        if profile.likely:
+            links.expire(turn)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -162,6 +169,21 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
         case LinkRefused():
             opening.refuse(turn, told)
             changes.settle(turn)
+        case _:
+            _on_likeness(turn, told)
+
+
+def _on_likeness(turn: Turn, told: AnyInput) -> None:
+    """Handle what is said about profiles that may be one person."""
+    match told:
+        case Suspect():
+            links.suspect(turn, told)
+        case Resembles():
+            links.resembles(turn, told)
+        case Unlike():
+            links.unlike(turn, told)
+        case Reviewed():
+            answers.decide(turn, told)
 
 
 def handle_tombstone(
@@ -186,6 +208,10 @@ def handle_tombstone(
             sharing.shares(turn, told, tombstone)
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
+        case Resembles() if erased:
+            turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+        case Suspect() | Unlike() if erased:
+            pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
         case Settle() | HandOver():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,7 @@ from engine.catalog.compiled import Catalog
 from engine.conditions import purchases
 from engine.conditions.event_atoms import EventAtom
 from engine.contact import consents
+from engine.parts.of_identity import Likely
 from engine.profile import Profile
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -19,7 +20,7 @@ class View:
     """See `engine.conditions.readable.Readable`. Answers are kept in `memo`, so take a new view after the profile has
     changed."""
 
-    __slots__ = ("catalog", "context", "history", "memo", "now_ms", "profile", "trigger")
+    __slots__ = ("catalog", "context", "history", "lenders", "memo", "now_ms", "profile", "read_of", "trigger")
 
     def __init__(
         self,
@@ -36,6 +37,18 @@ class View:
         self.context = context
         self.trigger = trigger
         self.memo: dict[str, Any] = {}
+        self.lenders: Sequence[Likely] = ()  # set by decisions alone: nothing else may read of a likely link
+        self.read_of: set[str] = set()  # the profiles of whose excerpts something was read
+
+    def lent(self, name: str) -> Any:
+        """The value of a trait, or the list `segments`, of the likeliest profile that has lent it; None where none
+        has."""
+        for lender in self.lenders:
+            value = lender.segments or None if name == "segments" else lender.traits.get(name)
+            if value is not None:
+                self.read_of.add(lender.profile)
+                return value
+        return None
 
     def times(self, atom: EventAtom) -> list[int]:
         """When the recent events happened that an atom is about, newest first."""

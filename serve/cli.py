@@ -33,6 +33,7 @@ _HOMES = MappingProxyType(
         "validate": "validate",
         "profile": "running.profile",
         "journey": "running.journey",
+        "transitions": "running.transitions",
         "identity": "identity.group",
         "pin": "running.pin",
         "unpin": "running.pin",

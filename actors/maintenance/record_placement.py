@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.maintenance.manifest import meta
+from actors.shard.figures.hand_offs import PREFIX, Rows, key_of, packed, unpacked
 from actors.storage import keys
 from actors.storage.batch import KEY_FILE
 from actors.storage.store import MARKED, Store
@@ -22,6 +23,7 @@ from actors.transport.dispatcher_name import epoch_of
 from actors.transport.placement import shard_of
 from engine import codec
 from engine.errors import NotFound, SegueError
+from engine.handoffs.totals import Row
 
 _AFTER_EIGHT = ("timers", "outbox", "strangers", "blocks")  # the key has the profile behind 8 bytes of time or hash
 _INSIDE = ("staged", "dead")  # the record has the profile, and the key ends in a number of the shard
@@ -33,7 +35,9 @@ _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by an
 # A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
 _SUMMED = ("counts", "sends", "resolved")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people")
+_INDEX = "blocks"  # what the blocking index is made of
+_OF_INDEX = ("blocks_counts", "blocks_at")
+_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
@@ -73,6 +77,9 @@ class Mover:
                 shared[name] = max(values)
             elif name == "dispatcher":
                 shared[name] = max(values, key=epoch_of)
+            elif name == _INDEX:  # shards that are at different points make theirs anew
+                agree = len(values) == len(sources) and len(set(values)) == 1 and not _are_rebuilding(sources)
+                shared[name] = values[0] if agree else "several"
             elif name not in (*_SUMMED, *_COUNTED_ANEW):
                 if any(value != values[0] for value in values):
                     raise SegueError(f"what {name} should be with another number of shards is not known")
@@ -88,7 +95,7 @@ class Mover:
         for number, store in enumerate(targets):
             own = shared | {"profiles": self._profiles(store)} | (sums if number == 0 else {})
             packed = {name.encode(): codec.seal(msgspec.msgpack.encode(value)) for name, value in own.items()}
-            found.append(catalogs | (erasing | granted if number == 0 else {}) | packed)
+            found.append(catalogs | (erasing | granted | _handoffs(sources) if number == 0 else {}) | packed)
         return found
 
     def _profiles(self, store: Store) -> int:
@@ -116,8 +123,22 @@ def digest_of(stores: Sequence[Store], family: str) -> tuple[int, int]:
 
 def _names(sources: Sequence[Store]) -> list[str]:
     # Tokens that an old shard had leased and not spent are given up: the new shards take leases of their own.
-    known = (_CATALOG, _ERASING, _GRANTED, *_LEASES, *_OF_THE_STORE)
+    known = (_CATALOG, _ERASING, _GRANTED, PREFIX, *_LEASES, *_OF_THE_STORE)
     return sorted({key.decode() for store in sources for key, _ in store.scan("meta") if not key.startswith(known)})
+
+
+def _handoffs(sources: Sequence[Store]) -> dict[bytes, bytes]:
+    """The sums over hand-offs of all old shards, as facts of one of them."""
+    sums: Rows = {}
+    for store in sources:
+        for key, record in store.scan("meta", PREFIX):
+            way, row = unpacked(key, record)
+            sums.setdefault(way, Row()).join(row)
+    return {key_of(way): packed(row) for way, row in sums.items()}
+
+
+def _are_rebuilding(sources: Sequence[Store]) -> bool:
+    return any(meta(store, "blocks_at", None) is not None for store in sources)
 
 
 def _sum(sources: Sequence[Store], name: str) -> dict[str, int]:

@@ -15,6 +15,8 @@ _FAST_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05,
 _SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 _AGES_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0, 604_800.0)
 
+_LONG_S = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -79,6 +81,14 @@ MESSAGES = _counter(
 SHOWN = _counter("shown", "Actions that decisions chose", "action", "variant", "channel")
 EXPOSURES = _counter("exposures", "What was told of actions that were shown: `viewed`, `clicked` ...", *_SHOWN_AS)
 RUNS = _counter("runs", "Runs of journeys, by what they did: `entered`, `completed`, `stopped` ...", "journey", "what")
+_WAY = ("was", "into", "by")
+TRANSITION_SECONDS = _histogram(
+    "transition_seconds", _LONG_S, "From the last event at a touchpoint to the first one at the next", *_WAY
+)
+TRANSITION_READY_SECONDS = _histogram(
+    "transition_ready_seconds", _FAST_S, "How long a customer's context took to be at another touchpoint", *_WAY
+)
+TRANSITIONS_MISSED = _counter("transitions_missed", "Changes of touchpoint that missed what their goal asks", *_WAY)
 OPT_OUT_SECONDS = _histogram(
     "opt_out_seconds", _SLOW_S, "From an opt-out's arrival until nothing that it forbids can leave any more"
 )

@@ -117,10 +117,21 @@ class Gauges:
         ):
             for series, total in labelled.news():
                 meter.total(metric, total, *series)
+        self._tell_hand_offs()
         self._update_identity()
         for source, (last_ms, oldest_ms) in shard.counters.lag().items():
             meter.set(m.SOURCE_LAST_EVENT_SECONDS, last_ms / 1000, source)
             meter.set(m.SOURCE_LAG_SECONDS, oldest_ms / 1000, source)
+
+    def _tell_hand_offs(self) -> None:
+        """Tell the changes of touchpoint since the last time."""
+        handoffs, meter = self._shard.handoffs, self._meter
+        while handoffs.news:
+            told = handoffs.news.popleft()
+            way = (told["from"], told["into"], told["by"])
+            meter.observe(m.TRANSITION_SECONDS, told["tookMs"] / 1000, *way)
+            meter.observe(m.TRANSITION_READY_SECONDS, told["readyMs"] / 1000, *way)
+            meter.add(m.TRANSITIONS_MISSED, bool(told.get("missed")), *way)
 
     def _update_identity(self) -> None:
         """Tell who is who: what has happened since the start of the process, and what there is now."""

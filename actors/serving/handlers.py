@@ -14,6 +14,7 @@ from actors.serving.inbound_relay import InboundRelay
 from actors.serving.intake import Finish
 from actors.serving.migration import Migration
 from actors.serving.pulls import Pulls
+from actors.shard.matching.serving import Matching
 from actors.shard.outbox import handing_out
 from actors.shard.outbox.fence import Fence
 from actors.shard.outbox.outbox import Waiting
@@ -49,6 +50,7 @@ from actors.transport.messages.of_doors import (
     Stage,
     Unpin,
 )
+from actors.transport.messages.of_matching import Having, Matched, NextToMatch, RecordsOf
 from actors.transport.messages.of_shards import (
     BeginMove,
     Deliver,
@@ -101,6 +103,7 @@ class Handlers:
             BeginMove: migration.begin,
             MoveRecords: migration.take,
             MoveSlice: migration.take_slice,
+            **_of_matching(Matching(shard, on_demand=windows is not None)),
             **(_on_no_clock() if windows is None else _on_clock(windows)),
         }
         self._by_itself: Mapping[type[Request[Any]], ByItself] = {
@@ -153,6 +156,15 @@ class Handlers:
     def _discard(self, request: DiscardLetter) -> Acknowledged:
         self._shard.dead.take(request.number)
         return Acknowledged()
+
+
+def _of_matching(matching: Matching) -> dict[type[Request[Any]], AtOnce]:
+    return {
+        NextToMatch: matching.next,
+        Having: matching.having,
+        RecordsOf: matching.records,
+        Matched: matching.matched,
+    }
 
 
 def _on_clock(windows: Windows) -> dict[type[Request[Any]], AtOnce]:

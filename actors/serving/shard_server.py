@@ -116,7 +116,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.is_busy:
+        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding():
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -130,6 +130,9 @@ class ShardServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
+
+    def _is_rebuilding(self) -> bool:
+        return self._windows is None and self.shard.rebuilding.is_busy  # on a replay clock only when matching asks
 
     async def _one_group(self) -> None:
         """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""
@@ -172,6 +175,7 @@ class ShardServer:
             self.shard.setting_back.work()
             if not self._intake:
                 self.shard.retention.work()  # the next group commits it
+                self.shard.rebuilding.work()
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():
             self._sweep_s = now_s + _PASSIVATE_S

@@ -46,7 +46,7 @@ def check_leaving(state: ShardState, profile_id: str, asked: list[effects.Effect
     """Before anything is written, read the records that a profile takes along: so Corrupt is raised while the turn can
     still be undone."""
     if any(isinstance(effect, effects.Transfer) for effect in asked):
-        for family in ("history", "audit", "seen"):
+        for family in ("history", "audit", "seen", "reviews"):
             state.records(family, profile_id)
 
 
@@ -60,6 +60,8 @@ def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.counters.entry(effect.entry, state.catalog)
     if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
         state.sends[effect.entry.outcome] += 1
+    if effect.entry.kind == "transition":
+        state.handoffs.entry(effect.entry)
     if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
         state.resolved[what] += 1
 
@@ -100,21 +102,31 @@ def _transfer(state: ShardState, profile: Profile, effect: effects.Transfer) -> 
 
 def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> None:
     prefix = keys.profile_key(profile.id)
-    for family, rows in (("history", effect.history), ("audit", effect.audit), ("seen", effect.seen)):
+    of_family = {
+        "history": effect.history,
+        "audit": effect.audit,
+        "seen": effect.seen,
+        "reviews": effect.reviews,
+    }
+    for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
+    for _, review in effect.reviews:
+        state.people.reviewed(profile.id, None, review)
 
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
-    record = codec.seal(msgspec.msgpack.encode(effect.entry))
     key = keys.review_key(profile.id, effect.entry.id)
+    is_over = effect.entry.state == "closed"
+    record = None if is_over else codec.seal(msgspec.msgpack.encode(effect.entry))
     state.people.reviewed(profile.id, state.batch.get("reviews", key), record)
-    state.batch.put("reviews", key, record, profile.id)
+    state.batch.put("reviews", key, record, "" if is_over else profile.id)
 
 
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
-    for family in ("history", "audit"):
+    state.people.forgotten(profile.id)  # its entries of the review queue count at the survivor now
+    for family in ("history", "audit", "reviews"):
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile

@@ -25,6 +25,7 @@ from actors.storage import keys
 from actors.transport.dispatcher_name import newest
 from engine import codec
 from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
+from engine.handoffs import totals
 from engine.profile import Profile, Tombstone
 
 Row = tuple[str, bytes, bytes]
@@ -54,6 +55,7 @@ class Last(msgspec.Struct, array_like=True):
     dead: list[bytes] = []
     people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
     resolved: dict[str, int] = {}
+    handoffs: list[tuple[totals.Way, totals.Row]] = []
 
 
 class Ownership:
@@ -182,6 +184,7 @@ class Ownership:
         made.people = state.people.of_profile(profile, record)
         if profile == self.own:
             made.counts, made.sends, made.resolved = state.counts, state.sends, state.resolved
+            made.handoffs = list(state.handoffs.rows.items())
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
@@ -203,11 +206,14 @@ class Ownership:
         state.people.leaves(profile, state.people.of_profile(profile, record))
         for family, key, _ in list(self._rows(profile, _ALL)):
             state.batch.put(family, key, None)
+        if state.blocks.made_of:
+            state.blocks.drop(profile)
         state.batch.let_go(profile)
         state.cache.drop(profile)
         state.profiles -= isinstance(record, Profile)
         if profile == self.own:  # the counts have moved along; kept, they would count twice
             state.counts, state.sends, state.resolved = (dict.fromkeys(each, 0) for each in state.tallies)
+            state.handoffs.leave()
         self._mark(profile, self._away[profile][0], is_there=True)
         state.unparked.append(profile)
 
@@ -248,6 +254,7 @@ class Ownership:
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
         state.people.arrives(profile, last.people)
+        state.handoffs.arrive(dict(last.handoffs))
         for mine, came in zip(state.tallies, (last.counts, last.sends, last.resolved), strict=True):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count
@@ -264,6 +271,8 @@ class Ownership:
         self._away.pop(profile, None)
         state.read_catalogs()
         waking.after_arrival(state, profile)
+        if state.blocks.made_of and isinstance(record := state.record(profile), Profile):
+            state.blocks.look(profile, record, state.journal_seq)
 
     def _mark(self, profile: str, to: str, *, is_there: bool) -> None:
         self._away[profile] = to, is_there

@@ -9,6 +9,7 @@ group's earlier turns are repeated) and set aside.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from actors.platform.clock import Clock
 from actors.shard import anonymous_receipts, dedup, waking
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.effects import apply, check_leaving
+from actors.shard.matching.rebuilding import Rebuilding
 from actors.shard.outbox.sandbox_log import SandboxLog
 from actors.shard.ownership import PARKED_RETRY_MS, Ownership
 from actors.shard.retention import Retention
@@ -75,6 +77,8 @@ class Shard(ShardState):
         self.ownership = Ownership(self, own)
         self.sandbox = SandboxLog(self)
         self.retention = Retention(self)
+        self.rebuilding = Rebuilding(self)
+        self.matching_done, self.matching_frequent = Counter[str](), Counter[str]()  # of this process
         self.setting_back = SettingBack(self, self.tell_or_forward)
         self.leases = BudgetLeases(self)
 

@@ -14,8 +14,10 @@ import msgspec
 from actors.platform.clock import Clock
 from actors.shard.activation import Activation, Record, bytes_in_memory
 from actors.shard.figures.counters import Counters
+from actors.shard.figures.hand_offs import HandOffTotals
 from actors.shard.figures.people import People
 from actors.shard.journal import replay
+from actors.shard.matching.blocks import Blocks
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
 from actors.shard.set_aside.dead_letters import DeadLetters
@@ -70,6 +72,8 @@ class ShardState:
         self.timers = DueIndex(*self._pending("timers"))
         handed = [Waiting.read(key, value) for key, value in self.batch.committed("outbox", HANDED_OVER)]
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
+        self.blocks = Blocks(self.batch, self.meta("blocks", ""), self.meta("blocks_counts", None))
+        self.blocks.read_with(self.catalog)
         self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
@@ -87,6 +91,7 @@ class ShardState:
         self.profiles: int = self.meta("profiles", 0)
         self.counts = {"accepted": 0, "repeated": 0, "rejected": 0} | self.meta("counts", {})
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
+        self.handoffs = HandOffTotals(self.batch)
         self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
         self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 
@@ -114,6 +119,7 @@ class ShardState:
     def decide_by(self, catalog: Catalog) -> None:
         """Take another catalog for the next turn on. Between two commits only; the caller commits."""
         self.catalog = catalog
+        self.blocks.read_with(catalog)
         self.keep_catalog()
         self.outbox.sort_anew()
         self.people.judge_by(catalog)
@@ -242,10 +248,14 @@ class ShardState:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
             self.people.committed(profile_id, record)
+            if self.blocks.made_of:
+                self.blocks.follow(profile_id, record, self.journal_seq)
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
             facts |= {"resolved": self.resolved, "people": self.people.fact()}
+            if self.blocks.made_of:
+                facts["blocks_counts"] = dict(self.blocks.counts)
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:

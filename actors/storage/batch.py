@@ -110,6 +110,10 @@ class Batch:
         for key, record in self._store.scan(family, prefix):
             yield key, self._vault.unlock(record)
 
+    def stored_from(self, family: str, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Committed records as they stand in the store, from a key on."""
+        return self._store.scan(family, b"", start)
+
     def keys_from(self, family: str, start: bytes) -> Iterator[bytes]:
         """All keys from `start` on, in order; uncommitted ones are included."""
         written = {key: record for (where, key), record in self._writes.items() if where == family and key >= start}

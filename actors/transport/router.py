@@ -50,6 +50,10 @@ class Router:
         self._clients = Clients()
         self._moved: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._clients.close()
+
     async def ingest(self, events: Sequence[tuple[str, Event]]) -> list[EventOutcome]:
         """Tell (profile, event) pairs. Each result is `accepted`, `repeated`, `failed`, or the reason why the event was
         rejected or its profile is unreadable.
@@ -153,6 +157,15 @@ class Router:
         """A request to one shard, by its number."""
         return await self._clients.call(self._paths[number], request)
 
+    async def places(self) -> list[str]:
+        """The sockets of all shards, those of pinned profiles last."""
+        status = await self._read_all(self._paths, "status")
+        return self._paths + self._pins(status)
+
+    async def at_place(self, socket: str, request: Request[A]) -> A:
+        """A request to whoever serves one of these sockets."""
+        return await self._clients.call(socket, request)
+
     async def set_aside(self, items: Sequence[tuple[str, Rejected, str]]) -> None:
         """Keep rejected items, each with its reason, at the shard that their profile would be at."""
         by_shard: list[list[tuple[str, Rejected, str]]] = [[] for _ in self._paths]
@@ -169,8 +182,10 @@ class Router:
         """A reading of every shard, those of pinned profiles last."""
         shards = await self._read_all(self._paths, what, argument)
         status = shards if what == "status" else await self._read_all(self._paths, "status")
-        pins = [socket_of(pinned(profile), self._paths) for shard in status for profile in shard["pinned"]]
-        return shards + await self._read_all(pins, what, argument)
+        return shards + await self._read_all(self._pins(status), what, argument)
+
+    def _pins(self, status: list[Any]) -> list[str]:
+        return [socket_of(pinned(profile), self._paths) for shard in status for profile in shard["pinned"]]
 
     async def _read_all(self, paths: Sequence[str], what: OfShard, argument: Any = None) -> list[Any]:
         asked = Read(what, "", argument)

@@ -33,6 +33,7 @@ from engine.conditions.value_tests import Test, build_at
 
 # ruff: noqa: SIM110  a generator costs more than the tests in it, and this is the hot loop of every decision
 
+LIKELY: Final = "likely"  # `likely.x` is trait x of a profile that is probably the same person, in decisions alone
 _ATOMIC: Final = ("trait", "context", "event")  # words whose bodies can name facts of a run's trigger
 
 _ATOMS: WeakKeyDictionary[Condition, frozenset[EventAtom]] = WeakKeyDictionary()
@@ -127,6 +128,8 @@ def _test_at(path: Sequence[str], body: Mapping[str, Any]) -> Test:
 
 def _trait(body: Mapping[str, Any]) -> Condition:
     name, *below = body["name"].split(".")
+    if name == LIKELY and below:
+        return _lent(below[0], _test_at(below[1:], body))
     passes = _test_at(below, body)
 
     def of_trait(view: Readable) -> bool:
@@ -134,6 +137,10 @@ def _trait(body: Mapping[str, Any]) -> Condition:
         return passes(None if trait is None else trait.value)
 
     return of_trait
+
+
+def _lent(name: str, passes: Test) -> Condition:
+    return lambda view: passes(view.lent(name))
 
 
 def _context(body: Mapping[str, Any]) -> Condition:

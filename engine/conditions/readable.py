@@ -25,6 +25,10 @@ class Readable(Protocol):
     trigger: Mapping[str, Any]
     memo: dict[str, Any]
 
+    def lent(self, name: str) -> Any:
+        """The value of a trait, or the list `segments`, that a profile has lent which is probably the same person."""
+        ...
+
     def times(self, atom: EventAtom) -> list[int]:
         """When the recent events happened that an atom is about, newest first."""
         ...

@@ -10,6 +10,7 @@ from engine.decide import arbitration, draws, exposures, placement_plan, receipt
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import NOTHING_HELD, Candidates
 from engine.inputs import Decide
+from engine.likeness import links
 from engine.profile import Place
 from engine.recent_events import encoder
 from engine.turn_state import Turn
@@ -23,7 +24,10 @@ def decide(turn: Turn, asked: Decide) -> None:
     profile = turn.profile
     decision_id = turn.id_of("decision", profile.id, asked.request_id, turn.now_ms, profile.audit_seq)
     wanted = placement_plan.of_placement(turn.catalog, asked.channel, asked.placement)
-    candidates = Candidates.of(turn, turn.view(asked.context), wanted, _held(turn, wanted))
+    view = turn.view(asked.context)
+    if profile.likely:
+        view.lenders = links.lenders(turn)
+    candidates = Candidates.of(turn, view, wanted, _held(turn, wanted))
     arbitration.arbitrate(candidates, asking.before_ranking(candidates), asked.limit, decision_id)
     _note_receipt(turn, asked, decision_id, candidates)
     answer: dict[str, Any] = {
@@ -68,11 +72,12 @@ def _rank(wanted: placement_plan.PlacementPlan, row: dict[str, Any]) -> tuple[in
 
 def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
     """Whether one action would be chosen now, on each of its channels and placements. Changes nothing."""
-    view = turn.view()
     rows = []
     for channel in action.channels:
         here = [place for place in sorted(action.placements) if turn.catalog.placements[place].channel == channel]
         for placement in here or [""]:
+            view = turn.view()
+            view.lenders = links.lenders(turn) if placement else ()  # no send reads of a link
             wanted = placement_plan.of_send(turn.catalog, channel, action, turn.catalog.version)
             held = _held(turn, wanted, placement) if placement else NOTHING_HELD
             reason = asking.against_display(Candidates.of(turn, view, wanted, held))

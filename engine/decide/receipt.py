@@ -33,6 +33,7 @@ class Receipt(Part):
     reasons: list[int]
     planes: bytes
     taken: list[int]
+    likely: list[str] = []  # noqa: RUF012 (profiles by a likely link, of whose context the decision has read)
 
 
 @once_per_catalog
@@ -59,6 +60,7 @@ def write(candidates: Candidates, decision: str, request: str) -> Receipt:
         [numbers[reason] for reason in masks],
         b"".join(plane.to_bytes(_plane_bytes(plan)) for plane in planes),
         [len(candidates.count.refs.get(cap.id, ())) for cap, _ in plan.caps],
+        sorted(candidates.view.read_of),
     )
 
 
@@ -92,6 +94,8 @@ def shown(receipt: Receipt, catalog: Catalog | None, channel: str) -> dict[str, 
         "requestId": receipt.request,
         "placement": receipt.placement,
     }
+    if receipt.likely:
+        told["byLikelyLink"] = receipt.likely
     if catalog is None:
         return told
     plan, rows = plans.of_placement(catalog, channel, receipt.placement), outcomes(receipt, catalog, channel)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from engine.conditions import purchases
 from engine.conditions.event_counts import EventCount
+from engine.conditions.predicates import LIKELY
 from engine.contact import consents
 from engine.explain.in_words import as_json, at_time
 from engine.values.paths import values_at
@@ -31,6 +32,9 @@ def saw(view: View, word: str, body: Mapping[str, Any]) -> str:
 
 
 def _traits_at(view: View, name: str) -> Mapping[str, Any]:
+    if name == LIKELY:
+        lent = {trait: view.lent(trait) for lender in view.lenders for trait in (*lender.traits, "segments")}
+        return {name: {trait: value for trait, value in lent.items() if value is not None}}
     trait = view.profile.traits.get(name)
     return {} if trait is None else {name: trait.value}
 

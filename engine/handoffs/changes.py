@@ -26,14 +26,16 @@ READY: Final = "ready"  # in `missed`: the context came too late
 
 
 def arrive(turn: Turn, event: Event) -> None:
-    """An event happened at a touchpoint. `claims` has learned from it whom it is about."""
-    if event.imported:
+    """An event happened at a touchpoint. `claims` has learned from it whom it is about. One that is so late that it
+    starts no journey changes nothing here either."""
+    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
         return
-    profile, catalog = turn.profile, turn.catalog
+    profile = turn.profile
     link = opening.follow(turn, event) if event.link else None
-    kind, touch = touchpoints.kind_of(catalog, event), profile.touch
+    kind, touch = event.touchpoint, profile.touch
     if touch is not None and kind == touch.kind and link is None and not profile.absorbing:
-        touch.last_ms = max(touch.last_ms, event.at_ms)
+        if event.at_ms > touch.last_ms:
+            touch.last_ms = event.at_ms
     elif kind:
         _come(turn, event, kind, link)
 
@@ -90,7 +92,8 @@ def _come(turn: Turn, event: Event, kind: str, link: SignedLink | None) -> None:
         touch.first_ms, touch.was, touch.was_ms = at_ms, touchpoints.of_channel(turn.catalog, link.channel), sent_ms
         touch.by, touch.asks = BY_LINK, not opening.is_own(profile, link.profile)
     if touch.was or profile.absorbing or touch.asks:
-        touch.since_ms = touch.since_ms or event.received_at_ms
+        # History that is imported waits for its time on a replay clock: then its turn is when it came.
+        touch.since_ms = touch.since_ms or (turn.now_ms if event.imported else event.received_at_ms)
         settle(turn)
 
 

@@ -3,8 +3,8 @@
     device's profile ──OpenLink──► recipient    joins the visitor, if nobody has opened the link before
     device's profile ◄─LinkRefused─ recipient   or says why not; then both stay who they are
 
-The first device uses the link up, whoever holds it. A person who is known by an identifier of their own is never joined
-to another one: a forwarded message hands nothing over to them.
+The first device uses the link up, whoever holds it. A person who is known by an identifier of their own is joined to
+nobody who has one too, and to a guest only where both have one address: a forwarded message hands nothing over to them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
-from engine.contact.addresses import NAMESPACES
+from engine.contact import addresses
 from engine.handoffs import links
 from engine.handoffs.links import SignedLink
 from engine.identity import claims, home
@@ -43,18 +43,13 @@ def follow(turn: Turn, told: Event | Decide) -> SignedLink | None:
         return link
     if isinstance(told, Decide) and not profile.identifiers:
         claims.introduce(turn, told)  # an answer may come back, so this visitor is kept
-    addresses = tuple(
-        seeds.profile_id(turn.catalog.id_key, known.namespace, known.value)
-        for known in profile.identifiers
-        if known.namespace in NAMESPACES
-    )
     asked = OpenLink(
         to=profile.id,
         send=link.send,
         recipient=link.profile,
         device=device,
         is_person=_is_person(turn.catalog, profile),
-        addresses=addresses,
+        addresses=_addresses(turn),
     )
     turn.tell(link.profile, asked)
     return link
@@ -79,7 +74,7 @@ def open_link(turn: Turn, asked: OpenLink) -> None:
         _note_second_device(turn, asked.send)
         return
     _remember(profile, asked.send, asked.device)
-    if asked.is_person:
+    if asked.is_person and (_is_person(turn.catalog, profile) or not _has_one_of(turn, asked.addresses)):
         turn.tell(asked.to, LinkRefused(send=asked.send, reason="link.other_person"))
         _refuse(turn, "link.other_person", asked.send)
         return
@@ -108,6 +103,16 @@ def _device(turn: Turn, told: Event | Decide) -> str:
 def _is_person(catalog: Catalog, profile: Profile) -> bool:
     known = catalog.identity.namespaces
     return any(link.namespace in known and known[link.namespace].kind == "person" for link in profile.identifiers)
+
+
+def _addresses(turn: Turn) -> tuple[str, ...]:
+    """The places of this person's addresses."""
+    links = turn.profile.identifiers
+    return tuple(addresses.place(turn.catalog, link) for link in links if link.namespace in addresses.NAMESPACES)
+
+
+def _has_one_of(turn: Turn, places: tuple[str, ...]) -> bool:
+    return not set(places).isdisjoint(_addresses(turn))
 
 
 def _remember(profile: Profile, send: str, device: str) -> None:

@@ -8,17 +8,20 @@
 | another channel of the catalog | the channel. On one that messages are sent on (`email`, `sms`) only a click counts: an event whose name ends in `Clicked` |
 | `other` | a channel that the catalog does not know |
 
-An event without a channel, or of channel `server`, happened at no touchpoint.
+An event without a channel, or of channel `server`, happened at no touchpoint. The door works it out, and it stands in
+the event: so what was told before there were touchpoints has none, and a replay gives what there was.
 """  # noqa: E501  (a row of a table is one line)
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from engine.catalog.compiled import Catalog
 from engine.catalog.once_per_catalog import once_per_catalog
-from engine.inputs import Event
+
+Kinds = Mapping[str, tuple[str, bool]]
 
 WEB: Final = "web"
 DEVICES: Final = ("mobile", "desktop")  # what WEB is split into
@@ -26,23 +29,24 @@ ON_THE_WEB: Final = frozenset((WEB, *DEVICES))
 OTHER: Final = "other"
 
 _ALIKE: Final = {"": "", "server": "", "browser": WEB, "mobile": "app"}
+_UNKNOWN: Final = (OTHER, False)
 _CLICKED: Final = "Clicked"
 _HANDHELD: Final = frozenset(("mobile", "phone", "smartphone", "tablet", "ios", "android"))
 _HANDHELD_AGENTS: Final = ("Mobi", "Android", "iPad", "iPhone", "Tablet")
 _AGENT_CHARS: Final = 512  # of a user agent that are looked at
 
 
-def kind_of(catalog: Catalog, event: Event) -> str:
-    """The kind of touchpoint of an event; empty where it happened at none."""
-    kind, is_for_messages = _kinds(catalog).get(event.channel, (OTHER, False))
+def kind_of(kinds: Kinds, channel: str, name: str, context: Mapping[str, Any]) -> str:
+    """The kind of touchpoint of an event `name`; empty where it happened at none. `kinds` are the catalog's."""
+    kind, is_for_messages = kinds.get(channel, _UNKNOWN)
     if kind == WEB:
-        return _device(event.context)
-    return "" if is_for_messages and not event.name.endswith(_CLICKED) else kind
+        return _device(context)
+    return "" if is_for_messages and not name.endswith(_CLICKED) else kind
 
 
 def of_channel(catalog: Catalog, channel: str) -> str:
     """The kind of touchpoint that a channel of messages is."""
-    return _kinds(catalog).get(channel, (OTHER, False))[0]
+    return kinds_of(catalog).get(channel, _UNKNOWN)[0]
 
 
 def is_same(kind: str, other: str) -> bool:
@@ -51,7 +55,7 @@ def is_same(kind: str, other: str) -> bool:
 
 
 @once_per_catalog
-def _kinds(catalog: Catalog) -> Mapping[str, tuple[str, bool]]:
+def kinds_of(catalog: Catalog) -> Kinds:
     """The kind of touchpoint of each channel, and whether messages are sent on it."""
     known = {source.channel for source in catalog.sources.values()} | set(catalog.channels)
     messages = {channel.id for channel in catalog.channels.values() if channel.provider != "none"}
@@ -71,7 +75,10 @@ def _device(context: Mapping[str, Any]) -> str:
         if kind.lower() == "desktop":
             return "desktop"
     agent = context.get("userAgent")
-    if agent.__class__ is not str or not agent:
-        return WEB
-    seen = agent[:_AGENT_CHARS]
-    return "mobile" if any(word in seen for word in _HANDHELD_AGENTS) else "desktop"
+    return _of_agent(agent) if agent.__class__ is str and agent else WEB
+
+
+@lru_cache(maxsize=4_096)
+def _of_agent(agent: str) -> str:
+    """Kept, because most pages are seen with one of a few browsers."""
+    return "mobile" if any(word in agent[:_AGENT_CHARS] for word in _HANDHELD_AGENTS) else "desktop"

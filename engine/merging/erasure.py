@@ -16,6 +16,7 @@ from engine.effects import Forget
 from engine.errors import NotFound, NotReady
 from engine.identity import holding
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.likeness import links
 from engine.profile import Profile, Tombstone
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -55,6 +56,7 @@ def erase(turn: Turn, told: Erase) -> None:
             sends.withdraw(turn, send, "erased")
         else:
             sends.settle(turn, Settle(send_id=send.id, outcome="unknown", detail="erased"))
+    links.let_go(turn, profile)
     places, lent = (profile.id, *profile.held), holding.known_of_addresses(turn)
     for place in profile.held:
         turn.tell(place, Erase(places=places, lent=lent))

@@ -1,5 +1,5 @@
 """Whether two profiles that an input takes for one person become one. The one that is asked decides, by what it knows
-of itself and by what the other one says of itself (`Merge` in `engine/messages.py`)."""
+of itself and by what the other one says of itself (`Merge` in `engine/told/of_merging.py`)."""
 
 from __future__ import annotations
 

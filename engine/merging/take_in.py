@@ -16,6 +16,7 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.likeness import links
 from engine.merging import arrivals
 from engine.parts.of_identity import Merged
 from engine.profile import Profile, Run
@@ -91,7 +92,7 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     profile = turn.profile
     own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
-    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen, told.reviews))
     older = [event for _, page in pages for event in codec.decode_page(page)]
     if older and not profile.spilled:
         profile.tallied = history.counters_of(turn.catalog).name
@@ -107,6 +108,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     recording.merge(profile, other)
     holding.merge(turn, other)
     arrivals.merge(profile, other)
+    links.let_go(turn, other)
     refusals.join(profile, other)
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)

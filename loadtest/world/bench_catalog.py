@@ -196,6 +196,7 @@ _RULES: dict[str, Any] = {
             },
         }
     },
+    "identity.yaml": {"namespaces": {"loyalty_id": {"paths": ["properties.card"]}}},
     "sources.yaml": {"sources": {"web": {"channel": "web"}}},
     "templates/reminder.html": "<p>You left something in your cart.</p><a href='{{ unsubscribe_url }}'>No more</a>",
     "actions/reminder.yaml": {

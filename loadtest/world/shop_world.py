@@ -25,6 +25,7 @@ from loadtest.world.shop import PRODUCTS
 from loadtest.world.shoppers import Shopper, Visitor, sample_visitor, shoppers
 from loadtest.world.visits import Draft
 from loadtest.world.walks import Calendar, walk
+from loadtest.world.without_login import beside_the_walk
 
 __all__ = ["PRODUCTS", "START_MS", "Visitor", "WorldFiles", "generate", "name_of", "sample_visitor", "truth", "write"]
 
@@ -50,7 +51,8 @@ def generate(
     """The world's events in order of (timestamp, generation), ready for JSON. Some come twice with one `messageId`."""
     calendar = Calendar(start_ms, days)
     people = shoppers(customers=customers, days=days, seed=seed)
-    drafts = [draft for shopper in people for draft in walk(shopper, calendar, seed=seed)]
+    ways = (walk, beside_the_walk)
+    drafts = [draft for shopper in people for way in ways for draft in way(shopper, calendar, seed=seed)]
     drafts = list(_with_repeats(drafts, seed))
     drafts.sort(key=lambda draft: draft.at_ms)
     return map(_as_segment, drafts)
@@ -102,6 +104,7 @@ class _Facts:
         self.users: set[str] = set()
         self.devices: set[str] = set()
         self.known_devices: set[str] = set()
+        self.by_card = self.by_address = 0
         self.first = self.last = ""
 
     def counting(self, events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -116,6 +119,8 @@ class _Facts:
         self.first = self.first or event["timestamp"]
         self.last = event["timestamp"]
         user, device = event.get("userId"), event.get("anonymousId") or event.get("previousId")
+        self.by_card += not user and "card" in event.get("properties", ())
+        self.by_address += not user and "traits" in event["context"]
         if user:
             self.users.add(user)
         if device:
@@ -133,6 +138,8 @@ class _Facts:
             "customers": len(self.users),
             "anonymousIds": len(self.devices),
             "neverIdentified": len(self.devices - self.known_devices),
+            "byCardAlone": self.by_card,
+            "byAddressAlone": self.by_address,
             "first": self.first,
             "last": self.last,
             "byName": dict(sorted(self.by_name.items())),
@@ -173,9 +180,12 @@ def _as_segment(draft: Draft) -> dict[str, Any]:
 
 def _context(draft: Draft) -> dict[str, Any]:
     context: dict[str, Any] = {"channel": draft.channel}
-    if draft.device:
+    if draft.device or draft.address:
         country = draft.shopper.country
         context |= {"timezone": country.zone, "locale": country.locale}
+    if draft.address:
+        context["traits"] = {"email": draft.address}
+    if draft.device:
         context["device"] = {"type": _DEVICE_TYPES[draft.device.kind]}
     return context
 
@@ -205,7 +215,7 @@ def _is_current(files: WorldFiles, parameters: dict[str, Any]) -> bool:
 @cache
 def _generator_digest() -> str:
     """Names the code that a world came from, so that a change of it makes cached files stale."""
-    modules = ("shop.py", "shoppers.py", "visits.py", "walks.py", "shop_world.py")
+    modules = ("shop.py", "shoppers.py", "visits.py", "walks.py", "without_login.py", "shop_world.py")
     code = b"".join((Path(__file__).parent / module).read_bytes() for module in modules)
     return hashlib.blake2b(code, digest_size=8).hexdigest()
 

@@ -40,6 +40,7 @@ _AREA_CODES = (
 )  # fmt: skip
 _ONE_IN_HAS_PHONE = 3
 _ONE_IN_SHARES_DEVICE = 100
+_ONE_IN_SHARES_MAILBOX = 200
 
 _DEVICE_SETS = (
     (("laptop",), 18),
@@ -90,7 +91,8 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """A customer, or a passer-by who never tells their name (`user_id` is empty)."""
+    """A customer, or a passer-by who never has an account (`user_id` is empty), and tells who they are to order as a
+    guest at most."""
 
     key: str
     user_id: str
@@ -159,13 +161,13 @@ def _customer(number: int, customers: int, days: int, seed: int) -> Shopper:
 
 def _passer_by(number: int, seed: int) -> Shopper:
     rng = Random(f"{seed}/passer-by/{number}")
-    key = _passer_by_key(number)
+    key, name = _passer_by_key(number), " ".join(_names(number * 11 + 5))
     kind = rng.choice(("laptop", "phone"))
     return Shopper(
         key=key,
         user_id="",
-        name="",
-        email="",
+        name=name,
+        email=f"guest.{number}@shop.example",
         phone="",
         loyalty_id="",
         country=_country(rng),
@@ -227,6 +229,8 @@ def _names(number: int) -> tuple[str, str]:
 
 
 def _email(number: int) -> str:
+    """A customer's address. A few have that of the customer before them: one family, one mailbox."""
+    number -= number % _ONE_IN_SHARES_MAILBOX == _ONE_IN_SHARES_MAILBOX - 1
     plain = ".".join(_names(number)).lower()
     letters = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
     return f"{letters}.{number}@shop.example"

@@ -21,7 +21,8 @@ _CONSENT_TEXT = "Yes, send me offers and news. I can change my mind at any time.
 
 
 class Draft(NamedTuple):
-    """An event before it is written; `name` is that of a track, page or screen call, else empty."""
+    """An event before it is written; `name` is that of a track, page or screen call, else empty. `address` is how a
+    guest is known."""
 
     at_ms: int
     message_id: str
@@ -32,6 +33,7 @@ class Draft(NamedTuple):
     user_id: str
     device: Device | None
     body: dict[str, Any]
+    address: str = ""
 
 
 class Line(NamedTuple):
@@ -92,7 +94,7 @@ class Diary:
             "total": decimal(total_minor),
             "revenue": decimal(total_minor),
             "currency": CURRENCY,
-            "products": [_product(line.product) | {"quantity": line.quantity} for line in lines],
+            "products": [product_of(line.product) | {"quantity": line.quantity} for line in lines],
         }
 
 
@@ -116,14 +118,14 @@ class Visit:
 
     def view(self, product: Product) -> None:
         """Look at a product."""
-        self.track("Product Viewed", _product(product) | {"currency": CURRENCY})
+        self.track("Product Viewed", product_of(product) | {"currency": CURRENCY})
 
     def add(self, cart: Cart, line: Line) -> None:
         """Put a line into the cart."""
         cart.lines.append(line)
         cart.known = cart.known or self.known
         amounts = {"quantity": line.quantity, "value": decimal(line.value_minor), "currency": CURRENCY}
-        self.track("Product Added", {"cart_id": cart.id} | _product(line.product) | amounts)
+        self.track("Product Added", {"cart_id": cart.id} | product_of(line.product) | amounts)
 
     def clear(self, cart: Cart) -> None:
         """Empty the cart."""
@@ -184,11 +186,14 @@ class Visit:
 
 
 def buy_in_store(diary: Diary, at_ms: int, lines: list[Line]) -> dict[str, Any]:
-    """A purchase at the till, known by the customer's account or card; no device, no cart id."""
-    order = diary.order(lines) | {"store": f"store-{diary.shopper.country.code.lower()}-1"}
-    if diary.shopper.loyalty_id:
-        order["loyalty_id"] = diary.shopper.loyalty_id
-    diary.note(at_ms, "track", "Order Completed", "pos", diary.shopper.user_id, None, order)
+    """A purchase at the till, by the card alone where there is one, else by the customer's account; no device, no cart
+    id. Whose card it is, the till does not know."""
+    shopper = diary.shopper
+    order = diary.order(lines) | {"store": f"store-{shopper.country.code.lower()}-1", "till": f"till-{1 + len(lines)}"}
+    if shopper.loyalty_id:
+        order["card"] = shopper.loyalty_id
+    user_id = "" if shopper.loyalty_id else shopper.user_id
+    diary.note(at_ms, "track", "Order Completed", "pos", user_id, None, order)
     return order
 
 
@@ -197,7 +202,8 @@ def at_support(diary: Diary, at_ms: int, event: str, properties: dict[str, Any])
     diary.note(at_ms, "track", event, "support", diary.shopper.user_id, None, properties)
 
 
-def _product(product: Product) -> dict[str, Any]:
+def product_of(product: Product) -> dict[str, Any]:
+    """A product as events carry it."""
     return {
         "product_id": product.id,
         "category": product.category,

@@ -187,6 +187,8 @@ class _Walk:
     def plan_return(self, left_at_ms: int, cart: Cart) -> None:
         if self.happens(0.2):
             at_ms = left_at_ms + self.rng.randint(6 * MINUTE_MS, 50 * MINUTE_MS)
+            if cart.known and self.shopper.loyalty_id and self.store_is_open(at_ms) and self.happens(0.5):
+                return self.plan(at_ms, lambda now_ms: self.buy_cart_in_store(now_ms, cart))
         else:
             at_ms = left_at_ms + self.rng.randint(HOUR_MS + MINUTE_MS, 30 * HOUR_MS)
             if cart.known and self.happens(0.4) and self.store_is_open(at_ms):

@@ -54,8 +54,9 @@ def demo(
         began = time.monotonic()
         done = run_with_bar(console, Replayer(client, is_replay=True), files, drain=True)
         seconds = time.monotonic() - began
-        story_page.totals(console, done, client.get("/v1/status"), seconds, mail_server)
-        _tell(console, client, mail_server, files, _placement(engine.catalog.placements))
+        status = client.get("/v1/status")
+        story_page.totals(console, done, status, seconds, mail_server)
+        _tell(console, client, mail_server, files, _placement(engine.catalog.placements), status["identity"])
         story_page.what_next(console, engine.settings.url, engine.dashboard_url, keep)
         if keep:
             announce(console, engine)
@@ -74,14 +75,21 @@ def _placement(placements: Collection[str]) -> str | None:
 
 
 def _tell(
-    console: Console, client: EngineClient, mail_server: MailServer, files: list[Path], placement: str | None
+    console: Console,
+    client: EngineClient,
+    mail_server: MailServer,
+    files: list[Path],
+    placement: str | None,
+    figures: dict[str, Any],
 ) -> None:
     users = _some_users(files)
     people = story.read_people(client, users)
     story_page.one_customer(console, story.best_path(people))
     decision = story.telling_decision(client, users[:_DECISIONS], placement) if placement else None
     story_page.one_decision(console, placement, decision)
-    story_page.the_proof(console, story.conversions(people, mail_server), len(people), mail_server)
+    found = story.conversions(people, mail_server)
+    story_page.who_is_who(console, figures, found, people)
+    story_page.the_proof(console, found, len(people), mail_server)
 
 
 def _some_users(files: list[Path]) -> list[str]:

@@ -25,6 +25,7 @@ from actors.replay_clock.windows import WINDOW_MS
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput, UsageError
+from engine.handoffs.touchpoints import kinds_of
 from engine.inputs import AnyInput
 from serve.commands import screen
 from serve.ingest import pipeline, segment_format
@@ -195,6 +196,7 @@ def _parse(lines: list[Line], catalog: Catalog) -> list[Item]:
         imported=True,
         country=catalog.country,
         rules=catalog.identity,
+        touchpoints=kinds_of(catalog),
     ).items
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from serve.demo.mail_server import MailServer
 from serve.demo.replayer import EngineClient
 
 _ENTRIES = 2_000
+_GUEST = re.compile(r"took over email:[^,:]+$")
 _TOLD = 26  # the length of a timeline that people still read to the end
 
 Row = dict[str, Any]
@@ -31,6 +33,12 @@ class Conversion:
     def across(self) -> bool:
         """Bought on another channel than the one that filled the cart."""
         return self.bought.get("channel") not in (None, "web")
+
+    @property
+    def by_card(self) -> str:
+        """The card by which alone the till knew who bought; empty where it was otherwise."""
+        card = self.bought.get("properties", {}).get("card") if self.across else None
+        return str(card or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,12 @@ def _mails_after(person: Person, runs: set[str | None], at: str, mail_server: Ma
         if row["kind"] == "send" and row.get("run") in runs and row["at"] >= at and row.get("outcome") != "sent"
     }
     return sum(mail.send_id in sends for mail in mail_server.of(person.address))
+
+
+def guests_joined(people: list[Person]) -> int:
+    """How many profiles that were known by an address alone became one with these people."""
+    took = [row["summary"] for person in people for row in person.entries if row["kind"] == "merge"]
+    return sum(bool(_GUEST.search(summary)) for summary in took)
 
 
 def telling_decision(client: EngineClient, users: Iterable[str], placement: str) -> Row | None:

@@ -1,4 +1,4 @@
-"""The page that a demonstration ends with, under five headings."""
+"""The page that a demonstration ends with, under six headings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
 
+from serve.demo import story
 from serve.demo.mail_server import MailServer
 from serve.demo.replayer import Totals
 from serve.demo.story import Conversion, Person
@@ -28,7 +29,7 @@ _RULE_COLUMNS_MAX = 100
 
 
 def heading(console: Console, text: str) -> None:
-    """Print one of the five headings."""
+    """Print one of the headings."""
     console.print()
     console.print(Rule(f"[bold]{text}", align="left"), width=min(console.width, _RULE_COLUMNS_MAX))
 
@@ -107,11 +108,11 @@ def the_proof(console: Console, found: list[Conversion], people: int, mail_serve
     """Some purchases: who bought, where and when, what was withdrawn in that same turn, and which mails arrived."""
     heading(console, "The proof")
     console.print("Who converts is out of the e-mail journey before the next message could leave.")
-    told = sorted(found, key=lambda one: (not one.across, -len(one.withdrawn)))
-    for one in told[:_PROOFS]:
+    for one in _most_telling(found):
         console.print()
+        known = f", known there by the card {escape(one.by_card)} alone," if one.by_card else ""
         console.print(
-            f"[bold]{escape(one.user)}[/] bought on [bold]{one.bought.get('channel', 'an unnamed channel')}[/] "
+            f"[bold]{escape(one.user)}[/] bought on [bold]{one.bought.get('channel', 'an unnamed channel')}[/]{known} "
             f"at {_when(one.bought['at'])}; in that same turn:"
         )
         for row in one.stops:
@@ -128,6 +129,38 @@ def the_proof(console: Console, found: list[Conversion], people: int, mail_serve
         f"Among {people:,} customers: {len(found):,} purchases ended journeys, {steps:,} steps and messages were "
         f"withdrawn, and the mailbox holds [bold]{late}[/] mails that a stopped journey sent from then on."
     )
+
+
+def _most_telling(found: list[Conversion]) -> list[Conversion]:
+    """The purchases to tell of: one by a card alone first, then those on another channel that withdrew most."""
+    told = sorted(found, key=lambda one: (not one.by_card, not one.withdrawn, not one.across, -len(one.withdrawn)))
+    by_card, others = told[: bool(told and told[0].by_card)], [one for one in told if not one.by_card]
+    return (by_card + others)[:_PROOFS]
+
+
+def who_is_who(console: Console, figures: dict[str, Any], found: list[Conversion], people: list[Person]) -> None:
+    """What came of identity: in the whole run by the engine's own figures, and among the people who were read."""
+    heading(console, "Who is who")
+    profiles, events = figures["profiles"], figures["events"]
+    open_reviews = {kind: states["open"] for kind, states in figures["reviews"].items() if states["open"]}
+    rows = (
+        ("profiles", f"{_number(profiles['known'])} of known people, {_number(profiles['anonymous'])} of visitors"),
+        ("events", f"{events['known']:,} of known people, {events['anonymous']:,} of visitors"),
+        ("joined", f"{figures['merges']:,} profiles into another one, {figures['splits']:,} of them undone"),
+        ("cards", f"{sum(bool(one.by_card) for one in found):,} purchases by a card alone ended journeys of the web"),
+        ("guests", f"{story.guests_joined(people):,} guests, known by an address alone, turned out to be customers"),
+        ("shared values", f"{_number(figures['sharedValues'])} found (a tablet in a showroom, say): they join nobody"),
+        ("to review", ", ".join(f"{count:,} {kind}" for kind, count in open_reviews.items()) or "nothing"),
+    )
+    table = Table.grid(padding=(0, 3))
+    for name, value in rows:
+        table.add_row(f"[dim]{name}", value)
+    console.print(table)
+    console.print(f"[dim]cards and guests: among the {len(people):,} customers whose timelines were read")
+
+
+def _number(count: int | None) -> str:
+    return "not counted yet" if count is None else f"{count:,}"
 
 
 def what_next(console: Console, url: str, dashboard: str, keep: bool) -> None:

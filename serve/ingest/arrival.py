@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.catalog.identity_rules import USUAL, IdentityRules
+from engine.handoffs.touchpoints import Kinds
 from serve.http.user_hash import Proof
 
 
@@ -17,8 +18,8 @@ class Arrival:
     `channel` is the source's, for events without one. `imported` takes each `timestamp` as it is. `public`: the request
     came under a write key. `proof` is the proof that this key asks for a user id. `country` is that of telephone
     numbers without a country code, unless traits say another. `sent_at_ms` and `context` are the batch's own.
-    `rules` are those of the catalog about who is who. `unusable` counts, by namespace, the values of identifiers that
-    are none; addresses where an `identify` states them.
+    `rules` are those of the catalog about who is who, `touchpoints` its kinds of touchpoint by channel.
+    `unusable` counts, by namespace, the values of identifiers that are none; addresses where an `identify` states them.
     """
 
     source: str
@@ -29,6 +30,7 @@ class Arrival:
     proof: Proof = Proof()  # noqa: RUF009 - it is frozen
     country: str = ""
     rules: IdentityRules = USUAL
+    touchpoints: Kinds = field(default_factory=dict)
     sent_at_ms: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
     unusable: Counter[str] = field(default_factory=Counter)

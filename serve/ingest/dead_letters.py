@@ -9,6 +9,7 @@ import msgspec
 
 from engine.catalog.compiled import Catalog
 from engine.errors import InvalidInput
+from engine.handoffs.touchpoints import kinds_of
 from engine.identity.home import home_of
 from engine.inputs import Rejected
 from engine.seeds import profile_id
@@ -73,6 +74,7 @@ def _as_it_came(letter: dict[str, Any], text: bytes, gateway: Gateway) -> Submis
         public=letter.get("public", False),  # the rights of its own key: the one who corrects it lends it none
         country=gateway.catalog.country,
         rules=gateway.catalog.identity,
+        touchpoints=kinds_of(gateway.catalog),
     )
 
 

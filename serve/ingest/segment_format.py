@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from engine.catalog.identity_rules import USUAL, IdentityRules
 from engine.errors import InvalidInput, TooLarge
+from engine.handoffs.touchpoints import Kinds
 from engine.values.times import read_ms
 from serve.http.hostile_json import is_kept
 from serve.http.user_hash import Proof
@@ -25,6 +27,7 @@ from serve.ingest.wire_event import read_event
 BATCH_EVENTS_MAX: Final = 50_000  # no honest event is so short that more of them fit into 4 MB
 
 _UNPROVED: Final = Proof()
+_NOWHERE: Final[Kinds] = MappingProxyType({})
 
 
 def parse_body(
@@ -39,15 +42,15 @@ def parse_body(
     proof: Proof = _UNPROVED,
     country: str = "",
     rules: IdentityRules = USUAL,
+    touchpoints: Kinds = _NOWHERE,
 ) -> Submission:
     """A batch (`path_kind` None), or the single call of that kind, with all of its items parsed. `Arrival` says what
     the options mean.
 
     Raises `InvalidInput` for a body that is not JSON or no batch, and for a single event that is bad.
     """
-    submission = open_body(
-        raw, path_kind, Arrival(source, channel, received_at_ms, imported, public, proof, country, rules)
-    )
+    arrival = Arrival(source, channel, received_at_ms, imported, public, proof, country, rules, touchpoints)
+    submission = open_body(raw, path_kind, arrival)
     parse_each_item(submission, submission.items)
     return submission
 

@@ -16,15 +16,18 @@ _WHERE: Final = ("search", "url")
 def token_in(context: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     """The token, empty where there is none: `sg` of the context or of the properties, else in `search` or `url` of
     `context.page` or of the properties. It is not verified, and may be anything up to a bounded length."""
-    for holder in (context, properties):
-        told = holder.get(PARAMETER)
-        if told.__class__ is str and told:
-            return _bounded(told)
-    for place in (context.get("page"), properties):
-        if place.__class__ is not dict:
-            continue
-        for name in _WHERE:
-            text = place.get(name)
+    if PARAMETER in context or PARAMETER in properties:
+        for told in (context.get(PARAMETER), properties.get(PARAMETER)):
+            if told.__class__ is str and told:
+                return _bounded(str(told))
+    page = context.get("page")
+    return (_in_query(page) if page.__class__ is dict else "") or _in_query(properties)
+
+
+def _in_query(told: Mapping[str, Any]) -> str:
+    for name in _WHERE:
+        if name in told:
+            text = told[name]
             if text.__class__ is str and _TOLD in text and (found := _IN_QUERY.search(text.partition("#")[0])):
                 return _bounded(found[1])
     return ""

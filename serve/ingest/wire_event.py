@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import InvalidInput
+from engine.handoffs.touchpoints import kind_of
 from engine.inputs import Event
 from engine.values.absence import is_absent
 from engine.values.identifiers import canonical_if_any, is_clean
@@ -115,13 +116,14 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId", forms=forms)
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
+    name, channel = _name(sent, kind), _channel(context.get("channel")) or arrival.channel
     return Event(
         kind=kind,
-        name=_name(sent, kind),
+        name=name,
         at_ms=_at_ms(sent, arrival),
         received_at_ms=arrival.received_at_ms,
         source=arrival.source,
-        channel=_channel(context.get("channel")) or arrival.channel,
+        channel=channel,
         message_id=message_id,
         digest=digest,
         user_id=user_id,
@@ -133,7 +135,8 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
         context={name: value for name, value in context.items() if name != FIELD} if FIELD in context else context,
         public=arrival.public,
         imported=arrival.imported,
-        link="" if arrival.imported else token_in(context, properties),
+        link=token_in(context, properties),
+        touchpoint=kind_of(arrival.touchpoints, channel, name, context),
     )
 
 

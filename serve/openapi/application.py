@@ -22,7 +22,20 @@ from serve.http.problems import problem
 from serve.openapi import docs_pages
 from serve.openapi import document as openapi
 from serve.openapi.hot_routes import HOT
-from serve.routes import backup, catalog, consent, dead_letters, journeys, messages, operation, pins, profiles, sandbox
+from serve.routes import (
+    backup,
+    catalog,
+    consent,
+    dead_letters,
+    journeys,
+    messages,
+    operation,
+    pins,
+    profiles,
+    reviews,
+    sandbox,
+    transitions,
+)
 
 _MODULES = (
     backup,
@@ -35,7 +48,9 @@ _MODULES = (
     operation,
     pins,
     profiles,
+    reviews,
     sandbox,
+    transitions,
 )
 
 

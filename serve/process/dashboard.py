@@ -184,6 +184,20 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "From the event's own time. A client that buffers shows here.",
         ),
     ),
+    "Transitions": (
+        Panel(
+            "Context ready at another touchpoint: p95",
+            "s",
+            ((_quantile(0.95, m.TRANSITION_READY_SECONDS, "was, into"), "{{was}} → {{into}}"),),
+            "Merges that were needed are in it. Goals stand in `identity.yaml`.",
+        ),
+        Panel("Goals missed", "ops", ((_rate(m.TRANSITIONS_MISSED, "was, into, by"), "{{was}} → {{into}} by {{by}}"),)),
+        Panel(
+            "Between two touchpoints: half of all",
+            "s",
+            ((_quantile(0.5, m.TRANSITION_SECONDS, "was, into"), "{{was}} → {{into}}"),),
+        ),
+    ),
     "Journeys and sends": (
         Panel("How late timers fire: p50 and p99", "s", _latency(m.TIMER_LATENESS_SECONDS)),
         Panel("Timers that wait", "short", ((f"sum by (part) ({exported(m.TIMERS_PENDING)})", "{{part}}"),)),

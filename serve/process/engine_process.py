@@ -70,6 +70,7 @@ class EngineProcess:
         self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._guard: Guard | None = None
         self._parts: RayParts | None = None
+        self._matching: Any = None  # its module imports Ray
         self._ray: Any = None
         self._ending = threading.RLock()  # held by the thread that stops the engine: the main one, or the guard's
         self._is_over = self._is_stuck = False
@@ -119,6 +120,7 @@ class EngineProcess:
         sessions.mark(self._ray.address_info["session_dir"], self.data.path)
         self._guard_ray()
         from actors.cluster import cluster  # imports Ray, which must see the flags first
+        from actors.cluster.matching import MatchingRounds
 
         self.catalog = self.active_catalog.take(self.catalog.document)
         self.data.rely_on("catalog")
@@ -140,6 +142,9 @@ class EngineProcess:
             finally:  # also where the ingress fails, because `stop` has to end the actors that were started
                 self._actors = starting.result()
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
+        if not plan.is_replay:
+            self._matching = MatchingRounds(plan, self.note)
+            self._matching.begin()
         self._ingress.wait_until_ready()
 
     def _own_ray(self) -> Any:
@@ -173,6 +178,8 @@ class EngineProcess:
             if self._is_over:
                 return
             self._is_over = True
+            if self._matching is not None:
+                self._matching.end()
             if self._guard is not None:
                 self._guard.end()
             self._is_stuck = not bounded(self._stop_by_ray, _STOP_S, self._is_ray_gone) or self._is_ray_gone()

@@ -24,8 +24,8 @@ ORDER = (
     ("matching",),  # how likely two records are one person
     ("parts",),  # pieces of that state
     ("profile",),  # the state of one customer
-    ("messages",),  # what profiles tell one another
-    ("conditions", "inputs"),  # what may be asked of a customer; what a customer can be told
+    ("conditions", "told"),  # what may be asked of a customer; messages that profiles tell one another
+    ("inputs",),  # what a customer can be told
     ("codec", "propensity"),
     ("audit", "catalog"),  # what `configs/` says, ready to decide by
     ("contact", "effects"),  # whether and where a person may be reached
@@ -34,6 +34,7 @@ ORDER = (
     ("consent", "limits"),
     ("frequency",),
     ("identity",),
+    ("likeness",),  # who may be the same person
     ("decide", "handoffs"),
     ("sends",),
     ("journeys",),

@@ -188,7 +188,12 @@ def test_the_catalog_of_the_benchmarks_takes_every_event_that_they_send():
     catalog = compile_document(bench_catalog.document())
     for body in over_http.bodies(list(shop_world.generate(customers=200, days=3))):
         sent = segment_format.parse_body(
-            body.encode(), None, source="web", channel="web", received_at_ms=shop_world.START_MS
+            body.encode(),
+            None,
+            source="web",
+            channel="web",
+            received_at_ms=shop_world.START_MS,
+            rules=catalog.identity,
         )
         pipeline.find_each_profile(catalog, sent.items)
         pipeline.quarantine_what_is_not_to_be_sent(catalog, sent.items)

@@ -108,13 +108,47 @@ def test_the_demo_world_is_of_the_promised_size_and_sorted(whole):
 
 def test_every_event_is_one_that_the_engine_may_accept(whole):
     for event in whole:
-        assert event.get("userId") or event.get("anonymousId"), event
+        named = event.get("userId") or event.get("anonymousId") or event["context"].get("traits", {}).get("email")
+        assert named or event["properties"]["card"], event
         assert event["messageId"]
         assert len(event["messageId"]) <= 100
         assert event["timestamp"].endswith("Z")
         assert event["context"]["channel"] in {"web", "app", "pos", "support"}
         assert ("timezone" in event["context"]) == (event["context"]["channel"] in {"web", "app"})
     assert max(len(json.dumps(event)) for event in whole) < EVENT_BYTES_MAX
+
+
+def test_tills_know_the_card_alone_and_whose_it_is_was_told_before(whole):
+    told: dict[str, str] = {}
+    by_card = 0
+    for event in whole:
+        if card := event.get("traits", {}).get("loyalty_id"):
+            told[card] = event["userId"]
+        if card := event.get("properties", {}).get("card"):
+            assert "userId" not in event and event["context"]["channel"] == "pos"
+            by_card += told[card] == event["messageId"].split("-")[1]
+    assert by_card > 200
+
+
+def test_guests_are_known_by_an_address_alone_and_some_mistype_the_one_that_the_shop_knows(whole):
+    addresses = {person["email"] for person in truth()}
+    guests = [e for e in whole if e.get("event") == "Order Completed" and "traits" in e["context"]]
+    assert not any("userId" in event or "anonymousId" in event for event in guests)
+    given = Counter(
+        "new" if address.startswith("guest.") else "known" if address in addresses else "mistyped"
+        for address in (event["context"]["traits"]["email"] for event in guests)
+    )
+    assert given["known"] > 150 and given["mistyped"] > 50 and given["new"] > 50
+
+
+def test_a_tablet_is_used_by_many_and_a_mailbox_by_two(whole):
+    users: dict[str, set[str]] = {}
+    for event in whole:
+        if event.get("anonymousId", "").startswith("anon-showroom-") and "userId" in event:
+            users.setdefault(event["anonymousId"], set()).add(event["userId"])
+    assert max(map(len, users.values())) > 20
+    mailboxes = Counter(person["email"] for person in truth())
+    assert Counter(mailboxes.values()) == {1: 2_970, 2: 15}
 
 
 def test_a_repeat_is_the_same_event_again(whole):
@@ -213,7 +247,7 @@ def _is_in_a_cart_of(order: dict[str, Any], left: dict[str, dict[str, Any]]) -> 
     """Whether the customer put something of this store order into an online cart 1 to 30 h before."""
     bought = {product["product_id"] for product in order["properties"]["products"]}
     return any(
-        order["userId"] in cart_id
+        order["messageId"].split("-")[1] in cart_id
         and added["properties"]["product_id"] in bought
         and 3_600_000 < _time_ms(order) - _time_ms(added) < 31 * 3_600_000
         for cart_id, added in left.items()

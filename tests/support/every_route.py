@@ -58,7 +58,7 @@ def _copy(folder: Path, name: str) -> dict[str, str]:
 
 def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     version = story.client.get("/readyz").json()["catalogVersion"]
-    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/catalog"):
+    for path in ("/healthz", "/readyz", "/v1/status", "/v1/journeys", "/v1/transitions", "/v1/catalog"):
         yield Call("get", path, path)
     yield Call("get", "/metrics", "/metrics")
     for key, status in ((WRITE, 200), ("nobody", 404)):
@@ -75,6 +75,12 @@ def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     for word in ("pause", "stop", "resume"):
         yield Call("post", "/v1/journeys/{journey}/{word}", f"/v1/journeys/thanks/{word}")
     yield Call("post", "/v1/journeys/{journey}/{word}", "/v1/journeys/none/pause", None, (404,))
+    for state in ("open", "all"):
+        yield Call("get", "/v1/identity/reviews", f"/v1/identity/reviews?state={state}&limit=10")
+    nobody = f"/v1/identity/reviews/{'0' * 24}"
+    yield Call("post", "/v1/identity/reviews/{review}", nobody, {"action": "dismiss"}, (404,))
+    on_replay = story.clock == "replay"
+    yield Call("post", "/v1/identity/match", "/v1/identity/match", None, (200,) if on_replay else (403,))
     yield Call("post", "/v1/backup", "/v1/backup", _copy(folder, "first"), (400,) if story.pins else (200,))
     moved = {"watermark": (story.now + timedelta(seconds=60)).isoformat(), "drain": False}
     yield Call("post", "/v1/clock", "/v1/clock", moved, (200,) if story.clock == "replay" else (403,))

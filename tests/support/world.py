@@ -17,6 +17,7 @@ from engine import audit
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
+from engine.handoffs import touchpoints
 from engine.identity.home import home_of
 from engine.inputs import ConsentChange, Decide, Event, Exposure
 from engine.profile import Profile, Run
@@ -184,7 +185,10 @@ class Customer:
             "anonymous_id": self.anonymous,
             "properties": fields,
         }
-        return Event(**(base | known))
+        told = base | known
+        kinds = touchpoints.kinds_of(self.world.catalog)
+        kind = touchpoints.kind_of(kinds, told["channel"], told["name"], told.get("context", {}))
+        return Event(**({"touchpoint": kind} | told))
 
     def does(self, name: str, **fields: Any) -> Event:
         """Something happens now."""

@@ -202,7 +202,13 @@ def _in_process(config: Path, history: Sequence[dict[str, Any]], *, shards: int)
     engine = LocalEngine(catalog, shards=shards)
     body = json.dumps({"batch": list(history)}).encode()
     parsed = segment_format.parse_body(
-        body, None, source="server", channel="", received_at_ms=_ms(history[-1]), imported=True
+        body,
+        None,
+        source="server",
+        channel="",
+        received_at_ms=_ms(history[-1]),
+        imported=True,
+        rules=catalog.identity,
     )
     assert parsed.rejected == []
     engine.stage(parsed.events)

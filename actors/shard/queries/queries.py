@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from actors.shard.journal import export, messages_again, replay
+from actors.shard.matching import reviews, serving
 from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
@@ -18,6 +21,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     """One reading as plain data. Raises Moved, NotFound where nobody is known, InvalidInput for an unknown reading."""
     if what == "status":
         return status(shard)
+    if what == "transitions":
+        return [(way, msgspec.to_builtins(row)) for way, row in shard.handoffs.rows.items()]
     if what == "pins":
         return sorted(shard.ownership.pins)
     if what == "catalog":
@@ -31,6 +36,10 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return _at(shard, profile_id, int(argument))
     if what == "dead":
         return [letter(shard, each, is_listed=True) for each in shard.dead.all(argument)]
+    if what == "reviews":
+        return reviews.listed(shard, *argument)
+    if what == "whereabouts":
+        return reviews.whereabouts(shard, argument)
     if what == "handed_over":
         return messages_again.handed_over(shard, profile_id, str(argument))
     if what == "sandbox":
@@ -66,6 +75,8 @@ def _of_profile(shard: Shard, profile: Profile, what: str, argument: Any) -> Any
     if what == "sandboxed":
         channel, most = argument
         return shard.sandbox.newest(channel, most, profile.id)
+    if what == "review":
+        return reviews.one(shard, profile.id, str(argument))
     if what == "export":
         return export.part(shard, profile.id, *argument)
     raise InvalidInput(f"there is no reading {what}")
@@ -119,6 +130,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "pinned": shard.ownership.pinned(),
         "timers": len(shard.timers),
         "messages": len(shard.messages),
+        "matching": serving.status(shard),
         "budgets": shard.leases.reading(),
         "now": shard.clock.now_ms(),
         "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},

@@ -7,6 +7,7 @@ Contents that are only passed on travel as `msgspec.Raw`: their bytes are neithe
     of_doors.py        requests of the doors to a shard, and to the dispatcher
     of_shards.py       requests of shards to each other
     of_dispatcher.py   requests of the dispatcher to a shard
+    of_matching.py     requests of matching to a shard
     table.py           all of them
 """
 

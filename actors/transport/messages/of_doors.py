@@ -41,8 +41,8 @@ class Found(Answer):
     value: Any
 
 
-OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox"]
-OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export"]
+OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox", "transitions", "reviews", "whereabouts"]
+OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export", "review"]
 OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place itself, also where a tombstone stands there
 Reading = OfShard | OfProfile | OfPlace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from serve.commands.identity.evaluate import evaluate
+from serve.commands.identity.review import review
 from serve.commands.identity.status import status
 from serve.commands.identity.train import train
 
@@ -12,3 +13,4 @@ app = typer.Typer(no_args_is_help=True, help="Who is who: train, evaluate, revie
 app.command("status")(status)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("review")(review)

@@ -10,6 +10,7 @@ import msgspec
 from engine.consent import authority
 from engine.contact.addresses import NAMESPACES
 from engine.errors import InvalidInput
+from engine.handoffs.touchpoints import kinds_of
 from serve.api import misspelt
 from serve.http.auth import Principal
 from serve.http.gateway import Gateway
@@ -63,6 +64,7 @@ def _arrival(gateway: Gateway, principal: Principal, now_ms: int, *, imported: b
         proof=gateway.proof(principal),
         country=gateway.catalog.country,
         rules=gateway.catalog.identity,
+        touchpoints=kinds_of(gateway.catalog),
     )
 
 

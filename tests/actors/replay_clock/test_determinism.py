@@ -99,7 +99,9 @@ def shop() -> tuple[Catalog, tuple[Event, ...], Outcome]:
     catalog = dataclasses.replace(config_files.load(CONFIGS), id_key=ID_KEY)
     lines = [json.dumps(event) for event in shop_world.generate(customers=120, days=10)]
     body = f'{{"batch":[{",".join(lines)}]}}'.encode()
-    parsed = segment_format.parse_body(body, None, source="s", channel="", received_at_ms=START_MS, imported=True)
+    parsed = segment_format.parse_body(
+        body, None, source="s", channel="", received_at_ms=START_MS, imported=True, rules=catalog.identity
+    )
     assert not parsed.rejected
     return catalog, tuple(parsed.events), play(catalog, iter([parsed.events]), 1)
 

@@ -288,7 +288,7 @@ def request(body=None, size=None):
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (hello(9), "version 9 of the protocol, this end version 2"),
+        (hello(9), f"version 9 of the protocol, this end version {VERSION}"),
         (struct.pack(">IB", 6, VERSION) + b"eugse", "no hello"),
         (b"GET / HTTP/1.1\r\n\r\n", "no hello"),
         (b"GET / H", "no hello"),
@@ -305,7 +305,7 @@ def test_what_is_no_frame_ends_that_connection_only(run, tmp_path, caplog, sent,
             reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
             writer.write(sent)
             last_words = await reader.read()
-            assert last_words[4] == VERSION == 2 and reason in last_words.decode(errors="replace")
+            assert last_words[4] == VERSION == 3 and reason in last_words.decode(errors="replace")
             assert any(reason in record.reason for record in caplog.records)
             assert await client.call(Echo(b"still here")) == Said(b"still here")
             writer.close()
@@ -331,7 +331,9 @@ def test_a_request_in_single_bytes_is_understood(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "greeting", [hello(3), struct.pack(">IB", 2, 1) + b"\x90"], ids=["a later one", "the first, without a hello"]
+    "greeting",
+    [hello(VERSION + 1), struct.pack(">IB", 2, 1) + b"\x90"],
+    ids=["a later one", "the first, without a hello"],
 )
 def test_a_server_of_another_version_is_refused_and_both_versions_are_named(run, tmp_path, greeting):
     async def answer(reader, writer):
@@ -354,10 +356,13 @@ def test_a_client_of_another_version_is_refused_and_told_the_servers(run, tmp_pa
     async def story():
         async with listening(tmp_path / "s") as (shard, _, _):
             reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
-            writer.write(hello(3) + request()[len(HELLO) :])
+            writer.write(hello(VERSION + 1) + request()[len(HELLO) :])
             told = await reader.read()
             assert told.startswith(HELLO), "by which it knows our version"
-            assert b"the other end speaks version 3 of the protocol, this end version 2" in told
+            assert (
+                f"the other end speaks version {VERSION + 1} of the protocol, this end version {VERSION}".encode()
+                in told
+            )
             assert shard.held == []
             writer.close()
 

@@ -96,6 +96,7 @@ TABLE = [
     ("identity status", 2, "no engine answers"),
     ("identity status --json", 2, "no engine answers"),
     ("sandbox", 2, "no engine answers"),
+    ("transitions", 2, "no engine answers"),
     ("sandbox ada", 2, "must be written namespace:value"),
     ("sandbox phone:01711234567", 2, "no engine answers"),
     ("sandbox --limit 0", 2, "--limit"),

@@ -5,21 +5,9 @@ They are inputs like all others, and `engine.inputs` has them all.
 
 from __future__ import annotations
 
-import msgspec
-
 from engine.parts.of_identity import Evidence
-from engine.profile import ConsentRecord, Drawn, Lent
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The common ancestor; every kind has a tag of its own.
-
-    `tokens` are those that the shard has left of each scarce budget when the turn begins. They stand in the input, so
-    that a replay of the journal decides as the turn did. `drawn` are the draws of a stranger before this input, the
-    first that may make a profile of them or end them."""
-
-    tokens: dict[str, int] = {}
-    drawn: dict[str, Drawn] = {}
+from engine.profile import ConsentRecord, Lent
+from engine.told.base import Input
 
 
 class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
@@ -93,9 +81,9 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit` and `seen` are the records that stand beside it, each with its key less the profile's id. A long
-    past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if any, holds
-    some of the traits alone.
+    (pages), `audit`, `seen` and `reviews` are the records that stand beside it, each with its key less the profile's
+    id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
+    any, holds some of the traits alone.
 
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     """
@@ -110,6 +98,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     whole: bool = False
     lent: tuple[Lent, ...] = ()
     to: str = ""
+    reviews: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):

@@ -1,0 +1,169 @@
+"""Likely links: another profile is probably the same person, and decisions may read some of its context.
+
+    matching ──Suspect──► this        this one keeps the link, and lends an excerpt of its own
+    this ──Resembles──► other         the other one keeps the link and the excerpt …
+    this ◄─Resembles── other          … and lends its own
+    this ──Unlike──► other            the link has fallen: both forget what was lent
+
+A link lends context and nothing else. No message is sent on account of it, and no gate of a send reads it. Above a
+higher threshold two profiles merge instead, by the rules of every merge (`engine.likeness.joining`). Both ends keep the
+link, so either can end it: an erasure, a merge, a lower score and a word of somebody who knows better do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from engine.inputs import Resembles, Suspect, Unlike
+from engine.likeness import excerpts, joining, questions
+from engine.parts.of_identity import Likely
+from engine.profile import Profile
+from engine.turn_state import Turn
+
+LINKS_MAX: Final = 5  # of one profile; the likeliest stay
+UNLIKE_MAX: Final = 200
+
+
+def suspect(turn: Turn, told: Suspect) -> None:
+    """Matching has an opinion about another profile: merge, link, ask somebody, or let a link fall."""
+    rules, profile, other = turn.catalog.identity.matching, turn.profile, told.other
+    if _is_same(profile, other):
+        profile.likely[:] = [link for link in profile.likely if link.profile != other]
+        return
+    if profile.is_blank:
+        return
+    if not rules.enabled or other in profile.unlike or told.confidence < rules.review_at:
+        fall(turn, other)
+        questions.close(turn, other)
+        return
+    if told.confidence >= rules.merge_at:
+        joining.join(turn, other, told.confidence, "matching")
+        return
+    if told.confidence >= rules.personalise_at:
+        _keep(turn, Likely(other, told.confidence, turn.now_ms, turn.now_ms + rules.lent_ms))
+        turn.tell(other, _excerpt(turn, other, told.confidence))
+    else:
+        fall(turn, other)
+    questions.ask(turn, told)
+
+
+def resembles(turn: Turn, told: Resembles) -> None:
+    """The other side of a link lends its context. Asked for the first time, this side lends its own."""
+    profile = turn.profile
+    known = {link.profile for link in profile.likely}
+    if told.asked:
+        profile.likely[:] = [link for link in profile.likely if link.profile != told.asked]
+    if _is_same(profile, told.profile):
+        return
+    has_fallen = told.asked not in known if told.asked else profile.is_blank or told.profile in profile.unlike
+    if has_fallen or not turn.catalog.identity.matching.enabled:
+        turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+        return
+    link = Likely(told.profile, told.confidence, turn.now_ms, told.until_ms, told.traits, list(told.segments))
+    _keep(turn, link)
+    if not told.asked:
+        turn.tell(told.profile, _excerpt(turn, told.profile, told.confidence, asked=told.to))
+
+
+def unlike(turn: Turn, told: Unlike) -> None:
+    """A link has fallen at its other end."""
+    _forget(turn, told.profile)
+    if told.said:
+        part(turn.profile, [told.profile])
+
+
+def fall(turn: Turn, other: str, *, said: bool = False) -> None:
+    """Let the link to another profile fall, at both ends. With `said` it never comes back."""
+    if said:
+        part(turn.profile, [other])
+    if _forget(turn, other) or said:
+        turn.tell(other, Unlike(profile=turn.profile.id, said=said))
+
+
+def part(profile: Profile, others: Iterable[str]) -> None:
+    """Remember that others are not this person."""
+    profile.unlike.extend(other for other in others if other not in profile.unlike and other != profile.id)
+    del profile.unlike[:-UNLIKE_MAX]
+
+
+def let_go(turn: Turn, gone: Profile) -> None:
+    """Let all links of a profile fall that this one has taken in, or that is this one and is erased. Matching finds
+    those of the survivor anew; the people that it was told apart from stay apart from the survivor."""
+    profile = turn.profile
+    for link in gone.likely:
+        if not _is_same(profile, link.profile) or profile is gone:
+            turn.tell(link.profile, Unlike(profile=gone.id))
+    if profile is gone:
+        return
+    profile.likely[:] = [link for link in profile.likely if not _is_same(profile, link.profile)]
+    for other in gone.unlike:
+        if other not in profile.unlike and not _is_same(profile, other):
+            turn.tell(other, Unlike(profile=profile.id, said=True))
+    part(profile, gone.unlike)
+
+
+def lenders(turn: Turn) -> list[Likely]:
+    """The links of which a decision may read, the likeliest first."""
+    if not turn.catalog.identity.matching.enabled:
+        return []
+    return [link for link in turn.profile.likely if link.until_ms > turn.now_ms]
+
+
+def expire(turn: Turn) -> None:
+    """Forget what was lent until now; all of it, where matching is off."""
+    is_off = not turn.catalog.identity.matching.enabled
+    for link in list(turn.profile.likely):
+        if is_off:
+            fall(turn, link.profile)
+        elif link.until_ms <= turn.now_ms:
+            _forget(turn, link.profile, "likely.expired")
+
+
+def _excerpt(turn: Turn, to: str, confidence: float, asked: str = "") -> Resembles:
+    rules = turn.catalog.identity.matching
+    return Resembles(
+        profile=turn.profile.id,
+        to=to,
+        confidence=confidence,
+        until_ms=turn.now_ms + rules.lent_ms,
+        traits=excerpts.traits(turn.profile, rules.traits),
+        segments=excerpts.segments(turn) if rules.segments else (),
+        asked=asked,
+    )
+
+
+def _keep(turn: Turn, link: Likely) -> None:
+    likely = turn.profile.likely
+    before = {known.profile: known for known in likely}
+    if link.profile in before and not (
+        link.traits or link.segments
+    ):  # until the new excerpt is here, the old one stays
+        was = before[link.profile]
+        link.traits, link.segments = was.traits, was.segments
+    likely[:] = sorted([*(before | {link.profile: link}).values()], key=lambda one: (-one.confidence, one.profile))
+    for dropped in likely[LINKS_MAX:]:
+        fall(turn, dropped.profile)
+    if link.profile not in before and link in likely:
+        _note(turn, "linked", link)
+
+
+def _forget(turn: Turn, other: str, reason: str = "likely.fell") -> bool:
+    for link in turn.profile.likely:
+        if link.profile == other:
+            turn.profile.likely.remove(link)
+            _note(turn, "fallen", link, reason)
+            return True
+    return False
+
+
+def _note(turn: Turn, outcome: str, link: Likely, reason: str = "") -> None:
+    is_new = outcome == "linked"
+    summary = "probably the same person as another profile" if is_new else "no longer linked to another profile"
+    detail = {"profile": link.profile, "confidence": round(link.confidence, 4)}
+    turn.note("identity", summary, outcome=outcome, reason=reason or "likely.matching", detail=detail)
+
+
+def _is_same(profile: Profile, other: str) -> bool:
+    """Whether a profile lives here, or is on its way here."""
+    return other == profile.id or other in profile.held or other in profile.absorbing
