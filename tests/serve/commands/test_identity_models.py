@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from support.world import World, document
 from typer.testing import CliRunner, Result
 
+from actors.storage.store import RocksStore
+from actors.storage.vault import FileVault
 from engine.errors import UsageError
 from engine.matching import model as models
 from loadtest.world import doubles
@@ -64,6 +68,31 @@ def test_the_name_of_a_record_changes_nothing(people: Path, tmp_path: Path):
         assert ran("train", "--records", records, "--out", tmp_path / out, "--no-values").exit_code == 0
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert models.read((tmp_path / "a.json").read_bytes()).terms == {}
+
+
+@pytest.mark.slow
+def test_profiles_of_a_stopped_engine_teach_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    data, key = tmp_path / "data", bytes(range(32))
+    data.mkdir()
+    (data / "engine.json").write_text(json.dumps({"format": 2, "shards": 1, "clock": "wall", "vault_base": 0}))
+    vault = FileVault(data / "vault", key, 0)
+    world = World(document(), stores=[RocksStore(data / "shard-000")], vaults=[vault])
+    rows, _ = doubles.records(5, 90, doubles.PROFILES["usual"])
+    for number, row in enumerate(rows):
+        traits = {"firstName": row["given_name"], "lastName": row["surname"], "birthday": row["birthday"]}
+        world.customer(f"u{number}").identifies(**traits, address={"city": row["city"], "street": row["address_1"]})
+    world.engine.windows[0].shard.close()
+    vault.close()
+    monkeypatch.setenv("SEGUE_ENGINE_KEY", key.hex())
+    done = ran("train", "--data", data, "--out", tmp_path / "m.json")
+    assert done.exit_code == 0, done.output
+    assert "learnt: given_name, surname, birth, street, place" in done.output
+    assert models.read((tmp_path / "m.json").read_bytes()).records == len(rows)
+
+
+def test_training_needs_one_place_to_learn_from(tmp_path: Path):
+    done = ran("train", "--out", tmp_path / "m.json")
+    assert "needs either CSV files (--records) or a data directory (--data)" in str(done.exception)
 
 
 @pytest.mark.slow
