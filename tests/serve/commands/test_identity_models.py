@@ -44,11 +44,11 @@ def test_a_model_is_learnt_judged_and_drawn(people: Path, tmp_path: Path):
     model, plot = tmp_path / "m.json", tmp_path / "plot.svg"
     done = ran("train", "--records", people / "records.csv", "--out", model)
     assert done.exit_code == 0 and "learnt: given_name, surname, birth" in done.output, done.output
-    assert models.read(model.read_bytes()).records == 572
+    assert models.read(model.read_bytes()).records == len((people / "records.csv").read_text("utf-8").splitlines()) - 1
     given = ("--records", people / "records.csv", "--truth", people / "truth.csv")
     done = ran("evaluate", *given, "--model", model, "--plot", plot, "--at", 0.9)
     assert f1(done) > 0.85, done.output
-    assert "expected calibration error 0.0" in done.output
+    assert "expected calibration error 0.0" in done.output, done.output
     assert plot.read_text("utf-8").startswith("<svg") and "<circle" in plot.read_text("utf-8")
 
 
@@ -97,8 +97,9 @@ def test_training_needs_one_place_to_learn_from(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FEBRL.exists(), reason="the public records of Febrl are not on this machine")
-@pytest.mark.parametrize("without", [(), ("soc_sec_id",)])
-@pytest.mark.parametrize("name", ["febrl1", "febrl3"])
+@pytest.mark.parametrize(
+    ("name", "without"), [("febrl1", ()), ("febrl1", ("soc_sec_id",)), ("febrl3", ("soc_sec_id",))]
+)
 def test_public_records_are_matched_without_their_truth(name: str, without: tuple[str, ...]):
     left_out = [word for column in without for word in ("--without", column)]
     files = ("--records", FEBRL / name / "records.csv", "--truth", FEBRL / name / "truth.csv")
