@@ -125,6 +125,50 @@ class TakeIn:
     audit: tuple[tuple[bytes, bytes], ...]
     seen: tuple[tuple[bytes, bytes], ...]
     reviews: tuple[tuple[bytes, bytes], ...] = ()
+    merges: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMerge:
+    """Keep the states of both profiles before a merge and of the survivor after it, under the survivor's key. An empty
+    `after` is the state at the end of this turn."""
+
+    merge_id: str
+    before: bytes
+    other: bytes
+    after: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMerge:
+    """The states around a merge are needed no more: it is undone."""
+
+    merge_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repage:
+    """Pages of the history become others: `put` are new ones, `drop` the keys of those that are gone, less the
+    profile's id."""
+
+    put: tuple[tuple[bytes, bytes], ...]
+    drop: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Give a profile that was merged into this one back to its own place `to`: `state` and all records of the profiles
+    `origins`, as messages number `seq` and following. The records of the ledger `merges` go with it, and so does a copy
+    of what was seen since `since_ms`. `dequeue` are all sends that have waited in the outbox here, and since when."""
+
+    to: str
+    seq: int
+    merge_id: str
+    state: bytes
+    origins: tuple[str, ...]
+    merges: tuple[str, ...]
+    since_ms: int
+    dequeue: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +198,10 @@ Effect = (
     | LeaveTombstone
     | Forget
     | TakeIn
+    | KeepMerge
+    | ForgetMerge
+    | Repage
+    | GiveBack
     | Review
     | Answer
 )

@@ -6,7 +6,8 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2; InUse
 ├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
-├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), Moved(to), Away(to), NotReady; StoreFailed
+├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), NotReady; StoreFailed
+│  ├─ Moved(to), Away(to), Parted(to)
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
@@ -164,6 +165,13 @@ class Away(Moved):
     """The profile lives in another process under the same id; `to` is its address."""
 
     code = "away"
+
+
+class Parted(Moved):
+    """The profile that was asked has split, and what it was asked belongs to the other one; `to` is that one's id. Its
+    own place answers for it again, so an address that was learned for that place leads nowhere."""
+
+    code = "parted"
 
 
 class ProviderError(SegueError):

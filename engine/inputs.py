@@ -23,6 +23,12 @@ from engine.told.of_merging import Released as Released
 from engine.told.of_merging import Shared as Shared
 from engine.told.of_merging import Shares as Shares
 from engine.told.of_merging import Stay as Stay
+from engine.told.of_splitting import PassedOn as PassedOn
+from engine.told.of_splitting import PointTo as PointTo
+from engine.told.of_splitting import Rejoin as Rejoin
+from engine.told.of_splitting import Revive as Revive
+from engine.told.of_splitting import Revived as Revived
+from engine.told.of_splitting import Split as Split
 from engine.told.rejected import Rejected as Rejected
 from engine.vocabulary import ExposureEvent, Settlement
 
@@ -242,11 +248,19 @@ AnyInput = (
     | Used
     | OpenLink
     | LinkRefused
+    | Split
+    | Revive
+    | Revived
+    | PointTo
+    | Rejoin
+    | PassedOn
 )
 
-AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares)  # a place takes these also where its profile lives elsewhere
+# A place takes these also where its profile lives elsewhere.
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo)
 # These hold ids alone, and no data about a person.
 _OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
-IDS_ONLY = (*_OF_MERGES, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)
+_OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn)
+IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

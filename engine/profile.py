@@ -41,6 +41,8 @@ class ConsentRecord(Part):
     text: str = ""
     address: str = ""  # the place of the mailbox or telephone that this word binds; empty: the person
     key: str = ""  # the name of the key that told it, where `source` is what that key said
+    by: list[str] = []  # noqa: RUF012 (places of the identifiers that came with it, while merges can be undone)
+    lifted: list[ConsentRecord] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
 
 
 class Run(Part):
@@ -74,6 +76,7 @@ class Run(Part):
     since_ms: int = 0  # when its step began: time and number of the event that led there; 0: not known, its trigger's
     since_seq: int = 0
     began_ms: int = 0  # when its wait first began, by the clock; 0: not known
+    by: list[str] = []  # noqa: RUF012 (places of the identifiers that its trigger carried, while merges can be undone)
 
     @property
     def triggered(self) -> tuple[int, int]:

@@ -37,6 +37,7 @@ class Happened(Part):
     channel: str = ""
     source: str = ""
     heard_ms: int = 0
+    by: tuple[str, ...] = ()  # the places of the identifiers that it carried, while merges can be undone
 
     @property
     def counts_ms(self) -> int:

@@ -42,13 +42,19 @@ from engine.inputs import (
     LinkRefused,
     Merge,
     OpenLink,
+    PassedOn,
+    PointTo,
     Registered,
+    Rejoin,
     Released,
     Resembles,
     Reviewed,
+    Revive,
+    Revived,
     Settle,
     Shared,
     Shares,
+    Split,
     Stay,
     Suspect,
     TimersDue,
@@ -62,6 +68,7 @@ from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
+from engine.splitting import marks, revive, split
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -85,7 +92,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
-        if not isinstance(told, Decide):  # a decision adds no event, and somebody waits for it
+        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
+        if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
         caps.forget_old(turn)
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
@@ -164,6 +172,16 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
+        case Split():
+            split.split(turn, told)
+        case Revive():
+            revive.come_back(turn, told)
+        case Revived():
+            split.has_arrived(turn, told)
+        case PassedOn():
+            turn.profile.message_seq += 1
+        case Rejoin():
+            split.rejoin(turn, told)
         case OpenLink():
             opening.open_link(turn, told)
         case LinkRefused():
@@ -214,6 +232,10 @@ def handle_tombstone(
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
+        case Revive():
+            revive.take_records(turn, told)
+        case PointTo():
+            revive.point(turn, tombstone, told)
         case Settle() | HandOver():
             raise Moved(tombstone.heir or tombstone.to)
         case _:
@@ -228,6 +250,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
+    marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
     changes.arrive(turn, event)
@@ -240,6 +263,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         event.channel,
         event.source,
         heard_ms=turn.now_ms if at_ms > turn.now_ms else 0,
+        by=marked.by if marked is not None else (),
     )
     turn.remember(happened)
     if statements.carries(turn.catalog, event.name):
@@ -249,6 +273,8 @@ def _on_event(turn: Turn, event: Event) -> None:
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     moving += triggers.enter(turn, happened)
+    if marked is not None:
+        marked.write(turn)
     interpreter.walk(turn, moving)
 
 
@@ -263,8 +289,11 @@ def _on_decide(turn: Turn, asked: Decide) -> None:
 def _on_consent(turn: Turn, change: ConsentChange) -> None:
     if change.address and holding.is_known(turn.profile, change):
         return
+    marked = marks.before(turn, change)
     claims.learn(turn, change)
     heard = recording.record(turn, change)
+    if marked is not None:
+        marked.write(turn)
     sends.withdraw_without_consent(turn)
     interpreter.walk(turn, interpreter.held_runs(turn))  # held sends may have waited for this consent
     turn.answer(consent_words.receipt(turn.profile.id, heard))

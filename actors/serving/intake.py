@@ -22,6 +22,7 @@ from actors.transport.frame_server import FrameServer, Reply
 from actors.transport.messages.base import Request
 from actors.transport.messages.carried import (
     EventMoved,
+    EventParted,
     EventRejected,
     EventResult,
     EventStatus,
@@ -29,7 +30,7 @@ from actors.transport.messages.carried import (
 )
 from actors.transport.messages.of_doors import Ingest, Ingested, Read, Tell, Told
 from actors.transport.wire import OVERLOADED_RETRY_MS
-from engine.errors import Corrupt, Moved, Overloaded, Parked, SegueError
+from engine.errors import Corrupt, Moved, Overloaded, Parked, Parted, SegueError
 from engine.events.shedding import is_sheddable
 from engine.inputs import AnyInput, Decide, Event
 
@@ -101,6 +102,8 @@ class EventMail:
     def failed(self, error: Exception) -> Finish:
         """A caller's fault, or the new address of a profile, is this event's part of the answer. A fault of ours fails
         the whole frame."""
+        if isinstance(error, Parted):
+            return partial(self.frame.settle, self.index, EventParted(error.to))
         if isinstance(error, Moved):
             return partial(self.frame.settle, self.index, EventMoved(error.to))
         if isinstance(error, Parked):

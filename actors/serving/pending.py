@@ -10,7 +10,7 @@ from collections import defaultdict
 from actors.serving.intake import Finish, Mail
 from actors.shard.shard import Shard
 from actors.storage import keys
-from engine.inputs import Bind
+from engine.inputs import Bind, Rejoin, Split
 from engine.profile import Profile
 
 
@@ -23,13 +23,14 @@ class Pending:
         self._at_addresses: defaultdict[str, list[Finish]] = defaultdict(list)
 
     def hold(self, mail: Mail, finish: Finish) -> bool:
-        """Keep the answer to a turn that has begun a merge, or whose consent statement binds all holders of an address.
-        False where the answer may leave at once."""
+        """Keep the answer to a turn that has begun a merge or a split, or whose consent statement binds all holders of
+        an address. False where the answer may leave at once."""
         if isinstance(mail.told, Bind):
             self._at_addresses[mail.profile].append(finish)
             return True
-        record = self._shard.record(mail.profile) if mail.is_event else None
-        if not isinstance(record, Profile) or not (record.absorbing or record.moving_to):
+        waits = mail.is_event or isinstance(mail.told, Split | Rejoin)
+        record = self._shard.record(mail.profile) if waits else None
+        if not isinstance(record, Profile) or not _is_busy(record):
             return False
         self._merging[mail.profile].append(finish)
         return True
@@ -43,9 +44,14 @@ class Pending:
         senders = {keys.profile_of(key) for key in self._shard.messages}
         for profile in list(self._merging):
             record = self._shard.record(profile)
-            if not isinstance(record, Profile) or not (record.absorbing or record.moving_to or profile in senders):
+            if not isinstance(record, Profile) or not (_is_busy(record) or profile in senders):
                 for finish in self._merging.pop(profile):
                     finish()
         for place in self._at_addresses.keys() - senders:
             for finish in self._at_addresses.pop(place):
                 finish()
+
+
+def _is_busy(profile: Profile) -> bool:
+    """Whether a merge or a split of a profile is under way."""
+    return bool(profile.absorbing or profile.moving_to or profile.parting)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.shard import transfer
+from actors.shard import giving_back, transfer
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.outbox.outbox import Waiting
 from actors.shard.state import ShardState
@@ -16,6 +16,8 @@ from engine import codec, effects
 from engine.inputs import HandOver
 from engine.profile import Profile, Tombstone, tombstone_of
 from engine.readings.identity_figures import MERGES, SPLITS
+from engine.splitting import split
+from engine.splitting.around import Around
 from engine.vocabulary import FINAL_STATES
 
 # The entries of an audit chain by which merges and splits are counted: their kind and outcome.
@@ -107,12 +109,38 @@ def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> Non
         "audit": effect.audit,
         "seen": effect.seen,
         "reviews": effect.reviews,
+        "merges": effect.merges,
     }
     for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
     for _, review in effect.reviews:
         state.people.reviewed(profile.id, None, review)
+
+
+def _keep_merge(state: ShardState, profile: Profile, effect: effects.KeepMerge) -> None:
+    around = Around(effect.before, effect.other, effect.after or codec.encode_record(profile))
+    state.batch.put("merges", keys.merge_key(profile.id, effect.merge_id), around.record, profile.id)
+
+
+def _forget_merge(state: ShardState, profile: Profile, effect: effects.ForgetMerge) -> None:
+    state.batch.put("merges", keys.merge_key(profile.id, effect.merge_id), None)
+
+
+def _repage(state: ShardState, profile: Profile, effect: effects.Repage) -> None:
+    prefix = keys.profile_key(profile.id)
+    for key in effect.drop:
+        state.batch.put("history", prefix + key, None)
+    for key, page in effect.put:
+        state.batch.put("history", prefix + key, page, profile.id)
+
+
+def _give_back(state: ShardState, profile: Profile, effect: effects.GiveBack) -> None:
+    for send, was_ms in effect.dequeue:
+        state.dequeue(profile.id, send, was_ms)
+    for number, told in enumerate(giving_back.messages(state.batch, profile.id, effect)):
+        assert number < split.MESSAGES_MAX, "a past of gigabytes"
+        state.put_message(profile.id, effect.seq + number, effect.to, told)
 
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
@@ -126,7 +154,7 @@ def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None
 def _leave_tombstone(state: ShardState, profile: Profile, effect: effects.LeaveTombstone) -> None:
     prefix = keys.profile_key(profile.id)
     state.people.forgotten(profile.id)  # its entries of the review queue count at the survivor now
-    for family in ("history", "audit", "reviews"):
+    for family in ("history", "audit", "reviews", "merges"):
         for key in state.batch.keys_under(family, prefix):
             state.batch.put(family, key, None)
     was = state.cache.get(profile.id) or profile
@@ -161,6 +189,10 @@ _WRITERS: dict[type, Callable[[ShardState, Profile, Any], None]] = {
     effects.Tell: _tell,
     effects.Transfer: _transfer,
     effects.TakeIn: _take_in,
+    effects.KeepMerge: _keep_merge,
+    effects.ForgetMerge: _forget_merge,
+    effects.Repage: _repage,
+    effects.GiveBack: _give_back,
     effects.Review: _review,
     effects.LeaveTombstone: _leave_tombstone,
     effects.Forget: _forget,

@@ -144,7 +144,7 @@ class Ownership:
         if profile in self._away:
             return self._away[profile] == (to, False)
         record = state.record(profile)
-        if isinstance(record, Profile) and (record.moving_to or record.absorbing):
+        if isinstance(record, Profile) and (record.moving_to or record.absorbing or record.parting):
             return False
         if record is None or any(keys.profile_of(key) == profile for key in state.messages):
             return False

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from actors.platform.clock import Clock
-from actors.shard import anonymous_receipts, dedup, waking
+from actors.shard import anonymous_receipts, dedup, giving_back, waking
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.effects import apply, check_leaving
 from actors.shard.matching.rebuilding import Rebuilding
@@ -33,10 +33,24 @@ from engine import codec, effects
 from engine.catalog.compiled import Catalog
 from engine.errors import Away, Corrupt, Fenced, InvalidInput, Moved, NotReady, Parked, StoreFailed
 from engine.events import once
-from engine.inputs import AT_PLACES, AnyInput, Erase, Event, HandedOver, Settle, TimersDue
+from engine.inputs import (
+    AT_PLACES,
+    AnyInput,
+    Erase,
+    Event,
+    HandedOver,
+    PassedOn,
+    Rejoin,
+    Revive,
+    Revived,
+    Settle,
+    Split,
+    TimersDue,
+)
 from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings.identity_figures import ANONYMOUS, KNOWN, is_known
+from engine.splitting import revive, split, ways
 from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
@@ -110,6 +124,8 @@ class Shard(ShardState):
         record = self.ownership.record_here(profile_id)
         self.batch.check_key(profile_id)
         if isinstance(record, Tombstone):
+            if isinstance(told, Revive) and told.state:
+                return self._rise(profile_id, record, told)
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             return Done("accepted")
@@ -117,6 +133,12 @@ class Shard(ShardState):
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):
             raise Parked(PARKED_RETRY_MS)
+        if profile.split_off:
+            ways.check(profile, told, self.catalog, PARKED_RETRY_MS)
+        if isinstance(told, Split | Rejoin):
+            split.check_rest(profile)
+        if isinstance(told, Split):
+            told = giving_back.with_ledger(self.batch, profile, told)
         dedup_key = once.key_of(told)
         if dedup_key is not None:
             earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
@@ -157,9 +179,19 @@ class Shard(ShardState):
             if told.drawn:
                 anonymous_receipts.forget_draws(self.batch, profile_id)
             self._first_turn(profile, dedup_key)
-        if was_moving and not profile.moving_to:
-            self.unparked.append(profile_id)  # it stays after all
+        if (was_moving and not profile.moving_to) or isinstance(told, Revived):
+            self.unparked.append(profile_id)  # it stays after all, or what waited for another one goes there
+        if isinstance(told, Split | Revive):
+            self.count_anew(profile)
         return Done("accepted", value)
+
+    def _rise(self, profile_id: str, tombstone: Tombstone, told: Revive) -> Done:
+        """A merged profile lives at its own place again."""
+        told = msgspec.structs.replace(told, message_seq=tombstone.message_seq)
+        profile = revive.risen(tombstone, told)
+        self.cache.put(profile_id, profile)
+        self.profiles += not profile.is_blank
+        return self._turn(profile, told, None, is_new=False)
 
     def _tell_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         """An input at a place whose profile was merged or erased. Raises Moved where it is for the profile itself."""
@@ -205,9 +237,13 @@ class Shard(ShardState):
         if record is None and not earlier:
             return
         profile = record or Profile(profile_id)
-        if isinstance(profile, Profile):
-            for told, now_ms in earlier:
+        for told, now_ms in earlier:
+            if isinstance(profile, Tombstone) and isinstance(told, Revive) and told.state:
+                profile = revive.risen(profile, told)
+            if isinstance(profile, Profile):
                 handle(profile, told, self.catalog, now_ms)
+                if isinstance(told, Split | Revive):
+                    self.count_anew(profile)
         self.cache.put(profile_id, profile)
 
     # -- turns that nobody waits for
@@ -244,11 +280,14 @@ class Shard(ShardState):
         except InvalidInput as error:
             self.dead.put(to, told, str(error), self.clock.now_ms())
         except Moved as moved:
-            tombstone = self.record(to)
-            assert isinstance(tombstone, Tombstone)
-            if not isinstance(told, HandedOver | TimersDue):  # those two are for this place alone
-                tombstone.message_seq += 1
-                self._apply(Profile(to), [effects.Tell(moved.to, tombstone.message_seq, told)])
+            here = self.record(to)
+            assert here is not None, "whoever has moved has left an address"
+            if isinstance(here, Profile):  # it has split
+                self._turn(here, PassedOn(), None, is_new=False)
+                self._apply(here, [effects.Tell(moved.to, here.message_seq, told)])
+            elif not isinstance(told, HandedOver | TimersDue):  # those two are for this place alone
+                here.message_seq += 1
+                self._apply(Profile(to), [effects.Tell(moved.to, here.message_seq, told)])
         return True
 
     def fire_timers(self, now_ms: int) -> bool:

@@ -7,6 +7,7 @@ no effect is acted on, so a crash in between has changed nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -147,11 +148,20 @@ class ShardState:
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
-        wanted = history.counters_of(self.catalog).name
-        if isinstance(record, Profile) and record.spilled and record.tallied != wanted:
+        if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
-            history.recount(record, self.catalog, (event for _, page in pages for event in codec.decode_page(page)))
+            self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
         return record
+
+    def count_anew(self, profile: Profile) -> None:
+        """Count the older events of a profile whose pages have changed hands, uncommitted ones included."""
+        self._count_anew(profile, (event for event in self.older(profile.id)))
+
+    def _count_anew(self, profile: Profile, older: Iterable[Happened]) -> None:
+        if profile.spilled and profile.tallied != history.counters_of(self.catalog).name:
+            history.recount(profile, self.catalog, older)
+            if not profile.spilled:
+                profile.tallied = ""
 
     def records(self, family: str, profile_id: str) -> list[tuple[bytes, bytes]]:
         """The records beside a profile's state, uncommitted ones included. Their keys come without the profile's id."""

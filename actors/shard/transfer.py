@@ -23,7 +23,7 @@ from engine.recent_events import encoder
 PIECE_BYTES_MAX: Final = 2 << 20  # of records and traits, but one at least
 STATE_BYTES_MAX: Final = 4 << 20  # in the last message, packed; beyond that the traits go before it
 
-_FAMILIES: Final = ("history", "audit", "seen", "reviews")
+_FAMILIES: Final = ("history", "audit", "seen", "reviews", "merges")
 _TRAITS: Final = "traits"
 _START: Final = (_FAMILIES[0], b"")
 
@@ -80,10 +80,17 @@ def _of_records(
     position: tuple[str, bytes | int] | None,
     state: bytes = b"",
 ) -> HandOver:
-    history, audit, seen, reviews = (tuple(found[family]) for family in _FAMILIES)
+    history, audit, seen, reviews, merges = (tuple(found[family]) for family in _FAMILIES)
     after = b"" if position is None else encoder.encode(position)
     return HandOver(
-        origin=profile.id, state=state, after=after, history=history, audit=audit, seen=seen, reviews=reviews
+        origin=profile.id,
+        state=state,
+        after=after,
+        history=history,
+        audit=audit,
+        seen=seen,
+        reviews=reviews,
+        merges=merges,
     )
 
 

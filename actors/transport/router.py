@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from actors.platform.retry import Backoff
 from actors.transport.clients import Clients
 from actors.transport.messages.base import Answer, Request
-from actors.transport.messages.carried import EventMoved, EventOutcome, EventResult, EventStatus
+from actors.transport.messages.carried import EventMoved, EventOutcome, EventParted, EventResult, EventStatus
 from actors.transport.messages.of_doors import (
     Ingest,
     OfPlace,
@@ -30,7 +30,7 @@ from actors.transport.messages.of_doors import (
 )
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
-from engine.errors import Away, Moved, NotFound, NotReady, Overloaded
+from engine.errors import Away, Moved, NotFound, NotReady, Overloaded, Parted
 from engine.inputs import AnyInput, ConsentChange, Decide, Event, Rejected
 
 # How long a router asks again while a shard, or the process of a pinned profile, is started again.
@@ -66,14 +66,16 @@ class Router:
         waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
         for pause_s in _hops():
             await _wait(pause_s)
-            waiting = await self._ingest_once(waiting, results)
+            waiting = await self._ingest_once(events, waiting, results)
             if not waiting:
                 if EventStatus.SHED in results:
                     raise Overloaded(OVERLOADED_RETRY_MS)
                 return results
         raise Overloaded(OVERLOADED_RETRY_MS)
 
-    async def _ingest_once(self, waiting: _Waiting, results: list[EventOutcome]) -> _Waiting:
+    async def _ingest_once(
+        self, events: Sequence[tuple[str, Event]], waiting: _Waiting, results: list[EventOutcome]
+    ) -> _Waiting:
         """Tell each event where its profile is believed to live; returns those that must be told again."""
         by_shard: defaultdict[str, _Waiting] = defaultdict(list)
         for item in waiting:
@@ -85,6 +87,8 @@ class Router:
                 if isinstance(result, EventMoved):
                     self._learn(profile, result.to)
                     again.append((index, result.to, event))
+                elif isinstance(result, EventParted):
+                    again.append((index, self._forget(events[index][0]), event))
                 elif result is EventStatus.PARKED:
                     again.append((index, profile, event))
                 else:
@@ -205,6 +209,8 @@ class Router:
             home = self._home(profile)
             try:
                 return await self._ask(home, request(profile_at(home)))
+            except Parted:
+                self._forget(profile)
             except Moved as moved:
                 self._learn(home, moved.to)
                 if pause_s and not isinstance(moved, Away):  # a wait helps only while a process is started again
@@ -233,6 +239,14 @@ class Router:
                 return profile
             profile = following
         return profile
+
+    def _forget(self, place: str) -> str:
+        """Forget every address that was learned on the way from a place, because a split has ended it; returns the
+        place."""
+        at: str | None = place
+        for _ in range(_HOPS_MAX):
+            at = self._moved.pop(at, None) if at is not None else None
+        return place
 
     def _learn(self, profile: str, to: str) -> None:
         if len(self._moved) >= _MOVED_KEPT:

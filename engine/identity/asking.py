@@ -18,6 +18,7 @@ from engine.profile import Profile
 from engine.turn_state import Turn
 
 LIMITS: Final = ("identity.limit", "identity.shared", "identity.taken", "identity.unverified", "identity.not_allowed")
+_BESIDE_MAX: Final = 200
 _NO_QUESTION: Final = ("identity.shared", "identity.taken")  # of a device: its place says so by itself
 
 
@@ -77,9 +78,6 @@ def message(
 ) -> Merge:
     """What this profile says of itself when it asks at a place."""
     catalog, profile = turn.catalog, turn.profile
-    others = [
-        link for link in profile.identifiers if standing.place(catalog, link) != evidence.place and not link.shared
-    ]
     return Merge(
         to=profile.id,
         public=evidence.public,
@@ -91,10 +89,14 @@ def message(
         values=standing.values(catalog, profile),
         contacts=standing.contacts(catalog, profile),
         known=standing.is_known(catalog, profile),
-        has_more=any(standing.kind(catalog, link.namespace) in ("person", "contact") for link in others),
         is_person=standing.is_person(catalog, profile),
         links=links,
         merges=merges,
+        beside=tuple(
+            (each, *other)
+            for each in (evidence.place, *(each for _, each in evidence.beside))
+            for other in sorted(sharing.beside(catalog, profile, each))
+        )[:_BESIDE_MAX],
         in_spite_of=in_spite_of,
         merged=holding.merged_lately(profile),
     )

@@ -53,7 +53,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
             _note_origin(turn, told, namespace, value, pairs)
         mine.append((namespace, value))
     for namespace, value in mine:  # a question says all that this profile is, so it comes after all identifiers
-        if not _ask_for(turn, told, namespace, seeds.profile_id(turn.catalog.id_key, namespace, value)):
+        if not _ask_for(turn, told, namespace, value, pairs):
             out_of_reach.append(f"{namespace}:{value}")
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id and not _alias(turn, told):
         out_of_reach.append(f"previousId:{told.previous_id}")
@@ -130,9 +130,10 @@ def _note_origin(
         turn.profile.born = namespace
 
 
-def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, place: str) -> bool:
+def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, value: str, pairs: list[tuple[str, str]]) -> bool:
     """Ask for an identifier's place, if it is not known to point here. False where too many places point here."""
-    profile = turn.profile
+    profile, key = turn.profile, turn.catalog.id_key
+    place = seeds.profile_id(key, namespace, value)
     if place == profile.id:
         return True
     is_contact = _is_contact(turn, namespace)
@@ -147,7 +148,12 @@ def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, place: str
         return holding.register(turn, place, public=True)
     if not (may.link or may.merge):
         return True
-    evidence = Evidence(namespace, place, told.source, told.public)
+    beside = [
+        (name, seeds.profile_id(key, name, other))
+        for name, other in pairs
+        if (name, other) != (namespace, value) and standing.kind(turn.catalog, name) in ("person", "contact")
+    ]
+    evidence = Evidence(namespace, place, told.source, told.public, beside=beside[:_BESIDE_MAX])
     return asking.ask(turn, place, evidence, is_contact=is_contact, links=may.link, merges=may.merge)
 
 

@@ -31,8 +31,7 @@ def ask(
 ) -> bool:
     """Put a question about this profile into the review queue; False where it was asked before, or too many were."""
     profile = turn.profile
-    pair = sorted((profile.id, other)) if other else [profile.id]
-    entry_id = turn.id_of("review", kind, *pair, merge_id or namespace, reason)
+    entry_id = id_of(turn, kind, reason, other, merge_id or namespace)
     if entry_id in profile.reviewed or len(profile.reviewed) >= OPEN_MAX:
         return False
     profile.reviewed.append(entry_id)
@@ -51,3 +50,9 @@ def ask(
     )
     turn.effects.append(Review(entry))
     return True
+
+
+def id_of(turn: Turn, kind: Kind, reason: str, other: str = "", about: str = "") -> str:
+    """The id of a question; that about two profiles is the same from either side."""
+    pair = sorted((turn.profile.id, other)) if other else [turn.profile.id]
+    return turn.id_of("review", kind, *pair, about, reason)

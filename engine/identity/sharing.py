@@ -7,6 +7,9 @@ it is told. No history and no pointer moves. Whatever it had joined before is of
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import msgspec
 
 from engine import limits
@@ -26,13 +29,21 @@ def is_too_many(catalog: Catalog, namespace: str, count: int) -> bool:
     return rule is not None and 0 < rule.shared_above < count
 
 
-def joined_by(catalog: Catalog, profile: Profile, place: str) -> list[Merged]:
-    """The known profiles that an identifier has joined to this one: those that had another identifier beside it."""
-    return [
-        merged
-        for merged in profile.ledger
-        if merged.by == place and not merged.undone_ms and _is_other(catalog, merged)
-    ]
+def beside(catalog: Catalog, profile: Profile, place: str) -> set[tuple[str, str]]:
+    """The identifiers of people, as (namespace, place), that trusted inputs have named together with the one of a
+    place."""
+    return {
+        (link.namespace, standing.place(catalog, link))
+        for link in profile.identifiers
+        if place in link.by and not link.public and standing.kind(catalog, link.namespace) in ("person", "contact")
+    }
+
+
+def people(named: Iterable[tuple[str, str]]) -> int:
+    """How many people such identifiers are of at least: the values of the kind that has most of them. One person has a
+    card and a telephone; two cards may be two people's."""
+    counts = Counter(namespace for namespace, _ in set(named))
+    return max(counts.values(), default=1)
 
 
 def shares(turn: Turn, told: Shares, tombstone: Tombstone | None = None) -> None:
@@ -41,7 +52,7 @@ def shares(turn: Turn, told: Shares, tombstone: Tombstone | None = None) -> None
     record = tombstone or profile
     if told.by not in record.sharers and len(record.sharers) < _SHARERS_MAX:
         record.sharers.append(told.by)
-    if not is_too_many(turn.catalog, told.namespace, len(record.sharers) + 1):
+    if not is_too_many(turn.catalog, told.namespace, max(len(record.sharers) + 1, told.people)):
         return
     message = Shared(place=profile.id, namespace=told.namespace)
     if is_demoted(profile, tombstone):
@@ -75,7 +86,7 @@ def demoted(turn: Turn, told: Shared) -> None:
     if told.owner:
         reviews.ask(turn, "shared", "identity.shared", namespace=told.namespace, detail={"place": told.place})
     for merged in turn.profile.ledger:
-        if merged.by == told.place and merged.id and not merged.undone_ms:
+        if merged.id and not merged.undone_ms and (merged.by == told.place or told.place in merged.beside):
             offer_split(turn, merged, "identity.shared", told.namespace)
 
 
@@ -107,13 +118,4 @@ def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None
         merge_id=merged.id,
         confidence=merged.confidence,
         source=merged.source,
-    )
-
-
-def _is_other(catalog: Catalog, merged: Merged) -> bool:
-    return any(
-        kind in ("person", "contact")
-        for namespace, _ in merged.identifiers
-        if namespace != merged.namespace
-        for kind in (standing.kind(catalog, namespace),)
     )

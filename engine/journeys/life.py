@@ -89,3 +89,8 @@ def forget(profile: Profile, runs: Collection[Run]) -> None:
 def move(profile: Profile, arriving: Iterable[Run]) -> None:
     """Take in the runs of an absorbed profile; each goes on where it is."""
     profile.runs.extend(arriving)
+
+
+def part(profile: Profile, runs: Iterable[Run]) -> None:
+    """Give a profile the runs that are its own after a split; each goes on where it is."""
+    profile.runs[:] = runs

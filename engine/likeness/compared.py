@@ -19,7 +19,10 @@ _FROM_LINKS: Final = (*addresses.NAMESPACES, _DEVICE)
 def record_of(profile: Profile, stated: Stated) -> Comparable:
     """The comparable form of a profile. An address is the current one, whatever its trait says."""
     found = fields.fields_of(profile.trait_values, stated)
+    known = {(link.namespace, link.value) for link in profile.identifiers}
     for namespace in addresses.NAMESPACES:
+        if (namespace, found.get(namespace)) in known:
+            continue  # the stated one is in canonical form already, which takes long to find out otherwise
         if value := addresses.value(profile, namespace):
             found[namespace] = value
     if devices := [link.value for link in profile.identifiers if link.namespace == _DEVICE and not link.shared]:

@@ -6,7 +6,7 @@
     this ──Unlike──► other            the link has fallen: both forget what was lent
 
 A link lends context and nothing else. No message is sent on account of it, and no gate of a send reads it. Above a
-higher threshold two profiles merge instead, by the rules of every merge (`engine.likeness.joining`). Both ends keep the
+higher threshold two profiles merge instead, by the rules of every merge (`engine.identity.claims`). Both ends keep the
 link, so either can end it: an erasure, a merge, a lower score and a word of somebody who knows better do.
 """
 
@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from engine.inputs import Resembles, Suspect, Unlike
-from engine.likeness import excerpts, joining, questions
+from engine.identity import claims
+from engine.inputs import Join, Resembles, Suspect, Unlike
+from engine.likeness import excerpts, questions
 from engine.parts.of_identity import Likely
 from engine.profile import Profile
 from engine.turn_state import Turn
@@ -38,7 +39,7 @@ def suspect(turn: Turn, told: Suspect) -> None:
         questions.close(turn, other)
         return
     if told.confidence >= rules.merge_at:
-        joining.join(turn, other, told.confidence, "matching")
+        claims.join(turn, Join(other=other, source="matching", confidence=told.confidence))
         return
     if told.confidence >= rules.personalise_at:
         _keep(turn, Likely(other, told.confidence, turn.now_ms, turn.now_ms + rules.lent_ms))

@@ -1,54 +1,42 @@
-"""The review queue as turns see it: what is asked of people, once, and what their answers do.
+"""The question whether two profiles are one person: it is asked of people once, and their answer is kept.
 
-The entry itself is beside the state. So whoever decides it puts it into the input, and a replay decides alike.
+The entry of the review queue is beside the state. So whoever decides it puts it into the input, and a replay decides
+alike.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from engine.effects import Review
+from engine.identity import reviews
 from engine.inputs import Reviewed, Suspect
 from engine.parts.of_identity import ReviewEntry
 from engine.turn_state import Turn
 
-ASKED_MAX: Final = 100  # entries of one profile that are remembered
-
-
-def id_of(turn: Turn, other: str) -> str:
-    """The id of the question whether two profiles are one person, the same from either side."""
-    return turn.id_of("candidate", *sorted((turn.profile.id, other)))
+_REASON = "likely.matching"
 
 
 def ask(turn: Turn, told: Suspect) -> None:
-    """Ask whether another profile is the same person, once."""
-    profile, entry = turn.profile, id_of(turn, told.other)
-    if entry in profile.reviewed:
-        return
-    profile.reviewed.append(entry)
-    del profile.reviewed[:-ASKED_MAX]
-    made = ReviewEntry(
-        entry,
-        turn.now_ms,
+    """Ask whether another profile is the same person."""
+    reviews.ask(
+        turn,
         "candidate",
-        "likely.matching",
-        profile.id,
+        _REASON,
         other=told.other,
         confidence=told.confidence,
         source="matching",
         detail={"why": [list(each) for each in told.why]},
     )
-    turn.effects.append(Review(made))
 
 
 def close(turn: Turn, other: str) -> None:
     """The question about another profile has answered itself. It may be asked again."""
-    profile, entry = turn.profile, id_of(turn, other)
+    profile = turn.profile
+    entry = reviews.id_of(turn, "candidate", _REASON, other)
     if entry in profile.reviewed and other not in profile.unlike:
         profile.reviewed.remove(entry)
-        gone = ReviewEntry(entry, turn.now_ms, "candidate", "likely.fell", profile.id, other=other, state="closed")
+        gone = ReviewEntry(entry, turn.now_ms, "candidate", _REASON, profile.id, other=other, state="closed")
         turn.effects.append(Review(gone))
 
 

@@ -34,7 +34,7 @@ def is_meant(profile: Profile | None, told: Erase) -> bool:
         if told.places:
             return False
         raise NotFound("nobody is known by this identifier", "identifier")
-    if not told.places and profile.absorbing:
+    if not told.places and (profile.absorbing or profile.parting):
         raise NotReady("this person is being linked to another profile, try again")
     return concerns(profile, told)
 

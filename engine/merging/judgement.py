@@ -3,26 +3,40 @@ of itself and by what the other one says of itself (`Merge` in `engine/told/of_m
 
 from __future__ import annotations
 
-from engine.identity import sharing, standing
+from typing import NamedTuple
+
+from engine.identity import apart, sharing, standing
 from engine.inputs import Merge
 from engine.parts.of_identity import Evidence
 from engine.turn_state import Turn
 
-# Reasons about one identifier that two have; the others are about what the two are.
-OF_THE_VALUE = ("identity.shared", "identity.taken")
+OF_THE_VALUE = ("identity.shared", "identity.taken")  # of a device; the others are about what two profiles are
 
 
-def objection(turn: Turn, asked: Merge) -> tuple[str, str]:
-    """Why this profile and the one that asks stay two: (reason, namespace), both empty where they become one."""
+class Objection(NamedTuple):
+    """Why two profiles stay two: a reason, and the identifier that it is about, by its namespace and place."""
+
+    reason: str
+    namespace: str
+    place: str = ""
+
+
+def objection(turn: Turn, asked: Merge) -> Objection | None:
+    """Why this profile and the one that asks stay two; None where they become one."""
     evidence = asked.evidence
+    if apart.is_kept_apart(turn.profile, asked.to) and (evidence is None or evidence.namespace != standing.DECISION):
+        return Objection("identity.split", "" if evidence is None else evidence.namespace)
     if evidence is None:  # an engine before there were reasons has asked
-        return "", ""
-    found = _of_rights(turn, asked, evidence) or _of_sharing(turn, asked, evidence)
-    if found and found not in asked.in_spite_of:
-        return found, evidence.namespace
+        return None
+    of_rights = _of_rights(turn, asked, evidence)
+    found = (
+        Objection(of_rights, evidence.namespace, evidence.place) if of_rights else _of_sharing(turn, asked, evidence)
+    )
+    if found is not None and found.reason not in asked.in_spite_of:
+        return found
     mine = standing.values(turn.catalog, turn.profile)
     reason, namespace = standing.contradiction(turn.catalog, mine, asked.values, turn.now_ms)
-    return ("", "") if reason in asked.in_spite_of else (reason, namespace)
+    return Objection(reason, namespace) if reason and reason not in asked.in_spite_of else None
 
 
 def told_by_an_address(turn: Turn, asked: Merge) -> Evidence | None:
@@ -57,15 +71,24 @@ def _of_rights(turn: Turn, asked: Merge, evidence: Evidence) -> str:
     return "identity.shared" if sharing.is_too_many(catalog, evidence.namespace, count) else "identity.taken"
 
 
-def _of_sharing(turn: Turn, asked: Merge, evidence: Evidence) -> str:
-    """Whether the identifier is one of several people already, or would be."""
+def _of_sharing(turn: Turn, asked: Merge, evidence: Evidence) -> Objection | None:
+    """Whether one of the identifiers is one of several people already, or would be."""
+    catalog, profile = turn.catalog, turn.profile
     if evidence.namespace in standing.SAID:
-        return ""
-    profile = turn.profile
+        return None
     if asked.is_shared or evidence.place in profile.shared:
-        return "identity.shared"
-    if standing.kind(turn.catalog, evidence.namespace) == "device":
-        return "identity.taken" if asked.sharers else ""
-    joined = len(sharing.joined_by(turn.catalog, profile, evidence.place))
-    is_too_many = sharing.is_too_many(turn.catalog, evidence.namespace, joined + asked.sharers + 1 + asked.has_more)
-    return "identity.shared" if is_too_many else ""
+        return Objection("identity.shared", evidence.namespace, evidence.place)
+    if standing.kind(catalog, evidence.namespace) == "device":
+        return Objection("identity.taken", evidence.namespace, evidence.place) if asked.sharers else None
+    for namespace, place in ((evidence.namespace, evidence.place), *evidence.beside):
+        if sharing.is_too_many(catalog, namespace, people(turn, asked, place)):
+            return Objection("identity.shared", namespace, place)
+    return None
+
+
+def people(turn: Turn, asked: Merge, place: str) -> int:
+    """How many people the identifier of a place is of at least, by all that this profile and the other know."""
+    theirs = {(namespace, other) for each, namespace, other in asked.beside if each == place}
+    known = sharing.people(theirs | sharing.beside(turn.catalog, turn.profile, place))
+    is_asked = asked.evidence is not None and asked.evidence.place == place
+    return known + (asked.sharers if is_asked else 0)

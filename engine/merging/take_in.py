@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
-from engine.effects import Enqueue, SetTimer, TakeIn
+from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps, fatigue
 from engine.handoffs import changes
@@ -37,7 +37,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
         return
     at_addresses.take_over(profile, told.lent)
     if not told.state:
-        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id))
+        arrivals.is_here(turn, told.origin, is_owner=told.to in ("", profile.id) and not told.points)
         if told.seen:
             turn.effects.append(TakeIn((), (), told.seen))
         draws.join_stranger(turn, told.origin, told.drawn, is_new=told.is_new)
@@ -46,6 +46,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     other = _transferred(told)
     if told.whole and arrivals.sends_back(turn, told.origin, other):
         return
+    before = codec.encode_record(profile)
     changes.join(turn, other, told.origin)
     other = _as_trusted(turn, told, other)
     arrivals.is_here(turn, told.origin, other)
@@ -59,6 +60,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other)
+    turn.effects.append(KeepMerge(profile.ledger[-1].id, before, told.state))
     arrivals.look_for_contradictions(turn)
     # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
@@ -92,7 +94,7 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     profile = turn.profile
     own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
-    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen, told.reviews))
+    turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen, told.reviews, told.merges))
     older = [event for _, page in pages for event in codec.decode_page(page)]
     if older and not profile.spilled:
         profile.tallied = history.counters_of(turn.catalog).name
@@ -113,6 +115,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
+    profile.split_off |= {place: to for place, to in other.split_off.items() if profile.id not in (place, to)}
     profile.seq = max(profile.seq, other.seq)
     profile.born_ms = profile.born_ms or profile.created_ms
     profile.created_ms = min(profile.created_ms, other.created_ms)
@@ -205,4 +208,5 @@ def _entry(turn: Turn, origin: str, other: Profile, names: list[tuple[str, str]]
     if evidence is not None:
         entry.by, entry.namespace = evidence.place, evidence.namespace
         entry.source, entry.public, entry.confidence = evidence.source, evidence.public, evidence.confidence
+        entry.beside = [place for _, place in evidence.beside]
     return entry

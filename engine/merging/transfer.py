@@ -29,6 +29,7 @@ from engine.identity import asking, holding, sharing, standing
 from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Shares, Stay
 from engine.journeys import pauses
 from engine.merging import judgement
+from engine.merging.judgement import Objection
 from engine.merging.take_in import wake
 from engine.profile import Profile
 from engine.turn_state import Turn
@@ -47,9 +48,9 @@ def answer(turn: Turn, asked: Merge) -> None:
     by_address = judgement.told_by_an_address(turn, asked)
     if by_address is not None:
         asked = msgspec.structs.replace(asked, evidence=by_address)
-    reason, namespace = judgement.objection(turn, asked)
-    if reason:
-        _decline(turn, asked, reason, namespace)
+    objection = judgement.objection(turn, asked)
+    if objection is not None:
+        _decline(turn, asked, objection)
     elif asked.rank is None or asked.rank < standing.rank(turn.catalog, profile):
         _hand_over(turn, asked)
     elif asked.evidence is not None:
@@ -125,20 +126,25 @@ def _hand_over(turn: Turn, asked: Merge) -> None:
     turn.effects.append(Transfer(asked.to, profile.message_seq))
 
 
-def _decline(turn: Turn, asked: Merge, reason: str, namespace: str) -> None:
+def _decline(turn: Turn, asked: Merge, objection: Objection) -> None:
     """Stay two. The place of the identifier hears that one more profile has it."""
-    profile, evidence = turn.profile, asked.evidence
-    turn.tell(asked.to, _declined(turn, asked, reason, namespace))
+    profile, evidence, catalog = turn.profile, asked.evidence, turn.catalog
+    turn.tell(asked.to, _declined(turn, asked, objection.reason, objection.namespace))
     if evidence is None or evidence.namespace in standing.SAID:
         return
-    is_device = standing.kind(turn.catalog, evidence.namespace) == "device"
-    if not (asked.merges or (is_device and reason in judgement.OF_THE_VALUE)):
+    about = objection if objection.place else evidence
+    namespace, place = about.namespace, about.place
+    is_device = standing.kind(catalog, namespace) == "device"
+    if not (asked.merges or (is_device and objection.reason in judgement.OF_THE_VALUE)):
         return  # a write key's word makes nobody's card or address a shared one
-    told = Shares(by=asked.to, namespace=evidence.namespace)
-    if not standing.is_same_place(evidence.place, profile.id):
-        turn.tell(evidence.place, told)
+    is_mine = place == evidence.place
+    told = Shares(
+        by=asked.to if is_mine else profile.id, namespace=namespace, people=judgement.people(turn, asked, place)
+    )
+    if not standing.is_same_place(place, profile.id):
+        turn.tell(place, told)
         return
-    if standing.kind(turn.catalog, evidence.namespace) == "contact":
+    if standing.kind(catalog, namespace) == "contact":
         known = Claim(to=asked.to, public=asked.public, merged=asked.merged)
         holding.add(turn, profile.holders, known, holding.words_of(profile))
     sharing.shares(turn, told)

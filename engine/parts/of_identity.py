@@ -35,13 +35,15 @@ class Link(Part):
 class Evidence(Part):
     """Why two profiles are taken for one person: an identifier of `namespace`, whose place is `place`, that the key
     `source` has told; a write key, where it is `public`. Where a person said it in other ways, `namespace` is one of
-    `engine.identity.standing.SAID`. `confidence` is 1 where it is certain."""
+    `engine.identity.standing.SAID`. `confidence` is 1 where it is certain. `beside` are the other identifiers of
+    people that the same input carried, as (namespace, place)."""
 
     namespace: str
     place: str
     source: str = ""
     public: bool = False
     confidence: float = 1.0
+    beside: list[tuple[str, str]] = []  # noqa: RUF012 (a struct gives each its own)
 
 
 class Merged(Part):
@@ -64,6 +66,7 @@ class Merged(Part):
     public: bool = False
     confidence: float = 1.0
     undone_ms: int = 0
+    beside: list[str] = []  # noqa: RUF012 (the places of the other identifiers that its input carried)
 
 
 class Likely(Part):

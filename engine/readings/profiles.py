@@ -10,6 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
+from engine.parts.of_identity import Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -66,11 +67,22 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
-        "merges": [
-            {"origin": past.origin, "at": iso(past.at_ms), "events": past.events, "runs": past.runs}
-            for past in known.ledger
-        ],
+        "merges": [_merge(past) for past in known.ledger],
     }
+
+
+def _merge(past: Merged) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "origin": past.origin,
+        "at": iso(past.at_ms),
+        "events": past.events,
+        "runs": past.runs,
+    }
+    optional = {"mergeId": past.id, "by": past.namespace, "source": past.source}
+    row |= {name: value for name, value in optional.items() if value}
+    if past.id:
+        row["confidence"] = past.confidence
+    return row | ({"undoneAt": iso(past.undone_ms)} if past.undone_ms else {})
 
 
 def _drawn(known: Profile) -> dict[str, Any]:

@@ -42,8 +42,9 @@ class Unlike(Input, frozen=True, kw_only=True, omit_defaults=True, tag="unlike")
 
 class Reviewed(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reviewed"):
     """Somebody has decided an entry of the review queue, which is in the input so that a replay decides alike. `by` is
-    the name of the key."""
+    the name of the key. `force` as in `engine.inputs.Join`."""
 
     entry: ReviewEntry
     accepted: bool
     by: str = ""
+    force: bool = False

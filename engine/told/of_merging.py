@@ -15,12 +15,12 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     place `asked`; that one refuses, hands over to `to`, or, where it is the one that stays, asks back with `answers`.
 
     Of `to` it says: its `rank` in the order in which profiles stay; its `values` of identifiers that are limited
-    ((namespace, place, first seen)); the places of its `contacts`; whether it is `known`, also by another identifier
-    than that of the evidence (`has_more`); whether it has one of one person's own (`is_person`). `merges` and `links`
-    are what the source may do. `sharers` is how many others have the identifier and could not be merged; `is_shared`:
-    it joins nobody. `in_spite_of` are reasons that somebody has decided to overrule. `is_new`: the profile that asks
-    was created in the turn that asks. `returned`: it met an erased profile, and tries its place again. `merged` is
-    as in `Claim`.
+    ((namespace, place, first seen)); the places of its `contacts`; whether it is `known`, and by an identifier of one
+    person's own (`is_person`); and `beside` each identifier of the evidence which others were named ((place, namespace,
+    other place)). `merges` and `links` are what the source may do. `sharers` is how many others have the identifier and
+    could not be merged; `is_shared`: it joins nobody. `in_spite_of` are reasons that somebody has decided to overrule.
+    `is_new`: the profile that asks was created in the turn that asks. `returned`: it met an erased profile, and tries
+    its place again. `merged` is as in `Claim`.
     """
 
     to: str
@@ -33,11 +33,11 @@ class Merge(Input, frozen=True, kw_only=True, omit_defaults=True, tag="absorb"):
     values: tuple[tuple[str, str, int], ...] = ()
     contacts: tuple[str, ...] = ()
     known: bool = False
-    has_more: bool = False
     is_person: bool = False
     links: bool = True
     merges: bool = True
     sharers: int = 0
+    beside: tuple[tuple[str, str, str], ...] = ()
     is_shared: bool = False
     in_spite_of: tuple[str, ...] = ()
     returned: bool = False
@@ -61,11 +61,13 @@ class Stay(Input, frozen=True, kw_only=True, tag="stay"):
     by: str
 
 
-class Shares(Input, frozen=True, kw_only=True, tag="shares"):
-    """A message to an identifier's own place: `by` has it too, and could not be merged with whoever has it."""
+class Shares(Input, frozen=True, kw_only=True, omit_defaults=True, tag="shares"):
+    """A message to an identifier's own place: `by` has it too, and could not be merged with whoever has it. Altogether
+    it is of so many `people` at least."""
 
     by: str
     namespace: str
+    people: int = 0
 
 
 class Shared(Input, frozen=True, kw_only=True, omit_defaults=True, tag="shared"):
@@ -81,11 +83,12 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     """A message to the survivor: all that the profile `origin` held.
 
     `state` is the encoded profile; empty where there was none, or only the draws of a stranger (`drawn`). `history`
-    (pages), `audit`, `seen` and `reviews` are the records that stand beside it, each with its key less the profile's
-    id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its `state`, if
-    any, holds some of the traits alone.
+    (pages), `audit`, `seen`, `reviews` and `merges` are the records that stand beside it, each with its key less the
+    profile's id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its
+    `state`, if any, holds some of the traits alone.
 
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
+    With `points`, which earlier engines say, the place may go on to point to another profile.
     """
 
     origin: str
@@ -99,6 +102,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     lent: tuple[Lent, ...] = ()
     to: str = ""
     reviews: tuple[tuple[bytes, bytes], ...] = ()
+    merges: tuple[tuple[bytes, bytes], ...] = ()
+    points: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):

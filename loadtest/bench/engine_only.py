@@ -68,6 +68,16 @@ def compile_s(actions: int) -> float:
     return (thread_time_ns() - started) / 1e9
 
 
+def loop_us(rounds: int = _SAMPLES_MIN) -> float:
+    """The median time of a loop of 1,000 additions."""
+    taken = []
+    for _ in range(rounds):
+        started = thread_time_ns()
+        _loop()
+        taken.append(thread_time_ns() - started)
+    return Turns.of(taken[_WARM_UP:]).median_us
+
+
 def _loop() -> int:
     total = 0
     for number in range(1_000):

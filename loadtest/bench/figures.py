@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from loadtest.bench import engine_only, over_http, overload, profiles, redis_peer, rules
+from loadtest.bench import engine_only, over_http, overload, profiles, redis_peer, resolution, rules
 from loadtest.bench.figure import Figure
 from loadtest.bench.over_http import Load, Wrk
 from loadtest.processes.engine import EngineError
@@ -48,8 +48,8 @@ class Report:
 def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) -> Report:
     """Run everything, some four minutes. The no-op is started with `ray_flags`, those of `segue up`. With `is_full` it
     takes a million profiles and timers instead of a tenth, and a whole minute of overload."""
-    say("decide, engine only")
-    figures = list(engine_figures())
+    say("decide and resolution, engine only")
+    figures = [*engine_figures(), *resolution.figures()]
     missing = () if Wrk.is_there() else (over_http.WRK_MISSING,)
     # Not /tmp, which is memory on many machines: there a sync would cost nothing.
     place = "/var/tmp" if Path("/var/tmp").is_dir() else None

@@ -108,6 +108,8 @@ def _profile_of(number: int, person: Person) -> Profile:
 
 
 def _fill(shard: Shard, number: int, count: int) -> None:
+    if shard.profiles:  # filled by an earlier run
+        return
     people, written = People(), 0
     for each in range(count):
         if shard_of(id_of(f"person-{each}"), SHARDS) != number:

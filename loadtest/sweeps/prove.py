@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import attack, delivery
+from loadtest.sweeps import attack, delivery, splits
 from serve.commands import screen
 
 
@@ -39,6 +39,7 @@ class Sweep:
 
 SWEEPS: Final[dict[str, Sweep]] = {
     "delivery": Sweep(delivery.sweep, delivery.LETTERS, "letters", "a mail server that takes 2 s for each mail"),
+    "splits": Sweep(splits.sweep, splits.SPLITS, "merges", "random merges, each undone at once"),
     "attack": Sweep(attack.sweep, attack.SECONDS, "seconds", "slow, huge, lying, many and idle clients at the door"),
     "chaos": Sweep(chaos.sweep, chaos.SECONDS, "seconds", "kill -9 under load, then the books"),
 }

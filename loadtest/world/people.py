@@ -83,6 +83,8 @@ def _misspell(name: str) -> Any:
 
 
 def _swap_day_and_month(draw: random.Random, found: Person) -> None:
+    if "birthday" not in found:
+        return
     year, month, day = found["birthday"].split("-")
     found["birthday"] = f"{year}-{day}-{month}" if int(day) <= 12 else f"{year}-{month}-{int(day) - 1:02}"
 
@@ -92,11 +94,11 @@ def _move(draw: random.Random, found: Person) -> None:
 
 
 def _leave_out_birthday(draw: random.Random, found: Person) -> None:
-    del found["birthday"]
+    found.pop("birthday", None)
 
 
 def _leave_out_address(draw: random.Random, found: Person) -> None:
-    del found["address"]
+    found.pop("address", None)
 
 
 _ERRORS: Final = (

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
-from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
+from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Body, Time, example
 
 _WORD = {
     "purpose": "marketing",
@@ -94,12 +94,56 @@ class PendingSend(Answer):
 
 
 class Merge(Answer):
-    """Another profile that was merged into this one."""
+    """Another profile that was merged into this one, because of an identifier of the namespace `by`. `mergeId` is
+    absent where the merge cannot be undone; `undoneAt` is when it was."""
 
     origin: str
     at: Time
     events: int
     runs: int
+    mergeId: str = ABSENT
+    by: str = ABSENT
+    source: str = ABSENT
+    confidence: float = ABSENT
+    undoneAt: Time = ABSENT
+
+
+_MERGE = "5f2b8a91c03d4e6f7a8b9c0d"
+_OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f000"[:30]
+
+
+class SplitBody(Body):
+    """Which merge to undo."""
+
+    mergeId: str
+
+
+class SplitOff(Answer):
+    """Two profiles that were one. `unidentified` lists, by kinds, what came in between without an identifier."""
+
+    model_config = example(profileId=PROFILE, other=_OTHER, mergeId=_MERGE, splitId=_MERGE, unidentified={})
+
+    profileId: str
+    other: str
+    mergeId: str
+    splitId: str
+    unidentified: dict[str, list[str]]
+
+
+class RejoinBody(Body):
+    """Which split to undo."""
+
+    splitId: str
+
+
+class Rejoined(Answer):
+    """Two profiles that become one again."""
+
+    model_config = example(profileId=PROFILE, other=_OTHER, splitId=_MERGE)
+
+    profileId: str
+    other: str
+    splitId: str
 
 
 class UnusableAddress(Answer):

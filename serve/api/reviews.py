@@ -63,12 +63,14 @@ class Reviews(Answer):
 
 
 class ReviewAnswer(Body):
-    """The answer to a question. Without `profileId` the entry is looked for."""
+    """The answer to a question. Without `profileId` the entry is looked for. With `force` two profiles become one
+    though they contradict each other in an identifier of which a person has only one."""
 
     model_config = example(action="accept", profileId=PROFILE)
 
     action: Literal["accept", "dismiss"]
     profileId: str | None = None
+    force: bool = False
 
 
 class Decided(Answer):

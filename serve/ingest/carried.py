@@ -7,7 +7,6 @@ that of the event.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -60,14 +59,14 @@ def identifiers_of(
     # The traits of a group call describe the group: its mailbox is nobody's own.
     traits = in_context if kind == "group" else in_context | own
     told = _usual(traits, properties, context)
-    if not told and (user_id or anonymous_id) and _EXTERNAL not in context and not arrival.rules.carried:
-        return user_id, anonymous_id, ()  # the common case
     fault = None
     if _EXTERNAL in context:
         found, fault = _external(context[_EXTERNAL], arrival)
         told += found
     if arrival.rules.carried:
-        told += _mapped(arrival.rules.carried, {"properties": properties, "traits": traits, "context": context})
+        told += _mapped(arrival.rules.carried, properties, traits, context)
+    if not told and (user_id or anonymous_id):
+        return user_id, anonymous_id, ()  # the common case
     pairs: dict[tuple[str, str], None] = {}
     for namespace, value, field in told:
         try:
@@ -135,7 +134,7 @@ def field_of(event: Event, rules: IdentityRules) -> str:
     own = {name: value for name, value in event.traits.items() if name not in in_context}
     traits = in_context | own
     told = _usual(traits, event.properties, event.context)
-    told += _mapped(rules.carried, {"properties": event.properties, "traits": traits, "context": event.context})
+    told += _mapped(rules.carried, event.properties, traits, event.context)
     named = {namespace for namespace, _ in event.identifiers}
     found = next((field for namespace, _, field in told if namespace in named), _FIELD)
     return _as_written(InvalidInput("", found), own).field
@@ -195,14 +194,17 @@ def _one(entry: Any, field: str, arrival: Arrival) -> Told:
     return namespace, entry.get("id"), f"{field}.id"
 
 
-def _mapped(places: tuple[Carried, ...], roots: dict[str, dict[str, Any]]) -> Iterator[Told]:
+def _mapped(
+    places: tuple[Carried, ...], properties: dict[str, Any], traits: dict[str, Any], context: dict[str, Any]
+) -> list[Told]:
     """The values at the paths of identity.yaml."""
+    told: list[Told] = []
     for place in places:
-        root = roots[place.root]
+        root = properties if place.root == "properties" else traits if place.root == "traits" else context
         if place.path[0] in root:
-            for value in values_at(root, place.path):
-                if value is not None:
-                    yield place.namespace, value, place.written
+            values = values_at(root, place.path)
+            told += [(place.namespace, value, place.written) for value in values if value is not None]
+    return told
 
 
 def _country(namespace: str, value: Any, traits: dict[str, Any], arrival: Arrival) -> str:

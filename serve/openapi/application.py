@@ -34,6 +34,7 @@ from serve.routes import (
     profiles,
     reviews,
     sandbox,
+    splits,
     transitions,
 )
 
@@ -50,6 +51,7 @@ _MODULES = (
     profiles,
     reviews,
     sandbox,
+    splits,
     transitions,
 )
 

@@ -54,7 +54,8 @@ async def decide(
     named = canonical_if_any(PROFILE_ID, answer.profileId, field="profileId")
     profile = named or await _profile_of(gateway, review)
     entry = await gateway.router.read(profile, "review", review)
-    told = Reviewed(entry=review_words.entry(entry), accepted=answer.action == "accept", by=principal.source)
+    accepted = answer.action == "accept"
+    told = Reviewed(entry=review_words.entry(entry), accepted=accepted, by=principal.source, force=answer.force)
     return await gateway.router.tell(entry["profile"], told)
 
 

@@ -40,6 +40,7 @@ ORDER = (
     ("journeys",),
     ("events",),
     ("merging", "readings"),
+    ("splitting",),
     ("turn",),
 )
 # The same within the catalog; what stands in none of these is the compiled catalog, and what makes it.

@@ -152,6 +152,14 @@ _PEOPLE = (
 )
 
 
+def _of_splits(story: Story, who: str) -> Iterator[Call]:
+    """A split of what was never merged is refused."""
+    for word, name in (("split", "mergeId"), ("rejoin", "splitId")):
+        path = f"/v1/profiles/{{reference}}/{word}"
+        yield Call("post", path, f"{who}/{word}", {name: "0" * 24}, (404,))
+        yield Call("post", path, f"{who}/{word}", {"none": 1}, (400,))
+
+
 def _of_people(story: Story) -> Iterator[Call]:
     at = quote(story.now.isoformat() if story.clock == "replay" else datetime.now(UTC).isoformat())
     for who, is_known in _PEOPLE:
@@ -173,6 +181,7 @@ def _of_people(story: Story) -> Iterator[Call]:
     yield Call("post", pin, f"{ada}/pin", None, (403,) if story.clock == "replay" else (200,))
     for where in (f"{ada}/pin", "/v1/profiles/user_id:dora/pin"):
         yield Call("delete", pin, where)
+    yield from _of_splits(story, ada)
     yield Call("delete", "/v1/profiles/{reference}", ada)
     yield Call("delete", "/v1/profiles/{reference}", ada, None, (404,))
     yield Call("get", "/v1/profiles/{reference}", ada, None, (404,))

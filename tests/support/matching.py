@@ -11,7 +11,7 @@ from actors.candidates.rounds import Report
 from actors.shard.matching.serving import Matching
 from actors.transport.messages.base import Request
 from actors.transport.messages.of_matching import Having, Matched, NextToMatch, RecordsOf
-from engine.inputs import Erase, Reviewed, Suspect
+from engine.inputs import Erase, Event, Reviewed, Suspect
 from engine.parts.of_identity import ReviewEntry
 from support.world import Customer, World, action, compiled, document
 
@@ -33,7 +33,7 @@ FAINT = {  # perhaps
 
 def catalog(**matching: Any) -> dict[str, Any]:
     """A small catalog with matching; `matching` replaces its settings."""
-    settings = {"enabled": True, "merge_at": 0.9999999, "personalise": {"at": 0.99, "traits": ["favourite"]}}
+    settings = {"enabled": True, "merge_at": 0.99995, "personalise": {"at": 0.99, "traits": ["favourite"]}}
     wants_more = {"all": [{"trait": {"name": "likely.favourite", "is": "tea"}}]}
     return document(
         actions=[
@@ -74,13 +74,35 @@ def match(world: World) -> Report:
     """Every profile that waits is matched, and what follows from it arrives."""
 
     done = asyncio.run(over_all(LocalDoor(world), world.catalog))
-    world.settle()
+    world.advance(minutes=2)  # a question, its answer and a merge are six messages in turn
     return done
 
 
 def person(world: World, name: str, traits: Mapping[str, Any]) -> Customer:
     """Somebody known by a user id, with these traits."""
     found = world.customer(name)
+    found.identifies(**traits)
+    return found
+
+
+class Guest(Customer):
+    """Somebody known by a card alone: what has no user id contradicts none."""
+
+    def event(self, name: str, **fields: Any) -> Event:
+        more = fields.pop("identifiers", ())
+        return super().event(name, identifiers=(("loyalty_id", self.card), *more), **fields)
+
+    def __init__(self, world: World, card: str) -> None:
+        super().__init__(world, "", "")
+        self.card = card
+
+    def _names(self) -> tuple[tuple[str, str], ...]:
+        return (("loyalty_id", self.card),)
+
+
+def guest(world: World, card: str, traits: Mapping[str, Any]) -> Guest:
+    """Somebody known by a card, with these traits."""
+    found = Guest(world, card)
     found.identifies(**traits)
     return found
 
@@ -95,13 +117,13 @@ def reviews(world: World, who: Customer) -> list[ReviewEntry]:
 def answer(world: World, who: Customer, entry: ReviewEntry, *, accepted: bool) -> None:
     """Somebody decides an entry."""
     world.engine.ask_profile(who.id, Reviewed(entry=entry, accepted=accepted, by="support"))
-    world.settle()
+    world.advance(minutes=2)  # a question, its answer and a merge are six messages in turn
 
 
 def erase(world: World, who: Customer) -> None:
     """Somebody is forgotten, here and wherever something about them lies."""
     world.engine.ask_profile(who.id, Erase())
-    world.settle()
+    world.advance(minutes=2)  # a question, its answer and a merge are six messages in turn
 
 
 def adopt(world: World, plain: dict[str, Any]) -> None:

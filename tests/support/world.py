@@ -10,16 +10,19 @@ import asyncio
 import dataclasses
 from typing import Any
 
+import msgspec
+
 from actors.replay_clock.in_process import LocalEngine
 from actors.storage.store import Store
 from actors.storage.vault import Vault
-from engine import audit
+from engine import audit, codec
 from engine.audit import Entry
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.handoffs import touchpoints
 from engine.identity.home import home_of
 from engine.inputs import ConsentChange, Decide, Event, Exposure
+from engine.parts.of_identity import ReviewEntry
 from engine.profile import Profile, Run
 from engine.readings import profiles
 
@@ -259,6 +262,18 @@ class Customer:
         """All entries of the audit chain, in order."""
         rows = self.world.engine.shard(self.id).records("audit", self.id)
         return sorted((audit.open_entry(value)[1] for _, value in rows), key=lambda entry: entry.at_ms)
+
+    @property
+    def questions(self) -> list[ReviewEntry]:
+        """The entries of the review queue about this person."""
+        rows = self.world.engine.shard(self.id).records("reviews", self.id)
+        found = [msgspec.msgpack.decode(codec.unseal(record), type=ReviewEntry) for _, record in rows]
+        return sorted(found, key=lambda entry: (entry.at_ms, entry.kind, entry.namespace))
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why identifiers and other profiles did not become this person's."""
+        return [entry.reason for entry in self.timeline if entry.kind == "identity" and entry.outcome == "refused"]
 
     @property
     def pending_timers(self) -> list[str]:

@@ -31,6 +31,7 @@ purposes:
   marketing: {no_consent_needed: [email, web]}
   service: {channels: [], default: true}
 """,
+    "identity.yaml": "namespaces:\n  loyalty_id: {paths: [properties.card]}\n",
     "placements.yaml": """
 placements:
   - {id: home_hero, channel: web, default: {}}
@@ -38,13 +39,14 @@ placements:
 """,
     "policies.yaml": """
 caps:
-  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert}}
+  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert, channel: email}}
   - {id: hero, limit: 2, per: 1d, match: {action: spring_offer}}
 stops:
   - {id: purchase, on: Order Completed, tier: promotional}
+links: {hosts: [shop.example], expires: 1h}
 """,
     "templates/plain.html": "<p>Hello</p><a href='{{ unsubscribe_url }}'>No more of these</a>"
-    "<a href='{{ confirm_address_url }}'>My address</a>",
+    "<a href='{{ confirm_address_url }}'>My address</a><a href='https://shop.example/cart?utm_source=mail#top'>Cart</a>",
     "actions/cart_reminder.yaml": "id: cart_reminder\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/price_alert.yaml": "id: price_alert\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/letter.yaml": "id: letter\ntier: lifecycle\npurpose: marketing\nchannels: [email]" + EMAIL,

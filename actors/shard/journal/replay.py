@@ -20,8 +20,9 @@ from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt, NotFound
 from engine.events import history
-from engine.inputs import AnyInput, Bind, Claim, HandedOver, Merge, Shares
+from engine.inputs import AT_PLACES, AnyInput, Revive, Split
 from engine.profile import Profile, Tombstone, tombstone_of
+from engine.splitting import revive
 from engine.turn import handle, handle_tombstone
 
 Catalogs = Mapping[str, Catalog]
@@ -75,18 +76,23 @@ class Replica:
         if catalog is None:
             raise NotFound(f"the catalog {entry.version} is not kept any more", "at")
         was = self.record
+        if isinstance(was, Tombstone) and isinstance(entry.told, Revive) and entry.told.state:
+            self.record = was = revive.risen(was, entry.told)
         if isinstance(was, Tombstone):
-            assert isinstance(entry.told, Merge | Claim | HandedOver | Bind | Shares), "a tombstone takes nothing else"
+            assert isinstance(entry.told, AT_PLACES), "a tombstone takes nothing else"
             stand_in = Profile(self.profile, message_seq=was.message_seq)
             asked = handle_tombstone(stand_in, was, entry.told, catalog, entry.now_ms)
             was.message_seq = stand_in.message_seq
             self._write(asked, stand_in, entry.now_ms)
         else:
             profile = was or Profile(self.profile)
-            self._recount(profile, catalog)
+            if not isinstance(entry.told, Revive):  # its pages come with the turn
+                self._recount(profile, catalog)
             self.record = profile  # before the turn: its own effects may put a tombstone there
             asked = handle(profile, entry.told, catalog, entry.now_ms)
             self._write(asked, profile, entry.now_ms)
+            if isinstance(entry.told, Split | Revive):
+                self._recount(profile, catalog)
             if was is None and self.record is profile and profile.is_blank and not profile.message_seq:
                 self.record = None
         self.number, self.now_ms, self.version = entry.number, entry.now_ms, entry.version
@@ -108,6 +114,13 @@ class Replica:
             elif isinstance(effect, effects.TakeIn):
                 self.history |= dict(effect.history)
                 self.audit |= dict(effect.audit)
+            elif isinstance(effect, effects.Repage):
+                self.history = {key: page for key, page in self.history.items() if key not in effect.drop}
+                self.history |= dict(effect.put)
+            elif isinstance(effect, effects.GiveBack):
+                gone = {keys.origin_of(origin) for origin in effect.origins}
+                self.history = {key: page for key, page in self.history.items() if key[:4] not in gone}
+                self.audit = {key: row for key, row in self.audit.items() if key[:4] not in gone}
             elif isinstance(effect, effects.LeaveTombstone):
                 self.record = tombstone_of(self.record or profile, effect.to, now_ms, profile.message_seq)
                 self.history, self.audit = {}, {}

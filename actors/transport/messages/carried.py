@@ -68,5 +68,11 @@ class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="mo
     to: str
 
 
+class EventParted(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="parted"):
+    """The profile that was asked has split, and the event is the other one's: to be told at the event's own place."""
+
+    to: str
+
+
 EventOutcome = EventStatus | EventRejected | EventUnreadable
-EventResult = EventOutcome | EventMoved
+EventResult = EventOutcome | EventMoved | EventParted

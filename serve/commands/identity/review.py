@@ -29,6 +29,9 @@ def review(
     state: Annotated[str, typer.Option("--state", help="open, accepted, dismissed, closed or all.")] = "open",
     accept: Annotated[str, typer.Option("--accept", metavar="ID", help="Say yes to this one.")] = "",
     dismiss: Annotated[str, typer.Option("--dismiss", metavar="ID", help="Say no; it is not asked again.")] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="With --accept: though both have a value that a person has once.")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="Show what is known of both: personal data.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many, the newest first.")] = 50,
     url: asking.Url = asking.HERE,
@@ -36,10 +39,12 @@ def review(
     """List what is asked about who is who, with how sure it is and why, or answer one of it (SEGUE_SERVER_KEY)."""
     if accept and dismiss:
         raise UsageError("cannot be used with --dismiss", "--accept")
+    if force and not accept:
+        raise UsageError("needs --accept", "--force")
     console = screen.console()
     with asking.engine(url) as client:
         if chosen := accept or dismiss:
-            told = client.post(f"{_PATH}/{chosen}", {"action": "accept" if accept else "dismiss"})
+            told = client.post(f"{_PATH}/{chosen}", {"action": "accept" if accept else "dismiss", "force": force})
             console.print(f"{told['id']}: {told['state']}")
             return
         wanted = {"state": state, "limit": limit} | ({"kind": kind} if kind else {})

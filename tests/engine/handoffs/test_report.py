@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import msgspec
 import pytest
@@ -11,9 +12,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 from support.world import Customer, World, action, cart_journey, document
 
+from actors.maintenance.record_placement import Mover
+from actors.platform.meter import Metric, NoMeter
+from actors.serving.gauges import Gauges
+from actors.shard.figures.hand_offs import PREFIX, unpacked
 from actors.shard.queries.queries import read
 from actors.storage.memory_store import MemoryStore
 from actors.storage.store import Store
+from actors.storage.vault import PlainVault
 from engine.handoffs import totals
 from serve.commands.running.transitions import duration, print_table
 
@@ -132,3 +138,46 @@ def test_what_is_kept_is_bounded():
         way = totals.way_of(told(1, into=f"place {number}"), rows)
         rows.setdefault(way, totals.Row()).add(told(1))
     assert len(rows) == totals.ROWS_MAX + 1
+
+
+class Told(NoMeter):
+    """Remembers what it was told of transitions."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[tuple[str, float]] = Counter()
+
+    def observe(self, metric: Metric, value: float, *tags: str) -> None:
+        self.seen[metric.name, value] += tags == ("mobile", "desktop", "user_id")
+
+    def add(self, metric: Metric, more: int, *tags: str) -> None:
+        self.seen[metric.name, 0] += more
+
+
+def test_metrics_tell_each_transition_once():
+    meter, world = Told(), shop()
+    gauges = Gauges(meter, world.engine.windows[0].shard, lambda: 0)
+    for _ in range(2):
+        gauges.committed(0.0, 10.0, True)
+        gauges.committed(0.0, 20.0, True)
+    assert meter.seen["segue_transition_seconds", 300.0] == 1
+    assert meter.seen["segue_transition_ready_seconds", 0.0] == 9
+    assert meter.seen["segue_transition_ready_seconds", 20.0] == 1
+    assert meter.seen["segue_transitions_missed", 0] == 1
+
+
+def test_the_sums_of_a_pinned_profile_go_along_and_come_home():
+    home, away = shop(), World(SHOP)
+    before, mine, its = table(home), home.engine.windows[0].shard, away.engine.windows[0].shard
+    its.handoffs.arrive(dict(mine.handoffs.rows))
+    mine.handoffs.leave()
+    for shard in (mine, its):
+        shard.commit()
+    assert (table(home), table(away)) == ([], before)
+
+
+def test_another_number_of_shards_keeps_the_sums():
+    stores: list[Store] = [MemoryStore() for _ in range(3)]
+    world = shop(stores=stores)
+    facts = Mover(3, 2, PlainVault()).facts(stores, [MemoryStore(), MemoryStore()])
+    rows = [dict(unpacked(key, record) for key, record in each.items() if key.startswith(PREFIX)) for each in facts]
+    assert totals.table(rows, world.catalog.identity) == table(world)

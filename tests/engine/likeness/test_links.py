@@ -13,6 +13,7 @@ from support.matching import (
     answer,
     catalog,
     erase,
+    guest,
     match,
     person,
     reviews,
@@ -25,7 +26,7 @@ TEA = {"favourite": "tea"}
 def linked(*, shards: int = 3) -> tuple[World, Customer, Customer]:
     """Two profiles that are probably one person; only the first has told what it likes."""
     world = World(catalog(), shards=shards)
-    online, till = person(world, "ada", ADA | TEA), person(world, "a.l", CLOSE)
+    online, till = person(world, "ada", ADA | TEA), guest(world, "a.l", CLOSE)
     match(world)
     return world, online, till
 
@@ -63,7 +64,7 @@ def test_a_message_never_goes_out_on_account_of_a_link(name: str, left: list[str
     }
     world = World(plain)
     person(world, "ada", ADA | TEA)
-    till = person(world, "a.l", CLOSE | {"email": "a.l@shop.example"})
+    till = guest(world, "a.l", CLOSE | {"email": "a.l@shop.example"})
     match(world)
     assert till.profile.likely
 
@@ -105,8 +106,8 @@ def test_an_erased_person_leaves_nothing_with_the_other():
 def test_a_link_goes_with_the_profile_that_is_merged_and_is_found_anew():
     world, online, till = linked()
     card = world.customer("card")
-    card.does("Aliased", kind="alias", previous_id="a.l")
-    world.settle()
+    card.does("Signed In", identifiers=(("loyalty_id", "a.l"),))
+    world.advance(minutes=2)
     assert online.profile.likely == []
 
     match(world)
@@ -127,7 +128,7 @@ def test_two_that_are_surely_one_person_merge_and_the_link_is_forgotten():
 
 def test_a_candidate_is_a_question_that_is_asked_once():
     world = World(catalog(), shards=2)
-    ada, perhaps = person(world, "ada", ADA), person(world, "al", FAINT)
+    ada, perhaps = person(world, "ada", ADA), guest(world, "al", FAINT)
     match(world)
     match(world)
     asked = reviews(world, ada) + reviews(world, perhaps)
@@ -139,7 +140,7 @@ def test_a_candidate_is_a_question_that_is_asked_once():
 
 def test_a_yes_makes_one_profile_of_two():
     world = World(catalog(), shards=2)
-    ada, perhaps = person(world, "ada", ADA), person(world, "al", FAINT)
+    ada, perhaps = person(world, "ada", ADA), guest(world, "al", FAINT)
     match(world)
     asked = min(ada, perhaps, key=lambda who: who.id)
     answer(world, asked, reviews(world, asked)[0], accepted=True)
@@ -149,7 +150,7 @@ def test_a_yes_makes_one_profile_of_two():
 
 def test_a_no_is_remembered_whichever_of_both_changes_later():
     world = World(catalog(), shards=2)
-    ada, perhaps = person(world, "ada", ADA), person(world, "al", FAINT)
+    ada, perhaps = person(world, "ada", ADA), guest(world, "al", FAINT)
     match(world)
     asked = min(ada, perhaps, key=lambda who: who.id)
     answer(world, asked, reviews(world, asked)[0], accepted=False)
@@ -164,14 +165,14 @@ def test_a_no_is_remembered_whichever_of_both_changes_later():
 
 def test_a_no_stays_with_the_survivor_of_a_merge():
     world = World(catalog(), shards=2)
-    ada, perhaps = person(world, "ada", ADA), person(world, "al", FAINT)
+    ada, perhaps = person(world, "ada", ADA), guest(world, "al", FAINT)
     match(world)
     asked = min(ada, perhaps, key=lambda who: who.id)
     answer(world, asked, reviews(world, asked)[0], accepted=False)
 
     card = world.customer("card")
-    card.does("Aliased", kind="alias", previous_id=asked.user)
-    world.settle()
+    card.does("Signed In", identifiers=(("loyalty_id", "al"),))
+    world.advance(minutes=2)
     perhaps.identifies(**TWIN)
     ada.identifies(**TWIN)
     match(world)

@@ -19,9 +19,9 @@ FREELY = compiled(
         "identity.yaml": {
             "namespaces": {
                 "user_id": {"unique": False},
-                "loyalty_id": {"shared_above": None},
-                "email": {"shared_above": None},
-                "crm": {"kind": "person", "shared_above": None, "priority": 35},
+                "loyalty_id": {"shared_above": 1000},
+                "email": {"shared_above": 1000},
+                "crm": {"kind": "person", "shared_above": 1000, "priority": 35},
             }
         }
     }

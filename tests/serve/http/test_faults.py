@@ -17,7 +17,6 @@ from support.doors import SERVER, door, tell
 from engine.errors import UsageError
 from serve.application.app import App
 from serve.http.gateway import Gateway
-from serve.routes import profiles
 from serve.routes.pages import decide
 
 SECRET = "ada@example.com"
@@ -205,7 +204,7 @@ def test_a_door_that_cannot_open_says_so_to_everybody(tmp_path: Path, monkeypatc
 def test_a_fault_of_one_dependency_of_a_route_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     async def story():
         async with door(tmp_path) as client:
-            monkeypatch.setattr(profiles, "parse_reference", broken_at_once)
+            monkeypatch.setattr(Gateway, "named", broken_at_once)
             is_one_problem(await asked(app_of(client), "GET", "/v1/profiles/user_id:ada"))
 
     tell(story())

@@ -1,0 +1,103 @@
+"""The two ends of a split in a shard: what the ledger holds of a merge goes into the turn that undoes it, and the other
+profile's records leave as messages (`engine.splitting`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from actors.shard.transfer import PIECE_BYTES_MAX
+from actors.storage import keys
+from actors.storage.batch import Batch
+from engine import codec, effects
+from engine.errors import InvalidInput
+from engine.inputs import Revive, Split
+from engine.profile import Profile
+from engine.splitting import split
+from engine.splitting.around import Around, can_be_undone, profile_of
+
+SPLIT_BYTES_MAX: Final = 64 << 20  # of states and pages in one turn; its journal record has as much
+
+Rows = list[tuple[bytes, bytes]]
+
+
+def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:
+    """A split with the records of its merge and of all later ones, and with the pages that were written since. Raises
+    NotFound or InvalidInput where there is nothing to undo, or too much happened since."""
+    past = split.find(profile, told.merge_id)
+    size = 0
+    records: list[tuple[str, bytes]] = []
+    since: dict[bytes, int] = {}  # the first page to be looked at, by the survivor that wrote it
+    for each in profile.ledger[profile.ledger.index(past) :]:
+        if not can_be_undone(each):
+            continue
+        record = batch.get("merges", keys.merge_key(profile.id, each.id))
+        assert record is not None, "the ledger holds every merge that can be undone"
+        records.append((each.id, record))
+        before = profile_of(Around.read(record).before)
+        origin = keys.origin_of(before.id)
+        since[origin] = min(since.get(origin, before.pages), before.pages)
+        size = _bounded(size + codec.plain_bytes(record))
+    pages: Rows = []
+    for origin, number in since.items():
+        prefix = keys.profile_key(profile.id) + origin
+        for key, page in batch.rows_after("history", prefix, prefix + number.to_bytes(4)):
+            pages.append((key[keys.PROFILE_BYTES :], page))
+            size = _bounded(size + len(page))
+    return msgspec.structs.replace(told, records=tuple(records), pages=tuple(pages))
+
+
+def messages(batch: Batch, profile: str, effect: effects.GiveBack) -> Iterator[Revive]:
+    """The records of the other profile, as messages that bring them to its place; they leave the batch. The state comes
+    last."""
+    found: dict[str, Rows] = {}
+    size = 0
+    for family, key, record in list(_records(batch, profile, effect)):
+        if size and size + len(key) + len(record) > PIECE_BYTES_MAX:
+            yield _message(profile, effect, found)
+            found, size = {}, 0
+        size += len(key) + len(record)
+        found.setdefault(family, []).append((key[keys.PROFILE_BYTES :], record))
+        if family != "seen":  # both remember what was seen while they were one
+            batch.put(family, key, None)
+    if size and size + len(effect.state) > PIECE_BYTES_MAX:
+        yield _message(profile, effect, found)
+        found = {}
+    yield _message(profile, effect, found, effect.state)
+
+
+def _message(profile: str, effect: effects.GiveBack, found: dict[str, Rows], state: bytes = b"") -> Revive:
+    history, audit, seen, merges = (tuple(found.get(family, ())) for family in ("history", "audit", "seen", "merges"))
+    return Revive(
+        origin=profile,
+        merge_id=effect.merge_id,
+        state=state,
+        history=history,
+        audit=audit,
+        seen=seen,
+        merges=merges,
+    )
+
+
+def _records(batch: Batch, profile: str, effect: effects.GiveBack) -> Iterator[tuple[str, bytes, bytes]]:
+    prefix = keys.profile_key(profile)
+    for origin in effect.origins:
+        for family in ("history", "audit"):
+            for key, record in batch.rows(family, prefix + keys.origin_of(origin)):
+                yield family, key, record
+    for merge_id in effect.merges:
+        key = keys.merge_key(profile, merge_id)
+        kept = batch.get("merges", key)
+        assert kept is not None, "the ledger holds every merge that can be undone"
+        yield "merges", key, kept
+    for key, record in batch.rows("seen", prefix):
+        if int.from_bytes(codec.unseal(record, "seen")[:8]) >= effect.since_ms:
+            yield "seen", key, record
+
+
+def _bounded(size: int) -> int:
+    if size > SPLIT_BYTES_MAX:
+        raise InvalidInput("too much has happened since this merge to undo it in one turn", "mergeId")
+    return size

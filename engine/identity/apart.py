@@ -1,0 +1,16 @@
+"""Profiles that a split has parted: which places went with the other one, and that the two stay two."""
+
+from __future__ import annotations
+
+from engine.profile import Profile
+
+
+def owner_of(profile: Profile, place: str) -> str:
+    """The profile that a split gave a place to; empty where it gave it to nobody. The epoch at the end of an id does
+    not count: an erasure changes it."""
+    return next((to for known, to in profile.split_off.items() if known[:-2] == place[:-2]), "")
+
+
+def is_kept_apart(profile: Profile, place: str) -> bool:
+    """Whether a split says that the profile of this place is somebody else. Only undoing that split joins them."""
+    return bool(profile.split_off) and (bool(owner_of(profile, place)) or place in profile.split_off.values())

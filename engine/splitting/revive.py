@@ -1,0 +1,46 @@
+"""A merged profile lives at its own place again: the tombstone there becomes a profile."""
+
+from __future__ import annotations
+
+from engine.effects import LeaveTombstone, TakeIn
+from engine.inputs import PointTo, Revive, Revived
+from engine.journeys import pauses
+from engine.merging import take_in
+from engine.profile import Profile, Tombstone
+from engine.splitting.around import profile_of
+from engine.turn_state import Turn
+
+
+def risen(tombstone: Tombstone, told: Revive) -> Profile:
+    """The profile that takes the place of the tombstone, before its turn: as it was given back, with what the place has
+    learned meanwhile."""
+    profile = profile_of(told.state)
+    profile.message_seq = max(profile.message_seq, told.message_seq)
+    profile.holders = list(dict.fromkeys([*profile.holders, *tombstone.holders]))
+    profile.sharers = list(dict.fromkeys([*profile.sharers, *tombstone.sharers]))
+    if tombstone.shared and profile.id not in profile.shared:
+        profile.shared.append(profile.id)
+    return profile
+
+
+def take_records(turn: Turn, told: Revive) -> None:
+    """Store the records that come with a message."""
+    if told.history or told.audit or told.seen or told.merges:
+        turn.effects.append(TakeIn(told.history, told.audit, told.seen, told.merges))
+
+
+def come_back(turn: Turn, told: Revive) -> None:
+    """The first turn of a profile that is its own again: its timers and its outbox are here from now on."""
+    take_records(turn, told)
+    take_in.wake(turn, turn.profile)
+    detail = {"origin": told.origin, "merge": told.merge_id}
+    turn.note("split", "a profile of its own again", outcome="revived", detail=detail)
+    pauses.settle(turn)
+    turn.tell(told.origin, Revived(origin=turn.profile.id))
+
+
+def point(turn: Turn, tombstone: Tombstone, told: PointTo) -> None:
+    """Let a place that pointed to the survivor point to the other profile, whose it is."""
+    if tombstone.to == told.was:
+        tombstone.holders[:] = [holder for holder in tombstone.holders if holder != told.to]
+        turn.effects.append(LeaveTombstone(told.to))

@@ -1,0 +1,78 @@
+"""Which of two profiles that were one something belongs to: by the places of the identifiers that came with it.
+
+A place that both had before they were merged tells nothing, but for the one by which they were joined: that one was the
+other's. A place that was new since goes with the places that were named together with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from engine import seeds
+from engine.catalog.compiled import Catalog
+from engine.parts.of_identity import Link, Merged
+from engine.profile import Profile
+
+
+class Side(Enum):
+    """One of the two profiles, or both."""
+
+    MINE = "survivor"
+    THEIRS = "other"
+    BOTH = "both"
+
+    @property
+    def here(self) -> bool:
+        """Whether the survivor gets it."""
+        return self is not Side.THEIRS
+
+    @property
+    def there(self) -> bool:
+        """Whether the other profile gets it."""
+        return self is not Side.MINE
+
+
+class Sides:
+    """The places of two profiles. `unidentified` gets what no identifier came with."""
+
+    def __init__(self, catalog: Catalog, merged: Merged, before: Profile, other: Profile, now: Profile) -> None:
+        self._catalog = catalog
+        self.unidentified = Side(catalog.identity.unidentified)
+        theirs, mine = self._places(other), self._places(before)
+        joined = {other.id, merged.by, *(place for place in other.owns if place not in before.owns)}
+        self._of = dict.fromkeys(mine, Side.MINE) | dict.fromkeys(theirs, Side.THEIRS)
+        self._of |= dict.fromkeys((mine & theirs) - joined, Side.BOTH)
+        self._of[before.id], self._of[other.id] = Side.MINE, Side.THEIRS
+        self._learn(link for link in now.identifiers if self.place(link) not in self._of)
+
+    def place(self, link: Link) -> str:
+        """The place of an identifier, of its first epoch."""
+        return seeds.profile_id(self._catalog.id_key, link.namespace, link.value)
+
+    def of_place(self, place: str) -> Side | None:
+        """Whose place this is; None where nobody knows."""
+        return self._of.get(place)
+
+    def of(self, by: Iterable[str]) -> Side | None:
+        """Whose it is, by the places that came with it, the first of which is its home; None where they do not tell."""
+        for place in by:
+            found = self._of.get(place)
+            if found in (Side.MINE, Side.THEIRS):
+                return found
+        return None
+
+    def theirs(self) -> list[str]:
+        """The places of the other profile alone."""
+        return [place for place, side in self._of.items() if side is Side.THEIRS]
+
+    def _places(self, profile: Profile) -> set[str]:
+        return {profile.id, *profile.held, *(self.place(link) for link in profile.identifiers)}
+
+    def _learn(self, new: Iterable[Link]) -> None:
+        """New identifiers, one after the other, as long as any of them can be told."""
+        waiting = list(new)
+        while found := [(link, side) for link in waiting if (side := self.of(link.by)) is not None]:
+            self._of |= {self.place(link): side for link, side in found}
+            known = {id(link) for link, _ in found}
+            waiting = [link for link in waiting if id(link) not in known]

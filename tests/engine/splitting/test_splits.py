@@ -1,0 +1,328 @@
+"""One person turns out to be two: a merge is undone, in scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.world import CART, Customer, World
+
+from actors.maintenance import verify_replay
+from engine import codec
+from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
+from engine.inputs import Event, Rejoin, Split
+from engine.profile import Profile
+from engine.splitting import fields
+
+
+@pytest.fixture(params=[1, 4], ids=["one shard", "four shards"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(CART, shards=request.param)
+
+
+def plain(profile: Profile) -> Profile:
+    """A profile less what tells of the merge and the split themselves."""
+    found = codec.decode_record(codec.encode_record(profile))
+    assert isinstance(found, Profile)
+    found.clock_ms = found.message_seq = found.audit_seq = 0
+    found.audit_head, found.moving_to, found.tallied = b"", "", ""
+    found.held, found.absorbing, found.split_off, found.parting, found.ledger = [], [], {}, [], []
+    found.unlike, found.moving_by = [], None
+    return found
+
+
+def unlike(profile: Profile, was: Profile) -> dict[str, Any]:
+    """The fields of two profiles that differ."""
+    found = {
+        name: (getattr(profile, name), getattr(was, name))
+        for name in profile.__struct_fields__
+        if getattr(profile, name) != getattr(was, name)
+    }
+    if profile.history != was.history:
+        found["history"] = (profile.history.events, was.history.events)
+    return found
+
+
+def record(world: World, profile: str) -> Profile:
+    found = world.engine.shard(profile).record(profile)
+    assert isinstance(found, Profile)
+    return found
+
+
+def split(world: World, profile: str, number: int = -1) -> dict[str, Any]:
+    merge_id = record(world, profile).ledger[number].id
+    answer = world.engine.ask_profile(profile, Split(merge_id=merge_id))
+    assert answer is not None
+    return answer
+
+
+def differences(world: World) -> list[str]:
+    found: list[str] = []
+    for windows in world.engine.windows:
+        shard = windows.shard
+        shard.commit()
+        for profile in shard.all_profiles():
+            stored = shard.record(profile)
+            assert stored is not None
+            found += [
+                f"{profile}: {what}" for what in verify_replay.differences(shard.batch, profile, stored, shard.catalogs)
+            ]
+    return found
+
+
+def test_with_nothing_in_between_both_come_back_as_they_were(world: World):
+    visitor = world.customer(anonymous="laptop")
+    visitor.does("Product Added", cart_id="c")
+    visitor.consents("marketing", "sms", False)
+    ada = world.customer("ada@example.com", consents=("marketing:email",))
+    ada.does("Product Added", cart_id="d")
+    world.settle()
+    both = world.customer("ada@example.com", anonymous="laptop")
+    both.does("Page Viewed")
+    before = plain(record(world, ada.id)), plain(record(world, visitor.id))
+    visitor_id = visitor.id
+    world.settle()
+    assert both.id == ada.id == visitor.id
+    answer = split(world, ada.id)
+    assert answer["other"] == visitor_id and answer["unidentified"] == {}
+    world.settle()
+    assert visitor.id == visitor_id != ada.id
+    assert unlike(plain(ada.profile), before[0]) == {}
+    assert unlike(plain(visitor.profile), before[1]) == {}
+    assert codec.canonical(plain(ada.profile)) == codec.canonical(before[0])
+    assert differences(world) == []
+
+
+def joined(world: World) -> tuple[Any, Any, Any]:
+    """A visitor, a person, and both in one."""
+    visitor = world.customer(anonymous="laptop")
+    visitor.does("Page Viewed")
+    ada = world.customer("ada@example.com", consents=("marketing:email",))
+    both = world.customer("ada@example.com", anonymous="laptop")
+    both.does("Page Viewed")
+    world.settle()
+    assert ada.id == visitor.id
+    return ada, visitor, both
+
+
+class Guest(Customer):
+    """Somebody who is known by a loyalty card alone."""
+
+    def event(self, name: str, **fields: Any) -> Event:
+        """An event that carries the card, and what else it is told to carry."""
+        others = fields.pop("identifiers", ())
+        return super().event(name, identifiers=(("loyalty_id", "card"), *others), **fields)
+
+
+def with_card(world: World) -> tuple[Any, Any]:
+    """A known person and a guest with a card, in one."""
+    guest, ada = Guest(world, "", ""), world.customer("ada@example.com", consents=("marketing:email",))
+    guest.does("Page Viewed")
+    world.settle()
+    ada.does("Page Viewed", identifiers=(("loyalty_id", "card"),))
+    world.settle()
+    assert ada.id == guest.id
+    return ada, guest
+
+
+def test_what_came_since_goes_by_the_identifiers_that_it_carried(world: World):
+    ada, guest = with_card(world)
+    guest.does("Product Added", cart_id="v")
+    guest.does("Identified", kind="identify", traits={"hat": "red"})
+    guest.does("Page Viewed", identifiers=(("device_id", "till"),))
+    ada.does("Product Added", cart_id="a")
+    ada.identifies(shoe="blue")
+    ada.does("Product Viewed", identifiers=(("loyalty_id", "card"),))
+    world.settle()
+    split(world, ada.id)
+    world.settle()
+    assert ada.id != guest.id
+    assert [run.key for run in guest.profile.runs] == ["v"]
+    assert [run.key for run in ada.profile.runs] == ["a"]
+    assert guest.profile.trait_values == {"hat": "red"}
+    assert ada.profile.trait_values["shoe"] == "blue" and "hat" not in ada.profile.traits
+    assert "Product Viewed" in [event.name for event in ada.profile.history]
+    assert ("device_id", "till") in [(link.namespace, link.value) for link in guest.profile.identifiers]
+    till = world.customer()
+    till.does("Order Completed", identifiers=(("device_id", "till"),))
+    world.settle()
+    assert guest.profile.history[-1].name == "Order Completed"
+    assert guest.run("abandoned_cart").ended_by == "stop.purchase"
+    world.advance(hours=2)
+    assert ada.sends == ["cart_reminder"]
+    assert differences(world) == []
+
+
+def test_a_no_that_was_said_while_they_were_one_holds_for_both(world: World):
+    ada, visitor, _ = joined(world)
+    visitor.consents("marketing", "email", False)
+    split(world, ada.id)
+    world.settle()
+    for who in (ada, visitor):
+        (record_,) = [each for each in who.profile.consent if each.channel == "email"]
+        assert not record_.granted
+
+
+def test_a_no_that_the_other_lifted_again_holds_where_it_was_not_lifted(world: World):
+    ada, visitor, _ = joined(world)
+    ada.consents("marketing", "email", False)
+    world.advance(minutes=1)
+    visitor.consents("marketing", "email", True)
+    split(world, ada.id)
+    world.settle()
+    assert [each.granted for each in ada.profile.consent if each.channel == "email"] == [False]
+    assert [each.granted for each in visitor.profile.consent if each.channel == "email"] == [True]
+
+
+def test_a_message_that_left_counts_on_both_sides(world: World):
+    ada, visitor, _ = joined(world)
+    ada.does("Product Added", cart_id="a")
+    world.advance(hours=2)
+    assert ada.sends == ["cart_reminder"]
+    split(world, ada.id)
+    world.settle()
+    for who in (ada, visitor):
+        assert [bool(place.left_ms) for place in who.profile.places] == [True]
+
+
+def test_the_two_stay_two_whatever_names_them_together(world: World):
+    ada, visitor, both = joined(world)
+    split(world, ada.id)
+    world.settle()
+    both.does("Page Viewed")
+    ada.does("Aliased", kind="alias", previous_id="laptop")
+    visitor.does("Aliased", kind="alias", previous_id="ada@example.com")
+    world.settle()
+    world.settle()
+    assert ada.id != visitor.id
+
+
+def test_a_split_can_be_undone_and_that_again(world: World):
+    ada, visitor, _ = joined(world)
+    visitor.does("Product Added", cart_id="v")
+    answer = split(world, ada.id)
+    world.settle()
+    world.engine.ask_profile(ada.id, Rejoin(merge_id=answer["mergeId"]))
+    world.settle()
+    assert ada.id == visitor.id
+    assert [run.key for run in ada.profile.runs] == ["v"]
+    split(world, ada.id)
+    world.settle()
+    assert ada.id != visitor.id
+    assert [run.key for run in visitor.profile.runs] == ["v"]
+    assert differences(world) == []
+
+
+def test_what_was_not_merged_cannot_be_split(world: World):
+    ada, _, _ = joined(world)
+    before = codec.canonical(ada.profile)
+    for merge_id in ("", "00" * 12, "not hex", "x" * 10_000):
+        with pytest.raises(NotFound):
+            world.engine.ask_profile(ada.id, Split(merge_id=merge_id))
+    assert codec.canonical(ada.profile) == before
+    merge_id = ada.profile.ledger[-1].id
+    split(world, ada.id)
+    world.settle()
+    with pytest.raises(InvalidInput, match="undone already"):
+        world.engine.ask_profile(ada.id, Split(merge_id=merge_id))
+
+
+def test_a_long_past_that_left_in_pages_goes_back_too(world: World):
+    ada, visitor, _ = joined(world)
+    for number in range(60):
+        (visitor if number % 3 else ada).does("Product Viewed", sku=f"{number}")
+        world.advance(minutes=1)
+    assert ada.profile.pages
+    split(world, ada.id)
+    world.settle()
+    for who, wanted in ((ada, 0), (visitor, 1)):
+        profile = who.profile
+        older = world.engine.shard(profile.id).older(profile.id)
+        seen = sorted(int(e.properties["sku"]) for e in [*older, *profile.history] if e.name == "Product Viewed")
+        assert seen == [number for number in range(60) if bool(number % 3) == bool(wanted)]
+        assert profile.spilled == len(older)
+    assert differences(world) == []
+
+
+def test_a_merge_below_later_ones_is_taken_out(world: World):
+    """Ada takes in the laptop, then the phone; the laptop turns out to be somebody else's."""
+    ada, laptop, _ = joined(world)
+    phone = world.customer(anonymous="phone")
+    phone.does("Product Added", cart_id="p")
+    world.customer("ada@example.com", anonymous="phone").does("Page Viewed")
+    world.settle()
+    laptop.does("Product Added", cart_id="l")
+    world.settle()
+    split(world, ada.id, 0)
+    world.settle()
+    assert phone.id == ada.id != laptop.id
+    assert [run.key for run in ada.profile.runs] == ["p"]
+    assert [run.key for run in laptop.profile.runs] == ["l"]
+    assert differences(world) == []
+    split(world, ada.id, 1)
+    world.settle()
+    assert phone.id != ada.id
+    assert [run.key for run in phone.profile.runs] == ["p"]
+    assert differences(world) == []
+
+
+def test_a_merge_that_a_merged_profile_had_made_is_taken_out(world: World):
+    """A guest takes in the laptop, and Ada takes in the guest: then the laptop leaves Ada, and then the guest does."""
+    guest, laptop, ada = Guest(world, "", ""), world.customer(anonymous="laptop"), world.customer("ada")
+    laptop.does("Page Viewed")
+    guest.does("Page Viewed", anonymous_id="laptop")
+    ada.does("Page Viewed")
+    world.settle()
+    ada.does("Page Viewed", identifiers=(("loyalty_id", "card"),))
+    world.settle()
+    assert ada.id == guest.id == laptop.id
+    laptop.does("Product Added", cart_id="l")
+    guest.does("Product Added", cart_id="g")
+    split(world, ada.id, 0)
+    world.settle()
+    assert ada.id == guest.id != laptop.id
+    assert [run.key for run in laptop.profile.runs] == ["l"]
+    assert [run.key for run in ada.profile.runs] == ["g"]
+    assert differences(world) == []
+    split(world, ada.id)
+    world.settle()
+    assert len({guest.id, ada.id, laptop.id}) == 3
+    assert [run.key for run in guest.profile.runs] == ["g"]
+    assert differences(world) == []
+
+
+def test_nothing_is_split_while_a_message_is_being_handed_over(world: World):
+    ada, _, _ = joined(world)
+    ada.does("Product Added", cart_id="a")
+    world.advance(minutes=59)
+    merge_id = ada.profile.ledger[-1].id
+
+    def take(message: dict[str, Any]) -> str:
+        with pytest.raises(NotReady):
+            world.engine.ask_profile(ada.id, Split(merge_id=merge_id))
+        return "sent"
+
+    world.engine._provider = take
+    world.advance(minutes=5)
+    assert ada.sends == ["cart_reminder"]
+    split(world, ada.id)
+    world.settle()
+    assert len(world.customer(anonymous="laptop").profile.places) == 1
+
+
+def test_every_field_of_a_profile_has_a_rule():
+    assert set(fields.RULES) == set(Profile.__struct_fields__)
+
+
+def test_what_is_for_the_other_waits_while_it_is_on_its_way(world: World):
+    ada, visitor, _ = joined(world)
+    split(world, ada.id)
+    world.engine.stage([visitor.event("Product Added", cart_id="late")])
+    with pytest.raises(Parked):
+        world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
+    world.settle()
+    world.settle()
+    assert [run.key for run in visitor.profile.runs] == ["late"]
+    with pytest.raises(Parted):
+        world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
+    assert differences(world) == []
