@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
+from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
 _WORD = {
@@ -23,7 +24,8 @@ _WORD = {
 
 
 class Link(Answer):
-    """An identifier of a customer; `verified` is there for addresses."""
+    """An identifier of a customer. Of addresses also whether it is `verified`, whether it is the `current` one, and
+    then `why` (`confirmed`, `verified`, `stated` or `mentioned`) and `since` when."""
 
     namespace: str
     value: str
@@ -31,6 +33,9 @@ class Link(Answer):
     firstSeen: Time
     lastSeen: Time
     verified: bool = ABSENT
+    current: bool = ABSENT
+    why: str = ABSENT
+    since: Time = ABSENT
 
 
 class CapUse(Answer):
@@ -91,6 +96,17 @@ class PendingSend(Answer):
     channel: str
     state: str
     waitsFor: str = ABSENT
+
+
+class Likely(Answer):
+    """Another profile that is probably the same person, and what decisions may read of it until then."""
+
+    profileId: str
+    confidence: float
+    at: Time
+    until: Time
+    traits: dict[str, Any]
+    segments: list[str]
 
 
 class Merge(Answer):
@@ -160,7 +176,9 @@ class Profile(Answer):
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
+        likely=[],
         merges=[],
+        transitions=[TRANSITION],
     )
 
     profileId: str
@@ -180,7 +198,9 @@ class Profile(Answer):
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
+    likely: list[Likely]
     merges: list[Merge]
+    transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 
 
 class Entry(Answer):
@@ -238,6 +258,9 @@ class Gate(Answer):
     reason: str
     variant: str = Field(ABSENT, description="What the customer would see")
     sentence: str = Field(ABSENT, description="For the customer, where it would go")
+    asks: str = Field(
+        ABSENT, description="`address`: another profile counts for it, and is asked before a message leaves"
+    )
     condition: dict[str, Any] = Field(ABSENT, description="The part that failed: `path`, `wanted`, `saw`")
 
 
