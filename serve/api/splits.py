@@ -11,6 +11,8 @@ _OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f0"
 class SplitBody(Body):
     """Which merge to undo."""
 
+    model_config = example(mergeId=_MERGE)
+
     mergeId: str
 
 
@@ -29,6 +31,8 @@ class SplitOff(Answer):
 class RejoinBody(Body):
     """Which split to undo."""
 
+    model_config = example(splitId=_MERGE)
+
     splitId: str
 
 
@@ -44,6 +48,8 @@ class Rejoined(Answer):
 
 class RevertBody(Body):
     """Whose doing to undo: the name of a key, and from which time on."""
+
+    model_config = example(source="web", since="2026-03-01T00:00:00.000Z", dryRun=True)
 
     source: str
     since: str | None = None
