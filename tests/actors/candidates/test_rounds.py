@@ -7,6 +7,7 @@ from support.world import World
 
 from actors.candidates import rounds
 from actors.shard.matching import block_keys
+from actors.storage.memory_store import MemoryStore
 
 
 def rows(world: World) -> list[bytes]:
@@ -81,3 +82,14 @@ def test_a_catalog_that_compares_something_else_has_the_index_made_anew():
     adopt(world, catalog(enabled=False))
     match(world)
     assert rows(world) == []
+
+
+def test_an_index_that_was_complete_is_not_made_anew_by_a_restart():
+    stores = [MemoryStore()]
+    world = World(catalog(), stores=stores)
+    person(world, "ada", ADA)
+    match(world)
+    again = World(catalog(), stores=stores)
+    shard = again.engine.windows[0].shard
+    assert not shard.rebuilding.is_busy
+    assert shard.blocks.counts == {"indexed": 1, "waiting": 0}
