@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import InvalidInput
 from engine.identity import claims
-from engine.inputs import AnyInput, Join, Resembles, Reviewed, Suspect, Unlike
+from engine.inputs import AnyInput, Join, Resembles, Reviewed, Split, Suspect, Unlike
 from engine.likeness import links, questions
 from engine.turn_state import Turn
 
