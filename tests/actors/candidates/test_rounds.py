@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from support.matching import ADA, BYRON, CLOSE, adopt, catalog, erase, match, person
+from support.matching import ADA, BYRON, CLOSE, FAINT, adopt, answer, catalog, erase, guest, match, person, reviews
 from support.world import World
 
 from actors.candidates import rounds
+from actors.maintenance.verify_replay import differences
 from actors.shard.matching import block_keys
+from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
+from engine import codec
 
 
 def rows(world: World) -> list[bytes]:
@@ -93,3 +96,19 @@ def test_an_index_that_was_complete_is_not_made_anew_by_a_restart():
     shard = again.engine.windows[0].shard
     assert not shard.rebuilding.is_busy
     assert shard.blocks.counts == {"indexed": 1, "waiting": 0}
+
+
+def test_links_questions_and_answers_come_out_of_the_journals_again():
+    world = World(catalog(), shards=3)
+    ada, till, perhaps = person(world, "ada", ADA), guest(world, "a.l", CLOSE), guest(world, "al", FAINT)
+    match(world)
+    asked = [(who, entry) for who in (ada, till, perhaps) for entry in reviews(world, who)]
+    assert len(asked) > 1
+    for number, (who, entry) in enumerate(asked):
+        answer(world, who, entry, accepted=number == 0)
+    match(world)
+    for windows in world.engine.windows:
+        shard = windows.shard
+        for key, record in shard.batch.committed("state"):
+            known = codec.decode_record(record)
+            assert list(differences(shard.batch, keys.profile_of(key), known, shard.catalogs)) == []
