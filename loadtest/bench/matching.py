@@ -50,6 +50,7 @@ SHARDS: Final = 2
 COUNT, COUNT_FULL = 100_000, 1_000_000
 NEW: Final = 10_000  # of which half are second records
 _AT_ONCE, _TOLD_AT_ONCE = 500, 200
+_HOPS = 4  # from a profile to the one that it lives on in
 _ENGINE_KEY = bytes(32)
 
 
@@ -220,10 +221,13 @@ async def _judge(plan: EnginePlan, done: Matched, again: Mapping[int, int]) -> N
     true = {frozenset((id_of(f"new-{number}"), id_of(f"person-{other}"))) for number, other in again.items()}
     rows = [row for rows in await router.everywhere("reviews", ["candidate", 10 * NEW]) for row in rows]
     told = {frozenset((row["profile"], row["other"])) for row in rows}
-    homes: dict[str, str] = {}
-    for some in await router.everywhere("whereabouts", sorted({each for pair in true for each in pair})):
-        homes |= some
-    joined = {pair for pair in true if len({homes.get(each, each) for each in pair}) == 1}
+    homes = {each: each for pair in true for each in pair}
+    for _ in range(_HOPS):
+        places: dict[str, str] = {}
+        for some in await router.everywhere("whereabouts", sorted(set(homes.values()))):
+            places |= some
+        homes = {each: places.get(home, home) for each, home in homes.items()}
+    joined = {pair for pair in true if len({homes[each] for each in pair}) == 1}
     done.found, done.wrong = len((told | joined) & true), len(told - true)
     router.close()
 
