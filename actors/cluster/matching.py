@@ -100,5 +100,5 @@ class MatchingRounds:
             done.add(Report(**found))
         if done.profiles:
             facts = {"profiles": done.profiles, "pairs": done.pairs, "likely": done.likely}
-            self._note("profiles_matched", **facts, frequent=dict(done.frequent))
+            self._note("profiles_matched", **facts, frequent=done.frequent)
         return done

@@ -67,18 +67,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
-        "likely": [
-            {
-                "profileId": link.profile,
-                "confidence": link.confidence,
-                "at": iso(link.at_ms),
-                "until": iso(link.until_ms),
-                "traits": link.traits,
-                "segments": link.segments,
-            }
-            for link in known.likely
-            if link.until_ms > now_ms
-        ],
+        "likely": _likely(known, now_ms),
         "merges": [_merge(past) for past in known.ledger],
         "transitions": [_transition(each) for each in known.handoffs],
     }
@@ -96,6 +85,22 @@ def _merge(past: Merged) -> dict[str, Any]:
     if past.id:
         row["confidence"] = past.confidence
     return row | ({"undoneAt": iso(past.undone_ms)} if past.undone_ms else {})
+
+
+def _likely(known: Profile, now_ms: int) -> list[dict[str, Any]]:
+    """The likely links that lend something now."""
+    return [
+        {
+            "profileId": link.profile,
+            "confidence": link.confidence,
+            "at": iso(link.at_ms),
+            "until": iso(link.until_ms),
+            "traits": link.traits,
+            "segments": link.segments,
+        }
+        for link in known.likely
+        if link.until_ms > now_ms
+    ]
 
 
 def _drawn(known: Profile) -> dict[str, Any]:

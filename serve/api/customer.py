@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
+from serve.api.reviews import Likely
 from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
@@ -96,17 +97,6 @@ class PendingSend(Answer):
     channel: str
     state: str
     waitsFor: str = ABSENT
-
-
-class Likely(Answer):
-    """Another profile that is probably the same person, and what decisions may read of it until then."""
-
-    profileId: str
-    confidence: float
-    at: Time
-    until: Time
-    traits: dict[str, Any]
-    segments: list[str]
 
 
 class Merge(Answer):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from actors.candidates.door import SocketDoor
 from actors.candidates.engine_round import over_all
 from engine.errors import Forbidden, NotFound
-from engine.inputs import Reviewed, Split
+from engine.inputs import Reviewed
 from engine.readings import review_words
 from engine.values.identifiers import PROFILE_ID, canonical_if_any
 from serve.api.reviews import Decided, Matches, ReviewAnswer, Reviews
@@ -56,8 +56,6 @@ async def decide(
     entry = await gateway.router.read(profile, "review", review)
     accepted = answer.action == "accept"
     told = Reviewed(entry=review_words.entry(entry), accepted=accepted, by=principal.source, force=answer.force)
-    if accepted and entry["kind"] == "split" and entry["state"] == "open":
-        await gateway.router.tell(entry["profile"], Split(merge_id=entry["merge_id"]))
     return await gateway.router.tell(entry["profile"], told)
 
 
