@@ -26,6 +26,7 @@ from engine.told.of_merging import Stay as Stay
 from engine.told.of_splitting import PassedOn as PassedOn
 from engine.told.of_splitting import PointTo as PointTo
 from engine.told.of_splitting import Rejoin as Rejoin
+from engine.told.of_splitting import Revert as Revert
 from engine.told.of_splitting import Revive as Revive
 from engine.told.of_splitting import Revived as Revived
 from engine.told.of_splitting import Split as Split
@@ -254,6 +255,7 @@ AnyInput = (
     | PointTo
     | Rejoin
     | PassedOn
+    | Revert
 )
 
 # A place takes these also where its profile lives elsewhere.
@@ -262,5 +264,5 @@ AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo)
 _OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
-_OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn)
+_OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn, Revert)
 IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)

@@ -48,6 +48,7 @@ from engine.inputs import (
     Rejoin,
     Released,
     Resembles,
+    Revert,
     Reviewed,
     Revive,
     Revived,
@@ -68,7 +69,7 @@ from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
-from engine.splitting import marks, revive, split
+from engine.splitting import marks, revert, revive, split
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -180,6 +181,8 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             split.has_arrived(turn, told)
         case PassedOn():
             turn.profile.message_seq += 1
+        case Revert():
+            revert.revert(turn, told)
         case Rejoin():
             split.rejoin(turn, told)
         case OpenLink():

@@ -10,7 +10,7 @@ from collections import defaultdict
 from actors.serving.intake import Finish, Mail
 from actors.shard.shard import Shard
 from actors.storage import keys
-from engine.inputs import Bind, Rejoin, Split
+from engine.inputs import Bind, Rejoin, Revert, Split
 from engine.profile import Profile
 
 
@@ -28,7 +28,7 @@ class Pending:
         if isinstance(mail.told, Bind):
             self._at_addresses[mail.profile].append(finish)
             return True
-        waits = mail.is_event or isinstance(mail.told, Split | Rejoin)
+        waits = mail.is_event or isinstance(mail.told, Split | Rejoin | Revert)
         record = self._shard.record(mail.profile) if waits else None
         if not isinstance(record, Profile) or not _is_busy(record):
             return False

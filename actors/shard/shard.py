@@ -41,6 +41,7 @@ from engine.inputs import (
     HandedOver,
     PassedOn,
     Rejoin,
+    Revert,
     Revive,
     Revived,
     Settle,
@@ -135,7 +136,7 @@ class Shard(ShardState):
             raise Parked(PARKED_RETRY_MS)
         if profile.split_off:
             ways.check(profile, told, self.catalog, PARKED_RETRY_MS)
-        if isinstance(told, Split | Rejoin):
+        if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
             split.check_rest(profile)
         if isinstance(told, Split):
             told = giving_back.with_ledger(self.batch, profile, told)

@@ -15,7 +15,7 @@ import msgspec
 from engine import limits
 from engine.catalog.compiled import Catalog
 from engine.identity import reviews, standing
-from engine.inputs import Shared, Shares
+from engine.inputs import Shared, Shares, Split
 from engine.parts.of_identity import Merged
 from engine.profile import Profile, Tombstone
 from engine.turn_state import Turn
@@ -108,8 +108,10 @@ def mark(turn: Turn, place: str) -> bool:
 
 
 def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
-    """Ask in the review queue whether a merge is to be undone."""
-    reviews.ask(
+    """Ask in the review queue whether a merge is to be undone; or undo it, where the rules say so."""
+    rules = turn.catalog.identity
+    at_once = rules.split_on_unique if reason == "identity.unique" else rules.split_on_shared
+    is_new = reviews.ask(
         turn,
         "split",
         reason,
@@ -118,4 +120,7 @@ def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None
         merge_id=merged.id,
         confidence=merged.confidence,
         source=merged.source,
+        state="accepted" if at_once else "open",
     )
+    if at_once and is_new:
+        turn.tell(turn.profile.id, Split(merge_id=merged.id, reason=reason))

@@ -10,7 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
-from engine.parts.of_identity import Merged
+from engine.parts.of_identity import HandOff, Link, Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -29,7 +29,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 "namespace": link.namespace,
                 "value": link.value,
                 "confidence": link.confidence,
-                **({"verified": link.verified} if link.namespace in addresses.NAMESPACES else {}),
+                **_of_address(known, link),
                 "firstSeen": iso(link.first_seen_ms),
                 "lastSeen": iso(link.last_seen_ms),
             }
@@ -67,7 +67,20 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
+        "likely": [
+            {
+                "profileId": link.profile,
+                "confidence": link.confidence,
+                "at": iso(link.at_ms),
+                "until": iso(link.until_ms),
+                "traits": link.traits,
+                "segments": link.segments,
+            }
+            for link in known.likely
+            if link.until_ms > now_ms
+        ],
         "merges": [_merge(past) for past in known.ledger],
+        "transitions": [_transition(each) for each in known.handoffs],
     }
 
 
@@ -98,6 +111,15 @@ def _drawn(known: Profile) -> dict[str, Any]:
             for name, each in sorted(kept["holdouts"].items())
         ],
     }
+
+
+def _of_address(known: Profile, link: Link) -> dict[str, Any]:
+    """What is shown of an address alone: whether it is verified, and whether it is current, why, and since when."""
+    if link.namespace not in addresses.NAMESPACES:
+        return {}
+    shown: dict[str, Any] = {"verified": link.verified, "current": addresses.current(known, link.namespace) is link}
+    found = addresses.why(known, link.namespace) if shown["current"] else None
+    return shown | ({"why": found[0], "since": iso(found[1])} if found else {})
 
 
 def _unusable(known: Profile, catalog: Catalog) -> dict[str, Any]:
@@ -147,3 +169,17 @@ def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
     """A pending timer; one that a pause has put off has the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
     return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}
+
+
+def _transition(done: HandOff) -> dict[str, Any]:
+    """A change of touchpoint; what a goal asked only where there was one."""
+    row = {
+        "at": iso(done.at_ms),
+        "from": done.was,
+        "into": done.into,
+        "by": done.by,
+        "tookMs": done.took_ms,
+        "readyMs": done.ready_ms,
+        "carried": done.carried,
+    }
+    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})

@@ -33,6 +33,11 @@ class Side(Enum):
         return self is not Side.MINE
 
 
+def place_of(catalog: Catalog, link: Link) -> str:
+    """The place of an identifier, of its first epoch."""
+    return seeds.profile_id(catalog.id_key, link.namespace, link.value)
+
+
 class Sides:
     """The places of two profiles. `unidentified` gets what no identifier came with."""
 
@@ -48,7 +53,7 @@ class Sides:
 
     def place(self, link: Link) -> str:
         """The place of an identifier, of its first epoch."""
-        return seeds.profile_id(self._catalog.id_key, link.namespace, link.value)
+        return place_of(self._catalog, link)
 
     def of_place(self, place: str) -> Side | None:
         """Whose place this is; None where nobody knows."""

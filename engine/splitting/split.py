@@ -17,7 +17,7 @@ from engine import codec, limits
 from engine.effects import Enqueue, ForgetMerge, GiveBack, Repage, SetTimer
 from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
-from engine.identity import asking, standing
+from engine.identity import asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
 from engine.parts.of_identity import Evidence, Merged
@@ -56,7 +56,7 @@ def split(turn: Turn, told: Split) -> None:
     """Undo a merge. The answer lists what came in between without an identifier, and went by policy."""
     profile = turn.profile
     past = find(profile, told.merge_id)
-    check_rest(profile)
+    assert not profile.parting, "one split at a time"
     records = {name: Around.read(record) for name, record in told.records}
     assert past.id in records, "the shard adds what the ledger holds"
     _withdraw_of_merge(turn, records[past.id])
@@ -216,3 +216,4 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
         )
     )
     profile.message_seq += MESSAGES_MAX
+    holding.register_anew(turn)

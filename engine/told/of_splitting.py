@@ -57,3 +57,12 @@ class Rejoin(Input, frozen=True, kw_only=True, tag="rejoin"):
 
 class PassedOn(Input, frozen=True, kw_only=True, tag="passed_on"):
     """An input that came to a profile which has split went on to the other one, as its next message."""
+
+
+class Revert(Input, frozen=True, kw_only=True, omit_defaults=True, tag="revert"):
+    """Undo everything that a source (the name of a key) has done to who this is, since `since_ms`. With `dry` nothing
+    is done, and the answer lists what would be."""
+
+    source: str
+    since_ms: int = 0
+    dry: bool = False

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
-from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Body, Time, example
+from serve.api.transitions import TRANSITION, ProfileTransition
+from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
 _WORD = {
     "purpose": "marketing",
@@ -23,7 +24,8 @@ _WORD = {
 
 
 class Link(Answer):
-    """An identifier of a customer; `verified` is there for addresses."""
+    """An identifier of a customer. Of addresses also whether it is `verified`, whether it is the `current` one, and
+    then `why` (`confirmed`, `verified`, `stated` or `mentioned`) and `since` when."""
 
     namespace: str
     value: str
@@ -31,6 +33,9 @@ class Link(Answer):
     firstSeen: Time
     lastSeen: Time
     verified: bool = ABSENT
+    current: bool = ABSENT
+    why: str = ABSENT
+    since: Time = ABSENT
 
 
 class CapUse(Answer):
@@ -93,6 +98,17 @@ class PendingSend(Answer):
     waitsFor: str = ABSENT
 
 
+class Likely(Answer):
+    """Another profile that is probably the same person, and what decisions may read of it until then."""
+
+    profileId: str
+    confidence: float
+    at: Time
+    until: Time
+    traits: dict[str, Any]
+    segments: list[str]
+
+
 class Merge(Answer):
     """Another profile that was merged into this one, because of an identifier of the namespace `by`. `mergeId` is
     absent where the merge cannot be undone; `undoneAt` is when it was."""
@@ -106,44 +122,6 @@ class Merge(Answer):
     source: str = ABSENT
     confidence: float = ABSENT
     undoneAt: Time = ABSENT
-
-
-_MERGE = "5f2b8a91c03d4e6f7a8b9c0d"
-_OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f000"[:30]
-
-
-class SplitBody(Body):
-    """Which merge to undo."""
-
-    mergeId: str
-
-
-class SplitOff(Answer):
-    """Two profiles that were one. `unidentified` lists, by kinds, what came in between without an identifier."""
-
-    model_config = example(profileId=PROFILE, other=_OTHER, mergeId=_MERGE, splitId=_MERGE, unidentified={})
-
-    profileId: str
-    other: str
-    mergeId: str
-    splitId: str
-    unidentified: dict[str, list[str]]
-
-
-class RejoinBody(Body):
-    """Which split to undo."""
-
-    splitId: str
-
-
-class Rejoined(Answer):
-    """Two profiles that become one again."""
-
-    model_config = example(profileId=PROFILE, other=_OTHER, splitId=_MERGE)
-
-    profileId: str
-    other: str
-    splitId: str
 
 
 class UnusableAddress(Answer):
@@ -198,7 +176,9 @@ class Profile(Answer):
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
+        likely=[],
         merges=[],
+        transitions=[TRANSITION],
     )
 
     profileId: str
@@ -218,7 +198,9 @@ class Profile(Answer):
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
+    likely: list[Likely]
     merges: list[Merge]
+    transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 
 
 class Entry(Answer):
@@ -276,6 +258,9 @@ class Gate(Answer):
     reason: str
     variant: str = Field(ABSENT, description="What the customer would see")
     sentence: str = Field(ABSENT, description="For the customer, where it would go")
+    asks: str = Field(
+        ABSENT, description="`address`: another profile counts for it, and is asked before a message leaves"
+    )
     condition: dict[str, Any] = Field(ABSENT, description="The part that failed: `path`, `wanted`, `saw`")
 
 

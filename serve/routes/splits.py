@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from engine.inputs import Rejoin, Split
-from serve.api.customer import RejoinBody, Rejoined, SplitBody, SplitOff
+from engine.inputs import Rejoin, Revert, Split
+from engine.values.times import read_ms
+from serve.api.splits import RejoinBody, Rejoined, RevertBody, Reverted, SplitBody, SplitOff
 from serve.api.types import answers_with
 from serve.http.gateway import ServerGateway
 from serve.routes.profiles import Home
@@ -31,3 +32,14 @@ async def rejoin(reference: str, home: Home, gateway: ServerGateway, body: Rejoi
     done = await gateway.router.tell(home, Rejoin(merge_id=body.splitId))
     await gateway.note("profile_rejoined", profile=done["profileId"], other=done["other"], split=done["mergeId"])
     return {"profileId": done["profileId"], "other": done["other"], "splitId": done["mergeId"]}
+
+
+@router.post("/{reference}/revert", **answers_with(Reverted))
+async def revert(reference: str, home: Home, gateway: ServerGateway, body: RevertBody) -> Any:
+    """Undo what a source (the name of a key) has done to who this is: merges that it caused are split, identifiers and
+    traits that it stated go. `stays` lists what cannot be undone. With `dryRun` nothing is done."""
+    told = Revert(source=body.source, since_ms=read_ms(body.since, "since") or 0, dry=body.dryRun)
+    done = await gateway.router.tell(home, told)
+    if done["done"]:
+        await gateway.note("profile_reverted", profile=done["profileId"], source=body.source)
+    return done

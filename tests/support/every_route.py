@@ -158,6 +158,9 @@ def _of_splits(story: Story, who: str) -> Iterator[Call]:
         path = f"/v1/profiles/{{reference}}/{word}"
         yield Call("post", path, f"{who}/{word}", {name: "0" * 24}, (404,))
         yield Call("post", path, f"{who}/{word}", {"none": 1}, (400,))
+    revert = "/v1/profiles/{reference}/revert"
+    yield Call("post", revert, f"{who}/revert", {"source": "nobody", "dryRun": True})
+    yield Call("post", revert, f"{who}/revert", {"source": "nobody", "since": "no time"}, (400,))
 
 
 def _of_people(story: Story) -> Iterator[Call]:

@@ -1,4 +1,4 @@
-"""`segue identity split` and `segue identity rejoin`: undo a merge of a running engine, and undo that."""
+"""`segue identity split`, `rejoin`, `revert`: undo a merge of a running engine, undo that, undo what a source did."""
 
 from __future__ import annotations
 
@@ -35,3 +35,23 @@ def rejoin(
     with asking.engine(url) as client:
         done = client.post(f"{asking.path_of(reference)}/rejoin", {"splitId": split})
     typer.echo(f"profile {done['profileId']} and profile {done['other']} are one again")
+
+
+def revert(
+    reference: Reference,
+    source: Annotated[str, typer.Option("--source", metavar="KEY", help="The name of the key whose doing is undone.")],
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="From when on (ISO 8601).")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do nothing, and print what would be undone.")] = False,
+    url: asking.Url = asking.HERE,
+) -> None:
+    """Undo everything that a source has done to who somebody is (SEGUE_SERVER_KEY is the engine's key)."""
+    body = {"source": source, "dryRun": dry_run} | ({"since": since} if since else {})
+    with asking.engine(url) as client:
+        done = client.post(f"{asking.path_of(reference)}/revert", body)
+    word = "undone" if done["done"] else "would be undone"
+    for kind in ("merges", "identifiers", "traits"):
+        typer.echo(f"{kind} {word}: {', '.join(done[kind]) or 'none'}")
+    typer.echo(f"its events stay: {done['events']} of the recent ones")
+    for kind, names in done["stays"].items():
+        if names:
+            typer.echo(f"cannot be undone: {kind} {', '.join(names)}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.world import CART, Customer, World
+from support.world import CART, Customer, World, compiled
 
 from actors.maintenance import verify_replay
 from engine import codec
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Event, Rejoin, Split
+from engine.inputs import Event, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -325,4 +325,50 @@ def test_what_is_for_the_other_waits_while_it_is_on_its_way(world: World):
     assert [run.key for run in visitor.profile.runs] == ["late"]
     with pytest.raises(Parted):
         world.engine.ask_profile(ada.id, visitor.event("Product Added", cart_id="later"))
+    assert differences(world) == []
+
+
+def test_a_split_rule_undoes_what_a_shared_value_had_joined():
+    """Three people use one card; it joins nobody from then on, and whom it had joined are two again."""
+    rules = {"namespaces": {"loyalty_id": {"shared_above": 2}}, "splits": {"on_shared": "split"}}
+    world = World(compiled(CART | {"identity.yaml": rules}), shards=4)
+    card = (("loyalty_id", "card"),)
+    guest, ada = Guest(world, "", ""), world.customer("ada@example.com")
+    guest.does("Page Viewed", identifiers=(("phone", "+4930123456"),))
+    world.settle()
+    ada.does("Page Viewed", identifiers=card)
+    world.settle()
+    assert ada.id == guest.id
+    for name in ("bob", "cy"):
+        who = world.customer(name)
+        who.does("Page Viewed")
+        who.does("Page Viewed", identifiers=card)
+        world.settle()
+    world.settle()
+    assert [past.undone_ms > 0 for past in ada.profile.ledger] == [True]
+    assert differences(world) == []
+
+
+def test_what_a_source_did_is_undone_by_one_command(world: World):
+    ada = world.customer("ada@example.com")
+    ada.does("Page Viewed", source="shop")
+    world.settle()
+    ada.does("Page Viewed", source="thief", public=True, anonymous_id="stolen")
+    ada.does("Identified", kind="identify", source="thief", public=True, traits={"hat": "red"})
+    ada.does("Page Viewed", source="shop", traits={"shoe": "blue"})
+    world.settle()
+    thief = world.customer(anonymous="stolen")
+    assert thief.id == ada.id
+    dry = world.engine.ask_profile(ada.id, Revert(source="thief", dry=True))
+    assert dry is not None and dry["identifiers"] == ["anonymous_id:stolen"] and dry["traits"] == ["hat"]
+    assert ada.profile.trait_values["hat"] == "red"
+    done = world.engine.ask_profile(ada.id, Revert(source="thief"))
+    assert done == dry | {"done": True} and done["events"] == 2
+    world.settle()
+    assert "hat" not in ada.profile.traits and ada.profile.trait_values["shoe"] == "blue"
+    thief.does("Product Added", cart_id="t")
+    world.settle()
+    assert thief.id != ada.id
+    assert ada.profile.runs == []
+    assert [run.key for run in thief.profile.runs] == ["t"]
     assert differences(world) == []

@@ -1,0 +1,96 @@
+"""Undoes what a source has done to who somebody is: by one command, after an attack or a mistake of a system.
+
+Merges that it caused are split. Identifiers that it named first go, and their places are nobody's again. Traits that it
+stated go; what they had replaced does not come back, because a profile keeps the newest statement alone. Its events
+stay, and are counted in the answer: they happened. Statements about consent stay too, because a no must not be lifted
+by a command about something else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import codec
+from engine.contact import addresses
+from engine.effects import GiveBack
+from engine.errors import InvalidInput
+from engine.inputs import Revert, Split
+from engine.parts.of_identity import Link, Merged
+from engine.profile import Profile
+from engine.splitting.around import can_be_undone
+from engine.splitting.sides import place_of
+from engine.turn_state import Turn
+
+_PLACES_MAX: Final = 200  # of one command; the next one goes on
+
+
+def revert(turn: Turn, told: Revert) -> None:
+    """Undo what the source did. The answer says what was, or would be, undone, and what stays."""
+    if not told.source:
+        raise InvalidInput("is empty", "source")
+    profile = turn.profile
+    merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]
+    splits = [past for past in merges if can_be_undone(past)]
+    links = [link for link in profile.identifiers if _is_meant(told, link.source, link.first_seen_ms)]
+    going = [link for link in links if place_of(turn.catalog, link)[:-2] != profile.id[:-2]][:_PLACES_MAX]
+    traits = [name for name, trait in profile.traits.items() if _is_meant(told, trait.source, trait.at_ms)]
+    traits += [link.namespace for link in going if _is_stated(profile, link) and link.namespace not in traits]
+    if not told.dry:
+        _apply(turn, told, splits, going, traits)
+    kept = [link for link in links if link not in going]
+    turn.answer(
+        {
+            "profileId": profile.id,
+            "done": not told.dry,
+            "merges": [past.id for past in splits],
+            "identifiers": [f"{link.namespace}:{link.value}" for link in going],
+            "traits": sorted(traits),
+            "events": sum(_is_meant(told, event.source, event.at_ms) for event in profile.history),
+            "stays": {
+                "identifiers": [f"{link.namespace}:{link.value}" for link in kept],
+                "merges": [past.origin for past in merges if past not in splits and not past.undone_ms],
+            },
+        }
+    )
+
+
+def _apply(turn: Turn, told: Revert, splits: list[Merged], going: list[Link], traits: list[str]) -> None:
+    profile = turn.profile
+    profile.identifiers = [link for link in profile.identifiers if link not in going]
+    for name in traits:
+        profile.traits.pop(name, None)
+    merged = {past.origin[:-2] for past in profile.ledger if not past.undone_ms}
+    for link in going:
+        place = next((place for place in profile.held if place[:-2] == place_of(turn.catalog, link)[:-2]), "")
+        if place and place[:-2] not in merged:  # that of a merged profile goes back with it
+            _let_go(turn, place, link)
+    for past in reversed(splits):
+        turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
+    turn.note(
+        "split",
+        f"what {told.source} had done was undone",
+        source=told.source,
+        outcome="reverted",
+        detail={"merges": [past.id for past in splits], "identifiers": len(going), "traits": len(traits)},
+    )
+
+
+def _let_go(turn: Turn, place: str, link: Link) -> None:
+    """Nobody has the identifier of this place any more: somebody new begins there."""
+    profile = turn.profile
+    for places in (profile.held, profile.told, profile.owns, profile.unanswered):
+        places[:] = [known for known in places if known != place]
+    profile.split_off[place] = place
+    profile.message_seq += 1
+    nobody = codec.encode_record(Profile(place, created_ms=turn.now_ms, born=link.namespace))
+    turn.effects.append(GiveBack(place, profile.message_seq, "", nobody, (), (), turn.now_ms + 1, ()))
+    profile.parting.append(place)
+
+
+def _is_meant(told: Revert, source: str, at_ms: int) -> bool:
+    return source == told.source and at_ms >= told.since_ms
+
+
+def _is_stated(profile: Profile, link: Link) -> bool:
+    trait = profile.traits.get(link.namespace)
+    return link.namespace in addresses.NAMESPACES and trait is not None and trait.value == link.value

@@ -1,0 +1,80 @@
+"""Bodies and answers of splits."""
+
+from __future__ import annotations
+
+from serve.api.types import PROFILE, Answer, Body, example
+
+_MERGE = "5f2b8a91c03d4e6f7a8b9c0d"
+_OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f0"
+
+
+class SplitBody(Body):
+    """Which merge to undo."""
+
+    mergeId: str
+
+
+class SplitOff(Answer):
+    """Two profiles that were one. `unidentified` lists, by kinds, what came in between without an identifier."""
+
+    model_config = example(profileId=PROFILE, other=_OTHER, mergeId=_MERGE, splitId=_MERGE, unidentified={})
+
+    profileId: str
+    other: str
+    mergeId: str
+    splitId: str
+    unidentified: dict[str, list[str]]
+
+
+class RejoinBody(Body):
+    """Which split to undo."""
+
+    splitId: str
+
+
+class Rejoined(Answer):
+    """Two profiles that become one again."""
+
+    model_config = example(profileId=PROFILE, other=_OTHER, splitId=_MERGE)
+
+    profileId: str
+    other: str
+    splitId: str
+
+
+class RevertBody(Body):
+    """Whose doing to undo: the name of a key, and from which time on."""
+
+    source: str
+    since: str | None = None
+    dryRun: bool = False
+
+
+class Stays(Answer):
+    """What cannot be undone: the identifier that the profile began with, and merges from before states were kept."""
+
+    identifiers: list[str]
+    merges: list[str]
+
+
+class Reverted(Answer):
+    """What a source had done to who somebody is, and what was undone of it. `events` counts its recent events, which
+    stay."""
+
+    model_config = example(
+        profileId=PROFILE,
+        done=True,
+        merges=[_MERGE],
+        identifiers=["anonymous_id:laptop"],
+        traits=["hat"],
+        events=2,
+        stays={"identifiers": [], "merges": []},
+    )
+
+    profileId: str
+    done: bool
+    merges: list[str]
+    identifiers: list[str]
+    traits: list[str]
+    events: int
+    stays: Stays
