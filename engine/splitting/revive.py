@@ -26,7 +26,7 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
 def take_records(turn: Turn, told: Revive) -> None:
     """Store the records that come with a message."""
     if told.history or told.audit or told.seen or told.merges:
-        turn.effects.append(TakeIn(told.history, told.audit, told.seen, told.merges))
+        turn.effects.append(TakeIn(told.history, told.audit, told.seen, merges=told.merges))
 
 
 def come_back(turn: Turn, told: Revive) -> None:
