@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from actors.shard.journal import replay
 from actors.shard.ownership import PARKED_RETRY_MS
 from actors.shard.state import ShardState
 from actors.shard.transfer import PIECE_BYTES_MAX
@@ -15,10 +16,11 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec, effects
 from engine.errors import InvalidInput
-from engine.inputs import AnyInput, Rejoin, Revert, Revive, Split
+from engine.inputs import AnyInput, Erase, Rejoin, Revert, Revive, Split
 from engine.profile import Profile, Tombstone
 from engine.splitting import revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
+from engine.vocabulary import NEVER_MS
 
 SPLIT_BYTES_MAX: Final = 64 << 20  # of states and pages in one turn; its journal record has as much
 
@@ -43,6 +45,13 @@ def risen(state: ShardState, tombstone: Tombstone, told: Revive) -> tuple[Profil
     state.cache.put(profile.id, profile)
     state.profiles += not profile.is_blank
     return profile, told
+
+
+def forget_the_past(state: ShardState, profile: Profile | None, told: Erase) -> None:
+    """Replace the journal of a profile by a snapshot, because somebody whom it was split from is erased: it still holds
+    what both were while they were one."""
+    if profile is not None and not set(profile.split_off.values()).isdisjoint(told.places):
+        replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
 
 
 def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:

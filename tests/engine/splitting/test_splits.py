@@ -8,9 +8,10 @@ import pytest
 from support.world import CART, Customer, World, compiled
 
 from actors.maintenance import verify_replay
+from actors.storage import keys
 from engine import codec
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Event, Rejoin, Revert, Split
+from engine.inputs import Erase, Event, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -371,4 +372,22 @@ def test_what_a_source_did_is_undone_by_one_command(world: World):
     assert thief.id != ada.id
     assert ada.profile.runs == []
     assert [run.key for run in thief.profile.runs] == ["t"]
+    assert differences(world) == []
+
+
+def test_who_is_erased_after_a_split_is_erased_at_the_former_survivor_too(world: World):
+    ada, guest = with_card(world)
+    guest.does("Identified", kind="identify", traits={"secret": "a secret of the guest"})
+    world.settle()
+    split(world, ada.id)
+    world.settle()
+    world.engine.ask_profile(guest.id, Erase())
+    world.settle()
+    for windows in world.engine.windows:
+        windows.shard.commit()
+        for family in keys.FAMILIES:
+            for key, record_ in windows.shard.batch.committed(family):
+                if record_[:1] == bytes([codec.VERSION]):
+                    assert b"secret" not in codec.unseal(record_), (family, key.hex())
+    assert ada.profile.trait_values == {"email": "ada@example.com"}
     assert differences(world) == []
