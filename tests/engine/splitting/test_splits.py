@@ -8,6 +8,7 @@ import pytest
 from support.world import CART, Customer, World, compiled
 
 from actors.maintenance import verify_replay
+from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
@@ -391,3 +392,11 @@ def test_who_is_erased_after_a_split_is_erased_at_the_former_survivor_too(world:
                     assert b"secret" not in codec.unseal(record_), (family, key.hex())
     assert ada.profile.trait_values == {"email": "ada@example.com"}
     assert differences(world) == []
+
+
+def test_the_export_of_a_person_holds_the_states_around_merges(world: World):
+    ada, _, _ = joined(world)
+    shard = world.engine.shard(ada.id)
+    (row,) = export.part(shard, ada.id, "merges", b"")["rows"]
+    assert row["mergeId"] == ada.profile.ledger[-1].id
+    assert [name for name in row if name != "mergeId"] == ["before", "other", "after"]
