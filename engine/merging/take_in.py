@@ -193,7 +193,8 @@ def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
     turn.profile.ledger.append(_entry(turn, origin, other, names, events))
     turn.note(
         "merge",
-        f"took over {', '.join(f'{namespace}:{value}' for namespace, value in names) or origin}",
+        # No values: the entry stays when a split gives the other its own, and when that one is erased.
+        f"took over {'a profile known by ' + ', '.join(sorted({name for name, _ in names})) if names else origin}",
         outcome="absorbed",
         detail={
             "origin": origin,
