@@ -47,6 +47,9 @@ EntryKind = Literal[
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]
 
+# Why an address is the current one: its mailbox confirmed it; it is verified, and what came later is not; an `identify`
+# stated it; nothing was stated, and it was mentioned last.
+CURRENT_BECAUSE: Final = ("confirmed", "verified", "stated", "mentioned")
 SERVICE_CAP: Final = "service_per_address"  # a cap of its own: how many service messages a day
 
 NAMESPACES: Final = ("user_id", "email", "phone", "device_id", "loyalty_id", "anonymous_id")

@@ -80,9 +80,9 @@ ROOMS: dict[str, set[str]] = {
     "loadtest/locust": {"loadtest/world", "loadtest/processes"},
     "loadtest/locustfile.py": {"loadtest/locust"},
     "loadtest/peers": {"loadtest/world"},
-    "loadtest/bench": {"loadtest/peers", "loadtest/processes", "actors/shard"},
+    "loadtest/bench": {"loadtest/peers", "loadtest/processes", "actors/cluster"},
     "loadtest/chaos": {"loadtest/processes"},
-    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust", "serve/commands/screen.py"},
+    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust", "actors/replay_clock", "serve/commands/screen.py"},
     "loadtest": {"loadtest/bench", "loadtest/sweeps"},
 }
 # fmt: on

@@ -72,14 +72,21 @@ def _counted_alike(again: replay.Replica, profile: Profile, catalogs: replay.Cat
 
 
 def _is_same(again: Profile, stored: Profile) -> bool:
-    """Whether two profiles are the same bytes when both are written by this version. Stored events and places may have
-    the form of an earlier version, without fields that were added since."""
+    """Whether two profiles are the same bytes when both are written by this version. Stored events, places,
+    traits and identifiers may have the form of an earlier version, without fields that were added since."""
     if codec.canonical(again) == codec.canonical(stored):
         return True
     for profile in (again, stored):
         profile.history = Recent(profile.history.events)
     for place, known in zip(again.places, stored.places, strict=False):
         place.address = place.address if known.address else ""
+    for name, trait in stored.traits.items():
+        if name in again.traits and not trait.source:
+            again.traits[name].source = ""
+    for link, before in zip(again.identifiers, stored.identifiers, strict=False):
+        if not before.source:
+            link.source, link.public, link.by = before.source, before.public, before.by
+    again.born = again.born if stored.born else ""
     return codec.canonical(again) == codec.canonical(stored)
 
 

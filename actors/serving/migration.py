@@ -21,7 +21,7 @@ import msgspec
 from actors.platform.retry import Backoff, repeated
 from actors.serving.barrier import Barrier
 from actors.serving.intake import Finish
-from actors.shard.ownership import Last
+from actors.shard.last_of_move import Last
 from actors.shard.shard import Shard
 from actors.transport.clients import Clients
 from actors.transport.frame_server import Reply

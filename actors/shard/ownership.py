@@ -19,6 +19,7 @@ import msgspec
 
 from actors.shard import waking
 from actors.shard.activation import Record
+from actors.shard.last_of_move import Last, Row, outbox_of, timers_of
 from actors.shard.outbox.outbox import Waiting
 from actors.shard.state import ShardState
 from actors.storage import keys
@@ -27,34 +28,12 @@ from engine import codec
 from engine.errors import Away, Corrupt, Moved, NotFound, Parked, TryAgain
 from engine.profile import Profile, Tombstone
 
-Row = tuple[str, bytes, bytes]
-
 PARKED_RETRY_MS = 100  # the pause before an input for a profile on its way is worth another try
 AWAY, _PIN, _CATALOG = b"away/", b"pin/", b"catalog/"
 _FIRST = (*keys.OF_PROFILE, "keyring")
 _LAST = ("state", "outbox")  # in the batch that makes the profile live at its new place
 _ALL = _FIRST + _LAST
 _CHUNK_BYTES = 2 << 20
-
-
-class Last(msgspec.Struct, array_like=True):
-    """The last message of a move: with it the profile lives at its new place.
-
-    `counts`, `sends` and `dead` are set where the whole shard of a pinned profile moves back with it.
-    """
-
-    rows: list[Row]
-    timers: list[bytes]
-    catalogs: list[tuple[bytes, bytes]]
-    profiles: int  # 1 for a profile, 0 for a tombstone
-    journal_seq: int
-    dispatcher: str
-    counts: dict[str, int] = {}
-    sends: dict[str, int] = {}
-    dead: list[bytes] = []
-    people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
-    resolved: dict[str, int] = {}
-    handoffs: list[tuple[bytes, bytes]] = []
 
 
 class Ownership:
@@ -151,9 +130,9 @@ class Ownership:
             # the key of a person moves along; one who has none yet gets it with a first record
             state.batch.put("state", keys.profile_key(profile), codec.encode_record(record), profile)
         self._mark(profile, to, is_there=False)
-        for key in _timers(record):  # the new place makes timers and outbox anew, from the state
+        for key in timers_of(record):  # the new place makes timers and outbox anew, from the state
             state.drop_timer(key)
-        for entry in _outbox(record):
+        for entry in outbox_of(record):
             state.dequeue(profile, entry.send, entry.at_ms)
         return True
 
@@ -174,7 +153,7 @@ class Ownership:
         state, record = self._state, self._state.record(profile)
         made = Last(
             list(self._rows(profile, _LAST)),
-            _timers(record),
+            timers_of(record),
             list(state.batch.committed("meta", _CATALOG)),
             int(isinstance(record, Profile)),
             state.journal_seq,
@@ -279,22 +258,7 @@ class Ownership:
     def _rows(self, profile: str, families: tuple[str, ...]) -> Iterator[Row]:
         for family in families:
             if family == "outbox":
-                yield from ((family, entry.key, entry.record) for entry in _outbox(self._state.record(profile)))
+                yield from ((family, entry.key, entry.record) for entry in outbox_of(self._state.record(profile)))
                 continue
             for key, record in self._state.batch.raw(family, keys.profile_key(profile)):
                 yield family, key, record
-
-
-def _outbox(record: Record | None) -> list[Waiting]:
-    """A profile's entries in the outbox."""
-    if not isinstance(record, Profile):
-        return []
-    return [Waiting(record.id, send.id, send.waits_ms, send.dispatcher) for send in record.sends]
-
-
-def _timers(record: Record | None) -> list[bytes]:
-    """The keys of a profile's pending timers."""
-    if not isinstance(record, Profile):
-        return []
-    pending = [run for run in record.runs if run.state == "active" and run.due_ms]
-    return [keys.timer_key(run.due_ms, record.id, run.id, run.generation) for run in pending]

@@ -28,6 +28,7 @@ from actors.transport.messages.of_doors import (
     Tell,
     Unpin,
 )
+from actors.transport.order_of_a_batch import Waiting, waves
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded, Parted
@@ -39,7 +40,6 @@ _HOPS_MAX = 8  # pointers followed at once for one request
 _MOVED_KEPT = 100_000  # new addresses remembered; then all are forgotten, and learned again at the price of a hop
 
 A = TypeVar("A", bound=Answer)
-_Waiting = list[tuple[int, str, Event]]  # (index in the batch, address, event)
 
 
 class Router:
@@ -59,29 +59,35 @@ class Router:
         rejected or its profile is unreadable.
 
         Returns only when all of it is durable. Raises NotReady where a shard cannot be reached, and Overloaded where
-        one is full, once all events have been tried. Events that were taken are repeats when the caller tells them
-        again.
+        one is full, once all events have been tried that need not wait for another one. Events that were taken are
+        repeats when the caller tells them again.
         """
         results: list[EventOutcome] = [EventStatus.PARKED] * len(events)
-        waiting = [(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]
+        for wave in waves([(index, self._home(profile), event) for index, (profile, event) in enumerate(events)]):
+            await self._ingest_wave(events, wave, results)
+            if EventStatus.SHED in results:  # what comes after it in the batch must not overtake it
+                raise Overloaded(OVERLOADED_RETRY_MS)
+        return results
+
+    async def _ingest_wave(
+        self, events: Sequence[tuple[str, Event]], waiting: Waiting, results: list[EventOutcome]
+    ) -> None:
         for pause_s in _hops():
             await _wait(pause_s)
             waiting = await self._ingest_once(events, waiting, results)
             if not waiting:
-                if EventStatus.SHED in results:
-                    raise Overloaded(OVERLOADED_RETRY_MS)
-                return results
+                return
         raise Overloaded(OVERLOADED_RETRY_MS)
 
     async def _ingest_once(
-        self, events: Sequence[tuple[str, Event]], waiting: _Waiting, results: list[EventOutcome]
-    ) -> _Waiting:
+        self, events: Sequence[tuple[str, Event]], waiting: Waiting, results: list[EventOutcome]
+    ) -> Waiting:
         """Tell each event where its profile is believed to live; returns those that must be told again."""
-        by_shard: defaultdict[str, _Waiting] = defaultdict(list)
+        by_shard: defaultdict[str, Waiting] = defaultdict(list)
         for item in waiting:
             by_shard[self._path_of(item[1])].append(item)
         answers = await asyncio.gather(*(self._ingest_at(batch) for batch in by_shard.values()))
-        again: _Waiting = []
+        again: Waiting = []
         for batch, told in zip(by_shard.values(), answers, strict=True):
             for (index, profile, event), result in zip(batch, told, strict=True):
                 if isinstance(result, EventMoved):
@@ -96,7 +102,7 @@ class Router:
         again.sort(key=lambda item: item[0])  # two shards may point to the same place, where the batch's order counts
         return again
 
-    async def _ingest_at(self, batch: _Waiting) -> Sequence[EventResult]:
+    async def _ingest_at(self, batch: Waiting) -> Sequence[EventResult]:
         try:
             told = Ingest([(profile_at(address), event) for _, address, event in batch])
             return (await self._ask(batch[0][1], told)).results

@@ -48,6 +48,21 @@ def value(profile: Profile, namespace: str) -> str | None:
     return None if link is None else link.value
 
 
+def why(profile: Profile, namespace: str) -> tuple[str, int] | None:
+    """Why the current address of a namespace is current, a word of `vocabulary.CURRENT_BECAUSE`, and the time of what
+    made it so; None where there is no address."""
+    link, trait = current(profile, namespace), profile.traits.get(namespace)
+    if link is None or namespace not in NAMESPACES:
+        return None
+    said_ms = trait.at_ms if trait is not None else link.stated_ms or link.first_seen_ms
+    if link.confirmed_ms >= said_ms:
+        return "confirmed", link.confirmed_ms
+    others = (each for each in profile.identifiers if each.namespace == namespace and each is not link)
+    if link.verified and any(not each.verified and each.first_seen_ms > said_ms for each in others):
+        return "verified", said_ms
+    return "stated" if trait is not None else "mentioned", said_ms
+
+
 def unusable(profile: Profile, country: str) -> list[tuple[str, Any, str]]:
     """The stated addresses that are none: (namespace, the stated value, its fault). `country` is the workspace's, where
     telephones without a country code are."""

@@ -9,6 +9,8 @@ from engine.catalog.compiled import Action
 from engine.decide import arbitration, draws, exposures, placement_plan, receipt, scores, sentence
 from engine.decide.gates import asking
 from engine.decide.gates.candidates import NOTHING_HELD, Candidates
+from engine.frequency import caps
+from engine.identity import lending
 from engine.inputs import Decide
 from engine.likeness import links
 from engine.profile import Place
@@ -84,8 +86,17 @@ def why(turn: Turn, action: Action) -> list[dict[str, Any]]:
             told = {"channel": channel, "placement": placement or None, "wouldGo": not reason, "reason": reason}
             told["variant"] = draws.variant_now(turn.profile, turn.catalog, action).id
             more = asking.behind(view, wanted.actions[0], reason)
-            rows.append(told | (more if reason else {"sentence": sentence.because(view, action, channel)}))
+            if not reason:
+                more = {"sentence": sentence.because(view, action, channel), **_asks(turn, action, channel, placement)}
+            rows.append(told | more)
     return rows
+
+
+def _asks(turn: Turn, action: Action, channel: str, placement: str) -> dict[str, str]:
+    """Who else is asked before a message leaves: the profile that counts for its address."""
+    kind = caps.place_for(action, channel, "", turn.now_ms, placement=placement)
+    is_asked = lending.is_asked(turn, kind)
+    return {"asks": "address"} if is_asked else {}
 
 
 def _held(turn: Turn, wanted: placement_plan.PlacementPlan, placement: str = "") -> dict[int, Place]:

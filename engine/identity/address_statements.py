@@ -10,6 +10,7 @@ from typing import Any
 
 from engine import limits
 from engine.contact.addresses import NAMESPACES, current, place, rank, stated
+from engine.identity import link_limits
 from engine.inputs import Confirm
 from engine.parts.of_identity import Link
 from engine.profile import Profile, TraitValue
@@ -17,15 +18,18 @@ from engine.turn_state import Turn
 from engine.values import stated_time
 
 
-def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
+def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool, is_stated: bool = False) -> bool:
     """Note that an input names the address as this person's. A server key's word verifies it, if it is new or current.
-    False where this person has too many identifiers for another one."""
+    False where this person has too many identifiers for another one; one that `state` is about to state may take the
+    place of the current one, so there is always room for it."""
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
         link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
         link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
         return True
+    if not link_limits.make_room(turn, namespace, public=public) and not is_stated:
+        return False
     if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
         return False
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
@@ -38,6 +42,11 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool)
 
 def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
     """State the address by an `identify`; `mention` was called for it already."""
+    _state(turn, namespace, told, at_ms, public=public)
+    link_limits.make_room(turn, namespace, public=public, more=0)
+
+
+def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
@@ -61,7 +70,7 @@ def confirm(turn: Turn, said: Confirm) -> None:
         if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
             before = current(profile, link.namespace)
             is_new = not link.verified
-            link.verified = True
+            link.verified, link.confirmed_ms = True, turn.now_ms
             if before is not link and before is not None and not before.verified:
                 profile.traits[link.namespace] = TraitValue(link.value, turn.now_ms)
                 link.stated_ms = link.since_ms = turn.now_ms

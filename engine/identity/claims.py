@@ -101,7 +101,8 @@ def join_by_link(turn: Turn, place: str) -> None:
 def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event | ConsentChange) -> bool:
     if namespace in addresses.NAMESPACES:
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
-        return address_statements.mention(turn, namespace, value, at_ms, public=told.public)
+        is_stated = isinstance(told, Event) and told.kind == "identify" and namespace in told.traits
+        return address_statements.mention(turn, namespace, value, at_ms, public=told.public, is_stated=is_stated)
     return _link(turn, link, namespace, value, told.at_ms)
 
 
@@ -187,6 +188,8 @@ def _contradicts(turn: Turn, namespace: str, place: str) -> str:
     links = [link for link in profile.identifiers if link.namespace == namespace]
     if rule.unique and links:
         return "identity.unique"
+    if namespace in addresses.NAMESPACES:
+        return ""  # an unused one makes room (`engine.identity.link_limits`)
     seen = {standing.place(turn.catalog, link): link.first_seen_ms for link in links} | {place: turn.now_ms}
     return "identity.limit" if standing.bursts(rule, seen, turn.now_ms) else ""
 

@@ -59,9 +59,18 @@ def register(turn: Turn, address: str, *, public: bool) -> bool:
     return True
 
 
+def register_anew(turn: Turn) -> None:
+    """Ask the place of each address again, because a split has moved pointers: nothing goes there before it has
+    answered."""
+    profile = turn.profile
+    for address in profile.told:
+        if not addresses.is_same_place(address, profile.id):
+            register(turn, address, public=True)
+
+
 def merged_lately(profile: Profile) -> tuple[str, ...]:
     """The profiles that live on in this one, and that places may know by their own ids."""
-    return tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:]))
+    return tuple(dict.fromkeys(past.origin for past in profile.ledger[-_MERGED_MAX:] if not past.undone_ms))
 
 
 def hear(turn: Turn, told: Registered) -> None:

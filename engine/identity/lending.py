@@ -26,6 +26,14 @@ def is_counted_elsewhere(turn: Turn, address: str) -> bool:
     return not addresses.is_same_place(address, profile.id) and not addresses.is_among(profile.owns, address)
 
 
+def is_asked(turn: Turn, place: Place) -> bool:
+    """Whether another profile is asked for room for a message of this kind."""
+    if not at_addresses.counting(turn.catalog, place):
+        return False
+    address = at_addresses.of_channel(turn.profile, turn.catalog, place.channel)
+    return bool(address) and is_counted_elsewhere(turn, address)
+
+
 def needs_room(turn: Turn, send: Send, place: Place, link: Link, address: str) -> bool:
     """Whether another profile counts for the address that a send goes to, and has not given it room there."""
     if not (at_addresses.counting(turn.catalog, place) or is_bound(turn, send, link)):

@@ -14,6 +14,7 @@ from engine.turn_state import Turn
 
 OPEN_MAX: Final = 100  # of one profile, for ever: a machine that makes more of them makes none after that
 
+State = Literal["open", "accepted"]
 Kind = Literal["merge", "split", "shared", "candidate"]
 
 
@@ -28,8 +29,10 @@ def ask(
     confidence: float = 0.0,
     source: str = "",
     detail: dict[str, Any] | None = None,
+    state: State = "open",
 ) -> bool:
-    """Put a question about this profile into the review queue; False where it was asked before, or too many were."""
+    """Put a question about this profile into the review queue, open or as a rule has decided it; False where it was
+    asked before, or too many were."""
     profile = turn.profile
     entry_id = id_of(turn, kind, reason, other, merge_id or namespace)
     if entry_id in profile.reviewed or len(profile.reviewed) >= OPEN_MAX:
@@ -47,6 +50,8 @@ def ask(
         confidence=confidence,
         source=source,
         detail=detail or {},
+        state=state,
+        decided_ms=0 if state == "open" else turn.now_ms,
     )
     turn.effects.append(Review(entry))
     return True

@@ -108,12 +108,10 @@ def mark(turn: Turn, place: str) -> bool:
 
 
 def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
-    """Ask in the review queue whether a merge is to be undone; or undo it, where the split rules say so."""
+    """Ask in the review queue whether a merge is to be undone; or undo it, where the rules say so."""
     rules = turn.catalog.identity
-    if {"identity.unique": rules.split_on_unique, "identity.shared": rules.split_on_shared}.get(reason, False):
-        turn.tell(turn.profile.id, Split(merge_id=merged.id, reason=reason))
-        return
-    reviews.ask(
+    at_once = rules.split_on_unique if reason == "identity.unique" else rules.split_on_shared
+    is_new = reviews.ask(
         turn,
         "split",
         reason,
@@ -122,4 +120,7 @@ def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None
         merge_id=merged.id,
         confidence=merged.confidence,
         source=merged.source,
+        state="accepted" if at_once else "open",
     )
+    if at_once and is_new:
+        turn.tell(turn.profile.id, Split(merge_id=merged.id, reason=reason))

@@ -20,7 +20,7 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: 
         and standing.is_same_place(standing.place(turn.catalog, link), origin)
         for link in (*profile.identifiers, *(other.identifiers if other is not None else ()))
     )
-    if is_address and origin not in profile.told:
+    if is_address and is_owner and origin not in profile.told:
         profile.told.append(origin)
     if is_owner:
         holding.own(profile, origin)

@@ -16,6 +16,7 @@ class Link(Part):
     Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
     what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
     time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
+    `confirmed_ms` is when its mailbox confirmed it; 0: it did not.
     """
 
     namespace: str
@@ -30,6 +31,7 @@ class Link(Part):
     public: bool = False  # that was a write key
     shared: bool = False  # its value is shared by several people, and joins nobody
     by: list[str] = []  # noqa: RUF012 (the places of the other identifiers that its event carried)
+    confirmed_ms: int = 0
 
 
 class Evidence(Part):

@@ -10,7 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
-from engine.parts.of_identity import HandOff, Merged
+from engine.parts.of_identity import HandOff, Link, Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -29,7 +29,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 "namespace": link.namespace,
                 "value": link.value,
                 "confidence": link.confidence,
-                **({"verified": link.verified} if link.namespace in addresses.NAMESPACES else {}),
+                **_of_address(known, link),
                 "firstSeen": iso(link.first_seen_ms),
                 "lastSeen": iso(link.last_seen_ms),
             }
@@ -99,6 +99,15 @@ def _drawn(known: Profile) -> dict[str, Any]:
             for name, each in sorted(kept["holdouts"].items())
         ],
     }
+
+
+def _of_address(known: Profile, link: Link) -> dict[str, Any]:
+    """What is shown of an address alone: whether it is verified, and whether it is current, why, and since when."""
+    if link.namespace not in addresses.NAMESPACES:
+        return {}
+    shown: dict[str, Any] = {"verified": link.verified, "current": addresses.current(known, link.namespace) is link}
+    found = addresses.why(known, link.namespace) if shown["current"] else None
+    return shown | ({"why": found[0], "since": iso(found[1])} if found else {})
 
 
 def _unusable(known: Profile, catalog: Catalog) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from engine.texts.language import with_mentioned
 from engine.turn_state import Turn
 
 
-def of(turn: Turn, send: Send) -> dict[str, Any]:
-    """All that the dispatcher needs to render and hand over, without asking again."""
+def of(turn: Turn, send: Send, link: Link | None) -> dict[str, Any]:
+    """All that the dispatcher needs to render and hand over, without asking again. `link` is the e-mail address or
+    telephone that it goes to, None where its channel needs another kind of address, or none."""
     is_current = turn.catalog.actions[send.action].texts == "current"
     catalog = turn.catalog if is_current else turn.catalog.of_version(send.version)
     action, channel = catalog.actions[send.action], turn.catalog.channels[send.channel]
@@ -27,8 +28,9 @@ def of(turn: Turn, send: Send) -> dict[str, Any]:
     if catalog.version != turn.catalog.version and "template" in content:  # the dispatcher has the active catalog only
         named = (content[part] for part in ("template", "text") if part in content)
         content["templates"] = with_mentioned(catalog.templates, named)
-    link = addresses.current(turn.profile, channel.address) if channel.address else None
-    place = addresses.place(turn.catalog, link) if link is not None and link.namespace in addresses.NAMESPACES else ""
+    place = addresses.place(turn.catalog, link) if link is not None else ""
+    if link is None and channel.address:
+        link = addresses.current(turn.profile, channel.address)
     opt_out = encoder.encode([turn.profile.id, send.purpose, send.channel, send.id, place])
     return {
         "send": send.id,

@@ -14,6 +14,7 @@ from engine.effects import Dequeue, Enqueue
 from engine.frequency import at_addresses, budgets, caps, fatigue
 from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
+from engine.parts.of_identity import Link
 from engine.profile import Place, Send
 from engine.sends import life, message, retries
 from engine.turn_state import Turn
@@ -54,7 +55,8 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
-    if waiting := _waits_for_address(turn, send, place):
+    link = addresses.of_channel(turn.profile, turn.catalog, send.channel)
+    if link is not None and (waiting := _waits_for_address(turn, send, place, link)):
         turn.answer({"authorised": False, "reason": waiting})
         return
     place.left_ms, was_ms = turn.now_ms, send.waits_ms
@@ -62,7 +64,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     send.attempts, send.dispatcher = send.attempts + 1, asked.dispatcher
     lending.tell_left(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
-    turn.answer({"authorised": True, "message": message.of(turn, send)})
+    turn.answer({"authorised": True, "message": message.of(turn, send, link)})
 
 
 def settle(turn: Turn, said: Settle) -> None:
@@ -126,12 +128,9 @@ def _go_on(turn: Turn, send: Send, room: str) -> None:
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
 
 
-def _waits_for_address(turn: Turn, send: Send, place: Place) -> str:
+def _waits_for_address(turn: Turn, send: Send, place: Place, link: Link) -> str:
     """The reason for which a send to an address has to wait, empty where it may leave: the words that bind the address
     may be on their way, or another profile counts for it and is asked for room. Where no answer comes it asks again."""
-    link = addresses.of_channel(turn.profile, turn.catalog, send.channel)
-    if link is None:
-        return ""
     place.address = address = addresses.place(turn.catalog, link)
     if not holding.is_registered(turn.profile, address):
         if address not in turn.profile.told:

@@ -148,6 +148,11 @@ def _of_place(case: Case, place: str, *_: Any) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
 
+def _of_pointer(case: Case, place: str, *_: Any) -> Side:
+    """One of them counts for an address that both have: the one that its place points to."""
+    return Side.THEIRS if case.sides.of_place(place) is Side.THEIRS else Side.MINE
+
+
 def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
@@ -370,7 +375,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "timezone_ms": _own,
     "told": _listing(_itself, _of_place),
     "unanswered": _listing(_itself, _of_place),
-    "owns": _listing(_itself, _of_place),
+    "owns": _listing(_itself, _of_pointer),
     "declined": _listing(_itself, _both),
     "holders": _listing(_itself, _mine),
     "lent": _listing(lambda each: each.ref, _both, lambda each: (each.at_ms, each.ref)),

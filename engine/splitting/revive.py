@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from engine.consent import recording
 from engine.effects import LeaveTombstone, TakeIn
+from engine.identity import holding
 from engine.inputs import PointTo, Revive, Revived
 from engine.journeys import pauses
 from engine.merging import take_in
@@ -16,6 +18,7 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     learned meanwhile."""
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
+    recording.merge(profile, Profile(profile.id, consent=list(tombstone.words)))
     profile.holders = list(dict.fromkeys([*profile.holders, *tombstone.holders]))
     profile.sharers = list(dict.fromkeys([*profile.sharers, *tombstone.sharers]))
     if tombstone.shared and profile.id not in profile.shared:
@@ -26,7 +29,7 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
 def take_records(turn: Turn, told: Revive) -> None:
     """Store the records that come with a message."""
     if told.history or told.audit or told.seen or told.merges:
-        turn.effects.append(TakeIn(told.history, told.audit, told.seen, told.merges))
+        turn.effects.append(TakeIn(told.history, told.audit, told.seen, merges=told.merges))
 
 
 def come_back(turn: Turn, told: Revive) -> None:
@@ -36,6 +39,7 @@ def come_back(turn: Turn, told: Revive) -> None:
     detail = {"origin": told.origin, "merge": told.merge_id}
     turn.note("split", "a profile of its own again", outcome="revived", detail=detail)
     pauses.settle(turn)
+    holding.register_anew(turn)
     turn.tell(told.origin, Revived(origin=turn.profile.id))
 
 

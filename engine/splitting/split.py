@@ -17,7 +17,7 @@ from engine import codec, limits
 from engine.effects import Enqueue, ForgetMerge, GiveBack, Repage, SetTimer
 from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
-from engine.identity import asking, standing
+from engine.identity import asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
 from engine.parts.of_identity import Evidence, Merged
@@ -215,3 +215,4 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
         )
     )
     profile.message_seq += MESSAGES_MAX
+    holding.register_anew(turn)

@@ -20,7 +20,9 @@ def is_mixed(text: str) -> bool:
     """Whether a word of `text` has letters of two alphabets that look alike."""
     if text.isascii():
         return False
-    return any(len(_alphabets(word)) > 1 for word in _WORDS.findall(text) if not word.isascii())
+    # An accent that stands by itself ends no word.
+    letters = "".join(char for char in text if unicodedata.category(char)[0] != "M")
+    return any(len(_alphabets(word)) > 1 for word in _WORDS.findall(letters) if not word.isascii())
 
 
 def _alphabets(word: str) -> set[str]:

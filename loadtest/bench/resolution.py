@@ -16,7 +16,7 @@ from actors.replay_clock.in_process import LocalEngine
 from engine.errors import Moved
 from engine.identity import claims
 from engine.identity.home import home_of
-from engine.inputs import Event
+from engine.inputs import Event, Split
 from engine.profile import Profile
 from engine.turn import handle
 from engine.turn_state import Turn
@@ -45,7 +45,7 @@ def figures() -> Iterator[Figure]:
     by_user, by_card, hops = found_us()
     yield Figure("event known by a card alone", by_card, "µs", "by the user id", by_user)
     yield Figure("hops of an event known by a card alone", hops[1], "", "by the user id", hops[0], target="≤ 1 more")
-    alone, merging = merge_us()
+    alone, merging, splitting = merge_us()
     yield Figure(
         f"merge of a visitor into a customer, {EVENTS} events each",
         merging,
@@ -53,6 +53,7 @@ def figures() -> Iterator[Figure]:
         "the same event without a merge",
         alone,
     )
+    yield Figure("the same merge undone", splitting, "µs", "that merge", merging)
 
 
 def resolution_us(rounds: int = _ROUNDS) -> float:
@@ -80,7 +81,8 @@ def found_us(customers: int = _PAIRS) -> tuple[float, float, tuple[int, int]]:
     engine = LocalEngine(bench_customers.catalog(), shards=_SHARDS)
     engine.stage(_carded(customer) for customer in range(customers))
     asyncio.run(engine.advance(_LATER_MS))
-    by_user, by_card = [], []
+    by_user: list[int] = []
+    by_card: list[int] = []
     hops: list[set[int]] = [set(), set()]
     for customer in range(customers):  # both take turns, so that what slows one slows the other
         with_id = structs.replace(bench_customers.event(customer, EVENTS), at_ms=_LATER_MS)
@@ -94,8 +96,9 @@ def found_us(customers: int = _PAIRS) -> tuple[float, float, tuple[int, int]]:
     return statistics.median(by_user) / 1000, statistics.median(by_card) / 1000, (max(hops[0]), max(hops[1]))
 
 
-def merge_us(pairs: int = _PAIRS) -> tuple[float, float]:
-    """The time of an event that names a customer and a known device, and of one that joins the device's profile."""
+def merge_us(pairs: int = _PAIRS) -> tuple[float, float, float]:
+    """The time of an event that names a customer and a known device, of one that joins the device's profile, and of
+    a split that undoes that."""
     engine = LocalEngine(bench_customers.catalog(), shards=_SHARDS)
     for number in range(EVENTS):
         engine.stage(bench_customers.event(customer, number) for customer in range(pairs))
@@ -104,7 +107,21 @@ def merge_us(pairs: int = _PAIRS) -> tuple[float, float]:
     joining = _time_us(engine, [_both(customer, 0) for customer in range(pairs)])
     merges = sum(windows.shard.resolved["merges"] for windows in engine.windows)
     assert merges == pairs, "each visitor has become a customer"
-    return _time_us(engine, [_both(customer, 1) for customer in range(pairs)]) / pairs, joining / pairs
+    alone = _time_us(engine, [_both(customer, 1) for customer in range(pairs)])
+    return alone / pairs, joining / pairs, _split_us(engine, pairs) / pairs
+
+
+def _split_us(engine: LocalEngine, pairs: int) -> float:
+    """The time until the merges of so many customers are undone, and the others are back at their places."""
+    started = thread_time_ns()
+    for customer in range(pairs):
+        place = bench_customers.name_of(customer)
+        record = engine.shard(place).record(place)
+        assert isinstance(record, Profile)
+        engine.ask_profile(place, Split(merge_id=record.ledger[-1].id))
+    asyncio.run(engine.advance(_LATER_MS + 3 * HOUR_MS))
+    assert sum(windows.shard.resolved["splits"] for windows in engine.windows) == pairs
+    return (thread_time_ns() - started) / 1000
 
 
 def _time_us(engine: LocalEngine, events: list[Event]) -> float:

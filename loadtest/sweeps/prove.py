@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import attack, delivery, splits
+from loadtest.sweeps import attack, delivery, joining, orders, splits
 from serve.commands import screen
 
 
@@ -41,6 +41,10 @@ SWEEPS: Final[dict[str, Sweep]] = {
     "delivery": Sweep(delivery.sweep, delivery.LETTERS, "letters", "a mail server that takes 2 s for each mail"),
     "splits": Sweep(splits.sweep, splits.SPLITS, "merges", "random merges, each undone at once"),
     "attack": Sweep(attack.sweep, attack.SECONDS, "seconds", "slow, huge, lying, many and idle clients at the door"),
+    "orders": Sweep(
+        orders.sweep, orders.SEEDS, "worlds", "the same people joined in other orders, on one and four shards"
+    ),
+    "joining": Sweep(joining.sweep, joining.SECONDS, "seconds", "people joined and taken apart, kill -9, the books"),
     "chaos": Sweep(chaos.sweep, chaos.SECONDS, "seconds", "kill -9 under load, then the books"),
 }
 

@@ -192,6 +192,7 @@ def _less_records(profile: Profile) -> Profile:
     found.clock_ms = found.message_seq = found.audit_seq = 0
     found.audit_head, found.moving_to, found.moving_by = b"", "", None
     found.held, found.absorbing, found.parting, found.unlike, found.split_off, found.ledger = [], [], [], [], {}, []
+    found.unanswered = []  # both ask the places of their addresses again
     return found
 
 

@@ -24,7 +24,8 @@ _WORD = {
 
 
 class Link(Answer):
-    """An identifier of a customer; `verified` is there for addresses."""
+    """An identifier of a customer. Of addresses also whether it is `verified`, whether it is the `current` one, and
+    then `why` (`confirmed`, `verified`, `stated` or `mentioned`) and `since` when."""
 
     namespace: str
     value: str
@@ -32,6 +33,9 @@ class Link(Answer):
     firstSeen: Time
     lastSeen: Time
     verified: bool = ABSENT
+    current: bool = ABSENT
+    why: str = ABSENT
+    since: Time = ABSENT
 
 
 class CapUse(Answer):
@@ -241,6 +245,9 @@ class Gate(Answer):
     reason: str
     variant: str = Field(ABSENT, description="What the customer would see")
     sentence: str = Field(ABSENT, description="For the customer, where it would go")
+    asks: str = Field(
+        ABSENT, description="`address`: another profile counts for it, and is asked before a message leaves"
+    )
     condition: dict[str, Any] = Field(ABSENT, description="The part that failed: `path`, `wanted`, `saw`")
 
 

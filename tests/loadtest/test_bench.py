@@ -15,7 +15,7 @@ from engine.effects import Answer
 from engine.errors import UsageError
 from engine.inputs import Decide
 from engine.turn import handle
-from loadtest.bench import compare, figures, over_http, rules
+from loadtest.bench import compare, figures, over_http, resolution, rules
 from loadtest.bench.compare import Change
 from loadtest.bench.figure import Figure
 from loadtest.bench.figures import Report
@@ -285,3 +285,10 @@ def test_a_file_without_figures_is_named_before_anything_is_measured(tmp_path, t
 def test_answers_that_show_nothing_or_come_too_late_are_counted():
     seen = over_http.parse(WRK + "Answers: 12 empty, 3 degraded\n")
     assert (seen.empty, seen.degraded) == (12, 3)
+
+
+def test_an_event_known_by_a_card_alone_takes_one_hop_and_every_visitor_is_merged():
+    by_user, by_card, hops = resolution.found_us(customers=20)
+    assert hops == (0, 1) and by_user > 0 and by_card > 0
+    assert resolution.resolution_us(rounds=10) > 0
+    assert min(resolution.merge_us(pairs=5)) > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.chaos.outcome import Figure, Outcome
-from loadtest.sweeps import prove
+from loadtest.sweeps import orders, prove
 from loadtest.sweeps.prove import SWEEPS, Sweep, main
 
 
@@ -65,5 +65,16 @@ def test_a_size_that_means_nothing_is_refused(two_sweeps, size, capsys):
 
 
 def test_the_register_has_the_long_sweeps():
-    assert {"delivery", "chaos"} <= SWEEPS.keys()
+    assert {"delivery", "chaos", "joining", "orders"} <= SWEEPS.keys()
     assert SWEEPS["delivery"].size == 500
+
+
+def test_people_come_to_the_same_end_in_any_order_and_a_lost_event_would_be_found(tmp_path, monkeypatch):
+    outcome = orders.sweep(3, tmp_path)
+    assert outcome.faults == []
+    assert outcome.figures[1].value >= 3 * 3 * 5, "each person was several profiles, in each order"
+    monkeypatch.setattr(orders.LocalEngine, "stage", lambda engine, told: _stage(engine, list(told)[1:]))
+    assert any("has" in fault or "profiles" in fault for fault in orders.sweep(1, tmp_path).faults)
+
+
+_stage = orders.LocalEngine.stage

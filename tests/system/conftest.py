@@ -41,6 +41,7 @@ placements:
 caps:
   - {id: alerts, limit: 2, per: 7d, match: {action: price_alert, channel: email}}
   - {id: hero, limit: 2, per: 1d, match: {action: spring_offer}}
+  - {id: news, limit: 1, per: 7d, match: {channel: email, action: news}}
 stops:
   - {id: purchase, on: Order Completed, tier: promotional}
 links: {hosts: [shop.example], expires: 1h}
@@ -50,6 +51,7 @@ links: {hosts: [shop.example], expires: 1h}
     "actions/cart_reminder.yaml": "id: cart_reminder\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/price_alert.yaml": "id: price_alert\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/letter.yaml": "id: letter\ntier: lifecycle\npurpose: marketing\nchannels: [email]" + EMAIL,
+    "actions/news.yaml": "id: news\ntier: promotional\npurpose: marketing\nchannels: [email]" + EMAIL,
     "actions/spring_offer.yaml": """
 id: spring_offer
 tier: promotional
@@ -76,6 +78,14 @@ trigger: {event: Price Dropped}
 key: cart_id
 steps:
   - send: {action: price_alert, channel: email}
+""",
+    "journeys/news.yaml": """
+id: news
+tier: promotional
+trigger: {event: News Wanted}
+key: number
+steps:
+  - send: {action: news, channel: email}
 """,
     "journeys/letters.yaml": """
 id: letters

@@ -27,6 +27,9 @@ def _pattern(value: str) -> str:
     return value
 
 
+_Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]
+
+
 class Limit(Model):
     """At most `count` values of a namespace may come to one profile `within` a time; absent: ever."""
 
@@ -51,9 +54,9 @@ class Namespace(Model):
     unique: bool | None = None
     limit: Limit | None = None
     shared_above: Annotated[int, Field(ge=1, le=1000)] | None = None
-    paths: list[Path] = []
+    paths: Annotated[list[Path], Field(max_length=20)] = []
     blocked: list[Annotated[str, BeforeValidator(_blocked_text, json_schema_input_type=str | int | None)]] = []
-    blocked_patterns: list[Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]] = []
+    blocked_patterns: Annotated[list[_Pattern], Field(max_length=10)] = []
 
 
 class TraitRule(Model):
@@ -106,7 +109,7 @@ class HandOffGoal(Model):
 class Identity(Model):
     """identity.yaml"""
 
-    namespaces: dict[Id, Namespace] = {}
+    namespaces: Annotated[dict[Id, Namespace], Field(max_length=40)] = {}
     priority: list[NamespaceRef] = []
     traits: dict[Path, TraitRule] = {}
     splits: Splits = Splits()

@@ -52,6 +52,11 @@ def _print_state(console: Console, known: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(names)}[/]  [dim]profile {known['profileId']}")
     table = Table.grid(padding=(0, 3))
     rows: dict[str, list[str]] = {
+        "addresses": [
+            f"{link['value']}: {link['why']} {link['since'][:10]}, {'verified' if link['verified'] else 'unverified'}"
+            for link in known["identifiers"]
+            if link.get("current")
+        ],
         "traits": [f"{name} {value}" for name, value in known["traits"].items()],
         "segments": known["segments"],
         "consent": [

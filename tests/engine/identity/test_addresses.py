@@ -246,6 +246,81 @@ def test_the_200th_identifier_is_the_last_that_a_write_key_adds(world: World):
     assert len(ada.profile.identifiers) == 200
 
 
+def why(who: Customer) -> tuple[str, str]:
+    (link,) = [link for link in who.shown["identifiers"] if link.get("current")]
+    return link["why"], link["since"]
+
+
+def test_14_the_profile_says_which_is_current_and_why(world: World):
+    ada = world.customer("ada")
+    says(ada, START_MS, email="one@shop.example", kind="track", public=True)
+    assert why(ada) == ("mentioned", "2026-03-02T00:00:00.000Z")
+    says(ada, email="one@shop.example", public=True)
+    assert why(ada)[0] == "stated"
+    world.advance(hours=2)
+    place = profile_id(world.catalog.id_key, "email", "one@shop.example")
+    world.engine.ask_profile(ada.id, Confirm(address=place))
+    assert why(ada)[0] == "confirmed"
+    says(ada, email="two@shop.example", public=True)
+    assert why(ada)[0] == "confirmed"
+    bob = world.customer("bob")
+    says(bob, email="bob@shop.example")
+    world.advance(hours=1)
+    says(bob, email="mallory@evil.example", public=True)
+    assert why(bob)[0] == "verified"
+    shown = {link["value"]: link.get("current") for link in bob.shown["identifiers"]}
+    assert shown == {"bob": None, "bob@shop.example": True, "mallory@evil.example": False}
+
+
+def limited(count: int, **limit: Any) -> World:
+    return World(SHOP | {"identity.yaml": {"namespaces": {"email": {"limit": {"count": count, **limit}}}}})
+
+
+def emails(who: Customer) -> list[str]:
+    return [link.value for link in who.profile.identifiers if link.namespace == "email"]
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_15_the_oldest_unused_address_makes_room_for_a_new_one(public: bool):
+    world = limited(2)
+    ada = world.customer("ada")
+    for name in ("one", "two", "three"):
+        says(ada, email=f"{name}@shop.example", public=public)
+        world.advance(minutes=1)
+    assert emails(ada) == ["two@shop.example", "three@shop.example"]
+    says(ada, email="four@shop.example", kind="track", public=public)
+    assert emails(ada) == ["three@shop.example", "four@shop.example"]
+    agrees(ada, "three@shop.example")
+
+
+def test_15_a_stated_address_takes_the_place_of_the_only_one():
+    world = limited(1)
+    ada = world.customer("ada")
+    says(ada, email="one@shop.example")
+    says(ada, email="rode@shop.example", kind="track")
+    assert emails(ada) == ["one@shop.example"]
+    says(ada, email="two@shop.example")
+    assert emails(ada) == ["two@shop.example"]
+    says(ada, email="mallory@evil.example", public=True)
+    assert emails(ada) == ["two@shop.example"]
+    agrees(ada, "two@shop.example")
+
+
+def test_15_not_where_a_message_is_under_way_and_not_outside_the_window():
+    world = limited(1, within="30d")
+    world.provider_says = "retry"
+    ada = world.customer("ada")
+    says(ada, email="one@shop.example")
+    ada.does("Order Completed", order_id="o")
+    world.settle()
+    says(ada, email="two@shop.example")
+    assert emails(ada) == ["one@shop.example", "two@shop.example"]
+    world.provider_says = "sent"
+    world.advance(days=31)
+    says(ada, email="three@shop.example")
+    assert emails(ada)[-1] == "three@shop.example" and len(emails(ada)) == 3
+
+
 def test_11_what_was_kept_before_there_was_a_difference_counts_as_verified(world: World):
     ada = world.customer("ada")
     says(ada, email="ada@shop.example", public=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.letters import said, says
+from support.letters import SHOP, said, says
 from support.world import DAY, YES_TO_MAIL, Customer, World, action, cart_journey, document
 
 from engine.contact import addresses
+from engine.decide import decision
 from engine.errors import Moved
+from engine.identity import holding
 from engine.inputs import Bind, ConsentChange, Erase
 from engine.seeds import profile_id
+from engine.turn_state import Turn
 
 HOME = "family@home.example"
 LETTER = cart_journey(
@@ -226,6 +229,56 @@ def test_a_cap_and_an_opt_out_hold_when_the_profile_that_counts_is_erased(world:
 def erase(who: Customer) -> None:
     who.world.engine.ask_profile(who.id, Erase())
     who.world.advance(minutes=1)
+
+
+def test_whom_the_place_does_not_know_any_more_writes_there_no_more(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(holding, "_HOLDERS_MAX", 1)
+    owner, stranger = member(world, "ada"), member(world, "mallory", public=True)
+    assert stranger.profile.unanswered == []
+    eda = member(world, "eda")
+    want(stranger)
+    assert letters(world) == 0 and eda.profile.unanswered == [] and len(stranger.profile.unanswered) == 1
+    world.advance(days=2)
+    assert stranger.outcomes("withdrawn") == [("letter", "fit.unanswered_email")]
+    want(eda, owner)
+    assert letters(world) == 1
+
+
+def test_a_profile_of_an_earlier_version_registers_before_its_next_letter(world: World):
+    owner, eda = member(world, "ada"), member(world, "eda")
+    opts_out(world)
+    for who in (owner, eda):  # as they were kept when nobody kept who has an address
+        profile = who.profile
+        profile.told, profile.owns, profile.consent = [], [], [word for word in profile.consent if word.granted]
+    want(owner, eda)
+    assert letters(world) == 0
+    assert owner.profile.unanswered == eda.profile.unanswered == []
+
+
+def test_the_daily_bound_gets_its_place_back_from_a_refused_letter():
+    receipts = World(SHOP | {"policies.yaml": {"service_per_address": 1}})
+    ada, eda = receipts.customer("ada"), receipts.customer("eda")
+    for who in (ada, eda):
+        says(who, email=HOME, public=True)
+    receipts.provider_says = "refused"
+    eda.does("Order Completed", order_id="1", public=True)
+    receipts.advance(minutes=2)
+    receipts.provider_says = "sent"
+    ada.does("Order Completed", order_id="2", public=True)
+    receipts.advance(minutes=2)
+    eda.does("Order Completed", order_id="3", public=True)
+    receipts.advance(minutes=2)
+    assert letters(receipts) == 1 and ada.sends == ["receipt"]
+
+
+def test_why_says_who_is_asked(world: World):
+    first, second = member(world, "ada"), member(world, "eda")
+    asked = [decision.why(turn_of(who), world.catalog.actions["letter"])[0].get("asks") for who in (first, second)]
+    assert asked == [None, "address"]
+
+
+def turn_of(who: Customer) -> Turn:
+    return Turn(who.profile, who.world.catalog, who.world.now_ms)
 
 
 def test_the_owner_alone_asks_nobody(world: World):

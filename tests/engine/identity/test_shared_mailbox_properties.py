@@ -7,6 +7,7 @@ a shard dies. Messages of one profile to another keep their order, as on the soc
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,11 @@ from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.transport.placement import shard_of
-from engine.errors import Away, Moved, NotReady, Parked
+from engine.errors import Away, Moved, NotFound, NotReady, Parked
 from engine.identity.home import home_of
-from engine.inputs import AnyInput, Bind, ConsentChange, Event, Settle
-from engine.seeds import profile_id
+from engine.inputs import AnyInput, Bind, ConsentChange, Erase, Event, Settle
+from engine.profile import Profile, Tombstone
+from engine.seeds import next_epoch, profile_id
 
 SHARDS, HOUR_MS, LIMIT = 4, 3_600_000, 2
 ADDRESSES = ("ours@home.example", "mine@home.example")
@@ -114,6 +116,20 @@ class Mailboxes(RuleBasedStateMachine):
         if self._tell_profile(place, Bind(change=said)):
             self.saying_no.add(address)
 
+    @rule(user=WHO, really=st.integers(0, 3))
+    def somebody_is_erased(self, user: str, really: int) -> None:
+        """Whoever has an address of theirs goes on under its cap and its no. With nobody left, all is forgotten."""
+        if really:
+            return
+        self.all_messages_arrive()
+        profile = profile_id(CATALOG.id_key, "user_id", user)
+        lost = [address for address in ADDRESSES if self._is_known_to_nobody_but(profile, address)]
+        with contextlib.suppress(NotFound):
+            if self._tell_profile(profile, Erase()):
+                for address in lost:
+                    self._forget(address)
+                self._agrees(user)
+
     # -- what the network, providers and machines do
 
     @precondition(lambda self: any(shard.messages for shard in self.shards))
@@ -192,6 +208,27 @@ class Mailboxes(RuleBasedStateMachine):
         self.under_way[(message["profile"], message["send"])] = Mail(
             address, message["content"]["subject"], self.now_ms
         )
+
+    def _forget(self, address: str) -> None:
+        self.mails = [mail for mail in self.mails if mail.address != address]
+        self.said_no.discard(address)
+        self.saying_no.discard(address)
+
+    def _is_known_to_nobody_but(self, profile: str, address: str) -> bool:
+        place = profile_id(CATALOG.id_key, "email", address)
+        while isinstance(record := self._record(place), Tombstone) and record.to == next_epoch(place):
+            place = record.to
+        if self._living(place) != self._living(profile) or record is None:
+            return False
+        return not {self._living(holder) for holder in record.holders} - {self._living(profile)}
+
+    def _living(self, profile: str) -> str:
+        while isinstance(record := self._record(profile), Tombstone):
+            profile = record.to
+        return profile
+
+    def _record(self, profile: str) -> Profile | Tombstone | None:
+        return self.shards[shard_of(profile, SHARDS)].record(profile)
 
     # -- the machinery
 

@@ -271,3 +271,19 @@ def test_a_card_of_too_many_people_is_shared_and_what_it_joined_is_offered_for_s
         merged.id for merged in owner.profile.ledger
     }
     assert all(link.shared for who in people for link in who.profile.identifiers if link.namespace == "loyalty_id")
+
+
+def test_what_a_shared_value_had_joined_is_split_off_where_the_rules_say_so():
+    rules = {"identity.yaml": {"splits": {"on_shared": "split", "on_unique": "split"}}}
+    world = World(SHOP | rules, shards=2)
+    tablet = ("anonymous_id", "tablet")
+    visitor = seen(world, tablet, public=True)
+    ada = seen(world, ("user_id", "ada"), tablet, public=True)
+    assert joined(visitor, ada)
+    seen(world, ("user_id", "bob"), tablet, public=True)
+    world.advance(minutes=3)
+    assert not joined(visitor, ada)
+    assert [event.name for event in visitor.profile.history] == ["Seen"]
+    assert [(entry.kind, entry.state) for entry in ada.questions] == [("shared", "open"), ("split", "accepted")]
+    carl = seen(world, ("user_id", "carl"), tablet, public=True)
+    assert not joined(carl, visitor), "the tablet joins nobody any more"

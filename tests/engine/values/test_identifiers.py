@@ -181,3 +181,58 @@ def test_what_clients_write_for_nobody_names_nobody(value: str):
 )
 def test_who_has_a_bracket_in_the_name_is_somebody(value: str):
     assert not compile_document({}).identity.is_blocked("user_id", canonical("user_id", value))
+
+
+FORMS = {"plain": "plain", "lower": "lower", "upper": "upper", "digits": "digits", "email": "email", "phone": "phone"}
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        ("lower", "  CRM-Äx7 ", "crm-äx7"),
+        ("upper", "crm-straße", "CRM-STRASSE"),
+        ("digits", "4000 1234-5678.90/1", "40001234567890" + "1"),
+        ("digits", 4711, "4711"),
+        ("digits", "٤٧١١", "4711"),
+        ("digits", "１２ ３４", "1234"),
+        ("email", "Ada@Example.COM", "ada@example.com"),
+        ("plain", "shop-иван", "shop-иван"),
+        ("plain", "иван", "иван"),
+        ("plain", "東京Tokyo", "東京Tokyo"),
+        ("plain", "\u202eada\u202c", "ada"),
+    ],
+)
+def test_a_namespace_of_ones_own_has_the_form_that_it_is_given(form: str, value: object, expected: str):
+    assert canonical(form, value, forms=FORMS) == expected
+    assert canonical(form, expected, forms=FORMS) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("digits", "12a4"),
+        ("digits", "--"),
+        ("digits", "-5x"),
+        ("plain", "\u0430da"),
+        ("lower", "pay\u0440al"),
+        ("upper", "\u0391DA"),
+        ("plain", "\u0430\u0338da"),
+        ("email", "\u0430da@example.com"),
+        ("plain", "x" * 10_240),
+        ("plain", "a\nb"),
+        ("elsewhere", "a"),
+    ],
+)
+def test_a_value_that_has_no_such_form_or_could_be_taken_for_another_is_refused(form: str, value: str):
+    with pytest.raises(InvalidInput) as fault:
+        canonical(form, value, forms=FORMS, field="properties.card")
+    assert fault.value.field == ("elsewhere" if form == "elsewhere" else "properties.card")
+
+
+@given(st.text(max_size=40), st.sampled_from(sorted(FORMS)))
+def test_a_form_applied_to_its_own_result_changes_nothing(value: str, form: str):
+    try:
+        once = canonical(form, value, forms=FORMS)
+    except InvalidInput:
+        return
+    assert canonical(form, once, forms=FORMS) == once

@@ -125,7 +125,7 @@ def test_5_it_joins_no_other_customer(door: Door):
     assert door.profile("user_id:victim5").json()["profileId"] == victim
     assert door.profile("anonymous_id:laptop5").json()["profileId"] == victim
     mallory = door.timeline("user_id:mallory5")
-    assert [row["reason"] for row in mallory if row["kind"] == "identity"] == ["write_key.user_id", "write_key.taken"]
+    assert [row["reason"] for row in mallory if row["kind"] == "identity"] == ["write_key.user_id", "identity.shared"]
     assert [row["summary"] for row in mallory if row["kind"] == "event"] == [
         "Aliased",
         "Identified",

@@ -97,3 +97,20 @@ def test_a_write_key_asks_by_user_id_and_anonymous_id_alone(client: httpx.Client
 def test_marks_of_direction_are_no_part_of_a_name(client: httpx.Client):
     told(client, userId="\u202eada\u202c")
     assert profile(client, "user_id:ada") == profile(client, "user_id:\u200fada")
+
+
+def test_a_guest_who_states_an_address_and_orders_in_one_batch_is_one_person(client: httpx.Client):
+    guest = {"anonymousId": "a-guest"}
+    batch = [
+        {"type": "identify", "traits": {"email": "guest@shop.example", "name": "G."}} | guest,
+        {"type": "track", "event": "Order Completed", "properties": {"order_id": "o"}} | guest,
+        {"type": "track", "event": "Thanked"} | guest,
+    ]
+    assert client.post("/v1/batch", json={"batch": batch}).json() == {"success": True}
+    assert profile(client, "anonymous_id:a-guest") == profile(client, "email:guest@shop.example")
+    entries = client.get("/v1/profiles/email:guest@shop.example/timeline").json()["entries"]
+    assert [entry["summary"] for entry in entries if entry["kind"] in ("event", "merge")] == [
+        "Identified",
+        "Order Completed",
+        "Thanked",
+    ]

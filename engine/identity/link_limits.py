@@ -1,0 +1,51 @@
+"""How many identifiers of one kind a person may have (`limit` of a namespace in identity.yaml).
+
+A new one takes the place of the one that was seen longest ago among those that are not used: never the address that
+messages go to, never one with a message under way, never the identifier that named the profile. A write key's word
+takes the place of no address that is verified. Where all are used, the new one is refused.
+"""
+
+from __future__ import annotations
+
+from engine import seeds
+from engine.contact import addresses
+from engine.parts.of_identity import Link
+from engine.turn_state import Turn
+
+
+def make_room(turn: Turn, namespace: str, *, public: bool, more: int = 1) -> bool:
+    """Forget unused identifiers until so many more are within the limit; False where that cannot be. The places of
+    forgotten ones go on pointing here."""
+    rule = turn.catalog.identity.namespaces.get(namespace)
+    if rule is None or not rule.limit:
+        return True
+    since_ms = turn.now_ms - rule.limit_ms if rule.limit_ms else -1
+    counted = [
+        link for link in turn.profile.identifiers if link.namespace == namespace and link.first_seen_ms > since_ms
+    ]
+    surplus = len(counted) + more - rule.limit
+    if surplus <= 0:
+        return True
+    unused = [link for link in counted if not _is_used(turn, link) and not (public and _is_trusted(link))]
+    unused.sort(key=lambda link: (_is_trusted(link), link.last_seen_ms, link.value))
+    if len(unused) < surplus:
+        return False  # all are used, or only a server key may drop them
+    for link in unused[:surplus]:
+        turn.profile.identifiers.remove(link)
+    return True
+
+
+def _is_trusted(link: Link) -> bool:
+    return link.namespace in addresses.NAMESPACES and link.verified
+
+
+def _is_used(turn: Turn, link: Link) -> bool:
+    place = seeds.profile_id(turn.catalog.id_key, link.namespace, link.value)
+    if addresses.is_same_place(place, turn.profile.id):
+        return True
+    if link.namespace not in addresses.NAMESPACES:
+        return False
+    under_way = {send.id for send in turn.profile.sends}
+    if any(each.ref in under_way and addresses.is_same_place(each.address, place) for each in turn.profile.places):
+        return True
+    return addresses.current(turn.profile, link.namespace) is link
