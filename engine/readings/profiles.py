@@ -67,6 +67,18 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
+        "likely": [
+            {
+                "profileId": link.profile,
+                "confidence": link.confidence,
+                "at": iso(link.at_ms),
+                "until": iso(link.until_ms),
+                "traits": link.traits,
+                "segments": link.segments,
+            }
+            for link in known.likely
+            if link.until_ms > now_ms
+        ],
         "merges": [_merge(past) for past in known.ledger],
         "transitions": [_transition(each) for each in known.handoffs],
     }

@@ -67,6 +67,8 @@ class Matched:
     found: int = 0
     wrong: int = 0
     tasks_mb: float = 0.0
+    tasks_cpu_s: float = 0.0
+    shards_cpu_s: float = 0.0
     shards_mb: float = 0.0
     frequent: dict[str, int] = field(default_factory=dict)
 
@@ -188,13 +190,14 @@ def measure(folder: Path, count: int, new: int = NEW) -> Matched:
             f"new-{number}": people.again(again[number]) if number in again else people.person(count + number)
             for number in range(new)
         }
-        MatchingRounds(plan, lambda *_, **__: None).round()  # starts Ray, and finds nobody
+        MatchingRounds(plan, lambda *_, **__: None, nice=0).round()  # starts Ray, and finds nobody
         started = time.perf_counter()
         asyncio.run(_tell(plan, records))
         done.ingest_s = time.perf_counter() - started
         with _memory(shards) as peak:
             _match(plan, done)
         done.tasks_mb, done.shards_mb = peak["tasks"], peak["shards"]
+        done.tasks_cpu_s, done.shards_cpu_s = peak["tasks_cpu_s"], peak["shards_cpu_s"]
         asyncio.run(_judge(plan, done, again))
     return done
 
@@ -222,7 +225,7 @@ def _identified(user: str, person: Person) -> Event:
 
 
 def _match(plan: EnginePlan, done: Matched) -> None:
-    rounds = MatchingRounds(plan, lambda *_, **__: None)
+    rounds = MatchingRounds(plan, lambda *_, **__: None, nice=0)
     started = time.perf_counter()
     while (report := rounds.round()).profiles:
         done.profiles += report.profiles
@@ -247,13 +250,18 @@ async def _judge(plan: EnginePlan, done: Matched, again: Mapping[int, int]) -> N
 
 @contextmanager
 def _memory(shards: list[psutil.Process]) -> Iterator[dict[str, float]]:
-    """The most that all tasks, and all shards, take together at one moment, in MB."""
-    peak, over = {"tasks": 0.0, "shards": 0.0}, threading.Event()
+    """The most that all tasks, and all shards, take together at one moment, in MB, and the CPU that they use."""
+    names = ("tasks", "shards", "tasks_cpu_s", "shards_cpu_s")
+    peak, over = dict.fromkeys(names, 0.0), threading.Event()
+    before_s = sum(map(_cpu_s, shards))
 
     def look() -> None:
         while not over.wait(_LOOK_S):
             peak["shards"] = max(peak["shards"], sum(map(_resident_mb, shards)))
-            peak["tasks"] = max(peak["tasks"], sum(map(_resident_mb, _tasks())))
+            tasks = _tasks()
+            peak["tasks"] = max(peak["tasks"], sum(map(_resident_mb, tasks)))
+            peak["tasks_cpu_s"] = max(peak["tasks_cpu_s"], sum(map(_cpu_s, tasks)))
+            peak["shards_cpu_s"] = sum(map(_cpu_s, shards)) - before_s
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
@@ -279,11 +287,20 @@ def _resident_mb(process: psutil.Process) -> float:
         return 0.0
 
 
+def _cpu_s(process: psutil.Process) -> float:
+    try:
+        return float(sum(process.cpu_times()[:2]))
+    except psutil.Error:
+        return 0.0
+
+
 def figures(done: Matched) -> Iterator[Figure]:
     """The figures of a run, each beside what it is a part of."""
     against = f"{done.profiles:,} new profiles matched against {done.count:,}"
     target = "≤ 60 s" if done.count >= 1_000_000 else ""
     yield Figure(against, done.match_s, "s", "their ingest", done.ingest_s, target=target)
+    cpu_s = done.tasks_cpu_s + done.shards_cpu_s
+    yield Figure(f"{against}: CPU of tasks and shards", cpu_s, "s", "of the tasks", done.tasks_cpu_s)
     yield Figure(f"{against}: compared with each", done.pairs / max(done.profiles, 1), "profiles", "all", done.count)
     yield Figure(f"{against}: planted second records found", done.found, "", "planted", done.planted)
     yield Figure(f"{against}: other pairs told", done.wrong, "", "compared", done.pairs)

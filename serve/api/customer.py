@@ -98,6 +98,17 @@ class PendingSend(Answer):
     waitsFor: str = ABSENT
 
 
+class Likely(Answer):
+    """Another profile that is probably the same person, and what decisions may read of it until then."""
+
+    profileId: str
+    confidence: float
+    at: Time
+    until: Time
+    traits: dict[str, Any]
+    segments: list[str]
+
+
 class Merge(Answer):
     """Another profile that was merged into this one, because of an identifier of the namespace `by`. `mergeId` is
     absent where the merge cannot be undone; `undoneAt` is when it was."""
@@ -165,6 +176,7 @@ class Profile(Answer):
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
+        likely=[],
         merges=[],
         transitions=[TRANSITION],
     )
@@ -186,6 +198,7 @@ class Profile(Answer):
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
+    likely: list[Likely]
     merges: list[Merge]
     transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 

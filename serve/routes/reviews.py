@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from actors.candidates.door import SocketDoor
 from actors.candidates.engine_round import over_all
 from engine.errors import Forbidden, NotFound
-from engine.inputs import Reviewed
+from engine.inputs import Reviewed, Split
 from engine.readings import review_words
 from engine.values.identifiers import PROFILE_ID, canonical_if_any
 from serve.api.reviews import Decided, Matches, ReviewAnswer, Reviews
@@ -49,13 +49,15 @@ async def decide(
     gateway: ServerGateway,
     principal: ServerPrincipal,
 ) -> Any:
-    """Accept or dismiss an entry. Accepting a candidate or a refused merge joins both profiles. Who is dismissed as a
-    candidate is not asked about again."""
+    """Accept or dismiss an entry. Accepting a candidate or a refused merge joins both profiles, accepting a split
+    undoes the merge. Who is dismissed as a candidate is not asked about again."""
     named = canonical_if_any(PROFILE_ID, answer.profileId, field="profileId")
     profile = named or await _profile_of(gateway, review)
     entry = await gateway.router.read(profile, "review", review)
     accepted = answer.action == "accept"
     told = Reviewed(entry=review_words.entry(entry), accepted=accepted, by=principal.source, force=answer.force)
+    if accepted and entry["kind"] == "split" and entry["state"] == "open":
+        await gateway.router.tell(entry["profile"], Split(merge_id=entry["merge_id"]))
     return await gateway.router.tell(entry["profile"], told)
 
 
