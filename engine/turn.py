@@ -68,7 +68,7 @@ from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
 from engine.sends import sends
-from engine.splitting import marks, revert, revive, split
+from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -172,18 +172,8 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             lending.take_back(turn, told)
         case Given():
             sends.give_room(turn, told)
-        case Split():
-            split.split(turn, told)
-        case Revive():
-            revive.come_back(turn, told)
-        case Revived():
-            split.has_arrived(turn, told)
-        case PassedOn():
-            turn.profile.message_seq += 1
-        case Revert():
-            revert.revert(turn, told)
-        case Rejoin():
-            split.rejoin(turn, told)
+        case Split() | Revive() | Revived() | Rejoin() | Revert() | PassedOn():
+            hearing.hear(turn, told)
         case OpenLink():
             opening.open_link(turn, told)
         case LinkRefused():

@@ -19,6 +19,7 @@ from engine import audit, codec
 from engine.errors import Corrupt
 from engine.merging import erasure
 from engine.profile import Profile, Tombstone
+from engine.splitting.around import can_be_undone
 
 
 def verify(paths: Sequence[Path], vault: Vault) -> tuple[list[str], dict[str, int]]:
@@ -118,6 +119,9 @@ def _of_profile(
             yield f"{profile.id}: {len(sends ^ outbox)} sends differ between the profile and the outbox"
         seen["timers"] += len(timers)
         seen["sends"] += len(outbox)
+    for past in profile.ledger:
+        if can_be_undone(past) and store.get("merges", keys.merge_key(profile.id, past.id)) is None:
+            yield f"{profile.id}: merge {past.id} can be undone, and its states are not kept"
     chains: dict[bytes, list[bytes]] = defaultdict(list)
     for key, value in store.committed("audit", keys.profile_key(profile.id)):
         chains[key[keys.PROFILE_BYTES : keys.PROFILE_BYTES + 4]].append(value)

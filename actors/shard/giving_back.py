@@ -8,19 +8,50 @@ from typing import Final
 
 import msgspec
 
+from actors.shard.journal import replay
+from actors.shard.ownership import PARKED_RETRY_MS
+from actors.shard.state import ShardState
 from actors.shard.transfer import PIECE_BYTES_MAX
 from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec, effects
 from engine.errors import InvalidInput
-from engine.inputs import Revive, Split
-from engine.profile import Profile
-from engine.splitting import split
+from engine.inputs import AnyInput, Erase, Rejoin, Revert, Revive, Split
+from engine.profile import Profile, Tombstone
+from engine.splitting import revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
+from engine.vocabulary import NEVER_MS
 
 SPLIT_BYTES_MAX: Final = 64 << 20  # of states and pages in one turn; its journal record has as much
 
 Rows = list[tuple[bytes, bytes]]
+
+
+def prepared(state: ShardState, profile: Profile, told: AnyInput) -> AnyInput:
+    """An input that this profile may be told now; a split comes with its records. Raises Parted or Parked where the
+    profile has split and the other one is meant, NotReady where it is not at rest, NotFound where there is nothing to
+    undo."""
+    if profile.split_off:
+        ways.check(profile, told, state.catalog, PARKED_RETRY_MS)
+    if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
+        split.check_rest(profile)
+    return with_ledger(state.batch, profile, told) if isinstance(told, Split) else told
+
+
+def risen(state: ShardState, tombstone: Tombstone, told: Revive) -> tuple[Profile, Revive]:
+    """The profile that takes the place of a tombstone, in memory, and the input of its first turn."""
+    told = msgspec.structs.replace(told, message_seq=tombstone.message_seq)
+    profile = revive.risen(tombstone, told)
+    state.cache.put(profile.id, profile)
+    state.profiles += not profile.is_blank
+    return profile, told
+
+
+def forget_the_past(state: ShardState, profile: Profile | None, told: Erase) -> None:
+    """Replace the journal of a profile by a snapshot, because somebody whom it was split from is erased: it still holds
+    what both were while they were one."""
+    if profile is not None and not set(profile.split_off.values()).isdisjoint(told.places):
+        replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
 
 
 def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:

@@ -40,8 +40,6 @@ from engine.inputs import (
     Event,
     HandedOver,
     PassedOn,
-    Rejoin,
-    Revert,
     Revive,
     Revived,
     Settle,
@@ -51,7 +49,7 @@ from engine.inputs import (
 from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings.identity_figures import ANONYMOUS, KNOWN, is_known
-from engine.splitting import revive, split, ways
+from engine.splitting import revive
 from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
@@ -125,21 +123,15 @@ class Shard(ShardState):
         record = self.ownership.record_here(profile_id)
         self.batch.check_key(profile_id)
         if isinstance(record, Tombstone):
-            if isinstance(told, Revive) and told.state:
-                return self._rise(profile_id, record, told)
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
+            giving_back.forget_the_past(self, record, told)
             return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):
             raise Parked(PARKED_RETRY_MS)
-        if profile.split_off:
-            ways.check(profile, told, self.catalog, PARKED_RETRY_MS)
-        if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
-            split.check_rest(profile)
-        if isinstance(told, Split):
-            told = giving_back.with_ledger(self.batch, profile, told)
+        told = giving_back.prepared(self, profile, told)
         dedup_key = once.key_of(told)
         if dedup_key is not None:
             earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
@@ -186,16 +178,10 @@ class Shard(ShardState):
             self.count_anew(profile)
         return Done("accepted", value)
 
-    def _rise(self, profile_id: str, tombstone: Tombstone, told: Revive) -> Done:
-        """A merged profile lives at its own place again."""
-        told = msgspec.structs.replace(told, message_seq=tombstone.message_seq)
-        profile = revive.risen(tombstone, told)
-        self.cache.put(profile_id, profile)
-        self.profiles += not profile.is_blank
-        return self._turn(profile, told, None, is_new=False)
-
     def _tell_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         """An input at a place whose profile was merged or erased. Raises Moved where it is for the profile itself."""
+        if isinstance(told, Revive) and told.state:
+            return self._turn(*giving_back.risen(self, tombstone, told), None, is_new=False)
         is_erased = erasure.is_erased(profile_id, tombstone)
         anonymous_receipts.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()
@@ -243,8 +229,7 @@ class Shard(ShardState):
                 profile = revive.risen(profile, told)
             if isinstance(profile, Profile):
                 handle(profile, told, self.catalog, now_ms)
-                if isinstance(told, Split | Revive):
-                    self.count_anew(profile)
+                self.count_anew(profile)
         self.cache.put(profile_id, profile)
 
     # -- turns that nobody waits for

@@ -60,6 +60,9 @@ def erase(turn: Turn, told: Erase) -> None:
     places, lent = (profile.id, *profile.held), holding.known_of_addresses(turn)
     for place in profile.held:
         turn.tell(place, Erase(places=places, lent=lent))
+    for other in dict.fromkeys(profile.split_off.values()):
+        if other not in places:  # its journal still holds what both were while they were one
+            turn.tell(other, Erase(places=places))
     at_home = tuple(each for each in lent if addresses.is_same_place(each.address, profile.id))
     holding.leave(turn, profile.id, profile.holders, holding.words_of(profile), at_home)
     turn.effects.append(Forget(seeds.next_epoch(profile.id)))

@@ -9,62 +9,19 @@ message that has left counts on both. `RULES` names every field of a profile.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from engine.contact import consents
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
-from engine.profile import ConsentRecord, Place, Profile, Run, Send
+from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
-from engine.splitting.sides import Side, Sides
+from engine.splitting import words
+from engine.splitting.case import Case, Rule, keyed, listing, mapping
+from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
-
-
-@dataclass(slots=True)
-class Case:
-    """The four states, and the two that are made of them: `mine` and `theirs` begin as they were before the merge.
-    `loose` lists what no identifier came with, by kinds."""
-
-    now: Profile
-    after: Profile
-    before: Profile
-    other: Profile
-    mine: Profile
-    theirs: Profile
-    sides: Sides
-    loose: dict[str, list[str]] = field(default_factory=dict)
-    _known: dict[tuple[str, str], Side] = field(default_factory=dict)
-
-    @property
-    def states(self) -> tuple[Profile, Profile, Profile, Profile]:
-        """Now, after the merge, and both before it."""
-        return self.now, self.after, self.before, self.other
-
-    def owner(self, by: Sequence[str], kind: str, name: str) -> Side:
-        """Whose something is that came with these places; where they do not tell, what the policy says, and it is
-        listed."""
-        side = self.sides.of(by)
-        if side is None:
-            side = self.sides.unidentified
-            self.loose.setdefault(kind, []).append(name)
-        return side
-
-    def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
-        """Whose a run is: that of the profile that had it, else by its trigger."""
-        for profile, side in ((self.other, Side.THEIRS), (self.before, Side.MINE)):
-            if any(known.id == run for known in profile.runs):
-                return side
-        known = self._known.get(("run", run))
-        if known is None:
-            known = self._known["run", run] = self.owner(by, "runs", run)
-        return known
-
-
-Rule = Callable[[Case, str], None]
 
 
 def part(case: Case) -> None:
@@ -104,34 +61,6 @@ def _none(case: Case, name: str) -> None:
         setattr(profile, name, getattr(Profile(""), name))
 
 
-def _mapping(owner: Callable[[Case, str, Any], Side]) -> Rule:
-    def rule(case: Case, name: str) -> None:
-        now, after, before, other = (getattr(profile, name) for profile in case.states)
-        mine, theirs = parted(now, after, before, other, lambda key, value: owner(case, key, value))
-        setattr(case.mine, name, mine)
-        setattr(case.theirs, name, theirs)
-
-    return rule
-
-
-def _listing(
-    key: Callable[[Any], Any], owner: Callable[[Case, Any], Side], order: Callable[[Any], Any] | None = None
-) -> Rule:
-    def rule(case: Case, name: str) -> None:
-        now, after, before, other = (_keyed(getattr(profile, name), key) for profile in case.states)
-        both = parted(now, after, before, other, lambda _, value: owner(case, value))
-        for profile, found in zip((case.mine, case.theirs), both, strict=True):
-            rows = [*found.values()]
-            is_new = found.keys() != _keyed(getattr(profile, name), key).keys()
-            setattr(profile, name, sorted(rows, key=order) if order is not None and is_new else rows)
-
-    return rule
-
-
-def _keyed(rows: Sequence[Any], key: Callable[[Any], Any]) -> dict[Any, Any]:
-    return {key(row): row for row in rows}
-
-
 def _itself(row: Any) -> Any:
     return row
 
@@ -165,7 +94,7 @@ def _of_trait(case: Case, name: str, trait: Any) -> Side:
 
 
 def _identifiers(case: Case, name: str) -> None:
-    now, after, before, other = (_keyed(profile.identifiers, _name_of) for profile in case.states)
+    now, after, before, other = (keyed(profile.identifiers, _name_of) for profile in case.states)
     new = {key: link for key, link in now.items() if key not in before and key not in other}
     case.mine.identifiers = _links(before, now, after)
     case.theirs.identifiers = _links(other, now, after)
@@ -198,7 +127,7 @@ def _links(own: Mapping[Any, Link], now: Mapping[Any, Link], after: Mapping[Any,
 
 def _held(case: Case, name: str) -> None:
     """Places that point here. Those that the other had go back with it, though this profile asked for them first."""
-    _listing(_itself, _of_place)(case, "held")
+    listing(_itself, _of_place)(case, "held")
     case.mine.held = [place for place in case.mine.held if case.sides.of_place(place) is not Side.THEIRS]
     case.theirs.held = [place for place in case.theirs.held if place != case.theirs.id]
 
@@ -217,56 +146,6 @@ def _zone(case: Case, name: str) -> None:
 
 
 # -- what was said and what was counted
-
-
-def _consent(case: Case, name: str) -> None:
-    """A no that was said since goes to both, also one that a later yes has lifted: the yes is one side's alone. A no
-    that binds an address stays with whoever has the address."""
-    now, after, before, other = (_keyed(getattr(profile, name), _scope) for profile in case.states)
-    changed = [(record, _consent_owner(case, record)) for scope, record in now.items() if after.get(scope) != record]
-    for profile, own, gets in ((case.mine, before, _here), (case.theirs, other, _there)):
-        found = {scope: record for scope, record in own.items() if name == "consent" or scope in now}
-        news = [record for record, side in changed if gets(side)]
-        noes = [no for record, side in changed if not gets(side) for no in record.lifted if no not in after.values()]
-        for record in [*noes, *news]:
-            found[_scope(record)] = record
-        for no in [record for record in found.values() if not record.granted]:
-            if any(_lifts(yes, no) for yes in news):
-                del found[_scope(no)]
-        has = {case.sides.place(link)[:-2] for link in profile.identifiers}
-        for record in now.values():
-            if record.address and record.address[:-2] in has and not record.granted:
-                found.setdefault(_scope(record), record)
-        setattr(profile, name, sorted(found.values(), key=_scope))
-
-
-def _consent_owner(case: Case, record: ConsentRecord) -> Side:
-    if not record.granted:
-        return Side.BOTH
-    if record.address and (side := case.sides.of_place(record.address)) is not None:
-        return side
-    return case.owner(record.by, "consent", f"{record.purpose} {record.channel}")
-
-
-def _here(side: Side) -> bool:
-    return side.here
-
-
-def _there(side: Side) -> bool:
-    return side.there
-
-
-def _scope(record: ConsentRecord) -> tuple[str, str, str]:
-    return record.purpose, record.channel, record.address
-
-
-def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
-    return (
-        yes.granted
-        and yes.at_ms > no.at_ms
-        and no.address in ("", yes.address)
-        and consents.covers(yes, no.purpose, no.channel)
-    )
 
 
 def _place_owner(case: Case, place: Place) -> Side:
@@ -289,7 +168,7 @@ def _send_owner(case: Case, send: Send) -> Side:
 def _runs(case: Case, name: str) -> None:
     """A run goes on where it is now. One that is where the merge put it goes back to where it was before, unless a
     message of it has left since; one that the merge ended goes on."""
-    now, after, before, other = (_keyed(profile.runs, _id) for profile in case.states)
+    now, after, before, other = (keyed(profile.runs, _id) for profile in case.states)
     waiting = {send.id for send in case.now.sends}
     left = {send.run for send in case.after.sends if send.id not in waiting}
     for run in [run for run in after.values() if run.ended_ms and run.id not in now]:
@@ -342,7 +221,7 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-_AS_NOW: Final = _mapping(_both)
+_AS_NOW: Final = mapping(_both)
 
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
@@ -354,11 +233,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "message_seq": _stays,
     "moving_to": _none,
     "identifiers": _identifiers,
-    "traits": _mapping(_of_trait),
-    "consent": _consent,
+    "traits": mapping(_of_trait),
+    "consent": words.said,
     "runs": _runs,
-    "sends": _listing(_id, _send_owner),
-    "places": _listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
+    "sends": listing(_id, _send_owner),
+    "places": listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
     "held": _held,
     "absorbing": _none,
     "ledger": _drops_merge,
@@ -369,35 +248,35 @@ RULES: Final[Mapping[str, Rule]] = {
     "tallies": _own,
     "tallied": _own,
     "fatigue": _AS_NOW,
-    "promises": _listing(_promise, _both, lambda each: each.subject),
-    "awaiting": _consent,
+    "promises": listing(_promise, _both, lambda each: each.subject),
+    "awaiting": words.said,
     "locale_ms": _own,  # with the locale
     "timezone_ms": _own,
-    "told": _listing(_itself, _of_place),
-    "unanswered": _listing(_itself, _of_place),
-    "owns": _listing(_itself, _of_pointer),
-    "declined": _listing(_itself, _both),
-    "holders": _listing(_itself, _mine),
-    "lent": _listing(lambda each: each.ref, _both, lambda each: (each.at_ms, each.ref)),
+    "told": listing(_itself, _of_place),
+    "unanswered": listing(_itself, _of_place),
+    "owns": listing(_itself, _of_pointer),
+    "declined": listing(_itself, _both),
+    "holders": listing(_itself, _mine),
+    "lent": listing(lambda each: each.ref, _both, lambda each: (each.at_ms, each.ref)),
     "publicly": _none,
-    "refused": _listing(
+    "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
     "details": _own,
     "drawn": _AS_NOW,
     "drawn_as": _own,
-    "shared": _listing(_itself, _of_place),
-    "likely": _listing(lambda each: each.profile, _mine),
-    "handoffs": _listing(lambda each: (each.at_ms, each.was, each.into), _mine),
+    "shared": listing(_itself, _of_place),
+    "likely": listing(lambda each: each.profile, _mine),
+    "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
     "touch": _changed_stays,
-    "opened": _mapping(_of_device),
+    "opened": mapping(_of_device),
     "split_off": _stays,
     "parting": _stays,
     "reviewed": _stays,
     "born": _own,
     "born_ms": _own,
     "moving_by": _none,
-    "sharers": _listing(_itself, _mine),
-    "apart": _listing(_itself, _both),
-    "unlike": _listing(_itself, _both),
+    "sharers": listing(_itself, _mine),
+    "apart": listing(_itself, _both),
+    "unlike": listing(_itself, _both),
 }

@@ -21,7 +21,7 @@ from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.splitting import fields
 from engine.splitting.around import Around, copied, profile_of
-from engine.splitting.fields import Case
+from engine.splitting.case import Case
 from engine.splitting.sides import Sides
 from engine.turn_state import Turn
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
 from serve.api.reviews import Likely
+from serve.api.splits import Merge
 from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
@@ -97,21 +98,6 @@ class PendingSend(Answer):
     channel: str
     state: str
     waitsFor: str = ABSENT
-
-
-class Merge(Answer):
-    """Another profile that was merged into this one, because of an identifier of the namespace `by`. `mergeId` is
-    absent where the merge cannot be undone; `undoneAt` is when it was."""
-
-    origin: str
-    at: Time
-    events: int
-    runs: int
-    mergeId: str = ABSENT
-    by: str = ABSENT
-    source: str = ABSENT
-    confidence: float = ABSENT
-    undoneAt: Time = ABSENT
 
 
 class UnusableAddress(Answer):

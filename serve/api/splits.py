@@ -1,8 +1,24 @@
-"""Bodies and answers of splits."""
+"""Merges as a profile shows them; bodies and answers of splits."""
 
 from __future__ import annotations
 
-from serve.api.types import PROFILE, Answer, Body, example
+from serve.api.types import ABSENT, PROFILE, Answer, Body, Time, example
+
+
+class Merge(Answer):
+    """Another profile that was merged into this one, because of an identifier of the namespace `by`. `mergeId` is
+    absent where the merge cannot be undone; `undoneAt` is when it was."""
+
+    origin: str
+    at: Time
+    events: int
+    runs: int
+    mergeId: str = ABSENT
+    by: str = ABSENT
+    source: str = ABSENT
+    confidence: float = ABSENT
+    undoneAt: Time = ABSENT
+
 
 _MERGE = "5f2b8a91c03d4e6f7a8b9c0d"
 _OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f0"
@@ -10,6 +26,8 @@ _OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f0"
 
 class SplitBody(Body):
     """Which merge to undo."""
+
+    model_config = example(mergeId=_MERGE)
 
     mergeId: str
 
@@ -29,6 +47,8 @@ class SplitOff(Answer):
 class RejoinBody(Body):
     """Which split to undo."""
 
+    model_config = example(splitId=_MERGE)
+
     splitId: str
 
 
@@ -44,6 +64,8 @@ class Rejoined(Answer):
 
 class RevertBody(Body):
     """Whose doing to undo: the name of a key, and from which time on."""
+
+    model_config = example(source="web", since="2026-03-01T00:00:00.000Z", dryRun=True)
 
     source: str
     since: str | None = None

@@ -12,7 +12,7 @@ from serve.demo.mail_server import MailServer
 from serve.demo.replayer import EngineClient
 
 _ENTRIES = 2_000
-_GUEST = re.compile(r"took over email:[^,:]+$")
+_GUEST = re.compile(r"took over a profile known by email$")
 _TOLD = 26  # the length of a timeline that people still read to the end
 
 Row = dict[str, Any]

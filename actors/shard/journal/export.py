@@ -13,8 +13,9 @@ from actors.storage import keys
 from engine import audit, codec
 from engine.profile import Profile
 from engine.readings import instants
+from engine.splitting.around import Around
 
-FAMILIES = ("state", "history", "audit", "journal", "sandbox")
+FAMILIES = ("state", "history", "audit", "journal", "sandbox", "merges")
 _PART_BYTES = 1 << 20
 
 
@@ -70,4 +71,20 @@ def _sandbox(key: bytes, record: bytes) -> list[Any]:
     return [said | {"at": instants.iso(said["at"])}]
 
 
-_READ = {"state": _state, "history": _history, "audit": _audit, "journal": _journal, "sandbox": _sandbox}
+def _merges(key: bytes, record: bytes) -> list[Any]:
+    """The states around a merge."""
+    around = Around.read(record)
+    states = {"before": around.before, "other": around.other, "after": around.after}
+    return [
+        {"mergeId": key[keys.PROFILE_BYTES :].hex()} | {name: _state(b"", state)[0] for name, state in states.items()}
+    ]
+
+
+_READ = {
+    "state": _state,
+    "history": _history,
+    "audit": _audit,
+    "journal": _journal,
+    "sandbox": _sandbox,
+    "merges": _merges,
+}

@@ -34,7 +34,7 @@ from engine import codec
 from engine.errors import Fenced, NotFound, TryAgain
 from engine.events import history
 from engine.identity.home import home_of
-from engine.inputs import Erase, Event
+from engine.inputs import Erase, Event, Split
 from engine.profile import Profile, Tombstone, TraitValue
 from engine.recent_events import Happened
 from engine.seeds import profile_id
@@ -485,5 +485,31 @@ def test_a_huge_profile_is_pinned():
         before = await engine.state()
         assert await engine.router.resettle(ADA, Pin) is True
         assert await engine.state() == before
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("is_pinned", [False, True], ids=["at home", "pinned"])
+def test_after_a_split_routers_forget_the_way_that_they_have_learned(is_pinned: bool):
+    async def scenario(engine: Engine) -> None:
+        bob = profile_id(ID_KEY, "user_id", "bob")
+        for user in ("ada", "bob"):
+            await engine.tell(user)
+        await engine.tell("ada", "Aliased", "alias", previous_id="bob")
+        together = [await engine.tell("bob"), await engine.tell("ada")]
+        survivor = (await engine.router.read(bob, "profile"))["profileId"]
+        other = ({ADA, bob} - {survivor}).pop()
+        if is_pinned:
+            await engine.router.resettle(survivor, Pin)
+        (merge,) = (await engine.router.read(survivor, "profile"))["merges"]
+        done = await engine.router.tell(other, Split(merge_id=merge["mergeId"]))
+        assert done["profileId"] == survivor and done["other"] == other
+        after = [await engine.tell("bob"), await engine.tell("ada")]
+        heard = {profile: await engine.heard(profile) for profile in (bob, ADA)}
+        assert [together[0] in heard[bob], after[0] in heard[bob]] == [True, True]
+        assert [together[1] in heard[ADA], after[1] in heard[ADA]] == [True, True]
+        assert not set(heard[bob]) & set(heard[ADA])
+        await engine.router.tell(bob, Erase())
+        assert await engine.heard(ADA) == heard[ADA]
 
     run(scenario)

@@ -8,9 +8,11 @@ import pytest
 from support.world import CART, Customer, World, compiled
 
 from actors.maintenance import verify_replay
+from actors.shard.journal import export
+from actors.storage import keys
 from engine import codec
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Event, Rejoin, Revert, Split
+from engine.inputs import Erase, Event, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -372,3 +374,29 @@ def test_what_a_source_did_is_undone_by_one_command(world: World):
     assert ada.profile.runs == []
     assert [run.key for run in thief.profile.runs] == ["t"]
     assert differences(world) == []
+
+
+def test_who_is_erased_after_a_split_is_erased_at_the_former_survivor_too(world: World):
+    ada, guest = with_card(world)
+    guest.does("Identified", kind="identify", traits={"secret": "a secret of the guest"})
+    world.settle()
+    split(world, ada.id)
+    world.settle()
+    world.engine.ask_profile(guest.id, Erase())
+    world.settle()
+    for windows in world.engine.windows:
+        windows.shard.commit()
+        for family in keys.FAMILIES:
+            for key, record_ in windows.shard.batch.committed(family):
+                if record_[:1] == bytes([codec.VERSION]):
+                    assert b"secret" not in codec.unseal(record_), (family, key.hex())
+    assert ada.profile.trait_values == {"email": "ada@example.com"}
+    assert differences(world) == []
+
+
+def test_the_export_of_a_person_holds_the_states_around_merges(world: World):
+    ada, _, _ = joined(world)
+    shard = world.engine.shard(ada.id)
+    (row,) = export.part(shard, ada.id, "merges", b"")["rows"]
+    assert row["mergeId"] == ada.profile.ledger[-1].id
+    assert [name for name in row if name != "mergeId"] == ["before", "other", "after"]
