@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -48,6 +49,7 @@ OF_A_TYPE = {
 }
 
 
+@cache  # one strategy for each type, however many types hold it: Hypothesis would compare the copies of one another
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """What a field of this annotation may hold; fails for an annotation that it does not know."""
     origin, arguments = get_origin(kind), get_args(kind)
