@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.api.types import ABSENT, PROFILE, Answer, Body, Time, example
+from serve.api.types import ABSENT, AT, PROFILE, Answer, Body, Time, example
 
 
 class Merge(Answer):
@@ -27,6 +27,8 @@ _OTHER = "0b1c4f8e2a7d90b35c1fe842a6d7f0"
 class SplitBody(Body):
     """Which merge to undo."""
 
+    model_config = example(mergeId=_MERGE)
+
     mergeId: str
 
 
@@ -45,6 +47,8 @@ class SplitOff(Answer):
 class RejoinBody(Body):
     """Which split to undo."""
 
+    model_config = example(splitId=_MERGE)
+
     splitId: str
 
 
@@ -60,6 +64,8 @@ class Rejoined(Answer):
 
 class RevertBody(Body):
     """Whose doing to undo: the name of a key, and from which time on."""
+
+    model_config = example(source="web", since=AT, dryRun=True)
 
     source: str
     since: str | None = None

@@ -124,7 +124,7 @@ PUBLISHED = {
     "profiles_export", "profiles_profile", "profiles_timeline", "profiles_why", "s", "sandbox_listed", "screen",
     "settings", "statistics", "t", "track", "transitions_listed",
     "reviews_decide", "reviews_listed",
-    "reviews_match",
+    "reviews_match", "splits_rejoin", "splits_revert", "splits_split",
 }
 # fmt: on
 
