@@ -49,7 +49,6 @@ from engine.inputs import (
     Released,
     Resembles,
     Revert,
-    Reviewed,
     Revive,
     Revived,
     Settle,
@@ -181,20 +180,7 @@ def _on_message(turn: Turn, told: AnyInput) -> None:
             opening.refuse(turn, told)
             changes.settle(turn)
         case _:
-            _on_likeness(turn, told)
-
-
-def _on_likeness(turn: Turn, told: AnyInput) -> None:
-    """Handle what is said about profiles that may be one person."""
-    match told:
-        case Suspect():
-            links.suspect(turn, told)
-        case Resembles():
-            links.resembles(turn, told)
-        case Unlike():
-            links.unlike(turn, told)
-        case Reviewed():
-            answers.decide(turn, told)
+            answers.hear(turn, told)
 
 
 def handle_tombstone(

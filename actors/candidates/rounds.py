@@ -8,7 +8,7 @@ and another pass finds the pair. A round that ends anywhere is begun again: a pr
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -42,14 +42,15 @@ class Report:
     profiles: int = 0
     pairs: int = 0
     likely: int = 0
-    frequent: Counter[str] = field(default_factory=Counter)
+    frequent: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Report) -> None:
         """Count another report in."""
         self.profiles += other.profiles
         self.pairs += other.pairs
         self.likely += other.likely
-        self.frequent.update(other.frequent)
+        for name, blocks in other.frequent.items():
+            self.frequent[name] = self.frequent.get(name, 0) + blocks
 
 
 class Round:
@@ -84,12 +85,12 @@ class Round:
         done.likely = sum(told.confidence >= self._least for _, told in opinions)
         marks = [(profile, mark) for profile, mark, _ in waits]
         counts = {"pairs": done.pairs, "likely": done.likely}
-        await self._door.ask(place, Matched(marks, counts, dict(done.frequent)))
+        await self._door.ask(place, Matched(marks, counts, done.frequent))
         return done
 
     # -- who may be the same person
 
-    async def _candidates(self, known: Mapping[str, Indexed], frequent: Counter[str]) -> dict[str, set[str]]:
+    async def _candidates(self, known: Mapping[str, Indexed], frequent: dict[str, int]) -> dict[str, set[str]]:
         """For each profile those that share a block with it, and those that it is linked with. What is compared of all
         of them is in memory then."""
         blocks = {profile: block_keys.hashed(self._secret, each.compared) for profile, each in known.items()}
@@ -99,7 +100,7 @@ class Round:
             mine = found[profile] = set()
             for block, name in passes.items():
                 if len(members[block]) > BLOCK_MAX:
-                    frequent[name] += 1
+                    frequent[name] = frequent.get(name, 0) + 1
                 else:
                     mine.update(members[block])
             mine.discard(profile)

@@ -33,9 +33,9 @@ _NICE: Final = 10
 log = logging.getLogger(__name__)
 
 
-def match_shard(plan: EnginePlan, number: int, most: int = _MOST) -> dict[str, Any]:
+def match_shard(plan: EnginePlan, number: int, nice: int, most: int = _MOST) -> dict[str, Any]:
     """The task: match some profiles that wait at one shard. The first shard's task looks after pinned profiles too."""
-    os.nice(max(0, _NICE - os.nice(0)))  # Ray may use this process again
+    os.nice(max(0, nice - os.nice(0)))  # Ray may use this process again
     return asdict(asyncio.run(_match(plan, number, most)))
 
 
@@ -56,10 +56,11 @@ async def _match(plan: EnginePlan, number: int, most: int) -> Report:
 
 
 class MatchingRounds:
-    """Starts the tasks, from a thread of the front process. `note` writes into the engine's own log."""
+    """Starts the tasks, from a thread of the front process. `note` writes into the engine's own log; `nice` is how far
+    a task stands back behind the other processes of its machine."""
 
-    def __init__(self, plan: EnginePlan, note: Callable[..., None]) -> None:
-        self._plan, self._note = plan, note
+    def __init__(self, plan: EnginePlan, note: Callable[..., None], *, nice: int = _NICE) -> None:
+        self._plan, self._note, self._nice = plan, note, nice
         self._active = plan.active_catalog()
         self._mark: tuple[int, int] | None = None
         self._catalog: Catalog | None = None
@@ -93,11 +94,11 @@ class MatchingRounds:
     def round(self) -> Report:
         """One task for each shard; what they did together."""
         task = ray.remote(match_shard).options(num_cpus=1, max_retries=0)
-        tasks = [task.remote(self._plan, number) for number in range(len(self._plan.stores))]
+        tasks = [task.remote(self._plan, number, self._nice) for number in range(len(self._plan.stores))]
         done = Report()
         for found in ray.get(tasks, timeout=ROUND_S):
             done.add(Report(**found))
         if done.profiles:
             facts = {"profiles": done.profiles, "pairs": done.pairs, "likely": done.likely}
-            self._note("profiles_matched", **facts, frequent=dict(done.frequent))
+            self._note("profiles_matched", **facts, frequent=done.frequent)
         return done

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from actors.matching.pairs_table import PairsTable, Tally
 from engine.errors import InvalidInput
 from engine.matching.comparable import COLUMNS, Comparable
-from engine.matching.comparisons import COMPARISONS, TERMS, Comparison, columns_of
+from engine.matching.comparisons import COMPARISONS, TERMS, Comparison, columns_of, looked_at
 from engine.matching.conditions import Equal, test_of
 from engine.matching.model import TERM_RECORDS_MIN, TERM_VALUES_MAX, Chances, Model, Terms, first_guess, untrained
 
@@ -77,8 +77,13 @@ def train(records: Sequence[Comparable], seed: int = SEED) -> Training:
         raise InvalidInput("no column of the records feeds a comparison", "--records")
     first = replace(untrained(len(records)), terms=_terms(records, filled))
     with PairsTable(records, asked, seed) as table:
-        model = table.learn(first, [each for each in _SESSIONS if filled.issuperset(each)], RANDOM_PAIRS)
+        model = table.learn(first, [each for each in _SESSIONS if _teaches(each, asked, filled)], RANDOM_PAIRS)
         return _settle(table, model, _among_all(records, asked, model, seed))
+
+
+def _teaches(session: Sequence[str], asked: Sequence[Comparison], filled: set[str]) -> bool:
+    """Whether the records have the columns of a session, and some comparison that has nothing to do with them."""
+    return filled.issuperset(session) and any(not looked_at(each).intersection(session) for each in asked)
 
 
 def _can_agree(comparison: Comparison, filled: set[str]) -> bool:

@@ -7,7 +7,6 @@ import msgspec
 from actors.shard.activation import Record
 from actors.shard.outbox.outbox import Waiting
 from actors.storage import keys
-from engine.handoffs import totals
 from engine.profile import Profile
 
 Row = tuple[str, bytes, bytes]
@@ -30,7 +29,7 @@ class Last(msgspec.Struct, array_like=True):
     dead: list[bytes] = []
     people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
     resolved: dict[str, int] = {}
-    handoffs: list[tuple[totals.Way, totals.Row]] = []
+    handoffs: list[tuple[bytes, bytes]] = []
 
 
 def outbox_of(record: Record | None) -> list[Waiting]:

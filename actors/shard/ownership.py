@@ -161,8 +161,7 @@ class Ownership:
         )
         made.people = state.people.of_profile(profile, record)
         if profile == self.own:
-            made.counts, made.sends, made.resolved = state.counts, state.sends, state.resolved
-            made.handoffs = list(state.handoffs.rows.items())
+            (made.counts, made.sends, made.resolved), made.handoffs = state.tallies, state.handoffs.records()
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
         return made
 
@@ -232,7 +231,7 @@ class Ownership:
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
         state.people.arrives(profile, last.people)
-        state.handoffs.arrive(dict(last.handoffs))
+        state.handoffs.arrive(last.handoffs)
         for mine, came in zip(state.tallies, (last.counts, last.sends, last.resolved), strict=True):
             for name, count in came.items():
                 mine[name] = mine.get(name, 0) + count

@@ -163,7 +163,9 @@ def _linked_by(turn: Turn, event: Event, until_ms: int) -> str:
 
 
 def _namespace_of(turn: Turn, other: Profile, place: str) -> str:
-    """The namespace of the identifier whose place another profile came from."""
+    """The namespace of the identifier that brought another profile here, whose place that is."""
+    if other.moving_by is not None and other.moving_by.namespace:
+        return other.moving_by.namespace
     key = turn.catalog.id_key
     for link in (*other.identifiers, *turn.profile.identifiers):
         if seeds.profile_id(key, link.namespace, link.value)[:-2] == place[:-2]:

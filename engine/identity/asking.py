@@ -6,11 +6,12 @@ with its reason. Until it comes, the place stands in `absorbing`.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from engine import limits
+from engine import limits, seeds
 from engine.identity import holding, reviews, sharing, standing
 from engine.inputs import Declined, Merge
 from engine.parts.of_identity import Evidence
@@ -19,6 +20,7 @@ from engine.turn_state import Turn
 
 LIMITS: Final = ("identity.limit", "identity.shared", "identity.taken", "identity.unverified", "identity.not_allowed")
 _BESIDE_MAX: Final = 200
+_NAMED_MAX: Final = 20
 _NO_QUESTION: Final = ("identity.shared", "identity.taken")  # of a device: its place says so by itself
 
 
@@ -32,6 +34,7 @@ def ask(
     merges: bool = True,
     is_visitor: bool = True,
     in_spite_of: tuple[str, ...] = (),
+    about: About | None = None,
 ) -> bool:
     """Ask at a place, because of `evidence`. False where too many places point here."""
     profile = turn.profile
@@ -46,7 +49,8 @@ def ask(
         if place not in places and not (is_known_there and places is profile.unanswered):
             places.append(place)
     _expect(turn, place, evidence)
-    told = message(turn, place, evidence, links=links, merges=merges, in_spite_of=in_spite_of)
+    about = about or About(turn)
+    told = about.message(place, evidence, links=links, merges=merges, in_spite_of=in_spite_of)
     turn.tell(place, told if is_visitor else msgspec.structs.replace(told, is_new=False))
     return True
 
@@ -54,10 +58,10 @@ def ask(
 def ask_back(turn: Turn, asked: Merge, evidence: Evidence) -> None:
     """This profile stands before the one that asks, so that one shall come here."""
     _expect(turn, asked.to, evidence)
-    told = message(
-        turn,
+    told = About(turn).message(
         asked.to,
         evidence,
+        is_new=False,
         links=asked.links,
         merges=asked.merges,
         in_spite_of=asked.in_spite_of,
@@ -66,38 +70,63 @@ def ask_back(turn: Turn, asked: Merge, evidence: Evidence) -> None:
     turn.tell(asked.to, told)
 
 
-def message(
-    turn: Turn,
-    place: str,
-    evidence: Evidence,
-    *,
-    links: bool,
-    merges: bool,
-    in_spite_of: tuple[str, ...],
-    answers: str = "",
-) -> Merge:
-    """What this profile says of itself when it asks at a place."""
+class About:
+    """What an input names together, and what this profile says of itself in all questions of one turn. It is worked out
+    where it is needed: most inputs bring nothing new."""
+
+    __slots__ = ("_beside", "_named", "_pairs", "_people", "_same", "_turn")
+
+    def __init__(self, turn: Turn, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self._turn, self._pairs = turn, pairs
+        self._named: list[tuple[str, str]] | None = None
+        self._same: Merge | None = None
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """The first identifiers of the input, as (namespace, place)."""
+        if self._named is None:
+            key = self._turn.catalog.id_key
+            first = self._pairs[:_NAMED_MAX]
+            self._named = [(namespace, seeds.profile_id(key, namespace, value)) for namespace, value in first]
+            kind = {name: standing.kind(self._turn.catalog, name) for name, _ in first}
+            self._people = [pair for pair in self._named if kind[pair[0]] in ("person", "contact")]
+        return self._named
+
+    @property
+    def people(self) -> list[tuple[str, str]]:
+        """Those of them that name people."""
+        return self._people if self.named else []
+
+    def message(self, place: str, evidence: Evidence, **fields: Any) -> Merge:
+        """A question at a place."""
+        if self._same is None:
+            self._same = _portrait(self._turn)
+            self._beside = sharing.beside(self._turn.catalog, self._turn.profile)
+        beside = [
+            (each, *other)
+            for each in (evidence.place, *(each for _, each in evidence.beside))
+            for other in sorted(self._beside.get(each, ()))
+        ]
+        return msgspec.structs.replace(
+            self._same,
+            public=evidence.public,
+            asked=place,
+            evidence=evidence,
+            beside=tuple(beside[:_BESIDE_MAX]),
+            **fields,
+        )
+
+
+def _portrait(turn: Turn) -> Merge:
     catalog, profile = turn.catalog, turn.profile
     return Merge(
         to=profile.id,
-        public=evidence.public,
-        is_new=is_new(turn) and not answers,
-        asked=place,
-        answers=answers,
-        evidence=evidence,
+        is_new=is_new(turn),
         rank=standing.rank(catalog, profile),
         values=standing.values(catalog, profile),
         contacts=standing.contacts(catalog, profile),
         known=standing.is_known(catalog, profile),
         is_person=standing.is_person(catalog, profile),
-        links=links,
-        merges=merges,
-        beside=tuple(
-            (each, *other)
-            for each in (evidence.place, *(each for _, each in evidence.beside))
-            for other in sorted(sharing.beside(catalog, profile, each))
-        )[:_BESIDE_MAX],
-        in_spite_of=in_spite_of,
         merged=holding.merged_lately(profile),
     )
 

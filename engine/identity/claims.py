@@ -19,7 +19,6 @@ from engine.parts.of_identity import Evidence, Link
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
-_BESIDE_MAX = 20
 
 
 def learn(turn: Turn, told: Event | ConsentChange) -> None:
@@ -28,6 +27,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
     out_of_reach: list[str] = []
     mine: list[tuple[str, str]] = []
     pairs = sorted(named(told))
+    about = asking.About(turn, pairs)
     for namespace, value in pairs:
         place = seeds.profile_id(turn.catalog.id_key, namespace, value)
         if is_blocked(turn.catalog, namespace, value):
@@ -50,10 +50,10 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
             too_many.append(f"{namespace}:{value}")
             continue
         if link is None:
-            _note_origin(turn, told, namespace, value, pairs)
+            _note_origin(turn, told, namespace, value, about)
         mine.append((namespace, value))
     for namespace, value in mine:  # a question says all that this profile is, so it comes after all identifiers
-        if not _ask_for(turn, told, namespace, value, pairs):
+        if not _ask_for(turn, told, namespace, value, about):
             out_of_reach.append(f"{namespace}:{value}")
     if isinstance(told, Event) and told.kind == "alias" and told.previous_id and not _alias(turn, told):
         out_of_reach.append(f"previousId:{told.previous_id}")
@@ -118,20 +118,25 @@ def _link(turn: Turn, link: Link | None, namespace: str, value: str, at_ms: int)
     return True
 
 
-def _note_origin(
-    turn: Turn, told: Event | ConsentChange, namespace: str, value: str, pairs: list[tuple[str, str]]
-) -> None:
+def _note_origin(turn: Turn, told: Event | ConsentChange, namespace: str, value: str, about: asking.About) -> None:
     """Write down who was the first to name an identifier, and beside which others."""
     link, key = _find(turn.profile.identifiers, namespace, value), turn.catalog.id_key
     if link is None:
         return
     link.source, link.public = told.source, told.public
-    link.by = [seeds.profile_id(key, *pair) for pair in pairs if pair != (namespace, value)][:_BESIDE_MAX]
-    if not turn.profile.born and standing.is_same_place(seeds.profile_id(key, namespace, value), turn.profile.id):
+    place = seeds.profile_id(key, namespace, value)
+    link.by = [each for _, each in about.named if each != place]
+    if not turn.profile.born and standing.is_same_place(place, turn.profile.id):
         turn.profile.born = namespace
 
 
-def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, value: str, pairs: list[tuple[str, str]]) -> bool:
+def _ask_for(
+    turn: Turn,
+    told: Event | ConsentChange,
+    namespace: str,
+    value: str,
+    about: asking.About,
+) -> bool:
     """Ask for an identifier's place, if it is not known to point here. False where too many places point here."""
     profile, key = turn.profile, turn.catalog.id_key
     place = seeds.profile_id(key, namespace, value)
@@ -149,13 +154,9 @@ def _ask_for(turn: Turn, told: Event | ConsentChange, namespace: str, value: str
         return holding.register(turn, place, public=True)
     if not (may.link or may.merge):
         return True
-    beside = [
-        (name, seeds.profile_id(key, name, other))
-        for name, other in pairs
-        if (name, other) != (namespace, value) and standing.kind(turn.catalog, name) in ("person", "contact")
-    ]
-    evidence = Evidence(namespace, place, told.source, told.public, beside=beside[:_BESIDE_MAX])
-    return asking.ask(turn, place, evidence, is_contact=is_contact, links=may.link, merges=may.merge)
+    beside = [pair for pair in about.people if pair[1] != place]
+    evidence = Evidence(namespace, place, told.source, told.public, beside=beside)
+    return asking.ask(turn, place, evidence, is_contact=is_contact, links=may.link, merges=may.merge, about=about)
 
 
 def _alias(turn: Turn, told: Event) -> bool:

@@ -29,14 +29,16 @@ def is_too_many(catalog: Catalog, namespace: str, count: int) -> bool:
     return rule is not None and 0 < rule.shared_above < count
 
 
-def beside(catalog: Catalog, profile: Profile, place: str) -> set[tuple[str, str]]:
-    """The identifiers of people, as (namespace, place), that trusted inputs have named together with the one of a
-    place."""
-    return {
-        (link.namespace, standing.place(catalog, link))
-        for link in profile.identifiers
-        if place in link.by and not link.public and standing.kind(catalog, link.namespace) in ("person", "contact")
-    }
+def beside(catalog: Catalog, profile: Profile) -> dict[str, set[tuple[str, str]]]:
+    """By the places of identifiers: the identifiers of people, as (namespace, place), that trusted inputs have named
+    together with them."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for link in profile.identifiers:
+        if not link.public and link.by and standing.kind(catalog, link.namespace) in ("person", "contact"):
+            named = (link.namespace, standing.place(catalog, link))
+            for place in link.by:
+                found.setdefault(place, set()).add(named)
+    return found
 
 
 def people(named: Iterable[tuple[str, str]]) -> int:

@@ -1,12 +1,25 @@
-"""What the answer of a person to a question of the review queue does."""
+"""Takes in what is said about others who may be the same person, and what the answer of somebody who looked does."""
 
 from __future__ import annotations
 
 from engine.errors import InvalidInput
 from engine.identity import claims
-from engine.inputs import Join, Reviewed, Split
+from engine.inputs import AnyInput, Join, Resembles, Reviewed, Split, Suspect, Unlike
 from engine.likeness import links, questions
 from engine.turn_state import Turn
+
+
+def hear(turn: Turn, told: AnyInput) -> None:
+    """Handle what matching, another profile or a person says about a likely link."""
+    match told:
+        case Suspect():
+            links.suspect(turn, told)
+        case Resembles():
+            links.resembles(turn, told)
+        case Unlike():
+            links.unlike(turn, told)
+        case Reviewed():
+            decide(turn, told)
 
 
 def decide(turn: Turn, told: Reviewed) -> None:

@@ -17,15 +17,20 @@ _FROM_LINKS: Final = (*addresses.NAMESPACES, _DEVICE)
 
 
 def record_of(profile: Profile, stated: Stated) -> Comparable:
-    """The comparable form of a profile. An address is the current one, whatever its trait says."""
-    found = fields.fields_of(profile.trait_values, stated)
-    known = {(link.namespace, link.value) for link in profile.identifiers}
+    """The comparable form of a profile. An address is the current one, whatever its trait says. What a write key has
+    stated does not count: anybody could make a visitor resemble somebody by it."""
+    trusted = {name: trait.value for name, trait in profile.traits.items() if not trait.public}
+    found = fields.fields_of(trusted, stated)
+    verified = {(link.namespace, link.value) for link in profile.identifiers if link.verified}
     for namespace in addresses.NAMESPACES:
-        if (namespace, found.get(namespace)) in known:
+        if (namespace, found.get(namespace)) in verified:
             continue  # the stated one is in canonical form already, which takes long to find out otherwise
-        if value := addresses.value(profile, namespace):
-            found[namespace] = value
-    if devices := [link.value for link in profile.identifiers if link.namespace == _DEVICE and not link.shared]:
+        found.pop(namespace, None)
+        link = addresses.current(profile, namespace)
+        if link is not None and link.verified:
+            found[namespace] = link.value
+    links = (link for link in profile.identifiers if link.namespace == _DEVICE)
+    if devices := [link.value for link in links if not (link.shared or link.public)]:
         found["devices"] = [*_listed(found.get("devices", ())), *devices]
     return comparable(found)
 

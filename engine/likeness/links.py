@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from engine.identity import claims
+from engine.identity import apart, claims
 from engine.inputs import Join, Resembles, Suspect, Unlike
 from engine.likeness import excerpts, questions
 from engine.parts.of_identity import Likely
@@ -34,7 +34,8 @@ def suspect(turn: Turn, told: Suspect) -> None:
         return
     if profile.is_blank:
         return
-    if not rules.enabled or other in profile.unlike or told.confidence < rules.review_at:
+    is_told_apart = other in profile.unlike or apart.is_kept_apart(profile, other)
+    if not rules.enabled or is_told_apart or told.confidence < rules.review_at:
         fall(turn, other)
         questions.close(turn, other)
         return

@@ -39,6 +39,8 @@ PASSES: Final[dict[str, Callable[[Comparable], str]]] = {
     "given_year_month": lambda record: _joined(record.given_sound, record.birth[:6]),
     "surname_postcode": lambda record: _joined(record.surname_sound, record.postcode),
     "given_postcode": lambda record: _joined(record.given_sound, record.postcode),
+    "surname_city": lambda record: _joined(record.surname[:3], record.city[:4]),
+    "given_city": lambda record: _joined(record.given_name[:3], record.city[:4]),
     "given_street": lambda record: _joined(record.given_sound, record.street[:6]),
     "street_postcode": lambda record: _joined(record.street[:4], record.postcode),
     "street_city": lambda record: _joined(record.street[:5], record.city[:4]),

@@ -193,6 +193,13 @@ COMPARISONS: Final = (
 TERMS: Final = tuple(dict.fromkeys(level.terms for each in COMPARISONS for level in each.levels if level.terms))
 
 
+def looked_at(comparison: Comparison) -> frozenset[str]:
+    """The columns that a comparison looks at."""
+    return frozenset[str]().union(
+        columns_of(comparison.left_out), *(columns_of(each.condition) for each in comparison.levels)
+    )
+
+
 def columns_of(condition: Condition) -> frozenset[str]:
     """The columns that a condition looks at."""
     match condition:

@@ -89,6 +89,6 @@ def _of_sharing(turn: Turn, asked: Merge, evidence: Evidence) -> Objection | Non
 def people(turn: Turn, asked: Merge, place: str) -> int:
     """How many people the identifier of a place is of at least, by all that this profile and the other know."""
     theirs = {(namespace, other) for each, namespace, other in asked.beside if each == place}
-    known = sharing.people(theirs | sharing.beside(turn.catalog, turn.profile, place))
+    known = sharing.people(theirs | sharing.beside(turn.catalog, turn.profile).get(place, set()))
     is_asked = asked.evidence is not None and asked.evidence.place == place
     return known + (asked.sharers if is_asked else 0)

@@ -10,7 +10,7 @@ from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
-from engine.parts.of_identity import Link, Merged
+from engine.parts.of_identity import HandOff, Link, Merged
 from engine.profile import Profile, Run
 from engine.readings import as_next_turn_finds, consent_words
 from engine.readings.instants import iso
@@ -67,7 +67,9 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
             | _waits_for(statuses.send_waits(catalog, send))
             for send in known.sends
         ],
+        "likely": _likely(known, now_ms),
         "merges": [_merge(past) for past in known.ledger],
+        "transitions": [_transition(each) for each in known.handoffs],
     }
 
 
@@ -83,6 +85,22 @@ def _merge(past: Merged) -> dict[str, Any]:
     if past.id:
         row["confidence"] = past.confidence
     return row | ({"undoneAt": iso(past.undone_ms)} if past.undone_ms else {})
+
+
+def _likely(known: Profile, now_ms: int) -> list[dict[str, Any]]:
+    """The likely links that lend something now."""
+    return [
+        {
+            "profileId": link.profile,
+            "confidence": link.confidence,
+            "at": iso(link.at_ms),
+            "until": iso(link.until_ms),
+            "traits": link.traits,
+            "segments": link.segments,
+        }
+        for link in known.likely
+        if link.until_ms > now_ms
+    ]
 
 
 def _drawn(known: Profile) -> dict[str, Any]:
@@ -156,3 +174,17 @@ def _timer(catalog: Catalog, run: Run, now_ms: int) -> dict[str, Any]:
     """A pending timer; one that a pause has put off has the time at which it was due."""
     at_ms = (run.was_due_ms or now_ms) if run.due_ms == NEVER_MS else run.due_ms
     return {"at": iso(at_ms), "journey": run.journey, "step": stops.step_id(catalog, run)}
+
+
+def _transition(done: HandOff) -> dict[str, Any]:
+    """A change of touchpoint; what a goal asked only where there was one."""
+    row = {
+        "at": iso(done.at_ms),
+        "from": done.was,
+        "into": done.into,
+        "by": done.by,
+        "tookMs": done.took_ms,
+        "readyMs": done.ready_ms,
+        "carried": done.carried,
+    }
+    return row | ({"goal": done.goal, "requiredMs": done.required_ms, "missed": done.missed} if done.goal else {})

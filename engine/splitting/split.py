@@ -193,6 +193,7 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
     """Send the other profile to its own place, and let the places that are its alone point there."""
     profile, theirs = turn.profile, out.theirs
     theirs.split_off[profile.id] = profile.id
+    theirs.parting = []  # whom it was sending home before the merge, and whose word came to the survivor
     theirs.unlike = [*theirs.unlike, profile.id]
     profile.unlike = [*profile.unlike, theirs.id]
     if theirs.id in profile.told and profile.id not in theirs.holders:

@@ -51,9 +51,7 @@ def measure(say: Say, ray_flags: Mapping[str, str], *, is_full: bool = False) ->
     say("decide and resolution, engine only")
     figures = [*engine_figures(), *resolution.figures()]
     missing = () if Wrk.is_there() else (over_http.WRK_MISSING,)
-    # Not /tmp, which is memory on many machines: there a sync would cost nothing.
-    place = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=place) as name:
+    with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=disk()) as name:
         folder = Path(name)
         count = profiles.COUNT_FULL if is_full else profiles.COUNT
         figures += profiles.measure(say, folder, count=count)
@@ -282,6 +280,11 @@ def _taking_turns(
         (nothing(connections, seconds), load(connections, seconds)) for _ in range(_ROUNDS)
     ]
     return over_http.mean([done for _, done in rounds]), over_http.mean([noop for noop, _ in rounds])
+
+
+def disk() -> str | None:
+    """Where to measure. Not /tmp, which is memory on many machines: there a sync would cost nothing."""
+    return "/var/tmp" if Path("/var/tmp").is_dir() else None
 
 
 def _number(value: float) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
@@ -38,37 +39,19 @@ from engine.inputs import Event
 from engine.parts.of_identity import Link
 from engine.profile import Profile, TraitValue
 from engine.seeds import profile_id
-from loadtest.bench.figure import Figure
+from loadtest.bench.figures import Report, disk
+from loadtest.bench.matching_figures import Matched, figures, peak_of
 from loadtest.processes.engine import EngineError
 from loadtest.world import bench_catalog
 from loadtest.world.people import People, Person, second_records
 from loadtest.world.shop_world import START_MS
 
 SHARDS: Final = 2
+COUNT, COUNT_FULL = 100_000, 1_000_000
 NEW: Final = 10_000  # of which half are second records
 _AT_ONCE, _TOLD_AT_ONCE = 500, 200
-_LOOK_S = 0.2
-_FILL_S = 1_800.0
+_HOPS = 4  # from a profile to the one that it lives on in
 _ENGINE_KEY = bytes(32)
-
-
-@dataclass(slots=True)
-class Matched:
-    """The figures of a run. `found` of `planted` second records were linked, asked about or joined; `wrong` are other
-    pairs that were."""
-
-    count: int
-    fill_s: float = 0.0
-    ingest_s: float = 0.0
-    match_s: float = 0.0
-    profiles: int = 0
-    pairs: int = 0
-    planted: int = 0
-    found: int = 0
-    wrong: int = 0
-    tasks_mb: float = 0.0
-    shards_mb: float = 0.0
-    frequent: dict[str, int] = field(default_factory=dict)
 
 
 def catalog() -> Catalog:
@@ -188,13 +171,14 @@ def measure(folder: Path, count: int, new: int = NEW) -> Matched:
             f"new-{number}": people.again(again[number]) if number in again else people.person(count + number)
             for number in range(new)
         }
-        MatchingRounds(plan, lambda *_, **__: None).round()  # starts Ray, and finds nobody
+        MatchingRounds(plan, lambda *_, **__: None, nice=0).round()  # starts Ray, and finds nobody
         started = time.perf_counter()
         asyncio.run(_tell(plan, records))
         done.ingest_s = time.perf_counter() - started
-        with _memory(shards) as peak:
+        with peak_of(shards) as peak:
             _match(plan, done)
         done.tasks_mb, done.shards_mb = peak["tasks"], peak["shards"]
+        done.tasks_cpu_s, done.shards_cpu_s = peak["tasks_cpu_s"], peak["shards_cpu_s"]
         asyncio.run(_judge(plan, done, again))
     return done
 
@@ -222,7 +206,7 @@ def _identified(user: str, person: Person) -> Event:
 
 
 def _match(plan: EnginePlan, done: Matched) -> None:
-    rounds = MatchingRounds(plan, lambda *_, **__: None)
+    rounds = MatchingRounds(plan, lambda *_, **__: None, nice=0)
     started = time.perf_counter()
     while (report := rounds.round()).profiles:
         done.profiles += report.profiles
@@ -237,57 +221,23 @@ async def _judge(plan: EnginePlan, done: Matched, again: Mapping[int, int]) -> N
     true = {frozenset((id_of(f"new-{number}"), id_of(f"person-{other}"))) for number, other in again.items()}
     rows = [row for rows in await router.everywhere("reviews", ["candidate", 10 * NEW]) for row in rows]
     told = {frozenset((row["profile"], row["other"])) for row in rows}
-    homes: dict[str, str] = {}
-    for some in await router.everywhere("whereabouts", sorted({each for pair in true for each in pair})):
-        homes |= some
-    joined = {pair for pair in true if len({homes.get(each, each) for each in pair}) == 1}
+    homes = {each: each for pair in true for each in pair}
+    for _ in range(_HOPS):
+        places: dict[str, str] = {}
+        for some in await router.everywhere("whereabouts", sorted(set(homes.values()))):
+            places |= some
+        homes = {each: places.get(home, home) for each, home in homes.items()}
+    joined = {pair for pair in true if len({homes[each] for each in pair}) == 1}
     done.found, done.wrong = len((told | joined) & true), len(told - true)
     router.close()
 
 
-@contextmanager
-def _memory(shards: list[psutil.Process]) -> Iterator[dict[str, float]]:
-    """The most that all tasks, and all shards, take together at one moment, in MB."""
-    peak, over = {"tasks": 0.0, "shards": 0.0}, threading.Event()
-
-    def look() -> None:
-        while not over.wait(_LOOK_S):
-            peak["shards"] = max(peak["shards"], sum(map(_resident_mb, shards)))
-            peak["tasks"] = max(peak["tasks"], sum(map(_resident_mb, _tasks())))
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        yield peak
-    finally:
-        over.set()
-        looking.join()
-
-
-def _tasks() -> list[psutil.Process]:
-    return [each for each in psutil.process_iter(["cmdline"]) if "ray::match_shard" in " ".join(_words_of(each))]
-
-
-def _words_of(process: Any) -> list[str]:
-    return process.info["cmdline"] or []
-
-
-def _resident_mb(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / 1e6
-    except psutil.Error:
-        return 0.0
-
-
-def figures(done: Matched) -> Iterator[Figure]:
-    """The figures of a run, each beside what it is a part of."""
-    against = f"{done.profiles:,} new profiles matched against {done.count:,}"
-    target = "≤ 60 s" if done.count >= 1_000_000 else ""
-    yield Figure(against, done.match_s, "s", "their ingest", done.ingest_s, target=target)
-    yield Figure(f"{against}: compared with each", done.pairs / max(done.profiles, 1), "profiles", "all", done.count)
-    yield Figure(f"{against}: planted second records found", done.found, "", "planted", done.planted)
-    yield Figure(f"{against}: other pairs told", done.wrong, "", "compared", done.pairs)
-    yield Figure(f"{against}: memory of the tasks", done.tasks_mb, "MB", "the shards", done.shards_mb)
+def report(say: Callable[[str], None], *, is_full: bool = False) -> Report:
+    """Match new people against a hundred thousand, or a million with `is_full`: minutes, most of them to make those."""
+    count = COUNT_FULL if is_full else COUNT
+    say(f"{NEW:,} new people matched against {count:,}")
+    with tempfile.TemporaryDirectory(prefix="sm-", dir=disk()) as name:  # short: the shards' sockets are in it
+        return Report(tuple(figures(measure(Path(name), count))))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from actors.replay_clock.in_process import LocalEngine
-from engine import codec
+from actors.shard.shard import Shard
 from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.inputs import Event
@@ -35,7 +36,7 @@ Names = list[tuple[str, str]]
 
 def sweep(size: int, folder: Path) -> Outcome:
     """Play so many worlds, each in three orders."""
-    catalog, faults, merges = _catalog(), [], 0
+    catalog, faults, merges = small_catalog(), [], 0
     for seed in range(size):
         found, count = play(catalog, seed)
         faults += [f"seed {seed}: {fault}" for fault in found]
@@ -82,20 +83,21 @@ def _tree(random: Random, names: Names, person: int) -> list[Event]:
     random.shuffle(certain)
     pairs = [(certain[at], random.choice(certain[:at])) for at in range(1, len(certain))]
     pairs += [(names[0], names[-1]), *(tuple(random.sample(certain, 2)) for _ in range(2))]
-    return [_event(pair, f"{person}-{number}") for number, pair in enumerate(pairs)]
+    return [event(pair, f"{person}-{number}") for number, pair in enumerate(pairs)]
 
 
-def _event(pair: tuple[tuple[str, str], ...], message: str) -> Event:
-    own = {namespace: value for namespace, value in pair if namespace in ("user_id", "anonymous_id")}
+def event(names: Sequence[tuple[str, str]], message: str, at_ms: int = START_MS) -> Event:
+    """An event of a server's key that names somebody by all of these."""
+    own = {namespace: value for namespace, value in reversed(names) if namespace in ("user_id", "anonymous_id")}
     return Event(
         kind="track",
         name="Seen",
-        at_ms=START_MS,
-        received_at_ms=START_MS,
+        at_ms=at_ms,
+        received_at_ms=at_ms,
         source="server",
         channel="web",
         message_id=message,
-        identifiers=tuple(each for each in pair if each[0] not in own),
+        identifiers=tuple(each for each in names if own.get(each[0]) != each[1]),
         **own,
     )
 
@@ -113,14 +115,21 @@ def _account(engine: LocalEngine, home: str, person: int, told: list[Event], fau
     if not isinstance(record, Profile):
         faults.append(f"person {person} leads nowhere")
         return
-    pages = [event for _, page in shard.records("history", home) for event in codec.decode_page(page)]
-    seen = sorted(event.message_id for event in [*record.history, *pages])
+    seen = sorted(messages_of(shard, home))
     wanted = sorted(event.message_id for event in told if event.message_id.startswith(f"{person}-"))
     if seen != wanted:
         faults.append(f"person {person} has {len(seen)} events and not {len(wanted)}")
 
 
-def _catalog() -> Catalog:
+def messages_of(shard: Shard, profile: str) -> list[str]:
+    """The message ids of all events of a profile; none where nobody lives there."""
+    record = shard.record(profile)
+    if not isinstance(record, Profile):
+        return []
+    return [happened.message_id for happened in [*record.history, *shard.older(profile)]]
+
+
+def small_catalog() -> Catalog:
     """A catalog without journeys: who is who is all that matters."""
     plain = {
         "channels.yaml": {"channels": [{"id": "web", "provider": "none"}]},

@@ -46,7 +46,7 @@ class Profile:
     doubles_max: int = 3
     errors: float = 1.0
     replaced: float = 0.1  # of the errors: another value altogether
-    swapped: float = 0.03  # names in each other's place
+    swapped: float = 0.03  # names in each other's place; half as often lines of an address, or day and month
     moved: float = 0.08
     missing: float = 0.1  # of the values of a record, beside those that nobody asked for
     household: float = 0.3  # of the people, who live with the one before
@@ -181,6 +181,10 @@ def _written(person: Row, world: World, profile: Profile, random: Random) -> Row
         row[column] = world.other(column) if replaced else errors_of_typing.with_one(row[column], random)
     if random.random() < profile.swapped:
         row["given_name"], row["surname"] = row["surname"], row["given_name"]
+    if random.random() < profile.swapped / 2:
+        row["address_1"], row["address_2"] = row["address_2"], row["address_1"]
+    if random.random() < profile.swapped / 2:
+        row["birthday"] = row["birthday"][:4] + row["birthday"][6:] + row["birthday"][4:6]
     return {column: row[column] for column in COLUMNS}
 
 

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from engine.vocabulary import EntryKind, Status, Tier
 from serve.api.consent import Word
+from serve.api.reviews import Likely
 from serve.api.splits import Merge
+from serve.api.transitions import TRANSITION, ProfileTransition
 from serve.api.types import ABSENT, AT, PROFILE, VERSION, Answer, Time, example
 
 _WORD = {
@@ -150,7 +152,9 @@ class Profile(Answer):
         promises=[],
         fatigue={"shoes": 0.2},
         pendingSends=[],
+        likely=[],
         merges=[],
+        transitions=[TRANSITION],
     )
 
     profileId: str
@@ -170,7 +174,9 @@ class Profile(Answer):
     promises: list[Promise]
     fatigue: dict[str, float]
     pendingSends: list[PendingSend]
+    likely: list[Likely]
     merges: list[Merge]
+    transitions: list[ProfileTransition] = Field(description="Changes of touchpoint, the newest at the end")
 
 
 class Entry(Answer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from serve.api.types import ABSENT, AT, PROFILE, Answer, Body, Time, example
 
@@ -93,3 +93,14 @@ class Matches(Answer):
     pairs: int
     likely: int
     frequent: dict[str, int]
+
+
+class Likely(Answer):
+    """Another profile that is probably the same person, and what decisions may read of it until then."""
+
+    profileId: str
+    confidence: float
+    at: Time
+    until: Time
+    traits: dict[str, Any]
+    segments: list[str]

@@ -84,6 +84,19 @@ class IdentityFigures(Answer):
     freshness: dict[str, Freshness]
 
 
+class Matching(Answer):
+    """Profiles that matching can find (`indexed`), and those that wait to be matched. Since the shards began:
+    how many were matched, pairs compared, likely pairs told, and by pass the blocking keys that too many have."""
+
+    indexed: int
+    waiting: int
+    matched: int
+    pairs: int
+    likely: int
+    rebuilding: bool
+    frequent: dict[str, int]
+
+
 class Status(Answer):
     """The numbers of the engine."""
 
@@ -96,6 +109,15 @@ class Status(Answer):
         events={"accepted": 10_250, "repeated": 12, "rejected": 1},
         sends={"sent": 310, "held": 44},
         identity=_IDENTITY,
+        matching={
+            "indexed": 640,
+            "waiting": 2,
+            "matched": 640,
+            "pairs": 9_310,
+            "likely": 4,
+            "rebuilding": False,
+            "frequent": {"surname_year": 3},
+        },
         timers={"pending": 25},
     )
 
@@ -106,5 +128,6 @@ class Status(Answer):
     shards: list[ShardRow]
     events: dict[str, int]
     sends: dict[str, int]
+    matching: Matching
     timers: dict[str, int]
     identity: IdentityFigures

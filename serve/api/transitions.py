@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
-from serve.api.types import Answer, example
+from serve.api.types import ABSENT, AT, Answer, Time, example
+
+TRANSITION: Final = {
+    "at": AT,
+    "from": "email",
+    "into": "app",
+    "by": "link",
+    "tookMs": 720_000,
+    "readyMs": 9,
+    "carried": ["cart", "consent"],
+    "goal": "mail_to_app",
+    "requiredMs": 1000,
+    "missed": [],
+}
+
+
+class ProfileTransition(Answer):
+    """A change of touchpoint: what came along, and how fast."""
+
+    at: Time
+    from_: str = Field(alias="from")
+    into: str
+    by: str
+    tookMs: int
+    readyMs: int
+    carried: list[str]
+    goal: str = ABSENT
+    requiredMs: int = ABSENT
+    missed: list[str] = ABSENT
 
 
 class Quantiles(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,9 @@ def bench(
     is_full: Annotated[
         bool, typer.Option("--full", help="A million profiles and timers, a minute of overload.")
     ] = False,
+    is_matching: Annotated[
+        bool, typer.Option("--matching", help="Only: 10,000 new people matched against 100,000, or a million.")
+    ] = False,
     compare: Annotated[
         Path | None, typer.Option("--compare", help="An earlier run's --json file: show what has changed.")
     ] = None,
@@ -34,7 +38,13 @@ def bench(
     progress = screen.console(stderr=True)
     try:
         say = lambda what: progress.print(f"measuring: {what}", style="dim")  # noqa: E731
-        report = benchmarks.measure(say, ray_flags(LOOPBACK) | serve_flags(), is_full=is_full)
+        if is_matching:
+            os.environ.update(ray_flags(LOOPBACK))  # Ray starts in this very process
+            from loadtest.bench import matching
+
+            report = matching.report(say, is_full=is_full)
+        else:
+            report = benchmarks.measure(say, ray_flags(LOOPBACK) | serve_flags(), is_full=is_full)
     except EngineError as error:
         typer.echo(f"segue: {error}", err=True)
         raise typer.Exit(1) from None

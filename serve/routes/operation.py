@@ -60,12 +60,26 @@ async def status(gateway: ServerGateway) -> Any:
         "events": dict(events),
         "sends": dict(sends),
         "identity": _identity([shard["identity"] for shard in shards], gateway.catalog.identity.matching.enabled),
+        "matching": _matching([shard["matching"] for shard in shards]),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
         # Shard 0 is the lease authority: it alone knows what all shards were granted.
         "budgets": {
             name: {"limit": told["limit"], "granted": told["granted"]} for name, told in own[0]["budgets"].items()
         },
+    }
+
+
+def _matching(shards: list[dict[str, Any]]) -> dict[str, Any]:
+    """Matching: the sums over all shards."""
+    counts = ("indexed", "waiting", "matched", "pairs", "likely")
+    frequent = Counter[str]()
+    for shard in shards:
+        frequent.update(shard["frequent"])
+    return {
+        **{name: sum(shard[name] for shard in shards) for name in counts},
+        "rebuilding": any(shard["rebuilding"] for shard in shards),
+        "frequent": dict(sorted(frequent.items())),
     }
 
 

@@ -49,8 +49,8 @@ async def decide(
     gateway: ServerGateway,
     principal: ServerPrincipal,
 ) -> Any:
-    """Accept or dismiss an entry. Accepting a candidate or a refused merge joins both profiles. Who is dismissed as a
-    candidate is not asked about again."""
+    """Accept or dismiss an entry. Accepting a candidate or a refused merge joins both profiles, accepting a split
+    undoes the merge. Who is dismissed as a candidate is not asked about again."""
     named = canonical_if_any(PROFILE_ID, answer.profileId, field="profileId")
     profile = named or await _profile_of(gateway, review)
     entry = await gateway.router.read(profile, "review", review)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.chaos.outcome import Figure, Outcome
-from loadtest.sweeps import orders, prove
+from loadtest.sweeps import apart, orders, prove
 from loadtest.sweeps.prove import SWEEPS, Sweep, main
 
 
@@ -65,7 +65,7 @@ def test_a_size_that_means_nothing_is_refused(two_sweeps, size, capsys):
 
 
 def test_the_register_has_the_long_sweeps():
-    assert {"delivery", "chaos", "joining", "orders"} <= SWEEPS.keys()
+    assert {"delivery", "chaos", "joining", "orders", "apart"} <= SWEEPS.keys()
     assert SWEEPS["delivery"].size == 500
 
 
@@ -75,6 +75,13 @@ def test_people_come_to_the_same_end_in_any_order_and_a_lost_event_would_be_foun
     assert outcome.figures[1].value >= 3 * 3 * 5, "each person was several profiles, in each order"
     monkeypatch.setattr(orders.LocalEngine, "stage", lambda engine, told: _stage(engine, list(told)[1:]))
     assert any("has" in fault or "profiles" in fault for fault in orders.sweep(1, tmp_path).faults)
+
+
+def test_people_who_are_joined_and_taken_apart_lose_nothing_and_a_fault_would_be_found(tmp_path, monkeypatch):
+    outcome = apart.sweep(8, tmp_path)
+    assert outcome.faults == [] and outcome.figures[2].value > 5
+    monkeypatch.setattr(orders.LocalEngine, "stage", lambda engine, told: _stage(engine, list(told)[1:]))
+    assert any("lost" in fault for fault in apart.sweep(1, tmp_path).faults)
 
 
 _stage = orders.LocalEngine.stage

@@ -246,6 +246,8 @@ def _ada_shops(story: Story) -> None:
     view = {"product_id": "sku-1", "category": "shoes", "price": 99.9}
     story.tell("track", userId="ada", event="Product Viewed", properties=view)
     story.tell("track", userId="ada", event="Product Added", properties=view | {"cart_id": "c1"})
+    for channel in ("web", "app"):
+        story.tell("screen", userId="ada", name="Cart", context={"channel": channel})
     for event in ("viewed", "clicked", "dismissed", "converted"):
         answer = story.decides(userId="ada", requestId=f"r-{event}")
         for shown in answer["actions"]:
@@ -290,7 +292,7 @@ def _others(story: Story) -> None:
 def unused(story: Story) -> set[str]:
     """The parts that are empty in every profile, so that reading them proves nothing."""
     wanted = {"identifiers", "addresses", "traits", "segments", "consent", "awaiting", "caps", "journeys", "timers"}
-    wanted |= {"suppressions", "holdouts", "drawn", "promises", "fatigue", "merges"}
+    wanted |= {"suppressions", "holdouts", "drawn", "promises", "fatigue", "merges", "transitions"}
     for name in ("ada", "bob", "eve"):
         answer = story.asks("GET", f"/v1/profiles/user_id:{name}")
         assert answer.status_code == 200, answer.text

@@ -4,7 +4,7 @@ of a person."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -36,9 +36,13 @@ class HandOffTotals:
         self._put(way)
         self.news.append(entry.detail | dict(zip(("from", "into", "by"), way, strict=True)))
 
-    def arrive(self, rows: Rows) -> None:
-        """Add the sums that a pinned profile brings home."""
-        for way, row in rows.items():
+    def records(self) -> list[tuple[bytes, bytes]]:
+        """All rows, as they are stored."""
+        return [(key_of(way), packed(row)) for way, row in self.rows.items()]
+
+    def arrive(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Add the sums that a pinned profile brings along."""
+        for way, row in (unpacked(*each) for each in records):
             self.rows.setdefault(way, Row()).join(row)
             self._put(way)
 

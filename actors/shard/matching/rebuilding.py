@@ -26,8 +26,7 @@ class Rebuilding:
         self._state = state
         self._after: str | None = state.meta("blocks_at", None)  # the last profile that was done; None: all are
         if not state.profiles and not state.blocks.made_of:  # nobody to look at: whoever comes is followed
-            self._begin(made_of(state.catalog))
-            self._after = None
+            self._call_it(made_of(state.catalog))
 
     @property
     def is_busy(self) -> bool:
@@ -41,16 +40,16 @@ class Rebuilding:
         if blocks.made_of != wanted:
             if not wanted and not blocks.made_of:
                 return 0
-            self._begin(wanted)
+            self._call_it(wanted)
+            self._reach("")
         if self._after is None:
             return 0
         return self._index(blocks, self._after) if wanted else self._drop(blocks)
 
-    def _begin(self, wanted: str) -> None:
+    def _call_it(self, wanted: str) -> None:
         if self._state.blocks.made_of != wanted:
             self._state.blocks.made_of = wanted
             self._state.put_meta("blocks", wanted)
-            self._reach("")
 
     def _reach(self, profile: str | None) -> None:
         self._after = profile

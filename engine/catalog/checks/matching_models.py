@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from engine.catalog.document import Document
@@ -37,6 +37,6 @@ def missing_model_problems(document: Document, unread: Collection[str]) -> Itera
 def _named(document: Document) -> str:
     """The file of the model that identity.yaml names; empty where it names none."""
     written = document.get(_IDENTITY)
-    matching = written.get("matching") if isinstance(written, dict) else None
-    name = matching.get("model") if isinstance(matching, dict) else None
+    matching = written.get("matching") if isinstance(written, Mapping) else None
+    name = matching.get("model") if isinstance(matching, Mapping) else None
     return f"models/{name}" if isinstance(name, str) and name else ""

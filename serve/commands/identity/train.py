@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +12,17 @@ import typer
 from msgspec.structs import replace
 from rich.console import Console
 
+from actors.catalog_files import config_files
 from actors.matching import tables, training
 from actors.platform import durable
+from actors.storage import store_folders
+from engine.errors import UsageError
 from engine.matching import model as models
+from engine.matching.comparable import Comparable
 from serve.commands import screen
+from serve.process import which_catalog
+from serve.process.data_directory import engine_key_of, stopped
+from serve.process.settings import DATA
 
 RECORDS = typer.Option(
     "--records", help="A CSV file of records with a header; may be given several times.", exists=True, dir_okay=False
@@ -22,23 +31,46 @@ WITHOUT = typer.Option("--without", help="A column to leave out; may be given se
 
 
 def train(
-    records: Annotated[list[Path], RECORDS],
     out: Annotated[Path, typer.Option("--out", help="Where to write the model, such as configs/models/identity.json.")],
+    records: Annotated[list[Path] | None, RECORDS] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The data directory of a stopped engine.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The directory of the catalog, with --data alone.")
+    ] = None,
     without: Annotated[list[str] | None, WITHOUT] = None,
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Keep the common values, such as frequent names, in the model.")
     ] = True,
 ) -> None:
-    """Learn a model of matching from records, without labels, and write it."""
+    """Learn a model of matching from records or profiles, without labels, and write it."""
+    if bool(records) == bool(data):
+        raise UsageError("needs either CSV files (--records) or a data directory (--data)", "segue identity train")
+    if data is not None and without:
+        raise UsageError(
+            "leaves a column of --records out; what of a profile is compared, identity.yaml says", "--without"
+        )
     console = screen.console()
     started = time.monotonic()
-    read = tables.read_records(records, without or ())
-    with screen.waiting(console, f"learning from {len(read.ids):,} records"):
-        found = training.train(read.comparable)
+    read = tables.read_records(records, without or ()).comparable if records else _profiles(data or DATA, config)
+    with screen.waiting(console, f"learning from {len(read):,} records"):
+        found = training.train(read)
     model = found.model if values else replace(found.model, terms={})
     durable.write(out, models.written(model), mode=0o644)  # a file of the catalog, and no secret
     say(console, found, time.monotonic() - started)
     console.print(f"written to {out}")
+
+
+def _profiles(data: Path, config: Path | None) -> Sequence[Comparable]:
+    from actors.maintenance import comparable_profiles  # opens RocksDB, which the other commands need not wait for
+    from actors.storage.vault import FileVault
+
+    directory = which_catalog.which(config)
+    stated = config_files.load(directory).identity.matching.fields
+    with stopped(data):
+        store_folders.check_settled(data)
+        vault = FileVault(data / "vault", engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY")))
+        paths = [*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))]
+        return list(comparable_profiles.records(paths, vault, stated))
 
 
 def say(console: Console, found: training.Training, took_s: float) -> None:

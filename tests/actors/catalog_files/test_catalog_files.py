@@ -193,7 +193,7 @@ def test_the_schema_for_editors_accepts_the_shipped_catalog() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     kinds = {"actions": "action", "journeys": "journey"}
     for file, data in config_files.read(SHIPPED).data.items():
-        if not file.startswith("templates/"):
+        if not file.startswith("templates/") and not isinstance(data, bytes):
             kind = kinds.get(file.partition("/")[0], file.removesuffix(".yaml"))
             schema = json.loads((SHIPPED / "schema" / f"{kind}.json").read_text("utf-8"))
             jsonschema.validate(data, schema)

@@ -96,3 +96,20 @@ def test_too_few_records_are_refused():
 def test_records_without_a_column_to_compare_are_refused():
     with pytest.raises(InvalidInput, match="no column of the records feeds a comparison"):
         train([comparable({})] * 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("column", ["given_name", "email", "phone"])
+def test_one_column_of_people_who_are_all_different_makes_nobody_one(column: str):
+    digits = [f"{number * 7919 % 100_003:05}{number}" for number in range(200)]
+    words = (
+        digits if column == "phone" else [each.translate(str.maketrans("0123456789", "abcdefghij")) for each in digits]
+    )
+    found = train([comparable({column: f"{word}@mail.example" if column == "email" else word}) for word in words])
+    assert found.matches < 1
+
+
+@pytest.mark.slow
+def test_records_that_are_all_the_same_tell_nothing_and_break_nothing():
+    found = train([comparable({"given_name": "Ada", "surname": "King", "birth": "18151210"})] * 120)
+    assert found.matches < 1

@@ -168,7 +168,7 @@ def test_metrics_tell_each_transition_once():
 def test_the_sums_of_a_pinned_profile_go_along_and_come_home():
     home, away = shop(), World(SHOP)
     before, mine, its = table(home), home.engine.windows[0].shard, away.engine.windows[0].shard
-    its.handoffs.arrive(dict(mine.handoffs.rows))
+    its.handoffs.arrive(mine.handoffs.records())
     mine.handoffs.leave()
     for shard in (mine, its):
         shard.commit()

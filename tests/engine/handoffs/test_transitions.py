@@ -77,6 +77,22 @@ def test_a_login_on_another_device_is_ready_when_its_visitor_has_arrived(world: 
     assert [entry.reason for entry in ada.timeline if entry.kind == "transition"] == ["transition.ready"]
 
 
+def test_from_the_till_to_the_web_by_the_card(world: World):
+    card = (("loyalty_id", "c-77"),)
+    till = world.customer()
+    till.does("Order Completed", channel="pos", source="pos", identifiers=card, user_id="", anonymous_id="")
+    world.advance(days=1)
+    ada = world.customer("ada")
+    ada.does("Page Viewed", context=DESK)
+    assert ada.profile.handoffs == [], "nobody knows yet that the card is hers"
+    world.advance(minutes=5)
+    ada.does("Identified", kind="identify", identifiers=card, context=DESK)
+    world.settle()
+    [found] = ada.profile.handoffs
+    assert (found.was, found.into, found.by, found.goal) == ("pos", "desktop", "loyalty_id", "to_web")
+    assert (found.took_ms, found.ready_ms, found.missed) == (24 * HOUR, 20_000, [])
+
+
 def test_a_call_to_the_support_and_then_the_web(world: World):
     ada = world.customer("ada")
     ada.does("Ticket Opened", channel="support")

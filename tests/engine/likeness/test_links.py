@@ -187,3 +187,14 @@ def test_without_matching_no_link_is_left():
     assert shown(till) == ["hello"]
     online.does("Page Viewed")
     assert online.profile.likely == []
+
+
+def test_what_a_write_key_states_makes_nobody_resemble_somebody():
+    world = World(catalog())
+    ada = person(world, "ada", ADA | TEA)
+    thief = world.customer(anonymous="thief")
+    thief.does("Identified", kind="identify", traits=ADA, public=True)
+    match(world)
+    assert thief.id != ada.id
+    assert ada.profile.likely == thief.profile.likely == []
+    assert reviews(world, ada) == reviews(world, thief) == []

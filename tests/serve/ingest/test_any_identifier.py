@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from engine.catalog.compile import compile_document
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, Unauthorised
 from engine.identity.home import home_of
 from engine.inputs import Event
 from engine.seeds import profile_id
+from serve.http.user_hash import Proof, hash_of
 from serve.ingest.arrival import Arrival
 from serve.ingest.carried import field_of, named_by
 from serve.ingest.wire_event import read_event
@@ -175,3 +176,16 @@ def test_an_event_of_blocked_values_alone_is_rejected_by_name(fields: dict[str, 
     assert field_of(event(**fields), CATALOG.identity) == field
     catalog = compile_document({"identity.yaml": identity})
     assert home_of(catalog, event(**fields)) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [external("user_id", "ada"), {"userId": "bea", "userHash": hash_of("s", "bea")} | external("user_id", "ada")],
+)
+def test_a_user_id_among_the_external_ids_is_proved_too(fields: dict[str, Any]):
+    arrival = Arrival("app", "web", 0, public=True, proof=Proof("s", is_required=True), rules=CATALOG.identity)
+    body = {"type": "track", "event": "Bought", "messageId": "m"}
+    with pytest.raises(Unauthorised):
+        read_event(json.dumps(body | fields).encode(), None, arrival)
+    proved = body | external("user_id", "ada") | {"userHash": hash_of("s", "ada")}
+    assert read_event(json.dumps(proved).encode(), None, arrival).user_id == "ada"
