@@ -18,7 +18,7 @@ Record = Profile | Tombstone
 _NEW_BYTES = 2_000  # assumed for a new profile, until its first commit encodes it
 # Measured by tracemalloc, profiles with 1 to 64 recent events. An estimate, rather too high: names of properties are
 # shared in memory. An event that was read is in memory twice, packed and as an object.
-_RECORD_BYTES = 2_000  # an empty profile and its entries here
+_RECORD_BYTES = 2_800  # an empty profile and its entries here
 _TIMES_PLAIN = 4.7
 _PACKED_EVENT_BYTES = 20
 _READ_EVENT_BYTES = 240

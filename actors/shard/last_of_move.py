@@ -29,7 +29,7 @@ class Last(msgspec.Struct, array_like=True):
     dead: list[bytes] = []
     people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
     resolved: dict[str, int] = {}
-    handoffs: list[tuple[bytes, bytes]] = []
+    handoffs: list[tuple[bytes, bytes]] = []  # (`actors.shard.figures.hand_offs`)
 
 
 def outbox_of(record: Record | None) -> list[Waiting]:

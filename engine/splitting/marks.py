@@ -30,11 +30,12 @@ def carried(catalog: Catalog, told: Event | Decide | ConsentChange) -> tuple[str
 class Marks:
     """What a profile had before an input; `write` marks what is new after it."""
 
-    __slots__ = ("_by", "_consent", "_known")
+    __slots__ = ("_by", "_consent", "_had", "_known")
 
     def __init__(self, profile: Profile, by: tuple[str, ...]) -> None:
         self._by = by
-        self._known = {id(part) for part in _parts(profile)}
+        self._had = _parts(profile)  # kept, so that no new part gets the id of one that is gone
+        self._known = {id(part) for part in self._had}
         self._consent = [*profile.consent]
 
     @property

@@ -219,7 +219,7 @@ def _match(plan: EnginePlan, done: Matched) -> None:
 async def _judge(plan: EnginePlan, done: Matched, again: Mapping[int, int]) -> None:
     router = Router(plan.shard_sockets())
     true = {frozenset((id_of(f"new-{number}"), id_of(f"person-{other}"))) for number, other in again.items()}
-    rows = [row for rows in await router.everywhere("reviews", ["candidate", 10 * NEW]) for row in rows]
+    rows = [row for rows in await router.everywhere("reviews", ["", 10 * NEW]) for row in rows]
     told = {frozenset((row["profile"], row["other"])) for row in rows}
     homes = {each: each for pair in true for each in pair}
     for _ in range(_HOPS):

@@ -121,7 +121,7 @@ class Joining:
         self, http: httpx.Client, path: str, body: dict[str, Any], *, refusals: tuple[int, ...] = (404,)
     ) -> httpx.Response:
         """The answer in the end: while a shard is away, the same is asked again."""
-        until_s = time.monotonic() + _SETTLE_S
+        until_s, said = time.monotonic() + _SETTLE_S, ""
         while True:
             try:
                 answer = http.post(path, json=body)
@@ -130,10 +130,12 @@ class Joining:
                 if answer.status_code not in _AGAIN:
                     raise EngineError(f"{path} was answered {answer.status_code}: {answer.text[:200]}")
                 self.repeats[str(answer.status_code)] += 1
+                said = answer.text[:300]
             except httpx.TransportError as error:
                 self.repeats[type(error).__name__] += 1
+                said = str(error)
             if time.monotonic() > until_s:
-                raise EngineError(f"{path} was not acknowledged within {_SETTLE_S:g} s")
+                raise EngineError(f"{path} {body} was not acknowledged within {_SETTLE_S:g} s: {said}")
             time.sleep(0.1)
 
     def _get(self, http: httpx.Client, path: str) -> dict[str, Any] | None:

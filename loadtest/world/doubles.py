@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from itertools import accumulate, combinations
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from loadtest.world import errors_of_typing
 
 Row = dict[str, str]
+Part = TypeVar("Part")
 
 COLUMNS: Final = (
     *("given_name", "surname", "birthday", "national_id", "street_number", "address_1", "address_2"),
@@ -110,7 +111,7 @@ class World:
         """A value of a column from somebody else."""
         return self.person()[column]
 
-    def _pick(self, pool: Sequence) -> str:  # type: ignore[type-arg]
+    def _pick(self, pool: Sequence[Part]) -> Part:
         return self._random.choices(pool, cum_weights=self._weights[: len(pool)])[0]
 
     def _words(self, count: int, syllables: int) -> list[str]:
@@ -136,7 +137,7 @@ def records(seed: int, people: int, profile: Profile) -> tuple[list[Row], list[l
         person = _next(before, world, profile, random)
         before = person
         made.append((number, _written(person, world, profile, random)))
-        while random.random() < profile.doubled and len(made) and _count(made, number) <= profile.doubles_max:
+        while random.random() < profile.doubled and _count(made, number) <= profile.doubles_max:
             made.append((number, _written(person, world, profile, random)))
     random.shuffle(made)
     places: dict[int, list[int]] = {}

@@ -13,7 +13,8 @@ from engine.errors import InvalidInput, NotReady
 from engine.inputs import Erase
 from engine.readings import instants, timelines
 from engine.values.times import read_ms
-from serve.api.customer import Consents, Export, Profile, Timeline, Why
+from serve.api.customer import Consents, Export, Profile, Why
+from serve.api.timeline import Timeline
 from serve.api.types import Erased, answers_with
 from serve.http.gateway import ServerGateway
 

@@ -39,7 +39,7 @@ placements:
 """,
     "policies.yaml": """
 caps:
-  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert, channel: email}}
+  - {id: alerts, limit: 2, per: 7d, match: {action: price_alert}}
   - {id: hero, limit: 2, per: 1d, match: {action: spring_offer}}
   - {id: news, limit: 1, per: 7d, match: {channel: email, action: news}}
 stops:

@@ -136,19 +136,3 @@ def test_all_who_buy_at_one_till_stay_who_they_are(stage: Stage):
     for user in buyers:
         events = [entry for entry in stage.engine.timeline("user_id", user) if entry["kind"] == "event"]
         assert [event["properties"]["order_id"] for event in events] == [user]
-
-
-def test_a_family_with_one_mailbox_gets_as_much_mail_as_one_person(stage: Stage):
-    family = ["mother", "son"]
-    for user in family:
-        stage.by_server("identify", userId=user, traits={"email": "family@shop.example"})
-        stage.settle()
-    assert len({stage.engine.profile("user_id", user)["profileId"] for user in family}) == 2
-    for number in range(2):
-        for user in family:
-            stage.by_web("track", event="Price Dropped", userId=user, properties={"cart_id": f"{user}-{number}"})
-            stage.settle()
-    eventually(lambda: stage.engine.status()["sends"]["waiting"] == 0)
-    reasons = sorted(reason for user in family for _, reason in stage.engine.sends(user))
-    assert reasons == ["", "", "cap.alerts", "cap.alerts"], "two sent, and two held or withdrawn"
-    eventually(lambda: len(stage.mailbox.to("family@shop.example")) == 2 and stage.engine.is_quiet())
