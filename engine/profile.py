@@ -29,8 +29,8 @@ class TraitValue(Part):
     by: list[str] = []  # noqa: RUF012 (the identifiers' places that its event carried, while merges can be undone)
 
 
-class ConsentRecord(Part):
-    """The latest word on one (purpose, channel), with how and when it was given."""
+class Word(Part):
+    """A word on one (purpose, channel), with how and when it was given."""
 
     purpose: str
     channel: str
@@ -42,7 +42,12 @@ class ConsentRecord(Part):
     address: str = ""  # the place of the mailbox or telephone that this word binds; empty: the person
     key: str = ""  # the name of the key that told it, where `source` is what that key said
     by: list[str] = []  # noqa: RUF012 (places of the identifiers that came with it, while merges can be undone)
-    lifted: list[ConsentRecord] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
+
+
+class ConsentRecord(Word):
+    """The latest word on one (purpose, channel)."""
+
+    lifted: list[Word] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
 
 
 class Run(Part):

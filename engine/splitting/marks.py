@@ -11,7 +11,7 @@ from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.identity import home
 from engine.inputs import ConsentChange, Decide, Event
-from engine.profile import Profile
+from engine.profile import ConsentRecord, Profile, Word
 from engine.splitting.around import has_merges
 from engine.turn_state import Turn
 
@@ -51,7 +51,7 @@ class Marks:
             part.by = [*self._by]
         kept = {id(record) for record in profile.consent}
         gone = [record for record in self._consent if id(record) not in kept]
-        noes = [no for record in gone for no in (record.lifted if record.granted else [record])]
+        noes = [no for record in gone for no in (record.lifted if record.granted else [_plain(record)])]
         for record in profile.consent:
             if record.granted and id(record) not in self._known:
                 record.lifted = noes
@@ -67,3 +67,7 @@ def before(turn: Turn, told: Event | ConsentChange) -> Marks | None:
 
 def _parts(profile: Profile) -> list[Any]:
     return [*profile.identifiers, *profile.traits.values(), *profile.consent, *profile.awaiting, *profile.runs]
+
+
+def _plain(no: ConsentRecord) -> Word:
+    return Word(*(getattr(no, name) for name in Word.__struct_fields__))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.contact import consents
-from engine.profile import ConsentRecord
+from engine.profile import ConsentRecord, Word
 from engine.splitting.case import Case, keyed
 from engine.splitting.sides import Side
 
@@ -16,7 +16,8 @@ def said(case: Case, name: str) -> None:
     for profile, own, gets in ((case.mine, before, _here), (case.theirs, other, _there)):
         found = {scope: record for scope, record in own.items() if name == "consent" or scope in now}
         news = [record for record, side in changed if gets(side)]
-        noes = [no for record, side in changed if not gets(side) for no in record.lifted if no not in after.values()]
+        lifted = [no for record, side in changed if not gets(side) for no in record.lifted]
+        noes = [no for no in map(_as_record, lifted) if after.get(_scope(no)) != no]
         for record in [*noes, *news]:
             found[_scope(record)] = record
         for no in [record for record in found.values() if not record.granted]:
@@ -56,3 +57,7 @@ def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
         and no.address in ("", yes.address)
         and consents.covers(yes, no.purpose, no.channel)
     )
+
+
+def _as_record(no: Word) -> ConsentRecord:
+    return ConsentRecord(*(getattr(no, name) for name in Word.__struct_fields__))

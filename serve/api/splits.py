@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.api.types import ABSENT, PROFILE, Answer, Body, Time, example
+from serve.api.types import ABSENT, AT, PROFILE, Answer, Body, Time, example
 
 
 class Merge(Answer):
@@ -65,7 +65,7 @@ class Rejoined(Answer):
 class RevertBody(Body):
     """Whose doing to undo: the name of a key, and from which time on."""
 
-    model_config = example(source="web", since="2026-03-01T00:00:00.000Z", dryRun=True)
+    model_config = example(source="web", since=AT, dryRun=True)
 
     source: str
     since: str | None = None
