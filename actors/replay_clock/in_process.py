@@ -22,7 +22,7 @@ from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
 from engine.identity.home import home_of
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
-from engine.profile import Tombstone
+from engine.profile import Profile, Tombstone
 from engine.vocabulary import Accepted, Settlement
 
 Provider = Callable[[dict[str, Any]], Settlement]
@@ -125,6 +125,18 @@ class LocalEngine:
         while isinstance(record := self.shard(profile).record(profile), Tombstone):
             profile = record.to
         return profile
+
+    def between(self) -> list[tuple[str, str]]:
+        """(place, profile) of every place that points to a profile which says that a split gave it to another one: no
+        one takes what comes there. There are none once all messages have arrived."""
+        return [
+            (place, name)
+            for windows in self.windows
+            for name in windows.shard.all_profiles()
+            if isinstance(record := windows.shard.record(name), Profile)
+            for place in record.split_off
+            if self.resolve(place) == name
+        ]
 
     def _accepted(self, message: dict[str, Any]) -> Accepted:
         channel = self.catalog.channels.get(message["channel"])
