@@ -135,7 +135,9 @@ class Router:
         raise NotReady("this profile is between two places")
 
     async def read(self, profile: str, what: OfProfile, argument: Any = None) -> Any:
-        """A reading of one profile; NotFound for a stranger."""
+        """A reading of one profile; NotFound for a stranger. It begins at the place itself: no reading is told that a
+        split has ended a pointer, so one that was learned before would lead to the wrong one of two."""
+        self._forget(profile)
         return (await self._follow(profile, lambda home: Read(what, home, argument))).value
 
     async def read_at(self, profile: str, at_ms: int) -> Any:

@@ -69,3 +69,10 @@ def test_a_statement_comes_there_too(served: ServedShard):
     )
     receipt = asyncio.run(Router([served.path]).tell(BOB, said))
     assert receipt["profileId"] == CY
+
+
+def test_a_reading_does_not_go_by_a_pointer_that_a_split_has_ended(served: ServedShard):
+    """Whoever is read says nothing of a split, so a reading begins at the place itself."""
+    router = Router([served.path])
+    router._learn(CY, ADA)
+    assert asyncio.run(router.read(CY, "profile"))["profileId"] == CY
