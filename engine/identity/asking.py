@@ -156,7 +156,8 @@ def decline(turn: Turn, told: Declined) -> None:
             if told.origin in places:
                 places.remove(told.origin)
     is_public = evidence is None or evidence.public
-    refused = profile.declined if is_public else profile.apart
+    is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
+    refused = profile.declined if is_weak else profile.apart
     if told.origin not in refused:
         refused.append(told.origin)
     del refused[: -limits.IDENTIFIERS_MAX]
