@@ -165,7 +165,9 @@ def decline(turn: Turn, told: Declined) -> None:
         sharing.mark(turn, told.origin)
     elif not is_contact and is_public:
         _let_go(turn, told.origin)
-    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
+    source = "" if evidence is None else evidence.source
+    detail = {"origin": told.origin}
+    turn.note("identity", "not taken over", source=source, outcome="refused", reason=told.reason, detail=detail)
     is_device = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "device"
     if evidence is None or (is_device and told.reason in _NO_QUESTION):
         return

@@ -208,10 +208,12 @@ def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str,
 
 
 def _refuse(turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, place: str) -> None:
-    """Note a refused identifier once."""
+    """Note a refused identifier once. A blocked one under a write key is no question: anybody could fill the queue."""
     other = "" if reason == "identity.blocked" else place
+    if told.public and reason == "identity.blocked":
+        return
     if reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source):
-        turn.note("identity", f"{namespace} not linked", outcome="refused", reason=reason)
+        turn.note("identity", f"{namespace} not linked", source=told.source, outcome="refused", reason=reason)
 
 
 def _is_contact(turn: Turn, namespace: str) -> bool:

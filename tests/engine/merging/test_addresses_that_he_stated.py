@@ -9,7 +9,9 @@ from support.letters import SHOP
 from support.world import Customer, World, action, document
 
 from engine.contact import addresses
-from engine.inputs import Bind, ConsentChange, Erase
+from engine.errors import NotFound
+from engine.inputs import Bind, ConsentChange, Erase, Rejoin, Revert
+from engine.readings import profiles
 from engine.seeds import profile_id
 
 MAIL, HIS, CARD = ("email", "ada@shop.example"), ("email", "mallory@evil.example"), ("loyalty_id", "4711")
@@ -34,9 +36,9 @@ def told(world: World, *pairs: tuple[str, str], name: str = "Seen", public: bool
     return who
 
 
-def states(world: World, *pairs: tuple[str, str], public: bool = True) -> Customer:
+def states(world: World, *pairs: tuple[str, str], public: bool = True, **fields: Any) -> Customer:
     traits = {namespace: value for namespace, value in pairs if namespace in ("email", "phone")}
-    return told(world, *pairs, name="Identified", kind="identify", traits=traits, public=public)
+    return told(world, *pairs, name="Identified", kind="identify", traits=traits, public=public, **fields)
 
 
 def at(world: World, pair: tuple[str, str]) -> str:
@@ -158,3 +160,31 @@ def test_a_tills_word_does_not_keep_a_server_key_from_joining(world: World):
     assert ada.id != at(till, CARD)
     told(till, ADA, CARD)
     assert ada.id == at(till, CARD)
+
+
+# -- what is shown of it
+
+
+def test_the_timeline_and_the_profile_say_whose_word_it_was(world: World):
+    told(world, ("user_id", "bob"), CARD)
+    ada = states(world, ADA, MAIL, public=False)
+    states(world, ADA, HIS, source="web")
+    told(world, ADA, CARD, source="pos")
+    told(world, ADA, ("loyalty_id", "null"), source="web", public=True)
+    assert "identity.blocked" not in ada.refusals, "nobody fills the review queue with it"
+    told(world, ADA, ("loyalty_id", "null"), source="crm")
+    refused = {entry.reason: entry.source for entry in ada.timeline if entry.outcome == "refused"}
+    assert refused == {"address.unverified": "web", "identity.unique": "pos", "identity.blocked": "crm"}
+    known = profiles.profile(ada.profile, world.catalog, world.now_ms)["identifiers"]
+    shown = {each["value"]: each.get("source") for each in known}
+    assert shown[HIS[1]] == "web" and shown[MAIL[1]] == "test"
+
+
+def test_a_revert_of_nobody_is_refused_and_so_is_a_rejoining_by_a_wrong_id(world: World):
+    with pytest.raises(NotFound) as nobody:
+        world.engine.ask_profile(at(world, ("user_id", "ghost")), Revert(source="web"))
+    assert nobody.value.field == "identifier"
+    ada = told(world, ADA)
+    with pytest.raises(NotFound) as wrong:
+        world.engine.ask_profile(ada.id, Rejoin(merge_id="0" * 24))
+    assert wrong.value.field == "splitId"
