@@ -125,7 +125,8 @@ class DeadLetters(Answer):
                 "profileId": PROFILE,
                 "kind": "Rejected",
                 "reason": (
-                    "userId: names nobody: it needs a userId, anonymousId, entry in context.externalIds or other identifier"
+                    "userId: names nobody: it needs a userId, anonymousId, entry in context.externalIds "
+                    "or other identifier"
                 ),
                 "attempts": 1,
                 "input": {"text": '{"type": "track", "event": "Product Viewed"}'},
