@@ -126,7 +126,8 @@ class Shard(ShardState):
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             giving_back.forget_the_past(self, record, told)
-            return Done("accepted")
+            if not erasure.is_of_a_holder(record, told):
+                return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):

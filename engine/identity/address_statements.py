@@ -40,13 +40,13 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool,
     return True
 
 
-def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
+def state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, source: str = "") -> None:
     """State the address by an `identify`; `mention` was called for it already."""
-    _state(turn, namespace, told, at_ms, public=public)
+    _state(turn, namespace, told, at_ms, public=public, source=source)
     link_limits.make_room(turn, namespace, public=public, more=0)
 
 
-def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -> None:
+def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, source: str) -> None:
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
@@ -55,7 +55,7 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool) -
     if trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms):
         return
     if public and before is not None and before.verified and before is not link:
-        _refuse(turn, namespace, link)
+        _refuse(turn, namespace, link, source)
         return
     profile.traits[namespace] = TraitValue(told, at_ms, public)
     if link is not None and link is not before:
@@ -165,7 +165,8 @@ def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
     return True
 
 
-def _refuse(turn: Turn, namespace: str, link: Link | None) -> None:
+def _refuse(turn: Turn, namespace: str, link: Link | None, source: str) -> None:
     """Note a refused statement once for each address: a page that goes on stating it adds nothing."""
     if link is not None and link.since_ms == turn.now_ms:
-        turn.note("identity", f"{namespace} not replaced", outcome="refused", reason="address.unverified")
+        summary = f"{namespace} not replaced"
+        turn.note("identity", summary, source=source, outcome="refused", reason="address.unverified")

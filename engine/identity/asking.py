@@ -156,7 +156,8 @@ def decline(turn: Turn, told: Declined) -> None:
             if told.origin in places:
                 places.remove(told.origin)
     is_public = evidence is None or evidence.public
-    refused = profile.declined if is_public else profile.apart
+    is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
+    refused = profile.declined if is_weak else profile.apart
     if told.origin not in refused:
         refused.append(told.origin)
     del refused[: -limits.IDENTIFIERS_MAX]
@@ -164,7 +165,9 @@ def decline(turn: Turn, told: Declined) -> None:
         sharing.mark(turn, told.origin)
     elif not is_contact and is_public:
         _let_go(turn, told.origin)
-    turn.note("identity", "not taken over", outcome="refused", reason=told.reason, detail={"origin": told.origin})
+    source = "" if evidence is None else evidence.source
+    detail = {"origin": told.origin}
+    turn.note("identity", "not taken over", source=source, outcome="refused", reason=told.reason, detail=detail)
     is_device = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "device"
     if evidence is None or (is_device and told.reason in _NO_QUESTION):
         return

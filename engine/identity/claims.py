@@ -147,16 +147,18 @@ def _ask_for(
         return True
     if not is_contact and place in profile.held and not (profile.publicly and not told.public):
         return True
-    if standing.kind(turn.catalog, namespace) == "shared" or asking.is_declined(profile, place, public=told.public):
-        return True
     may = rights(turn.catalog.sources, told)
+    weak = told.public or not may.merge
+    if standing.kind(turn.catalog, namespace) == "shared" or asking.is_declined(profile, place, public=weak):
+        return True
     if is_contact and not may.merge:
-        return holding.register(turn, place, public=True)
+        return holding.register(turn, place)
     if not (may.link or may.merge):
         return True
     beside = [pair for pair in about.people if pair[1] != place]
     evidence = Evidence(namespace, place, told.source, told.public, beside=beside)
-    return asking.ask(turn, place, evidence, is_contact=is_contact, links=may.link, merges=may.merge, about=about)
+    links = may.link and not (told.public and standing.kind(turn.catalog, namespace) == "person")
+    return asking.ask(turn, place, evidence, is_contact=is_contact, links=links, merges=may.merge, about=about)
 
 
 def _alias(turn: Turn, told: Event) -> bool:
@@ -206,10 +208,12 @@ def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str,
 
 
 def _refuse(turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, place: str) -> None:
-    """Note a refused identifier once."""
+    """Note a refused identifier once. A blocked one under a write key is no question: anybody could fill the queue."""
     other = "" if reason == "identity.blocked" else place
+    if told.public and reason == "identity.blocked":
+        return
     if reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source):
-        turn.note("identity", f"{namespace} not linked", outcome="refused", reason=reason)
+        turn.note("identity", f"{namespace} not linked", source=told.source, outcome="refused", reason=reason)
 
 
 def _is_contact(turn: Turn, namespace: str) -> bool:

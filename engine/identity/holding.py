@@ -45,8 +45,10 @@ def is_registered(profile: Profile, address: str) -> bool:
     return address in profile.told and not (profile.unanswered and address in profile.unanswered)
 
 
-def register(turn: Turn, address: str, *, public: bool) -> bool:
-    """Let an address's own place know that this profile has it. False where too many places point here."""
+def register(turn: Turn, address: str) -> bool:
+    """Let an address's own place know that this profile has it. False where too many places point here. The place
+    becomes this profile's only where more than a write key's word says so: others may have the address with better
+    reason."""
     profile = turn.profile
     if address not in profile.held:
         if len(profile.held) >= limits.POINTERS_MAX:
@@ -55,7 +57,8 @@ def register(turn: Turn, address: str, *, public: bool) -> bool:
     for places in (profile.told, profile.unanswered):
         if address not in places:
             places.append(address)
-    turn.tell(address, Claim(to=profile.id, public=public, merged=merged_lately(profile)))
+    is_weak = not _is_trusted(turn, address)
+    turn.tell(address, Claim(to=profile.id, public=True, merged=merged_lately(profile), weak=is_weak))
     return True
 
 
@@ -65,7 +68,15 @@ def register_anew(turn: Turn) -> None:
     profile = turn.profile
     for address in profile.told:
         if not addresses.is_same_place(address, profile.id):
-            register(turn, address, public=True)
+            register(turn, address)
+
+
+def _is_trusted(turn: Turn, address: str) -> bool:
+    return any(
+        (link.verified if link.namespace in addresses.NAMESPACES else not link.public)
+        and addresses.is_same_place(addresses.place(turn.catalog, link), address)
+        for link in turn.profile.identifiers
+    )
 
 
 def merged_lately(profile: Profile) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
     for name, value in event.traits.items():
         if name in addresses.NAMESPACES:
             if room.takes(name, value):
-                address_statements.state(turn, name, value, at_ms, public=event.public)
+                address_statements.state(turn, name, value, at_ms, public=event.public, source=event.source)
             continue
         known = traits.get(name)
         is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)

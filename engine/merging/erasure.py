@@ -44,10 +44,18 @@ def concerns(profile: Profile, told: Erase) -> bool:
     return not told.places or profile.moving_to in told.places
 
 
+def is_of_a_holder(profile: Profile | None, told: Erase) -> bool:
+    """Whether whoever is erased has the address of this place."""
+    return profile is not None and not set(profile.holders).isdisjoint(told.places)
+
+
 def erase(turn: Turn, told: Erase) -> None:
     """Forget this profile, and tell all places that point here."""
     profile = turn.profile
-    if not concerns(profile, told):
+    if not concerns(profile, told):  # they had the address of this place
+        profile.holders[:] = [holder for holder in profile.holders if holder not in told.places]
+        if profile.is_blank and not profile.holders:
+            profile.lent.clear()
         return
     for run in profile.runs:
         turn.drop_timer_of_moved(run)

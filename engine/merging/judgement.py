@@ -45,10 +45,13 @@ def told_by_an_address(turn: Turn, asked: Merge) -> Evidence | None:
     evidence = asked.evidence
     if evidence is None or not asked.merges or standing.kind(turn.catalog, evidence.namespace) != "device":
         return None
+    # This very input names the address: that both had it before may be a write key's word alone.
+    named = {place for _, place in evidence.beside}
+    is_person = standing.is_person(turn.catalog, turn.profile)
     for link in turn.profile.identifiers:
         if standing.kind(turn.catalog, link.namespace) == "contact" and not link.shared:
             place = standing.place(turn.catalog, link)
-            if place in asked.contacts:
+            if place in asked.contacts and place in named and (link.verified or not is_person):
                 return Evidence(link.namespace, place, evidence.source, evidence.public, evidence.confidence)
     return None
 

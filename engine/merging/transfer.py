@@ -58,13 +58,17 @@ def answer(turn: Turn, asked: Merge) -> None:
 
 
 def claimed(turn: Turn, asked: Claim) -> None:
-    """Another profile has the address of this place too. Where nobody is, the place becomes a pointer to it."""
+    """Another profile has the address of this place too. Where nobody is, the place becomes a pointer to it, if more
+    than a write key's word says so: a place that points to whoever stated its address first would bring the next guest
+    with that address to them, or them to the person whose address it is."""
     profile = turn.profile
     if asked.to == profile.id:
         holding.answered(profile, profile.id)
-    elif profile.is_blank:
+    elif profile.is_blank and not asked.weak:
         profile.consent.extend(asked.words)
-        turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=asked.lent, to=asked.to))
+        turn.tell(
+            asked.to, HandOver(origin=profile.id, drawn=profile.drawn, lent=(*profile.lent, *asked.lent), to=asked.to)
+        )
         turn.effects.append(LeaveTombstone(asked.to))
     else:
         holding.add(turn, profile.holders, asked, holding.words_of(profile))
@@ -113,7 +117,8 @@ def _give_place(turn: Turn, asked: Merge) -> None:
     if not asked.links and not asked.answers:
         turn.tell(asked.to, _declined(turn, asked, "identity.not_allowed", ""))
         return
-    turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=asked.is_new, to=asked.to))
+    lent = tuple(profile.lent)
+    turn.tell(asked.to, HandOver(origin=profile.id, drawn=profile.drawn, is_new=asked.is_new, lent=lent, to=asked.to))
     turn.effects.append(LeaveTombstone(asked.to))
 
 

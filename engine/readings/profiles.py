@@ -32,6 +32,8 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
                 **_of_address(known, link),
                 "firstSeen": iso(link.first_seen_ms),
                 "lastSeen": iso(link.last_seen_ms),
+                **({"source": link.source} if link.source else {}),
+                **({"shared": True} if link.shared else {}),
             }
             for link in known.identifiers
         ],

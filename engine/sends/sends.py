@@ -134,7 +134,7 @@ def _waits_for_address(turn: Turn, send: Send, place: Place, link: Link) -> str:
     place.address = address = addresses.place(turn.catalog, link)
     if not holding.is_registered(turn.profile, address):
         if address not in turn.profile.told:
-            holding.register(turn, address, public=True)
+            holding.register(turn, address)
         return _ask_later(turn, send, "claimed")
     if not lending.needs_room(turn, send, place, link, address):
         return ""

@@ -13,7 +13,7 @@ from typing import Final
 from engine import codec
 from engine.contact import addresses
 from engine.effects import GiveBack
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, NotFound
 from engine.inputs import Revert, Split
 from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile
@@ -29,6 +29,8 @@ def revert(turn: Turn, told: Revert) -> None:
     if not told.source:
         raise InvalidInput("is empty", "source")
     profile = turn.profile
+    if profile.is_blank and not profile.ledger:
+        raise NotFound("nobody is known by this identifier", "identifier")
     merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]
     splits = [past for past in merges if can_be_undone(past)]
     links = [link for link in profile.identifiers if _is_meant(told, link.source, link.first_seen_ms)]

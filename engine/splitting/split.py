@@ -100,10 +100,10 @@ def rejoin(turn: Turn, told: Rejoin) -> None:
     profile = turn.profile
     past = next((past for past in profile.ledger if past.id == told.merge_id and past.undone_ms), None)
     if past is None:
-        raise NotFound("this profile was not split by this id", "mergeId")
+        raise NotFound("this profile was not split by this id", "splitId")
     check_rest(profile)
     if past.origin in profile.held:
-        raise InvalidInput("the two are one already", "mergeId")
+        raise InvalidInput("the two are one already", "splitId")
     profile.split_off = {place: owner for place, owner in profile.split_off.items() if owner != past.origin}
     profile.apart = [place for place in profile.apart if not standing.is_same_place(place, past.origin)]
     profile.unlike = [other for other in profile.unlike if other != past.origin]

@@ -127,7 +127,7 @@ class Released(Input, frozen=True, kw_only=True, tag="released"):
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
     """A message to an address's own place: profile `to` has it too. It takes nothing over from anybody. `merged` are
     profiles that live on in `to`. Of an address whose former profile is erased, `lent` are the messages that still
-    count there, and `words` what binds it.
+    count there, and `words` what binds it. `weak`: a write key's word alone has told so; it takes no place.
     """
 
     to: str
@@ -135,3 +135,4 @@ class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
     merged: tuple[str, ...] = ()
     lent: tuple[Lent, ...] = ()
     words: tuple[ConsentRecord, ...] = ()
+    weak: bool = False

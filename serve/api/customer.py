@@ -27,7 +27,8 @@ _WORD = {
 
 class Link(Answer):
     """An identifier of a customer. Of addresses also whether it is `verified`, whether it is the `current` one, and
-    then `why` (`confirmed`, `verified`, `stated` or `mentioned`) and `since` when."""
+    then `why` (`confirmed`, `verified`, `stated` or `mentioned`) and `since` when. `source` is the name of the key that
+    named it first; `shared`: several people have it, and it joins nobody."""
 
     namespace: str
     value: str
@@ -38,6 +39,8 @@ class Link(Answer):
     current: bool = ABSENT
     why: str = ABSENT
     since: Time = ABSENT
+    source: str = ABSENT
+    shared: bool = ABSENT
 
 
 class CapUse(Answer):

@@ -124,7 +124,10 @@ class DeadLetters(Answer):
                 "at": AT,
                 "profileId": PROFILE,
                 "kind": "Rejected",
-                "reason": "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+                "reason": (
+                    "userId: names nobody: it needs a userId, anonymousId, entry in context.externalIds "
+                    "or other identifier"
+                ),
                 "attempts": 1,
                 "input": {"text": '{"type": "track", "event": "Product Viewed"}'},
             }

@@ -38,7 +38,7 @@ _TYPES: Final = {
     "ios.idfa": "device_id",
 }
 _FIELDS: Final = {"user_id": "userId", "anonymous_id": "anonymousId"}
-_NOBODY: Final = f"names nobody: it needs a userId, an anonymousId or an entry in {_FIELD}"
+_NOBODY: Final = f"names nobody: it needs a userId, anonymousId, entry in {_FIELD} or other identifier"
 
 
 def identifiers_of(

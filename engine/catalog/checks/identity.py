@@ -122,6 +122,8 @@ def _paths(file: Identity) -> Iterator[Problem]:
             if root not in ROOTS or not rest:
                 near = did_you_mean(root, ROOTS) if rest else ""
                 yield Problem(FILE, loc, f"begins with properties., traits. or context.{near}")
+            elif rest.split(".")[0] == "externalIds" and root == "context":
+                yield Problem(FILE, loc, "is read anyway: each entry names its namespace as its type")
             elif path in taken and taken[path] != name:
                 yield Problem(FILE, loc, f"is where {taken[path]} stands: a value is of one namespace")
             elif path in taken:

@@ -33,6 +33,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     (namespaces(card={"paths": ["card"]}), "namespaces.card.paths[1]: begins with properties., traits. or context."),
     (namespaces(card={"paths": ["property.card"]}), "did you mean 'properties'?"),
     (namespaces(card={"paths": ["traits.email"]}), "namespaces.card.paths[1]: is where email stands"),
+    (namespaces(card={"paths": ["context.externalIds.id"]}), "namespaces.card.paths[1]: is read anyway"),
     (namespaces(a={"paths": ["traits.x"]}, b={"paths": ["traits.x"]}), "namespaces.b.paths[1]: is where a stands"),
     (namespaces(card={"priority": 20}), "namespaces.card.priority: 20 is the priority of loyalty_id already"),
     (

@@ -175,10 +175,12 @@ def test_a_guest_is_not_joined_by_a_write_key_and_the_device_is_nobody_elses_for
     assert not any(link.shared for link in known.profile.identifiers)
 
 
-def test_a_guest_is_joined_when_a_server_key_names_the_address_for_it(world: World):
+def test_a_guest_is_joined_when_a_server_key_names_address_and_browser_together(world: World):
     known = guest(world)
     ada = seen(world, ("user_id", "ada"))
     seen(world, ("user_id", "ada"), MAIL)
+    assert not joined(known, ada), "whoever typed her address into a page is not she"
+    seen(world, ("user_id", "ada"), ("anonymous_id", "phone"), MAIL)
     assert joined(known, ada)
 
 

@@ -71,7 +71,8 @@ def test_her_guest_order_is_hers_as_soon_as_the_shop_says_so(world: World):
     ada.does("Signed Up", public=True)
     world.advance(minutes=1)
     assert guest.id != ada.id
-    ada.does("Identified", kind="identify", traits={"email": MAIL[1]}, identifiers=(MAIL,))
+    both = world.customer("ada", anonymous="phone")
+    both.does("Identified", kind="identify", traits={"email": MAIL[1]}, identifiers=(MAIL,))
     world.advance(minutes=2)
     assert guest.id == ada.id
     assert {"Order Completed", "Signed Up"} <= {event.name for event in ada.profile.history}

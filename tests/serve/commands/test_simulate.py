@@ -196,7 +196,7 @@ BAD = [
     ("not json", "is not JSON in UTF-8"),
     (
         '{"timestamp": "2026-03-02T09:00:00Z", "type": "track", "event": "X"}',
-        "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+        "userId: names nobody: it needs a userId, anonymousId, entry in context.externalIds or other identifier",
     ),
     (event("09:00:00", "ada", "X", timestamp="tomorrow"), "timestamp: is not a time in ISO 8601"),
     (event("09:00:00", "ada", "X", type="tracked"), "type: must be one of track"),
@@ -204,7 +204,7 @@ BAD = [
     (event("09:00:00", "guest", "X"), "names nobody that can be known"),
     (
         event("09:00:00", "null", "X"),
-        "userId: names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+        "userId: names nobody: it needs a userId, anonymousId, entry in context.externalIds or other identifier",
     ),
     (event("09:00:00", "ada", "X", properties={"half": "?"}).replace("?", "\\ud83d"), "is not JSON in UTF-8"),
     (

@@ -365,7 +365,7 @@ def test_who_is_not_named_is_not_named_in_any_call(absent):
     both = refused({"event": "x", "userId": absent, "anonymousId": absent})
     assert (both.field, both.message) == (
         "userId",
-        "names nobody: it needs a userId, an anonymousId or an entry in context.externalIds",
+        "names nobody: it needs a userId, anonymousId, entry in context.externalIds or other identifier",
     )
     assert refused({"userId": "ada", "previousId": absent}, "alias").field == "previousId"
     assert single("group", groupId=absent).properties == {}
