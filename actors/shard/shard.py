@@ -125,7 +125,9 @@ class Shard(ShardState):
         if isinstance(record, Tombstone):
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
-            giving_back.forget_the_past(self, record, told)
+            if record is not None and erasure.has_split(record, told):
+                self._turn(record, told, None, is_new=False)
+                giving_back.forget_the_past(self, record)
             return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
