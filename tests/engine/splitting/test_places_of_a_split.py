@@ -109,6 +109,21 @@ def test_a_profile_keeps_its_own_place_though_the_other_had_asked_for_it(world: 
     assert comes_to(world, ada) == [own]
 
 
+def test_a_split_is_undone_though_both_have_the_address_that_the_other_lives_at(world: World):
+    guest, ada = Known(world, MAIL), Known(world, MAIL, CARD, name="ada")
+    comes(world, guest)
+    comes(world, ada)
+    home, own = Known(world, MAIL).id, ada.id
+    assert home == own
+    split(world, own)
+    assert guest.id != own
+    (undone,) = record(world, own).ledger
+    world.engine.ask_profile(own, Rejoin(merge_id=undone.id))
+    world.drain()
+    assert guest.id == own
+    assert comes_to(world, guest) == [own]
+
+
 def test_an_erasure_before_a_split_gives_no_place_away(world: World):
     ada, visitor = world.customer("ada"), world.customer(anonymous="laptop")
     comes(world, ada)
