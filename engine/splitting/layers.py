@@ -29,8 +29,8 @@ from engine.turn_state import Turn
 @dataclass(slots=True)
 class Parted:
     """Two profiles instead of one. `places` are those of the other alone, `merged` is the merge that is undone,
-    `points` those of them that are pointers, and may have led to the survivor all along or since. `recent` is how many recent events each
-    had before. `again` are the effects of the merges that were made again."""
+    `points` those of them that are pointers, and may have led to the survivor all along or since. `recent` is how many
+    recent events each had before. `again` are the effects of the merges that were made again."""
 
     mine: Profile
     theirs: Profile

@@ -1,7 +1,8 @@
 """Which of two profiles that were one something belongs to: by the places of the identifiers that came with it.
 
 A place that both had before they were merged tells nothing: it stays where it pointed. So the one by which they were
-joined was the other's, unless it pointed to the survivor before. A place that was new since goes with the places that were named together with it.
+joined was the other's, unless it pointed to the survivor before. A place that was new since goes with the places that
+were named together with it.
 """
 
 from __future__ import annotations
