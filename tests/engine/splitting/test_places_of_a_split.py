@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.world import CART, Customer, World, action, cart_journey, document
+from support.world import CART, Customer, World, action, cart_journey, compiled, document
 
 from actors.maintenance import verify_replay
 from engine.inputs import Erase, Event, Join, Rejoin, Revert, Split
@@ -276,3 +276,27 @@ def test_a_message_counts_once_after_a_split_and_a_rejoin(shards: int):
         assert card.id == ada.id
         assert [place.ref for place in ada.profile.places] == [world.mailbox[0]["send"]]
         assert ada.shown["caps"][0]["used"] == 1
+
+
+def test_a_run_goes_on_once_where_both_get_what_no_identifier_tells():
+    """Else the same person would get its message twice, and a rejoin would bring the run into one profile twice."""
+    world = World(compiled(CART | {"identity.yaml": {"splits": {"unidentified": "both"}}}), shards=4)
+    phone = ("phone", "+4930123456")
+    ada, laptop = Known(world, phone, name="ada"), world.customer(anonymous="laptop")
+    comes(world, ada)
+    comes(world, laptop)
+    own, other = ada.id, laptop.id
+    stated = {"kind": "identify", "traits": {"phone": phone[1]}, "identifiers": (phone,)}
+    comes(world, laptop, public=True, source="web", **stated)
+    join(world, other, own)
+    assert laptop.id == own
+    Known(world, phone).does("Product Added", cart_id="c")
+    world.settle()
+    (run,) = record(world, own).runs
+    merges = record(world, own).ledger
+    answer = world.engine.ask_profile(own, Split(merge_id=merges[-1].id))
+    assert answer is not None and "runs" in answer["unidentified"]
+    world.settle()
+    assert laptop.id == other
+    assert [each.id for each in record(world, own).runs] == [run.id]
+    assert record(world, other).runs == []
