@@ -261,7 +261,7 @@ AnyInput = (
 )
 
 # A place takes these also where its profile lives elsewhere.
-AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo)
+AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo, Erase)
 # These hold ids alone, and no data about a person.
 _OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)

@@ -16,7 +16,7 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec, effects
 from engine.errors import InvalidInput
-from engine.inputs import AnyInput, Erase, Rejoin, Revert, Revive, Split
+from engine.inputs import AnyInput, Rejoin, Revert, Revive, Split
 from engine.profile import Profile, Tombstone
 from engine.splitting import revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
@@ -47,11 +47,10 @@ def risen(state: ShardState, tombstone: Tombstone, told: Revive) -> tuple[Profil
     return profile, told
 
 
-def forget_the_past(state: ShardState, profile: Profile | None, told: Erase) -> None:
+def forget_the_past(state: ShardState, profile: Profile) -> None:
     """Replace the journal of a profile by a snapshot, because somebody whom it was split from is erased: it still holds
     what both were while they were one."""
-    if profile is not None and not set(profile.split_off.values()).isdisjoint(told.places):
-        replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
+    replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
 
 
 def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:

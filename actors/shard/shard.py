@@ -125,9 +125,12 @@ class Shard(ShardState):
         if isinstance(record, Tombstone):
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
-            giving_back.forget_the_past(self, record, told)
-            if not erasure.is_of_a_holder(record, told):
-                return Done("accepted")
+            if record is not None and erasure.must_hear(record, told):
+                has_split = erasure.has_split(record, told)
+                self._turn(record, told, None, is_new=False)
+                if has_split:
+                    giving_back.forget_the_past(self, record)
+            return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
         if transfer.must_wait(profile, told):

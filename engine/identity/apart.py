@@ -7,7 +7,9 @@ from engine.profile import Profile
 
 def owner_of(profile: Profile, place: str) -> str:
     """The profile that a split gave a place to; empty where it gave it to nobody. The epoch at the end of an id does
-    not count: an erasure changes it."""
+    not count: an erasure changes it. A profile's own place is never another's."""
+    if place[:-2] == profile.id[:-2]:
+        return ""
     return next((to for known, to in profile.split_off.items() if known[:-2] == place[:-2]), "")
 
 

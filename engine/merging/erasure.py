@@ -44,15 +44,24 @@ def concerns(profile: Profile, told: Erase) -> bool:
     return not told.places or profile.moving_to in told.places
 
 
-def is_of_a_holder(profile: Profile | None, told: Erase) -> bool:
-    """Whether whoever is erased has the address of this place."""
-    return profile is not None and not set(profile.holders).isdisjoint(told.places)
+def must_hear(profile: Profile, told: Erase) -> bool:
+    """Whether a living profile that is not meant has to forget something of whoever is erased."""
+    return has_split(profile, told) or not set(profile.holders).isdisjoint(told.places)
+
+
+def has_split(profile: Profile, told: Erase) -> bool:
+    """Whether somebody is erased whom a split of this profile has made: its journal still holds what both were while
+    they were one."""
+    return not set(profile.split_off.values()).isdisjoint(told.places)
 
 
 def erase(turn: Turn, told: Erase) -> None:
-    """Forget this profile, and tell all places that point here."""
+    """Forget this profile, and tell all places that point here. One that is told of somebody whom it was split from
+    forgets that split: who comes to that place by now is somebody new."""
     profile = turn.profile
-    if not concerns(profile, told):  # they had the address of this place
+    if not concerns(profile, told):
+        profile.split_off = {place: to for place, to in profile.split_off.items() if to not in told.places}
+        # They may have had the address of this place.
         profile.holders[:] = [holder for holder in profile.holders if holder not in told.places]
         if profile.is_blank and not profile.holders:
             profile.lent.clear()
@@ -81,6 +90,8 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
     """Apply an erasure to a pointer, or let a message that meets an erased place find nobody there."""
     place = turn.profile.id
     if isinstance(told, Erase):
+        if place not in told.places and tombstone.to not in told.places:
+            turn.tell(tombstone.to, told)  # it is meant for who was split from the erased, and lives on there
         tombstone.holders[:] = [holder for holder in tombstone.holders if holder not in told.places]
         if tombstone.to in told.places:  # other profiles that have this address have it still
             lent = tuple(each for each in told.lent if addresses.is_same_place(each.address, place))

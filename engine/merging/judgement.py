@@ -43,6 +43,8 @@ def told_by_an_address(turn: Turn, asked: Merge) -> Evidence | None:
     """A device-kind identifier and an address that both profiles have, told by a source that may merge: the address
     says that they are one, whatever the device says."""
     evidence = asked.evidence
+    if evidence is not None and evidence.namespace == standing.DECISION:
+        return None
     if evidence is None or not asked.merges or standing.kind(turn.catalog, evidence.namespace) != "device":
         return None
     # This very input names the address: that both had it before may be a write key's word alone.

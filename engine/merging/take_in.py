@@ -112,7 +112,8 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
-    profile.places = sorted([*profile.places, *other.places], key=lambda place: (place.at_ms, place.ref))
+    places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
+    profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
     # Whom a split had parted is here again, by whatever way: what comes to these places would go round for ever.

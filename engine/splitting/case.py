@@ -41,13 +41,15 @@ class Case:
         return side
 
     def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
-        """Whose a run is: that of the profile that had it, else by its trigger."""
+        """Whose a run is: that of the profile that had it, else by its trigger. It is never of both: its messages would
+        be sent twice."""
         for profile, side in ((self.other, Side.THEIRS), (self.before, Side.MINE)):
             if any(known.id == run for known in profile.runs):
                 return side
         known = self._known.get(("run", run))
         if known is None:
-            known = self._known["run", run] = self.owner(by, "runs", run)
+            known = self.owner(by, "runs", run)
+            known = self._known["run", run] = Side.MINE if known is Side.BOTH else known
         return known
 
 

@@ -129,7 +129,11 @@ def _held(case: Case, name: str) -> None:
     """Places that point here. Those that the other had go back with it, though this profile asked for them first."""
     listing(_itself, _of_place)(case, "held")
     case.mine.held = [place for place in case.mine.held if case.sides.of_place(place) is not Side.THEIRS]
-    case.theirs.held = [place for place in case.theirs.held if place != case.theirs.id]
+    case.theirs.held = [
+        place
+        for place in case.theirs.held
+        if place != case.theirs.id and case.sides.of_place(place) is not Side.MINE  # it had asked for it, and got none
+    ]
 
 
 def _zone(case: Case, name: str) -> None:

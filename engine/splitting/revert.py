@@ -63,10 +63,11 @@ def _apply(turn: Turn, told: Revert, splits: list[Merged], going: list[Link], tr
         profile.traits.pop(name, None)
     merged = {past.origin[:-2] for past in profile.ledger if not past.undone_ms}
     for link in going:
-        place = next((place for place in profile.held if place[:-2] == place_of(turn.catalog, link)[:-2]), "")
+        epochs = [place for place in profile.held if place[:-2] == place_of(turn.catalog, link)[:-2]]
+        place = max(epochs, default="")  # those before it were erased
         if place and place[:-2] not in merged:  # that of a merged profile goes back with it
             _let_go(turn, place, link)
-    for past in reversed(splits):
+    for past in splits:  # a merge that a merged profile had made stands before the one that brought that profile here
         turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
     turn.note(
         "split",
@@ -81,7 +82,7 @@ def _let_go(turn: Turn, place: str, link: Link) -> None:
     """Nobody has the identifier of this place any more: somebody new begins there."""
     profile = turn.profile
     for places in (profile.held, profile.told, profile.owns, profile.unanswered):
-        places[:] = [known for known in places if known != place]
+        places[:] = [known for known in places if known[:-2] != place[:-2]]
     profile.split_off[place] = place
     profile.message_seq += 1
     nobody = codec.encode_record(Profile(place, created_ms=turn.now_ms, born=link.namespace))

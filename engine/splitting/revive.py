@@ -19,7 +19,9 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
     recording.merge(profile, Profile(profile.id, consent=list(tombstone.words)))
-    profile.holders = list(dict.fromkeys([*profile.holders, *tombstone.holders]))
+    # The place knows who has its address by now; the state knows who had it before the merge, and may have been erased.
+    kept = [holder for holder in profile.holders if holder in (*tombstone.holders, told.origin)]
+    profile.holders = list(dict.fromkeys([*kept, *tombstone.holders]))
     profile.sharers = list(dict.fromkeys([*profile.sharers, *tombstone.sharers]))
     if tombstone.shared and profile.id not in profile.shared:
         profile.shared.append(profile.id)

@@ -51,6 +51,9 @@ class Sides:
         self._of = dict.fromkeys(mine, Side.MINE) | dict.fromkeys(theirs, Side.THEIRS)
         self._of |= dict.fromkeys((mine & theirs) - joined, Side.BOTH)
         self._of[before.id], self._of[other.id] = Side.MINE, Side.THEIRS
+        for place in self._of:  # an erasure changes the epoch at the end of an id, and not whose place it is
+            if place[:-2] in (before.id[:-2], other.id[:-2]):
+                self._of[place] = Side.MINE if place[:-2] == before.id[:-2] else Side.THEIRS
         self._learn(link for link in now.identifiers if self.place(link) not in self._of)
 
     def place(self, link: Link) -> str:

@@ -20,6 +20,7 @@ from engine.frequency import budgets, caps
 from engine.identity import asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
+from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Evidence, Merged
 from engine.profile import Profile
 from engine.recent_events import Happened
@@ -102,7 +103,7 @@ def rejoin(turn: Turn, told: Rejoin) -> None:
     if past is None:
         raise NotFound("this profile was not split by this id", "splitId")
     check_rest(profile)
-    if past.origin in profile.held:
+    if past.origin in pointing_to(profile):
         raise InvalidInput("the two are one already", "splitId")
     profile.split_off = {place: owner for place, owner in profile.split_off.items() if owner != past.origin}
     profile.apart = [place for place in profile.apart if not standing.is_same_place(place, past.origin)]
