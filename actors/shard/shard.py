@@ -20,7 +20,6 @@ from actors.platform.clock import Clock
 from actors.shard import anonymous_receipts, dedup, giving_back, waking
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.effects import apply, check_leaving
-from actors.shard.matching import reviews
 from actors.shard.matching.rebuilding import Rebuilding
 from actors.shard.outbox.sandbox_log import SandboxLog
 from actors.shard.ownership import PARKED_RETRY_MS, Ownership
@@ -41,7 +40,6 @@ from engine.inputs import (
     Event,
     HandedOver,
     PassedOn,
-    Reviewed,
     Revive,
     Revived,
     Settle,
@@ -134,8 +132,6 @@ class Shard(ShardState):
         if transfer.must_wait(profile, told):
             raise Parked(PARKED_RETRY_MS)
         told = giving_back.prepared(self, profile, told)
-        if isinstance(told, Reviewed):
-            told = reviews.as_stored(self, profile_id, told)
         dedup_key = once.key_of(told)
         if dedup_key is not None:
             earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
