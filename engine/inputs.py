@@ -79,7 +79,8 @@ class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
     """A front end asks what to show now at `placement`. `profile_id` is set where a caller named a profile itself: one
-    that nobody knows is then not found, and none is made. `link` is as in `Event`."""
+    that nobody knows is then not found, and none is made. `link` is as in `Event`, and `source` the name of the key
+    that told it; empty without a link."""
 
     placement: str
     channel: str
@@ -90,6 +91,7 @@ class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide")
     identifiers: tuple[tuple[str, str], ...] = ()
     profile_id: str = ""
     link: str = ""
+    source: str = ""
 
 
 class Exposure(Input, frozen=True, kw_only=True, omit_defaults=True, tag="exposure"):

@@ -4,7 +4,9 @@
     device's profile ◄─LinkRefused─ recipient   or says why not; then both stay who they are
 
 The first device uses the link up, whoever holds it. A person who is known by an identifier of their own is joined to
-nobody who has one too, and to a guest only where both have one address: a forwarded message hands nothing over to them.
+nobody who has one too, and to a guest only where both have one verified address. A guest is joined only to somebody
+whose verified addresses are all of theirs: whoever knows an address can tell that its guest has followed a link of
+their own, and a forwarded message hands nothing over.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def follow(turn: Turn, told: Event | Decide) -> SignedLink | None:
         recipient=link.profile,
         device=device,
         is_person=_is_person(turn.catalog, profile),
-        addresses=_addresses(turn),
+        addresses=_addresses(turn, verified=False),
+        proved=_addresses(turn, verified=True),
+        source=told.source,
     )
     turn.tell(link.profile, asked)
     return link
@@ -74,12 +78,12 @@ def open_link(turn: Turn, asked: OpenLink) -> None:
         _note_second_device(turn, asked.send)
         return
     _remember(profile, asked.send, asked.device)
-    if asked.is_person and (_is_person(turn.catalog, profile) or not _has_one_of(turn, asked.addresses)):
+    if not _may_join(turn, asked):
         turn.tell(asked.to, LinkRefused(send=asked.send, reason="link.other_person"))
         _refuse(turn, "link.other_person", asked.send)
         return
     _note_opened(turn, asked.send)
-    claims.join_by_link(turn, asked.to)
+    claims.join_by_link(turn, asked.to, asked.source)
 
 
 def refuse(turn: Turn, told: LinkRefused) -> None:
@@ -105,14 +109,18 @@ def _is_person(catalog: Catalog, profile: Profile) -> bool:
     return any(link.namespace in known and known[link.namespace].kind == "person" for link in profile.identifiers)
 
 
-def _addresses(turn: Turn) -> tuple[str, ...]:
-    """The places of this person's addresses."""
-    links = turn.profile.identifiers
-    return tuple(addresses.place(turn.catalog, link) for link in links if link.namespace in addresses.NAMESPACES)
+def _addresses(turn: Turn, *, verified: bool) -> tuple[str, ...]:
+    """The places of this person's addresses; with `verified` of those alone that nobody can have made up."""
+    links = (link for link in turn.profile.identifiers if link.namespace in addresses.NAMESPACES)
+    return tuple(addresses.place(turn.catalog, link) for link in links if link.verified or not verified)
 
 
-def _has_one_of(turn: Turn, places: tuple[str, ...]) -> bool:
-    return not set(places).isdisjoint(_addresses(turn))
+def _may_join(turn: Turn, asked: OpenLink) -> bool:
+    """A person is joined to a guest alone who has the same verified address; a guest to whoever has all of theirs."""
+    mine = set(_addresses(turn, verified=True))
+    if asked.is_person:
+        return not _is_person(turn.catalog, turn.profile) and not mine.isdisjoint(asked.proved)
+    return mine.issuperset(asked.addresses)
 
 
 def _remember(profile: Profile, send: str, device: str) -> None:

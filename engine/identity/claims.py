@@ -91,11 +91,11 @@ def join(turn: Turn, told: Join) -> None:
     turn.answer({"asked": True})
 
 
-def join_by_link(turn: Turn, place: str) -> None:
+def join_by_link(turn: Turn, place: str, source: str) -> None:
     """Merge with the visitor or the known guest who came to `place` by a signed link of a message to this person. Two
     people who each have an identifier of their own (a user id, a card) are never joined by it."""
     if not asking.is_declined(turn.profile, place, public=True):
-        asking.ask(turn, place, Evidence(standing.LINK, place, public=True))
+        asking.ask(turn, place, Evidence(standing.LINK, place, source, public=True))
 
 
 def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event | ConsentChange) -> bool:

@@ -142,6 +142,7 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
     if not named and not own:
         raise InvalidInput("userId, anonymousId or identifiers are needed", "userId")
     profile, identifiers = gateway.identifiers(named | own, {namespace: _FIELDS[namespace] for namespace in own})
+    link = token_in(context, {})
     return Decide(
         placement=placement.id,
         channel=placement.channel,
@@ -151,7 +152,8 @@ def _asked(gateway: Gateway, principal: Principal, body: DecideBody) -> Decide:
         explain=explain,
         identifiers=identifiers,
         profile_id=profile,
-        link=token_in(context, {}),
+        link=link,
+        source=principal.source if link else "",
     )
 
 

@@ -11,7 +11,7 @@ from support.world import HOUR, Customer, World, action, cart_journey, document
 from actors.delivery.channels.letter import letter
 from actors.delivery.channels.rendering import Renderer
 from engine import seeds
-from engine.inputs import Erase
+from engine.inputs import Erase, Revert
 from serve.ingest.signed_link import token_in
 
 SHOP = document(
@@ -162,9 +162,10 @@ def test_two_known_people_stay_two(world: World, ada: Customer):
 
 def test_a_decision_may_carry_the_link_too(world: World, ada: Customer):
     app = world.customer(anonymous="phone")
-    app.decides(link=token_in({"page": {"search": link_of(world).partition("/cart")[2]}}, {}))
+    app.decides(link=token_in({"page": {"search": link_of(world).partition("/cart")[2]}}, {}), source="web")
     world.advance(minutes=1)
     assert app.id == ada.id
+    assert [merged.source for merged in ada.profile.ledger] == ["web"]
 
 
 def test_a_decision_of_a_stranger_by_an_old_link_leaves_nobody_behind(world: World, ada: Customer):
@@ -225,6 +226,86 @@ def test_the_link_follows_the_person_into_another_profile(world: World):
     world.advance(minutes=1)
     assert app.id == user.id == guest.id
     assert changes(user) == [("email", "app", "link")]
+
+
+def named(who: Customer, email: str, source: str = "server", *, public: bool = False) -> None:
+    """A source names an address for somebody: one that may vouch for it, or a write key that may not."""
+    pairs = (("email", email),)
+    who.does("Identified", kind="identify", traits=dict(pairs), identifiers=pairs, source=source, public=public)
+
+
+def link_to_mallory(world: World, user: str = "") -> tuple[Customer, str]:
+    """Somebody gets a message of their own, with a link that is signed for them."""
+    mallory = world.customer(user, anonymous="mallorys desk")
+    named(mallory, "mallory@example.com")
+    mallory.consents("marketing", "email", True)
+    mallory.does("Product Added", cart_id="m1")
+    world.advance(minutes=61)
+    assert world.mailbox[-1]["address"] == "mallory@example.com"
+    return mallory, world.mailbox[-1]["link"]["token"]
+
+
+@pytest.mark.parametrize("user", ["", "mallory"], ids=["guest", "person"])
+def test_who_knows_the_address_of_a_guest_takes_nothing_over_by_a_link_of_their_own(world: World, user: str):
+    """A write key names the guest by the address alone, and says that they have followed the link."""
+    mallory, token = link_to_mallory(world, user)
+    guest = world.customer(anonymous="adas desk")
+    named(guest, "ada@example.com")
+    pairs = (("email", "ada@example.com"),)
+    world.customer().does("Page Viewed", identifiers=pairs, public=True, link=token)
+    world.advance(minutes=1)
+    assert guest.id != mallory.id
+    assert refusals(guest) == refusals(mallory) == ["link.other_person"]
+
+
+def test_an_address_that_a_write_key_stated_joins_no_person_with_a_guest(world: World):
+    """Whoever can state an address for somebody could hand that person over to the guest who has it."""
+    mallory, token = link_to_mallory(world)
+    ada = world.customer("ada")
+    named(ada, "ada@example.com")
+    named(ada, "mallory@example.com", "web", public=True)
+    world.advance(minutes=1)
+    ada.does("Page Viewed", public=True, link=token)
+    world.advance(minutes=1)
+    assert ada.id != mallory.id
+    assert refusals(ada)[-1] == "link.other_person"
+
+
+def test_a_guest_who_shows_a_further_address_stays_apart(world: World):
+    """A message that was forwarded: the guest at the other end has an address that is not the recipient's."""
+    ada, token = link_to_mallory(world)
+    guest = world.customer(anonymous="bobs desk")
+    named(guest, "mallory@example.com", "web", public=True)
+    named(guest, "bob@example.com", "web", public=True)
+    world.advance(minutes=1)
+    guest.does("Page Viewed", link=token)
+    world.advance(minutes=1)
+    assert guest.id != ada.id
+    assert refusals(guest) == ["link.other_person"]
+
+
+def test_a_guest_whose_address_is_the_recipients_is_joined(world: World):
+    ada, token = link_to_mallory(world)
+    guest = world.customer(anonymous="another desk")
+    named(guest, "mallory@example.com", "web", public=True)
+    world.advance(minutes=1)
+    assert guest.id != ada.id
+    guest.does("Page Viewed", link=token)
+    world.advance(minutes=1)
+    assert guest.id == ada.id
+
+
+def test_what_a_source_joined_by_a_link_is_undone_with_all_else_that_it_did(world: World, ada: Customer):
+    app = world.customer(anonymous="phone")
+    app.does("Page Viewed", source="web", public=True, link=token_in({"page": {"url": link_of(world)}}, {}))
+    world.advance(minutes=1)
+    assert app.id == ada.id
+    assert [merged.source for merged in ada.profile.ledger] == ["web"]
+    answer = world.engine.ask_profile(ada.id, Revert(source="web"))
+    assert answer is not None
+    assert len(answer["merges"]) == 1
+    world.advance(minutes=1)
+    assert app.id != ada.id
 
 
 @pytest.mark.parametrize(
