@@ -37,7 +37,7 @@ async def listed(
     there; one whose two profiles have become one by another way is `closed`."""
     found = [row for rows in await gateway.router.everywhere("reviews", [kind or "", MOST]) for row in rows]
     found = await _as_of_now(gateway, found)
-    found = [row for row in found if state in ("all", row["state"])]
+    found = [row for row in review_words.once(found) if state in ("all", row["state"])]
     found.sort(key=lambda row: (-row["at_ms"], row["id"]))
     return {"reviews": [review_words.shown(row) for row in found[:limit]]}
 
