@@ -55,7 +55,7 @@ class PairsTable:
 
     def learn(self, model: Model, sessions: Sequence[Sequence[str]], random_pairs: int) -> Model:
         """The model with `u` from random pairs, and `m` from sessions of expectation–maximisation: each looks at the
-        pairs that agree in a list of columns."""
+        pairs that agree in a list of columns. A session with no match in some level is left out."""
         linker = self._linker(model)
         linker.training.estimate_u_using_random_sampling(
             max_pairs=random_pairs, seed=self._seed, min_count_per_level=None, num_chunks=1
@@ -64,7 +64,13 @@ class PairsTable:
             rule = " and ".join(f"l.{column} = r.{column}" for column in columns)
             some = f"FROM {_TABLE} l JOIN {_TABLE} r ON {rule} AND l.{_ID} < r.{_ID} LIMIT 1"
             if self._sql(f"SELECT 1 {some}"):
-                linker.training.estimate_parameters_using_expectation_maximisation(rule)
+                try:
+                    linker.training.estimate_parameters_using_expectation_maximisation(rule)
+                except ValueError as error:  # an `m` too close to 0 for splink: many people have an address in common
+                    if "m_probability" not in str(error):
+                        raise
+                    rest = [each for each in sessions if each != columns]
+                    return self.learn(model, rest, random_pairs)  # a linker that failed half-way is of no more use
         found = {each["output_column_name"]: each for each in linker.misc.save_model_to_json()["comparisons"]}
         learnt = {each.name: _chances(each, found[each.name]["comparison_levels"]) for each in self._comparisons}
         return replace(model, comparisons={**model.comparisons, **learnt})

@@ -14,7 +14,12 @@ from engine.matching.fields import USUAL, columns_used, reader
 
 RECORDS_MAX: Final = 5_000_000
 _COLUMNS_MAX: Final = 500
-_IDS: Final = ("rec_id", "record_id", "unique_id", "id")  # columns that name a record; no comparison ever reads them
+_IDS: Final = (
+    "rec_id",
+    "record_id",
+    "unique_id",
+    "id",
+)  # columns that name a record; in any case; no comparison ever reads them
 
 Pair = tuple[int, int]  # the places of two records, the smaller first
 
@@ -42,7 +47,8 @@ def read_records(
         for name in without:
             if name not in header:
                 raise UsageError(f"there is no column {name!r} to leave out", f"{path}:1")
-        id_at = next((header.index(name) for name in _IDS if name in header), None)
+        small = [name.strip().casefold() for name in header]
+        id_at = next((small.index(name) for name in _IDS if name in small), None)
         places = [at for at, name in enumerate(header) if name not in without and at != id_at]
         read = reader([header[at] for at in places], stated)
         columns |= columns_used([header[at] for at in places], stated)
@@ -95,11 +101,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 elif not row:
                     continue  # an empty line
                 elif len(row) != len(header):
-                    at = header[len(row)] if len(row) < len(header) else header[-1]
-                    where = f"column {at!r} is missing" if len(row) < len(header) else f"there is more after {at!r}"
-                    raise UsageError(
-                        f"has {len(row)} values for {len(header)} columns: {where}", f"{path}:{rows.line_num}"
-                    )
+                    raise UsageError(_wrong_length(row, header), f"{path}:{rows.line_num}")
                 yield rows.line_num, row
         except csv.Error as error:
             raise UsageError(f"is no CSV: {error}", f"{path}:{rows.line_num}") from None

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from actors.shard.journal import replay
+from actors.shard.matching import reviews
 from actors.shard.ownership import PARKED_RETRY_MS
 from actors.shard.state import ShardState
 from actors.shard.transfer import PIECE_BYTES_MAX
@@ -16,7 +17,7 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec, effects
 from engine.errors import InvalidInput
-from engine.inputs import AnyInput, Rejoin, Revert, Revive, Split
+from engine.inputs import AnyInput, Rejoin, Revert, Reviewed, Revive, Split
 from engine.profile import Profile, Tombstone
 from engine.splitting import revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
@@ -28,11 +29,13 @@ Rows = list[tuple[bytes, bytes]]
 
 
 def prepared(state: ShardState, profile: Profile, told: AnyInput) -> AnyInput:
-    """An input that this profile may be told now; a split comes with its records. Raises Parted or Parked where the
-    profile has split and the other one is meant, NotReady where it is not at rest, NotFound where there is nothing to
-    undo."""
+    """An input that this profile may be told now; a split comes with its records, an answer with its entry. Raises
+    Parted or Parked where the profile has split and the other one is meant, NotReady where it is not at rest, NotFound
+    where there is nothing to undo or to answer."""
     if profile.split_off:
         ways.check(profile, told, state.catalog, PARKED_RETRY_MS)
+    if isinstance(told, Reviewed):
+        return reviews.as_stored(state, profile.id, told)
     if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
         split.check_rest(profile)
     return with_ledger(state.batch, profile, told) if isinstance(told, Split) else told

@@ -57,7 +57,9 @@ def ask(
     return True
 
 
-def id_of(turn: Turn, kind: Kind, reason: str, other: str = "", about: str = "") -> str:
-    """The id of a question; that about two profiles is the same from either side."""
-    pair = sorted((turn.profile.id, other)) if other else [turn.profile.id]
+def id_of(turn: Turn, kind: Kind, reason: str, other: str = "", about: str = "", of: str = "") -> str:
+    """The id of a question; that about two profiles is the same from either side. `of` is an id that this profile had
+    before."""
+    mine = of or turn.profile.id
+    pair = sorted((mine, other)) if other else [mine]
     return turn.id_of("review", kind, *pair, about, reason)

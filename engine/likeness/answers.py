@@ -29,10 +29,13 @@ def decide(turn: Turn, told: Reviewed) -> None:
     entry = told.entry
     if entry.state != "open":
         raise InvalidInput(f"was {entry.state} before", "id")
+    if told.accepted and entry.kind == "candidate" and entry.other in turn.profile.unlike:
+        raise InvalidInput("was dismissed before", "id")
     if told.accepted and entry.kind in ("candidate", "merge") and entry.other:
         claims.join(turn, Join(other=entry.other, source=told.by, review=entry.id, force=told.force))
     elif told.accepted and entry.kind == "split" and entry.merge_id:
         turn.tell(turn.profile.id, Split(merge_id=entry.merge_id, reason="review"))
     elif not told.accepted and entry.kind == "candidate":
+        questions.close(turn, entry.other, but=entry.id)
         links.fall(turn, entry.other, said=True)
     questions.settle(turn, told, "accepted" if told.accepted else "dismissed")

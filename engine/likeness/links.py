@@ -73,10 +73,14 @@ def resembles(turn: Turn, told: Resembles) -> None:
 
 
 def unlike(turn: Turn, told: Unlike) -> None:
-    """A link has fallen at its other end."""
+    """A link has fallen at its other end. A no of somebody is answered with the ids that this profile had before it
+    merged: each of both then knows the other under all of them, and closes what is asked about it."""
+    profile, names = turn.profile, (told.profile, *told.places)
     _forget(turn, told.profile)
-    if told.said:
-        part(turn.profile, [told.profile])
+    if told.said or told.gone:
+        questions.close(turn, *names)
+    if told.said and part(profile, names):
+        turn.tell(told.profile, Unlike(profile=profile.id, said=True, places=questions.former(profile)))
 
 
 def fall(turn: Turn, other: str, *, said: bool = False) -> None:
@@ -84,13 +88,17 @@ def fall(turn: Turn, other: str, *, said: bool = False) -> None:
     if said:
         part(turn.profile, [other])
     if _forget(turn, other) or said:
-        turn.tell(other, Unlike(profile=turn.profile.id, said=said))
+        turn.tell(
+            other, Unlike(profile=turn.profile.id, said=said, places=questions.former(turn.profile) if said else ())
+        )
 
 
-def part(profile: Profile, others: Iterable[str]) -> None:
-    """Remember that others are not this person."""
-    profile.unlike.extend(other for other in others if other not in profile.unlike and other != profile.id)
+def part(profile: Profile, others: Iterable[str]) -> bool:
+    """Remember that others are not this person; False where that was known."""
+    new = [other for other in dict.fromkeys(others) if other not in profile.unlike and other != profile.id]
+    profile.unlike.extend(new)
     del profile.unlike[:-UNLIKE_MAX]
+    return bool(new)
 
 
 def let_go(turn: Turn, gone: Profile) -> None:
@@ -99,7 +107,8 @@ def let_go(turn: Turn, gone: Profile) -> None:
     profile = turn.profile
     for link in gone.likely:
         if not _is_same(profile, link.profile) or profile is gone:
-            turn.tell(link.profile, Unlike(profile=gone.id))
+            names = questions.former(gone) if profile is gone else ()
+            turn.tell(link.profile, Unlike(profile=gone.id, places=names, gone=profile is gone))
     if profile is gone:
         return
     profile.likely[:] = [link for link in profile.likely if not _is_same(profile, link.profile)]

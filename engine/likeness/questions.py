@@ -6,19 +6,25 @@ alike.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from engine.effects import Review
 from engine.identity import reviews
 from engine.inputs import Reviewed, Suspect
 from engine.parts.of_identity import ReviewEntry
+from engine.profile import Profile
 from engine.turn_state import Turn
 
-_REASON = "likely.matching"
+FORMER_MAX: Final = 20  # merges, after each of which a question may have stood under another id
+_REASON: Final = "likely.matching"
 
 
 def ask(turn: Turn, told: Suspect) -> None:
-    """Ask whether another profile is the same person."""
+    """Ask whether another profile is the same person, unless a profile that has merged into this one was asked."""
+    if not _asked(turn, told.other).isdisjoint(turn.profile.reviewed):
+        return
     reviews.ask(
         turn,
         "candidate",
@@ -30,14 +36,28 @@ def ask(turn: Turn, told: Suspect) -> None:
     )
 
 
-def close(turn: Turn, other: str) -> None:
-    """The question about another profile has answered itself. It may be asked again."""
+def close(turn: Turn, *others: str, but: str = "") -> None:
+    """The questions about other profiles have answered themselves, but for one. They may be asked again. What was
+    answered with no stays."""
     profile = turn.profile
-    entry = reviews.id_of(turn, "candidate", _REASON, other)
-    if entry in profile.reviewed and other not in profile.unlike:
-        profile.reviewed.remove(entry)
-        gone = ReviewEntry(entry, turn.now_ms, "candidate", _REASON, profile.id, other=other, state="closed")
-        turn.effects.append(Review(gone))
+    for other in others:
+        if other in profile.unlike:
+            continue
+        for entry in sorted(_asked(turn, other).intersection(profile.reviewed) - {but}):
+            profile.reviewed.remove(entry)
+            gone = ReviewEntry(entry, turn.now_ms, "candidate", _REASON, profile.id, other=other, state="closed")
+            turn.effects.append(Review(gone))
+
+
+def former(profile: Profile) -> tuple[str, ...]:
+    """The ids of the profiles that have merged into this one, of the newest merges."""
+    return tuple(dict.fromkeys(each.origin for each in profile.ledger[-FORMER_MAX:] if not each.undone_ms))
+
+
+def _asked(turn: Turn, other: str) -> set[str]:
+    """The ids of the questions whether this profile, by any of its ids, is another one."""
+    ids = (turn.profile.id, *former(turn.profile))
+    return {reviews.id_of(turn, "candidate", _REASON, other, of=each) for each in ids}
 
 
 def settle(turn: Turn, told: Reviewed, outcome: str) -> None:

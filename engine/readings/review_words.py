@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -32,6 +32,21 @@ def as_of_now(row: dict[str, Any], homes: Mapping[str, str]) -> dict[str, Any] |
         return None if row["state"] == "open" else row
     is_one = home == row["profile"] and row["state"] == "open" and row["kind"] in ("candidate", "merge")
     return row | {"other": home, "state": "closed" if is_one else row["state"]}
+
+
+def once(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows as of now, less the open candidates about a pair that another one asks about: after a merge a question
+    may have been asked under two ids. An answer to the one that stays closes the others."""
+    found: list[dict[str, Any]] = []
+    asked: set[frozenset[str]] = set()
+    for row in rows:
+        pair = frozenset((row["profile"], row["other"]))
+        if row["kind"] == "candidate" and row["state"] == "open":
+            if pair in asked:
+                continue
+            asked.add(pair)
+        found.append(row)
+    return found
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,15 +34,18 @@ class Resembles(Input, frozen=True, kw_only=True, omit_defaults=True, tag="resem
 
 class Unlike(Input, frozen=True, kw_only=True, omit_defaults=True, tag="unlike"):
     """A message to a profile: it is no longer taken for the same person as `profile`. Where somebody has said so
-    (`said`), it never is again."""
+    (`said`), it never is again. `places` are other ids by which `profile` was known. `gone` says that this person was
+    erased."""
 
     profile: str
     said: bool = False
+    places: tuple[str, ...] = ()
+    gone: bool = False
 
 
 class Reviewed(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reviewed"):
-    """Somebody has decided an entry of the review queue, which is in the input so that a replay decides alike. `by` is
-    the name of the key. `force` as in `engine.inputs.Join`."""
+    """Somebody has decided an entry of the review queue, which is in the input as it is stored, so that a replay
+    decides alike. `by` is the name of the key. `force` as in `engine.inputs.Join`."""
 
     entry: ReviewEntry
     accepted: bool

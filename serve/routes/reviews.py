@@ -37,7 +37,7 @@ async def listed(
     there; one whose two profiles have become one by another way is `closed`."""
     found = [row for rows in await gateway.router.everywhere("reviews", [kind or "", MOST]) for row in rows]
     found = await _as_of_now(gateway, found)
-    found = [row for row in found if state in ("all", row["state"])]
+    found = [row for row in review_words.once(found) if state in ("all", row["state"])]
     found.sort(key=lambda row: (-row["at_ms"], row["id"]))
     return {"reviews": [review_words.shown(row) for row in found[:limit]]}
 
@@ -50,10 +50,13 @@ async def decide(
     principal: ServerPrincipal,
 ) -> Any:
     """Accept or dismiss an entry. Accepting a candidate or a refused merge joins both profiles, accepting a split
-    undoes the merge. Who is dismissed as a candidate is not asked about again."""
+    undoes the merge. Who is dismissed as a candidate is not asked about again. 404 where the other person was
+    erased."""
     named = canonical_if_any(PROFILE_ID, answer.profileId, field="profileId")
     profile = named or await _profile_of(gateway, review)
     entry = await gateway.router.read(profile, "review", review)
+    if not await _as_of_now(gateway, [entry]):
+        raise NotFound("there is no such entry", "review")
     accepted = answer.action == "accept"
     told = Reviewed(entry=review_words.entry(entry), accepted=accepted, by=principal.source, force=answer.force)
     return await gateway.router.tell(entry["profile"], told)

@@ -12,6 +12,7 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec
 from engine.errors import Corrupt, NotFound
+from engine.inputs import Reviewed
 from engine.parts.of_identity import ReviewEntry
 from engine.profile import Tombstone
 from engine.readings import review_words
@@ -31,6 +32,15 @@ def one(state: ShardState, profile: str, review: str) -> dict[str, Any]:
     if found is None:
         raise NotFound("there is no such entry", "review")
     return review_words.plain(found)
+
+
+def as_stored(state: ShardState, profile: str, told: Reviewed) -> Reviewed:
+    """An answer with its entry as it is now: it may have been decided since it was read. Raises NotFound where it has
+    gone."""
+    found = next((entry for entry in of_profile(state, profile) if entry.id == told.entry.id), None)
+    if found is None:
+        raise NotFound("there is no such entry", "review")
+    return msgspec.structs.replace(told, entry=found)
 
 
 def listed(state: ShardState, kind: str, most: int) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from engine.errors import UsageError
 from engine.matching import model as models
 from engine.matching.comparisons import COMPARISONS
 from serve.commands import screen
-from serve.commands.identity.train import RECORDS, WITHOUT, say
+from serve.commands.identity.train import CONFIG, RECORDS, WITHOUT, read_records, say, writable
 
 
 def evaluate(
@@ -31,6 +31,7 @@ def evaluate(
         typer.Option("--model", help="A model to judge; without it, one is learnt from the records.", exists=True),
     ] = None,
     without: Annotated[list[str] | None, WITHOUT] = None,
+    config: Annotated[Path | None, CONFIG] = None,
     at: Annotated[
         float, typer.Option("--at", min=0.0, max=1.0, help="Records that are at least so likely one person are joined.")
     ] = 0.5,
@@ -39,8 +40,10 @@ def evaluate(
     ] = None,
 ) -> None:
     """Match records and compare with the truth, which nothing is learnt from."""
+    if plot is not None:
+        writable(plot, "--plot")
     console = screen.console()
-    read = tables.read_records(records, without or ())
+    read = read_records(records, without, config)
     true = tables.read_truth(truth, read)
     started = time.monotonic()
     with screen.waiting(console, f"matching {len(read.ids):,} records by {', '.join(read.columns)}"):

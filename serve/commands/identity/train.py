@@ -28,15 +28,16 @@ RECORDS = typer.Option(
     "--records", help="A CSV file of records with a header; may be given several times.", exists=True, dir_okay=False
 )
 WITHOUT = typer.Option("--without", help="A column to leave out; may be given several times.")
+CONFIG = typer.Option(
+    "--config", help="The directory of the catalog: matching.fields of its identity.yaml names columns."
+)
 
 
 def train(
     out: Annotated[Path, typer.Option("--out", help="Where to write the model, such as configs/models/identity.json.")],
     records: Annotated[list[Path] | None, RECORDS] = None,
     data: Annotated[Path | None, typer.Option("--data", help="The data directory of a stopped engine.")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="The directory of the catalog, with --data alone.")
-    ] = None,
+    config: Annotated[Path | None, CONFIG] = None,
     without: Annotated[list[str] | None, WITHOUT] = None,
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Keep the common values, such as frequent names, in the model.")
@@ -49,15 +50,32 @@ def train(
         raise UsageError(
             "leaves a column of --records out; what of a profile is compared, identity.yaml says", "--without"
         )
+    writable(out, "--out")
     console = screen.console()
     started = time.monotonic()
-    read = tables.read_records(records, without or ()).comparable if records else _profiles(data or DATA, config)
+    read = read_records(records, without, config).comparable if records else _profiles(data or DATA, config)
     with screen.waiting(console, f"learning from {len(read):,} records"):
         found = training.train(read)
     model = found.model if values else replace(found.model, terms={})
     durable.write(out, models.written(model), mode=0o644)  # a file of the catalog, and no secret
     say(console, found, time.monotonic() - started)
     console.print(f"written to {out}")
+
+
+def writable(path: Path, option: str) -> None:
+    """Raises UsageError where a file cannot be written, before the work that it is for."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory", option)
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no directory {path.parent}", option)
+
+
+def read_records(paths: Sequence[Path], without: Sequence[str] | None, config: Path | None) -> tables.Records:
+    """The records of some files. Where a catalog is named, it says which column feeds which comparison."""
+    if config is None:
+        return tables.read_records(paths, without or ())
+    stated = config_files.load(which_catalog.which(config)).identity.matching.fields
+    return tables.read_records(paths, without or (), stated)
 
 
 def _profiles(data: Path, config: Path | None) -> Sequence[Comparable]:

@@ -113,3 +113,39 @@ def test_one_column_of_people_who_are_all_different_makes_nobody_one(column: str
 def test_records_that_are_all_the_same_tell_nothing_and_break_nothing():
     found = train([comparable({"given_name": "Ada", "surname": "King", "birth": "18151210"})] * 120)
     assert found.matches < 1
+
+
+def test_people_who_share_an_address_do_not_stop_the_learning():
+    """Of those with an e-mail address in common nobody has two dates of birth that are nearly the same, say."""
+    random = Random(1)
+
+    def word(syllables: int) -> str:
+        return "".join(random.choice("bdklmnrstv") + random.choice("aeio") for _ in range(syllables))
+
+    def somebody(email: str = "") -> dict[str, str]:
+        given, surname = word(2), word(3)
+        return {
+            "given_name": given,
+            "surname": surname,
+            "birth": f"{random.randint(1940, 2005)}{random.randint(1, 12):02}{random.randint(1, 28):02}",
+            "street": f"{word(3)} street",
+            "street_number": str(random.randint(1, 200)),
+            "city": word(3),
+            "postcode": str(random.randint(10000, 99999)),
+            "email": email or f"{given}.{surname}@shop.example",
+            "phone": str(random.randint(10**9, 10**10)),
+        }
+
+    rows: list[dict[str, str]] = []
+    for number in range(300):
+        rows.append(somebody())
+        if number < 200:
+            name, value = random.choice(list(rows[-1].items())[:7])
+            at = random.randrange(len(value))
+            rows.append(rows[-1] | {name: value[:at] + value[at + 1 :]})
+        elif number < 220:
+            rows.append(somebody(rows[-1]["email"]))
+
+    found = train([comparable(row) for row in rows])
+
+    assert found.matches == pytest.approx(200, abs=10)

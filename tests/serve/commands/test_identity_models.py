@@ -136,3 +136,26 @@ def test_a_column_to_leave_out_must_be_there(tmp_path: Path):
     (tmp_path / "records.csv").write_text(HEADER)
     done = ran("train", "--records", tmp_path / "records.csv", "--without", "shoes", "--out", tmp_path / "m.json")
     assert str(done.exception).endswith("records.csv:1: there is no column 'shoes' to leave out")
+
+
+def test_a_file_is_not_written_to_where_there_is_no_directory(tmp_path: Path):
+    (tmp_path / "records.csv").write_text(HEADER)
+    done = ran("train", "--records", tmp_path / "records.csv", "--out", tmp_path / "models" / "m.json")
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception) == f"--out: there is no directory {tmp_path / 'models'}"
+
+
+def test_the_id_of_a_record_is_found_in_capital_letters(tmp_path: Path):
+    (tmp_path / "records.csv").write_text(HEADER.replace("rec_id", "ID") + "1,A,B,\n")
+    (tmp_path / "truth.csv").write_text("one,two\n1,1\n")
+    done = ran("evaluate", "--records", tmp_path / "records.csv", "--truth", tmp_path / "truth.csv")
+    assert "a record is paired with itself" in str(done.exception)
+
+
+def test_a_catalog_names_the_columns_of_the_records(tmp_path: Path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "identity.yaml").write_text("matching:\n  fields: {surname: [Naam]}\n")
+    (tmp_path / "records.csv").write_text("id,Naam\n1,King\n")
+    given = ("--records", tmp_path / "records.csv", "--config", tmp_path / "configs")
+    done = ran("train", *given, "--out", tmp_path / "m.json")
+    assert "there are 1 records; at least 100 are needed" in str(done.exception)
