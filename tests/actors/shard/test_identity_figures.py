@@ -78,6 +78,20 @@ def test_the_counts_survive_a_restart_and_an_erasure_takes_back_what_it_takes_aw
     assert not kept(again)["known"] and not kept(again)["review/candidate/open"]
 
 
+def test_a_person_who_is_erased_while_an_identifier_is_found_shared_leaves_no_question_behind():
+    world = World(CART)
+    ada, bob = (world.customer(name, anonymous="tablet") for name in ("ada", "bob"))
+    for who in (ada, bob):
+        who.does("Page Viewed")
+        world.settle()
+    shard = world.engine.windows[0].shard
+    world.engine.ask_profile(ada.id, Erase())
+    world.settle()
+    world.settle()
+    assert kept(shard) == counted(shard)
+    assert not kept(shard)["review/shared/open"]
+
+
 def test_a_store_without_the_counts_is_counted_beside_the_work_and_what_changes_meanwhile_counts_once():
     store = MemoryStore()
     world = World(stores=[store])
