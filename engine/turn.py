@@ -206,7 +206,7 @@ def handle_tombstone(
         case Bind() if not erased:
             holding.bind(turn, told, tombstone)
         case Resembles() if erased:
-            turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+            turn.tell(told.profile, Unlike(profile=told.to))
         case Suspect() | Unlike() if erased:
             pass
         case GoOn() | HandedOver() | Stay():

@@ -20,9 +20,10 @@ from actors.transport.messages.carried import Outcome
 from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
+from engine.errors import NotReady, Parted
 from engine.identity.home import home_of
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
-from engine.profile import Tombstone
+from engine.profile import Profile, Tombstone
 from engine.vocabulary import Accepted, Settlement
 
 Provider = Callable[[dict[str, Any]], Settlement]
@@ -110,7 +111,15 @@ class LocalEngine:
         """A decision or a consent change, at once; it follows a profile that was merged."""
         profile = home_of(self.catalog, told)
         assert profile is not None, "somebody must be named"
-        return self.ask_profile(profile, told)
+        return self.follow(profile, told)
+
+    def follow(self, place: str, told: AnyInput) -> dict[str, Any] | None:
+        """An input at its own place, by the way that a router takes. Raises NotReady where the way leads round: unlike
+        a router this goes nowhere else, because no place may lead to a profile that a split has taken it from."""
+        try:
+            return self.ask_profile(place, told)
+        except Parted as parted:
+            raise NotReady(f"{place} leads to a profile that says it is the place of {parted.to}") from parted
 
     def ask_profile(self, profile: str, told: AnyInput) -> dict[str, Any] | None:
         """The same for a profile whose id is known."""
@@ -125,6 +134,18 @@ class LocalEngine:
         while isinstance(record := self.shard(profile).record(profile), Tombstone):
             profile = record.to
         return profile
+
+    def between(self) -> list[tuple[str, str]]:
+        """(place, profile) of every place that points to a profile which says that a split gave it to another one: no
+        one takes what comes there. There are none once all messages have arrived."""
+        return [
+            (place, name)
+            for windows in self.windows
+            for name in windows.shard.all_profiles()
+            if isinstance(record := windows.shard.record(name), Profile)
+            for place in record.split_off
+            if self.resolve(place) == name
+        ]
 
     def _accepted(self, message: dict[str, Any]) -> Accepted:
         channel = self.catalog.channels.get(message["channel"])

@@ -72,17 +72,19 @@ class Router:
     async def _ingest_wave(
         self, events: Sequence[tuple[str, Event]], waiting: Waiting, results: list[EventOutcome]
     ) -> None:
+        parted: set[int] = set()
         for pause_s in _hops():
             await _wait(pause_s)
-            waiting = await self._ingest_once(events, waiting, results)
+            waiting = await self._ingest_once(events, waiting, results, parted)
             if not waiting:
                 return
         raise Overloaded(OVERLOADED_RETRY_MS)
 
     async def _ingest_once(
-        self, events: Sequence[tuple[str, Event]], waiting: Waiting, results: list[EventOutcome]
+        self, events: Sequence[tuple[str, Event]], waiting: Waiting, results: list[EventOutcome], parted: set[int]
     ) -> Waiting:
-        """Tell each event where its profile is believed to live; returns those that must be told again."""
+        """Tell each event where its profile is believed to live; returns those that must be told again. `parted` are
+        the events that a split has sent home: where that leads to the same profile, its word where to ask counts."""
         by_shard: defaultdict[str, Waiting] = defaultdict(list)
         for item in waiting:
             by_shard[self._path_of(item[1])].append(item)
@@ -94,7 +96,9 @@ class Router:
                     self._learn(profile, result.to)
                     again.append((index, result.to, event))
                 elif isinstance(result, EventParted):
-                    again.append((index, self._forget(events[index][0]), event))
+                    home = events[index][0]
+                    again.append((index, result.to if index in parted else self._forget(home), event))
+                    parted.add(index)
                 elif result is EventStatus.PARKED:
                     again.append((index, profile, event))
                 else:
@@ -210,13 +214,15 @@ class Router:
 
     async def _follow(self, profile: str, request: Callable[[str], Request[A]]) -> A:
         """Ask wherever a profile lives by now."""
+        has_parted = False
         for pause_s in _hops():
             await _wait(pause_s)
             home = self._home(profile)
             try:
                 return await self._ask(home, request(profile_at(home)))
-            except Parted:
+            except Parted as parted:
                 self._forget(profile)
+                profile, has_parted = parted.to if has_parted else profile, True
             except Moved as moved:
                 self._learn(home, moved.to)
                 if pause_s and not isinstance(moved, Away):  # a wait helps only while a process is started again

@@ -43,8 +43,12 @@ def suspect(turn: Turn, told: Suspect) -> None:
         claims.join(turn, Join(other=other, source="matching", confidence=told.confidence))
         return
     if told.confidence >= rules.personalise_at:
-        _keep(turn, Likely(other, told.confidence, turn.now_ms, turn.now_ms + rules.lent_ms))
-        turn.tell(other, _excerpt(turn, other, told.confidence))
+        link = Likely(other, told.confidence, turn.now_ms, turn.now_ms + rules.lent_ms)
+        for before in profile.likely:
+            if before.profile == other:  # until the new excerpt is here, the old one stays
+                link.traits, link.segments = before.traits, before.segments
+        if _keep(turn, link):
+            turn.tell(other, _excerpt(turn, other, told.confidence))
     else:
         fall(turn, other)
     questions.ask(turn, told)
@@ -54,17 +58,17 @@ def resembles(turn: Turn, told: Resembles) -> None:
     """The other side of a link lends its context. Asked for the first time, this side lends its own."""
     profile = turn.profile
     known = {link.profile for link in profile.likely}
-    if told.asked:
-        profile.likely[:] = [link for link in profile.likely if link.profile != told.asked]
     if _is_same(profile, told.profile):
+        profile.likely[:] = [link for link in profile.likely if link.profile != told.asked]
         return
     has_fallen = told.asked not in known if told.asked else profile.is_blank or told.profile in profile.unlike
     if has_fallen or not turn.catalog.identity.matching.enabled:
-        turn.tell(told.profile, Unlike(profile=told.asked or told.to))
+        turn.tell(told.profile, Unlike(profile=told.to))  # by this name the other one keeps it
         return
     link = Likely(told.profile, told.confidence, turn.now_ms, told.until_ms, told.traits, list(told.segments))
-    _keep(turn, link)
-    if not told.asked:
+    if not _keep(turn, link, told.asked):
+        turn.tell(told.profile, Unlike(profile=told.to))
+    elif not told.asked:
         turn.tell(told.profile, _excerpt(turn, told.profile, told.confidence, asked=told.to))
 
 
@@ -135,19 +139,21 @@ def _excerpt(turn: Turn, to: str, confidence: float, asked: str = "") -> Resembl
     )
 
 
-def _keep(turn: Turn, link: Likely) -> None:
+def _keep(turn: Turn, link: Likely, instead_of: str = "") -> bool:
+    """Keep a link, in the place of the one to `instead_of`; False where too many others are likelier."""
     likely = turn.profile.likely
-    before = {known.profile: known for known in likely}
-    if link.profile in before and not (
-        link.traits or link.segments
-    ):  # until the new excerpt is here, the old one stays
-        was = before[link.profile]
-        link.traits, link.segments = was.traits, was.segments
-    likely[:] = sorted([*(before | {link.profile: link}).values()], key=lambda one: (-one.confidence, one.profile))
+    replaced = {link.profile, instead_of}
+    is_new = all(known.profile not in replaced for known in likely)
+    others = [known for known in likely if known.profile not in replaced]
+    likely[:] = sorted([*others, link], key=lambda one: (-one.confidence, one.profile))
+    is_kept = link in likely[:LINKS_MAX]
+    if is_new and is_kept:
+        _note(turn, "linked", link)
+    elif is_new:
+        likely.remove(link)
     for dropped in likely[LINKS_MAX:]:
         fall(turn, dropped.profile)
-    if link.profile not in before and link in likely:
-        _note(turn, "linked", link)
+    return is_kept
 
 
 def _forget(turn: Turn, other: str, reason: str = "likely.fell") -> bool:

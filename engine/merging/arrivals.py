@@ -24,7 +24,9 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: 
         profile.told.append(origin)
     if is_owner:
         holding.own(profile, origin)
-    here = {place[:-2] for place in (origin, profile.id, *(() if other is None else _pointing_to(other)))}
+        if profile.split_off:  # whatever a split said of this place, it has come here since
+            profile.split_off = {place: to for place, to in profile.split_off.items() if place[:-2] != origin[:-2]}
+    here = {place[:-2] for place in (origin, profile.id, *(() if other is None else pointing_to(other)))}
     open_ones = [*profile.absorbing, *(other.absorbing if other is not None else ())]
     profile.absorbing = [place for place in dict.fromkeys(open_ones) if place[:-2] not in here]
     profile.publicly = [place for place in profile.publicly if place in profile.absorbing]
@@ -50,7 +52,7 @@ def sends_back(turn: Turn, origin: str, other: Profile) -> bool:
     reason, namespace = standing.contradiction(turn.catalog, mine, theirs, turn.now_ms)
     if not reason:
         return False
-    asked = next((place for place in turn.profile.absorbing if place in {origin, *_pointing_to(other)}), origin)
+    asked = next((place for place in turn.profile.absorbing if place in {origin, *pointing_to(other)}), origin)
     turn.tell(origin, Stay(by=turn.profile.id))
     told = Declined(origin=asked, reason=reason, other=origin, namespace=namespace, evidence=evidence)
     asking.decline(turn, told)
@@ -76,7 +78,7 @@ def _is_news(turn: Turn, namespace: str, brought: set[str]) -> bool:
     return not brought <= set(earlier)
 
 
-def _pointing_to(other: Profile) -> set[str]:
+def pointing_to(other: Profile) -> set[str]:
     """The places that point to a profile: not those that have not answered it, or whose address it has as one of
     several."""
     found = set(other.held) - set(other.absorbing) - (set(other.told) - set(other.owns))

@@ -22,15 +22,15 @@ from engine.recent_events import Happened
 from engine.splitting import fields
 from engine.splitting.around import Around, copied, profile_of
 from engine.splitting.case import Case
-from engine.splitting.sides import Sides
+from engine.splitting.sides import Side, Sides
 from engine.turn_state import Turn
 
 
 @dataclass(slots=True)
 class Parted:
     """Two profiles instead of one. `places` are those of the other alone, `merged` is the merge that is undone,
-    `points` those that point to the survivor and have to point to the other. `recent` is how many recent events each
-    had before. `again` are the effects of the merges that were made again."""
+    `points` those of them that are pointers, and may have led to the survivor all along or since. `recent` is how many
+    recent events each had before. `again` are the effects of the merges that were made again."""
 
     mine: Profile
     theirs: Profile
@@ -65,7 +65,7 @@ class Layers:
         case = self.undo(profile, past)
         before, other = case.before, case.other
         if past.id == merge_id:
-            points = [place for place in case.theirs.held if place not in other.held]
+            points = [place for place in case.theirs.held if case.sides.of_place(place) is Side.THEIRS]
             recent = len(before.history), len(other.history)
             out = Parted(case.mine, case.theirs, past, points, case.sides.theirs(), case.loose, recent)
             out.mine.ledger.append(msgspec.structs.replace(past, identifiers=[], undone_ms=self.now_ms))

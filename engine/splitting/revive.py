@@ -45,6 +45,9 @@ def come_back(turn: Turn, told: Revive) -> None:
 
 def point(turn: Turn, tombstone: Tombstone, told: PointTo) -> None:
     """Let a place that pointed to the survivor point to the other profile, whose it is."""
-    if tombstone.to == told.was:
-        tombstone.holders[:] = [holder for holder in tombstone.holders if holder != told.to]
-        turn.effects.append(LeaveTombstone(told.to))
+    if tombstone.to != told.was and tombstone.to not in told.merged:
+        return
+    if told.to in tombstone.holders:  # it has asked before this came, and was told that it is one of several
+        tombstone.holders.remove(told.to)
+        holding.welcome(turn, told.to, tombstone.words, owner=True)
+    turn.effects.append(LeaveTombstone(told.to))

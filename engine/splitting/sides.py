@@ -1,7 +1,8 @@
 """Which of two profiles that were one something belongs to: by the places of the identifiers that came with it.
 
-A place that both had before they were merged tells nothing, but for the one by which they were joined: that one was the
-other's. A place that was new since goes with the places that were named together with it.
+A place that both had before they were merged tells nothing: it stays where it pointed. So the one by which they were
+joined was the other's, unless it pointed to the survivor before. A place that was new since goes with the places that
+were named together with it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from enum import Enum
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
+from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile
 
@@ -45,7 +47,7 @@ class Sides:
         self._catalog = catalog
         self.unidentified = Side(catalog.identity.unidentified)
         theirs, mine = self._places(other), self._places(before)
-        joined = {other.id, merged.by, *(place for place in other.owns if place not in before.owns)}
+        joined = {other.id, *({merged.by, *other.owns} - pointing_to(before))}
         self._of = dict.fromkeys(mine, Side.MINE) | dict.fromkeys(theirs, Side.THEIRS)
         self._of |= dict.fromkeys((mine & theirs) - joined, Side.BOTH)
         self._of[before.id], self._of[other.id] = Side.MINE, Side.THEIRS

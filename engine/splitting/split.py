@@ -10,7 +10,7 @@ account goes to it, and so that the same identifiers do not join the two again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine import codec, limits
@@ -165,7 +165,7 @@ def _page_anew(turn: Turn, told: Split, out: Parted) -> None:
 
 def _become(profile: Profile, out: Parted) -> None:
     """The turn's profile is the survivor from here on."""
-    mine, places = out.mine, {*out.places, out.theirs.id}
+    mine, places = out.mine, {*_given(out, out.places), out.theirs.id}
     for name in profile.__struct_fields__:
         setattr(profile, name, getattr(mine, name))
     profile.history = mine.history
@@ -173,6 +173,13 @@ def _become(profile: Profile, out: Parted) -> None:
     for place in [*profile.split_off][: -limits.POINTERS_MAX]:
         del profile.split_off[place]
     profile.parting.append(out.theirs.id)
+
+
+def _given(out: Parted, places: Iterable[str]) -> list[str]:
+    """Those of the other profile's places that it gets. What a later merge has brought to the survivor stays: the place
+    of a profile that lives on in it, and an address for which it counts."""
+    stay = {*(past.origin for past in out.mine.ledger if not past.undone_ms), *out.mine.owns}
+    return [place for place in places if place not in stay]
 
 
 def _note(turn: Turn, out: Parted, reason: str) -> None:
@@ -198,11 +205,11 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
     profile.unlike = [*profile.unlike, theirs.id]
     if theirs.id in profile.told and profile.id not in theirs.holders:
         theirs.holders.append(profile.id)  # it lives at an address's own place, and the survivor has the address too
-    kept = {profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)}
+    kept = dict.fromkeys([profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)])
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
-    for place in out.points:
+    for place in _given(out, out.points):
         if place != theirs.id:
-            turn.tell(place, PointTo(was=profile.id, to=theirs.id))
+            turn.tell(place, PointTo(was=profile.id, to=theirs.id, merged=tuple(kept)))
     turn.effects.append(
         GiveBack(
             to=theirs.id,

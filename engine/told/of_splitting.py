@@ -42,11 +42,13 @@ class Revived(Input, frozen=True, kw_only=True, tag="revived"):
     origin: str
 
 
-class PointTo(Input, frozen=True, kw_only=True, tag="point_to"):
-    """A message to a place that points to profile `was`: it belongs to profile `to`."""
+class PointTo(Input, frozen=True, kw_only=True, omit_defaults=True, tag="point_to"):
+    """A message to a place that points to profile `was`, or to one of those `merged` into it: it belongs to profile
+    `to`."""
 
     was: str
     to: str
+    merged: tuple[str, ...] = ()
 
 
 class Rejoin(Input, frozen=True, kw_only=True, tag="rejoin"):

@@ -84,7 +84,7 @@ class Crashing:
 
     def ask(self, profile: str, told: AnyInput) -> dict[str, Any] | None:
         """One input that has an answer, as a shard's server takes it."""
-        return self.engine.ask_profile(profile, told)
+        return self.engine.follow(profile, told)
 
     # -- crashes
 

@@ -68,6 +68,7 @@ def test_a_server_may_ask_by_any_identifier_and_is_told_why(shop: Engine):
         "cart_reminder": "dropped",
         "price_alert": "dropped",
         "letter": "dropped",
+        "news": "dropped",
     }
     assert all(row["reason"] or row["outcome"] == "chosen" for row in answer["explanation"]["candidates"])
 

@@ -180,7 +180,7 @@ def test_a_catalog_is_proved_before_it_is_taken_whichever_way_it_comes(shop: Eng
     misspelt = files["policies.yaml"].replace("Order Completed", "Ordr Completed")
     answer = shop.server.post("/v1/catalog", json={"files": files | {"policies.yaml": misspelt}})
     doubt = "stops[1].on: no event is known as 'Ordr Completed', did you mean 'Order Completed'?"
-    assert answer.status_code == 200 and answer.json()["warnings"] == [f"policies.yaml:6: {doubt}"]
+    assert answer.status_code == 200 and answer.json()["warnings"] == [f"policies.yaml:7: {doubt}"]
     try:
         channels.write_text(comma, "utf-8")
         eventually_equal(lambda: fault in shop.log.read_text("utf-8"), True, PROOF_S)

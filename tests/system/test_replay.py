@@ -24,6 +24,7 @@ from actors.catalog_files import config_files
 from actors.replay_clock.in_process import LocalEngine
 from actors.shard.queries import queries
 from engine import seeds
+from engine.handoffs.touchpoints import kinds_of
 from engine.seeds import FIXED_KEY
 from engine.values.times import read_ms
 from engine.vocabulary import ARRIVED
@@ -209,6 +210,7 @@ def _in_process(config: Path, history: Sequence[dict[str, Any]], *, shards: int)
         received_at_ms=_ms(history[-1]),
         imported=True,
         rules=catalog.identity,
+        touchpoints=kinds_of(catalog),
     )
     assert parsed.rejected == []
     engine.stage(parsed.events)

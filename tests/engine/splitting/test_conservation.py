@@ -175,6 +175,7 @@ class Conservation(RuleBasedStateMachine):
         self.settle()
         assert self.here.broken() == []
         assert self.here.faults() == []
+        assert self.here.engine.between() == []
         living = self.here.profiles()
         events = Counter(event.message_id for name in living for event in self.events_of(name))
         assert events == Counter(self.told), (events - Counter(self.told), Counter(self.told) - events)
