@@ -175,12 +175,13 @@ class Ask(Input, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
 
 
 class Given(Input, frozen=True, kw_only=True, omit_defaults=True, tag="given"):
-    """The answer to `Ask`: whether the send may go, as of `at_ms`; else the `reason`."""
+    """The answer to `Ask` about `address`: whether the send may go, as of `at_ms`; else the `reason`."""
 
     send: str
     granted: bool
     at_ms: int = 0
     reason: str = ""
+    address: str = ""
 
 
 class Used(Input, frozen=True, kw_only=True, omit_defaults=True, tag="used"):

@@ -81,7 +81,8 @@ def give(turn: Turn, asked: Ask) -> None:
     if not reason:
         profile.lent[:] = [lent for lent in profile.lent if lent.ref != asked.send]
         profile.lent.append(_lent(turn, asked))
-    turn.tell(asked.to, Given(send=asked.send, granted=not reason, at_ms=turn.now_ms, reason=reason))
+    given = Given(send=asked.send, granted=not reason, at_ms=turn.now_ms, reason=reason, address=asked.address)
+    turn.tell(asked.to, given)
 
 
 def take_back(turn: Turn, told: Used) -> None:

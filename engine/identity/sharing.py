@@ -76,8 +76,8 @@ def is_demoted(profile: Profile, tombstone: Tombstone | None) -> bool:
 
 def demoted(turn: Turn, told: Shared) -> None:
     """Mark an identifier of this profile as shared. What it has joined here is offered for splitting."""
-    if not mark(turn, told.place):
-        return
+    if turn.profile.is_blank or not mark(turn, told.place):
+        return  # whoever it is about may have been erased meanwhile, and nobody is here
     turn.note(
         "identity",
         f"{told.namespace} is shared by several people",

@@ -70,10 +70,12 @@ def label_of_review(entry: ReviewEntry) -> str:
     return review_label(entry.kind, entry.state)
 
 
-def told(people: Mapping[str, int] | None, so_far: Mapping[str, int], *, is_matching: bool) -> dict[str, Any]:
+def told(
+    people: Mapping[str, int] | None, so_far: Mapping[str, int], *, is_matching: bool, is_compared: bool = False
+) -> dict[str, Any]:
     """The figures of an engine as plain data, from the sums over its shards: `people` are counts of what is there now
     (None while they are being counted), `so_far` of what has happened. `is_matching`: the catalog looks for profiles
-    that no identifier joins."""
+    that no identifier joins; `is_compared`: it has compared some with others."""
 
     def now(label: str) -> int | None:
         return None if people is None else people.get(label, 0)
@@ -87,7 +89,7 @@ def told(people: Mapping[str, int] | None, so_far: Mapping[str, int], *, is_matc
         "sharedValues": now(SHARED),
         "likely": now(LIKELY),
         "reviews": {kind: {state: now(review_label(kind, state)) for state in REVIEW_STATES} for kind in REVIEW_KINDS},
-        "duplicates": _duplicates(people or {}, is_matching=is_matching),
+        "duplicates": _duplicates(people, is_matching=is_matching, is_compared=is_compared),
     }
 
 
@@ -97,20 +99,24 @@ def _matched(known: int | None, anonymous: int | None) -> dict[str, Any]:
     return {KNOWN: known, ANONYMOUS: anonymous, "matchRate": _share(known or 0, total)}
 
 
-def _duplicates(people: Mapping[str, int], *, is_matching: bool) -> dict[str, Any]:
+def _duplicates(people: Mapping[str, int] | None, *, is_matching: bool, is_compared: bool) -> dict[str, Any]:
     """The share of profiles that are probably a second profile of somebody.
 
-    Suspects are the profiles with a likely link and the open candidates of the review queue. People who decided about
-    candidates say which share of suspects is right: with Wilson's interval of 95 % (Wilson, 1927), as there may be few
-    decisions. Without any decision only the bounds are known, and without matching nothing is. What matching does not
-    see (two profiles without a block in common) is not in it.
+    Suspects are the second profiles of the pairs that matching has found: its open candidates, or half of the profiles
+    with a likely link, as both of a pair have one. People who decided about candidates say which share of suspects is
+    right: with Wilson's interval of 95 % (Wilson, 1927), as there may be few decisions. Without any decision only the
+    bounds are known, and without a comparison nothing is. What matching does not see (two profiles without a block in
+    common) is not in it.
     """
-    profiles = people.get(KNOWN, 0) + people.get(ANONYMOUS, 0)
-    accepted, dismissed = (people.get(review_label("candidate", state), 0) for state in ("accepted", "dismissed"))
-    suspects = min(people.get(LIKELY, 0) + people.get(review_label("candidate", "open"), 0), profiles)
+    unknown = {"rate": None, "low": None, "high": None}
+    if people is None:
+        return {"suspects": None, "decided": None} | unknown
+    profiles, likely = people.get(KNOWN, 0) + people.get(ANONYMOUS, 0), people.get(LIKELY, 0)
+    waits, accepted, dismissed = (people.get(review_label("candidate", state), 0) for state in REVIEW_STATES)
+    suspects = min(max(waits, (likely + 1) // 2), max(profiles - 1, 0))
     found: dict[str, Any] = {"suspects": suspects, "decided": accepted + dismissed}
-    if not is_matching or not profiles:
-        return found | {"rate": None, "low": None, "high": None}
+    if not is_matching or not profiles or not (is_compared or likely or waits or accepted or dismissed):
+        return found | unknown
     share = suspects / profiles
     right = _share(accepted, accepted + dismissed)
     low, high = wilson(accepted, accepted + dismissed)

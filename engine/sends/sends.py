@@ -108,11 +108,22 @@ def give_room(turn: Turn, told: Given) -> None:
     send = find(turn, told.send)
     if send is None or send.state != "decided" or send.room != "asked":
         return
+    if told.address and not addresses.is_same_place(told.address, send.address):
+        return  # it has asked elsewhere since
+    if not told.granted and _goes_elsewhere(turn, send):
+        _go_on(turn, send, "")
+        return
     if not told.granted:
         _end_unsent(turn, send, "withdraw", told.reason or f"cap.{SERVICE_CAP}", **at_addresses.COUNTED)
         return
     send.given_ms = told.at_ms
     _go_on(turn, send, "given")
+
+
+def _goes_elsewhere(turn: Turn, send: Send) -> bool:
+    """Whether the address has changed since a send asked for room there."""
+    link = addresses.of_channel(turn.profile, turn.catalog, send.channel)
+    return link is None or not addresses.is_same_place(send.address, addresses.place(turn.catalog, link))
 
 
 def go_on_answered(turn: Turn) -> None:
@@ -137,6 +148,8 @@ def _waits_for_address(turn: Turn, send: Send, place: Place, link: Link) -> str:
             holding.register(turn, address)
         return _ask_later(turn, send, "claimed")
     if not lending.needs_room(turn, send, place, link, address):
+        if send.address and not addresses.is_same_place(send.address, address):
+            lending.give_back(turn, send)  # it asked for room at a former address
         return ""
     lending.ask(turn, send, place, link, address)
     return _ask_later(turn, send, "asked")

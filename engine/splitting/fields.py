@@ -46,6 +46,15 @@ def _changed_stays(case: Case, name: str) -> None:
         setattr(case.mine, name, getattr(case.now, name))
 
 
+def _touch(case: Case, name: str) -> None:
+    """The same of the touchpoint. What one of them waited for, while the other was on its way, comes no more."""
+    for profile in (case.mine, case.theirs):
+        if profile.touch is not None:
+            touch = profile.touch
+            profile.touch = msgspec.structs.replace(touch, since_ms=0, was="", was_ms=0, by="", had=[], asks=False)
+    _changed_stays(case, name)
+
+
 def _clock(case: Case, name: str) -> None:
     case.mine.clock_ms = case.theirs.clock_ms = case.now.clock_ms
 
@@ -272,7 +281,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "shared": listing(_itself, _of_place),
     "likely": listing(lambda each: each.profile, _mine),
     "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
-    "touch": _changed_stays,
+    "touch": _touch,
     "opened": mapping(_of_device),
     "split_off": _stays,
     "parting": _stays,

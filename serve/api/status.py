@@ -51,8 +51,8 @@ class Duplicates(Answer):
     """The share of profiles that are probably a second one of somebody, and the interval of 95 % around it. Null is
     not known."""
 
-    suspects: int
-    decided: int
+    suspects: int | None
+    decided: int | None
     rate: float | None
     low: float | None
     high: float | None

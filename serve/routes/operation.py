@@ -59,7 +59,7 @@ async def status(gateway: ServerGateway) -> Any:
         "pinned": sorted(profile for shard in shards for profile in shard["pinned"]),
         "events": dict(events),
         "sends": dict(sends),
-        "identity": _identity([shard["identity"] for shard in shards], gateway.catalog.identity.matching.enabled),
+        "identity": _identity(shards, gateway.catalog.identity.matching.enabled),
         "matching": _matching([shard["matching"] for shard in shards]),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
@@ -86,15 +86,18 @@ def _matching(shards: list[dict[str, Any]]) -> dict[str, Any]:
 def _identity(shards: list[dict[str, Any]], is_matching: bool) -> dict[str, Any]:
     """Who is who: the sums over all shards. None while a shard counts its records anew."""
     so_far, people, ages = Counter[str](), Counter[str](), defaultdict[str, Counter[int]](Counter)
-    for shard in shards:
-        so_far.update(shard["soFar"])
-        people.update(shard["people"] or {})
-        for source, counts in shard["freshness"].items():
+    for told in (shard["identity"] for shard in shards):
+        so_far.update(told["soFar"])
+        people.update(told["people"] or {})
+        for source, counts in told["freshness"].items():
             ages[source].update(dict(enumerate(counts)))
-    is_counted = all(shard["people"] is not None for shard in shards)
+    is_counted = all(shard["identity"]["people"] is not None for shard in shards)
+    is_compared = any(shard["matching"]["waiting"] < shard["matching"]["indexed"] for shard in shards)
     bounds = FRESHNESS_SECONDS.bounds
     return {
-        **identity_figures.told(people if is_counted else None, so_far, is_matching=is_matching),
+        **identity_figures.told(
+            people if is_counted else None, so_far, is_matching=is_matching, is_compared=is_compared
+        ),
         "freshness": {
             source: identity_figures.freshness(bounds, [counts[place] for place in range(len(bounds) + 1)])
             for source, counts in sorted(ages.items())

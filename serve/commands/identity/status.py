@@ -74,8 +74,10 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _duplicates(told: dict[str, Any]) -> str:
+    if told["suspects"] is None:
+        return _COUNTING
     if told["high"] is None:
-        return f"{_NOT_KNOWN}: identity.yaml does not look for them"
+        return f"{_NOT_KNOWN}: identity.yaml does not look for them, or nobody has been compared yet"
     between = f"between {told['low']:.1%} and {told['high']:.1%}"
     if told["rate"] is None:
         return f"{_NOT_KNOWN}, {between}: nobody has decided about a candidate"

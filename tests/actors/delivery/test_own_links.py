@@ -23,6 +23,10 @@ OWN = OwnLinks("TOK", ("shop.example", "*.shop.example"), ("/legal",), "https://
         ("https://shop.example/?a=1&b=2#top", "https://shop.example/?a=1&b=2&amp;sg=TOK#top"),
         ("https://shop.example/?a=1&amp;", "https://shop.example/?a=1&amp;&amp;sg=TOK"),
         ("https://shop.example/a?q=R&#38;D#end", "https://shop.example/a?q=R&#38;D&amp;sg=TOK#end"),
+        ("https://shop.example/a?q=1&#35;end", "https://shop.example/a?q=1&amp;sg=TOK&#35;end"),
+        ("https://shop.example/a&#x23;end", "https://shop.example/a?sg=TOK&#x23;end"),
+        ("https://shop.example/a&quest;q=1", "https://shop.example/a&quest;q=1&amp;sg=TOK"),
+        ("https://shop.example/engine/cart", "https://shop.example/engine/cart?sg=TOK"),
         ("http://127.0.0.1:9000/cart", "http://127.0.0.1:9000/cart"),  # nobody named it
     ],
 )
@@ -47,6 +51,9 @@ def test_a_link_to_an_own_host_gets_the_token_and_keeps_all_else(before: str, af
         "javascript:location='https://shop.example/'",
         "https://shop.example/engine/u/abc",  # the engine's own pages
         "https://shop.example/engine/c/abc",
+        "HTTPS://SHOP.example/engine/u/abc",
+        "https://shop.example:443/engine/u/abc",
+        "https://shop.example/engine/./%75/abc",
         "https://shop.example/account/unsubscribe?who=1",
         "https://shop.example/%75nsubscribe",
         "https://shop.example/Preferences",
@@ -58,6 +65,37 @@ def test_no_other_link_gets_it(url: str):
     html, text = f"<a href='{url}'>go</a>", f"Go: {url}\n"
     assert OWN.in_html(html) == html
     assert OWN.in_text(text) == text
+
+
+@pytest.mark.parametrize("href", ["https://shop.example/&#117;nsubscribe", "https://shop.example/engine&sol;u&sol;abc"])
+def test_a_reference_hides_no_page(href: str):
+    assert OWN.in_html(f'<a href="{href}">go</a>') == f'<a href="{href}">go</a>'
+
+
+@pytest.mark.parametrize(
+    "hides", ["title='see href=\"https://shop.example/1\"'", 'data-x=" href=https://shop.example/1"']
+)
+def test_the_value_of_another_attribute_is_no_link(hides: str):
+    tag = f'<a {hides} href="https://shop.example/2">'
+    assert OWN.in_html(tag) == tag.replace("example/2", "example/2?sg=TOK")
+
+
+def test_a_shop_that_the_engine_lives_behind_has_links_all_the_same():
+    own = OwnLinks("TOK", ("shop.example",), (), "https://shop.example")
+    assert own.in_text("https://shop.example/cart") == "https://shop.example/cart?sg=TOK"
+    for page in ("https://shop.example/u/abc", "https://shop.example/c/abc"):
+        assert own.in_text(page) == page
+
+
+@pytest.mark.parametrize("tail", ["<a", '<a href="', "<!--", "</", "<a href ", "<a x=' "])
+def test_a_tag_that_never_ends_is_looked_at_once(tail: str):
+    html = '<a href="https://shop.example/1">1</a>' + tail * 60_000
+    assert OWN.in_html(html) == html.replace("example/1", "example/1?sg=TOK")
+
+
+def test_many_brackets_behind_a_link_are_looked_at_once():
+    text = "https://shop.example/1" + ")" * 200_000
+    assert OWN.in_text(text) == text.replace("example/1", "example/1?sg=TOK")
 
 
 def test_only_links_are_changed_and_everything_else_stays_byte_for_byte():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from support.world import CART, World, compiled
@@ -77,6 +78,20 @@ def test_the_counts_survive_a_restart_and_an_erasure_takes_back_what_it_takes_aw
     assert not kept(again)["known"] and not kept(again)["review/candidate/open"]
 
 
+def test_a_person_who_is_erased_while_an_identifier_is_found_shared_leaves_no_question_behind():
+    world = World(CART)
+    ada, bob = (world.customer(name, anonymous="tablet") for name in ("ada", "bob"))
+    for who in (ada, bob):
+        who.does("Page Viewed")
+        world.settle()
+    shard = world.engine.windows[0].shard
+    world.engine.ask_profile(ada.id, Erase())
+    world.settle()
+    world.settle()
+    assert kept(shard) == counted(shard)
+    assert not kept(shard)["review/shared/open"]
+
+
 def test_a_store_without_the_counts_is_counted_beside_the_work_and_what_changes_meanwhile_counts_once():
     store = MemoryStore()
     world = World(stores=[store])
@@ -130,7 +145,7 @@ def without_contacts() -> Catalog:
 
 
 def test_the_duplicate_rate_is_told_with_its_interval_and_not_known_where_nobody_has_decided():
-    people = {"known": 90, "anonymous": 10, "likely": 6, "review/candidate/open": 14}
+    people = {"known": 90, "anonymous": 10, "likely": 40, "review/candidate/open": 14}
     unsure = identity_figures.told(people, {}, is_matching=True)["duplicates"]
     assert unsure == {"suspects": 20, "decided": 0, "rate": None, "low": 0.0, "high": 0.2}
     decided = people | {"review/candidate/accepted": 30, "review/candidate/dismissed": 10}
@@ -139,6 +154,27 @@ def test_the_duplicate_rate_is_told_with_its_interval_and_not_known_where_nobody
     assert (round(found["low"], 3), round(found["high"], 3)) == (0.12, 0.172)
     assert identity_figures.told(people, {}, is_matching=False)["duplicates"]["rate"] is None
     assert identity_figures.told({}, {}, is_matching=True)["profiles"]["matchRate"] is None
+
+
+def test_both_profiles_of_a_pair_are_one_suspect_and_not_everybody_is_the_second_of_somebody():
+    def suspects(**people: int) -> Any:
+        return identity_figures.told({"known": 10} | people, {}, is_matching=True)["duplicates"]["suspects"]
+
+    pair = {"likely": 2, "review/candidate/open": 1}
+    assert suspects(**pair) == 1
+    assert suspects(likely=3) == 2
+    assert suspects(**{"review/candidate/open": 30}) == 9
+
+
+def test_nothing_is_said_of_duplicates_before_profiles_are_counted_and_compared():
+    nothing = {"rate": None, "low": None, "high": None}
+
+    def duplicates(people: dict[str, int] | None, *, is_compared: bool) -> Any:
+        return identity_figures.told(people, {}, is_matching=True, is_compared=is_compared)["duplicates"]
+
+    assert duplicates({"known": 9}, is_compared=False) == {"suspects": 0, "decided": 0} | nothing
+    assert duplicates({"known": 9}, is_compared=True)["rate"] == 0.0
+    assert duplicates(None, is_compared=True) == {"suspects": None, "decided": None} | nothing
 
 
 def test_freshness_says_at_most_how_old_events_were():

@@ -8,6 +8,7 @@ import pytest
 from support.world import HOUR, MINUTE, START_MS, Customer, World, action, cart_journey, document
 
 from engine.handoffs import touchpoints
+from engine.inputs import Split
 from engine.parts.of_identity import HandOff
 
 PHONE = {"userAgent": "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"}
@@ -75,6 +76,31 @@ def test_a_login_on_another_device_is_ready_when_its_visitor_has_arrived(world: 
     assert found.ready_ms == 20_000, "two windows of ten seconds on the replay clock"
     assert found.missed == ["ready"]
     assert [entry.reason for entry in ada.timeline if entry.kind == "transition"] == ["transition.ready"]
+
+
+def test_what_was_awaited_before_a_merge_is_not_awaited_after_its_split(world: World):
+    """The next visitor arrives a day later: that hand-off has not taken a day."""
+    visitor = world.customer(anonymous="phone")
+    visitor.does("Product Added", cart_id="c1", product_id="boots", context=PHONE)
+    world.advance(minutes=10)
+    ada = world.customer("ada@example.com")
+    ada.does("Page Viewed", context=DESK)
+    world.advance(minutes=1)
+    Customer(world, "ada@example.com", "phone").does("Page Viewed", context=DESK)
+    world.advance(minutes=2)
+    assert visitor.id == ada.id
+    world.engine.ask_profile(ada.id, Split(merge_id=ada.profile.ledger[-1].id))
+    world.advance(minutes=2)
+    for who in (ada, visitor):
+        touch = who.profile.touch
+        assert touch is not None and (touch.since_ms, touch.was, touch.asks) == (0, "", False)
+    world.advance(days=1)
+    ada.does("Page Viewed", context=DESK)
+    world.customer(anonymous="other phone").does("Page Viewed", context=PHONE)
+    world.advance(minutes=1)
+    Customer(world, "ada@example.com", "other phone").does("Page Viewed", context=DESK)
+    world.advance(minutes=2)
+    assert last(ada).ready_ms <= 30_000
 
 
 def test_from_the_till_to_the_web_by_the_card(world: World):

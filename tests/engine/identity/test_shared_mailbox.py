@@ -12,8 +12,9 @@ from engine.contact import addresses
 from engine.decide import decision
 from engine.errors import Moved
 from engine.identity import holding
-from engine.inputs import Bind, ConsentChange, Erase
+from engine.inputs import Bind, ConsentChange, Erase, Given
 from engine.seeds import profile_id
+from engine.sends import sends
 from engine.turn_state import Turn
 
 HOME = "family@home.example"
@@ -287,3 +288,48 @@ def test_the_owner_alone_asks_nobody(world: World):
     want(ada)
     assert letters(world) == 1 and ada.profile.message_seq == before
     assert addresses.value(ada.profile, "email") == HOME
+
+
+# -- an address that changes between question and answer
+
+NEW = "new@home.example"
+
+
+def test_room_at_an_address_that_is_no_more_is_given_back(world: World):
+    """A letter has room at the family's mailbox, could not be handed over, and goes to an own address at last."""
+    _, eda, cem = (member(world, name) for name in ("ada", "eda", "cem"))
+    world.provider_says = "retry"
+    world.engine.stage([eda.event("Letter Wanted", number="1")])
+    world.advance(20_000)
+    says(eda, email=NEW)
+    world.provider_says = "sent"
+    world.advance(minutes=5)
+    assert (letters(world), letters(world, NEW)) == (0, 1)
+    want(cem)
+    assert letters(world) == 1
+
+
+@pytest.mark.parametrize("ms", [1, 10_000, 15_000, 20_000])
+def test_a_full_mailbox_stops_no_letter_to_the_address_that_came_after_it(ms: int):
+    world = World(shop(), shards=4)
+    _, eda, cem = (member(world, name) for name in ("ada", "eda", "cem"))
+    want(cem)
+    world.engine.stage([eda.event("Letter Wanted", number="1")])
+    world.advance(ms)
+    eda.tell(said(eda, email=NEW))
+    world.advance(minutes=5)
+    assert (letters(world), letters(world, NEW)) == (1, 1)
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_late_answer_about_another_address_says_nothing(world: World, granted: bool):
+    ada, eda = member(world, "ada"), member(world, "eda")
+    want(ada)
+    world.engine.stage([eda.event("Letter Wanted", number="1")])
+    while not any(send.room == "asked" for send in eda.profile.sends):
+        world.advance(1_000)
+    (send,) = eda.profile.sends
+    other = profile_id(world.catalog.id_key, "email", NEW)
+    turn = turn_of(eda)
+    sends.give_room(turn, Given(send=send.id, granted=granted, at_ms=world.now_ms, address=other))
+    assert turn.profile.sends[0].room == "asked" and not turn.effects

@@ -30,6 +30,8 @@ def plain(profile: Profile) -> Profile:
     found.audit_head, found.moving_to, found.tallied = b"", "", ""
     found.held, found.absorbing, found.split_off, found.parting, found.ledger = [], [], {}, [], []
     found.unlike, found.moving_by = [], None
+    if found.touch is not None:
+        found.touch.since_ms = 0  # the hand-off that waited for the merge
     return found
 
 

@@ -23,16 +23,17 @@ def test_figures_are_told_in_words():
     assert found["events"] == "1,900 known, 100 anonymous: 95.0% known"
     assert found["identifiers"] == "40 with 1, 60 with up to 10"
     assert found["merges"] == "12 made, 1 undone"
-    assert found["duplicates"] == "15.0%, between 6.0% and 19.1% (95 %, of 4 decisions)"
+    assert found["duplicates"] == "7.5%, between 3.0% and 9.5% (95 %, of 4 decisions)"
     assert found["review: candidate"] == "10 open, 3 accepted, 1 dismissed"
     assert found["freshness: pos"] == "10 events, p50 at most 0.1 s, p99 above a week"
 
 
 def test_what_is_not_known_is_told_so():
-    assert told({}, {}, is_matching=False)["duplicates"] == "not known: identity.yaml does not look for them"
-    assert told({"known": 9, "likely": 3}, {})["duplicates"] == (
+    assert told({}, {}, is_matching=False)["duplicates"].startswith("not known: ")
+    assert told({"known": 9, "likely": 6}, {})["duplicates"] == (
         "not known, between 0.0% and 33.3%: nobody has decided about a candidate"
     )
     counting = told(None, {"known": 3})
     assert (counting["profiles"], counting["shared values"]) == ("being counted", "being counted")
+    assert counting["duplicates"] == "being counted"
     assert counting["events"] == "3 known, 0 anonymous: 100.0% known"
