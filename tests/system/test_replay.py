@@ -228,9 +228,17 @@ def _in_process(config: Path, history: Sequence[dict[str, Any]], *, shards: int)
 
 
 def _people(history: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-    names = (("user_id", "userId"), ("anonymous_id", "anonymousId"))
-    found = {(namespace, event[field]) for event in history for namespace, field in names if event.get(field)}
-    return sorted(found)
+    """Everybody in the history: by their ids, and who has none by their address or their card."""
+    return sorted({known for event in history for known in _names(event)})
+
+
+def _names(event: dict[str, Any]) -> list[tuple[str, str]]:
+    ids = [("user_id", event.get("userId")), ("anonymous_id", event.get("anonymousId"))]
+    traits = event.get("traits") or event.get("context", {}).get("traits") or {}
+    others = [("email", traits.get("email")), ("loyalty_id", event.get("properties", {}).get("card"))]
+    return [(namespace, value) for namespace, value in ids if value] or [
+        (namespace, value) for namespace, value in others if value
+    ]
 
 
 def _comparable(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
