@@ -44,7 +44,11 @@ def test_the_sentences_of_typical_mistakes_are_said_as_the_page_has_them() -> No
 
 def _shipped_with_the_campaign() -> dict[str, str]:
     files = {path.relative_to(SHIPPED).as_posix(): path for path in SHIPPED.rglob("*.*")}
-    shipped = {name: path.read_text("utf-8") for name, path in files.items() if path.suffix in (".yaml", ".html")}
+    shipped = {
+        name: path.read_text("utf-8")
+        for name, path in files.items()
+        if path.suffix in (".yaml", ".html") or path.parent.name == "models"
+    }
     return shipped | CAMPAIGN
 
 

@@ -50,10 +50,11 @@ def risen(state: ShardState, tombstone: Tombstone, told: Revive) -> tuple[Profil
     return profile, told
 
 
-def forget_the_past(state: ShardState, profile: Profile) -> None:
-    """Replace the journal of a profile by a snapshot, because somebody whom it was split from is erased: it still holds
+def forget_the_past(state: ShardState, profile: Profile, *, was_split: bool) -> None:
+    """Replace the journal of a profile by a snapshot, where somebody whom it was split from is erased: it still holds
     what both were while they were one."""
-    replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
+    if was_split:
+        replay.compact(state.batch, profile.id, state.catalogs, NEVER_MS)
 
 
 def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:

@@ -126,10 +126,9 @@ class Shard(ShardState):
             return self._tell_tombstone(profile_id, record, told)
         if isinstance(told, Erase) and not erasure.is_meant(record, told):
             if record is not None and erasure.must_hear(record, told):
-                has_split = erasure.has_split(record, told)
+                was_split = erasure.has_split(record, told)
                 self._turn(record, told, None, is_new=False)
-                if has_split:
-                    giving_back.forget_the_past(self, record)
+                giving_back.forget_the_past(self, record, was_split=was_split)
             return Done("accepted")
         anonymous_receipts.refuse_unnamed(told, record is not None)
         profile = record or Profile(profile_id)
@@ -294,9 +293,8 @@ class Shard(ShardState):
         return True
 
     def settle_orphans(self, dispatcher: str) -> int:
-        """`dispatcher` has taken over: sends that another one was handing over are `unknown`, and are never sent again
-        blindly. Returns how many."""
+        """`dispatcher` has taken over: what another one was handing over is `unknown`. Returns how many sends."""
         orphans = self.outbox.orphans(dispatcher)
-        for entry in orphans:
-            self.tell_or_forward(entry.profile, Settle(send_id=entry.send, outcome="unknown", detail="dispatcher lost"))
+        for each in orphans:
+            self.tell_or_forward(each.profile, Settle(send_id=each.send, outcome="unknown", detail="dispatcher lost"))
         return len(orphans)

@@ -12,6 +12,7 @@ from actors.maintenance import verify_replay
 from actors.platform.clock import SLEW_MS, STANDS_MS, WallClock
 from actors.shard.outbox import handing_out
 from actors.shard.shard import Shard
+from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from engine import audit
 from engine.audit import Entry
@@ -171,6 +172,7 @@ class Home:
             self.machine.since_boot_ms += every_ms
             while self.shard.fire_timers(self.shard.clock.now_ms()):
                 pass
+            self._bring_messages()
             for entry in self.shard.outbox.ready(self.shard.clock.now_ms()):
                 message = handing_out.authorise(self.shard, entry, "d")
                 if message is not None:
@@ -178,6 +180,13 @@ class Home:
                     self.shard.tell(ADA, Settle(send_id=message["send"], outcome="sent"))
             self.shard.setting_back.work()
             self.shard.commit()
+
+    def _bring_messages(self) -> None:
+        """What profiles and the places of their addresses tell one another: all of them live here."""
+        while self.shard.messages:
+            for key, (to, message) in sorted(self.shard.messages.items()):
+                if self.shard.deliver(to, message, keys.profile_of(key), int.from_bytes(key[keys.PROFILE_BYTES :])):
+                    self.shard.message_done(key)
 
     def tell(self, told: AnyInput) -> Any:
         done = self.shard.tell(ADA, told)

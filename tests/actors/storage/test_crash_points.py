@@ -242,12 +242,12 @@ def test_an_alias_a_claim_and_an_identifier_that_changes_hands():
             ),
             until(START_MS + 3 * MINUTE),
             staged(
-                event(6, "Page Viewed", START_MS + 4 * MINUTE, user_id="third", **phone),  # only the pointer moves
+                event(6, "Page Viewed", START_MS + 4 * MINUTE, user_id="third", **phone),  # nothing moves
                 event(7, "Page Viewed", START_MS + 5 * MINUTE, **phone),
             ),
         ]
     )
-    assert len(whole.profiles()) == 2
+    assert len(whole.profiles()) == 3, "nobody has two user ids"
 
 
 def test_decisions_of_somebody_and_of_strangers_exposures_and_consent():
