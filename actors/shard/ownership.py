@@ -97,10 +97,10 @@ class Ownership:
     def check_living(self, profile: str) -> None:
         """Raises NotFound where nobody is known, Moved where the profile was merged into another one."""
         record = self.record_here(profile)
-        if record is None:
-            raise NotFound("nobody is known by this identifier", "identifier")
         if isinstance(record, Tombstone):
             raise Moved(record.to)
+        if record is None or record.is_blank:  # at an address's own place there may be word of who has the address
+            raise NotFound("nobody is known by this identifier", "identifier")
 
     def register(self, profile: str) -> None:
         """This shard answers for a process of this profile's own from here on. Durable after the next commit."""

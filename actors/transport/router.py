@@ -138,7 +138,19 @@ class Router:
         """A reading of one profile; NotFound for a stranger. It begins at the place itself: no reading is told that a
         split has ended a pointer, so one that was learned before would lead to the wrong one of two."""
         self._forget(profile)
-        return (await self._follow(profile, lambda home: Read(what, home, argument))).value
+        try:
+            return (await self._follow(profile, lambda home: Read(what, home, argument))).value
+        except NotFound:
+            holder = await self.holder(profile)
+            if not holder:
+                raise
+            return (await self._follow(holder, lambda home: Read(what, home, argument))).value
+
+    async def holder(self, place: str) -> str:
+        """The one profile that has the address of this place by a write key's word alone; empty where there is none. No
+        event follows this way: such a word makes nobody the owner of an address."""
+        found: str = await self.read_at_place(place, "holder", None)
+        return found
 
     async def read_at(self, profile: str, at_ms: int) -> Any:
         """A profile at a past moment. The pointers of that moment are followed, which may differ from those of today.

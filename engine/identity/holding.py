@@ -30,6 +30,14 @@ def words_of(profile: Profile) -> list[ConsentRecord]:
     return [word for word in profile.consent if addresses.is_same_place(word.address, profile.id)]
 
 
+def sole_holder(record: Profile | Tombstone | None) -> str:
+    """The one profile that has the address of this place, where nobody lives here and no pointer leads on: one that a
+    write key's word has given the address to. Empty where there is none, or more than one."""
+    if not isinstance(record, Profile) or not record.is_blank or len(record.holders) != 1:
+        return ""
+    return record.holders[0]
+
+
 def is_known(profile: Profile, change: ConsentChange) -> bool:
     """Whether this very statement has come in another way: a profile into which another holder was merged is told
     twice."""

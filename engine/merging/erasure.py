@@ -30,7 +30,7 @@ def is_erased(place: str, tombstone: Tombstone) -> bool:
 def is_meant(profile: Profile | None, told: Erase) -> bool:
     """Whether an erasure that comes to a living profile, or to nobody, is for them. Raises NotFound where a stranger is
     to be erased, NotReady where data on its way to this person has to arrive first."""
-    if profile is None:
+    if profile is None or (profile.is_blank and not told.places):
         if told.places:
             return False
         raise NotFound("nobody is known by this identifier", "identifier")

@@ -88,6 +88,7 @@ async def export(reference: str, home: Home, gateway: ServerGateway) -> Any:
 async def erase(reference: str, home: Home, gateway: ServerGateway) -> Any:
     """Erase this person: answered when nothing can be read any more, in no file and in no backup."""
     # The profile erases itself at once. Other places learn of it by messages, so each is asked until it is done.
+    home = await gateway.router.holder(home) or home
     told = await gateway.router.tell(home, Erase())
     deadline = asyncio.get_running_loop().time() + _ERASED_S
     for place in told["places"]:

@@ -58,7 +58,7 @@ def test_a_stranger_who_is_shown_nothing_leaves_no_profile(shop: Engine):
 
 
 def test_a_server_may_ask_by_any_identifier_and_is_told_why(shop: Engine):
-    shop.identify("explained", email="explained@shop.example")
+    shop.register("explained", email="explained@shop.example")
     body = {"identifiers": {"email": "Explained@Shop.example"}, "placement": "home_hero", "explain": True}
     answer = shop.server.post("/v1/decide", json=body).json()
     assert answer["profileId"] == shop.profile("user_id", "explained")["profileId"]

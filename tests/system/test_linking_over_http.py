@@ -65,7 +65,7 @@ def test_an_alias_of_another_user_is_a_question_for_the_review_queue(shop: Engin
 
 
 def test_an_address_finds_its_profile_however_it_is_spelled(shop: Engine):
-    shop.identify("spelled", email=" Mixed.Case@Shop.Example ", phone="+49 170 1234567")
+    shop.register("spelled", email=" Mixed.Case@Shop.Example ", phone="+49 170 1234567")
     profile_id = shop.profile("user_id", "spelled")["profileId"]
     for namespace, value in (
         ("email", "mixed.case@shop.example"),

@@ -12,6 +12,7 @@ from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
 from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
+from engine.identity import holding
 from engine.merging import erasure
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words, profiles, reasons_now, timelines
@@ -47,9 +48,11 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
     if what == "forgotten":
         return _is_forgotten(shard, profile_id, argument)
     record = shard.record(profile_id)
+    if what == "holder":
+        return holding.sole_holder(record)
     if isinstance(record, Tombstone):
         raise Moved(record.to)
-    if record is None:
+    if record is None or record.is_blank:  # an address's place may know no more than who has the address
         raise NotFound("nobody is known by this identifier", "identifier")
     return _of_profile(shard, record, what, argument)
 

@@ -43,7 +43,9 @@ class Found(Answer):
 
 OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox", "transitions", "reviews", "whereabouts"]
 OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export", "review"]
-OfPlace = Literal["at", "handed_over", "forgotten"]  # of a profile's place itself, also where a tombstone stands there
+OfPlace = Literal[
+    "at", "handed_over", "forgotten", "holder"
+]  # of a profile's place itself, also where a tombstone stands there
 Reading = OfShard | OfProfile | OfPlace
 
 
