@@ -47,7 +47,3 @@ def release(turn: Turn, told: Released) -> None:
     held = turn.profile.held
     if told.origin in held:
         held.remove(told.origin)
-
-
-def _others(tombstone: Tombstone, but: str) -> int:
-    return sum(sharer != but for sharer in tombstone.sharers)
