@@ -7,6 +7,8 @@ from typing import Any
 
 from engine.profile import ConsentRecord, Lent, Place
 from engine.told.base import Input as Input
+from engine.told.of_journeys import Fact as Fact
+from engine.told.of_journeys import Reconsider as Reconsider
 from engine.told.of_likeness import Resembles as Resembles
 from engine.told.of_likeness import Reviewed as Reviewed
 from engine.told.of_likeness import Suspect as Suspect
@@ -259,6 +261,8 @@ AnyInput = (
     | Rejoin
     | PassedOn
     | Revert
+    | Reconsider
+    | Fact
 )
 
 # A place takes these also where its profile lives elsewhere.

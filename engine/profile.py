@@ -15,6 +15,7 @@ from engine.parts.of_decisions import FatigueLevel as FatigueLevel
 from engine.parts.of_decisions import Place as Place
 from engine.parts.of_decisions import Promise as Promise
 from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged, Touch
+from engine.parts.of_journeys import Interest, SendOutcome, Watched
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -82,6 +83,12 @@ class Run(Part):
     since_seq: int = 0
     began_ms: int = 0  # when its wait first began, by the clock; 0: not known
     by: list[str] = []  # noqa: RUF012 (places of the identifiers that its trigger carried, while merges can be undone)
+    parent: str = ""  # the run that this branch of a `parallel` step belongs to
+    ends_at: int = 0  # the position of the `join` where a branch ends; 0: it is a run of its own
+    awaits: str = ""  # the send whose outcome its step waits for
+    attempt: int = 0  # how many channels of its step's ladder it has tried
+    touches: int = 0  # messages that it has sent
+    jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
 
     @property
     def triggered(self) -> tuple[int, int]:
@@ -114,6 +121,7 @@ class Send(Part):
     room: str = ""  # `claimed`: its address's place has not answered; `asked`, `given`: another profile counts for it
     address: str = ""  # the place of the address where it was asked for room last
     given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
+    deadline_ms: int = 0  # after it the message is worthless; 0: none
 
     @property
     def waits_ms(self) -> int:
@@ -214,6 +222,10 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
     apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
     unlike: list[str] = []  # profiles that somebody has called other people, the newest last
+    watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
+    interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
+    outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
+    timezone_from: str = ""  # where `timezone` comes from: stated, phone, address; empty: not known
 
     @property
     def history(self) -> Recent:

@@ -85,7 +85,7 @@ def test_every_record_means_what_it_meant(family: str, rows: Rows):
 
 
 def test_there_is_a_record_of_every_kind_that_the_format_had():
-    assert set(keys.FAMILIES) - set(FAMILIES) == {"merges", "reviews", "blocks"}
+    assert set(keys.FAMILIES) - set(FAMILIES) == {"merges", "reviews", "blocks", "interests", "facts", "standing"}
 
 
 def test_a_restored_engine_goes_on_and_its_stores_and_journals_hold(restored: Path):

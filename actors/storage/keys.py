@@ -33,6 +33,9 @@ FAMILIES = (
     "merges",
     "reviews",
     "blocks",
+    "interests",
+    "facts",
+    "standing",
 )
 
 

@@ -18,8 +18,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.catalog.compiled import Journey, Step
-from engine.catalog.schema import journeys as written
+from engine.catalog.schema import steps as written
 from engine.catalog.schema.grammar import tree_of
+from engine.catalog.schema.journeys import Journey as WrittenJourney
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
@@ -31,7 +32,7 @@ _RESET_TIMES: Final = 7
 _END: Final = -1  # stands for `len(steps)` until that is known
 
 
-def compile_journey(journey: written.Journey) -> Journey:
+def compile_journey(journey: WrittenJourney) -> Journey:
     """The journey with its flat program. Its own stops name no tier: they end it whatever its tier is."""
     return Journey(
         id=journey.id,

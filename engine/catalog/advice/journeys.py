@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
-from engine.catalog.schema.journeys import BranchStep, Journey, JourneyStop, Step, WaitForStep, WaitStep
+from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
+from engine.catalog.schema.steps import BranchStep, Step, WaitForStep, WaitStep
+from engine.catalog.schema.triggers import JourneyStop
 
 
 def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:

@@ -12,8 +12,9 @@ from engine.catalog.document import Document, by_id
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
 from engine.catalog.schema.files import Action
-from engine.catalog.schema.journeys import BranchStep, Journey, SendStep, Step
+from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Budget, Cap, Holdout, Lever, Policies
+from engine.catalog.schema.steps import BranchStep, SendStep, Step
 from engine.texts.language import TemplateLanguage, with_mentioned
 
 

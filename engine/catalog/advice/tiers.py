@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from engine.catalog.document import Document, actions, items
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.grammar import Model
-from engine.catalog.schema.journeys import BranchStep, Journey, Send, SendStep, Step
+from engine.catalog.schema.journeys import Journey
+from engine.catalog.schema.steps import BranchStep, Send, SendStep, Step
 
 
 def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[Problem]:

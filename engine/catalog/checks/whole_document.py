@@ -28,9 +28,10 @@ from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.files import Action, is_beside_models, is_of_matching, model_of
 from engine.catalog.schema.grammar import Model
-from engine.catalog.schema.journeys import BranchStep, ExitStep, Journey, SendStep, Step, WaitForStep
+from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.policies import Policies
+from engine.catalog.schema.steps import BranchStep, ExitStep, SendStep, Step, WaitForStep
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.tracking import plan_problems
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
