@@ -21,6 +21,7 @@ from engine.catalog.compiled import Journey, Step
 from engine.catalog.schema import steps as written
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
+from engine.catalog.sending import compiling
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
@@ -44,6 +45,7 @@ def compile_journey(journey: WrittenJourney) -> Journey:
         concurrent=journey.re_entry.concurrent,
         stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
         steps=flatten(journey.steps),
+        guards=compiling.guards(journey.guards),
     )
 
 
@@ -90,7 +92,7 @@ def _lay_out(steps: Sequence[written.Step], prefix: str, program: list[Step]) ->
 def _single(step: written.Step, step_id: str, index: int) -> Step:
     match step:
         case written.SendStep(send=send):
-            return Step(step_id, "send", action=send.action, channel=send.channel, on_held=send.on_held)
+            return Step(step_id, "send", sending=compiling.sending(send), on_held=send.on_held)
         case written.WaitStep(wait=wait):
             until_ms = wait.reset_until or max(_RESET_TIMES * wait.for_, DAY_MS)
             return Step(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
+from engine.catalog.sending.compiled import NOTHING, UNGUARDED, Guards, Sending
 from engine.catalog.triggers import StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
@@ -33,6 +34,7 @@ class Channel:
     address: str
     settings: Mapping[str, Any]
     retry_for_ms: int = DAY_MS
+    cost: float = 0.0  # of a message, in the workspace's currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 class Step:
     """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
 
-    send:     action, channel, on_held (continue | exit | wait)
+    send:     sending, on_held (continue | exit | wait)
     wait:     for_ms, reset_on, reset_until_ms (from its first start)
     wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
     branch:   arms ((condition, target), …) tried in order, else `target`
@@ -195,8 +197,7 @@ class Step:
 
     id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
     kind: StepKind
-    action: str = ""
-    channel: str = ""
+    sending: Sending = NOTHING
     on_held: str = "continue"
     for_ms: int = 0
     reset_on: frozenset[str] = frozenset()
@@ -209,6 +210,16 @@ class Step:
     late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
     late_ms: int = 0  # how late it may still fire, for `drop`
     reset_until_ms: int = 0
+
+    @property
+    def action(self) -> str:
+        """The first action that a `send` may send; empty of every other step."""
+        return self.sending.actions[0] if self.sending.actions else ""
+
+    @property
+    def channel(self) -> str:
+        """The first channel of a `send`, as they are written; empty of every other step."""
+        return self.sending.channels[0] if self.sending.channels else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +237,7 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    guards: Guards = UNGUARDED
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

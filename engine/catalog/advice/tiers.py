@@ -9,7 +9,9 @@ from engine.catalog.document import Document, actions, items
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.grammar import Model
 from engine.catalog.schema.journeys import Journey
-from engine.catalog.schema.steps import BranchStep, Send, SendStep, Step
+from engine.catalog.schema.sending import Send
+from engine.catalog.schema.steps import BranchStep, SendStep, Step
+from engine.catalog.sending.faults import actions_in
 
 
 def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[Problem]:
@@ -20,11 +22,11 @@ def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[P
         if not isinstance(journey, Journey):
             continue
         for loc, send in _sends(journey.steps, ("steps",)):
-            tier = tiers.get(send.action, journey.tier)
-            if tier != journey.tier:
-                message = _difference(send.action, tier, journey.tier, stops)
+            for at, action in actions_in(send):
+                tier = tiers.get(action, journey.tier)
+                message = _difference(action, tier, journey.tier, stops) if tier != journey.tier else ""
                 if message:
-                    yield Problem(file, (*loc, "send", "action"), message)
+                    yield Problem(file, (*loc, "send", *at), message)
 
 
 def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[str, str | None]]) -> str:

@@ -23,7 +23,7 @@ from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
 from engine.catalog.checks.suggest import did_you_mean
-from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts
+from engine.catalog.document import Document, actions, by_id, in_folder, items, names, texts
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.files import Action, is_beside_models, is_of_matching, model_of
@@ -33,6 +33,7 @@ from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.steps import BranchStep, ExitStep, SendStep, Step, WaitForStep
 from engine.catalog.schema.tracking_plan import TrackingPlan
+from engine.catalog.sending.faults import sending_faults
 from engine.catalog.tracking import plan_problems
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
 from engine.values import money
@@ -233,11 +234,8 @@ def _journeys(document: Document, models: Models) -> Iterator[Problem]:
                 yield Problem(file, (*loc, "id"), f"{step.id!r} is there already")
             seen.add(step.id)
             if isinstance(step, SendStep):
-                channel, action = step.send.channel, known.get(step.send.action)
-                if action is not None and channel not in channels_of(action):
-                    yield Problem(file, (*loc, "send", "channel"), f"{step.send.action} has no channel {channel}")
-                elif channels.get(channel, {}).get("provider") == "none":
-                    yield Problem(file, (*loc, "send", "channel"), f"{channel} is asked, it cannot be sent to")
+                for at, message in sending_faults(step.send, known, channels):
+                    yield Problem(file, (*loc, "send", *at), message)
         for loc in _never_reached(journey.steps, ("steps",)):
             yield Problem(file, loc, "is never reached, the step before it always ends the run")
 

@@ -16,8 +16,6 @@ from pydantic import (
 )
 
 from engine.catalog.schema.grammar import (
-    ActionRef,
-    ChannelRef,
     Condition,
     EventName,
     EventNames,
@@ -28,12 +26,7 @@ from engine.catalog.schema.grammar import (
     Where,
     one_of,
 )
-
-
-class Send(Model):
-    action: ActionRef
-    channel: ChannelRef
-    on_held: Literal["continue", "exit", "wait"] = "continue"
+from engine.catalog.schema.sending import Send
 
 
 class DropIfLate(Model):
