@@ -86,7 +86,7 @@ class Run(Part):
     parent: str = ""  # the run that this branch of a `parallel` step belongs to
     ends_at: int = 0  # the position of the `join` where a branch ends; 0: it is a run of its own
     awaits: str = ""  # the send whose outcome its step waits for
-    attempt: int = 0  # how many channels of its step's ladder it has tried
+    tried: list[str] = []  # noqa: RUF012 (the channels on which its send step has sent already)
     touches: int = 0  # messages that it has sent
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
 

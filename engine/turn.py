@@ -10,6 +10,8 @@ entries → sends. So a purchase ends its runs before anything of the same turn 
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from engine.catalog.compiled import Catalog
@@ -67,10 +69,12 @@ from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
-from engine.sends import sends
+from engine.sends import outcomes, sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
+
+_INNER_MAX: Final = 100  # what one turn may bring about; only journeys that start themselves again bring more
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -91,6 +95,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     if not is_moving:
         pauses.settle(turn)
     _react(turn, told)
+    if turn.inner and not is_moving:
+        _hear_inner(turn)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
         # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
         if not isinstance(told, Decide | Split | Revive):
@@ -100,6 +106,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if profile.likely:
             links.expire(turn)
         triggers.forget_ended(turn)
+        if profile.outcomes:
+            outcomes.forget_old(turn)
     return turn.effects
 
 
@@ -232,6 +240,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    outcomes.learn(turn, event)
     changes.arrive(turn, event)
     happened = Happened(
         at_ms,
@@ -255,6 +264,19 @@ def _on_event(turn: Turn, event: Event) -> None:
     if marked is not None:
         marked.write(turn)
     interpreter.walk(turn, moving)
+
+
+def _hear_inner(turn: Turn) -> None:
+    """Let journeys hear of what this turn has brought about, and of what that brings about in its turn."""
+    for _ in range(_INNER_MAX):
+        if not turn.inner:
+            return
+        happened = turn.inner.pop(0)
+        stops.apply(turn, happened)
+        moving = interpreter.react(turn, happened)
+        moving += triggers.enter(turn, happened)
+        interpreter.walk(turn, moving)
+    turn.inner.clear()  # a journey that starts itself again goes on with the customer's next turn
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

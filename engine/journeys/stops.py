@@ -76,13 +76,13 @@ def apply_to_put_back(turn: Turn, send_id: str) -> None:
         _withdraw_stopped(turn, send)
 
 
-def of_send(turn: Turn, run: Run, step: Step) -> str:
-    """The reason of a stop of its own tier that covers the send which a run has come to; empty without.
+def of_send(turn: Turn, run: Run, name: str) -> str:
+    """The reason of a stop of its own tier that covers an action which a run is about to send; empty without.
 
     Only a send of another tier than its journey's is looked at: a run of the stopped tier would have ended.
     """
-    action = turn.catalog.of_version(run.version).actions.get(step.action)
-    now = turn.catalog.actions.get(step.action)
+    action = turn.catalog.of_version(run.version).actions.get(name)
+    now = turn.catalog.actions.get(name)
     tiers = {each.tier for each in (action, now) if each is not None} - {run.tier}
     return _tier_stop(turn, run, tiers)
 
@@ -216,7 +216,7 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
         return None
     step = journey.steps[run.position]
     if step.kind == "send":
-        return step
+        return None if run.awaits else step
     if step.kind not in ("wait", "wait_for"):
         return None
     position = run.position + 1 if step.kind == "wait" else step.on_timeout

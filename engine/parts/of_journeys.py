@@ -30,7 +30,8 @@ class Interest(Part):
 
 
 class SendOutcome(Part):
-    """What became of a send: the newest outcome of each kind, by (send, outcome)."""
+    """What became of a send: one of each kind, by (send, outcome). Of `sent` and `simulated`, `at_ms` is when the
+    message left."""
 
     send: str
     run: str
@@ -38,3 +39,5 @@ class SendOutcome(Part):
     channel: str
     outcome: str
     at_ms: int
+    journey: str = ""
+    action: str = ""

@@ -275,6 +275,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
+    "outcomes": listing(lambda row: (row.send, row.outcome), _both, lambda row: (row.at_ms, row.send, row.outcome)),
     "details": _own,
     "drawn": _AS_NOW,
     "drawn_as": _own,
