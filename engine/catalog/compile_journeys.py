@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.catalog.compiled import Journey
+from engine.catalog.compiling import triggers
+from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.programs.layout import flatten
-from engine.catalog.programs.singles import compile_trigger as compile_trigger
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
 from engine.catalog.triggers import StopRule
@@ -13,14 +14,16 @@ from engine.conditions.predicates import build
 
 def compile_journey(journey: WrittenJourney) -> Journey:
     """The journey with its flat program. Its own stops name no tier: they end it whatever its tier is."""
+    trigger, begins = triggers.compile_beginning(journey.id, journey.trigger)
     return Journey(
         id=journey.id,
         tier=journey.tier,
-        trigger=compile_trigger(journey.trigger.event, journey.trigger.where),
+        trigger=trigger,
         when=build(tree_of(journey.when)),
         key=journey.key,
         after_ms=journey.re_entry.after,
         concurrent=journey.re_entry.concurrent,
         stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
         steps=flatten(journey.steps),
+        begins=begins,
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
-from engine.catalog.triggers import StopRule, Trigger
+from engine.catalog.triggers import Beginning, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -181,7 +181,8 @@ class Fatigue:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
+    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own. `begins` is
+    what has to be watched for the trigger; None where that is an event of the customer's."""
 
     id: str
     tier: str
@@ -194,6 +195,7 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    begins: Beginning | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel
-
+from engine.catalog import inner_events
+from engine.catalog.compiling.triggers import compile_trigger, on_segment
 from engine.catalog.programs.instructions import Step, Until, Update, Webhook
 from engine.catalog.schema import steps as written
-from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.of_steps import waiting
 from engine.catalog.triggers import Trigger
 from engine.vocabulary import ARRIVED, DAY_MS
@@ -17,8 +15,6 @@ from engine.vocabulary import ARRIVED, DAY_MS
 # A wait that is reset may become as long as this many waits, and a day at least. Without a bound, a customer who comes
 # back again and again would keep it waiting for ever.
 _RESET_TIMES: Final = 7
-SEGMENT: Final = "segue:segment"
-OUTCOME: Final = "segue:outcome"
 
 
 def instruction(step: written.AnyStep, step_id: str) -> Step:
@@ -52,16 +48,6 @@ def instruction(step: written.AnyStep, step_id: str) -> Step:
             raise AssertionError(f"no instruction for {type(step).__name__}")
 
 
-def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
-    """An event by name, with the tests on its properties."""
-    tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger.of(event, tests)
-
-
-def _plain(test: Any) -> Any:
-    return tree_of(test) if isinstance(test, BaseModel) else test
-
-
 def _wait(wait: waiting.Wait, step_id: str) -> Step:
     if wait.until is not None:
         return Step(step_id, "wait", until=_until(wait.until), **_late(wait.late))
@@ -83,14 +69,13 @@ def _until(until: waiting.Until) -> Until:
 def _wait_for(wait: written.WaitFor, step_id: str) -> Step:
     more: dict[str, Any] = {}
     if wait.segment is not None:
-        tests = {"segment": wait.segment.id, "on": wait.segment.on}
-        more = {"event": Trigger.of(SEGMENT, tests), "segment": wait.segment.id}
+        more = {"event": on_segment(wait.segment.id, wait.segment.on), "segment": wait.segment.id}
         more["is_inside"] = wait.segment.on == "enter"
     elif wait.outcome is not None:
         # To a journey, what a sandbox took has arrived.
         outcomes = {*wait.outcome, *(ARRIVED if "sent" in wait.outcome else ())}
         asked = {"outcome": {"in": sorted(outcomes)}} | ({"step": wait.of} if wait.of else {})
-        more = {"event": Trigger.of(OUTCOME, asked), "outcomes": frozenset(outcomes), "of": wait.of or ""}
+        more = {"event": Trigger.of(inner_events.OUTCOME, asked), "outcomes": frozenset(outcomes), "of": wait.of or ""}
     else:
         assert wait.event is not None, "it waits for exactly one of event, segment and outcome"
         more = {"event": compile_trigger(wait.event, wait.where)}

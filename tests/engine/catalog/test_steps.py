@@ -147,14 +147,14 @@ FAULTS = [
     ([{"wait": {}}], "steps[1].wait: a wait has either for or until"),
     ([{"wait": {"for": "1h", "until": {"time": "18:00"}}}], "steps[1].wait: a wait has either for or until"),
     ([{"wait": {"until": {}}}], "steps[1].wait.until: should say time, weekday or trait"),
-    ([{"wait": {"until": {"time": "6pm"}}}], 'steps[1].wait.until.time: a time of day is written "18:00", in quotes'),
+    ([{"wait": {"until": {"time": "6pm"}}}], 'steps[1].wait.until.time: a time of day is written "09:00"'),
     (
         [{"wait": {"until": {"time": "18:00", "offset": "-2d"}}}],
         "steps[1].wait.until.offset: is about the date of a trait, and none is named",
     ),
     (
         [{"wait": {"until": {"trait": "x", "offset": "2h"}}}],
-        "steps[1].wait.until.offset: an offset is a number of days, before or after: -2d or 14d",
+        "steps[1].wait.until.offset: a number of days: -14d is two weeks before, 3d is three days after",
     ),
     (
         [{"wait_for": {"timeout": "1h"}}],

@@ -3,42 +3,21 @@
 # ruff: noqa: RUF012  pydantic copies a default that can change
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainValidator,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from engine.catalog.schema.grammar import EventNames, Model, Path, Some, Span, listed
+from engine.catalog.schema.triggers import Days, TimeOfDay
 
 WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_TIME: Final = r"^([01][0-9]|2[0-3]):([0-5][0-9])$"
-_DAYS: Final = r"^(-?[0-9]{1,4})d$"
-
-
-def _minute_of_day(value: Any) -> int:
-    match = re.fullmatch(_TIME, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('a time of day is written "18:00", in quotes')
-    return int(match[1]) * 60 + int(match[2])
-
-
-def _days(value: Any) -> int:
-    match = re.fullmatch(_DAYS, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("an offset is a number of days, before or after: -2d or 14d")
-    return int(match[1])
-
-
-TimeOfDay = Annotated[int, PlainValidator(_minute_of_day, json_schema_input_type=Annotated[str, Field(pattern=_TIME)])]
-DayOffset = Annotated[int, PlainValidator(_days, json_schema_input_type=Annotated[str, Field(pattern=_DAYS)])]
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 Weekdays = Annotated[list[Weekday], BeforeValidator(listed, json_schema_input_type=Weekday | list[Weekday]), Some]
 
@@ -59,7 +38,7 @@ class Until(Model):
     time: TimeOfDay | None = None
     weekday: Weekdays | None = None
     trait: Path | None = None
-    offset: DayOffset | None = None
+    offset: Days | None = None
     on_missing: Literal["exit", "continue"] | None = None
     on_past: Literal["continue", "exit"] | None = None
 
