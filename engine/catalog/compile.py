@@ -242,5 +242,7 @@ def _source(source: files.Source) -> Source:
 
 
 def _channel(channel: schema_channels.Channel) -> compiled.Channel:
-    settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for"}, exclude_none=True)
-    return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
+    settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for", "cost"}, exclude_none=True)
+    return compiled.Channel(
+        channel.id, channel.provider, channel.address or "", settings, channel.retry_for, channel.cost
+    )

@@ -8,6 +8,7 @@ from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.programs.layout import flatten
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
+from engine.catalog.sending import compiling
 from engine.catalog.triggers import StopRule
 from engine.conditions.predicates import build
 
@@ -26,4 +27,5 @@ def compile_journey(journey: WrittenJourney) -> Journey:
         stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
         steps=flatten(journey.steps),
         begins=begins,
+        guards=compiling.guards(journey.guards),
     )

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.sending.compiled import UNGUARDED, Guards
 from engine.catalog.triggers import Beginning, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
@@ -34,6 +35,7 @@ class Channel:
     address: str
     settings: Mapping[str, Any]
     retry_for_ms: int = DAY_MS
+    cost: float = 0.0  # of a message, in the workspace's currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class Journey:
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
     begins: Beginning | None = None
+    guards: Guards = UNGUARDED
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -50,13 +50,13 @@ def _names_way_out(text: str) -> bool:
 
 def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Actions that nobody gets: no journey sends them, and no page shows them."""
-    sent = {
-        (step.send.action, step.send.channel)
+    actions = {
+        action
         for _, each in of_kind(models, Journey)
         for _, step in every_step(located(each.steps, ()))
         if isinstance(step, SendStep)
+        for action in step.send.candidates
     }
-    actions = {action for action, _ in sent}
     shown = {
         name for _, policies in of_kind(models, Policies) for rule in policies.after_purchase for name in rule.show
     }

@@ -11,6 +11,7 @@ from engine.catalog.programs.walking import every_step, located
 from engine.catalog.schema.grammar import Model
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.steps import SendStep
+from engine.catalog.sending.faults import actions_in
 
 
 def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[Problem]:
@@ -23,11 +24,11 @@ def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[P
         for loc, step in every_step(located(journey.steps, ("steps",))):
             if not isinstance(step, SendStep):
                 continue
-            tier = tiers.get(step.send.action, journey.tier)
-            if tier != journey.tier:
-                message = _difference(step.send.action, tier, journey.tier, stops)
+            for at, action in actions_in(step.send):
+                tier = tiers.get(action, journey.tier)
+                message = _difference(action, tier, journey.tier, stops) if tier != journey.tier else ""
                 if message:
-                    yield Problem(file, (*loc, "send", "action"), message)
+                    yield Problem(file, (*loc, "send", *at), message)
 
 
 def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[str, str | None]]) -> str:

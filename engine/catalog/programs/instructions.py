@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.catalog.sending.compiled import NOTHING, Sending
 from engine.catalog.triggers import Trigger
 from engine.conditions.readable import Condition
 
@@ -53,7 +54,7 @@ class Webhook:
 class Step:
     """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
 
-    send:     action, channel, on_held (continue | exit | wait)
+    send:     sending, on_held (continue | exit | wait)
     wait:     for_ms, reset_on, reset_until_ms (from its first start); or until
     wait_for: event, for_ms (the time-out), reset_on, reset_until_ms, on_event and on_timeout (targets); an inner event
               where it awaits a segment (`segment`, `is_inside`) or what became of a message (`outcomes`, `of`)
@@ -70,8 +71,7 @@ class Step:
 
     id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
     kind: StepKind
-    action: str = ""
-    channel: str = ""
+    sending: Sending = NOTHING
     on_held: str = "continue"
     for_ms: int = 0
     reset_on: frozenset[str] = frozenset()
@@ -96,3 +96,13 @@ class Step:
     webhook: Webhook | None = None
     to: str = ""
     at_most: int = 0
+
+    @property
+    def action(self) -> str:
+        """The first action that a `send` may send; empty of every other step."""
+        return self.sending.actions[0] if self.sending.actions else ""
+
+    @property
+    def channel(self) -> str:
+        """The first channel of a `send`, as they are written; empty of every other step."""
+        return self.sending.channels[0] if self.sending.channels else ""

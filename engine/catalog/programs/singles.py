@@ -9,6 +9,7 @@ from engine.catalog.compiling.triggers import compile_trigger, on_segment
 from engine.catalog.programs.instructions import Step, Until, Update, Webhook
 from engine.catalog.schema import steps as written
 from engine.catalog.schema.of_steps import waiting
+from engine.catalog.sending import compiling
 from engine.catalog.triggers import Trigger
 from engine.vocabulary import ARRIVED, DAY_MS
 
@@ -21,7 +22,7 @@ def instruction(step: written.AnyStep, step_id: str) -> Step:
     """The one instruction of a step. Targets of a `wait_for` are filled in where it is laid out."""
     match step:
         case written.SendStep(send=send):
-            return Step(step_id, "send", action=send.action, channel=send.channel, on_held=send.on_held)
+            return Step(step_id, "send", sending=compiling.sending(send), on_held=send.on_held)
         case written.WaitStep(wait=wait):
             return _wait(wait, step_id)
         case written.WaitForStep(wait_for=wait):

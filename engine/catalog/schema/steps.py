@@ -17,8 +17,6 @@ from pydantic import (
 )
 
 from engine.catalog.schema.grammar import (
-    ActionRef,
-    ChannelRef,
     Condition,
     EventName,
     EventNames,
@@ -33,6 +31,7 @@ from engine.catalog.schema.grammar import (
 )
 from engine.catalog.schema.of_steps.doing import Update, Webhook
 from engine.catalog.schema.of_steps.waiting import Late, ResetBound, Wait
+from engine.catalog.schema.sending import Send
 
 GOTO_MAX: Final = 10  # how often a run takes a jump that says no number
 SPLIT_ARMS_MAX: Final = 20
@@ -50,12 +49,6 @@ class AnyStep(Model):
     def name(self) -> str | None:
         """The name that a step was given; None where its path names it."""
         return self.id
-
-
-class Send(Model):
-    action: ActionRef
-    channel: ChannelRef
-    on_held: Literal["continue", "exit", "wait"] = "continue"
 
 
 class SendStep(AnyStep):

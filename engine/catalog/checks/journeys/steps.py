@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engine.catalog.checks.journeys.jumps import jump_problems
 from engine.catalog.checks.suggest import did_you_mean
-from engine.catalog.document import Document, actions, by_id, channels_of
+from engine.catalog.document import Document, actions, by_id
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.programs.walking import Located, blocks, every_step, located
@@ -22,6 +22,7 @@ from engine.catalog.schema.steps import (
     WaitForStep,
     WebhookStep,
 )
+from engine.catalog.sending.faults import sending_faults
 
 _SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "key")
 
@@ -69,11 +70,8 @@ def _sends(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
     known, channels = actions(document), by_id(document, "channels.yaml", "channels")
     for loc, step in every_step(steps):
         if isinstance(step, SendStep):
-            channel, action = step.send.channel, known.get(step.send.action)
-            if action is not None and channel not in channels_of(action):
-                yield (*loc, "send", "channel"), f"{step.send.action} has no channel {channel}"
-            elif channels.get(channel, {}).get("provider") == "none":
-                yield (*loc, "send", "channel"), f"{channel} is asked, it cannot be sent to"
+            for at, message in sending_faults(step.send, known, channels):
+                yield (*loc, "send", *at), message
 
 
 def _webhooks(steps: Located) -> Iterator[tuple[Loc, str]]:
