@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
-from engine.catalog.sending.compiled import NOTHING, UNGUARDED, Guards, Sending
-from engine.catalog.triggers import StopRule, Trigger
+from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.sending.compiled import UNGUARDED, Guards
+from engine.catalog.triggers import Beginning, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -180,51 +181,10 @@ class Fatigue:
     tiers: frozenset[str]
 
 
-StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
-
-    send:     sending, on_held (continue | exit | wait)
-    wait:     for_ms, reset_on, reset_until_ms (from its first start)
-    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
-    branch:   arms ((condition, target), …) tried in order, else `target`
-    jump:     target
-    exit:     reason
-    """
-
-    id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
-    kind: StepKind
-    sending: Sending = NOTHING
-    on_held: str = "continue"
-    for_ms: int = 0
-    reset_on: frozenset[str] = frozenset()
-    event: Trigger | None = None
-    on_event: int = 0
-    on_timeout: int = 0
-    arms: tuple[tuple[Condition, int], ...] = ()
-    target: int = 0
-    reason: str = ""
-    late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
-    late_ms: int = 0  # how late it may still fire, for `drop`
-    reset_until_ms: int = 0
-
-    @property
-    def action(self) -> str:
-        """The first action that a `send` may send; empty of every other step."""
-        return self.sending.actions[0] if self.sending.actions else ""
-
-    @property
-    def channel(self) -> str:
-        """The first channel of a `send`, as they are written; empty of every other step."""
-        return self.sending.channels[0] if self.sending.channels else ""
-
-
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
+    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own. `begins` is
+    what has to be watched for the trigger; None where that is an event of the customer's."""
 
     id: str
     tier: str
@@ -237,6 +197,7 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    begins: Beginning | None = None
     guards: Guards = UNGUARDED
 
 

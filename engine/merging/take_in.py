@@ -16,6 +16,7 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
 from engine.parts.of_identity import Merged
@@ -113,6 +114,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     links.let_go(turn, other)
     refusals.join(profile, other)
     outcomes.join(profile, other)
+    look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -164,6 +166,8 @@ def wake(turn: Turn, arrived: Profile) -> None:
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
+    if arrived is turn.profile:
+        look.again(turn)
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.inner_events import OUTCOME as OUTCOME
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.inputs import Event
 from engine.parts.of_journeys import SendOutcome
@@ -20,7 +22,6 @@ from engine.sends import touches
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, DAY_MS
 
-OUTCOME: Final = "segue:outcome"
 ENGAGED: Final = frozenset(("opened", "clicked"))  # by a human: what machines open says nothing
 LEFT: Final = frozenset((*ARRIVED, "unknown"))  # the customer may have the message
 
@@ -126,17 +127,16 @@ def _tell(turn: Turn, row: SendOutcome, at_ms: int, **more: Any) -> None:
     if not _listens(turn):
         return
     turn.profile.seq += 1  # a number of its own, so that two of one turn start two runs
-    properties = {
-        "outcome": row.outcome,
-        "step": row.step,
-        "send": row.send,
-        "action": row.action,
-        "channel": row.channel,
-        "journey": row.journey,
-        "run": row.run,
-        **more,
-    }
-    turn.inner.append(Happened(at_ms, turn.profile.seq, OUTCOME, properties))
+    properties = inner_events.of_outcome(
+        row.outcome,
+        step=row.step,
+        send=row.send,
+        action=row.action,
+        channel=row.channel,
+        journey=row.journey,
+        run=row.run,
+    )
+    turn.inner.append(Happened(at_ms, turn.profile.seq, OUTCOME, {**properties, **more}))
 
 
 def _listens(turn: Turn) -> bool:
