@@ -15,7 +15,7 @@ from engine.parts.of_decisions import FatigueLevel as FatigueLevel
 from engine.parts.of_decisions import Place as Place
 from engine.parts.of_decisions import Promise as Promise
 from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged, Touch
-from engine.parts.of_journeys import Interest, SendOutcome, Watched
+from engine.parts.of_journeys import Interest, LateStop, SendOutcome, Watched
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -122,6 +122,7 @@ class Send(Part):
     address: str = ""  # the place of the address where it was asked for room last
     given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
     deadline_ms: int = 0  # after it the message is worthless; 0: none
+    late_stop: LateStop | None = None  # a stop that should have kept it back, told during its hand-over
 
     @property
     def waits_ms(self) -> int:

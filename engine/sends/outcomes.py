@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.inner_events import OUTCOME as OUTCOME
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.inputs import Event
-from engine.parts.of_journeys import SendOutcome
+from engine.parts.of_journeys import LateStop, SendOutcome
 from engine.profile import Profile, Send
 from engine.recent_events import Happened
 from engine.sends import touches
@@ -23,6 +25,7 @@ from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, DAY_MS
 
 ENGAGED: Final = frozenset(("opened", "clicked"))  # by a human: what machines open says nothing
+UNAVOIDABLE: Final = "unavoidable"  # a stop was told of after it had left
 LEFT: Final = frozenset((*ARRIVED, "unknown"))  # the customer may have the message
 
 OF_EVENTS: Final[Mapping[str, str]] = {
@@ -51,6 +54,8 @@ def settled(turn: Turn, send: Send, outcome: str, reason: str, at_ms: int) -> No
     row = SendOutcome(send.id, send.run, send.step, send.channel, outcome, at_ms, send.journey, send.action)
     _keep(turn, row)
     _tell(turn, row, turn.now_ms, reason=reason)
+    if send.late_stop is not None and outcome in LEFT:
+        unavoidable(turn, row, send.late_stop)
 
 
 def learn(turn: Turn, event: Event) -> None:
@@ -74,6 +79,35 @@ def learn(turn: Turn, event: Event) -> None:
 def left_ms(profile: Profile, send: str) -> int:
     """When a message left; 0 where it did not, or nobody remembers."""
     return next((row.at_ms for row in profile.outcomes if row.send == send and row.outcome in LEFT), 0)
+
+
+def left_since(profile: Profile, at_ms: int) -> list[SendOutcome]:
+    """The messages that left after an instant and are not marked as unavoidable."""
+    if not profile.outcomes:
+        return []
+    marked = {row.send for row in profile.outcomes if row.outcome == UNAVOIDABLE}
+    return [row for row in profile.outcomes if row.outcome in LEFT and row.at_ms > at_ms and row.send not in marked]
+
+
+def unavoidable(turn: Turn, sent: SendOutcome, stop: LateStop) -> None:
+    """A message has left that a stop should have kept back, of which the engine heard too late."""
+    latency_ms = stop.heard_ms - stop.happened_ms
+    turn.note(
+        "send",
+        f"{sent.action} was unavoidable",
+        channel=sent.channel,
+        journey=sent.journey,
+        run=sent.run,
+        step=sent.step,
+        action=sent.action,
+        outcome=UNAVOIDABLE,
+        reason=stop.reason,
+        message_id=stop.message_id,
+        detail={"send": sent.send, "latencyMs": latency_ms, "sentAfterMs": sent.at_ms - stop.happened_ms},
+    )
+    row = msgspec.structs.replace(sent, outcome=UNAVOIDABLE)
+    _put(turn, row)
+    _tell(turn, row, turn.now_ms, reason=stop.reason, latency_ms=latency_ms)
 
 
 def last_engaged(profile: Profile) -> dict[str, int]:
@@ -119,6 +153,10 @@ def _keep(turn: Turn, row: SendOutcome) -> None:
     """Remember an outcome where anything of the catalog may ask for it."""
     if not (row.outcome in LEFT and _are_left_kept(turn.catalog)) and not _listens(turn):
         return
+    _put(turn, row)
+
+
+def _put(turn: Turn, row: SendOutcome) -> None:
     rows = [each for each in turn.profile.outcomes if (each.send, each.outcome) != (row.send, row.outcome)]
     turn.profile.outcomes = sorted([*rows, row], key=_age)
 

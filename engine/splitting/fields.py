@@ -16,10 +16,9 @@ import msgspec
 
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
-from engine.parts.of_journeys import Watched
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
-from engine.splitting import words
+from engine.splitting import of_journeys, words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
@@ -235,14 +234,6 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-def _watched(case: Case, name: str) -> None:
-    """Both begin with what was watched of the two as one, so that they enter and leave what the split changes. No timer
-    wakes the other yet."""
-    now = case.now.watched
-    case.mine.watched = now
-    case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
-
-
 _AS_NOW: Final = mapping(_both)
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -284,7 +275,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
-    "outcomes": listing(lambda row: (row.send, row.outcome), _both, lambda row: (row.at_ms, row.send, row.outcome)),
+    "outcomes": of_journeys.OUTCOMES,
     "details": _own,
     "drawn": _AS_NOW,
     "drawn_as": _own,
@@ -302,5 +293,5 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
-    "watched": _watched,
+    "watched": of_journeys.watched,
 }
