@@ -1,0 +1,112 @@
+"""Merges a file of a playbook into the workspace's file of that name. What the workspace says stays, with its comments;
+what it does not say is added. Each thing that is said twice, and differently, is a note.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.util import load_yaml_guess_indent
+
+_WIDTH: Final = 4096  # lines of the workspace stay as long as they are
+_UNION: Final = ("events", "sensitive", "channels", "no_consent_needed")  # lists of names
+_ENTRIES: Final = ("transitions", "namespaces", "traits", "purposes", "segments", "sources", "events")  # by their names
+
+
+class Merged:
+    """A file of the workspace as it becomes. `text` is empty where nothing changes."""
+
+    def __init__(self, file: str, was: str, playbook: CommentedMap) -> None:
+        self.file, self.notes = file, list[str]()
+        self._changed = False
+        yaml, tree = reader(was)
+        tree = CommentedMap() if tree is None else tree
+        for key, value in playbook.items():
+            self._put(tree, key, value)
+        self.text = written(yaml, tree) if self._changed else ""
+
+    def _put(self, tree: CommentedMap, key: str, value: Any) -> None:
+        """Put one key of the playbook's file."""
+        mine = tree.get(key)
+        if mine is None:
+            tree[key] = value
+            self._changed = True
+        elif isinstance(value, CommentedSeq) and isinstance(mine, CommentedSeq):
+            if key in _UNION and all(isinstance(each, str) for each in value):
+                self._union(mine, value)
+            else:
+                self._by_id(mine, value, key)
+        elif isinstance(value, Mapping) and isinstance(mine, CommentedMap) and key in _ENTRIES:
+            self._entries(mine, value, key)
+        elif mine != value:
+            self.notes.append(f"{self.file}: {key}: yours stays as it is")
+
+    def _union(self, mine: CommentedSeq, theirs: CommentedSeq) -> None:
+        for name in theirs:
+            if name not in mine:
+                mine.append(name)
+                self._changed = True
+
+    def _by_id(self, mine: CommentedSeq, theirs: CommentedSeq, key: str) -> None:
+        known = {each.get("id"): each for each in mine if isinstance(each, Mapping)}
+        for each in theirs:
+            if each["id"] in known:
+                if _plain(known[each["id"]]) != _plain(each):
+                    self.notes.append(f"{self.file}: {key}: {each['id']}: yours stays as it is")
+            elif not any(_means_the_same(other, each) for other in known.values()):
+                self._open(mine)
+                mine.append(each)
+                self._changed = True
+
+    def _entries(self, mine: CommentedMap, theirs: Mapping[str, Any], key: str) -> None:
+        for name, value in theirs.items():
+            if name not in mine:
+                self._open(mine)
+                mine[name] = value
+                self._changed = True
+            elif key == "purposes":
+                for part, word in value.items():
+                    self._put(mine[name], part, word)
+            elif _plain(mine[name]) != _plain(value):
+                self.notes.append(f"{self.file}: {key}: {name}: yours stays as it is")
+
+    @staticmethod
+    def _open(node: CommentedMap | CommentedSeq) -> None:
+        """An empty `{}` or `[]` gets its entries on lines of their own."""
+        if not node:
+            node.fa.set_block_style()
+
+
+def reader(text: str) -> tuple[YAML, Any]:
+    """A reader that keeps comments and quotes and indents as the text does, and what it has read."""
+    _, indent, offset = load_yaml_guess_indent(text)
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes, yaml.width = True, _WIDTH
+    dash = 2 if offset is None else offset
+    yaml.indent(mapping=2 if dash else indent or 2, sequence=dash + 2, offset=dash)
+    return yaml, yaml.load(text)
+
+
+def written(yaml: YAML, tree: Any) -> str:
+    """The text of a tree."""
+    out = io.StringIO()
+    yaml.dump(tree, out)
+    return out.getvalue()
+
+
+def _means_the_same(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether the two differ by their names alone, as two stops on a purchase do."""
+    plain, other = _plain(mine), _plain(theirs)
+    return bool({**plain, "id": ""} == {**other, "id": ""})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
