@@ -115,7 +115,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     life.enter(profile, run)
     turn.note(
         "journey",
-        f"{journey.id} entered by {event.name}",
+        f"{journey.id} entered by {inner_events.in_words(event.name, event.properties)}",
         journey=journey.id,
         run=run.id,
         outcome="entered",
