@@ -149,6 +149,8 @@ def decline(turn: Turn, told: Declined) -> None:
     profile, evidence = turn.profile, told.evidence
     if profile.is_blank:
         return  # it was erased meanwhile
+    if told.origin in profile.held and not _is_asked(profile, told.origin):
+        return  # a late answer: another one has brought the place here
     _arrived(profile, told.origin)
     is_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
     if not is_contact:
@@ -207,6 +209,10 @@ def _expect(turn: Turn, place: str, evidence: Evidence) -> None:
         profile.absorbing.append(place)
     if evidence.public and is_somebody(profile) and place not in profile.publicly:
         profile.publicly.append(place)
+
+
+def _is_asked(profile: Profile, place: str) -> bool:
+    return any(standing.is_same_place(place, each) for each in profile.absorbing)
 
 
 def _arrived(profile: Profile, place: str) -> None:

@@ -52,7 +52,9 @@ class Promise(Part):
 
 
 class Drawn(Part):
-    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted."""
+    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted. `again_ms`
+    is when it first counted after this customer was merged with somebody; 0: it has not since."""
 
     outcome: str
     at_ms: int
+    again_ms: int = 0

@@ -56,6 +56,7 @@ NAMES = [
     *(("anonymous_id", device) for device in DEVICES),
     *(("loyalty_id", card) for card in CARDS),
 ]
+SETTLES_IN = 60  # windows; a message that goes on for longer goes round
 KEPT: list[Kept] = [crashing.nothing, crashing.everything, crashing.only_even, crashing.one_less]
 
 
@@ -257,11 +258,12 @@ class Conservation(RuleBasedStateMachine):
                 self.here.open(Fuse(), self.kept)
 
     def settle(self) -> None:
-        while True:
+        for _ in range(SETTLES_IN):
             self.now_ms += 10_000
             self.do(lambda: self.here.advance(self.now_ms))
             if not any(windows.shard.messages for windows in self.here.engine.windows):
                 return
+        raise AssertionError([told for each in self.here.engine.windows for told in each.shard.messages.values()])
 
     def home(self, who: tuple[str, str]) -> str:
         found = home.home_of(CATALOG, Decide(placement="x", channel="web", identifiers=(who,)))
