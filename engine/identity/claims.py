@@ -37,7 +37,7 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
         if link is None:
             if (
                 told.public
-                and asking.is_declined(turn.profile, place, public=True)
+                and asking.is_declined(turn, place, weak=True, public=True)
                 and not _is_contact(turn, namespace)
             ):
                 continue
@@ -94,7 +94,7 @@ def join(turn: Turn, told: Join) -> None:
 def join_by_link(turn: Turn, place: str, source: str) -> None:
     """Merge with the visitor or the known guest who came to `place` by a signed link of a message to this person. Two
     people who each have an identifier of their own (a user id, a card) are never joined by it."""
-    if not asking.is_declined(turn.profile, place, public=True):
+    if not asking.is_declined(turn, place, weak=True, public=True):
         asking.ask(turn, place, Evidence(standing.LINK, place, source, public=True))
 
 
@@ -149,7 +149,8 @@ def _ask_for(
         return True
     may = rights(turn.catalog.sources, told)
     weak = told.public or not may.merge
-    if standing.kind(turn.catalog, namespace) == "shared" or asking.is_declined(profile, place, public=weak):
+    is_shared = standing.kind(turn.catalog, namespace) == "shared"
+    if is_shared or asking.is_declined(turn, place, weak=weak, public=told.public):
         return True
     if is_contact and not may.merge:
         return holding.register(turn, place)
@@ -168,7 +169,7 @@ def _alias(turn: Turn, told: Event) -> bool:
     may = rights(turn.catalog.sources, told)
     places = [user, visitor]
     if told.public:
-        if visitor in turn.profile.held or asking.is_declined(turn.profile, visitor, public=True):
+        if visitor in turn.profile.held or asking.is_declined(turn, visitor, weak=True, public=True):
             return True
         summary = "previousId is taken as an anonymous id alone"
         turn.note("identity", summary, outcome="refused", reason="write_key.user_id")

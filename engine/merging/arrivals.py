@@ -15,6 +15,7 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: 
     profile = turn.profile
     if origin not in profile.held:
         profile.held.append(origin)
+    asking.forget_refusal(profile, origin)
     is_address = any(
         standing.kind(turn.catalog, link.namespace) == "contact"
         and standing.is_same_place(standing.place(turn.catalog, link), origin)
@@ -41,6 +42,8 @@ def merge(profile: Profile, other: Profile) -> None:
     ):
         mine.extend(each for each in theirs if each not in mine)
     profile.publicly = [place for place in profile.publicly if place in profile.absorbing]
+    for place, at_ms in other.asked_ms.items():
+        profile.asked_ms[place] = max(at_ms, profile.asked_ms.get(place, 0))
 
 
 def sends_back(turn: Turn, origin: str, other: Profile) -> bool:
