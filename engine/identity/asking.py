@@ -21,7 +21,7 @@ from engine.turn_state import Turn
 LIMITS: Final = ("identity.limit", "identity.shared", "identity.taken", "identity.unverified", "identity.not_allowed")
 _BESIDE_MAX: Final = 200
 _NAMED_MAX: Final = 20
-_AGAIN_MS: Final = 3_600_000  # after which a trusted word that was refused asks again, if it is repeated
+_AGAIN_MS: Final = 3_600_000  # after which a refused word asks again, if it is repeated
 _NO_QUESTION: Final = ("identity.shared", "identity.taken")  # of a device: its place says so by itself
 
 
@@ -101,7 +101,7 @@ class About:
     def message(self, place: str, evidence: Evidence, **fields: Any) -> Merge:
         """A question at a place."""
         if self._same is None:
-            self._same = _portrait(self._turn)
+            self._same = _portrait(self._turn, public=evidence.public)
             self._beside = sharing.beside(self._turn.catalog, self._turn.profile)
         beside = [
             (each, *other)
@@ -118,13 +118,13 @@ class About:
         )
 
 
-def _portrait(turn: Turn) -> Merge:
+def _portrait(turn: Turn, *, public: bool) -> Merge:
     catalog, profile = turn.catalog, turn.profile
     return Merge(
         to=profile.id,
         is_new=is_new(turn),
         rank=standing.rank(catalog, profile),
-        values=standing.values(catalog, profile),
+        values=standing.values(catalog, profile, public=public),
         contacts=standing.contacts(catalog, profile),
         known=standing.is_known(catalog, profile),
         is_person=standing.is_person(catalog, profile),
@@ -158,7 +158,7 @@ def decline(turn: Turn, told: Declined) -> None:
                 places.remove(told.origin)
     is_public = evidence is None or evidence.public
     is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
-    is_news = _remember(turn, profile.declined if is_weak else profile.apart, told.origin)
+    is_news = note_refusal(turn, profile.declined if is_weak else profile.apart, told.origin)
     if told.reason == "identity.shared":
         sharing.mark(turn, told.origin)
     elif not is_contact and is_public:
@@ -170,7 +170,7 @@ def decline(turn: Turn, told: Declined) -> None:
     is_device = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "device"
     if evidence is None or (is_device and told.reason in _NO_QUESTION):
         return
-    if evidence.public and told.reason == "identity.not_allowed":
+    if evidence.public and (evidence.namespace != standing.LINK or told.reason == "identity.not_allowed"):
         return  # anybody may send such a word, and fill the queue with it
     reviews.ask(
         turn,
@@ -184,14 +184,28 @@ def decline(turn: Turn, told: Declined) -> None:
     )
 
 
-def is_declined(turn: Turn, place: str, *, weak: bool, public: bool) -> bool:
-    """Whether whoever lives at a place has declined before, to such a word, and need not be asked again. A key of a
-    system that repeats its word asks again after a while: the reason may be gone. `weak`: its source may not merge."""
+def is_declined(turn: Turn, place: str, *, weak: bool) -> bool:
+    """Whether whoever lives at a place has declined lately, to such a word. Who repeats it asks again after a while:
+    the reason may be gone. `weak`: its source may not merge."""
     profile = turn.profile
     declined = (*profile.declined, *profile.apart) if weak else profile.apart
     if not any(standing.is_same_place(place, each) for each in declined):
         return False
-    return public or turn.now_ms < profile.asked_ms.get(place, 0) + _AGAIN_MS
+    return turn.now_ms < profile.asked_ms.get(place, 0) + _AGAIN_MS
+
+
+def note_refusal(turn: Turn, refused: list[str], place: str) -> bool:
+    """Note among `declined` or `apart` that a place is refused now; False where it was before."""
+    profile = turn.profile
+    is_news = place not in refused
+    if is_news:
+        refused.append(place)
+        del refused[: -limits.IDENTIFIERS_MAX]
+    known = {*profile.declined, *profile.apart}
+    profile.asked_ms = {each: at_ms for each, at_ms in profile.asked_ms.items() if each in known}
+    if refused is profile.apart or place not in profile.apart:  # a weak word does not put off a trusted one
+        profile.asked_ms[place] = turn.now_ms
+    return is_news
 
 
 def tell_refused(turn: Turn, refused: Iterable[str]) -> None:
@@ -218,19 +232,6 @@ def is_somebody(profile: Profile) -> bool:
 def is_new(turn: Turn) -> bool:
     """Whether this profile was created by the very input that is being told."""
     return turn.profile.created_ms == turn.now_ms and not is_somebody(turn.profile)
-
-
-def _remember(turn: Turn, refused: list[str], place: str) -> bool:
-    """Note that a place has declined now; False where it had before."""
-    profile = turn.profile
-    is_news = place not in refused
-    if is_news:
-        refused.append(place)
-        del refused[: -limits.IDENTIFIERS_MAX]
-    known = {*profile.declined, *profile.apart}
-    profile.asked_ms = {each: at_ms for each, at_ms in profile.asked_ms.items() if each in known}
-    profile.asked_ms[place] = turn.now_ms
-    return is_news
 
 
 def _expect(turn: Turn, place: str, evidence: Evidence) -> None:

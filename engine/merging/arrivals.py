@@ -51,7 +51,7 @@ def sends_back(turn: Turn, origin: str, other: Profile) -> bool:
     evidence = other.moving_by
     if evidence is None or evidence.namespace == standing.DECISION:
         return False
-    mine, theirs = (standing.values(turn.catalog, each) for each in (turn.profile, other))
+    mine, theirs = (standing.values(turn.catalog, each, public=evidence.public) for each in (turn.profile, other))
     reason, namespace = standing.contradiction(turn.catalog, mine, theirs, turn.now_ms)
     if not reason:
         return False
@@ -70,8 +70,8 @@ def look_for_contradictions(turn: Turn) -> None:
         return
     rules = turn.catalog.identity.namespaces
     for namespace, rule in rules.items():
-        brought = {value for name, value in entry.identifiers if name == namespace}
         here = {link.value for link in turn.profile.identifiers if link.namespace == namespace}
+        brought = {value for name, value in entry.identifiers if name == namespace and value in here}
         if rule.unique and brought and here - brought and _is_news(turn, namespace, brought):
             sharing.offer_split(turn, entry, "identity.unique", namespace)
 

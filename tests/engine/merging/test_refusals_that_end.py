@@ -85,13 +85,30 @@ def test_who_had_it_is_no_contradiction_any_more():
     assert owner_of(world, mail) == owner_of(world, ("loyalty_id", "1")) == owner_of(world, ("loyalty_id", "2"))
 
 
-def test_a_write_key_does_not_ask_again(world: World):
+def test_a_write_key_that_repeats_its_word_asks_once_an_hour_and_the_timeline_says_it_once(world: World):
     carl, bob = shows(world, "carl", ("anonymous_id", "tablet")), shows(world, "bob")
     asked = questions(world)
-    for _ in range(3):
+    for _ in range(40):
         shows(world, "bob", ("anonymous_id", "tablet"), public=True)
-        world.advance(hours=3)
-    assert len(asked) == 1 and carl.id == owner_of(world, ("anonymous_id", "tablet")) != bob.id
+    assert len(asked) == 2
+    assert carl.id == owner_of(world, ("anonymous_id", "tablet")) != bob.id
+    assert bob.refusals == ["identity.shared"]
+
+
+def test_a_write_key_that_repeats_it_puts_off_no_trusted_word():
+    limited = {"identity.yaml": {"namespaces": {"badge": {"kind": "device", "unique": True, "shared_above": None}}}}
+    world = World(SHOP | limited)
+    badge = ("badge", "7")
+    carl = shows(world, "carl", badge)
+    shows(world, "bob")
+    asked = questions(world)
+    shows(world, "bob", badge)
+    for _ in range(4):
+        world.advance(minutes=29)
+        shows(world, "bob", badge, public=True)
+    before = len(asked)
+    shows(world, "bob", badge)
+    assert len(asked) == before + 1 and carl.id == owner_of(world, badge)
 
 
 def owner_of(world: World, pair: tuple[str, str]) -> str:
