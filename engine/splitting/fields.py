@@ -293,4 +293,5 @@ RULES: Final[Mapping[str, Rule]] = {
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
     "asked_ms": _AS_NOW,
+    "candidates": listing(_itself, _mine),
 }
