@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.profile import ConsentRecord, Lent, Place
 from engine.told.base import Input as Input
+from engine.told.of_likeness import Candidate as Candidate
 from engine.told.of_likeness import Resembles as Resembles
 from engine.told.of_likeness import Reviewed as Reviewed
 from engine.told.of_likeness import Suspect as Suspect
@@ -247,6 +248,7 @@ AnyInput = (
     | Suspect
     | Resembles
     | Unlike
+    | Candidate
     | Reviewed
     | Registered
     | Used
@@ -264,7 +266,7 @@ AnyInput = (
 # A place takes these also where its profile lives elsewhere.
 AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo, Erase)
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused, Unlike)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike, Candidate)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
 _OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn, Revert)

@@ -214,6 +214,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
     apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
     unlike: list[str] = []  # profiles that somebody has called other people, the newest last
+    asked_ms: dict[str, int] = {}  # when the places of `declined` and `apart` have declined last
+    candidates: list[str] = []  # others about whom a question is open, here or there: whether both are one person
 
     @property
     def history(self) -> Recent:

@@ -30,7 +30,7 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool,
         return True
     if not link_limits.make_room(turn, namespace, public=public) and not is_stated:
         return False
-    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
+    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not link_limits.make_way(turn)):
         return False
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)
@@ -57,7 +57,7 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, s
     if public and before is not None and before.verified and before is not link:
         _refuse(turn, namespace, link, source)
         return
-    profile.traits[namespace] = TraitValue(told, at_ms, public)
+    profile.traits[namespace] = TraitValue(told, at_ms, public, source)
     if link is not None and link is not before:
         link.since_ms = turn.now_ms
         link.stated_ms = turn.now_ms if public and before is not None else at_ms
@@ -90,7 +90,7 @@ def distrust(profile: Profile, now_ms: int) -> None:
     for namespace in NAMESPACES:
         trait = profile.traits.get(namespace)
         if trait is not None:
-            profile.traits[namespace] = TraitValue(trait.value, trait.at_ms, True)
+            profile.traits[namespace] = TraitValue(trait.value, trait.at_ms, True, trait.source, trait.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +145,11 @@ def merge(turn: Turn, mine: dict[str, _Known], theirs: dict[str, _Known]) -> Non
         if winner.trait is not None:
             profile.traits[namespace] = winner.trait
         elif winner.link is not None and own.trait is not other.trait:
-            profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms)
+            profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms, source=winner.link.source)
 
 
 def _find(profile: Profile, namespace: str, value: str) -> Link | None:
     return next((link for link in profile.identifiers if (link.namespace, link.value) == (namespace, value)), None)
-
-
-def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
-    """Forget the address that was seen longest ago and that nobody has verified; False where there is none."""
-    unverified = [
-        link
-        for link in profile.identifiers
-        if link.namespace == namespace and not link.verified and link is not current
-    ]
-    if not unverified:
-        return False
-    profile.identifiers.remove(min(unverified, key=lambda link: (link.last_seen_ms, link.value)))
-    return True
 
 
 def _refuse(turn: Turn, namespace: str, link: Link | None, source: str) -> None:

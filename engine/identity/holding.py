@@ -16,6 +16,7 @@ from engine import limits, seeds
 from engine.consent import recording
 from engine.contact import addresses
 from engine.frequency import at_addresses
+from engine.identity import standing
 from engine.inputs import Bind, Claim, ConsentChange, Registered
 from engine.profile import ConsentRecord, Lent, Profile, Tombstone
 from engine.turn_state import Turn
@@ -81,8 +82,7 @@ def register_anew(turn: Turn) -> None:
 
 def _is_trusted(turn: Turn, address: str) -> bool:
     return any(
-        (link.verified if link.namespace in addresses.NAMESPACES else not link.public)
-        and addresses.is_same_place(addresses.place(turn.catalog, link), address)
+        standing.is_trusted(link) and addresses.is_same_place(addresses.place(turn.catalog, link), address)
         for link in turn.profile.identifiers
     )
 

@@ -12,13 +12,13 @@ from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps, fatigue
 from engine.handoffs import changes
-from engine.identity import address_statements, holding, traits
+from engine.identity import address_statements, holding, link_limits, standing, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
 from engine.likeness import links
 from engine.merging import arrivals
-from engine.parts.of_identity import Merged
+from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, Run
 from engine.recent_events import history_order
 from engine.sends import life as send_life
@@ -107,6 +107,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     traits.merge(turn, other)
     _merge_identifiers(turn, other)
     address_statements.merge(turn, mine, theirs)
+    link_limits.settle_unique(turn)
     recording.merge(profile, other)
     holding.merge(turn, other)
     arrivals.merge(profile, other)
@@ -117,7 +118,8 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
     # Whom a split had parted is here again, by whatever way: what comes to these places would go round for ever.
-    came = {place[:-2] for place in (profile.id, other.id, *other.held)}
+    # Nor has it given away what points here, whatever the other one says of a place that it never had.
+    came = {place[:-2] for place in (profile.id, other.id, *other.held, *arrivals.pointing_to(profile))}
     here, parted = {*came, *(place[:-2] for place in profile.held)}, {**profile.split_off, **other.split_off}
     profile.split_off = {place: to for place, to in parted.items() if to[:-2] not in here and place[:-2] not in came}
     profile.seq = max(profile.seq, other.seq)
@@ -131,7 +133,7 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
     known = {(link.namespace, link.value): link for link in profile.identifiers}
     for link in other.identifiers:
         mine = known.get((link.namespace, link.value))
-        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX:
+        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX and not _makes_way(turn, link):
             refused.append(f"{link.namespace}:{link.value}")
         elif mine is None:
             profile.identifiers.append(link)
@@ -141,6 +143,10 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
             mine.verified = mine.verified or link.verified
             mine.shared = mine.shared or link.shared
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
+
+
+def _makes_way(turn: Turn, link: Link) -> bool:
+    return standing.is_trusted(link) and link_limits.make_way(turn)
 
 
 def _merge_runs(turn: Turn, other: Profile) -> list[Run]:

@@ -292,4 +292,6 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
+    "asked_ms": _AS_NOW,
+    "candidates": listing(_itself, _mine),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.consent import recording
 from engine.effects import LeaveTombstone, TakeIn
-from engine.identity import holding
+from engine.identity import asking, holding
 from engine.inputs import PointTo, Revive, Revived
 from engine.journeys import pauses
 from engine.merging import take_in
@@ -42,6 +42,7 @@ def come_back(turn: Turn, told: Revive) -> None:
     turn.note("split", "a profile of its own again", outcome="revived", detail=detail)
     pauses.settle(turn)
     holding.register_anew(turn)
+    asking.tell_refused(turn, turn.profile.sharers)
     turn.tell(told.origin, Revived(origin=turn.profile.id))
 
 
@@ -52,4 +53,5 @@ def point(turn: Turn, tombstone: Tombstone, told: PointTo) -> None:
     if told.to in tombstone.holders:  # it has asked before this came, and was told that it is one of several
         tombstone.holders.remove(told.to)
         holding.welcome(turn, told.to, tombstone.words, owner=True)
+    asking.tell_refused(turn, (each for each in tombstone.sharers if each != told.to))
     turn.effects.append(LeaveTombstone(told.to))

@@ -118,10 +118,13 @@ class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
     to: str
 
 
-class Released(Input, frozen=True, kw_only=True, tag="released"):
-    """The identifier whose place is `origin` points to somebody else. No engine of today says so; journals do."""
+class Released(Input, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
+    """A message to a profile that could not be merged with whoever had the identifier whose place is `origin`: somebody
+    else lives there now, or nobody, so it may be asked for anew (`anew`). In journals of earlier engines, without
+    `anew`: the place has pointed to this profile and does not any more."""
 
     origin: str
+    anew: bool = False
 
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):

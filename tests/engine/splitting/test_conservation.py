@@ -332,6 +332,26 @@ class Conservation(RuleBasedStateMachine):
         return found
 
 
+def test_a_device_that_another_one_only_named_stays_whose_it_is():
+    """Cy named Ada's browser, and was merged and split. Who takes that split in keeps the browser none the less."""
+    life = Conservation()
+    life.begin()
+    life.logs_in("ada", "d1")
+    life.mailbox_says_no("a@example.com")
+    life.logs_in("cy", "d1")
+    life.states_mail("cy", "a@example.com")
+    life.states_mail("bob", "b@example.com")
+    life.states_mail("bob", "a@example.com")
+    life.settle()
+    bob = life.profile_of(("user_id", "bob"))
+    for merge in [past.id for past in bob.ledger]:
+        assert life.try_telling(bob.id, Split(merge_id=merge))
+        life.settle()
+    life.states_mail("ada", "b@example.com")
+    life.everything_is_accounted_for()
+    assert life.resolve(life.home(("anonymous_id", "d1"))) == life.resolve(life.home(("user_id", "ada")))
+
+
 def test_every_event_no_run_draw_and_entry_is_accounted_for_once():
     run_state_machine_as_test(
         Conservation,

@@ -11,6 +11,7 @@ from actors.maintenance import verify_replay
 from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
+from engine.contact import addresses
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
 from engine.inputs import Erase, Event, Rejoin, Revert, Split
 from engine.profile import Profile
@@ -376,6 +377,18 @@ def test_what_a_source_did_is_undone_by_one_command(world: World):
     assert ada.profile.runs == []
     assert [run.key for run in thief.profile.runs] == ["t"]
     assert differences(world) == []
+
+
+def test_what_a_source_said_about_an_address_that_another_one_named_is_undone_too(world: World):
+    ada = world.customer("ada")
+    for source, mail in (("shop", "new@example.com"), ("shop", "ada@example.com"), ("thief", "new@example.com")):
+        pairs = (("email", mail),)
+        ada.does("Identified", kind="identify", source=source, traits={"email": mail}, identifiers=pairs)
+        world.settle()
+    assert ada.profile.traits["email"].source == "thief" and addresses.value(ada.profile, "email") == "new@example.com"
+    done = world.engine.ask_profile(ada.id, Revert(source="thief"))
+    assert done is not None and done["traits"] == ["email"] and done["identifiers"] == []
+    assert [link.source for link in ada.profile.identifiers if link.namespace == "email"] == ["shop", "shop"]
 
 
 def test_who_is_erased_after_a_split_is_erased_at_the_former_survivor_too(world: World):
