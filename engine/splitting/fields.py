@@ -95,10 +95,6 @@ def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
 
-def _of_trait(case: Case, name: str, trait: Any) -> Side:
-    return case.owner(trait.by, "traits", name)
-
-
 # -- who this is
 
 
@@ -246,7 +242,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "message_seq": _stays,
     "moving_to": _none,
     "identifiers": _identifiers,
-    "traits": mapping(_of_trait),
+    "traits": words.traits,
     "consent": words.said,
     "runs": _runs,
     "sends": listing(_id, _send_owner),

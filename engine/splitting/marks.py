@@ -66,7 +66,8 @@ def before(turn: Turn, told: Event | ConsentChange) -> Marks | None:
 
 
 def _parts(profile: Profile) -> list[Any]:
-    return [*profile.identifiers, *profile.traits.values(), *profile.consent, *profile.awaiting, *profile.runs]
+    words = [word for trait in profile.traits.values() for word in (trait, *trait.others)]
+    return [*profile.identifiers, *words, *profile.consent, *profile.awaiting, *profile.runs]
 
 
 def _plain(no: ConsentRecord) -> Word:
