@@ -117,7 +117,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
     # Whom a split had parted is here again, by whatever way: what comes to these places would go round for ever.
-    came = {place[:-2] for place in (profile.id, other.id, *other.held)}
+    came = {place[:-2] for place in (profile.id, other.id, *arrivals.pointing_to(other))}
     here, parted = {*came, *(place[:-2] for place in profile.held)}, {**profile.split_off, **other.split_off}
     profile.split_off = {place: to for place, to in parted.items() if to[:-2] not in here and place[:-2] not in came}
     profile.seq = max(profile.seq, other.seq)

@@ -18,6 +18,7 @@ class Case:
     `loose` lists what no identifier came with, by kinds."""
 
     catalog: Catalog
+    merge_id: str
     now: Profile
     after: Profile
     before: Profile

@@ -93,6 +93,7 @@ class Layers:
         before, other = profile_of(around.before), profile_of(around.other)
         case = Case(
             catalog=self.catalog,
+            merge_id=past.id,
             now=profile,
             after=profile_of(around.after),
             before=before,

@@ -17,6 +17,7 @@ from engine.effects import GiveBack
 from engine.errors import InvalidInput, NotFound
 from engine.identity import trait_words
 from engine.inputs import Revert, Split
+from engine.merging import arrivals
 from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, TraitValue
 from engine.splitting.around import can_be_undone
@@ -94,11 +95,12 @@ def _apply(
         else:
             profile.traits[name] = trait
     merged = {past.origin[:-2] for past in profile.ledger if not past.undone_ms}
+    pointing = arrivals.pointing_to(profile)
     for link in going:
         epochs = [place for place in profile.held if place[:-2] == place_of(turn.catalog, link)[:-2]]
         place = max(epochs, default="")  # those before it were erased
         if place and place[:-2] not in merged:  # that of a merged profile goes back with it
-            _let_go(turn, place, link)
+            _let_go(turn, place, link, is_own=place in pointing)
     for past in splits:  # a merge that a merged profile had made stands before the one that brought that profile here
         turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
     turn.note(
@@ -110,11 +112,14 @@ def _apply(
     )
 
 
-def _let_go(turn: Turn, place: str, link: Link) -> None:
-    """Nobody has the identifier of this place any more: somebody new begins there."""
+def _let_go(turn: Turn, place: str, link: Link, *, is_own: bool) -> None:
+    """This person has the identifier of this place no more. If the place points here, nobody has it: somebody new
+    begins there."""
     profile = turn.profile
     for places in (profile.held, profile.told, profile.owns, profile.unanswered):
         places[:] = [known for known in places if known[:-2] != place[:-2]]
+    if not is_own:
+        return
     profile.split_off[place] = place
     profile.message_seq += 1
     nobody = codec.encode_record(Profile(place, created_ms=turn.now_ms, born=link.namespace))
