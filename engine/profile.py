@@ -51,7 +51,7 @@ class Word(Part):
 class ConsentRecord(Word):
     """The latest word on one (purpose, channel)."""
 
-    lifted: list[Word] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
+    lifted: list[Word] = []  # noqa: RUF012 (each no of an address that was lifted; while merges can be undone, each no)
 
 
 class Run(Part):

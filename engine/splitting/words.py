@@ -14,11 +14,13 @@ def said(case: Case, name: str) -> None:
     that binds an address stays with whoever has the address."""
     now, after, before, other = (keyed(getattr(profile, name), _scope) for profile in case.states)
     changed = [(record, _consent_owner(case, record)) for scope, record in now.items() if after.get(scope) != record]
+    lifted_before = [no for record in after.values() for no in record.lifted]
     for profile, own, gets in ((case.mine, before, _here), (case.theirs, other, _there)):
         found = {scope: record for scope, record in own.items() if name == "consent" or scope in now}
         news = [record for record, side in changed if gets(side)]
         lifted = [no for record, side in changed if not gets(side) for no in record.lifted]
-        noes = [no for no in map(_as_record, lifted) if after.get(_scope(no)) != no]
+        noes = [_as_record(no) for no in lifted if no not in lifted_before]
+        noes = [no for no in noes if after.get(_scope(no)) != no]
         for record in [*noes, *news]:
             found[_scope(record)] = record
         for no in [record for record in found.values() if not record.granted]:

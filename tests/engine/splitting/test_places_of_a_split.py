@@ -10,7 +10,7 @@ from support.world import CART, Customer, World, action, cart_journey, compiled,
 from actors.maintenance import verify_replay
 from engine import seeds
 from engine.frequency import at_addresses
-from engine.inputs import Erase, Event, Join, Rejoin, Revert, Split
+from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Split
 from engine.profile import Lent, Profile, Tombstone
 
 Identifier = tuple[str, str]
@@ -310,6 +310,63 @@ def test_a_revert_hands_back_no_place_that_points_to_somebody_else(world: World)
     assert record(world, ada.id).held == [] and record(world, ada.id).split_off == {}
     assert comes_to(world, Known(world, MAIL)) == [bob.id]
     assert differences(world) == []
+
+
+def mailbox_says_no(world: World, who: Customer) -> None:
+    """An opt-out by a link in a mail."""
+    place = seeds.profile_id(world.catalog.id_key, *MAIL)
+    said = ConsentChange(
+        purpose="marketing", channel="email", granted=False, at_ms=world.now_ms, source="link", address=place
+    )
+    world.engine.shard(place).tell(place, Bind(change=said))
+    world.drain()
+    assert granted(who) == [False]
+    world.advance(minutes=1)
+
+
+def granted(who: Customer) -> list[bool]:
+    return [record.granted for record in who.profile.consent if record.channel == "email"]
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["lifted before the merge", "lifted since"])
+@pytest.mark.parametrize("is_own", [True, False], ids=["of the survivor", "of the other"])
+def test_a_no_of_an_address_that_was_lifted_does_not_come_back_by_a_split(world: World, is_before: bool, is_own: bool):
+    ada, visitor = world.customer("ada"), Known(world, CARD)
+    owner, other = (ada, visitor) if is_own else (visitor, ada)
+    comes(world, visitor, source="shop")
+    comes(world, ada, source="shop")
+    own_place = (MAIL,) if is_own else (CARD, MAIL)
+    comes(world, owner, kind="identify", traits={"email": MAIL[1]}, identifiers=own_place)
+    if is_before:
+        mailbox_says_no(world, owner)
+        yes(world, owner)
+    join(world, visitor.id, ada.id)
+    assert visitor.id == ada.id
+    if not is_before:
+        mailbox_says_no(world, owner)
+        yes(world, owner)
+    for _ in range(2):
+        split(world, ada.id)
+        world.settle()
+        assert visitor.id != ada.id
+        assert granted(owner) == [True]
+        assert granted(other) == ([] if is_before else [False]), "the other one has lifted nothing"
+        undone = [past for past in ada.profile.ledger if past.undone_ms]
+        world.engine.ask_profile(ada.id, Rejoin(merge_id=undone[-1].id))
+        world.drain()
+        if not is_before:
+            break
+    assert differences(world) == []
+
+
+def yes(world: World, who: Customer) -> None:
+    named = who.event("?").identifiers or (("user_id", "ada"),)
+    told = ConsentChange(
+        purpose="marketing", channel="email", granted=True, at_ms=world.now_ms, source="shop", identifiers=named
+    )
+    world.engine.ask(told)
+    world.drain()
+    assert granted(who) == [True]
 
 
 @pytest.mark.parametrize("shards", [1, 4])
