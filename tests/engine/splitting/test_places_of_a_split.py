@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import splitting
+from support.splitting import differences, record
 from support.world import CART, Customer, World, action, cart_journey, compiled, document
 
-from actors.maintenance import verify_replay
 from engine import seeds
 from engine.frequency import at_addresses
 from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Split
@@ -39,15 +40,8 @@ def comes(world: World, who: Customer, **fields: Any) -> None:
     world.drain()
 
 
-def record(world: World, profile: str) -> Profile:
-    found = world.engine.shard(profile).record(profile)
-    assert isinstance(found, Profile)
-    return found
-
-
 def split(world: World, profile: str, other: str = "") -> None:
-    merges = [past for past in record(world, profile).ledger if not past.undone_ms and past.origin.startswith(other)]
-    world.engine.ask_profile(profile, Split(merge_id=merges[-1].id))
+    splitting.split(world, profile, other=other)
     world.drain()
 
 
@@ -77,21 +71,6 @@ def comes_to(world: World, who: Customer) -> list[str]:
     told = who.event("Product Viewed")
     world.engine.stage([told])
     return arrived_at(world, told)
-
-
-def differences(world: World) -> list[str]:
-    """What the journals do not say of the stored states."""
-    found: list[str] = []
-    for windows in world.engine.windows:
-        shard = windows.shard
-        shard.commit()
-        for name in shard.all_profiles():
-            stored = shard.record(name)
-            assert stored is not None
-            found += [
-                f"{name}: {what}" for what in verify_replay.differences(shard.batch, name, stored, shard.catalogs)
-            ]
-    return found
 
 
 def test_a_profile_keeps_its_own_place_though_the_other_had_asked_for_it(world: World):
