@@ -20,13 +20,17 @@ from engine.recent_events import Happened, Part, Recent
 
 class TraitValue(Part):
     """A trait with the event time that wrote it: the last writer by (event time, arrival) wins. `public` says that it
-    came under a write key."""
+    came under a write key. `others` are words that it has replaced or that lost to it, for whoever takes back what a
+    source said (`engine.identity.trait_words`); they have no others themselves."""
 
     value: Any
     at_ms: int
     public: bool = False
     source: str = ""  # the name of the key that told it
     by: list[str] = []  # noqa: RUF012 (the identifiers' places that its event carried, while merges can be undone)
+    heard_ms: int = 0  # when its source first said this, by the clock; 0: not known, as `at_ms`
+    others: list[TraitValue] = []  # noqa: RUF012 (a struct gives each its own)
+    is_joined: bool = False  # it is the union of all of `others`
 
 
 class Word(Part):
@@ -47,7 +51,7 @@ class Word(Part):
 class ConsentRecord(Word):
     """The latest word on one (purpose, channel)."""
 
-    lifted: list[Word] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
+    lifted: list[Word] = []  # noqa: RUF012 (each no of an address that was lifted; while merges can be undone, each no)
 
 
 class Run(Part):

@@ -18,7 +18,12 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     learned meanwhile."""
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
-    recording.merge(profile, Profile(profile.id, consent=list(tombstone.words)))
+    words = [
+        word
+        for word in tombstone.words
+        if word.granted or not recording.is_lifted(profile, word.purpose, word.channel, word.at_ms, word.address)
+    ]
+    recording.merge(profile, Profile(profile.id, consent=words))
     # The place knows who has its address by now; the state knows who had it before the merge, and may have been erased.
     kept = [holder for holder in profile.holders if holder in (*tombstone.holders, told.origin)]
     profile.holders = list(dict.fromkeys([*kept, *tombstone.holders]))

@@ -87,6 +87,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     profile's id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its
     `state`, if any, holds some of the traits alone.
 
+    `in_part`: the traits went before, so the state is not what the profile was, and the merge cannot be undone.
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     With `points`, which earlier engines say, the place may go on to point to another profile.
     """
@@ -104,6 +105,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     reviews: tuple[tuple[bytes, bytes], ...] = ()
     merges: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
+    in_part: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):

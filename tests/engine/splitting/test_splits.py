@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.splitting import differences, record, split
 from support.world import CART, Customer, World, compiled
 
-from actors.maintenance import verify_replay
 from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
@@ -45,33 +45,6 @@ def unlike(profile: Profile, was: Profile) -> dict[str, Any]:
     }
     if profile.history != was.history:
         found["history"] = (profile.history.events, was.history.events)
-    return found
-
-
-def record(world: World, profile: str) -> Profile:
-    found = world.engine.shard(profile).record(profile)
-    assert isinstance(found, Profile)
-    return found
-
-
-def split(world: World, profile: str, number: int = -1) -> dict[str, Any]:
-    merge_id = record(world, profile).ledger[number].id
-    answer = world.engine.ask_profile(profile, Split(merge_id=merge_id))
-    assert answer is not None
-    return answer
-
-
-def differences(world: World) -> list[str]:
-    found: list[str] = []
-    for windows in world.engine.windows:
-        shard = windows.shard
-        shard.commit()
-        for profile in shard.all_profiles():
-            stored = shard.record(profile)
-            assert stored is not None
-            found += [
-                f"{profile}: {what}" for what in verify_replay.differences(shard.batch, profile, stored, shard.catalogs)
-            ]
     return found
 
 
