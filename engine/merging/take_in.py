@@ -16,6 +16,7 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.journeys.steps import parking
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
@@ -170,13 +171,13 @@ def wake(turn: Turn, arrived: Profile) -> None:
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:
-    journey = interpreter.program(turn, run)
-    if journey is None:
+    journey = parking.program(turn, run)
+    if journey is None or run.parent:
         return
     same = [
         known
         for known in turn.profile.runs
-        if known.state == "active" and known.journey == run.journey and known.key == run.key
+        if known.state == "active" and known.journey == run.journey and known.key == run.key and not known.parent
     ]
     same.sort(key=lambda known: (-known.position, known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
