@@ -93,6 +93,8 @@ class Run(Part):
     attempt: int = 0  # how many channels of its step's ladder it has tried
     touches: int = 0  # messages that it has sent
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
+    branches: int = 0  # how many branches of its `parallel` have not come to the join where it waits
+    sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
 
     @property
     def triggered(self) -> tuple[int, int]:

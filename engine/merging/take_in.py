@@ -18,6 +18,8 @@ from engine.identity import address_statements, holding, link_limits, standing, 
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.journeys.steps import parking
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
 from engine.parts.of_identity import Link, Merged
@@ -117,6 +119,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
+    look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -173,16 +176,18 @@ def wake(turn: Turn, arrived: Profile) -> None:
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
+    if arrived is turn.profile:
+        look.again(turn)
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:
-    journey = interpreter.program(turn, run)
-    if journey is None:
+    journey = parking.program(turn, run)
+    if journey is None or run.parent:
         return
     same = [
         known
         for known in turn.profile.runs
-        if known.state == "active" and known.journey == run.journey and known.key == run.key
+        if known.state == "active" and known.journey == run.journey and known.key == run.key and not known.parent
     ]
     same.sort(key=lambda known: (-known.position, known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:

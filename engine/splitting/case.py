@@ -45,7 +45,8 @@ class Case:
 
     def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
         """Whose a run is: that of the profile that had it, else by its trigger. It is never of both: its messages would
-        be sent twice."""
+        be sent twice. A branch goes where the run goes that it is of."""
+        run = self._root(run)
         for profile, side in ((self.other, Side.THEIRS), (self.before, Side.MINE)):
             if any(known.id == run for known in profile.runs):
                 return side
@@ -54,6 +55,12 @@ class Case:
             known = self.owner(by, "runs", run)
             known = self._known["run", run] = Side.MINE if known is Side.BOTH else known
         return known
+
+    def _root(self, run: str) -> str:
+        parents = {each.id: each.parent for each in self.now.runs if each.parent}
+        while run in parents:
+            run = parents[run]
+        return run
 
 
 Rule = Callable[[Case, str], None]
