@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.catalog.schema.grammar import Condition, Duration, Id, Model, Path, Some
+from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.triggers import JourneyStop, Trigger
 from engine.vocabulary import Status, Tier
@@ -31,4 +32,5 @@ class Journey(Model):
     key: Path | None = None
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
+    guards: Guards = Guards()
     steps: Annotated[list[Step], Some]
