@@ -19,7 +19,8 @@ from engine.catalog import statuses
 from engine.catalog.compiled import Step
 from engine.frequency import caps
 from engine.handoffs import touchpoints
-from engine.journeys import endings, life, pauses, stops, waits
+from engine.journeys import life, pauses, stops, waits
+from engine.journeys.steps import parking
 from engine.profile import Run, Send
 from engine.recent_events import Happened
 from engine.sends import ladder, outcomes, proposal, sends
@@ -44,6 +45,7 @@ def send(turn: Turn, run: Run, step: Step) -> bool:
     proposed = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped=stopped)
     if isinstance(proposed, Held):
         return _hold(turn, run, step, proposed, is_stopped=any(stopped.values()), is_first=is_first)
+    _remember(turn, run, step, proposed.id)
     if run.due_ms:  # the run has waited for this message
         life.go_on(turn, run, step.id, "cancelled")
     run.held = ""
@@ -117,11 +119,20 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
         again_ms = held.until_ms or _retry_ms(turn, held.reason)
         life.wait(turn, run, max(again_ms, turn.now_ms + 1), step.id, "reset" if run.due_ms else "set")
         return False
+    if is_first:
+        _remember(turn, run, step, proposal.id_of(turn, run, step))
     if is_first and step.on_held == "exit":
         _come_to_the_end(turn, run, step)
-        endings.finish(turn, run, "exit", held.reason)
+        parking.finish(turn, run, "exit", held.reason)
         return False
     return _go_on(turn, run, step, has_waited=bool(run.due_ms) or not is_first)
+
+
+def _remember(turn: Turn, run: Run, step: Step, send_id: str) -> None:
+    """Remember the newest send of a step, for steps that wait for what becomes of it."""
+    journey = parking.program(turn, run)
+    if journey is not None:
+        waits.remember_send(journey, run, step, send_id)
 
 
 def _retry_ms(turn: Turn, reason: str) -> int:

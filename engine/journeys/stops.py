@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
 from engine.journeys import lasting_stops, life, run_keys
@@ -61,7 +62,7 @@ def apply_lasting(turn: Turn) -> None:
         if reason and run.state == "active":
             end_run(turn, run, reason)
         elif reason:
-            _withdraw_sends(turn, run, reason)
+            withdraw_sends(turn, run, reason)
     withdraw_lasting(turn)
 
 
@@ -136,10 +137,11 @@ def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
     if run.state == "active":
         end_run(turn, run, reason, by=event)
     else:
-        _withdraw_sends(turn, run, reason)
+        withdraw_sends(turn, run, reason)
 
 
-def _withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
+def withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
+    """Withdraw what a run has decided and not handed over."""
     for send in _decided(turn):
         if send.run == run.id:
             sends.withdraw(turn, send, reason)
@@ -221,30 +223,35 @@ def _is_trigger(event: Happened, run: Run) -> bool:
 
 
 def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> None:
-    """Close a run for `reason`: its timer is dropped, its undelivered sends are withdrawn, all of it is noted."""
-    parked = parked_send(turn.catalog, run)
+    """Close a run for `reason`, and with a branch the run that it is of: its timers are dropped, its undelivered sends
+    are withdrawn, all of it is noted."""
+    run = life.root_of(turn.profile, run)
+    family = [run, *life.branches_of(turn.profile, run)]
+    parked = [(each, step) for each in family if (step := parked_send(turn.catalog, each)) is not None]
     state = life.end(turn, run, "stop", step_id(turn.catalog, run), reason)
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
         "stop",
-        f"{run.journey} stopped by {by.name if by else reason}",
+        f"{run.journey} stopped by {inner_events.in_words(by.name, by.properties) if by else reason}",
         reason=reason,
         outcome=state,
         message_id=by.message_id if by else "",
         channel=by.channel if by else "",
         **fields,
     )
-    _withdraw_sends(turn, run, reason)
-    if parked is not None:
+    for each in family:
+        withdraw_sends(turn, each, reason)
+    for each, step in parked:
         turn.note(
             "send",
-            f"{parked.action} withdrawn before it was due",
-            channel=parked.channel,
-            step=parked.id,
-            action=parked.action,
+            f"{step.action} withdrawn before it was due",
+            journey=each.journey,
+            run=each.id,
+            channel=step.channel,
+            step=step.id,
+            action=step.action,
             outcome=send_life.never_begun("withdraw"),
             reason=reason,
-            **fields,
         )
 
 

@@ -18,7 +18,7 @@ from engine.catalog.inner_events import OUTCOME as OUTCOME
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.inputs import Event
 from engine.parts.of_journeys import LateStop, SendOutcome
-from engine.profile import Profile, Send
+from engine.profile import Profile, Run, Send
 from engine.recent_events import Happened
 from engine.sends import touches
 from engine.turn_state import Turn
@@ -56,6 +56,13 @@ def settled(turn: Turn, send: Send, outcome: str, reason: str, at_ms: int) -> No
     _tell(turn, row, turn.now_ms, reason=reason)
     if send.late_stop is not None and outcome in LEFT:
         unavoidable(turn, row, send.late_stop)
+
+
+def held(turn: Turn, run: Run, send_id: str, step: str, action: str, channel: str, reason: str) -> None:
+    """A send came to its end before it was decided."""
+    row = SendOutcome(send_id, run.id, step, channel, "held", turn.now_ms, run.journey, action)
+    _keep(turn, row)
+    _tell(turn, row, turn.now_ms, reason=reason)
 
 
 def learn(turn: Turn, event: Event) -> None:

@@ -23,7 +23,7 @@ from engine.decide.placement_plan import PlacementPlan
 from engine.effects import Enqueue
 from engine.frequency import budgets, caps
 from engine.profile import Run, Send
-from engine.sends import ladder, life, touches
+from engine.sends import ladder, life, outcomes, touches
 from engine.turn_state import Turn
 from engine.view import View
 from engine.vocabulary import TIER_RANK
@@ -57,8 +57,7 @@ class Held:
 def propose(turn: Turn, view: View, run: Run, step: Step, *, stopped: Mapping[str, str] = _NO_STOPS) -> Send | Held:
     """Put a journey's send through the gates: the decided send, or why none is. `stopped` has the reasons of stops that
     cover actions of the step, by action."""
-    nth = [len(run.tried)] if run.tried else []
-    send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence, *nth)
+    send_id = id_of(turn, run, step)
     refused: list[Refused] = []
     heads: list[Refused] = []
     for pairs in ladder.rungs(turn, run, step.sending):
@@ -77,6 +76,12 @@ def propose(turn: Turn, view: View, run: Run, step: Step, *, stopped: Mapping[st
         if not ladder.falls(step.sending, [each.reason for each in refused[head:]]):
             break
     return _hold(turn, view, run, step, send_id, heads, refused)
+
+
+def id_of(turn: Turn, run: Run, step: Step) -> str:
+    """The id of the send that a run decides next at a step, or is held with."""
+    nth = [len(run.tried)] if run.tried else []
+    return turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence, *nth)
 
 
 def rank(turn: Turn, run: Run, step: Step) -> Rank:
@@ -131,6 +136,8 @@ def _hold(
 ) -> Held:
     """Note why the best message of each channel that was asked may not go, once as long as the reason stays."""
     first = heads[0]
+    if first.reason != run.held:
+        outcomes.held(turn, run, send_id, step.id, first.action, first.channel, first.reason)
     for head in heads if first.reason != run.held else ():
         if head.asked is not None:
             detail = _detail(turn, view, head, send_id)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.frequency import fatigue
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
 from engine.profile import Place, Profile, Run, Send
@@ -93,10 +94,6 @@ def _of_pointer(case: Case, place: str, *_: Any) -> Side:
 
 def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
-
-
-def _of_trait(case: Case, name: str, trait: Any) -> Side:
-    return case.owner(trait.by, "traits", name)
 
 
 # -- who this is
@@ -234,7 +231,14 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-_AS_NOW: Final = mapping(_both)
+def _fatigue(case: Case, name: str) -> None:
+    """Both are as tired as they were together. It is noted, so that it counts once where they are one again."""
+    mapping(_both)(case, name)
+    for key, level in case.now.fatigue.items():
+        if case.after.fatigue.get(key) != level:
+            both = fatigue.leave_to_both(level, case.merge_id)
+            case.mine.fatigue[key] = case.theirs.fatigue[key] = both
+
 
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
@@ -246,7 +250,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "message_seq": _stays,
     "moving_to": _none,
     "identifiers": _identifiers,
-    "traits": mapping(_of_trait),
+    "traits": words.traits,
     "consent": words.said,
     "runs": _runs,
     "sends": listing(_id, _send_owner),
@@ -260,7 +264,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "spilled": _own,
     "tallies": _own,
     "tallied": _own,
-    "fatigue": _AS_NOW,
+    "fatigue": _fatigue,
     "promises": listing(_promise, _both, lambda each: each.subject),
     "awaiting": words.said,
     "locale_ms": _own,  # with the locale
@@ -277,7 +281,7 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "outcomes": of_journeys.OUTCOMES,
     "details": _own,
-    "drawn": _AS_NOW,
+    "drawn": mapping(_both),
     "drawn_as": _own,
     "shared": listing(_itself, _of_place),
     "likely": listing(lambda each: each.profile, _mine),
@@ -293,5 +297,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
+    "asked_ms": mapping(_both),
+    "candidates": listing(_itself, _mine),
     "watched": of_journeys.watched,
 }

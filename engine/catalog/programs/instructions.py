@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from engine.catalog.sending.compiled import NOTHING, Sending
 from engine.catalog.triggers import Trigger
 from engine.conditions.readable import Condition
+
+# The channel that calls of other systems go out on: no file can name it.
+WEBHOOKS: Final = "segue:webhook"
 
 StepKind = Literal[
     "send", "wait", "wait_for", "branch", "split", "parallel", "join", "update", "webhook", "goto", "jump", "exit"
@@ -22,7 +25,7 @@ class Until:
 
     minute: int | None
     weekdays: frozenset[int]
-    trait: tuple[str, ...]  # a path; empty: from today on
+    trait: str  # a dotted path; empty: from today on
     offset_days: int
     on_missing: Literal["exit", "continue"]
     on_past: Literal["continue", "exit"]

@@ -60,7 +60,7 @@ def _until(until: waiting.Until) -> Until:
     return Until(
         minute=until.time,
         weekdays=frozenset(map(waiting.WEEKDAYS.index, until.weekday or ())),
-        trait=tuple(until.trait.split(".")) if until.trait is not None else (),
+        trait=until.trait or "",
         offset_days=until.offset or 0,
         on_missing=until.on_missing or "exit",
         on_past=until.on_past or "continue",

@@ -100,7 +100,7 @@ def test_a_wait_may_end_at_a_moment_of_the_calendar():
     until = {"time": "18:00", "weekday": ["FRI", "MON"], "trait": "trip.on", "offset": "-2d"}
     (step,) = program({"wait": {"until": until}})
     assert step.until is not None
-    assert (step.until.minute, step.until.weekdays, step.until.trait) == (18 * 60, {0, 4}, ("trip", "on"))
+    assert (step.until.minute, step.until.weekdays, step.until.trait) == (18 * 60, {0, 4}, "trip.on")
     assert (step.until.offset_days, step.until.on_missing, step.until.on_past) == (-2, "exit", "continue")
 
 
