@@ -93,7 +93,9 @@ def history(
     """Make events of invented customers that show a playbook, for `segue simulate` and `segue replay`."""
     found = library.find(name)
     names = mapping.parse(maps or [], adding.events_of(found))
-    lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in histories.made(found.playbook, names, customers, seed))
+    lines = (
+        json.dumps(line, ensure_ascii=False) + "\n" for line in histories.made(found.playbook, names, customers, seed)
+    )
     if out is None:
         sys.stdout.writelines(lines)
         return

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml.comments import CommentedMap
-
 from actors.catalog_files import config_files
 from actors.catalog_proof import own_process
 from actors.platform import durable
-from engine.errors import CatalogError, UsageError
+from engine.errors import UsageError
 from serve.playbooks import merging, tracking
 from serve.playbooks.library import Found, Planned
 from serve.playbooks.mapping import Events, Names
@@ -70,7 +68,7 @@ def renamed(found: Found, names: Names) -> tuple[dict[str, Any], list[Place]]:
 def plan(found: Found, names: Names, workspace: Path) -> Change:
     """What adding would change, proved. CatalogError with every reason why it cannot be."""
     files, places = renamed(found, names)
-    files[_PLAN] = tracking.plan_of(found.playbook.events, names)
+    files[_PLAN] = tracking.plan_of(events_of(found), names)
     refuse(tracking.unmapped(places, events_of(found), names, _plain_plan(workspace)))
     change, problems = Change(), []
     for file, content in files.items():
@@ -82,7 +80,7 @@ def plan(found: Found, names: Names, workspace: Path) -> Change:
             if path.read_text("utf-8") != text:
                 problems.append(f"{file}:1: file: is there already and says something else: rename yours, or remove it")
         elif content:
-            merged = merging.Merged(file, path.read_text("utf-8"), content)
+            merged = merging.Merged(file, path.read_text("utf-8"), content, found.playbook.id)
             change.notes += merged.notes
             if merged.text:
                 change.files[file] = merged.text
@@ -93,7 +91,9 @@ def plan(found: Found, names: Names, workspace: Path) -> Change:
 
 def write(change: Change, workspace: Path) -> None:
     """Write what changes, each file whole. An engine that watches the workspace sees journeys last."""
-    for file in sorted(change.files, key=lambda file: (file.startswith("journeys/"), file.startswith("actions/"), file)):
+    for file in sorted(
+        change.files, key=lambda file: (file.startswith("journeys/"), file.startswith("actions/"), file)
+    ):
         path = workspace / file
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,7 +1,7 @@
 """The playbooks that there are: those that come with Segue, and any folder that is made like them.
 
-A playbook is a folder with `playbook.yaml`, which says what it is for and which events it needs, and `configs/`, a catalog
-of its own that `segue validate` proves and `segue simulate` runs.
+A playbook is a folder with `playbook.yaml`, which says what it is for and which events it needs, and `configs/`, a
+catalog of its own that `segue validate` proves and `segue simulate` runs.
 """
 
 from __future__ import annotations

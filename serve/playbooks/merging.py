@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.util import load_yaml_guess_indent
 
+_RULES: Final = "policies.yaml"
 _WIDTH: Final = 4096  # lines of the workspace stay as long as they are
 _UNION: Final = ("events", "sensitive", "channels", "no_consent_needed")  # lists of names
 _ENTRIES: Final = ("transitions", "namespaces", "traits", "purposes", "segments", "sources", "events")  # by their names
@@ -20,14 +21,15 @@ _ENTRIES: Final = ("transitions", "namespaces", "traits", "purposes", "segments"
 class Merged:
     """A file of the workspace as it becomes. `text` is empty where nothing changes."""
 
-    def __init__(self, file: str, was: str, playbook: CommentedMap) -> None:
-        self.file, self.notes = file, list[str]()
+    def __init__(self, file: str, was: str, playbook: CommentedMap, name: str) -> None:
+        self.file, self.notes, self._name = file, list[str](), name
         self._changed = False
+        self._new: list[str] = []
         yaml, tree = reader(was)
         tree = CommentedMap() if tree is None else tree
         for key, value in playbook.items():
             self._put(tree, key, value)
-        self.text = written(yaml, tree) if self._changed else ""
+        self.text = self._spaced(written(yaml, tree)) if self._changed else ""
 
     def _put(self, tree: CommentedMap, key: str, value: Any) -> None:
         """Put one key of the playbook's file."""
@@ -35,6 +37,7 @@ class Merged:
         if mine is None:
             tree[key] = value
             self._changed = True
+            self._new.append(key)
         elif isinstance(value, CommentedSeq) and isinstance(mine, CommentedSeq):
             if key in _UNION and all(isinstance(each, str) for each in value):
                 self._union(mine, value)
@@ -54,13 +57,19 @@ class Merged:
     def _by_id(self, mine: CommentedSeq, theirs: CommentedSeq, key: str) -> None:
         known = {each.get("id"): each for each in mine if isinstance(each, Mapping)}
         for each in theirs:
-            if each["id"] in known:
-                if _plain(known[each["id"]]) != _plain(each):
-                    self.notes.append(f"{self.file}: {key}: {each['id']}: yours stays as it is")
-            elif not any(_means_the_same(other, each) for other in known.values()):
-                self._open(mine)
-                mine.append(each)
-                self._changed = True
+            if any(_means_the_same(other, each) for other in known.values()):
+                continue
+            if each["id"] in known and self.file != _RULES:
+                self.notes.append(f"{self.file}: {key}: {each['id']}: yours stays as it is")
+                continue
+            if each["id"] in known:  # a rule of the playbook that would be missing: both hold
+                each["id"] = f"{self._name}_{each['id']}"
+                self.notes.append(
+                    f"{self.file}: {key}: {each['id']}: named so, because you have another rule of its name"
+                )
+            self._open(mine)
+            mine.append(each)
+            self._changed = True
 
     def _entries(self, mine: CommentedMap, theirs: Mapping[str, Any], key: str) -> None:
         for name, value in theirs.items():
@@ -73,6 +82,12 @@ class Merged:
                     self._put(mine[name], part, word)
             elif _plain(mine[name]) != _plain(value):
                 self.notes.append(f"{self.file}: {key}: {name}: yours stays as it is")
+
+    def _spaced(self, text: str) -> str:
+        """A blank line before each part of the file that is new."""
+        for key in self._new:
+            text = text.replace(f"\n{key}:", f"\n\n{key}:", 1).replace(f"\n\n\n{key}:", f"\n\n{key}:", 1)
+        return text
 
     @staticmethod
     def _open(node: CommentedMap | CommentedSeq) -> None:

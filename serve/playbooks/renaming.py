@@ -1,8 +1,8 @@
 """Puts the shop's names into a file of a playbook, and finds each place at which it names an event or a property.
 
-Where events stand is a matter of the files' grammar: `event` of a trigger or a wait, `on` of a stop, `name` in a condition
-…; the tests of a `where` beside it are on that event's properties. `$event.path` and `event.path` in texts are properties
-of what began the journey, so they are about every trigger that may lead there.
+Where events stand is a matter of the files' grammar: `event` of a trigger or a wait, `on` of a stop, `name` in a
+condition …; the tests of a `where` beside it are on that event's properties. `$event.path` and `event.path` in texts
+are properties of what began the journey, so they are about every trigger that may lead there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Renamer:
         if not isinstance(tree, CommentedMap):
             return
         if self.file.startswith("journeys/") and isinstance(tree.get("key"), str) and self.begun_by:
-            tree["key"] = self._path(self.begun_by[0], tree["key"], line_of(tree, "key", 1), ("key",))
+            tree["key"] = self._key(tree)
         if self.file == "consent.yaml" and "events" in tree:
             self._events(tree, "events", 1, ())
         if self.file == "policies.yaml" and isinstance(tree.get("purchases"), CommentedMap):
@@ -103,6 +103,17 @@ class Renamer:
             self._where(node["where"], event, (*loc, "where"))
         if event and parent == "interested" and isinstance(node.get("id"), str):
             node["id"] = self._path(event, node["id"], line_of(node, "id", line), (*loc, "id"))
+
+    def _key(self, tree: CommentedMap) -> str:
+        """The shop's path of a journey's key. Stops and waits find it at the same path of their own events."""
+        begins, key, line = self.begun_by[0], str(tree["key"]), line_of(tree, "key", 1)
+        theirs = self._path(begins, key, line, ("key",))
+        for event, planned in self.events.items():
+            if key in planned.paths() and (other := self.names.path(event, key)) != theirs:
+                mapping = f'--map "{event}.{key}={theirs}"'
+                message = f"is {theirs!r} in {begins!r} and {other!r} in {event!r}, and a key has one path: {mapping}"
+                self.problems.append(Place(self.file, line, ("key",), event, key).problem(message))
+        return theirs
 
     def _where(self, where: CommentedMap, event: str, loc: Loc) -> None:
         for path in list(where):

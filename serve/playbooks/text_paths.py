@@ -1,5 +1,5 @@
-"""Finds and rewrites the properties of the event that texts read: `{{ event.order.id }}`, and the items of a loop over a
-list of it."""
+"""Finds and rewrites the properties of the event that texts read: `{{ event.order.id }}`, and the items of a loop over
+a list of it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from engine.values.nearest import nearest
 from serve.playbooks.mapping import Events, Names
@@ -18,10 +18,26 @@ def plan_of(events: Events, names: Names) -> CommentedMap:
     """The file `tracking_plan.yaml`. An event that lacks what the playbook reads is counted and taken all the same."""
     planned = CommentedMap()
     for event, wanted in events.items():
-        if not wanted.of_thing and wanted.properties:
+        if not wanted.of_thing:
             schema = _object(event, "", {"properties": wanted.properties, "required": wanted.required}, names)
-            planned[names.event(event)] = {"mode": "warn", "schema": schema}
-    return CommentedMap(events=planned) if planned else CommentedMap()
+            planned[names.event(event)] = _laid_out(
+                {"mode": "warn"} | ({"schema": schema} if wanted.properties else {})
+            )
+    return CommentedMap(events=planned)
+
+
+def _laid_out(data: Any) -> Any:
+    """The same for a file: what holds nothing but words stands on one line."""
+    if isinstance(data, list):
+        made = CommentedSeq(data)
+        made.fa.set_flow_style()
+        return made
+    if not isinstance(data, dict):
+        return data
+    laid = CommentedMap((key, _laid_out(value)) for key, value in data.items())
+    if not any(isinstance(value, dict) for value in data.values()):
+        laid.fa.set_flow_style()
+    return laid
 
 
 def _object(event: str, home: str, schema: Schema, names: Names) -> dict[str, Any]:
@@ -79,5 +95,5 @@ def unmapped(places: list[Place], events: Events, names: Names, plan: Mapping[st
 
 def _unknown(what: str, theirs: str, known: Mapping[str, Any], ours: str) -> str:
     near = nearest(theirs, known, 0.5)
-    said = f"--map {f'{ours}={near or "…"}'!r}"
-    return f"{theirs!r} is no {what} in this workspace's tracking plan; say which it is, or that it is right: {said}"
+    mapping = repr(f"{ours}={near or '...'}").replace("'", '"')
+    return f"{theirs!r} is no {what} in this workspace's tracking plan: say what it is called there: --map {mapping}"
