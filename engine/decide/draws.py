@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from engine import limits, seeds
 from engine.catalog.compiled import Action, Catalog, Holdout, Step, Variant
 from engine.profile import Drawn, Profile
@@ -35,6 +37,8 @@ def variant_of(turn: Turn, action: Action) -> Variant:
     known = turn.profile.drawn.get(name)
     if (known is None and len(action.variants) > 1) or (known is not None and known.outcome != found.id):
         _keep_variant(turn, name, known, action, found)
+    elif turn.profile.ledger:
+        _count_again(turn, name)
     return found
 
 
@@ -62,6 +66,8 @@ def holds_out(turn: Turn, rule: Holdout) -> bool:
     is_within = is_held_out(turn.profile, turn.catalog, rule)
     if _HOLDOUT + rule.id not in turn.profile.drawn:
         _keep(turn, _HOLDOUT + rule.id, WITHIN if is_within else OUTSIDE)
+    elif turn.profile.ledger:
+        _count_again(turn, _HOLDOUT + rule.id)
     return is_within
 
 
@@ -151,6 +157,13 @@ def _keep_variant(turn: Turn, name: str, known: Drawn | None, action: Action, fo
 def _keep(turn: Turn, name: str, outcome: str) -> None:
     turn.profile.drawn[name] = Drawn(outcome, turn.now_ms)
     _bound(turn)
+
+
+def _count_again(turn: Turn, name: str) -> None:
+    """Note that a draw of one of two profiles counts for both, now that they are one: a split leaves it to both."""
+    known = turn.profile.drawn.get(name)
+    if known is not None and max(known.at_ms, known.again_ms) < turn.profile.ledger[-1].at_ms:
+        turn.profile.drawn[name] = msgspec.structs.replace(known, again_ms=turn.now_ms)
 
 
 def _bound(turn: Turn) -> None:

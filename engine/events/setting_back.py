@@ -73,7 +73,8 @@ def _what_was_stated(turn: Turn) -> None:
     latest_ms = now_ms + FUTURE_MS_MAX
     for link in profile.identifiers:
         _bring(link, latest_ms, now_ms)
-    for part in (*profile.consent, *profile.awaiting, *profile.traits.values()):
+    others = (word for trait in profile.traits.values() for word in trait.others)
+    for part in (*profile.consent, *profile.awaiting, *profile.traits.values(), *others):
         _bring(part, now_ms, now_ms)
     profile.locale_ms, profile.timezone_ms = min(profile.locale_ms, now_ms), min(profile.timezone_ms, now_ms)
     for times in profile.tallies.values():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.catalog.compiled import Catalog
 from engine.profile import Profile
 from engine.splitting.sides import Side, Sides
 from engine.splitting.three_way import parted
@@ -16,6 +17,8 @@ class Case:
     """The four states, and the two that are made of them: `mine` and `theirs` begin as they were before the merge.
     `loose` lists what no identifier came with, by kinds."""
 
+    catalog: Catalog
+    merge_id: str
     now: Profile
     after: Profile
     before: Profile
