@@ -157,13 +157,13 @@ def test_a_pause_holds_every_branch_and_each_goes_on_after_it():
 
 def test_a_merge_brings_a_run_with_its_branches():
     world = World(shop(parallel(a=[HOURLY, send("one")], b=[{"wait": {"for": "2h"}}, send("two")]), send("three")))
-    ada = world.customer("ada@shop.example")
-    visitor = world.customer(anonymous="laptop")
-    visitor.does("Started", public=True)
+    card = {"identifiers": (("loyalty_id", "4711"),)}
+    ada = world.customer("ada@example.com")
+    world.customer().does("Started", **card)
     world.advance(minutes=5)
-    world.customer("ada@shop.example", anonymous="laptop").does("Page Viewed", public=True)
+    ada.does("Seen", **card)
     world.advance(minutes=5)
-    assert ada.id == visitor.id and len(ada.profile.runs) == 3
+    assert len(ada.profile.runs) == 3
     world.advance(days=1)
     assert ada.sends == ["one", "two", "three"]
 
