@@ -34,6 +34,7 @@ from engine.inputs import (
     Erase,
     Event,
     Exposure,
+    Fact,
     Given,
     GoOn,
     HandedOver,
@@ -62,6 +63,8 @@ from engine.inputs import (
     Used,
 )
 from engine.journeys import interpreter, pauses, stops, triggers
+from engine.journeys.things import hearing as facts
+from engine.journeys.things import interests
 from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
@@ -99,6 +102,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         if profile.likely:
             links.expire(turn)
+        if profile.interests:
+            interests.forget_old(turn)
         triggers.forget_ended(turn)
     return turn.effects
 
@@ -130,6 +135,8 @@ def _react(turn: Turn, told: AnyInput) -> None:
             claims.confirmed(turn, told)
         case Join():
             claims.join(turn, told)
+        case Fact():
+            facts.hear(turn, told)
         case _:
             _on_message(turn, told)
 
@@ -207,7 +214,7 @@ def handle_tombstone(
             holding.bind(turn, told, tombstone)
         case Resembles() if erased:
             turn.tell(told.profile, Unlike(profile=told.to))
-        case Suspect() | Unlike() if erased:
+        case Suspect() | Unlike() | Fact() if erased:
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
@@ -249,6 +256,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
+    interests.learn(turn, happened)
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     moving += triggers.enter(turn, happened)

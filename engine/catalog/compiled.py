@@ -212,6 +212,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Interest:
+    """Whom a `fact` about a thing of a kind is told: those who had `event` within `within_ms` before it, with the id of
+    the thing at `path` of its properties."""
+
+    kind: str
+    fact: str
+    event: str
+    path: tuple[str, ...]
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
 
@@ -226,6 +238,7 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    interest: Interest | None = None  # where a fact about a thing triggers it
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

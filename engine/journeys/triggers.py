@@ -9,6 +9,7 @@ from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
 from engine.journeys import life, refusals, run_keys, stops, waits
+from engine.journeys.things import interests
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.turn_state import Turn
@@ -25,11 +26,16 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
     view = turn.view(trigger=event.properties)
     started = []
     for journey in journeys:
-        if journey.trigger.where(event.properties):
+        if journey.trigger.where(event.properties) and _is_meant(turn, journey, event):
             run = _enter(turn, view, journey, event)
             if run is not None:
                 started.append(run)
     return started
+
+
+def _is_meant(turn: Turn, journey: Journey, event: Happened) -> bool:
+    """Whether a trigger is this customer's: a fact about a thing is told to all who may be interested in it."""
+    return journey.interest is None or interests.is_interested(turn, journey.interest, event)
 
 
 def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:

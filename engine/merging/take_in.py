@@ -16,6 +16,7 @@ from engine.identity import address_statements, holding, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.journeys.things import interests
 from engine.likeness import links
 from engine.merging import arrivals
 from engine.parts.of_identity import Merged
@@ -112,6 +113,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
+    interests.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)

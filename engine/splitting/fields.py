@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.journeys import life as run_life
+from engine.journeys.things import interests
 from engine.parts.of_identity import Link
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
@@ -150,8 +151,7 @@ def _zone(case: Case, name: str) -> None:
     now, after = ((getattr(p, name), getattr(p, f"{name}_ms")) for p in (case.now, case.after))
     if now == after:
         return
-    told = next((event for event in reversed(case.now.history) if event.at_ms == now[1]), None)
-    side = case.owner(told.by if told is not None else (), "traits", name)
+    side = case.owner_at(now[1], "traits", name)
     for profile, gets in ((case.mine, side.here), (case.theirs, side.there)):
         if gets:
             setattr(profile, name, now[0])
@@ -292,4 +292,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
+    "interests": listing(
+        lambda row: row.thing, lambda case, row: case.owner_at(row.at_ms, "interests", row.thing), interests.order
+    ),
 }
