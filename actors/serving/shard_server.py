@@ -159,7 +159,7 @@ class ShardServer:
             self._unpark(finishes)
         turned_s = stopwatch()
         self.shard.commit(sync=False)
-        if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
+        if is_durable and not self.shard.batch.is_synced:  # a group of reads has nothing to wait for
             self.shard.sync()
         self._pending.release()
         for finish in finishes:
