@@ -22,12 +22,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from engine.catalog import compile_policies, compiled, zones
+from engine.catalog import compiled, zones
 from engine.catalog.advice import warnings as advice
 from engine.catalog.checks.whole_document import examine
-from engine.catalog.compile_journeys import compile_journey, compile_trigger
-from engine.catalog.compile_policies import Rules
+from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
+from engine.catalog.compiling import policies as compile_policies
+from engine.catalog.compiling.policies import Rules
+from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind

@@ -11,17 +11,17 @@ A branch is laid out as its own instruction, then arm after arm, each but the la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from engine.catalog.compiled import Journey, Step
+from engine.catalog.compiling import triggers
+from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.schema import steps as written
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
-from engine.catalog.triggers import StopRule, Trigger
+from engine.catalog.triggers import StopRule
 from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
 from engine.vocabulary import DAY_MS
@@ -34,27 +34,19 @@ _END: Final = -1  # stands for `len(steps)` until that is known
 
 def compile_journey(journey: WrittenJourney) -> Journey:
     """The journey with its flat program. Its own stops name no tier: they end it whatever its tier is."""
+    trigger, begins = triggers.compile_beginning(journey.id, journey.trigger)
     return Journey(
         id=journey.id,
         tier=journey.tier,
-        trigger=compile_trigger(journey.trigger.event, journey.trigger.where),
+        trigger=trigger,
         when=build(tree_of(journey.when)),
         key=journey.key,
         after_ms=journey.re_entry.after,
         concurrent=journey.re_entry.concurrent,
         stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
         steps=flatten(journey.steps),
+        begins=begins,
     )
-
-
-def compile_trigger(event: str, where: Mapping[str, Any] | None) -> Trigger:
-    """An event by name, with the tests on its properties."""
-    tests = {path: _plain(test) for path, test in where.items()} if where else None
-    return Trigger.of(event, tests)
-
-
-def _plain(test: Any) -> Any:
-    return tree_of(test) if isinstance(test, BaseModel) else test
 
 
 def flatten(steps: Sequence[written.Step]) -> tuple[Step, ...]:

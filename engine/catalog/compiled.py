@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
-from engine.catalog.triggers import StopRule, Trigger
+from engine.catalog.triggers import Beginning, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -212,20 +212,9 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
-    """Whom a `fact` about a thing of a kind is told: those who had `event` within `within_ms` before it, with the id of
-    the thing at `path` of its properties."""
-
-    kind: str
-    fact: str
-    event: str
-    path: tuple[str, ...]
-    within_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Journey:
-    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
+    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own. `begins` is
+    what has to be watched for the trigger; None where that is an event of the customer's."""
 
     id: str
     tier: str
@@ -238,7 +227,7 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
-    interest: Interest | None = None  # where a fact about a thing triggers it
+    begins: Beginning | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

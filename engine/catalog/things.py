@@ -3,23 +3,38 @@ triggers of all journeys that are live or paused."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from engine.catalog.compiled import Catalog
+import msgspec
+
+from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
+from engine.catalog.triggers import ThingFact
+from engine.conditions.value_tests import Where
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A way to become interested in things: an event with these properties, which has their ids at `path`. `name` is
+    the same wherever the same way is written."""
+
+    name: str
+    path: tuple[str, ...]
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a catalog wants to know about things.
+    """What a catalog wants to know about things: by event, the ways to become interested that it is one of; by kind of
+    thing and fact about it, the names of the ways of those who are told. What is older than `within_ms` counts for no
+    journey."""
 
-    `by_event` has, for each event that makes an interest, the kinds of things and the paths of their ids in its
-    properties. `by_fact` has, for each kind of thing and fact about it, the events whose senders are told. An interest
-    that is older than `within_ms` counts for no journey.
-    """
-
-    by_event: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
+    by_event: Mapping[str, tuple[Looking, ...]]
     by_fact: Mapping[tuple[str, str], tuple[str, ...]]
     within_ms: int
 
@@ -27,17 +42,26 @@ class Wanted:
 @once_per_catalog
 def wanted(catalog: Catalog) -> Wanted:
     """What a catalog wants to know about things; all of it is empty where no journey begins with a fact."""
-    events: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
-    facts: dict[tuple[str, str], set[str]] = {}
+    by_event: defaultdict[str, dict[str, Looking]] = defaultdict(dict)
+    by_fact: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     within_ms = 0
-    for journey in catalog.journeys.values():
-        asked = journey.interest
-        if asked is not None and journey.status in ("live", "paused"):
-            events.setdefault(asked.event, set()).add((asked.kind, asked.path))
-            facts.setdefault((asked.kind, asked.fact), set()).add(asked.event)
-            within_ms = max(within_ms, asked.within_ms)
+    for asked in filter(None, map(_of_journey, catalog.journeys.values())):
+        way = name_of(asked)
+        by_event[asked.interest.event][way] = Looking(way, tuple(asked.id_path.split(".")), asked.interest.where)
+        by_fact[asked.kind, asked.event].add(way)
+        within_ms = max(within_ms, asked.within_ms)
     return Wanted(
-        {event: tuple(sorted(kinds)) for event, kinds in events.items()},
-        {fact: tuple(sorted(names)) for fact, names in facts.items()},
+        {event: tuple(ways.values()) for event, ways in by_event.items()},
+        {fact: tuple(sorted(ways)) for fact, ways in by_fact.items()},
         within_ms,
     )
+
+
+def name_of(asked: ThingFact) -> str:
+    """The name of the way to become interested that a journey asks for."""
+    return _encode([asked.kind, asked.interest.event, asked.id_path, asked.interest.tests]).decode()
+
+
+def _of_journey(journey: Journey) -> ThingFact | None:
+    begins = journey.begins
+    return begins if isinstance(begins, ThingFact) and journey.status in ("live", "paused") else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine import limits
 from engine.catalog import statuses
 from engine.catalog.compiled import Journey
+from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
@@ -35,7 +36,10 @@ def enter(turn: Turn, event: Happened) -> list[Run]:
 
 def _is_meant(turn: Turn, journey: Journey, event: Happened) -> bool:
     """Whether a trigger is this customer's: a fact about a thing is told to all who may be interested in it."""
-    return journey.interest is None or interests.is_interested(turn, journey.interest, event)
+    begins = journey.begins
+    if not isinstance(begins, ThingFact):
+        return True
+    return interests.is_interested(turn, begins, event.properties["thing"]["id"], event.at_ms)
 
 
 def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:

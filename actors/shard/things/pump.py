@@ -13,7 +13,6 @@ from typing import Final
 
 from actors.shard.state import ShardState
 from actors.shard.things.facts import Facts, Progress
-from engine.catalog import things
 from engine.catalog.compiled import Catalog
 from engine.inputs import AnyInput, Fact
 from engine.journeys.things import interests
@@ -26,15 +25,9 @@ _LATE_AT_ONCE: Final = 100
 Tell = Callable[[str, AnyInput], bool]
 
 
-def places_of(catalog: Catalog, fact: Fact) -> list[str]:
-    """The places among things whose profiles are told of a fact; none where no journey asks for it."""
-    events = things.wanted(catalog).by_fact.get((fact.kind, fact.event), ())
-    return [interests.place_of(catalog, fact.kind, event, fact.id) for event in events]
-
-
 def interested(facts: Facts, catalog: Catalog, fact: Fact) -> Iterator[str]:
     """The profiles that are told of a fact, each once."""
-    found = {profile for place in places_of(catalog, fact) for profile in facts.index.after(place, "")}
+    found = {profile for place in interests.places_of(catalog, fact) for profile in facts.index.after(place, "")}
     return iter(sorted(found))
 
 
@@ -67,7 +60,7 @@ class Pump:
         facts, fact = self._facts, self._facts.fact(name)
         progress = facts.progress(name)
         if progress.places is None:
-            progress = facts.begin(name, places_of(self._state.catalog, fact))
+            progress = facts.begin(name, interests.places_of(self._state.catalog, fact))
             for profile in self._pinned() if progress.places else ():
                 facts.put_late(bytes.fromhex(fact.fact), profile)
         if progress.places is None or progress.at >= len(progress.places):

@@ -10,7 +10,14 @@ from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.steps import BranchStep, Step, WaitForStep, WaitStep
-from engine.catalog.schema.triggers import JourneyStop
+from engine.catalog.schema.triggers import (
+    DateTrigger,
+    EventTrigger,
+    JourneyStop,
+    ScheduleTrigger,
+    SegmentTrigger,
+    Trigger,
+)
 
 
 def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -22,9 +29,25 @@ def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
             continue
         twin = next((one for one in seen if (one.trigger, one.when) == (journey.trigger, journey.when)), None)
         if twin is not None:
-            message = f"whoever enters {twin.id} enters this journey too: both begin with {journey.trigger.event!r}"
-            yield Problem(file, ("trigger", "event"), message)
+            word, begins_with = _beginning(journey.trigger)
+            message = f"whoever enters {twin.id} enters this journey too: both begin with {begins_with}"
+            yield Problem(file, ("trigger", word), message)
         seen.append(journey)
+
+
+def _beginning(trigger: Trigger) -> tuple[str, str]:
+    """The word of a trigger, and what it is about."""
+    match trigger:
+        case EventTrigger():
+            return "event", repr(trigger.event)
+        case SegmentTrigger(segment=edge):
+            return "segment", f"{'entering' if edge.on == 'enter' else 'leaving'} the segment {edge.id}"
+        case ScheduleTrigger():
+            return "schedule", "the same schedule"
+        case DateTrigger(date=of):
+            return "date", f"the same day of {of.trait}"
+        case _:
+            return "thing", "the same fact"
 
 
 def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from engine.catalog.problems import Loc
 from engine.catalog.schema.files import is_beside_models
 
 Kind = Literal["event", "trait", "property"]
+_DAY = "2026-05-04"  # an example of a trait that names a day
 Fact = tuple[str, list[str], str, Any]  # (`traits` or `event`, path, kind or nothing, an example)
 
 
@@ -74,7 +75,7 @@ def _in(file: str, data: Any, loc: Loc) -> Iterator[Use]:
     for key, value in data.items():
         at = (*loc, key)
         if key == "trait" and isinstance(value, str):
-            yield Use("trait", file, at, value, test=1.0)
+            yield Use("trait", file, at, value, test=_DAY if loc[-1:] == ("date",) else 1.0)
         elif key == "trait" and isinstance(value, Mapping) and isinstance(value.get("name"), str):
             yield Use("trait", file, (*at, "name"), value["name"], test=value)
         elif key in ("event", "count", "undone_by") and isinstance(value, Mapping) and "name" in value:
@@ -100,11 +101,22 @@ def _of_journeys(document: Document) -> Iterator[Use]:
         trigger = journey.get("trigger")
         if isinstance(trigger, Mapping):
             yield from _event(file, ("trigger",), trigger, "event")
-            if isinstance(journey.get("key"), str):
-                yield Use("property", file, ("key",), journey["key"], str(trigger.get("event")))
+            if isinstance(journey.get("key"), str) and isinstance(trigger.get("event"), str):
+                yield Use("property", file, ("key",), journey["key"], trigger["event"])
+            yield from _of_interested(file, trigger)
         for i, stop in items(document, file, "stops"):
             yield from _event(file, ("stops", i), stop, "on")
         yield from _of_steps(file, journey.get("steps"), ("steps",))
+
+
+def _of_interested(file: str, trigger: Mapping[str, Any]) -> Iterator[Use]:
+    thing = trigger.get("thing")
+    interested = thing.get("interested") if isinstance(thing, Mapping) else None
+    if isinstance(interested, Mapping):
+        at = ("trigger", "thing", "interested")
+        yield from _event(file, at, interested, "event")
+        if isinstance(interested.get("id"), str) and isinstance(interested.get("event"), str):
+            yield Use("property", file, (*at, "id"), interested["id"], interested["event"])
 
 
 def _of_steps(file: str, steps: Any, loc: Loc) -> Iterator[Use]:

@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.catalog.schema.operands import Bound, Members, Scalar, own_name, path_of_names
+from engine.catalog.schema.operands import Bound, Members, Scalar, no_inner_name, own_name, path_of_names
 from engine.values.nearest import nearest
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -83,7 +83,7 @@ def listed(value: Any) -> Any:
 
 Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
-EventName = Annotated[str, Field(min_length=1), AfterValidator(own_name)]
+EventName = Annotated[str, Field(min_length=1), AfterValidator(own_name), AfterValidator(no_inner_name)]
 Path = Annotated[str, AfterValidator(path_of_names), AfterValidator(own_name)]
 DurationText = Annotated[str, Field(pattern=_DURATION)]
 Duration = Annotated[int, PlainValidator(milliseconds, json_schema_input_type=DurationText)]

@@ -3,15 +3,11 @@ event of the customer's, so no history remembers it."""
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from engine.catalog.inner_events import THING
+from engine.catalog import inner_events
 from engine.inputs import Fact
 from engine.journeys import interpreter, stops, triggers
 from engine.recent_events import Happened
 from engine.turn_state import Turn
-
-OF_THE_FACT: Final = ("kind", "id", "event")  # beside its properties, under these names
 
 
 def hear(turn: Turn, told: Fact) -> None:
@@ -20,8 +16,8 @@ def hear(turn: Turn, told: Fact) -> None:
     if profile.is_blank:  # nobody lives here any more
         return
     profile.seq += 1
-    about: dict[str, Any] = {**told.properties, "kind": told.kind, "id": told.id, "event": told.event}
-    happened = Happened(min(told.at_ms, turn.now_ms), profile.seq, THING, about, told.fact)
+    about = inner_events.of_thing(told.kind, told.id, told.event, told.properties)
+    happened = Happened(min(told.at_ms, turn.now_ms), profile.seq, inner_events.THING, about, told.fact)
     stops.apply(turn, happened)
     moving = interpreter.react(turn, happened)
     interpreter.walk(turn, [*moving, *triggers.enter(turn, happened)])

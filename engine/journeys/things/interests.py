@@ -1,20 +1,23 @@
 """Who is interested in a thing: whoever had an event about it that a journey names, not long ago.
 
-An interest is kept by a hash of the thing and of the event, because one journey tells those who looked at a product and
-another those who had it in their cart. The hash is keyed, and says nothing without the workspace's secret. The shard
-keeps an index from these hashes to profiles (`actors.shard.things`), which follows what stands here.
+An interest is kept by a hash of the thing and of the way to become interested, because one journey tells those who
+looked at a product, and another those who had it in their cart. The hash is keyed, and says nothing without the
+workspace's secret. The shard keeps an index from these hashes to profiles (`actors.shard.things`), which follows what
+stands here.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from engine import seeds
 from engine.catalog import things
-from engine.catalog.compiled import Catalog, Interest
+from engine.catalog.compiled import Catalog
+from engine.catalog.triggers import ThingFact
+from engine.inputs import Fact
 from engine.journeys import run_keys
-from engine.parts import of_journeys as parts
+from engine.parts.of_journeys import Interest
 from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.turn_state import Turn
@@ -25,27 +28,30 @@ THINGS_OF_AN_EVENT_MAX: Final = 50  # the first ones of a list
 _PLACE_BYTES: Final = 8
 
 
-def place_of(catalog: Catalog, kind: str, event: str, thing_id: str) -> str:
-    """The place among things of those who had `event` about one thing: 16 hex digits."""
-    return seeds.keyed(catalog.id_key, "thing", kind, event, thing_id, size=_PLACE_BYTES)
+def place_of(catalog: Catalog, way: str, thing: str) -> str:
+    """The place among things of those who became interested in one of them in a way (`things.name_of`): 16 hex
+    digits."""
+    return seeds.keyed(catalog.id_key, "thing", way, thing, size=_PLACE_BYTES)
 
 
-def id_of(value: Any) -> str:
-    """The id of a thing as it is compared: a text, 17 and "17" alike; empty for what can be no id."""
-    return run_keys.spelled(value)
+def places_of(catalog: Catalog, fact: Fact) -> list[str]:
+    """The places of those who are told of a fact; none where no journey asks for it."""
+    ways = things.wanted(catalog).by_fact.get((fact.kind, fact.event), ())
+    return [place_of(catalog, way, fact.id) for way in ways]
 
 
 def learn(turn: Turn, event: Happened) -> None:
     """Keep the interests that an event makes."""
     asked = things.wanted(turn.catalog)
-    kinds = asked.by_event.get(event.name)
-    if not kinds or event.at_ms < turn.now_ms - asked.within_ms:
+    ways = asked.by_event.get(event.name)
+    if not ways or event.at_ms < turn.now_ms - asked.within_ms:
         return
     profile = turn.profile
-    for kind, path in kinds:
-        for value in islice(values_at(event.properties, path), THINGS_OF_AN_EVENT_MAX):
-            if thing_id := id_of(value):
-                _keep(profile, place_of(turn.catalog, kind, event.name, thing_id), event.at_ms)
+    for way in ways:
+        if way.where(event.properties):
+            for value in islice(values_at(event.properties, way.path), THINGS_OF_AN_EVENT_MAX):
+                if thing := run_keys.spelled(value):
+                    _keep(profile, place_of(turn.catalog, way.name, thing), event.at_ms)
     del profile.interests[:-INTERESTS_MAX]
 
 
@@ -73,14 +79,13 @@ def join(profile: Profile, other: Profile) -> None:
     del profile.interests[:-INTERESTS_MAX]
 
 
-def is_interested(turn: Turn, asked: Interest, fact: Happened) -> bool:
-    """Whether a customer is one of those whom a journey tells of this fact."""
-    place = place_of(turn.catalog, asked.kind, asked.event, id_of(fact.properties.get("id")))
-    since_ms = fact.at_ms - asked.within_ms
+def is_interested(turn: Turn, asked: ThingFact, thing: str, at_ms: int) -> bool:
+    """Whether a customer is one of those whom a journey tells of a fact about this thing."""
+    place, since_ms = place_of(turn.catalog, things.name_of(asked), thing), at_ms - asked.within_ms
     return any(each.thing == place and each.at_ms >= since_ms for each in turn.profile.interests)
 
 
-def order(each: parts.Interest) -> tuple[int, str]:
+def order(each: Interest) -> tuple[int, str]:
     """The order in which interests are kept, the newest last."""
     return each.at_ms, each.thing
 
@@ -92,6 +97,6 @@ def _keep(profile: Profile, place: str, at_ms: int) -> None:
         if at_ms <= known.at_ms:
             return
         interests.remove(known)
-    interests.append(parts.Interest(place, at_ms))
+    interests.append(Interest(place, at_ms))
     if len(interests) > 1 and order(interests[-2]) > order(interests[-1]):  # told late: the newest stay last
         interests.sort(key=order)
