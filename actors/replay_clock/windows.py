@@ -24,7 +24,7 @@ from actors.storage import keys
 from actors.transport.messages.carried import Message
 from actors.transport.messages.of_dispatcher import Report, Span
 from engine import codec
-from engine.inputs import AnyInput, Settle
+from engine.inputs import AnyInput, Fact, Settle
 
 WINDOW_MS = 10_000  # also how late a message between two profiles can be
 
@@ -69,6 +69,11 @@ class Windows:
         waiting = self._staged[self._position :]
         waiting.sort(key=lambda item: item.key)
         self._staged, self._position = waiting, 0
+
+    def take(self, fact: Fact) -> bool:
+        """Keep a fact about a thing until the clock reaches its time; False where it is known already. Durable after
+        the shard's next commit."""
+        return self.shard.facts.take(fact, max(fact.at_ms, self.clock.now_ms()))
 
     def peek(self) -> Report:
         """The pending work, without running anything."""

@@ -48,7 +48,7 @@ class InterestIndex:
         if isinstance(record, Tombstone):
             self._put(profile, self._stored(profile), ())
         elif record.interests or _INDEXED in record.__dict__:
-            was, now = record.__dict__.get(_INDEXED, ()), _places(record)
+            was, now = record.__dict__.get(_INDEXED, frozenset()), _places(record)
             if was != now:
                 record.__dict__[_INDEXED] = now
                 self._put(profile, was, record.interests)
