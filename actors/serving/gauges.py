@@ -64,6 +64,10 @@ class Gauges:
         self._turns += 1
         self._meter.observe(m.TIMER_LATENESS_SECONDS, late_ms / 1000)
 
+    def told(self, count: int) -> None:
+        """So many customers were told a fact about a thing."""
+        self._turns += count
+
     def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
         """A group was committed at `now_s`, durably where `is_synced`; its turns ended at `began_s`."""
         if self._turns and is_synced:

@@ -238,7 +238,7 @@ def _source(source: files.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
     identify = None if source.identify is None else frozenset(source.identify)
     grants, is_proved = frozenset(source.grants), source.user_hash == "required"
-    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge)
+    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge, source.things)
 
 
 def _channel(channel: schema_channels.Channel) -> compiled.Channel:

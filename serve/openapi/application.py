@@ -35,6 +35,7 @@ from serve.routes import (
     reviews,
     sandbox,
     splits,
+    things,
     transitions,
 )
 
@@ -52,6 +53,7 @@ _MODULES = (
     reviews,
     sandbox,
     splits,
+    things,
     transitions,
 )
 
