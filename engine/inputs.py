@@ -73,10 +73,12 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
         return self.at_ms if self.imported else min(self.at_ms, self.received_at_ms)
 
 
-class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
-    """All timers of this profile that are due at exactly `at_ms`."""
+class TimersDue(Input, frozen=True, kw_only=True, omit_defaults=True, tag="timers"):
+    """All timers of this profile that are due at exactly `at_ms`. `running_out`: a replay clock only brings to an end
+    what has begun, so no schedule and no date starts anything."""
 
     at_ms: int
+    running_out: bool = False
 
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
@@ -272,4 +274,4 @@ _OF_LINKS = (OpenLink, LinkRefused, Unlike)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
 _OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn, Revert)
-IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)
+IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Reconsider, Erase, *_OF_ADDRESSES, *_OF_LINKS)

@@ -10,8 +10,12 @@ entries → sends. So a purchase ends its runs before anything of the same turn 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 import msgspec
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
@@ -45,6 +49,7 @@ from engine.inputs import (
     OpenLink,
     PassedOn,
     PointTo,
+    Reconsider,
     Registered,
     Rejoin,
     Released,
@@ -62,7 +67,7 @@ from engine.inputs import (
     Unlike,
     Used,
 )
-from engine.journeys import interpreter, pauses, stops, triggers
+from engine.journeys import interpreter, listening, pauses, stops, triggers
 from engine.journeys.things import hearing as facts
 from engine.journeys.things import interests
 from engine.likeness import answers, links
@@ -74,6 +79,10 @@ from engine.sends import sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
+
+# An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
+# watch, or somebody waits for them; the past of who was split has still to be counted.
+_WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -95,6 +104,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
+        if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
+            listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
         # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
         if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
@@ -114,6 +125,7 @@ def _react(turn: Turn, told: AnyInput) -> None:
         case Event():
             _on_event(turn, told)
         case TimersDue():
+            listening.hear_time(turn, told)
             interpreter.resume_due(turn, told.at_ms)
         case Decide():
             _on_decide(turn, told)
@@ -137,6 +149,8 @@ def _react(turn: Turn, told: AnyInput) -> None:
             claims.join(turn, told)
         case Fact():
             facts.hear(turn, told)
+        case Reconsider():
+            interests.learn_from_history(turn)  # and looking is what every turn ends with
         case _:
             _on_message(turn, told)
 
@@ -257,12 +271,9 @@ def _on_event(turn: Turn, event: Event) -> None:
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
     interests.learn(turn, happened)
-    stops.apply(turn, happened)
-    moving = interpreter.react(turn, happened)
-    moving += triggers.enter(turn, happened)
-    if marked is not None:
-        marked.write(turn)
-    interpreter.walk(turn, moving)
+    before_walking = None if marked is None else partial(marked.write, turn)
+    told = () if inner_events.is_reserved(event.name) else (happened,)
+    listening.hear(turn, *told, before_walking=before_walking)
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

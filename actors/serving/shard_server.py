@@ -186,6 +186,7 @@ class ShardServer:
             self._sender.send()
             self._elsewhere.send()
             self.shard.setting_back.work()
+            self.shard.reconsidering.work()
             if not self._intake:
                 self.shard.facts.forget(self.shard.clock.now_ms())  # the next group commits it
                 self.shard.retention.work()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -30,10 +31,13 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a catalog wants to know about things: by event, the ways to become interested that it is one of; by kind of
-    thing and fact about it, the names of the ways of those who are told. What is older than `within_ms` counts for no
-    journey."""
+    """What a catalog wants to know about things; `name` stands for it, empty: nothing.
 
+    `by_event` has the ways to become interested that an event is one of, `by_fact` the names of the ways of those who
+    are told, by the kind of thing and the fact about it. What is older than `within_ms` counts for no journey.
+    """
+
+    name: str
     by_event: Mapping[str, tuple[Looking, ...]]
     by_fact: Mapping[tuple[str, str], tuple[str, ...]]
     within_ms: int
@@ -50,7 +54,9 @@ def wanted(catalog: Catalog) -> Wanted:
         by_event[asked.interest.event][way] = Looking(way, tuple(asked.id_path.split(".")), asked.interest.where)
         by_fact[asked.kind, asked.event].add(way)
         within_ms = max(within_ms, asked.within_ms)
+    ways = sorted(way for each in by_event.values() for way in each)
     return Wanted(
+        blake2b(_encode([ways, within_ms]), digest_size=6).hexdigest() if ways else "",
         {event: tuple(ways.values()) for event, ways in by_event.items()},
         {fact: tuple(sorted(ways)) for fact, ways in by_fact.items()},
         within_ms,

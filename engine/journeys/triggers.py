@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine import limits
-from engine.catalog import statuses
+from engine.catalog import inner_events, statuses
 from engine.catalog.compiled import Journey
 from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
@@ -16,19 +18,22 @@ from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.view import View
 
+_OF_TIME: Final = frozenset((inner_events.SCHEDULE, inner_events.DATE))  # nobody told them, also in an event's turn
 _ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask
 
 
-def enter(turn: Turn, event: Happened) -> list[Run]:
-    """Start a run of every live journey that `event` triggers; an event older than the lateness window starts none."""
-    journeys = turn.catalog.entered_by.get(event.name)
+def enter(turn: Turn, event: Happened, *, only: Journey | None = None, told_ms: int | None = None) -> list[Run]:
+    """Start a run of every live journey that `event` triggers; of `only` that one, where it is set. An event older than
+    the lateness window starts none, nor does an inner event that such a one (of `told_ms`) has caused."""
+    journeys = turn.catalog.entered_by.get(event.name) if only is None else (only,)
     if not journeys:
         return []
     view = turn.view(trigger=event.properties)
+    at_ms = event.at_ms if told_ms is None else min(event.at_ms, told_ms)
     started = []
     for journey in journeys:
         if journey.trigger.where(event.properties) and _is_meant(turn, journey, event):
-            run = _enter(turn, view, journey, event)
+            run = _enter(turn, view, journey, event, at_ms)
             if run is not None:
                 started.append(run)
     return started
@@ -42,9 +47,9 @@ def _is_meant(turn: Turn, journey: Journey, event: Happened) -> bool:
     return interests.is_interested(turn, begins, event.properties["thing"]["id"], event.at_ms)
 
 
-def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:
+def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int) -> Run | None:
     key = run_keys.key_of(journey, event)
-    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+    if at_ms < turn.now_ms - turn.catalog.lateness_ms:
         reason = refusals.LATE
     elif not journey.when(view):
         reason = refusals.CONDITION
@@ -106,7 +111,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_ms=event.at_ms,
         trigger_seq=event.seq,
         trigger=event.properties,
-        public=turn.is_public,
+        public=turn.is_public and event.name not in _OF_TIME,
         told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)

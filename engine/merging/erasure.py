@@ -16,6 +16,7 @@ from engine.effects import Forget
 from engine.errors import NotFound, NotReady
 from engine.identity import holding
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.profile import Profile, Tombstone
 from engine.sends import sends
@@ -68,6 +69,7 @@ def erase(turn: Turn, told: Erase) -> None:
         return
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
+    look.leave(turn)
     for send in list(profile.sends):
         if send.state == "decided":
             sends.withdraw(turn, send, "erased")

@@ -17,6 +17,7 @@ from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
 from engine.journeys.things import interests
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
 from engine.parts.of_identity import Merged
@@ -114,6 +115,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     links.let_go(turn, other)
     refusals.join(profile, other)
     interests.join(profile, other)
+    look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -165,6 +167,8 @@ def wake(turn: Turn, arrived: Profile) -> None:
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
+    if arrived is turn.profile:
+        look.again(turn)
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:

@@ -15,12 +15,12 @@ from typing import Any, Final
 import msgspec
 
 from engine.journeys import life as run_life
-from engine.journeys.things import interests
 from engine.parts.of_identity import Link
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
+from engine.splitting.rules import of_journeys
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
 
@@ -292,7 +292,6 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
-    "interests": listing(
-        lambda row: row.thing, lambda case, row: case.owner_at(row.at_ms, "interests", row.thing), interests.order
-    ),
+    "interests": of_journeys.INTERESTS,
+    "watched": of_journeys.watched,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from engine.catalog import inner_events
 from engine.inputs import Fact
-from engine.journeys import interpreter, stops, triggers
+from engine.journeys import listening
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 
@@ -17,7 +17,5 @@ def hear(turn: Turn, told: Fact) -> None:
         return
     profile.seq += 1
     about = inner_events.of_thing(told.kind, told.id, told.event, told.properties)
-    happened = Happened(min(told.at_ms, turn.now_ms), profile.seq, inner_events.THING, about, told.fact)
-    stops.apply(turn, happened)
-    moving = interpreter.react(turn, happened)
-    interpreter.walk(turn, [*moving, *triggers.enter(turn, happened)])
+    at_ms = min(told.at_ms, turn.now_ms)
+    listening.hear(turn, Happened(at_ms, profile.seq, inner_events.THING, about, told.fact))

@@ -8,6 +8,7 @@ stands here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -46,13 +47,9 @@ def learn(turn: Turn, event: Happened) -> None:
     ways = asked.by_event.get(event.name)
     if not ways or event.at_ms < turn.now_ms - asked.within_ms:
         return
-    profile = turn.profile
-    for way in ways:
-        if way.where(event.properties):
-            for value in islice(values_at(event.properties, way.path), THINGS_OF_AN_EVENT_MAX):
-                if thing := run_keys.spelled(value):
-                    _keep(profile, place_of(turn.catalog, way.name, thing), event.at_ms)
-    del profile.interests[:-INTERESTS_MAX]
+    for place in _places(turn.catalog, ways, event):
+        _keep(turn.profile, place, event.at_ms)
+    del turn.profile.interests[:-INTERESTS_MAX]
 
 
 def learn_from_history(turn: Turn) -> None:
@@ -62,6 +59,20 @@ def learn_from_history(turn: Turn) -> None:
         for event in turn.profile.history.events:
             if event.name in by_event:
                 learn(turn, event)
+
+
+def must_learn(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
+    """Whether the recent events make an interest that the profile does not have."""
+    asked = things.wanted(catalog)
+    if not asked.name or profile.moving_to:
+        return False
+    known = {each.thing for each in profile.interests}
+    return any(
+        place not in known
+        for event in profile.history.events
+        if event.at_ms >= now_ms - asked.within_ms
+        for place in _places(catalog, asked.by_event.get(event.name, ()), event)
+    )
 
 
 def forget_old(turn: Turn) -> None:
@@ -88,6 +99,14 @@ def is_interested(turn: Turn, asked: ThingFact, thing: str, at_ms: int) -> bool:
 def order(each: Interest) -> tuple[int, str]:
     """The order in which interests are kept, the newest last."""
     return each.at_ms, each.thing
+
+
+def _places(catalog: Catalog, ways: Iterable[things.Looking], event: Happened) -> Iterator[str]:
+    for way in ways:
+        if way.where(event.properties):
+            for value in islice(values_at(event.properties, way.path), THINGS_OF_AN_EVENT_MAX):
+                if thing := run_keys.spelled(value):
+                    yield place_of(catalog, way.name, thing)
 
 
 def _keep(profile: Profile, place: str, at_ms: int) -> None:
