@@ -216,7 +216,7 @@ class Windows:
         shard.follow_interests()
         name = facts.first()
         fact = facts.fact(name)
-        told = list(interested(facts, shard.catalog, fact))
+        told = [profile for profile in interested(facts, shard.catalog, fact) if not facts.is_told(profile, fact)]
         for profile in told:
             if profile in self._parked or not shard.tell_or_forward(profile, fact):
                 self._number += 1
@@ -225,7 +225,7 @@ class Windows:
                 shard.batch.put("staged", staged.key, codec.seal(packed), profile)
                 self._parked.setdefault(profile, []).append(staged)
         facts.totals["told"] += len(told)
-        facts.finish(name, Progress(told=len(told)), self.clock.now_ms())
+        facts.finish(name, Progress(told=facts.progress(name).told + len(told)), self.clock.now_ms())
 
     def _drop_forgotten(self) -> None:
         """Staged inputs of a person who was erased go too; the store has dropped them already."""

@@ -63,7 +63,22 @@ class Done(msgspec.Struct, array_like=True):
 _facts = msgspec.msgpack.Decoder(Fact)
 _progress = msgspec.msgpack.Decoder(Progress)
 _done = msgspec.msgpack.Decoder(Done)
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def progress_of(record: bytes) -> Progress:
+    """How far a fact has come, from its record."""
+    return _progress.decode(codec.unseal(record, _FAMILY))
+
+
+def done_of(record: bytes) -> Done:
+    """What has become of a fact, from its record."""
+    return _done.decode(codec.unseal(record, _FAMILY))
+
+
+def late_parts(key: bytes) -> tuple[bytes, str]:
+    """The id of the fact and the profile in the key of one who is still to be told."""
+    return key[1 : 1 + _ID_BYTES], keys.profile_of(key[1 + _ID_BYTES :])
 
 
 class Facts:
@@ -98,7 +113,7 @@ class Facts:
         if len(self._queue) >= WAITING_MAX:
             raise Overloaded(_RETRY_MS)
         name = max(0, due_ms).to_bytes(_TIME_BYTES) + bytes.fromhex(fact.fact)
-        self._put(FACT + name, _encode(fact))
+        self._put(FACT + name, encode(fact))
         self._put(KNOWN + name[_TIME_BYTES:], name[:_TIME_BYTES])
         self.reach(name, Progress())
         heapq.heappush(self._queue, name)
@@ -116,24 +131,24 @@ class Facts:
         """How far telling a fact has come."""
         found = self._batch.get(_FAMILY, PROGRESS + name)
         assert found is not None, "it waits"
-        return _progress.decode(codec.unseal(found, _FAMILY))
+        return progress_of(found)
 
     def reach(self, name: bytes, progress: Progress) -> None:
         """Telling a fact has come so far."""
-        self._put(PROGRESS + name, _encode(progress))
+        self._put(PROGRESS + name, encode(progress))
 
     def begin(self, name: bytes, places: list[str]) -> Progress:
         """Begin to tell a fact: from now on, whoever comes with an interest in one of these places is told too."""
         for place in places:
             self._batch.put(_FAMILY, ABOUT + bytes.fromhex(place) + name, b"")
             self._kept = True
-        return Progress(places)
+        return Progress(places, told=self.progress(name).told)
 
     def finish(self, name: bytes, progress: Progress, now_ms: int) -> None:
         """All were told. The fact that is finished is always the first."""
         assert heapq.heappop(self._queue) == name, "facts are told one after the other"
         self._batch.put(_FAMILY, PROGRESS + name, None)
-        self._put(DONE + name, _encode(Done(progress.places or [], progress.told, now_ms)))
+        self._put(DONE + name, encode(Done(progress.places or [], progress.told, now_ms)))
 
     def is_told(self, profile: str, fact: Fact) -> bool:
         """Whether a profile has been told a fact."""
@@ -155,7 +170,7 @@ class Facts:
         forgotten."""
         found = []
         for key in islice(self._batch.keys_from(_FAMILY, (after or LATE) + b"\x00"), most):
-            fact_id, profile = key[1 : 1 + _ID_BYTES], keys.profile_of(key[1 + _ID_BYTES :])
+            fact_id, profile = late_parts(key)
             due = self._batch.get(_FAMILY, KNOWN + fact_id)
             fact = None if due is None else self.fact(codec.unseal(due, _FAMILY) + fact_id)
             found.append((key, profile, fact))
@@ -174,7 +189,7 @@ class Facts:
         name = b"" if due is None else codec.unseal(due, _FAMILY) + bytes.fromhex(fact.fact)
         done = self._done(name)
         if done is not None:
-            self._put(DONE + name, _encode(Done(done.places, done.told + 1, done.at_ms)))
+            self._put(DONE + name, encode(Done(done.places, done.told + 1, done.at_ms)))
         elif name:
             progress = self.progress(name)
             progress.told += 1
@@ -227,7 +242,7 @@ class Facts:
 
     def _done(self, name: bytes) -> Done | None:
         found = self._batch.get(_FAMILY, DONE + name)
-        return None if found is None else _done.decode(codec.unseal(found, _FAMILY))
+        return None if found is None else done_of(found)
 
     def _put(self, key: bytes, plain: bytes) -> None:
         self._batch.put(_FAMILY, key, codec.seal(plain))

@@ -5,33 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.world import ID_KEY, World, action, cart_journey, document
+from support.things import DROP, drop_journey, fact
+from support.world import World, action, cart_journey, document
 
 from actors.replay_clock.windows import Windows
-from engine import seeds
-from engine.inputs import Fact
 from engine.journeys.things import interests
-
-DROP = {
-    "thing": {
-        "kind": "product",
-        "event": "Price Dropped",
-        "where": {"percent": {"at_least": 10}},
-        "interested": {"event": "Product Viewed", "within": "30d"},
-    }
-}
-
-
-def drop_journey(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "price_drop",
-        "tier": "promotional",
-        "trigger": DROP,
-        "key": "thing.id",
-        "re_entry": {"after": "0d"},
-        "steps": [{"send": {"action": "drop_mail", "channel": "email"}}],
-    } | changes
-
 
 SHOP = document(
     actions=[action("drop_mail"), action("cart_reminder")],
@@ -50,11 +28,7 @@ class Shop(World):
 
 def tell(world: World, thing: str, event: str = "Price Dropped", *, name: str = "", **properties: Any) -> None:
     """Something happens to a product, now."""
-    named = seeds.keyed(ID_KEY, "fact", name or world.message_id())
-    properties = properties or {"percent": 15}
-    world.engine.take(
-        Fact(kind="product", id=thing, event=event, fact=named, at_ms=world.now_ms, properties=properties)
-    )
+    world.engine.take(fact(thing, event, name=name or world.message_id(), at_ms=world.now_ms, **properties))
 
 
 def shopper(world: World, name: str) -> Any:
@@ -188,7 +162,7 @@ def test_no_journey_about_things_costs_a_profile_nothing():
 
 def test_journeys_tell_apart_how_somebody_became_interested():
     by_cart = {
-        **DROP["thing"],
+        **DROP,
         "interested": {"event": "Product Added", "within": "7d", "where": {"quantity": {"at_least": 2}}},
     }
     plain = SHOP | {"journeys/in_cart.yaml": drop_journey(id="in_cart", trigger={"thing": by_cart})}
