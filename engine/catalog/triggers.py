@@ -42,6 +42,14 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a journey is measured by: an event that follows a run's trigger within so much time, by its own time."""
+
+    on: Trigger
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopRule:
     """Ends runs of `tier` (None: any) when its event happens. Its reason is `stop.<id>`."""
 

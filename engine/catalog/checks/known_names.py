@@ -104,6 +104,8 @@ def _of_journeys(document: Document) -> Iterator[Use]:
                 yield Use("property", file, ("key",), journey["key"], str(trigger.get("event")))
         for i, stop in items(document, file, "stops"):
             yield from _event(file, ("stops", i), stop, "on")
+        if isinstance(journey.get("outcome"), Mapping):
+            yield from _event(file, ("outcome",), journey["outcome"], "event")
         yield from _of_steps(file, journey.get("steps"), ("steps",))
 
 
