@@ -31,7 +31,7 @@ FOR_EVER_MS = 1 << 52  # until nothing is pending
 
 
 @dataclass(slots=True)
-class _Staged:
+class Staged:
     """An input that waits for its time."""
 
     key: bytes
@@ -45,18 +45,18 @@ class Windows:
 
     shard: Shard
     clock: ReplayClock
-    _staged: list[_Staged] = field(default_factory=list)
+    _staged: list[Staged] = field(default_factory=list)
     _position: int = 0  # in `_staged`: the inputs before it were told
     _number: int = 0  # of the input that was staged last
     _open: int = -1  # the last window that was entered
-    _parked: dict[str, list[_Staged]] = field(default_factory=dict)
+    _parked: dict[str, list[Staged]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock.move_to(self.shard.meta("clock", 0))
         self._open = self.clock.now_ms() // WINDOW_MS  # entered before a restart
         for key, value in self.shard.scan("staged"):
             profile, packed = msgspec.msgpack.decode(codec.unseal(value, "staged"))
-            self._staged.append(_Staged(key, profile, codec.decode_input(packed)))
+            self._staged.append(Staged(key, profile, codec.decode_input(packed)))
             self._number = max(self._number, int.from_bytes(key[8:]))
 
     def stage(self, inputs: list[tuple[str, AnyInput, int]]) -> None:
@@ -66,7 +66,7 @@ class Windows:
             key = keys.staged_key(max(0, at_ms), self._number)
             packed = msgspec.msgpack.encode([profile, codec.encode_input(told)])
             self.shard.batch.put("staged", key, codec.seal(packed), profile)
-            self._staged.append(_Staged(key, profile, told))
+            self._staged.append(Staged(key, profile, told))
         waiting = self._staged[self._position :]
         waiting.sort(key=lambda item: item.key)
         self._staged, self._position = waiting, 0
@@ -203,7 +203,7 @@ class Windows:
             else:
                 return
 
-    def _tell_staged(self, staged: _Staged) -> None:
+    def _tell_staged(self, staged: Staged) -> None:
         waiting = self._parked.get(staged.profile)
         if waiting is None and self.shard.tell_or_forward(staged.profile, staged.told):
             self.shard.batch.put("staged", staged.key, None)
@@ -220,7 +220,7 @@ class Windows:
         for profile in told:
             if profile in self._parked or not shard.tell_or_forward(profile, fact):
                 self._number += 1
-                staged = _Staged(keys.staged_key(self.clock.now_ms(), self._number), profile, fact)
+                staged = Staged(keys.staged_key(self.clock.now_ms(), self._number), profile, fact)
                 packed = msgspec.msgpack.encode([profile, codec.encode_input(fact)])
                 shard.batch.put("staged", staged.key, codec.seal(packed), profile)
                 self._parked.setdefault(profile, []).append(staged)

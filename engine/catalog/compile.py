@@ -157,6 +157,9 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
+        measured_by=_grouped(
+            (journey.outcome.on.event, journey) for journey in journeys.values() if journey.outcome is not None
+        ),
         caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=_cap_kind(policies),
         suppressions=rules.suppressions(actions.values()),

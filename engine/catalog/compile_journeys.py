@@ -21,7 +21,8 @@ from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.schema import steps as written
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
-from engine.catalog.triggers import StopRule
+from engine.catalog.schema.journeys import Outcome as WrittenOutcome
+from engine.catalog.triggers import Outcome, StopRule
 from engine.conditions.predicates import build
 from engine.conditions.readable import Condition
 from engine.vocabulary import DAY_MS
@@ -46,7 +47,12 @@ def compile_journey(journey: WrittenJourney) -> Journey:
         stops=tuple(StopRule(stop.id, compile_trigger(stop.on, stop.where), None) for stop in journey.stops),
         steps=flatten(journey.steps),
         begins=begins,
+        outcome=_outcome(journey.outcome),
     )
+
+
+def _outcome(written: WrittenOutcome | None) -> Outcome | None:
+    return None if written is None else Outcome(compile_trigger(written.event, written.where), written.within)
 
 
 def flatten(steps: Sequence[written.Step]) -> tuple[Step, ...]:

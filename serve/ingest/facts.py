@@ -20,7 +20,7 @@ from serve.ingest.wire_event import NAME_CHARS_MAX, message_id_of
 
 PROPERTIES_BYTES_MAX: Final = 8 * 1024  # each run that a fact starts keeps them
 FACTS_MAX: Final = 1_000  # in one batch
-TYPE: Final = "thing"  # of a line in an event file
+_TAKEN: Final = "thing"
 _FIELDS: Final = ("kind", "id", "event", "properties", "timestamp", "messageId")
 _digestible: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -69,7 +69,7 @@ def _id(value: Any) -> str:
 
 def _properties(value: Any) -> dict[str, Any]:
     properties = object_of(value, "properties")
-    if TYPE in properties:
+    if _TAKEN in properties:
         raise InvalidInput(
             "is taken: texts and conditions read kind, id and event of the thing there", "properties.thing"
         )

@@ -67,10 +67,7 @@ class InterestIndex:
         """The profiles that are interested in the thing at a place, in the order of their ids, from behind one on; from
         the first on where that is empty."""
         prefix = bytes.fromhex(place)
-        start = key_of(place, profile) + b"\x00" if profile else prefix
-        for key in self._batch.keys_from("interests", start):
-            if not key.startswith(prefix):
-                return
+        for key, _ in self._batch.rows_after("interests", prefix, key_of(place, profile) if profile else prefix):
             yield profile_in(key)
 
     def _stored(self, profile: str) -> frozenset[str]:
