@@ -36,7 +36,7 @@ class Gauges:
         self._before = Counter(shard.counts) + Counter(shard.sends)
         self._resolved_before = Counter(shard.resolved)
         shard.counters.freshness = self._freshness = Freshness(meter)
-        self._dead_before = shard.dead.last
+        self._dead_before, self._told_before = shard.dead.last, shard.facts.totals["told"]
 
     def turned(self, mail: Mail, began_s: float) -> None:
         """An input has had its turn, which began at `began_s` by the stopwatch."""
@@ -99,11 +99,13 @@ class Gauges:
             (m.PROFILES_ACTIVE, len(shard.cache)),
             (m.CACHE_BYTES, shard.cache.bytes),
             (m.MESSAGES_PENDING, len(shard.messages)),
+            (m.FACTS_WAITING, len(shard.facts)),
             (m.SHARD_EPOCH, shard.epoch),
             (m.CLOCK_BEHIND_SECONDS, shard.clock.behind_ms / 1000),
         ):
             meter.set(metric, value)
         meter.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
+        meter.total(m.FACTS_TOLD, shard.facts.totals["told"] - self._told_before)
         meter.total(m.CLOCK_JUMPS, shard.clock.jumps)
         for metric, totals in (
             (m.EVENTS, shard.counts),

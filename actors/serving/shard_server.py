@@ -18,7 +18,6 @@ from actors.platform.meter import Meter, NoMeter
 from actors.replay_clock.windows import Windows
 from actors.serving import catalog_switch
 from actors.serving.barrier import Barrier
-from actors.serving.facts_elsewhere import FactsElsewhere
 from actors.serving.gauges import Gauges
 from actors.serving.handlers import SYNCED_LATER, Handlers
 from actors.serving.inbound_relay import InboundRelay
@@ -28,6 +27,7 @@ from actors.serving.message_sender import MessageSender
 from actors.serving.migration import Migration, Pins
 from actors.serving.pending import Pending
 from actors.serving.pulls import Pulls
+from actors.serving.things.elsewhere import FactsElsewhere
 from actors.shard.outbox.fence import Fence
 from actors.shard.shard import Shard
 from actors.shard.things.pump import Pump

@@ -148,6 +148,7 @@ def _prove(sent: _Sent, context: dict[str, Any], user_ids: list[str], arrival: A
 
 
 def message_id_of(value: Any) -> str:
+    """A `messageId` as text; empty where it is absent. InvalidInput names it where it cannot be used."""
     if is_absent(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):  # in Python `true` is an integer too

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from engine.catalog import things
 from engine.errors import InvalidInput, TooLarge
 from engine.inputs import Fact
+from engine.journeys.things import wanted
 from engine.readings import instants
 from serve.api.things import FactsAnswer, FactsShown, ThingsBody
 from serve.api.types import answers_with
@@ -68,5 +68,5 @@ def _each(batch: list[Any], source: str, now_ms: int, key: bytes) -> tuple[list[
 
 
 def _wanted(gateway: Gateway, facts: list[Fact]) -> int:
-    asked = things.wanted(gateway.catalog).by_fact
+    asked = wanted.wanted(gateway.catalog).by_fact
     return sum((fact.kind, fact.event) in asked for fact in facts)

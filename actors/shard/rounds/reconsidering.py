@@ -15,11 +15,10 @@ from actors.shard.activation import Record
 from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec
-from engine.catalog import things
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt
 from engine.inputs import AnyInput, Reconsider
-from engine.journeys.things import interests
+from engine.journeys.things import interests, wanted
 from engine.journeys.watching import look
 from engine.profile import Profile
 
@@ -90,4 +89,4 @@ class Reconsidering:
 
 def _rules(catalog: Catalog) -> str:
     """The name of all that a profile may have to be looked at for; empty: nothing."""
-    return look.name_of(catalog) + things.wanted(catalog).name
+    return look.name_of(catalog) + wanted.wanted(catalog).name

@@ -13,11 +13,11 @@ from itertools import islice
 from typing import Final
 
 from engine import seeds
-from engine.catalog import things
 from engine.catalog.compiled import Catalog
 from engine.catalog.triggers import ThingFact
 from engine.inputs import Fact
 from engine.journeys import run_keys
+from engine.journeys.things import wanted
 from engine.parts.of_journeys import Interest
 from engine.profile import Profile
 from engine.recent_events import Happened
@@ -30,20 +30,20 @@ _PLACE_BYTES: Final = 8
 
 
 def place_of(catalog: Catalog, way: str, thing: str) -> str:
-    """The place among things of those who became interested in one of them in a way (`things.name_of`): 16 hex
+    """The place among things of those who became interested in one of them in a way (`wanted.name_of`): 16 hex
     digits."""
     return seeds.keyed(catalog.id_key, "thing", way, thing, size=_PLACE_BYTES)
 
 
 def places_of(catalog: Catalog, fact: Fact) -> list[str]:
     """The places of those who are told of a fact; none where no journey asks for it."""
-    ways = things.wanted(catalog).by_fact.get((fact.kind, fact.event), ())
+    ways = wanted.wanted(catalog).by_fact.get((fact.kind, fact.event), ())
     return [place_of(catalog, way, fact.id) for way in ways]
 
 
 def learn(turn: Turn, event: Happened) -> None:
     """Keep the interests that an event makes."""
-    asked = things.wanted(turn.catalog)
+    asked = wanted.wanted(turn.catalog)
     ways = asked.by_event.get(event.name)
     if not ways or event.at_ms < turn.now_ms - asked.within_ms:
         return
@@ -54,7 +54,7 @@ def learn(turn: Turn, event: Happened) -> None:
 
 def learn_from_history(turn: Turn) -> None:
     """Keep the interests that the recent events make: a journey that has just gone live asks for them."""
-    by_event = things.wanted(turn.catalog).by_event
+    by_event = wanted.wanted(turn.catalog).by_event
     if by_event:
         for event in turn.profile.history.events:
             if event.name in by_event:
@@ -63,7 +63,7 @@ def learn_from_history(turn: Turn) -> None:
 
 def must_learn(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     """Whether the recent events make an interest that the profile does not have."""
-    asked = things.wanted(catalog)
+    asked = wanted.wanted(catalog)
     if not asked.name or profile.moving_to:
         return False
     known = {each.thing for each in profile.interests}
@@ -77,7 +77,7 @@ def must_learn(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
 
 def forget_old(turn: Turn) -> None:
     """Drop the interests that count for no journey any more."""
-    oldest_ms = turn.now_ms - things.wanted(turn.catalog).within_ms
+    oldest_ms = turn.now_ms - wanted.wanted(turn.catalog).within_ms
     interests = turn.profile.interests
     if interests[0].at_ms < oldest_ms:
         interests[:] = [each for each in interests if each.at_ms >= oldest_ms]
@@ -92,7 +92,7 @@ def join(profile: Profile, other: Profile) -> None:
 
 def is_interested(turn: Turn, asked: ThingFact, thing: str, at_ms: int) -> bool:
     """Whether a customer is one of those whom a journey tells of a fact about this thing."""
-    place, since_ms = place_of(turn.catalog, things.name_of(asked), thing), at_ms - asked.within_ms
+    place, since_ms = place_of(turn.catalog, wanted.name_of(asked), thing), at_ms - asked.within_ms
     return any(each.thing == place and each.at_ms >= since_ms for each in turn.profile.interests)
 
 
@@ -101,7 +101,7 @@ def order(each: Interest) -> tuple[int, str]:
     return each.at_ms, each.thing
 
 
-def _places(catalog: Catalog, ways: Iterable[things.Looking], event: Happened) -> Iterator[str]:
+def _places(catalog: Catalog, ways: Iterable[wanted.Looking], event: Happened) -> Iterator[str]:
     for way in ways:
         if way.where(event.properties):
             for value in islice(values_at(event.properties, way.path), THINGS_OF_AN_EVENT_MAX):
