@@ -9,6 +9,7 @@ from engine.profile import ConsentRecord, Lent, Place
 from engine.told.base import Input as Input
 from engine.told.of_journeys import Fact as Fact
 from engine.told.of_journeys import Reconsider as Reconsider
+from engine.told.of_likeness import Candidate as Candidate
 from engine.told.of_likeness import Resembles as Resembles
 from engine.told.of_likeness import Reviewed as Reviewed
 from engine.told.of_likeness import Suspect as Suspect
@@ -251,6 +252,7 @@ AnyInput = (
     | Suspect
     | Resembles
     | Unlike
+    | Candidate
     | Reviewed
     | Registered
     | Used
@@ -270,7 +272,7 @@ AnyInput = (
 # A place takes these also where its profile lives elsewhere.
 AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo, Erase)
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused, Unlike)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike, Candidate)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
 _OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn, Revert)

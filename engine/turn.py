@@ -30,6 +30,7 @@ from engine.inputs import (
     Ask,
     Authorise,
     Bind,
+    Candidate,
     Claim,
     Confirm,
     ConsentChange,
@@ -228,6 +229,8 @@ def handle_tombstone(
             holding.bind(turn, told, tombstone)
         case Resembles() if erased:
             turn.tell(told.profile, Unlike(profile=told.to))
+        case Candidate() if erased:
+            turn.tell(told.profile, Unlike(profile=turn.profile.id, gone=True))
         case Suspect() | Unlike() | Fact() if erased:
             pass
         case GoOn() | HandedOver() | Stay():

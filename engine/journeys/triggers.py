@@ -67,9 +67,14 @@ def behind(view: View, journey: Journey) -> Failing | None:
 
 
 def forget_ended(turn: Turn) -> None:
-    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those that have a send open."""
+    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those that have a send open. Nobody
+    asks for ended branches."""
     open_sends = {send.run for send in turn.profile.sends}
     ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
+    branches = [run for run in ended if run.parent]
+    if branches:
+        life.forget(turn.profile, branches)
+        ended = [run for run in ended if not run.parent]
     if len(ended) <= _ENDED_KEPT:
         return
     life.forget(turn.profile, [run for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)])
@@ -84,7 +89,7 @@ def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> 
     """Why a journey whose condition holds is not entered for this key; empty where it is."""
     active = 0
     for run in turn.profile.runs:
-        if run.journey != journey.id or run_keys.kept(run.key) != key:
+        if run.journey != journey.id or run.parent or run_keys.kept(run.key) != key:
             continue
         if run.state == "active":
             active += 1

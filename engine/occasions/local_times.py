@@ -7,7 +7,7 @@ first.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -46,6 +46,11 @@ def minutes(there: datetime) -> int:
 def clock(local: int) -> datetime:
     """What the clock on the wall shows then."""
     return _EPOCH + local * _MINUTE
+
+
+def day_of(local: int) -> date:
+    """The day of a local time."""
+    return clock(local).date()
 
 
 def written(local: int) -> str:

@@ -20,7 +20,7 @@ from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
-from engine.splitting.rules import of_journeys
+from engine.splitting.rules import of_frequency, of_journeys
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
 
@@ -94,10 +94,6 @@ def _of_pointer(case: Case, place: str, *_: Any) -> Side:
 
 def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
-
-
-def _of_trait(case: Case, name: str, trait: Any) -> Side:
-    return case.owner(trait.by, "traits", name)
 
 
 # -- who this is
@@ -234,8 +230,6 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-_AS_NOW: Final = mapping(_both)
-
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
     "clock_ms": _clock,
@@ -246,7 +240,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "message_seq": _stays,
     "moving_to": _none,
     "identifiers": _identifiers,
-    "traits": mapping(_of_trait),
+    "traits": words.traits,
     "consent": words.said,
     "runs": _runs,
     "sends": listing(_id, _send_owner),
@@ -260,7 +254,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "spilled": _own,
     "tallies": _own,
     "tallied": _own,
-    "fatigue": _AS_NOW,
+    "fatigue": of_frequency.fatigue,
     "promises": listing(_promise, _both, lambda each: each.subject),
     "awaiting": words.said,
     "locale_ms": _own,  # with the locale
@@ -276,7 +270,7 @@ RULES: Final[Mapping[str, Rule]] = {
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
     "details": _own,
-    "drawn": _AS_NOW,
+    "drawn": mapping(_both),
     "drawn_as": _own,
     "shared": listing(_itself, _of_place),
     "likely": listing(lambda each: each.profile, _mine),
@@ -294,4 +288,6 @@ RULES: Final[Mapping[str, Rule]] = {
     "unlike": listing(_itself, _both),
     "interests": of_journeys.INTERESTS,
     "watched": of_journeys.watched,
+    "asked_ms": mapping(_both),
+    "candidates": listing(_itself, _mine),
 }

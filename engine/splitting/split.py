@@ -40,7 +40,7 @@ def find(profile: Profile, merge_id: str) -> Merged:
     """The merge to undo. Raises NotFound for one that this profile never made, InvalidInput for one that is undone."""
     past = next((past for past in profile.ledger if merge_id and past.id == merge_id), None)
     if past is None:
-        raise NotFound("this profile has made no such merge, or made it before merges could be undone", "mergeId")
+        raise NotFound("this profile has made no such merge, or none that can be undone", "mergeId")
     if past.undone_ms:
         raise InvalidInput("this merge is undone already", "mergeId")
     return past

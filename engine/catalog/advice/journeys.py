@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
+from engine.catalog.programs.walking import Located, every_step, located
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
-from engine.catalog.schema.steps import BranchStep, Step, WaitForStep, WaitStep
+from engine.catalog.schema.steps import WaitForStep, WaitStep
 from engine.catalog.schema.triggers import (
     DateTrigger,
     EventTrigger,
@@ -55,7 +56,7 @@ def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
     everywhere = [stop for _, policies in of_kind(models, Policies) for stop in policies.stops]
     for file, journey in of_kind(models, Journey):
         stops = [stop for stop in everywhere if stop.tier in (None, journey.tier)]
-        for loc, event, field in _heard(journey.steps, ("steps",)):
+        for loc, event, field in _heard(located(journey.steps, ("steps",))):
             ending = next((stop for stop in (*stops, *journey.stops) if _ends(stop, event)), None)
             if ending is not None:
                 message = f"never acts: the stop {ending.id} ends the run on the {event!r} that {field} waits for"
@@ -67,15 +68,12 @@ def _ends(stop: JourneyStop, event: str) -> bool:
     return stop.on == event and not stop.where
 
 
-def _heard(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, str, str]]:
+def _heard(steps: Located) -> Iterator[tuple[Loc, str, str]]:
     """(place, event, field) of everything that a run listens for."""
-    for i, step in enumerate(steps):
-        at = (*loc, i)
-        if isinstance(step, WaitStep):
-            for event in step.wait.reset_on:
-                yield (*at, "wait", "reset_on"), event, "reset_on"
-        elif isinstance(step, WaitForStep):
+    for at, step in every_step(steps):
+        if isinstance(step, WaitStep | WaitForStep):
+            word, wait = ("wait", step.wait) if isinstance(step, WaitStep) else ("wait_for", step.wait_for)
+            for event in wait.reset_on:
+                yield (*at, word, "reset_on"), event, "reset_on"
+        if isinstance(step, WaitForStep) and step.wait_for.event is not None:
             yield (*at, "wait_for", "event"), step.wait_for.event, "wait_for"
-        elif isinstance(step, BranchStep):
-            for number, arm in enumerate(step.branch):
-                yield from _heard(arm.steps, (*at, "branch", number, "steps"))

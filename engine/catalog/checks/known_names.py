@@ -126,13 +126,32 @@ def _of_steps(file: str, steps: Any, loc: Loc) -> Iterator[Use]:
         if not isinstance(step, Mapping):
             continue
         at = (*loc, i)
-        if isinstance(step.get("wait_for"), Mapping):
-            yield from _event(file, (*at, "wait_for"), step["wait_for"], "event")
-        if isinstance(step.get("wait"), Mapping):
-            yield from _listed(file, (*at, "wait"), step["wait"], "reset_on")
-        for number, arm in enumerate(step["branch"] if isinstance(step.get("branch"), list) else ()):
-            if isinstance(arm, Mapping):
-                yield from _of_steps(file, arm.get("steps"), (*at, "branch", number, "steps"))
+        for word in ("wait_for", "wait"):
+            if isinstance(step.get(word), Mapping):
+                yield from _event(file, (*at, word), step[word], "event")
+                yield from _listed(file, (*at, word), step[word], "reset_on")
+        for path in _lists_within(step):
+            yield from _of_steps(file, _at(step, path), (*at, *path))
+
+
+def _lists_within(step: Mapping[Any, Any]) -> Iterator[Loc]:
+    """Where a step may hold lists of steps."""
+    branch = step.get("branch")
+    yield from (("branch", number, "steps") for number in range(len(branch) if isinstance(branch, list) else 0))
+    for home in (("split", "steps"), ("parallel", "arms")):
+        arms = _at(step, home)
+        yield from ((*home, name) for name in (arms if isinstance(arms, Mapping) else ()))
+    yield from (("wait_for", word, "steps") for word in ("on_event", "on_timeout"))
+
+
+def _at(data: Any, path: Loc) -> Any:
+    """What stands there; None where nothing does."""
+    for part in path:
+        if isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            data = data.get(part) if isinstance(data, Mapping) else None
+    return data
 
 
 def _of_settings(document: Document) -> Iterator[Use]:

@@ -238,10 +238,13 @@ class OfSuppression(Model):
     suppression: SuppressionRef
 
 
+_BESIDE: Final = ("id", "at_most")  # what a step may have beside its one word
+
+
 def _one_word(value: Any) -> str | None:
-    """The tag of a mapping with one word (beside a step's `id`), or of the model that it became."""
+    """The tag of a mapping with one word, or of the model that it became."""
     words: Mapping[str, Any] = type(value).model_fields if isinstance(value, Model) else value
-    named = [str(word).rstrip("_") for word in words if word != "id"] if isinstance(words, Mapping) else []
+    named = [str(word).rstrip("_") for word in words if word not in _BESIDE] if isinstance(words, Mapping) else []
     return f"<{named[0]}>" if len(named) == 1 else None
 
 

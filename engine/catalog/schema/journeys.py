@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
+from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.triggers import JourneyStop, Trigger
 from engine.vocabulary import DAY_MS, Status, Tier
@@ -40,4 +41,5 @@ class Journey(Model):
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
     outcome: Outcome | None = None
+    guards: Guards = Guards()
     steps: Annotated[list[Step], Some]

@@ -1,8 +1,8 @@
 """Journeys that begin with a schedule or a date: which of a customer's occasions has come, and when the next will.
 
 The last occasion that was looked at is remembered by journey, as a local time. The first look under a new rule finds
-how things stand: what came before it starts nothing. A date that a new customer brings along starts a run where its
-time lies within the lateness window, as it does for everybody else whose date is told late.
+how things stand: what came before it starts nothing. Where a date is stated after its time, it starts a run on the
+same day and none later, whether the customer is new or not.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
         if found.due is None:
             continue
         watched.occasions[name] = found.due
+        at_ms = local_times.instant_ms(found.due, zone) + later_ms
+        if isinstance(begins, DateOf) and _is_of_an_earlier_day(turn, begins.trait, found.due, at_ms, zone):
+            continue
         if not begins.segment or view.is_in_segment(begins.segment):
-            at_ms = local_times.instant_ms(found.due, zone) + later_ms
             changes.append(Change(_told(turn, clock, found.due, about, at_ms), clock.journey))
     return Look(changes, next_ms)
 
@@ -59,6 +61,12 @@ def _occasions(turn: Turn, clock: Clock, zone: str) -> tuple[Occasions | None, d
         return (Cron(begins.cron) if begins.once is None else Once.of(begins.once)), {}
     day = dates.named_by(turn.profile, begins.trait, zone)
     return (None, {}) if day is None else (dates.occasions_of(day, begins), {"date": str(day)})
+
+
+def _is_of_an_earlier_day(turn: Turn, trait: str, due: int, at_ms: int, zone: str) -> bool:
+    """Whether the time of a date had passed, on a day before, when the date was stated."""
+    stated_ms = turn.profile.traits[trait.partition(".")[0]].at_ms
+    return stated_ms > at_ms and local_times.day_of(local_times.local_of(stated_ms, zone)) > local_times.day_of(due)
 
 
 def _told(turn: Turn, clock: Clock, due: int, about: dict[str, Any], at_ms: int) -> Any:
