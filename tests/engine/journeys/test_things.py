@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.things import DROP, drop_journey, fact
+from support.things import DROP, PRICE_DROPS, drop_journey, fact
+from support.told import Told
 from support.world import World, action, cart_journey, document
 
 from actors.replay_clock.windows import Windows
+from engine.inputs import Split
 from engine.journeys.things import interests
 
 SHOP = document(
@@ -173,3 +175,43 @@ def test_journeys_tell_apart_how_somebody_became_interested():
     shop.fact("sku-1")
     assert [run.journey for run in ada.profile.runs] == ["price_drop"]
     assert {run.journey for run in bob.profile.runs} == {"abandoned_cart", "in_cart"}
+
+
+def test_a_journey_that_goes_live_finds_who_has_looked_lately():
+    told = Told(document(actions=[action("drop_mail")]))
+    ada = shopper(told, "ada")
+    ada.does("Product Viewed", product_id="sku-1")
+    told.advance(days=1)
+    told.takes(PRICE_DROPS)
+    told.advance(minutes=5)
+    assert len(ada.profile.interests) == 1
+    tell(told, "sku-1")
+    told.settle()
+    assert ada.sends == ["drop_mail"]
+
+
+def test_a_draft_makes_nobody_interested():
+    plain = PRICE_DROPS | {"journeys/price_drop.yaml": drop_journey(status="draft")}
+    ada = shopper(world := World(plain), "ada")
+    ada.does("Product Viewed", product_id="sku-1")
+    assert ada.profile.interests == [] and rows(world.engine.windows[0]) == []
+
+
+def test_a_split_gives_each_their_own_interests():
+    shop = Shop(SHOP)
+    ada, visitor = shopper(shop, "ada"), shop.customer(anonymous="a-1")
+    ada.does("Product Viewed", product_id="sku-1")
+    shop.advance(1_000)
+    visitor.does("Product Viewed", product_id="sku-2")
+    shop.advance(1_000)
+    shop.customer("ada@shop.example", anonymous="a-1").does("Page Viewed")
+    shop.settle()
+    (past,) = ada.profile.ledger
+    shop.engine.ask_profile(ada.id, Split(merge_id=past.id))
+    shop.settle()
+    assert len(ada.profile.interests) == len(visitor.profile.interests) == 1
+    assert ada.id != visitor.id
+    assert len(rows(shop.engine.windows[0])) == 2
+    shop.fact("sku-2")
+    assert not any(run.journey == "price_drop" for run in ada.profile.runs)
+    assert any(run.journey == "price_drop" for run in visitor.profile.runs)
