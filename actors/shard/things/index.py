@@ -48,7 +48,7 @@ class InterestIndex:
         if isinstance(record, Tombstone):
             self._put(profile, self._stored(profile), ())
         elif record.interests or _INDEXED in record.__dict__:
-            was, now = record.__dict__.get(_INDEXED, frozenset()), _places(record)
+            was, now = record.__dict__.get(_INDEXED, []), _places(record)
             if was != now:
                 record.__dict__[_INDEXED] = now
                 self._put(profile, was, record.interests)
@@ -57,7 +57,7 @@ class InterestIndex:
         """A profile has moved to this store, with a record of its state that is not locked."""
         found = codec.decode_record(record, f"state/{profile}")
         if isinstance(found, Profile):
-            self._put(profile, frozenset(), found.interests)
+            self._put(profile, [], found.interests)
 
     def drop(self, profile: str) -> None:
         """A profile has left this store."""
@@ -70,20 +70,20 @@ class InterestIndex:
         for key, _ in self._batch.rows_after("interests", prefix, key_of(place, profile) if profile else prefix):
             yield profile_in(key)
 
-    def _stored(self, profile: str) -> frozenset[str]:
+    def _stored(self, profile: str) -> list[str]:
         raw = self._batch.get("state", keys.profile_key(profile))
         found = None if raw is None else codec.decode_record(raw, f"state/{profile}")
-        return _places(found) if isinstance(found, Profile) else frozenset()
+        return _places(found) if isinstance(found, Profile) else []
 
-    def _put(self, profile: str, was: frozenset[str], interests: list[Interest] | tuple[()]) -> None:
-        now = {each.thing for each in interests}
-        for place in was - now:
+    def _put(self, profile: str, was: list[str], interests: list[Interest] | tuple[()]) -> None:
+        before, now = set(was), {each.thing for each in interests}
+        for place in before - now:
             self._batch.put("interests", key_of(place, profile), None)
         for each in interests:
-            if each.thing not in was:
+            if each.thing not in before:
                 self._batch.put("interests", key_of(each.thing, profile), b"")
                 self._came(profile, each)
 
 
-def _places(record: Profile) -> frozenset[str]:
-    return frozenset(each.thing for each in record.interests)
+def _places(record: Profile) -> list[str]:
+    return [each.thing for each in record.interests]

@@ -9,6 +9,7 @@ stands here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -32,7 +33,12 @@ _PLACE_BYTES: Final = 8
 def place_of(catalog: Catalog, way: str, thing: str) -> str:
     """The place among things of those who became interested in one of them in a way (`wanted.name_of`): 16 hex
     digits."""
-    return seeds.keyed(catalog.id_key, "thing", way, thing, size=_PLACE_BYTES)
+    return _place(catalog.id_key, way, thing)
+
+
+@lru_cache(maxsize=65_536)
+def _place(key: bytes, way: str, thing: str) -> str:
+    return seeds.keyed(key, "thing", way, thing, size=_PLACE_BYTES)
 
 
 def places_of(catalog: Catalog, fact: Fact) -> list[str]:

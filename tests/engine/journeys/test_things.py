@@ -10,6 +10,7 @@ from support.told import Told
 from support.world import World, action, cart_journey, document
 
 from actors.replay_clock.windows import Windows
+from actors.shard.queries.queries import dump
 from engine.inputs import Split
 from engine.journeys.things import interests
 
@@ -215,3 +216,20 @@ def test_a_split_gives_each_their_own_interests():
     shop.fact("sku-2")
     assert not any(run.journey == "price_drop" for run in ada.profile.runs)
     assert any(run.journey == "price_drop" for run in visitor.profile.runs)
+
+
+def test_any_number_of_shards_comes_to_the_same():
+    def story(shards: int) -> dict[str, Any]:
+        shop = Shop(SHOP, shards=shards)
+        people = [shopper(shop, f"p{number}") for number in range(6)]
+        visitor = shop.customer(anonymous="a-1")
+        for who in (*people[::2], visitor):
+            who.does("Product Viewed", product_id="sku-1")
+        shop.customer("p1@shop.example", anonymous="a-1").does("Page Viewed")
+        tell(shop, "sku-1")
+        shop.advance(15_000)
+        tell(shop, "sku-1")
+        shop.settle()
+        return {name: row for windows in shop.engine.windows for name, row in dump(windows.shard).items()}
+
+    assert story(1) == story(2) == story(5)
