@@ -55,7 +55,7 @@ class PlaybookWorld(World):
     @property
     def reached(self) -> list[tuple[str, str]]:
         """(channel, action) of every message that has left, in order."""
-        return [(message["channel"], message["action"]) for message in self.mailbox]
+        return [(message["channel"], message["action"]["id"]) for message in self.mailbox]
 
     def _take(self, message: dict[str, Any]) -> str:
         return "refused" if message["channel"] in self.refused else super()._take(message)

@@ -1,4 +1,5 @@
-"""The playbook `abandoned_browse`: an e-mail with the viewed products, then a push with a limited offer; a control group."""
+"""The playbook `abandoned_browse`: an e-mail with the viewed products, then a push with a limited offer; a control
+group."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ def shop() -> PlaybookWorld:
 
 def looks_at(who: Customer, *names: str) -> None:
     for name in names:
-        who.does("Product Viewed", product_id=name, name=name, price=50)
+        who.does("Product Viewed", properties={"product_id": name, "name": name, "price": 50})
         who.world.advance(minutes=5)
 
 

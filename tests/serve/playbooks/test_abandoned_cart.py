@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from support.playbooks import PlaybookWorld
 from support.world import Customer
@@ -16,8 +14,9 @@ def shop() -> PlaybookWorld:
     return PlaybookWorld("abandoned_cart")
 
 
-def fills(who: Customer, value: float = 80, cart: str = "c-1", **more: Any) -> None:
-    who.does("Product Added", cart_id=cart, product_id="bag-7", name="Weekender", value=value, **more)
+def fills(who: Customer, value: float = 80, cart: str = "c-1") -> None:
+    thing = {"cart_id": cart, "product_id": "bag-7", "name": "Weekender", "value": value}
+    who.does("Product Added", properties=thing)
 
 
 def test_an_email_leaves_an_hour_after_the_last_thing_was_added(shop: PlaybookWorld):
@@ -133,7 +132,7 @@ def test_three_messages_a_week_are_the_most_however_many_carts(shop: PlaybookWor
         fills(ada, cart=f"c-{number}")
     shop.advance(days=6)
     assert shop.reached == [MAIL] * 3
-    assert ada.outcomes("held")[-1][1] == "cap.cart_messages_weekly"
+    assert ("cart_rescue", "cap.cart_messages_weekly") in ada.outcomes("held")
 
 
 def test_an_opt_out_keeps_back_its_channel_alone(shop: PlaybookWorld):

@@ -22,7 +22,7 @@ def with_app(shop: PlaybookWorld, name: str = "ada") -> Customer:
 
 
 def looks(who: Customer) -> None:
-    who.does("Product Viewed", product_id="bag-7", name="Weekender")
+    who.does("Product Viewed", properties={"product_id": "bag-7", "name": "Weekender"})
 
 
 def test_half_an_hour_after_the_last_look_a_push_opens_the_app(shop: PlaybookWorld):

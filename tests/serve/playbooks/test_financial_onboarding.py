@@ -46,7 +46,7 @@ def test_four_messages_are_the_most_on_all_channels_together(bank: PlaybookWorld
     assert ada.outcomes("held") == [("onboarding_in_app", "journey.touches")]
 
 
-@pytest.mark.parametrize("days, before", [(0.5, 1), (2, 2), (4, 3), (8, 4)])
+@pytest.mark.parametrize("days, before", [(0.5, 1), (2, 2), (4, 3), (7.5, 4)])
 def test_completion_ends_it_before_the_next_message(bank: PlaybookWorld, days: float, before: int):
     ada = opens(bank, balance=10_000)
     bank.advance(days=days)

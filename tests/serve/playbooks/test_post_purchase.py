@@ -1,4 +1,4 @@
-"""The playbook `post_purchase`: after a purchase promotions stop at once and stay away, and care comes in their place."""
+"""The playbook `post_purchase`: after a purchase promotions stop at once and stay away, and care comes instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shop() -> PlaybookWorld:
 
 
 def looks_at(who: Customer, category: str = "bags") -> None:
-    who.does("Product Viewed", product_id=f"{category}-1", category=category, name="Weekender")
+    who.does("Product Viewed", properties={"product_id": f"{category}-1", "category": category, "name": "Weekender"})
 
 
 def buys(who: Customer, order: str = "o-1", channel: str = "web") -> None:
@@ -58,7 +58,7 @@ def test_no_promotion_leaves_for_a_week_and_none_about_the_same_category_for_a_m
     looks_at(ada, "shoes")
     shop.advance(days=5)
     assert shop.reached == [CARE]
-    assert ("post_purchase_offer", "suppression.just_bought") in ada.outcomes("held")
+    assert ("post_purchase_offer", "suppress.just_bought") in ada.outcomes("held")
     shop.advance(days=3)
     looks_at(ada, "bags")
     shop.advance(days=2)

@@ -74,7 +74,7 @@ def test_any_booking_ends_it_and_holds_what_comes_later(agency: PlaybookWorld, b
         drops(agency)
         agency.advance(days=2)
         assert agency.reached == []
-        assert {reason for _, reason in ada.outcomes("held")} == {"suppression.booked_lately"}
+        assert {reason for _, reason in ada.outcomes("held")} == {"suppress.booked_lately"}
     else:
         agency.advance(days=5)
         drops(agency)
