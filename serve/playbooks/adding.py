@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.catalog_files import config_files
-from actors.catalog_proof import own_process
+from actors.catalog_proof import proof
 from actors.platform import durable
 from engine.errors import UsageError
 from serve.playbooks import merging, tracking
@@ -85,7 +85,8 @@ def plan(found: Found, names: Names, workspace: Path) -> Change:
             if merged.text:
                 change.files[file] = merged.text
     refuse(problems)
-    change.warnings = _proved(change, workspace)
+    if change.files:
+        change.warnings = _proved(change, workspace)
     return change
 
 
@@ -179,4 +180,4 @@ def _proved(change: Change, workspace: Path) -> list[str]:
         for file, text in change.files.items():
             (copy / file).parent.mkdir(parents=True, exist_ok=True)
             (copy / file).write_text(text, "utf-8")
-        return list(own_process.prove_directory(copy, os.environ).warnings)
+        return list(proof.of_directory(copy, os.environ).warnings)

@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.util import load_yaml_guess_indent
 
 _RULES: Final = "policies.yaml"
+_PLAN: Final = "tracking_plan.yaml"
 _WIDTH: Final = 4096  # lines of the workspace stay as long as they are
 _UNION: Final = ("events", "sensitive", "channels", "no_consent_needed")  # lists of names
 _ENTRIES: Final = ("transitions", "namespaces", "traits", "purposes", "segments", "sources", "events")  # by their names
@@ -57,7 +58,7 @@ class Merged:
     def _by_id(self, mine: CommentedSeq, theirs: CommentedSeq, key: str) -> None:
         known = {each.get("id"): each for each in mine if isinstance(each, Mapping)}
         for each in theirs:
-            if any(_means_the_same(other, each) for other in known.values()):
+            if any(_means_the_same(other, each, self.file) for other in known.values()):
                 continue
             if each["id"] in known and self.file != _RULES:
                 self.notes.append(f"{self.file}: {key}: {each['id']}: yours stays as it is")
@@ -73,6 +74,8 @@ class Merged:
 
     def _entries(self, mine: CommentedMap, theirs: Mapping[str, Any], key: str) -> None:
         for name, value in theirs.items():
+            if key == "transitions" and any(_is_way_of(known, value) for known in mine.values()):
+                continue
             if name not in mine:
                 self._open(mine)
                 mine[name] = value
@@ -80,8 +83,18 @@ class Merged:
             elif key == "purposes":
                 for part, word in value.items():
                     self._put(mine[name], part, word)
+            elif self.file == _PLAN:
+                self._properties(mine[name], value)
             elif _plain(mine[name]) != _plain(value):
                 self.notes.append(f"{self.file}: {key}: {name}: yours stays as it is")
+
+    def _properties(self, mine: Any, theirs: Mapping[str, Any]) -> None:
+        """An event that is planned already has the properties beside its own that the playbook reads."""
+        listed = mine.get("schema", {}).get("properties") if isinstance(mine, Mapping) else None
+        for name, schema in theirs.get("schema", {}).get("properties", {}).items():
+            if isinstance(listed, CommentedMap) and name not in listed:
+                listed[name] = schema
+                self._changed = True
 
     def _spaced(self, text: str) -> str:
         """A blank line before each part of the file that is new."""
@@ -113,10 +126,16 @@ def written(yaml: YAML, tree: Any) -> str:
     return out.getvalue()
 
 
-def _means_the_same(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Whether the two differ by their names alone, as two stops on a purchase do."""
+def _means_the_same(mine: Mapping[str, Any], theirs: Mapping[str, Any], file: str) -> bool:
+    """Whether two entries are alike; two rules are, where they differ by their names alone, as two stops on a purchase
+    do."""
     plain, other = _plain(mine), _plain(theirs)
-    return bool({**plain, "id": ""} == {**other, "id": ""})
+    return bool(plain == other or (file == _RULES and {**plain, "id": ""} == {**other, "id": ""}))
+
+
+def _is_way_of(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two transitions share a way from one touchpoint to another."""
+    return all(set(mine.get(end) or []) & set(theirs.get(end) or []) for end in ("from", "into"))
 
 
 def _plain(value: Any) -> Any:

@@ -72,7 +72,7 @@ def _require(schema: dict[str, Any], name: str, is_required: bool) -> None:
 
 def unmapped(places: list[Place], events: Events, names: Names, plan: Mapping[str, Any]) -> list[str]:
     """Problems with the names that a shop's plan does not know. A plan that lets unknown events pass may be silent
-    about an event; where it lists the properties of one, it knows them all."""
+    about an event, and a schema about a property that it does not forbid."""
     known: Mapping[str, Any] = plan.get("events") or {}
     is_whole = plan.get("unknown", "allow") != "allow"
     problems = []
@@ -85,9 +85,10 @@ def unmapped(places: list[Place], events: Events, names: Names, plan: Mapping[st
             if is_whole and not names.says(place.event) and not place.path:
                 problems.append(place.problem(_unknown("event", theirs, known, place.event)))
         elif place.path in wanted.required and not names.says(place.event, place.path):
-            listed = (known[theirs] or {}).get("schema", {}).get("properties")
-            path = names.path(place.event, place.path)
-            if listed and path.partition(".")[0] not in listed:
+            schema = (known[theirs] or {}).get("schema", {})
+            listed, path = schema.get("properties"), names.path(place.event, place.path)
+            is_closed = is_whole or schema.get("additionalProperties") is False
+            if listed and is_closed and path.partition(".")[0] not in listed:
                 ours = f"{place.event}.{place.path}"
                 problems.append(place.problem(_unknown(f"property of {theirs!r}", path, listed, ours)))
     return problems
