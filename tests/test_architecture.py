@@ -405,6 +405,8 @@ PLAIN = {
     "serve/commands/bench.py": "figures that can be measured again",
     "serve/commands/dashboard.py": "what can be printed again",
     "serve/commands/init.py": "a workspace that can be made again",
+    "serve/commands/playbook.py": "a history that can be made again",
+    "serve/playbooks/adding.py": "a workspace as it would be, in a temporary folder while it is proved",
     "serve/commands/simulate.py": "what can be simulated again",
     "serve/simulation/running.py": "what can be simulated again, in a temporary folder",
     "serve/simulation/spool.py": "a history while it is sorted, in a temporary folder",
