@@ -83,7 +83,7 @@ def subjects(mailbox: MailServer, who: Person) -> list[str]:
 def simulated(engine: Engine, who: Person) -> list[tuple[str, str]]:
     """(channel, action) of what sandboxes took for somebody."""
     entries = engine.timeline("user_id", who.name)
-    return [(each["channel"], each["action"]) for each in entries if each["outcome"] == "simulated"]
+    return [(each["channel"], each["action"]) for each in entries if each.get("outcome") == "simulated"]
 
 
 def test_each_playbook_sends_mail_over_smtp_and_stops_when_it_should(live: tuple[Engine, MailServer]):
