@@ -89,6 +89,8 @@ class Run(Part):
     attempt: int = 0  # how many channels of its step's ladder it has tried
     touches: int = 0  # messages that it has sent
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
+    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.edits`)
+    begins: bool = False  # an edit has brought it to its step, which begins when its timer fires
 
     @property
     def triggered(self) -> tuple[int, int]:

@@ -26,9 +26,9 @@ import msgspec
 
 from actors.platform import durable, logs
 from engine.catalog import statuses
-from engine.catalog.compile import canonical, compile_bytes
+from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
-from engine.catalog.document import Document
+from engine.catalog.document import Document, canonical
 from engine.errors import Corrupt, NotReady, Overloaded
 from engine.vocabulary import Status
 

@@ -178,6 +178,18 @@ class Fatigue:
     tiers: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of a journey that moves or stops who is inside (`engine.catalog.editing`). `map` leads from steps of the
+    version before to steps of this one; `rest` is about everybody else. `version` is a catalog that has the journey as
+    this edit made it; empty: the active one."""
+
+    number: int
+    version: str
+    rest: Literal["follow", "finish", "stop"]
+    map: Mapping[str, str]
+
+
 StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
 
 
@@ -226,6 +238,12 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    edits: tuple[Edit, ...] = ()  # the oldest first
+
+    @property
+    def edition(self) -> int:
+        """The number of the last edit that moved or stopped who was inside; 0 without one."""
+        return self.edits[-1].number if self.edits else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

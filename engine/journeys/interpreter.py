@@ -56,6 +56,9 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             continue
         life.go_on(turn, run, step, "fired")
         _note_timer(turn, run, step, "goes on", "fired")
+        if run.begins:
+            run.begins = False
+            continue
         if not run.is_met:  # where it is, the event that came during the pause has begun the next step already
             waits.begin_now(turn, run)
         _leave(turn, run, timed_out=not run.is_met)
@@ -90,7 +93,7 @@ def react(turn: Turn, event: Happened) -> list[Run]:
     """Reset waits and answer `wait_for` steps of parked runs by a new event. Returns the runs that go on."""
     moving = []
     for run in turn.profile.runs:
-        if run.state != "active" or not run.due_ms:
+        if run.state != "active" or not run.due_ms or run.begins:
             continue
         journey = program(turn, run)
         if journey is None:
@@ -111,7 +114,7 @@ def react_to_history(turn: Turn) -> list[Run]:
     moving = []
     for run in turn.profile.runs:
         journey = program(turn, run)
-        if run.state != "active" or not run.due_ms or not run.since_ms or journey is None:
+        if run.state != "active" or not run.due_ms or not run.since_ms or journey is None or run.begins:
             continue
         step = journey.steps[run.position]
         if step.kind == "wait" and (event := waits.reset_on_record(turn, journey, run, step)):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.catalog.schema.edits import EditRule, OnEdit
 from engine.catalog.schema.grammar import Condition, Duration, Id, Model, Path, Some
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.triggers import JourneyStop, Trigger
@@ -21,7 +22,8 @@ class ReEntry(Model):
 
 
 class Journey(Model):
-    """journeys/*.yaml, one journey a file. `key`: one run per value of this property of the triggering event."""
+    """journeys/*.yaml, one journey a file. `key`: one run per value of this property of the triggering event.
+    `on_edit`: what becomes of whoever is inside when this file takes the place of another version of it."""
 
     id: Id
     status: Status = "live"
@@ -32,3 +34,4 @@ class Journey(Model):
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
     steps: Annotated[list[Step], Some]
+    on_edit: OnEdit = EditRule()

@@ -1,0 +1,85 @@
+"""Finds the steps of one version of a journey again in another one.
+
+A step with an id of its own is the one with that id. Any other is known by what it does: the versions are laid side by
+side as texts are compared, and what is the same on both sides is the same step. What is left between two such places is
+a changed step where its kind and its path in the file are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import fields
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Any, Final
+
+from engine.catalog.compiled import Action, Catalog, Journey, Step
+from engine.catalog.triggers import Trigger
+from engine.conditions.predicates import tree_of
+
+# Fields of a step that lead to other steps: they change whenever something is added before those.
+TARGETS: Final = frozenset({"on_event", "on_timeout", "target"})
+_OWN_ID: Final = str.isalpha  # of the first character: a path begins with a digit
+
+
+def signature(catalog: Catalog, step: Step) -> Hashable:
+    """What a step does, for comparing it with steps of other versions; where it leads to is left out."""
+    parts = [
+        (each.name, _plain(getattr(step, each.name))) for each in fields(step) if each.name not in {"id", *TARGETS}
+    ]
+    action = catalog.actions.get(step.action) if step.action else None
+    return repr((parts, _letter(catalog, action)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Trigger):
+        return value.event, value.tests
+    if callable(value):
+        return tree_of(value)
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value if not isinstance(each, int)]
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+def _letter(catalog: Catalog, action: Action | None) -> Any:
+    """The texts of a message that stay those of a run's own version."""
+    if action is None or action.texts == "current":
+        return None
+    contents = [(each.id, each.weight, each.content) for each in action.variants]
+    named = sorted({text for _, _, content in contents for each in content.values() for text in each.values()}, key=str)
+    return contents, [catalog.templates.get(name) for name in named if isinstance(name, str)]
+
+
+def pairs(was: Catalog, now: Catalog, journey: str) -> Mapping[int, int]:
+    """The positions of a journey's steps in the catalog `now`, by their positions in the catalog `was`."""
+    return _paired(_program(was, was.journeys[journey]), _program(now, now.journeys[journey]))
+
+
+_Line = tuple[str, str, Hashable]  # a step's id, kind and signature
+
+
+def _program(catalog: Catalog, journey: Journey) -> tuple[_Line, ...]:
+    return tuple((step.id, step.kind, signature(catalog, step)) for step in journey.steps)
+
+
+@lru_cache(maxsize=256)
+def _paired(was: tuple[_Line, ...], now: tuple[_Line, ...]) -> Mapping[int, int]:
+    named = {name: position for position, (name, _, _) in enumerate(now) if _OWN_ID(name[:1])}
+    found = {position: named[name] for position, (name, _, _) in enumerate(was) if name in named}
+    left, right = _without_name(was), _without_name(now)
+    blocks = SequenceMatcher(None, [was[at][1:] for at in left], [now[at][1:] for at in right], autojunk=False)
+    for one, other, size in blocks.get_matching_blocks():
+        found |= {left[one + step]: right[other + step] for step in range(size)}
+    for tag, begin, end, other_begin, other_end in blocks.get_opcodes():
+        if tag == "replace":
+            places = {now[at][:2]: at for at in right[other_begin:other_end]}
+            found |= {at: places[was[at][:2]] for at in left[begin:end] if was[at][:2] in places}
+    return found
+
+
+def _without_name(program: tuple[_Line, ...]) -> list[int]:
+    return [position for position, (name, _, _) in enumerate(program) if not _OWN_ID(name[:1])]
