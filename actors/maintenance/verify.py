@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.shard.standing import index
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import RocksStore, inspect
@@ -77,10 +78,14 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         at_ms, profile, send = keys.outbox_parts(key)
         outbox[profile].add((at_ms, send))
         waiting += at_ms > 0  # time 0: a dispatcher has it
+    standing = _standing(store)
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
             record = codec.decode_record(store.unlock(locked), name)
+            stands = standing.pop(name, set()) if standing is not None else None
+            if stands is not None and stands != set(index.rows_of(name, record)) and not _is_away(store, name):
+                yield f"{name}: the index of standing runs does not say where its runs are"
             if isinstance(record, Tombstone):
                 seen["tombstones"] += 1
                 if record.to not in everybody and not erasure.is_erased(name, record):
@@ -91,16 +96,34 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
+            (standing or {}).pop(name, None)
             is_readable = False
             yield f"{name}: {error}"
     for profile in (*timers, *outbox):
         yield f"{profile}: has timers or sends, and no profile"
+    for profile in standing or ():
+        yield f"{profile}: stands in a journey, and there is no profile"
     stored = store.get("meta", b"outbox")
     if stored is not None and is_readable:  # the sends of a profile that cannot be read are not counted
         counted = msgspec.msgpack.decode(codec.unseal(stored, "meta/outbox"))
         if counted != waiting:
             yield f"meta/outbox: says {counted}, and {waiting} in the outbox wait; the engine mends this as it works"
     yield from _of_journal(store, seen)
+
+
+def _standing(store: Batch) -> dict[str, set[tuple[bytes, bytes]]] | None:
+    """The rows of the index of standing runs, by profile; None while it is being made."""
+    whole = store.get("meta", b"standing")
+    if whole is None or not msgspec.msgpack.decode(codec.unseal(whole, "meta/standing")):
+        return None
+    found: dict[str, set[tuple[bytes, bytes]]] = defaultdict(set)
+    for key, place in store.committed("standing"):
+        found[index.profile_in(key)].add((key, place))
+    return found
+
+
+def _is_away(store: Batch, profile: str) -> bool:
+    return store.get("meta", b"away/" + profile.encode()) is not None
 
 
 def _of_profile(
@@ -110,7 +133,7 @@ def _of_profile(
     outbox: set[tuple[int, str]],
     seen: dict[str, int],
 ) -> Iterator[str]:
-    if not profile.moving_to and store.get("meta", b"away/" + profile.id.encode()) is None:
+    if not profile.moving_to and not _is_away(store, profile.id):
         pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
         if pending != timers:
             yield f"{profile.id}: {len(pending ^ timers)} timers differ between its runs and the timer index"

@@ -29,6 +29,7 @@ from actors.serving.pending import Pending
 from actors.serving.pulls import Pulls
 from actors.shard.outbox.fence import Fence
 from actors.shard.shard import Shard
+from actors.shard.standing import visits
 from actors.storage.lost_files import Lookout
 from actors.transport.clients import Clients
 from actors.transport.frame_server import FrameServer, Reply
@@ -170,6 +171,8 @@ class ShardServer:
         await asyncio.sleep(0)  # the answers leave before the metrics are updated
         self._gauges.committed(turned_s, durable_s, is_durable)
         self.shard.people.work()
+        self.shard.standing.work()
+        visits.work(self.shard)
         if self._windows is None:
             self._sender.send()
             self.shard.setting_back.work()

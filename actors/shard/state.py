@@ -19,10 +19,12 @@ from actors.shard.figures.hand_offs import HandOffTotals
 from actors.shard.figures.people import People
 from actors.shard.journal import replay
 from actors.shard.matching.blocks import Blocks
+from actors.shard.outbox import messages
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
 from actors.shard.set_aside.dead_letters import DeadLetters
 from actors.shard.set_aside.unreadable import Unreadable
+from actors.shard.standing.index import Standing
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import Store
@@ -75,7 +77,7 @@ class ShardState:
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
         self.blocks = Blocks(self.batch, self.meta("blocks", ""), self.meta("blocks_counts", None))
         self.blocks.read_with(self.catalog)
-        self.messages = {key: _message(value) for key, value in self.unreadable.readable("messages")}
+        self.messages = {key: messages.read(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
         """The arguments of an index over a family's keys: how to read them, and how many there are. They are counted
@@ -94,6 +96,7 @@ class ShardState:
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
         self.handoffs = HandOffTotals(self.batch)
         self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
+        self.standing = Standing(self.batch, self.cache, self.meta("visits", {}), is_whole=self.meta("standing", False))
         self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 
     # -- facts about the shard
@@ -148,6 +151,7 @@ class ShardState:
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
+        self.standing.loaded(profile_id, record)
         if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
@@ -233,8 +237,7 @@ class ShardState:
     def put_message(self, sender: str, seq: int, to: str, message: AnyInput) -> None:
         """A profile here tells another profile something, under the sender's own sequence."""
         key = keys.message_key(sender, seq)
-        packed = msgspec.msgpack.encode([to, codec.encode_input(message)])
-        self.batch.put("messages", key, codec.seal(packed), "" if isinstance(message, IDS_ONLY) else sender)
+        self.batch.put("messages", key, messages.packed(to, message), "" if isinstance(message, IDS_ONLY) else sender)
         self.messages[key] = (to, message)
 
     def message_done(self, key: bytes) -> None:
@@ -258,12 +261,13 @@ class ShardState:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
             self.people.committed(profile_id, record)
+            self.standing.committed(profile_id, record)
             if self.blocks.made_of:
                 self.blocks.follow(profile_id, record, self.journal_seq)
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
-            facts |= {"resolved": self.resolved, "people": self.people.fact()}
+            facts |= {"resolved": self.resolved, "people": self.people.fact(), "standing": self.standing.is_whole}
             if self.blocks.made_of:
                 facts["blocks_counts"] = dict(self.blocks.counts)
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
@@ -291,8 +295,3 @@ class ShardState:
         """Commit what is left and release the store."""
         self.commit(final=True)
         self.batch.close()
-
-
-def _message(value: bytes) -> tuple[str, AnyInput]:
-    to, packed = msgspec.msgpack.decode(codec.unseal(value, "message"))
-    return to, codec.decode_input(packed)

@@ -8,6 +8,8 @@ step begins when its timer fires, which is at once: so an event of the same turn
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.editing import outcomes
 from engine.catalog.editing import steps as programs
@@ -27,10 +29,31 @@ def places(profile: Profile, run: Run) -> tuple[list[Run], list[int]]:
     return family, [each.position for each in family] + [each.ends_at for each in family if each.ends_at]
 
 
+def standing(profile: Profile) -> Iterator[tuple[Run, list[int]]]:
+    """The active runs of a profile that are no branches of others, each with those positions."""
+    runs = [run for run in profile.runs if run.state == "active"]
+    has_branches = any(run.parent for run in runs)
+    for run in runs:
+        if not run.parent:
+            yield run, places(profile, run)[1] if has_branches else [run.position]
+
+
 def is_due(profile: Profile, run: Run, catalog: Catalog) -> bool:
     """Whether `make` would move a run or stop it."""
     found = outcomes.of(catalog, run.journey, run.version, places(profile, run)[1], run.edition)
     return found.word == "stop" or outcomes.moves(found, run.version)
+
+
+def changes_timers(catalog: Catalog, journey: str, version: str, positions: Sequence[int], found: Outcome) -> bool:
+    """Whether a run that moves from these positions has to be woken: one of its steps is another one now."""
+    was, to = catalog.of_version(version), catalog.of_version(found.version)
+    before, after = was.journeys[journey].steps, to.journeys[journey].steps
+    same = programs.pairs(was, to, journey)
+    return any(
+        same.get(left) != comes_to or programs.signature(was, before[left]) != programs.signature(to, after[comes_to])
+        for left, comes_to in zip(positions, found.positions, strict=True)
+        if left < len(before)
+    )
 
 
 def make(turn: Turn, run: Run) -> None:
