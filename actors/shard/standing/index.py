@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from actors.shard.activation import Activation, Record
 from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec
+from engine.catalog.editing.plan import Place
 from engine.errors import Corrupt, NotReady
 from engine.journeys import edits
 from engine.profile import Profile
@@ -27,15 +28,6 @@ from engine.profile import Profile
 HASH_BYTES: Final = 8
 _AT_ONCE: Final = 200  # records that are indexed between two groups of turns: a few ms
 _PROFILE: Final = slice(HASH_BYTES, HASH_BYTES + keys.PROFILE_BYTES)
-
-
-class Place(NamedTuple):
-    """Where a run stands. `positions` are those of the run and of its branches; `edition` is the last edit that it was
-    asked for."""
-
-    version: str
-    edition: int
-    positions: tuple[int, ...]
 
 
 Places = dict[tuple[str, str], Place]  # by journey and run

@@ -15,6 +15,7 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine.catalog.compiled import Catalog
 from engine.catalog.editing import outcomes
+from engine.catalog.editing.plan import Place
 from engine.journeys import edits
 
 _FACT: Final = "visits"  # on disk: journeys, each with the profile that was looked at last
@@ -70,7 +71,7 @@ def _may_wake(was: Catalog, now: Catalog, journey: str) -> bool:
     )
 
 
-def _wakes(catalog: Catalog, journey: str, place: index.Place) -> bool:
+def _wakes(catalog: Catalog, journey: str, place: Place) -> bool:
     found = outcomes.of(catalog, journey, place.version, place.positions, place.edition)
     if found.word == "stop":
         return True

@@ -7,8 +7,8 @@ a changed step where its kind and its path in the file are the same.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import fields
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, Final
@@ -17,31 +17,51 @@ from engine.catalog.compiled import Action, Catalog, Journey, Step
 from engine.catalog.triggers import Trigger
 from engine.conditions.predicates import tree_of
 
-# Fields of a step that lead to other steps: they change whenever something is added before those.
-TARGETS: Final = frozenset({"on_event", "on_timeout", "target"})
+# Fields of a step that lead to other steps, which change whenever something is added before those: the first by
+# themselves, the others as the last part of each of their parts.
+TARGETS: Final = ("on_event", "on_timeout", "target")
+WAYS: Final = ("arms", "shares", "branches")
+_GOES_ON: Final = ("send", "wait", "update", "webhook", "join")  # to the step behind it
 _OWN_ID: Final = str.isalpha  # of the first character: a path begins with a digit
 
 
 def signature(catalog: Catalog, step: Step) -> Hashable:
     """What a step does, for comparing it with steps of other versions; where it leads to is left out."""
-    parts = [
-        (each.name, _plain(getattr(step, each.name))) for each in fields(step) if each.name not in {"id", *TARGETS}
-    ]
-    action = catalog.actions.get(step.action) if step.action else None
-    return repr((parts, _letter(catalog, action)))
+    parts = {each.name: getattr(step, each.name) for each in fields(step) if each.name not in ("id", *TARGETS)}
+    parts |= {name: tuple(way[:-1] for way in parts[name]) for name in WAYS if name in parts}
+    letters = [_letter(catalog, catalog.actions.get(name)) for name in actions_of(step)]
+    return repr((_plain(parts), letters))
+
+
+def actions_of(step: Step) -> tuple[str, ...]:
+    """The actions that a step may send."""
+    return (step.action,) if step.action else ()
+
+
+def leads_to(program: Sequence[Step], position: int) -> set[int]:
+    """The positions that a run may come to directly from this one."""
+    step = program[position]
+    found = {way[-1] for name in WAYS for way in getattr(step, name, ())}
+    if step.kind in _GOES_ON:
+        return {position + 1}
+    if step.kind == "wait_for":
+        return {step.on_event, step.on_timeout}
+    return found if step.kind in ("split", "exit") else found | {step.target}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Trigger):
-        return value.event, value.tests
+        return value.event, _plain(value.tests)
     if callable(value):
         return tree_of(value)
+    if is_dataclass(value):
+        return [(each.name, _plain(getattr(value, each.name))) for each in fields(value)]
     if isinstance(value, frozenset):
         return sorted(map(str, value))
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value if not isinstance(each, int)]
+        return [_plain(each) for each in value]
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: _plain(value[name]) for name in sorted(value)}
     return value
 
 

@@ -16,6 +16,7 @@ from actors.shard.standing import index
 from actors.storage.batch import Batch
 from actors.storage.memory_store import MemoryStore
 from actors.storage.vault import PlainVault
+from engine.catalog.editing.plan import Place
 from engine.inputs import Erase
 
 STEPS = [
@@ -45,7 +46,7 @@ def standing(shard: Shard, most: int = 2) -> Counter[tuple[tuple[str, int], ...]
             return found
 
 
-def _step(shard: Shard, place: index.Place) -> str:
+def _step(shard: Shard, place: Place) -> str:
     return shard.catalog.of_version(place.version).journeys["way"].steps[place.positions[0]].id
 
 
