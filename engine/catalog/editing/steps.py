@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from engine.catalog.compiled import Action, Catalog, Journey, Step
+from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import Trigger
 from engine.conditions.predicates import tree_of
 
@@ -70,8 +71,8 @@ def _letter(catalog: Catalog, action: Action | None) -> Any:
     if action is None or action.texts == "current":
         return None
     contents = [(each.id, each.weight, each.content) for each in action.variants]
-    named = sorted({text for _, _, content in contents for each in content.values() for text in each.values()}, key=str)
-    return contents, [catalog.templates.get(name) for name in named if isinstance(name, str)]
+    named = (text for _, _, content in contents for each in content.values() for text in each.values())
+    return contents, [catalog.templates[name] for name in named if isinstance(name, str) and name in catalog.templates]
 
 
 def pairs(was: Catalog, now: Catalog, journey: str) -> Mapping[int, int]:
@@ -82,8 +83,17 @@ def pairs(was: Catalog, now: Catalog, journey: str) -> Mapping[int, int]:
 _Line = tuple[str, str, Hashable]  # a step's id, kind and signature
 
 
+@once_per_catalog
+def _programs(_: Catalog) -> dict[str, tuple[_Line, ...]]:
+    """What is compared of each journey, as far as it was asked for."""
+    return {}
+
+
 def _program(catalog: Catalog, journey: Journey) -> tuple[_Line, ...]:
-    return tuple((step.id, step.kind, signature(catalog, step)) for step in journey.steps)
+    known = _programs(catalog)
+    if journey.id not in known:
+        known[journey.id] = tuple((step.id, step.kind, signature(catalog, step)) for step in journey.steps)
+    return known[journey.id]
 
 
 @lru_cache(maxsize=256)
