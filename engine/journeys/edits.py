@@ -24,8 +24,7 @@ _WAITS = ("wait", "wait_for")
 
 def places(profile: Profile, run: Run) -> tuple[list[Run], list[int]]:
     """A run with the branches that it has begun, and the positions that all of them depend on."""
-    of_it = [each for each in profile.runs if each.parent == run.id and each.state == "active"]
-    family = [run, *sorted(of_it, key=lambda each: each.id)]
+    family = [run, *sorted(life.branches_of(profile, run), key=lambda each: each.id)]
     return family, [each.position for each in family] + [each.ends_at for each in family if each.ends_at]
 
 
@@ -114,13 +113,13 @@ def _go_on_at(turn: Turn, run: Run, was: Catalog, left: Step, to: Catalog, step:
         return
     if not is_same:
         waits.begin_now(turn, run)
-    run.begins, run.is_met = True, False
+    run.begins, run.is_met, run.awaits, run.attempt = True, False, "", 0
     _wake(turn, run, step, turn.now_ms)
 
 
 def _is_for(step: Step) -> bool:
     """Whether a step waits for a length of time that its beginning and nothing else begins."""
-    return step.kind in _WAITS and step.for_ms > 0
+    return step.kind in _WAITS and step.until is None
 
 
 def _was_due(run: Run, left: Step, step: Step, *, is_same: bool) -> int:

@@ -36,7 +36,7 @@ def signature(catalog: Catalog, step: Step) -> Hashable:
 
 def actions_of(step: Step) -> tuple[str, ...]:
     """The actions that a step may send."""
-    return (step.action,) if step.action else ()
+    return step.sending.actions
 
 
 def leads_to(program: Sequence[Step], position: int) -> set[int]:

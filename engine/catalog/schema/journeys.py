@@ -9,6 +9,7 @@ from pydantic import Field
 
 from engine.catalog.schema.edits import EditRule, OnEdit
 from engine.catalog.schema.grammar import Condition, Duration, Id, Model, Path, Some
+from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.triggers import JourneyStop, Trigger
 from engine.vocabulary import Status, Tier
@@ -33,5 +34,6 @@ class Journey(Model):
     key: Path | None = None
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
+    guards: Guards = Guards()
     steps: Annotated[list[Step], Some]
     on_edit: OnEdit = EditRule()
