@@ -43,6 +43,7 @@ async def plan_of(gateway: Gateway, proposal: Proposal) -> dict[str, Any]:
     names = plan.affected(was, now)
     if unknown := sorted(proposal.rules.keys() - names.keys()):
         raise InvalidInput(f"{unknown[0]} does not change; {meant(unknown[0], names)}", "rules")
+    _check_steps(now, proposal)
     inside = {name: await _counted(gateway, name) for name, change in names.items() if change != "new"}
     versions = {place.version for found in inside.values() for places in found for place in places}
     versions |= {edit.version for name in names if name in now.journeys for edit in now.journeys[name].edits}
@@ -73,6 +74,15 @@ def _following(was: Catalog, proposal: Proposal) -> Catalog:
     active, files = (msgspec.msgpack.decode(each) for each in (was.document, proposal.files))
     made = statuses.carried(active, files, proposal.rules)
     return replace(compile_bytes(canonical(made)), id_key=was.id_key)
+
+
+def _check_steps(now: Catalog, proposal: Proposal) -> None:
+    """InvalidInput where a rule leads to a step that its journey does not have."""
+    for name, rule in proposal.rules.items():
+        known = {step.id for step in now.journeys[name].steps} if name in now.journeys else set[str]()
+        for right in rule["map"].values():
+            if right not in known:
+                raise InvalidInput(f"{name} has no step {right}; {meant(right, known)}", "rules")
 
 
 def _states(now: Catalog, name: str) -> bool:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from support.told import Told
-from support.world import YES_TO_MAIL, Customer, action, document
+from support.world import YES_TO_MAIL, Customer, action, compiled, document
+
+from engine.errors import CatalogError
 
 ASK = {"id": "ask", "wait_for": {"event": "Clicked", "timeout": "2d"}}
 PAUSE = {"id": "pause", "wait": {"for": "1d"}}
@@ -157,6 +159,46 @@ def test_an_edit_during_a_pause_is_made_and_waits_for_its_end():
     assert ada.sends == []
     world.advance(hours=2)
     assert ada.sends == ["second"]
+
+
+def test_a_mapping_to_a_step_that_is_not_there_is_named_with_its_place():
+    with pytest.raises(CatalogError) as refused:
+        compiled(shop(PAUSE, mail("first"), on_edit={"map": {"0": "pasue"}}))
+    (problem,) = refused.value.problems
+    assert problem.startswith("journeys/way.yaml: on_edit.map.0: no step of this journey is called 'pasue'")
+    assert "did you mean 'pause'" in problem
+    with pytest.raises(CatalogError) as refused:
+        compiled(shop(PAUSE, on_edit="carry on"))
+    assert "on_edit" in refused.value.problems[0]
+
+
+FORK = {"parallel": {"id": "both", "arms": {"a": [PAUSE, mail("first")], "b": [ASK]}}}
+
+
+def test_the_branches_of_a_run_follow_with_it():
+    world, ada = inside(shop(FORK, mail("first")))
+    longer = {"parallel": {"id": "both", "arms": {"a": [PAUSE, mail("second")], "b": [ASK]}}}
+    world.takes(shop({"wait": {"for": "1m"}}, longer, mail("second"), on_edit="follow"))
+    assert ada.sends == []
+    world.advance(hours=25)
+    assert ada.sends == ["second"], "one branch has gone on in the new version"
+    world.advance(days=2)
+    assert ada.sends == ["second", "second"], "and both have joined in it"
+
+
+def test_a_run_stays_whole_where_one_of_its_branches_cannot_follow():
+    world, ada = inside(shop(FORK, mail("first")))
+    one = {"parallel": {"id": "both", "arms": {"a": [PAUSE, mail("second")], "b": [mail("second")]}}}
+    world.takes(shop(one, mail("second"), on_edit="follow"))
+    world.advance(days=3)
+    assert ada.sends == ["first", "first"]
+
+
+def test_stopping_ends_the_branches_too():
+    world, ada = inside(shop(FORK, mail("first")))
+    world.takes(shop(FORK, mail("second"), on_edit="stop"))
+    ada.does("Page Viewed")
+    assert ada.pending_timers == [] and {run.ended_by for run in ada.profile.runs} >= {"journey.edited"}
 
 
 def test_files_that_are_edited_without_a_word_leave_no_trace_in_the_document():
