@@ -54,6 +54,14 @@ class DropTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """Wake this profile at `due_ms` to look at what journeys watch, and no more at `was_ms`; 0: never."""
+
+    due_ms: int
+    was_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Enqueue:
     """A send stands in the outbox at `at_ms`; `dispatcher` has it, where that is not empty. `was_ms` is where it stood
     before (as `Send.waits_ms` says; None: nowhere)."""
@@ -190,6 +198,7 @@ Effect = (
     | Note
     | SetTimer
     | DropTimer
+    | Wake
     | Enqueue
     | Dequeue
     | Spend

@@ -9,6 +9,7 @@ from engine.profile import ConsentRecord, Lent, Place
 from engine.told.base import Input as Input
 from engine.told.of_journeys import Fact as Fact
 from engine.told.of_journeys import Reconsider as Reconsider
+from engine.told.of_likeness import Candidate as Candidate
 from engine.told.of_likeness import Resembles as Resembles
 from engine.told.of_likeness import Reviewed as Reviewed
 from engine.told.of_likeness import Suspect as Suspect
@@ -73,10 +74,12 @@ class Event(Input, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
         return self.at_ms if self.imported else min(self.at_ms, self.received_at_ms)
 
 
-class TimersDue(Input, frozen=True, kw_only=True, tag="timers"):
-    """All timers of this profile that are due at exactly `at_ms`."""
+class TimersDue(Input, frozen=True, kw_only=True, omit_defaults=True, tag="timers"):
+    """All timers of this profile that are due at exactly `at_ms`. `running_out`: a replay clock only brings to an end
+    what has begun, so no schedule and no date starts anything."""
 
     at_ms: int
+    running_out: bool = False
 
 
 class Decide(Input, frozen=True, kw_only=True, omit_defaults=True, tag="decide"):
@@ -249,6 +252,7 @@ AnyInput = (
     | Suspect
     | Resembles
     | Unlike
+    | Candidate
     | Reviewed
     | Registered
     | Used
@@ -268,8 +272,8 @@ AnyInput = (
 # A place takes these also where its profile lives elsewhere.
 AT_PLACES = (Merge, Claim, HandedOver, Bind, Shares, Revive, PointTo, Erase)
 # These hold ids alone, and no data about a person.
-_OF_LINKS = (OpenLink, LinkRefused, Unlike)
+_OF_LINKS = (OpenLink, LinkRefused, Unlike, Candidate)
 _OF_ADDRESSES = (Given, Confirm, Used)
 _OF_MERGES = (Merge, GoOn, HandedOver, Released, Declined, Stay, Join, Shares, Shared)
 _OF_SPLITS = (Revived, PointTo, Rejoin, PassedOn, Revert)
-IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Erase, *_OF_ADDRESSES, *_OF_LINKS)
+IDS_ONLY = (*_OF_MERGES, *_OF_SPLITS, Claim, LookAtClock, Reconsider, Erase, *_OF_ADDRESSES, *_OF_LINKS)

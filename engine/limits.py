@@ -87,18 +87,19 @@ def refuse(
         )
 
 
-def has_room_for_run(profile: Profile, trigger: dict[str, object]) -> bool:
-    """Whether a journey may start another run. Where there is too little room, the triggers of ended runs are
-    dropped."""
-    if len(profile.runs) >= RUNS_MAX:
+def has_room_for_run(profile: Profile, trigger: dict[str, object], count: int = 1) -> bool:
+    """Whether a journey may start so many runs with this trigger. Where there is too little room, the triggers of ended
+    runs are dropped."""
+    if len(profile.runs) + count > RUNS_MAX:
         return False
-    if not profile.runs or _bytes_of("", [trigger, *(run.trigger for run in profile.runs)]) <= TRIGGERS_BYTES_MAX:
+    wanted = [trigger] * count
+    if not profile.runs or _bytes_of("", [*wanted, *(run.trigger for run in profile.runs)]) <= TRIGGERS_BYTES_MAX:
         return True
     open_sends = {send.run for send in profile.sends}
     for run in profile.runs:
         if run.state != "active" and run.id not in open_sends:
             run.trigger = {}
-    return _bytes_of("", [trigger, *(run.trigger for run in profile.runs)]) <= TRIGGERS_BYTES_MAX
+    return _bytes_of("", [*wanted, *(run.trigger for run in profile.runs)]) <= TRIGGERS_BYTES_MAX
 
 
 def _bytes_of(name: str, value: object) -> int:

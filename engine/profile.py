@@ -21,13 +21,17 @@ from engine.recent_events import Happened, Part, Recent
 
 class TraitValue(Part):
     """A trait with the event time that wrote it: the last writer by (event time, arrival) wins. `public` says that it
-    came under a write key."""
+    came under a write key. `others` are words that it has replaced or that lost to it, for whoever takes back what a
+    source said (`engine.identity.trait_words`); they have no others themselves."""
 
     value: Any
     at_ms: int
     public: bool = False
     source: str = ""  # the name of the key that told it
     by: list[str] = []  # noqa: RUF012 (the identifiers' places that its event carried, while merges can be undone)
+    heard_ms: int = 0  # when its source first said this, by the clock; 0: not known, as `at_ms`
+    others: list[TraitValue] = []  # noqa: RUF012 (a struct gives each its own)
+    is_joined: bool = False  # it is the union of all of `others`
 
 
 class Word(Part):
@@ -48,7 +52,7 @@ class Word(Part):
 class ConsentRecord(Word):
     """The latest word on one (purpose, channel)."""
 
-    lifted: list[Word] = []  # noqa: RUF012 (each no that it lifted, while merges can be undone)
+    lifted: list[Word] = []  # noqa: RUF012 (each no of an address that was lifted; while merges can be undone, each no)
 
 
 class Run(Part):
@@ -89,6 +93,8 @@ class Run(Part):
     attempt: int = 0  # how many channels of its step's ladder it has tried
     touches: int = 0  # messages that it has sent
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
+    branches: int = 0  # how many branches of its `parallel` have not come to the join where it waits
+    sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
 
     @property
     def triggered(self) -> tuple[int, int]:
@@ -222,6 +228,8 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     sharers: list[str] = []  # at an identifier's own place: others that have it too and could not be merged
     apart: list[str] = []  # places that a trusted word could not merge with this profile, so that it is not tried again
     unlike: list[str] = []  # profiles that somebody has called other people, the newest last
+    asked_ms: dict[str, int] = {}  # when the places of `declined` and `apart` have declined last
+    candidates: list[str] = []  # others about whom a question is open, here or there: whether both are one person
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys

@@ -10,8 +10,12 @@ entries → sends. So a purchase ends its runs before anything of the same turn 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 import msgspec
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
@@ -26,6 +30,7 @@ from engine.inputs import (
     Ask,
     Authorise,
     Bind,
+    Candidate,
     Claim,
     Confirm,
     ConsentChange,
@@ -44,6 +49,7 @@ from engine.inputs import (
     OpenLink,
     PassedOn,
     PointTo,
+    Reconsider,
     Registered,
     Rejoin,
     Released,
@@ -61,7 +67,7 @@ from engine.inputs import (
     Unlike,
     Used,
 )
-from engine.journeys import interpreter, pauses, stops, triggers
+from engine.journeys import interpreter, listening, pauses, stops, triggers
 from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
@@ -71,6 +77,10 @@ from engine.sends import sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
+
+# An event is heard where it stands in the order of its turn. The others change nothing that journeys watch, or somebody
+# waits for them; the past of who was split has still to be counted.
+_WITHOUT_A_LOOK: Final = (Event, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -92,6 +102,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
+        if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
+            listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
         # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
         if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
@@ -109,6 +121,7 @@ def _react(turn: Turn, told: AnyInput) -> None:
         case Event():
             _on_event(turn, told)
         case TimersDue():
+            listening.hear_time(turn, told)
             interpreter.resume_due(turn, told.at_ms)
         case Decide():
             _on_decide(turn, told)
@@ -130,6 +143,8 @@ def _react(turn: Turn, told: AnyInput) -> None:
             claims.confirmed(turn, told)
         case Join():
             claims.join(turn, told)
+        case Reconsider():
+            pass  # looking is what every turn ends with
         case _:
             _on_message(turn, told)
 
@@ -207,6 +222,8 @@ def handle_tombstone(
             holding.bind(turn, told, tombstone)
         case Resembles() if erased:
             turn.tell(told.profile, Unlike(profile=told.to))
+        case Candidate() if erased:
+            turn.tell(told.profile, Unlike(profile=turn.profile.id, gone=True))
         case Suspect() | Unlike() if erased:
             pass
         case GoOn() | HandedOver() | Stay():
@@ -249,12 +266,9 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
-    stops.apply(turn, happened)
-    moving = interpreter.react(turn, happened)
-    moving += triggers.enter(turn, happened)
-    if marked is not None:
-        marked.write(turn)
-    interpreter.walk(turn, moving)
+    before_walking = None if marked is None else partial(marked.write, turn)
+    told = () if inner_events.is_reserved(event.name) else (happened,)
+    listening.hear(turn, *told, before_walking=before_walking)
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

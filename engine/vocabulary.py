@@ -43,6 +43,7 @@ EntryKind = Literal[
     "identity",
     "clock",
     "transition",
+    "webhook",
 ]
 
 ExposureEvent = Literal["viewed", "clicked", "dismissed", "converted"]

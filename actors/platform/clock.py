@@ -9,7 +9,7 @@ How an engine on the wall clock follows the machine's clock (docs/operations.md#
     … and has come back before that                     has not changed
 
 So a clock that is wrong for less than a minute reaches no customer. Where a wrong future was believed, and the clock
-was set back later, customers who had turns in that future are set back one by one (`actors.shard.setting_back`).
+was set back later, customers who had turns in that future are set back one by one (`actors.shard.rounds.setting_back`).
 """
 
 from __future__ import annotations

@@ -13,11 +13,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from actors.replay_clock.windows import WINDOW_MS
+from actors.replay_clock.windows import FOR_EVER_MS, WINDOW_MS
 from actors.transport.messages.carried import Message, Outcome
 from actors.transport.messages.of_dispatcher import Report, Span
-
-_FOR_EVER_MS = 1 << 52
 
 HandOverAll = Callable[[list[dict[str, Any]]], Awaitable[list[Outcome]]]
 
@@ -113,7 +111,7 @@ class Conductor:
 
     async def _advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
         await self._look()
-        until_ms = _FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
+        until_ms = FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
         await self._march(until_ms)
         reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
         self.now_ms = max(self.now_ms, watermark_ms, reached_ms)

@@ -25,6 +25,7 @@ from engine import codec
 from engine.inputs import AnyInput, Settle
 
 WINDOW_MS = 10_000  # also how late a message between two profiles can be
+FOR_EVER_MS = 1 << 52  # until nothing is pending
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Windows:
     def peek(self) -> Report:
         """The pending work, without running anything."""
         self._drop_forgotten()
+        self._reconsider()
         window = max(self._open, self.clock.now_ms() // WINDOW_MS)
         return Report(window, self.next_window(window), self.pending_messages(), now_ms=self.clock.now_ms())
 
@@ -78,6 +80,8 @@ class Windows:
         """Run a span. It ends after the first window with a message or a send that a shard or a provider must take."""
         self._settle_messages(span.arrived)
         self._drop_forgotten()
+        self._reconsider()
+        self.shard.is_running_out = span.until_ms >= FOR_EVER_MS
         report = Report(span.first, None)
         self._enter(span.first, span, report)
         self._run_until(min(span.until_ms, _end(span.first)))
@@ -133,6 +137,12 @@ class Windows:
         ready_ms = self.shard.outbox.next_ms()
         ready = ready_ms is not None and ready_ms <= (report.window + 1) * WINDOW_MS
         return ready or bool(self.shard.messages) or bool(report.hand_overs or report.arrived or report.untaken)
+
+    def _reconsider(self) -> None:
+        """Where the catalog has changed, everybody looks anew at the instant at which the clock stands."""
+        while self.shard.reconsidering.is_busy:
+            self.shard.reconsidering.work()
+            self.shard.commit(sync=False)
 
     def _settle_messages(self, arrived: list[tuple[str, int]]) -> None:
         for sender, seq in arrived:

@@ -173,6 +173,7 @@ class ShardServer:
         if self._windows is None:
             self._sender.send()
             self.shard.setting_back.work()
+            self.shard.reconsidering.work()
             if not self._intake:
                 self.shard.retention.work()  # the next group commits it
                 self.shard.rebuilding.work()

@@ -76,6 +76,13 @@ def _drop_timer(state: ShardState, profile: Profile, effect: effects.DropTimer) 
     state.drop_timer(keys.timer_key(effect.due_ms, profile.id, effect.run, effect.generation))
 
 
+def _wake(state: ShardState, profile: Profile, effect: effects.Wake) -> None:
+    if effect.was_ms:
+        state.drop_timer(keys.wake_key(effect.was_ms, profile.id))
+    if effect.due_ms and state.batch.get("timers", key := keys.wake_key(effect.due_ms, profile.id)) is None:
+        state.add_timer(key)
+
+
 def _enqueue(state: ShardState, profile: Profile, effect: effects.Enqueue) -> None:
     if effect.was_ms is not None:
         state.dequeue(profile.id, effect.send, effect.was_ms)
@@ -184,6 +191,7 @@ _WRITERS: dict[type, Callable[[ShardState, Profile, Any], None]] = {
     effects.Note: _note,
     effects.SetTimer: _set_timer,
     effects.DropTimer: _drop_timer,
+    effects.Wake: _wake,
     effects.Enqueue: _enqueue,
     effects.Dequeue: _dequeue,
     effects.Tell: _tell,

@@ -44,4 +44,7 @@ def timers_of(record: Record | None) -> list[bytes]:
     if not isinstance(record, Profile):
         return []
     pending = [run for run in record.runs if run.state == "active" and run.due_ms]
-    return [keys.timer_key(run.due_ms, record.id, run.id, run.generation) for run in pending]
+    found = [keys.timer_key(run.due_ms, record.id, run.id, run.generation) for run in pending]
+    if record.watched is not None and record.watched.wake_ms:
+        found.append(keys.wake_key(record.watched.wake_ms, record.id))
+    return found

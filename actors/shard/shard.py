@@ -23,8 +23,9 @@ from actors.shard.effects import apply, check_leaving
 from actors.shard.matching.rebuilding import Rebuilding
 from actors.shard.outbox.sandbox_log import SandboxLog
 from actors.shard.ownership import PARKED_RETRY_MS, Ownership
-from actors.shard.retention import Retention
-from actors.shard.setting_back import SettingBack
+from actors.shard.rounds.reconsidering import Reconsidering
+from actors.shard.rounds.retention import Retention
+from actors.shard.rounds.setting_back import SettingBack
 from actors.shard.state import CACHE_BYTES, ShardState
 from actors.storage import keys
 from actors.storage.store import Store
@@ -85,14 +86,15 @@ class Shard(ShardState):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         super().__init__(number, store, catalog, clock, vault=vault, cache_bytes=cache_bytes)
-        self._observer = observer
+        self._observer, self.is_running_out = observer, False  # (`engine.inputs.TimersDue`)
         self._open()
         self.ownership = Ownership(self, own)
         self.sandbox = SandboxLog(self)
         self.retention = Retention(self)
         self.rebuilding = Rebuilding(self)
         self.matching_done, self.matching_frequent = Counter[str](), Counter[str]()  # of this process
-        self.setting_back = SettingBack(self, self.tell_or_forward)
+        tell = self.tell_or_forward
+        self.setting_back, self.reconsidering = SettingBack(self, tell), Reconsidering(self, tell)
         self.leases = BudgetLeases(self)
 
     def _open(self) -> None:
@@ -109,7 +111,7 @@ class Shard(ShardState):
     @property
     def is_busy(self) -> bool:
         """Whether there is work beside inputs that is not done yet."""
-        return self.setting_back.is_busy or not self.people.is_counted
+        return self.setting_back.is_busy or self.reconsidering.is_busy or not self.people.is_counted
 
     # -- turns
 
@@ -222,8 +224,7 @@ class Shard(ShardState):
         """Go back to before the turn: the committed record is read again, and the earlier turns of this group are
         repeated (`docs/decisions/0006-undo-by-repeating.md`). Their effects are in the batch already and stay."""
         self.cache.drop(profile_id)
-        record = self.load(profile_id)
-        earlier = self._group.get(profile_id, [])
+        record, earlier = self.load(profile_id), self._group.get(profile_id, [])
         if record is None and not earlier:
             return
         profile = record or Profile(profile_id)
@@ -281,12 +282,11 @@ class Shard(ShardState):
 
     def fire_timers(self, now_ms: int) -> bool:
         """One turn for the earliest timers that are due at `now_ms`; False where there are none."""
-        due = self.timers.pop_due(now_ms)
-        if due is None:
+        if (due := self.timers.pop_due(now_ms)) is None:
             return False
         due_ms, profile_id = due
         waking.drop_fired(self, due_ms, profile_id)
-        self.tell_or_forward(profile_id, TimersDue(at_ms=due_ms))
+        self.tell_or_forward(profile_id, TimersDue(at_ms=due_ms, running_out=self.is_running_out))
         for stale in self.timers.forget(due_ms, profile_id):
             if profile_id not in self.unreadable:  # else they are tried again after the next start
                 self.batch.put("timers", stale, None)

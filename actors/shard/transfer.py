@@ -99,7 +99,7 @@ def _of_traits(profile: Profile, reached: int) -> HandOver:
     names, size = sorted(profile.traits), 0
     some: dict[str, TraitValue] = {}
     for name in names[reached:]:
-        size += len(name) + len(encoder.encode(profile.traits[name].value))
+        size += len(name) + len(encoder.encode(profile.traits[name]))
         if some and size > PIECE_BYTES_MAX:
             break
         some[name] = profile.traits[name]
@@ -109,4 +109,4 @@ def _of_traits(profile: Profile, reached: int) -> HandOver:
         return HandOver(origin=profile.id, state=state, after=after)
     rest = msgspec.structs.replace(profile, traits={})
     rest.history = profile.history
-    return HandOver(origin=profile.id, state=codec.encode_record(rest))
+    return HandOver(origin=profile.id, state=codec.encode_record(rest), in_part=True)

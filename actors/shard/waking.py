@@ -15,6 +15,7 @@ from actors.storage import keys
 from actors.storage.store import Store
 from engine import codec
 from engine.journeys import pauses
+from engine.journeys.watching import look
 from engine.profile import Profile
 from engine.vocabulary import NEVER_MS
 
@@ -43,7 +44,8 @@ def after_arrival(state: ShardState, profile: str) -> None:
     record = state.record(profile)
     if not isinstance(record, Profile) or record.moving_to:
         return
-    if not pauses.is_settled(record, state.catalog, max(state.clock.now_ms(), record.clock_ms)):
+    now_ms = max(state.clock.now_ms(), record.clock_ms)
+    if look.must_look(record, state.catalog) or not pauses.is_settled(record, state.catalog, now_ms):
         _wake(state, profile)
 
 

@@ -22,17 +22,20 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from engine.catalog import compile_policies, compiled, zones
+from engine.catalog import compiled, zones
 from engine.catalog.advice import warnings as advice
 from engine.catalog.checks.whole_document import examine
-from engine.catalog.compile_journeys import compile_journey, compile_trigger
-from engine.catalog.compile_policies import Rules
+from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
+from engine.catalog.compiling import policies as compile_policies
+from engine.catalog.compiling.policies import Rules
+from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
+from engine.catalog.programs.instructions import WEBHOOKS
 from engine.catalog.schema import channels as schema_channels
 from engine.catalog.schema import files
 from engine.catalog.schema import journeys as schema_journeys
@@ -147,7 +150,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         lateness_ms=space.lateness,
         journal_ms=space.journal,
         reserve_ms=space.reserve,
-        channels=_by_id(map(_channel, _file(models, "channels.yaml", schema_channels.Channels).channels)),
+        channels=_channels(_file(models, "channels.yaml", schema_channels.Channels), journeys.values()),
         placements=_by_id(map(_placement, _file(models, "placements.yaml", files.Placements).placements)),
         purposes={name: _purpose(name, each) for name, each in consent.purposes.items()},
         consent_events=frozenset(consent.events),
@@ -242,6 +245,16 @@ def _source(source: files.Source) -> Source:
     return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge)
 
 
+def _channels(file: schema_channels.Channels, journeys: Iterable[compiled.Journey]) -> dict[str, compiled.Channel]:
+    """The channels of a workspace, and the one that calls of other systems go out on, where a journey makes any."""
+    found = [*map(_channel, file.channels)]
+    if any(step.webhook is not None for journey in journeys for step in journey.steps):
+        found.append(compiled.Channel(WEBHOOKS, "webhook", "", {}))
+    return _by_id(found)
+
+
 def _channel(channel: schema_channels.Channel) -> compiled.Channel:
-    settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for"}, exclude_none=True)
-    return compiled.Channel(channel.id, channel.provider, channel.address or "", settings, channel.retry_for)
+    settings = channel.model_dump(exclude={"id", "provider", "address", "retry_for", "cost"}, exclude_none=True)
+    return compiled.Channel(
+        channel.id, channel.provider, channel.address or "", settings, channel.retry_for, channel.cost
+    )

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
-from engine.catalog.triggers import Outcome, StopRule, Trigger
+from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.sending.compiled import UNGUARDED, Guards
+from engine.catalog.triggers import Beginning, Outcome, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -33,6 +35,7 @@ class Channel:
     address: str
     settings: Mapping[str, Any]
     retry_for_ms: int = DAY_MS
+    cost: float = 0.0  # of a message, in the workspace's currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,42 +181,10 @@ class Fatigue:
     tiers: frozenset[str]
 
 
-StepKind = Literal["send", "wait", "wait_for", "branch", "jump", "exit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One instruction of a journey's flat program; targets are indices into it, `len(steps)` is the end.
-
-    send:     action, channel, on_held (continue | exit | wait)
-    wait:     for_ms, reset_on, reset_until_ms (from its first start)
-    wait_for: event, for_ms (the time-out), on_event and on_timeout (targets)
-    branch:   arms ((condition, target), …) tried in order, else `target`
-    jump:     target
-    exit:     reason
-    """
-
-    id: str  # the path in the YAML, `0`, `3.1.0`, or the step's own `id`
-    kind: StepKind
-    action: str = ""
-    channel: str = ""
-    on_held: str = "continue"
-    for_ms: int = 0
-    reset_on: frozenset[str] = frozenset()
-    event: Trigger | None = None
-    on_event: int = 0
-    on_timeout: int = 0
-    arms: tuple[tuple[Condition, int], ...] = ()
-    target: int = 0
-    reason: str = ""
-    late: Literal["fire", "coalesce", "drop"] = "fire"  # where its timer could not fire in time
-    late_ms: int = 0  # how late it may still fire, for `drop`
-    reset_until_ms: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own."""
+    """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own. `begins` is
+    what has to be watched for the trigger; None where that is an event of the customer's."""
 
     id: str
     tier: str
@@ -226,6 +197,8 @@ class Journey:
     steps: tuple[Step, ...]
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
+    begins: Beginning | None = None
+    guards: Guards = UNGUARDED
     outcome: Outcome | None = None  # what it is measured by
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, get_args
 
 from engine.catalog.compiled import Action, Catalog, Journey
 from engine.catalog.document import Document, in_folder
+from engine.catalog.programs.instructions import WEBHOOKS
 from engine.catalog.schema.files import OPERATOR, Word
 from engine.errors import InvalidInput, NotFound
 from engine.profile import Run, Send
@@ -152,7 +153,7 @@ def send_waits(catalog: Catalog, send: Send) -> str:
 def send_ended(catalog: Catalog, send: Send, now_ms: int) -> str:
     """The reason for which a send must not leave any more; empty where it may."""
     gone = ended(catalog, send.journey, send.version)
-    if gone:
+    if gone or send.channel == WEBHOOKS:  # a call has no action
         return gone
     action = catalog.actions.get(send.action)
     if action is None:

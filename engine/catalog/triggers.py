@@ -1,11 +1,17 @@
-"""The events that start runs, stop them, and that runs wait for, as they are compiled."""
+"""What starts runs, stops them, and what runs wait for, as they are compiled.
+
+All of it comes as an event, of the customer's or an inner one (`engine.catalog.inner_events`). What has to be watched
+so that an inner event can come stands beside the trigger, as its `Beginning`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from engine.catalog import inner_events
 from engine.conditions.binding import bind_event, names_event
 from engine.conditions.value_tests import Where, build_where
 
@@ -39,6 +45,58 @@ class Trigger:
             return self.where(properties)
         tests = bind_event(self.tests, trigger)
         return tests is not None and build_where(tests)(properties)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Entering or leaving a segment (`on`). `backfill`: who is inside when the journey goes live enters too, each at a
+    moment of its own within `spread_ms`."""
+
+    segment: str
+    on: inner_events.Edge
+    backfill: bool
+    spread_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The times of `cron`, or the time `once`, in `zone` (`customer`, `workspace` or the name of one). Who is in
+    `segment` (empty: everybody) enters, each at a moment of its own within `spread_ms`."""
+
+    cron: str
+    once: datetime | None
+    zone: str
+    spread_ms: int
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class DateOf:
+    """The day that a trait names, or its anniversaries (`yearly`), moved by `offset_days`, at `at_minute` of the day in
+    `zone`. `spread_ms` and `segment` as in `Schedule`."""
+
+    trait: str
+    offset_days: int
+    at_minute: int
+    yearly: bool
+    zone: str
+    spread_ms: int
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThingFact:
+    """A fact `event` about a thing of `kind`. It concerns those who did `interest` within `within_ms`; that event names
+    the thing at the path `id_path`."""
+
+    kind: str
+    event: str
+    interest: Trigger
+    within_ms: int
+    id_path: str
+
+
+Beginning = Edge | Schedule | DateOf | ThingFact
 
 
 @dataclass(frozen=True, slots=True)

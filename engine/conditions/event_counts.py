@@ -58,6 +58,19 @@ class EventCount:
             count += len(older) - bisect_right(older, since_ms)
         return count
 
+    def turns_ms(self, view: Readable) -> int | None:
+        """The earliest instant after now at which the answer changes by the mere passing of time, because an event
+        leaves the window; None where none will. Of older events as many are known as decide it."""
+        if self.within == inf:
+            return None
+        times = view.times(self.atom)
+        if view.profile.spilled:
+            times = [*times, *reversed(_older(view, self.atom))]
+        count = how_many(times, self.since_ms(view))
+        # From the answer yes, the least-th newest must leave; from a no because of too many, the one behind the most.
+        places = [place for place in (self.least - 1, self.most) if place is not None and 0 <= place < count]
+        return min((times[place] + int(self.within) for place in places), default=None)
+
 
 def _older(view: Readable, atom: EventAtom) -> Sequence[int]:
     """The times of the events that are not recent, oldest first."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.consent import authority
 from engine.contact.consents import against, covers
 from engine.inputs import ConsentChange
-from engine.profile import ConsentRecord, Profile
+from engine.profile import ConsentRecord, Profile, Word
 from engine.turn_state import Turn
 from engine.values import stated_time
 
@@ -124,15 +124,41 @@ def _write(profile: Profile, new: ConsentRecord, *, lifts_addresses: bool) -> No
             return True
         return new.granted and not known.granted and (lifts_addresses or not known.address) and _lifts(new, known)
 
+    gone = [known for known in profile.consent if goes(known)]
+    new.lifted = _lifted_at_addresses(new, gone)
     profile.consent = sorted([*(known for known in profile.consent if not goes(known)), new], key=_order)
     profile.awaiting = [known for known in profile.awaiting if _scope(known) != _scope(new)]
+
+
+def is_lifted(profile: Profile, purpose: str, channel: str, at_ms: int, address: str) -> bool:
+    """Whether this person has lifted this very no of an address. Its place keeps it, for others who have the address,
+    and says it again whenever it is asked."""
+    return any(
+        (no.purpose, no.channel, no.at_ms, no.address[:-2]) == (purpose, channel, at_ms, address[:-2])
+        for record in profile.consent
+        for no in record.lifted
+    )
+
+
+def _lifted_at_addresses(new: ConsentRecord, gone: list[ConsentRecord]) -> list[Word]:
+    """Each no of an address that a record lifts, and those that the records before it had lifted: the newest of a
+    scope."""
+    found = {_scope(no): no for record in gone for no in sorted(record.lifted, key=lambda no: no.at_ms) if no.address}
+    if new.granted:
+        found |= {_scope(no): plain(no) for no in gone if not no.granted and no.address}
+    return list(found.values())
+
+
+def plain(no: ConsentRecord) -> Word:
+    """A record less what it has lifted itself."""
+    return Word(*(getattr(no, name) for name in Word.__struct_fields__))
 
 
 def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
     return yes.at_ms > no.at_ms and covers(yes, no.purpose, no.channel)
 
 
-def _scope(record: ConsentRecord) -> tuple[str, str, str]:
+def _scope(record: Word) -> tuple[str, str, str]:
     return record.purpose, record.channel, record.address
 
 

@@ -1,4 +1,5 @@
-"""Draws that stay as they were drawn: the variant of an action that a customer gets, and their side of a holdout.
+"""Draws that stay as they were drawn: the variant of an action that a customer gets, their side of a holdout, their arm
+of a split.
 
 A draw is a keyed hash of the customer's id and of the name of what is drawn. The id changes with a login, the variants
 with the catalog. So each draw is kept with the first decision or send that used it, and from then on the kept one
@@ -13,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from engine import limits, seeds
-from engine.catalog.compiled import Action, Catalog, Holdout, Variant
+from engine.catalog.compiled import Action, Catalog, Holdout, Step, Variant
 from engine.profile import Drawn, Profile
 from engine.turn_state import Turn
 
@@ -22,6 +25,7 @@ WITHIN: Final = "in"
 OUTSIDE: Final = "out"
 _VARIANT: Final = "variant "
 _HOLDOUT: Final = "holdout "
+_SPLIT: Final = "split "
 
 
 def variant_of(turn: Turn, action: Action) -> Variant:
@@ -33,6 +37,8 @@ def variant_of(turn: Turn, action: Action) -> Variant:
     known = turn.profile.drawn.get(name)
     if (known is None and len(action.variants) > 1) or (known is not None and known.outcome != found.id):
         _keep_variant(turn, name, known, action, found)
+    elif turn.profile.ledger:
+        _count_again(turn, name)
     return found
 
 
@@ -60,6 +66,8 @@ def holds_out(turn: Turn, rule: Holdout) -> bool:
     is_within = is_held_out(turn.profile, turn.catalog, rule)
     if _HOLDOUT + rule.id not in turn.profile.drawn:
         _keep(turn, _HOLDOUT + rule.id, WITHIN if is_within else OUTSIDE)
+    elif turn.profile.ledger:
+        _count_again(turn, _HOLDOUT + rule.id)
     return is_within
 
 
@@ -69,6 +77,24 @@ def is_held_out(profile: Profile, catalog: Catalog, rule: Holdout) -> bool:
     if known is not None:
         return known.outcome == WITHIN
     return seeds.draw(catalog.id_key, "holdout", rule.id, _drawn_as(profile)) < rule.share
+
+
+def arm_of(turn: Turn, journey: str, split: Step) -> tuple[str, int]:
+    """The arm of a journey's split that this customer always gets, and where it begins; from now on it is kept. New
+    weights move nobody who was drawn."""
+    name = f"{_SPLIT}{journey}.{split.id}"
+    known = turn.profile.drawn.get(name)
+    for arm, _, target in split.shares if known is not None else ():
+        if known is not None and arm == known.outcome:
+            return arm, target
+    point = seeds.draw(turn.catalog.id_key, "split", _drawn_as(turn.profile), journey, split.id)
+    point *= sum(weight for _, weight, _ in split.shares)
+    for arm, weight, target in split.shares:
+        point -= weight
+        if point < 0 or arm == split.shares[-1][0]:  # rounding may leave a point that no weight has used up
+            _keep(turn, name, arm)
+            return arm, target
+    raise AssertionError("a split has arms")
 
 
 def recall(profile: Profile, drawn: Mapping[str, Drawn], catalog: Catalog) -> None:
@@ -133,12 +159,20 @@ def _keep(turn: Turn, name: str, outcome: str) -> None:
     _bound(turn)
 
 
+def _count_again(turn: Turn, name: str) -> None:
+    """Note that a draw of one of two profiles counts for both, now that they are one: a split leaves it to both."""
+    known = turn.profile.drawn.get(name)
+    if known is not None and max(known.at_ms, known.again_ms) < turn.profile.ledger[-1].at_ms:
+        turn.profile.drawn[name] = msgspec.structs.replace(known, again_ms=turn.now_ms)
+
+
 def _bound(turn: Turn) -> None:
     """Forget the oldest draws about things that the active catalog does not have, where too many are kept."""
     drawn, catalog = turn.profile.drawn, turn.catalog
     surplus = len(drawn) - limits.DRAWN_MAX
     if surplus > 0:
         live = {_VARIANT + name for name in catalog.actions} | {_HOLDOUT + rule.id for rule in catalog.holdouts}
+        live |= {f"{_SPLIT}{each.id}.{step.id}" for each in catalog.journeys.values() for step in each.steps}
         idle = sorted((each.at_ms, name) for name, each in drawn.items() if name not in live)
         for _, name in idle[:surplus]:
             del drawn[name]

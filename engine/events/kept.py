@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine import limits
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import Trigger
@@ -142,7 +143,7 @@ def _stops(catalog: Catalog) -> Iterator[Listener]:
 def _waits(catalog: Catalog) -> Iterator[Listener]:
     for journey in catalog.journeys.values():
         for step in journey.steps:
-            if step.event is not None:
+            if step.event is not None and not inner_events.is_reserved(step.event.event):
                 yield Listener(f"{catalog.version}/{journey.id}/{step.id}", step.event, journey, _AWAITED_KEPT)
             for name in sorted(step.reset_on):
                 yield Listener(

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from engine.effects import Enqueue
-from engine.journeys import interpreter, life
+from engine.journeys import life
+from engine.journeys.steps import moments, parking
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent_events import Part, history_order
 from engine.turn_state import Turn
@@ -72,7 +73,8 @@ def _what_was_stated(turn: Turn) -> None:
     latest_ms = now_ms + FUTURE_MS_MAX
     for link in profile.identifiers:
         _bring(link, latest_ms, now_ms)
-    for part in (*profile.consent, *profile.awaiting, *profile.traits.values()):
+    others = (word for trait in profile.traits.values() for word in trait.others)
+    for part in (*profile.consent, *profile.awaiting, *profile.traits.values(), *others):
         _bring(part, now_ms, now_ms)
     profile.locale_ms, profile.timezone_ms = min(profile.locale_ms, now_ms), min(profile.timezone_ms, now_ms)
     for times in profile.tallies.values():
@@ -113,11 +115,11 @@ def _run(turn: Turn, run: Run) -> None:
     if run.trigger_ms > turn.now_ms + FUTURE_MS_MAX:
         run.trigger_ms = turn.now_ms
     _bring(run, turn.now_ms, turn.now_ms, but=("due_ms", "was_due_ms", "trigger_ms"))
-    journey = interpreter.program(turn, run)
+    journey = parking.program(turn, run)
     if run.state != "active" or not run.due_ms or journey is None or run.position >= len(journey.steps):
         return
     step = journey.steps[run.position]  # a held send has no `for_ms`: it is due now, and its reason is asked anew
-    latest_ms = turn.now_ms + step.for_ms
+    latest_ms = moments.of(turn, run, step.until, turn.now_ms)[0] if step.until else turn.now_ms + step.for_ms
     if run.due_ms == NEVER_MS:  # a pause has put it off
         run.was_due_ms = min(run.was_due_ms, latest_ms)
     elif run.due_ms > latest_ms:

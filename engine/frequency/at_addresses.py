@@ -127,6 +127,11 @@ def forget_old(profile: Profile, catalog: Catalog, now_ms: int) -> None:
 
 def take_over(profile: Profile, lent: tuple[Lent, ...]) -> None:
     """Count from now on what another profile counted before."""
-    known = {each.ref for each in profile.lent}
-    profile.lent.extend(each for each in lent if each.ref not in known)
+    known = {each.ref: each for each in profile.lent}
+    for each in lent:  # a split had left some on both sides, and one of them may have heard since that it has left
+        same = known.get(each.ref)
+        if same is None:
+            profile.lent.append(each)
+        else:
+            same.left_ms = same.left_ms or each.left_ms
     profile.lent.sort(key=lambda each: (each.at_ms, each.ref))

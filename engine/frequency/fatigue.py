@@ -14,6 +14,7 @@ from engine.profile import FatigueLevel, Profile
 from engine.turn_state import Turn
 
 _FORGOTTEN: Final = 0.001  # a level as low as this is not kept
+_COMMON_MAX: Final = 8  # splits of which a level remembers what it has in common
 
 
 def key_of(rule: Fatigue | None, action: Action) -> str | None:
@@ -39,22 +40,44 @@ def record_exposure(turn: Turn, action: Action | None, how: str) -> None:
     step -= rule.clicked if how in ("clicked", "converted") else 0.0
     if key is None or not step:
         return
-    now = min(1.0, max(0.0, level(turn.profile, rule, key, turn.now_ms) + step))
-    turn.profile.fatigue.pop(key, None)
-    if now > _FORGOTTEN:
-        turn.profile.fatigue[key] = FatigueLevel(now, turn.now_ms)
+    known = turn.profile.fatigue.pop(key, None)
+    common = {} if known is None or not known.common else _common(known, rule, turn.now_ms)
+    now = min(1.0, max(0.0, (0.0 if known is None else _decayed(known, rule, turn.now_ms)) + step))
+    if now > _FORGOTTEN or common:
+        turn.profile.fatigue[key] = FatigueLevel(now, turn.now_ms, common)
 
 
 def merge(profile: Profile, rule: Fatigue | None, arriving: dict[str, FatigueLevel], now_ms: int) -> None:
-    """Add the levels of an absorbed profile to this one's, up to 1."""
+    """Add the levels of an absorbed profile to this one's, up to 1. What both have from a time when they were one
+    counts once."""
     for key, theirs in arriving.items():
         known = profile.fatigue.get(key)
         if known is None or rule is None:
             profile.fatigue[key] = theirs
             continue
-        both = _decayed(known, rule, now_ms) + _decayed(theirs, rule, now_ms)
-        profile.fatigue[key] = FatigueLevel(min(1.0, both), now_ms)
+        mine, other = _common(known, rule, now_ms), _common(theirs, rule, now_ms)
+        # A later split left them all that was common before, so the most is all of it.
+        twice = max((min(mine[split], other[split]) for split in mine.keys() & other.keys()), default=0.0)
+        both = _decayed(known, rule, now_ms) + _decayed(theirs, rule, now_ms) - twice
+        common = mine | {split: max(size, mine.get(split, 0.0)) for split, size in other.items()}
+        profile.fatigue[key] = FatigueLevel(min(1.0, max(0.0, both)), now_ms, _few(common))
+
+
+def leave_to_both(known: FatigueLevel, merge_id: str) -> FatigueLevel:
+    """A level that both profiles of a split get: all of it is common to them."""
+    return FatigueLevel(known.level, known.at_ms, _few(known.common | {merge_id: known.level}))
 
 
 def _decayed(known: FatigueLevel, rule: Fatigue, now_ms: int) -> float:
     return known.level * float(2.0 ** (-max(0, now_ms - known.at_ms) / rule.half_life_ms))
+
+
+def _common(known: FatigueLevel, rule: Fatigue, now_ms: int) -> dict[str, float]:
+    """What it has in common with other profiles, as much as is left of it now."""
+    left = {split: _decayed(FatigueLevel(size, known.at_ms), rule, now_ms) for split, size in known.common.items()}
+    return {split: size for split, size in left.items() if size > _FORGOTTEN}
+
+
+def _few(common: dict[str, float]) -> dict[str, float]:
+    most = sorted(common, key=lambda split: (-common[split], split))[:_COMMON_MAX]
+    return {split: common[split] for split in most}

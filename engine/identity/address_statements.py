@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from engine import limits
 from engine.contact.addresses import NAMESPACES, current, place, rank, stated
-from engine.identity import link_limits
+from engine.identity import link_limits, trait_words
 from engine.inputs import Confirm
 from engine.parts.of_identity import Link
 from engine.profile import Profile, TraitValue
@@ -30,7 +32,7 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool,
         return True
     if not link_limits.make_room(turn, namespace, public=public) and not is_stated:
         return False
-    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not _make_room(profile, namespace, before)):
+    if len(profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not link_limits.make_way(turn)):
         return False
     link = Link(namespace, value, at_ms, at_ms, verified=not public, stated_ms=at_ms, since_ms=turn.now_ms)
     profile.identifiers.append(link)
@@ -52,12 +54,14 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, s
     if link is not None and not public:
         link.verified = True
     trait, before = profile.traits.get(namespace), current(profile, namespace)
+    word = TraitValue(told, at_ms, public, source, heard_ms=turn.now_ms)
     if trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms):
+        trait_words.after(None, trait, word, trait)
         return
     if public and before is not None and before.verified and before is not link:
         _refuse(turn, namespace, link, source)
         return
-    profile.traits[namespace] = TraitValue(told, at_ms, public)
+    profile.traits[namespace] = trait_words.after(None, trait, word, word)
     if link is not None and link is not before:
         link.since_ms = turn.now_ms
         link.stated_ms = turn.now_ms if public and before is not None else at_ms
@@ -72,7 +76,9 @@ def confirm(turn: Turn, said: Confirm) -> None:
             is_new = not link.verified
             link.verified, link.confirmed_ms = True, turn.now_ms
             if before is not link and before is not None and not before.verified:
-                profile.traits[link.namespace] = TraitValue(link.value, turn.now_ms)
+                word = TraitValue(link.value, turn.now_ms, heard_ms=turn.now_ms)
+                trait = profile.traits.get(link.namespace)
+                profile.traits[link.namespace] = trait_words.after(None, trait, word, word)
                 link.stated_ms = link.since_ms = turn.now_ms
             if is_new:
                 turn.note("identity", f"{link.namespace} confirmed", outcome="confirmed")
@@ -90,7 +96,7 @@ def distrust(profile: Profile, now_ms: int) -> None:
     for namespace in NAMESPACES:
         trait = profile.traits.get(namespace)
         if trait is not None:
-            profile.traits[namespace] = TraitValue(trait.value, trait.at_ms, True)
+            profile.traits[namespace] = msgspec.structs.replace(trait, public=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,27 +148,22 @@ def merge(turn: Turn, mine: dict[str, _Known], theirs: dict[str, _Known]) -> Non
                     link.since_ms = link.stated_ms = turn.now_ms
         else:
             winner = own
-        if winner.trait is not None:
-            profile.traits[namespace] = winner.trait
-        elif winner.link is not None and own.trait is not other.trait:
-            profile.traits[namespace] = TraitValue(winner.link.value, winner.at_ms)
+        trait = winner.trait
+        if trait is None and winner.link is not None and own.trait is not other.trait:
+            trait = TraitValue(winner.link.value, winner.at_ms, source=winner.link.source, heard_ms=turn.now_ms)
+        if trait is not None:
+            profile.traits[namespace] = _with_both(trait, own.trait, other.trait)
+
+
+def _with_both(trait: TraitValue, *known: TraitValue | None) -> TraitValue:
+    for word in known:
+        if word is not None and word is not trait:
+            trait = trait_words.after(None, word, trait, trait)
+    return trait
 
 
 def _find(profile: Profile, namespace: str, value: str) -> Link | None:
     return next((link for link in profile.identifiers if (link.namespace, link.value) == (namespace, value)), None)
-
-
-def _make_room(profile: Profile, namespace: str, current: Link | None) -> bool:
-    """Forget the address that was seen longest ago and that nobody has verified; False where there is none."""
-    unverified = [
-        link
-        for link in profile.identifiers
-        if link.namespace == namespace and not link.verified and link is not current
-    ]
-    if not unverified:
-        return False
-    profile.identifiers.remove(min(unverified, key=lambda link: (link.last_seen_ms, link.value)))
-    return True
 
 
 def _refuse(turn: Turn, namespace: str, link: Link | None, source: str) -> None:

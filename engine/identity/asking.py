@@ -6,14 +6,14 @@ with its reason. Until it comes, the place stands in `absorbing`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from engine import limits, seeds
 from engine.identity import holding, reviews, sharing, standing
-from engine.inputs import Declined, Merge
+from engine.inputs import Declined, Merge, Released
 from engine.parts.of_identity import Evidence
 from engine.profile import Profile
 from engine.turn_state import Turn
@@ -21,6 +21,7 @@ from engine.turn_state import Turn
 LIMITS: Final = ("identity.limit", "identity.shared", "identity.taken", "identity.unverified", "identity.not_allowed")
 _BESIDE_MAX: Final = 200
 _NAMED_MAX: Final = 20
+_AGAIN_MS: Final = 3_600_000  # after which a refused word asks again, if it is repeated
 _NO_QUESTION: Final = ("identity.shared", "identity.taken")  # of a device: its place says so by itself
 
 
@@ -100,7 +101,7 @@ class About:
     def message(self, place: str, evidence: Evidence, **fields: Any) -> Merge:
         """A question at a place."""
         if self._same is None:
-            self._same = _portrait(self._turn)
+            self._same = _portrait(self._turn, public=evidence.public)
             self._beside = sharing.beside(self._turn.catalog, self._turn.profile)
         beside = [
             (each, *other)
@@ -117,13 +118,13 @@ class About:
         )
 
 
-def _portrait(turn: Turn) -> Merge:
+def _portrait(turn: Turn, *, public: bool) -> Merge:
     catalog, profile = turn.catalog, turn.profile
     return Merge(
         to=profile.id,
         is_new=is_new(turn),
         rank=standing.rank(catalog, profile),
-        values=standing.values(catalog, profile),
+        values=standing.values(catalog, profile, public=public),
         contacts=standing.contacts(catalog, profile),
         known=standing.is_known(catalog, profile),
         is_person=standing.is_person(catalog, profile),
@@ -149,6 +150,8 @@ def decline(turn: Turn, told: Declined) -> None:
     profile, evidence = turn.profile, told.evidence
     if profile.is_blank:
         return  # it was erased meanwhile
+    if told.origin in profile.held and not _is_asked(profile, told.origin):
+        return  # a late answer: another one has brought the place here
     _arrived(profile, told.origin)
     is_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
     if not is_contact:
@@ -157,21 +160,19 @@ def decline(turn: Turn, told: Declined) -> None:
                 places.remove(told.origin)
     is_public = evidence is None or evidence.public
     is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
-    refused = profile.declined if is_weak else profile.apart
-    if told.origin not in refused:
-        refused.append(told.origin)
-    del refused[: -limits.IDENTIFIERS_MAX]
+    is_news = note_refusal(turn, profile.declined if is_weak else profile.apart, told.origin)
     if told.reason == "identity.shared":
         sharing.mark(turn, told.origin)
     elif not is_contact and is_public:
         _let_go(turn, told.origin)
     source = "" if evidence is None else evidence.source
     detail = {"origin": told.origin}
-    turn.note("identity", "not taken over", source=source, outcome="refused", reason=told.reason, detail=detail)
+    if is_news:
+        turn.note("identity", "not taken over", source=source, outcome="refused", reason=told.reason, detail=detail)
     is_device = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "device"
     if evidence is None or (is_device and told.reason in _NO_QUESTION):
         return
-    if evidence.public and told.reason == "identity.not_allowed":
+    if evidence.public and (evidence.namespace != standing.LINK or told.reason == "identity.not_allowed"):
         return  # anybody may send such a word, and fill the queue with it
     reviews.ask(
         turn,
@@ -185,10 +186,44 @@ def decline(turn: Turn, told: Declined) -> None:
     )
 
 
-def is_declined(profile: Profile, place: str, *, public: bool) -> bool:
-    """Whether whoever lives at a place has declined before, to such a word."""
-    declined = (*profile.declined, *profile.apart) if public else profile.apart
-    return any(standing.is_same_place(place, each) for each in declined)
+def is_declined(turn: Turn, place: str, *, weak: bool) -> bool:
+    """Whether whoever lives at a place has declined lately, to such a word. Who repeats it asks again after a while:
+    the reason may be gone. `weak`: its source may not merge."""
+    profile = turn.profile
+    declined = (*profile.declined, *profile.apart) if weak else profile.apart
+    if not any(standing.is_same_place(place, each) for each in declined):
+        return False
+    return turn.now_ms < profile.asked_ms.get(place, 0) + _AGAIN_MS
+
+
+def note_refusal(turn: Turn, refused: list[str], place: str) -> bool:
+    """Note among `declined` or `apart` that a place is refused now; False where it was before."""
+    profile = turn.profile
+    is_news = place not in refused
+    if is_news:
+        refused.append(place)
+        del refused[: -limits.IDENTIFIERS_MAX]
+    known = {*profile.declined, *profile.apart}
+    profile.asked_ms = {each: at_ms for each, at_ms in profile.asked_ms.items() if each in known}
+    if refused is profile.apart or place not in profile.apart:  # a weak word does not put off a trusted one
+        profile.asked_ms[place] = turn.now_ms
+    return is_news
+
+
+def tell_refused(turn: Turn, refused: Iterable[str]) -> None:
+    """Let those who could not be merged with whoever had this place's identifier know that it is free of them."""
+    for profile in dict.fromkeys(refused):
+        turn.tell(profile, Released(origin=turn.profile.id, anew=True))
+
+
+def forget_refusal(profile: Profile, place: str) -> None:
+    """Whoever declined does not live at this place any more."""
+    for refused in (profile.declined, profile.apart):
+        if refused:
+            refused[:] = [each for each in refused if not standing.is_same_place(each, place)]
+    if profile.asked_ms:
+        kept = profile.asked_ms.items()
+        profile.asked_ms = {each: at_ms for each, at_ms in kept if not standing.is_same_place(each, place)}
 
 
 def is_somebody(profile: Profile) -> bool:
@@ -207,6 +242,10 @@ def _expect(turn: Turn, place: str, evidence: Evidence) -> None:
         profile.absorbing.append(place)
     if evidence.public and is_somebody(profile) and place not in profile.publicly:
         profile.publicly.append(place)
+
+
+def _is_asked(profile: Profile, place: str) -> bool:
+    return any(standing.is_same_place(place, each) for each in profile.absorbing)
 
 
 def _arrived(profile: Profile, place: str) -> None:

@@ -10,9 +10,9 @@ nothing more. What may be asked for is a matter of the source (`engine.catalog.i
 from __future__ import annotations
 
 from engine import limits, seeds
-from engine.catalog.identity_rules import rights
+from engine.catalog.identity_rules import Namespace, rights
 from engine.contact import addresses
-from engine.identity import address_statements, asking, holding, reviews, sharing, standing
+from engine.identity import address_statements, asking, holding, link_limits, reviews, sharing, standing
 from engine.identity.home import is_blocked, named
 from engine.inputs import Confirm, ConsentChange, Decide, Event, Join
 from engine.parts.of_identity import Evidence, Link
@@ -35,21 +35,17 @@ def learn(turn: Turn, told: Event | ConsentChange) -> None:
             continue
         link = _find(turn.profile.identifiers, namespace, value)
         if link is None:
-            if (
-                told.public
-                and asking.is_declined(turn.profile, place, public=True)
-                and not _is_contact(turn, namespace)
-            ):
+            if told.public and asking.is_declined(turn, place, weak=True) and not _is_contact(turn, namespace):
                 continue
-            reason = _contradicts(turn, namespace, place)
+            reason = _contradicts(turn, told, namespace, place)
             if reason:
                 _refuse(turn, told, reason, namespace, place)
-                _offer_split(turn, reason, namespace, pairs)
+                _offer_split(turn, told, reason, namespace, pairs)
                 continue
         if not _know(turn, link, namespace, value, told):
             too_many.append(f"{namespace}:{value}")
             continue
-        if link is None:
+        if link is None or (link.public and not told.public):
             _note_origin(turn, told, namespace, value, about)
         mine.append((namespace, value))
     for namespace, value in mine:  # a question says all that this profile is, so it comes after all identifiers
@@ -66,7 +62,7 @@ def introduce(turn: Turn, asked: Decide) -> None:
     else."""
     for namespace, value in named(asked):
         if standing.is_same_place(seeds.profile_id(turn.catalog.id_key, namespace, value), turn.profile.id):
-            _link(turn, None, namespace, value, turn.now_ms)
+            _link(turn, None, namespace, value, turn.now_ms, public=True)
 
 
 def confirmed(turn: Turn, said: Confirm) -> None:
@@ -94,7 +90,7 @@ def join(turn: Turn, told: Join) -> None:
 def join_by_link(turn: Turn, place: str, source: str) -> None:
     """Merge with the visitor or the known guest who came to `place` by a signed link of a message to this person. Two
     people who each have an identifier of their own (a user id, a card) are never joined by it."""
-    if not asking.is_declined(turn.profile, place, public=True):
+    if not asking.is_declined(turn, place, weak=True):
         asking.ask(turn, place, Evidence(standing.LINK, place, source, public=True))
 
 
@@ -103,23 +99,25 @@ def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
         is_stated = isinstance(told, Event) and told.kind == "identify" and namespace in told.traits
         return address_statements.mention(turn, namespace, value, at_ms, public=told.public, is_stated=is_stated)
-    return _link(turn, link, namespace, value, told.at_ms)
+    return _link(turn, link, namespace, value, told.at_ms, public=told.public)
 
 
-def _link(turn: Turn, link: Link | None, namespace: str, value: str, at_ms: int) -> bool:
-    """Link an identifier to this profile; False where there are too many already."""
+def _link(turn: Turn, link: Link | None, namespace: str, value: str, at_ms: int, *, public: bool) -> bool:
+    """Link an identifier to this profile; False where there are too many already. What a write key alone has stated
+    makes room for a trusted one."""
     if link is not None:
         link.first_seen_ms = min(link.first_seen_ms, at_ms)
         link.last_seen_ms = max(link.last_seen_ms, at_ms)
         return True
-    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX:
+    if len(turn.profile.identifiers) >= limits.IDENTIFIERS_MAX and (public or not link_limits.make_way(turn)):
         return False
     turn.profile.identifiers.append(Link(namespace, value, at_ms, at_ms))
     return True
 
 
 def _note_origin(turn: Turn, told: Event | ConsentChange, namespace: str, value: str, about: asking.About) -> None:
-    """Write down who was the first to name an identifier, and beside which others."""
+    """Write down who was the first to name an identifier, and beside which others. A trusted word counts as the first
+    where only a write key's came before."""
     link, key = _find(turn.profile.identifiers, namespace, value), turn.catalog.id_key
     if link is None:
         return
@@ -149,7 +147,8 @@ def _ask_for(
         return True
     may = rights(turn.catalog.sources, told)
     weak = told.public or not may.merge
-    if standing.kind(turn.catalog, namespace) == "shared" or asking.is_declined(profile, place, public=weak):
+    is_shared = standing.kind(turn.catalog, namespace) == "shared"
+    if is_shared or asking.is_declined(turn, place, weak=weak):
         return True
     if is_contact and not may.merge:
         return holding.register(turn, place)
@@ -168,7 +167,7 @@ def _alias(turn: Turn, told: Event) -> bool:
     may = rights(turn.catalog.sources, told)
     places = [user, visitor]
     if told.public:
-        if visitor in turn.profile.held or asking.is_declined(turn.profile, visitor, public=True):
+        if visitor in turn.profile.held or asking.is_declined(turn, visitor, weak=True):
             return True
         summary = "previousId is taken as an anonymous id alone"
         turn.note("identity", summary, outcome="refused", reason="write_key.user_id")
@@ -183,24 +182,38 @@ def _alias(turn: Turn, told: Event) -> bool:
     return is_all
 
 
-def _contradicts(turn: Turn, namespace: str, place: str) -> str:
-    """Why an identifier that is new to this profile cannot be its; empty where it can."""
+def _contradicts(turn: Turn, told: Event | ConsentChange, namespace: str, place: str) -> str:
+    """Why an identifier that is new to this profile cannot be its; empty where it can. Where only what a write key has
+    stated contradicts a trusted word, that makes room."""
     rule, profile = turn.catalog.identity.namespaces.get(namespace), turn.profile
-    if rule is None or not (rule.unique or rule.limit) or place in profile.held or place == profile.id:
+    if rule is None or not (rule.unique or rule.limit) or place == profile.id:
         return ""
+    if place in profile.held and (namespace in _PREFERRED or not (rule.unique or told.public)):
+        return ""  # an alias, or one that was let go; what had to make way for a trusted one does not come back so
     links = [link for link in profile.identifiers if link.namespace == namespace]
+    reason = _too_many(turn, rule, links, place)
+    if not reason or told.public or _too_many(turn, rule, [link for link in links if standing.is_trusted(link)], place):
+        return reason
+    while reason and link_limits.make_way(turn, namespace):
+        reason = _too_many(turn, rule, [link for link in profile.identifiers if link.namespace == namespace], place)
+    return reason
+
+
+def _too_many(turn: Turn, rule: Namespace, links: list[Link], place: str) -> str:
     if rule.unique and links:
         return "identity.unique"
-    if namespace in addresses.NAMESPACES:
+    if rule.id in addresses.NAMESPACES:
         return ""  # an unused one makes room (`engine.identity.link_limits`)
     seen = {standing.place(turn.catalog, link): link.first_seen_ms for link in links} | {place: turn.now_ms}
     return "identity.limit" if standing.bursts(rule, seen, turn.now_ms) else ""
 
 
-def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str, str]]) -> None:
+def _offer_split(
+    turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, pairs: list[tuple[str, str]]
+) -> None:
     """A second value of an identifier of which a person has one: perhaps the last merge was wrong that brought an
-    identifier beside which it stands."""
-    if reason == "identity.unique":
+    identifier beside which it stands. A write key's word takes nobody apart."""
+    if reason == "identity.unique" and not told.public:
         for merged in reversed(turn.profile.ledger):
             if merged.id and not merged.undone_ms and any(pair in pairs for pair in merged.identifiers):
                 sharing.offer_split(turn, merged, reason, namespace)
@@ -208,11 +221,13 @@ def _offer_split(turn: Turn, reason: str, namespace: str, pairs: list[tuple[str,
 
 
 def _refuse(turn: Turn, told: Event | ConsentChange, reason: str, namespace: str, place: str) -> None:
-    """Note a refused identifier once. A blocked one under a write key is no question: anybody could fill the queue."""
-    other = "" if reason == "identity.blocked" else place
-    if told.public and reason == "identity.blocked":
-        return
-    if reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source):
+    """Note a refused identifier once. What a write key states is no question: anybody could fill the queue."""
+    if told.public:
+        is_news = reason != "identity.blocked" and asking.note_refusal(turn, turn.profile.declined, place)
+    else:
+        other = "" if reason == "identity.blocked" else place
+        is_news = reviews.ask(turn, "merge", reason, other=other, namespace=namespace, source=told.source)
+    if is_news:
         turn.note("identity", f"{namespace} not linked", source=told.source, outcome="refused", reason=reason)
 
 

@@ -16,6 +16,7 @@ from engine import limits, seeds
 from engine.consent import recording
 from engine.contact import addresses
 from engine.frequency import at_addresses
+from engine.identity import standing
 from engine.inputs import Bind, Claim, ConsentChange, Registered
 from engine.profile import ConsentRecord, Lent, Profile, Tombstone
 from engine.turn_state import Turn
@@ -39,11 +40,13 @@ def sole_holder(record: Profile | Tombstone | None) -> str:
 
 
 def is_known(profile: Profile, change: ConsentChange) -> bool:
-    """Whether this very statement has come in another way: a profile into which another holder was merged is told
-    twice."""
+    """Whether this very statement has come in another way, and what has become of it is known: a profile into which
+    another holder was merged is told twice, and one that asks an address's place again is told all that binds it."""
     same = (change.purpose, change.channel, change.granted, change.at_ms, change.address)
     known = ((word.purpose, word.channel, word.granted, word.at_ms, word.address) for word in profile.consent)
-    return change.imported and same in known
+    if not change.imported or same in known:
+        return change.imported
+    return not change.granted and recording.is_lifted(profile, change.purpose, change.channel, *same[3:])
 
 
 def is_registered(profile: Profile, address: str) -> bool:
@@ -81,8 +84,7 @@ def register_anew(turn: Turn) -> None:
 
 def _is_trusted(turn: Turn, address: str) -> bool:
     return any(
-        (link.verified if link.namespace in addresses.NAMESPACES else not link.public)
-        and addresses.is_same_place(addresses.place(turn.catalog, link), address)
+        standing.is_trusted(link) and addresses.is_same_place(addresses.place(turn.catalog, link), address)
         for link in turn.profile.identifiers
     )
 

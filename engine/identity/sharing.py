@@ -111,6 +111,8 @@ def mark(turn: Turn, place: str) -> bool:
 
 def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
     """Ask in the review queue whether a merge is to be undone; or undo it, where the rules say so."""
+    if not merged.id:
+        return  # it cannot be undone
     rules = turn.catalog.identity
     at_once = rules.split_on_unique if reason == "identity.unique" else rules.split_on_shared
     is_new = reviews.ask(

@@ -12,6 +12,7 @@ from typing import Final
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.catalog.identity_rules import Namespace
+from engine.contact import addresses
 from engine.parts.of_identity import Link
 from engine.profile import Profile
 
@@ -56,6 +57,11 @@ def kind(catalog: Catalog, namespace: str) -> str:
     return "device" if rule is None else rule.kind
 
 
+def is_trusted(link: Link) -> bool:
+    """Whether more than a write key's word says that somebody has this identifier."""
+    return link.verified if link.namespace in addresses.NAMESPACES else not link.public
+
+
 def is_known(catalog: Catalog, profile: Profile) -> bool:
     """Whether a profile has an identifier that makes it a known person."""
     return any(
@@ -74,13 +80,14 @@ def contacts(catalog: Catalog, profile: Profile) -> tuple[str, ...]:
     return tuple(found)[:_CONTACTS_MAX]
 
 
-def values(catalog: Catalog, profile: Profile) -> tuple[tuple[str, str, int], ...]:
-    """(namespace, place, first seen) of the identifiers of which a person can have only one, or only so many."""
+def values(catalog: Catalog, profile: Profile, *, public: bool) -> tuple[tuple[str, str, int], ...]:
+    """(namespace, place, first seen) of the identifiers of which a person can have only one, or only so many. What a
+    write key alone has stated contradicts no trusted word: it counts where the question is `public` itself."""
     rules = catalog.identity.namespaces
     found = []
     for link in profile.identifiers:
         rule = rules.get(link.namespace)
-        if rule is not None and (rule.unique or rule.limit):
+        if rule is not None and (rule.unique or rule.limit) and (public or is_trusted(link)):
             found.append((link.namespace, place(catalog, link), link.first_seen_ms))
     return tuple(found)
 

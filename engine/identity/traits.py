@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from engine import limits
 from engine.contact import addresses
-from engine.identity import address_statements
-from engine.identity.trait_rules import settled
+from engine.identity import address_statements, trait_words
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
@@ -47,9 +46,8 @@ def merge_traits(turn: Turn, other: Profile) -> None:
         if name in addresses.NAMESPACES:
             continue
         known = traits.get(name)
-        stays = _stays(turn, name, known, trait, is_newer=known is None or known.at_ms < trait.at_ms)
-        if stays is not known and room.takes(name, stays.value):
-            traits[name] = stays
+        _hear(turn, room, name, trait, is_newer=known is None or known.at_ms < trait.at_ms)
+    trait_words.bound(traits)
     room.tell(turn, "merge")
 
 
@@ -63,15 +61,16 @@ def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:
             continue
         known = traits.get(name)
         is_newer = known is None or at_ms >= stated_time.of_fact(known.at_ms, turn.now_ms)
-        told = TraitValue(value, at_ms, event.public, event.source)
-        stays = _stays(turn, name, known, told, is_newer=is_newer)
-        if stays is not known and room.takes(name, stays.value):
-            traits[name] = stays
+        told = TraitValue(value, at_ms, event.public, event.source, heard_ms=turn.now_ms)
+        _hear(turn, room, name, told, is_newer=is_newer)
+    trait_words.bound(traits)
     room.tell(turn, "event", event.message_id)
 
 
-def _stays(turn: Turn, name: str, known: TraitValue | None, told: TraitValue, *, is_newer: bool) -> TraitValue:
-    rule = turn.catalog.identity.traits.get(name)
-    if known is None or rule is None:
-        return told if known is None or is_newer else known
-    return settled(rule, known, told, is_newer=is_newer)
+def _hear(turn: Turn, room: limits.TraitRoom, name: str, told: TraitValue, *, is_newer: bool) -> None:
+    """Let the word that stays count, and keep what the other one said (`engine.identity.trait_words`)."""
+    traits, rule = turn.profile.traits, turn.catalog.identity.traits.get(name)
+    known = traits.get(name)
+    stays = trait_words.chosen(rule, known, told, is_newer=is_newer)
+    if stays is known or room.takes(name, stays.value):
+        traits[name] = trait_words.after(rule, known, told, stays)

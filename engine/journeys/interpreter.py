@@ -6,13 +6,15 @@ arbitrated together (tier, score, id), each passes the same gates as any decisio
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from engine.catalog import statuses
-from engine.catalog.compiled import Journey, Step
+from engine.catalog.compiled import Step
 from engine.decide import placement_plan, scores
 from engine.frequency import caps
-from engine.journeys import life, pauses, stops, waits
+from engine.journeys import life, pauses, refusals, stops, waits
+from engine.journeys.steps import forks, parking, passing
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.sends import proposal
@@ -21,22 +23,28 @@ from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
 
 _IN_TIME_MS = MINUTE_MS  # a timer that fires so late is still in time: its shard was busy, not down
 _HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
-_STEPS_MAX = 1_000  # jumps only go forward, so this is never met; a broken catalog must not hang a shard
-
-
-def program(turn: Turn, run: Run) -> Journey | None:
-    """The journey that a run is in, in the version that it entered."""
-    return turn.catalog.of_version(run.version).journeys.get(run.journey)
+_STEPS_MAX = 1_000  # of a run in one turn: a circle that waits for nothing must not hang a shard
 
 
 def walk(turn: Turn, runs: Iterable[Run]) -> None:
     """Advance runs until none can go on in this turn."""
     waiting = list(runs)
     while waiting:
+        proposals = _proposals(turn, waiting)
         # The best send is decided first: it may take the last room under a cap that several of them share.
-        proposals = [(run, step) for run in waiting if (step := _advance(turn, run)) is not None]
         proposals.sort(key=lambda proposal: _rank(turn, *proposal))
-        waiting = [run for run, step in proposals if _send(turn, run, step)]
+        waiting = [run for run, step in proposals if run.state == "active" and _send(turn, run, step)]
+
+
+def _proposals(turn: Turn, runs: Iterable[Run]) -> list[tuple[Run, Step]]:
+    """The sends that runs come to, with those of the branches that they fork into, and of runs that have joined."""
+    walking, proposals = deque(runs), list[tuple[Run, Step]]()
+    while walking:
+        run = walking.popleft()
+        step = _advance(turn, run, walking)
+        if step is not None:
+            proposals.append((run, step))
+    return proposals
 
 
 def resume_due(turn: Turn, at_ms: int) -> None:
@@ -44,18 +52,22 @@ def resume_due(turn: Turn, at_ms: int) -> None:
     due = [run for run in turn.profile.runs if run.state == "active" and run.due_ms == at_ms]
     due.sort(key=lambda run: (run.id, run.position))
     for run in due:
+        if run.state != "active":
+            continue  # it was a branch, and another one has ended the run
         step = stops.step_id(turn.catalog, run)
         reason = statuses.paused(turn.catalog, run.journey)
         if reason:
-            _note_timer(turn, run, step, "waits", "paused", reason)
+            parking.note_timer(turn, run, step, "waits", "paused", reason)
             pauses.wait(turn, run, step, at_ms)
+            continue
+        if parking.has_moved(turn, run):
             continue
         too_late = _too_late(turn, run, turn.now_ms - at_ms)
         if too_late is not None:
-            finish(turn, run, "exit", too_late)
+            parking.finish(turn, run, "exit", too_late)
             continue
         life.go_on(turn, run, step, "fired")
-        _note_timer(turn, run, step, "goes on", "fired")
+        parking.note_timer(turn, run, step, "goes on", "fired")
         if not run.is_met:  # where it is, the event that came during the pause has begun the next step already
             waits.begin_now(turn, run)
         _leave(turn, run, timed_out=not run.is_met)
@@ -64,7 +76,7 @@ def resume_due(turn: Turn, at_ms: int) -> None:
 
 def _too_late(turn: Turn, run: Run, late_ms: int) -> str | None:
     """The reason for which a late timer ends its run; None where the run goes on."""
-    journey = program(turn, run)
+    journey = parking.program(turn, run)
     if journey is None or run.position >= len(journey.steps):
         return None
     step = journey.steps[run.position]
@@ -92,15 +104,17 @@ def react(turn: Turn, event: Happened) -> list[Run]:
     for run in turn.profile.runs:
         if run.state != "active" or not run.due_ms:
             continue
-        journey = program(turn, run)
+        journey = parking.program(turn, run)
         if journey is None:
             continue
         step = journey.steps[run.position]
-        if step.kind == "wait" and waits.is_reset(turn, journey, run, step, event):
-            _wait_anew(turn, run, step, event)
-        elif step.kind == "wait_for" and waits.is_answered(turn, journey, run, step, event):
+        if step.kind == "wait_for" and waits.is_answered(turn, journey, run, step, event):
             if _answer(turn, run, step, event):
                 moving.append(run)
+        elif step.reset_on and waits.is_reset(turn, journey, run, step, event):
+            parking.wait_anew(turn, run, step, event)
+        elif step.until is not None:
+            parking.move(turn, run, step)
         elif step.kind == "send" and not statuses.waits(turn.catalog, run):
             moving.append(run)  # held with `on_held: wait`: any event may have changed the reason
     return moving
@@ -110,28 +124,19 @@ def react_to_history(turn: Turn) -> list[Run]:
     """`react` after a merge: the events of both sides count for the waits of both. Returns the runs that go on."""
     moving = []
     for run in turn.profile.runs:
-        journey = program(turn, run)
+        journey = parking.program(turn, run)
         if run.state != "active" or not run.due_ms or not run.since_ms or journey is None:
             continue
         step = journey.steps[run.position]
         if step.kind == "wait" and (event := waits.reset_on_record(turn, journey, run, step)):
-            _wait_anew(turn, run, step, event)
+            parking.wait_anew(turn, run, step, event)
+        if step.until is not None:
+            parking.move(turn, run, step)
         if step.kind == "wait_for":
             answer = waits.answer_on_record(turn, journey, run, step)
             if answer is not None and _answer(turn, run, step, answer):
                 moving.append(run)
     return moving
-
-
-def _wait_anew(turn: Turn, run: Run, step: Step, event: Happened) -> None:
-    due_ms = waits.anew_ms(turn, run, step)
-    waits.begin_with(turn, run, event)
-    if due_ms <= turn.now_ms:  # the wait has ended during a pause, and is over when the pause is
-        run.was_due_ms = due_ms
-        return
-    run.was_due_ms = 0
-    life.wait(turn, run, due_ms, step.id, "reset")
-    _note_timer(turn, run, step.id, "waits anew", "reset")
 
 
 def _answer(turn: Turn, run: Run, step: Step, event: Happened) -> bool:
@@ -154,49 +159,45 @@ def held_runs(turn: Turn) -> list[Run]:
     return [run for run in parked if not statuses.waits(turn.catalog, run)]
 
 
-def finish(turn: Turn, run: Run, event: str, reason: str) -> None:
-    """End a run that no stop ends, and note why."""
-    state = life.end(turn, run, event, stops.step_id(turn.catalog, run), reason)
-    turn.note("journey", f"{run.journey} {state}", journey=run.journey, run=run.id, outcome=state, reason=reason)
-
-
-def _advance(turn: Turn, run: Run) -> Step | None:
-    """Walk one run to its next send; None where it parks or ends before one."""
-    journey = program(turn, run)
+def _advance(turn: Turn, run: Run, walking: deque[Run]) -> Step | None:
+    """Walk one run to its next send; None where it parks, forks, joins or ends before one. Runs that walk because of it
+    are put to those that are `walking`."""
+    journey = parking.program(turn, run)
     if run.state != "active":
         return None
     if journey is None:
-        finish(turn, run, "exit", "journey.removed")
+        parking.finish(turn, run, "exit", "journey.removed")
         return None
     for _ in range(_STEPS_MAX):
+        if run.parent and run.position == run.ends_at:
+            walking += forks.arrive(turn, journey, run)
+            return None
         if run.position >= len(journey.steps):
-            finish(turn, run, "complete", "end")
+            parking.finish(turn, run, "complete", "end")
             return None
         step = journey.steps[run.position]
-        if step.kind == "send":
-            if statuses.paused(turn.catalog, run.journey):
-                pauses.wait(turn, run, step.id)
+        match step.kind:
+            case "send":
+                if statuses.paused(turn.catalog, run.journey):
+                    pauses.wait(turn, run, step.id)
+                    return None
+                return step
+            case "wait" | "wait_for":
+                if not parking.comes_to(turn, journey, run, step):
+                    return None
+            case "parallel":
+                branches = forks.fork(turn, run, step)
+                if not branches:
+                    parking.finish(turn, run, "exit", refusals.NO_ROOM)
+                walking += branches
                 return None
-            return step
-        answer = waits.answer_on_record(turn, journey, run, step) if step.kind == "wait_for" else None
-        if answer is not None:
-            waits.begin_with(turn, run, answer)
-            run.position = step.on_event
-            continue
-        if step.kind in ("wait", "wait_for"):
-            run.began_ms = turn.now_ms
-            life.wait(turn, run, turn.now_ms + step.for_ms, step.id, "set")
-            return None
-        if step.kind == "exit":
-            finish(turn, run, "exit", step.reason or "exit")
-            return None
-        run.position = _branch(turn, run, step) if step.kind == "branch" else step.target
-    raise AssertionError(f"{run.journey} goes round in circles")
-
-
-def _branch(turn: Turn, run: Run, step: Step) -> int:
-    view = turn.view(trigger=run.trigger)
-    return next((target for condition, target in step.arms if condition(view)), step.target)
+            case "exit":
+                parking.finish(turn, run, "exit", step.reason or "exit")
+                return None
+            case _:
+                run.position = passing.next_position(turn, run, step)
+    parking.finish(turn, run, "exit", "limit.steps")
+    return None
 
 
 def _send(turn: Turn, run: Run, step: Step) -> bool:
@@ -215,13 +216,20 @@ def _send(turn: Turn, run: Run, step: Step) -> bool:
     if reason is None or run.due_ms:  # a message was sent, or the run has waited for one: time has passed
         waits.begin_now(turn, run)
     run.held, run.held_ms = "", 0
+    _remember_send(turn, run, step)
     run.occurrence += 1
     life.go_on(turn, run, step.id, "cancelled")
     if reason is not None and step.on_held == "exit":
-        finish(turn, run, "exit", reason)
+        parking.finish(turn, run, "exit", reason)
         return False
     run.position += 1
     return True
+
+
+def _remember_send(turn: Turn, run: Run, step: Step) -> None:
+    journey = parking.program(turn, run)
+    if journey is not None:
+        waits.remember_send(journey, run, step, proposal.id_of(turn, run, step))
 
 
 def _retry_at(turn: Turn, reason: str) -> int:
@@ -235,7 +243,7 @@ def _retry_at(turn: Turn, reason: str) -> int:
 
 def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
     """Move past the step that a run was parked at."""
-    journey = program(turn, run)
+    journey = parking.program(turn, run)
     if journey is None:
         return
     step, run.is_met = journey.steps[run.position], False
@@ -248,13 +256,8 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
         raise AssertionError(f"no way out of a {step.kind}")
 
 
-def _note_timer(turn: Turn, run: Run, step: str, what: str, outcome: str, reason: str = "") -> None:
-    summary = f"{run.journey} {what}"
-    turn.note("timer", summary, journey=run.journey, run=run.id, step=step, outcome=outcome, reason=reason)
-
-
 def _is_held(turn: Turn, run: Run) -> bool:
-    journey = program(turn, run)
+    journey = parking.program(turn, run)
     return journey is not None and run.position < len(journey.steps) and journey.steps[run.position].kind == "send"
 
 

@@ -1,7 +1,8 @@
 """The life of a run, as a table. No other module sets a run's state, timer or end, or forgets a run.
 
-A run walks only in the middle of a turn: at the turn's end it waits for its timer, is paused, or has ended. On disk the
-states of a run that goes on are all `active`; its timer tells them apart.
+A run walks only in the middle of a turn: at the turn's end it waits for its timer, is paused, waits for its branches
+(`joining`), or has ended. On disk the states of a run that goes on are all `active`; its timer and its branches tell
+them apart. A run that ends takes its branches with it.
 """
 
 from __future__ import annotations
@@ -23,14 +24,23 @@ RUN: Final = Life(
         ("walking", "complete"): "completed",
         ("walking", "exit"): "exited",
         ("walking", "stop"): "stopped",
+        ("walking", "leave"): "exited",  # a branch, with the run that it is of
+        ("walking", "fork"): "joining",
+        ("joining", "join"): "walking",
+        ("joining", "complete"): "completed",  # one of its branches has come to the end of the journey
+        ("joining", "exit"): "exited",
+        ("joining", "stop"): "stopped",
+        ("joining", "leave"): "exited",
         ("waiting", "go on"): "walking",
         ("waiting", "wait"): "waiting",  # anew
         ("waiting", "pause"): "paused",
         ("waiting", "exit"): "exited",  # its timer came too late
         ("waiting", "stop"): "stopped",
+        ("waiting", "leave"): "exited",
         ("paused", "resume"): "waiting",
         ("paused", "wait"): "waiting",
         ("paused", "stop"): "stopped",
+        ("paused", "leave"): "exited",
         ("completed", "forget"): BEGIN,
         ("exited", "forget"): BEGIN,
         ("stopped", "forget"): BEGIN,
@@ -42,6 +52,8 @@ def state_of(run: Run) -> str:
     """Where a run is in its table."""
     if run.state != "active":
         return run.state
+    if run.branches:
+        return "joining"
     if not run.due_ms:
         return "walking"
     return "paused" if run.due_ms == NEVER_MS else "waiting"
@@ -72,12 +84,50 @@ def go_on(turn: Turn, run: Run, step: str, cause: str) -> None:
         turn.drop_timer(run, step, cause)
 
 
+def fork(run: Run, position: int, branches: int) -> None:
+    """Let a run wait at a join for its branches, without a timer."""
+    RUN.after(state_of(run), "fork")
+    run.position, run.branches = position, branches
+
+
+def join(run: Run) -> None:
+    """Let a run walk on from its join."""
+    RUN.after("joining", "join")
+    run.branches = 0
+
+
 def end(turn: Turn, run: Run, event: str, step: str, reason: str) -> str:
-    """End a run and drop its timer; returns the state that it ends in."""
+    """End a run with its branches, and drop their timers; returns the state that it ends in."""
     ended = RUN.after(state_of(run), event)
-    turn.drop_timer(run, step, "cancelled")
-    run.state, run.ended_ms, run.ended_by = ended, turn.now_ms, reason
+    for branch in branches_of(turn.profile, run):
+        _close(turn, branch, RUN.after(state_of(branch), "stop" if event == "stop" else "leave"), step, reason)
+    _close(turn, run, ended, step, reason)
     return ended
+
+
+def _close(turn: Turn, run: Run, ended: str, step: str, reason: str) -> None:
+    turn.drop_timer(run, step, "cancelled")
+    run.state, run.branches, run.ended_ms, run.ended_by = ended, 0, turn.now_ms, reason
+
+
+def branches_of(profile: Profile, run: Run) -> list[Run]:
+    """The active branches of a run, and theirs."""
+    if not run.branches:
+        return []
+    own = [each for each in profile.runs if each.parent == run.id and each.state == "active"]
+    return [*own, *(inner for each in own for inner in branches_of(profile, each))]
+
+
+def parent_of(profile: Profile, branch: Run) -> Run:
+    """The run that a branch is of."""
+    return next(run for run in profile.runs if run.id == branch.parent)
+
+
+def root_of(profile: Profile, run: Run) -> Run:
+    """The run that entered the journey: itself, or the one that a branch is of in the end."""
+    while run.parent and run.state == "active":
+        run = parent_of(profile, run)
+    return run
 
 
 def forget(profile: Profile, runs: Collection[Run]) -> None:

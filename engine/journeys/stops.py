@@ -97,10 +97,11 @@ def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
     if run.state == "active":
         end_run(turn, run, reason, by=event)
     else:
-        _withdraw_sends(turn, run, reason)
+        withdraw_sends(turn, run, reason)
 
 
-def _withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
+def withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
+    """Withdraw what a run has decided and not handed over."""
     for send in _decided(turn):
         if send.run == run.id:
             sends.withdraw(turn, send, reason)
@@ -182,8 +183,11 @@ def _is_trigger(event: Happened, run: Run) -> bool:
 
 
 def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> None:
-    """Close a run for `reason`: its timer is dropped, its undelivered sends are withdrawn, all of it is noted."""
-    parked = parked_send(turn.catalog, run)
+    """Close a run for `reason`, and with a branch the run that it is of: its timers are dropped, its undelivered sends
+    are withdrawn, all of it is noted."""
+    run = life.root_of(turn.profile, run)
+    family = [run, *life.branches_of(turn.profile, run)]
+    parked = [(each, step) for each in family if (step := parked_send(turn.catalog, each)) is not None]
     state = life.end(turn, run, "stop", step_id(turn.catalog, run), reason)
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
@@ -195,17 +199,19 @@ def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> No
         channel=by.channel if by else "",
         **fields,
     )
-    _withdraw_sends(turn, run, reason)
-    if parked is not None:
+    for each in family:
+        withdraw_sends(turn, each, reason)
+    for each, step in parked:
         turn.note(
             "send",
-            f"{parked.action} withdrawn before it was due",
-            channel=parked.channel,
-            step=parked.id,
-            action=parked.action,
+            f"{step.action} withdrawn before it was due",
+            journey=each.journey,
+            run=each.id,
+            channel=step.channel,
+            step=step.id,
+            action=step.action,
             outcome=send_life.never_begun("withdraw"),
             reason=reason,
-            **fields,
         )
 
 

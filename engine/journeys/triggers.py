@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine import limits
-from engine.catalog import statuses
+from engine.catalog import inner_events, statuses
 from engine.catalog.compiled import Journey
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
@@ -14,27 +16,30 @@ from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.view import View
 
+_OF_TIME: Final = frozenset((inner_events.SCHEDULE, inner_events.DATE))  # nobody told them, also in an event's turn
 _ENDED_KEPT = 16  # ended runs that a profile remembers for people who ask; the timeline has all of them
 
 
-def enter(turn: Turn, event: Happened) -> list[Run]:
-    """Start a run of every live journey that `event` triggers; an event older than the lateness window starts none."""
-    journeys = turn.catalog.entered_by.get(event.name)
+def enter(turn: Turn, event: Happened, *, only: Journey | None = None, told_ms: int | None = None) -> list[Run]:
+    """Start a run of every live journey that `event` triggers; of `only` that one, where it is set. An event older than
+    the lateness window starts none, nor does an inner event that such a one (of `told_ms`) has caused."""
+    journeys = turn.catalog.entered_by.get(event.name) if only is None else (only,)
     if not journeys:
         return []
     view = turn.view(trigger=event.properties)
+    at_ms = event.at_ms if told_ms is None else min(event.at_ms, told_ms)
     started = []
     for journey in journeys:
         if journey.trigger.where(event.properties):
-            run = _enter(turn, view, journey, event)
+            run = _enter(turn, view, journey, event, at_ms)
             if run is not None:
                 started.append(run)
     return started
 
 
-def _enter(turn: Turn, view: View, journey: Journey, event: Happened) -> Run | None:
+def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int) -> Run | None:
     key = run_keys.key_of(journey, event)
-    if event.at_ms < turn.now_ms - turn.catalog.lateness_ms:
+    if at_ms < turn.now_ms - turn.catalog.lateness_ms:
         reason = refusals.LATE
     elif not journey.when(view):
         reason = refusals.CONDITION
@@ -53,11 +58,17 @@ def behind(view: View, journey: Journey) -> Failing | None:
 
 def forget_ended(turn: Turn) -> None:
     """Keep the newest ended runs, all that a re-entry rule or an outcome may still ask for, and those that have a send
-    open. Every turn walks and writes them all, so what began a run is kept only while somebody may ask for it."""
+    open. Nobody asks for ended branches. Every turn walks and writes all runs, so what began one is kept only while an
+    event may ask for it."""
     open_sends = {send.run for send in turn.profile.sends}
     ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
+    branches = [run for run in ended if run.parent]
+    if branches:
+        life.forget(turn.profile, branches)
+        ended = [run for run in ended if not run.parent]
+    late_ms = turn.now_ms - turn.catalog.lateness_ms
     for run in ended:
-        if run.trigger and not outcomes.may_come(turn.catalog, run, turn.now_ms):
+        if run.trigger and run.ended_ms < late_ms and not outcomes.may_come(turn.catalog, run, turn.now_ms):
             run.trigger = {}
     if len(ended) > _ENDED_KEPT:
         life.forget(turn.profile, [run for run in ended[:-_ENDED_KEPT] if not _is_asked_for(turn, run)])
@@ -73,7 +84,7 @@ def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> 
     """Why a journey whose condition holds is not entered for this key; empty where it is."""
     active = 0
     for run in turn.profile.runs:
-        if run.journey != journey.id or run_keys.kept(run.key) != key:
+        if run.journey != journey.id or run.parent or run_keys.kept(run.key) != key:
             continue
         if run.state == "active":
             active += 1
@@ -100,7 +111,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_ms=event.at_ms,
         trigger_seq=event.seq,
         trigger=event.properties,
-        public=turn.is_public,
+        public=turn.is_public and event.name not in _OF_TIME,
         told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)

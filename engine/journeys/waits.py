@@ -9,6 +9,8 @@ or a sent message, it is the clock of that turn. A wait that is reset begins ane
 year's click, told today, answers nothing; and an event that was told before the run came there, but happened after the
 step began, is not missed. An event whose time lies ahead counts from when it was heard. During a pause a step's time is
 never up.
+
+A segment and an outcome are states: a run that comes to a wait for one looks at what is so already.
 """
 
 from __future__ import annotations
@@ -48,7 +50,33 @@ def anew_ms(turn: Turn, run: Run, step: Step) -> int:
 
 def is_answered(turn: Turn, journey: Journey, run: Run, step: Step, event: Happened) -> bool:
     """Whether an event that was just heard is the one that a run waits for."""
-    return _is_awaited(run, step, event) and _counts(turn, run, event) and run_keys.is_about(journey, run, event)
+    if not _is_awaited(run, step, event) or not _counts(turn, run, event):
+        return False
+    if step.outcomes:
+        return event.properties.get("send") == awaited_send(run, step)
+    return run_keys.is_about(journey, run, event)
+
+
+def is_so(turn: Turn, run: Run, step: Step) -> bool:
+    """Whether the segment or the outcome that a step awaits is so already."""
+    if step.segment:
+        return turn.view().is_in_segment(step.segment) == step.is_inside
+    send = awaited_send(run, step) if step.outcomes else None
+    return send is not None and any(
+        known.send == send and known.outcome in step.outcomes for known in turn.profile.outcomes
+    )
+
+
+def awaited_send(run: Run, step: Step) -> str | None:
+    """The send whose outcome a step awaits; None where the run has come to no such send."""
+    return run.sent.get(step.of) if step.of else next(reversed(run.sent.values()), None)
+
+
+def remember_send(journey: Journey, run: Run, step: Step, send_id: str) -> None:
+    """Remember the newest send of a step, where its journey awaits outcomes."""
+    if any(other.outcomes for other in journey.steps):
+        run.sent.pop(step.id, None)
+        run.sent[step.id] = send_id
 
 
 def answer_on_record(turn: Turn, journey: Journey, run: Run, step: Step) -> Happened | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import InvalidInput
 from engine.identity import claims
-from engine.inputs import AnyInput, Join, Resembles, Reviewed, Split, Suspect, Unlike
+from engine.inputs import AnyInput, Candidate, Join, Resembles, Reviewed, Split, Suspect, Unlike
 from engine.likeness import links, questions
 from engine.turn_state import Turn
 
@@ -18,6 +18,8 @@ def hear(turn: Turn, told: AnyInput) -> None:
             links.resembles(turn, told)
         case Unlike():
             links.unlike(turn, told)
+        case Candidate():
+            questions.hear(turn, told)
         case Reviewed():
             decide(turn, told)
 

@@ -31,6 +31,7 @@ def suspect(turn: Turn, told: Suspect) -> None:
     rules, profile, other = turn.catalog.identity.matching, turn.profile, told.other
     if _is_same(profile, other):
         profile.likely[:] = [link for link in profile.likely if link.profile != other]
+        profile.candidates[:] = [each for each in profile.candidates if each != other]
         return
     if profile.is_blank:
         return
@@ -110,7 +111,10 @@ def let_go(turn: Turn, gone: Profile) -> None:
             names = questions.former(gone) if profile is gone else ()
             turn.tell(link.profile, Unlike(profile=gone.id, places=names, gone=profile is gone))
     if profile is gone:
+        for other in gone.candidates:
+            turn.tell(other, Unlike(profile=gone.id, places=questions.former(gone), gone=True))
         return
+    questions.take_over(turn, gone)
     profile.likely[:] = [link for link in profile.likely if not _is_same(profile, link.profile)]
     for other in gone.unlike:
         if other not in profile.unlike and not _is_same(profile, other):

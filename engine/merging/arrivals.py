@@ -15,6 +15,7 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: 
     profile = turn.profile
     if origin not in profile.held:
         profile.held.append(origin)
+    asking.forget_refusal(profile, origin)
     is_address = any(
         standing.kind(turn.catalog, link.namespace) == "contact"
         and standing.is_same_place(standing.place(turn.catalog, link), origin)
@@ -41,6 +42,8 @@ def merge(profile: Profile, other: Profile) -> None:
     ):
         mine.extend(each for each in theirs if each not in mine)
     profile.publicly = [place for place in profile.publicly if place in profile.absorbing]
+    for place, at_ms in other.asked_ms.items():
+        profile.asked_ms[place] = max(at_ms, profile.asked_ms.get(place, 0))
 
 
 def sends_back(turn: Turn, origin: str, other: Profile) -> bool:
@@ -48,7 +51,7 @@ def sends_back(turn: Turn, origin: str, other: Profile) -> bool:
     evidence = other.moving_by
     if evidence is None or evidence.namespace == standing.DECISION:
         return False
-    mine, theirs = (standing.values(turn.catalog, each) for each in (turn.profile, other))
+    mine, theirs = (standing.values(turn.catalog, each, public=evidence.public) for each in (turn.profile, other))
     reason, namespace = standing.contradiction(turn.catalog, mine, theirs, turn.now_ms)
     if not reason:
         return False
@@ -67,8 +70,8 @@ def look_for_contradictions(turn: Turn) -> None:
         return
     rules = turn.catalog.identity.namespaces
     for namespace, rule in rules.items():
-        brought = {value for name, value in entry.identifiers if name == namespace}
         here = {link.value for link in turn.profile.identifiers if link.namespace == namespace}
+        brought = {value for name, value in entry.identifiers if name == namespace and value in here}
         if rule.unique and brought and here - brought and _is_news(turn, namespace, brought):
             sharing.offer_split(turn, entry, "identity.unique", namespace)
 

@@ -14,8 +14,9 @@ from engine import seeds
 from engine.contact import addresses
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
-from engine.identity import holding
+from engine.identity import asking, holding
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.profile import Profile, Tombstone
 from engine.sends import sends
@@ -68,6 +69,7 @@ def erase(turn: Turn, told: Erase) -> None:
         return
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
+    look.leave(turn)
     for send in list(profile.sends):
         if send.state == "decided":
             sends.withdraw(turn, send, "erased")
@@ -82,6 +84,7 @@ def erase(turn: Turn, told: Erase) -> None:
             turn.tell(other, Erase(places=places))
     at_home = tuple(each for each in lent if addresses.is_same_place(each.address, profile.id))
     holding.leave(turn, profile.id, profile.holders, holding.words_of(profile), at_home)
+    asking.tell_refused(turn, profile.sharers)
     turn.effects.append(Forget(seeds.next_epoch(profile.id)))
     turn.answer({"profileId": profile.id, "places": list(places)})
 
@@ -96,6 +99,7 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
         if tombstone.to in told.places:  # other profiles that have this address have it still
             lent = tuple(each for each in told.lent if addresses.is_same_place(each.address, place))
             holding.leave(turn, place, tombstone.holders, tombstone.words, lent)
+            asking.tell_refused(turn, (each for each in tombstone.sharers if each not in told.places))
         if {tombstone.to, tombstone.heir}.isdisjoint(told.places):
             return  # the erased person had the address of somebody else, and left nothing here
         turn.effects.append(Forget(seeds.next_epoch(place) if tombstone.to in told.places else tombstone.to))

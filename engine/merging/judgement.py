@@ -34,7 +34,7 @@ def objection(turn: Turn, asked: Merge) -> Objection | None:
     )
     if found is not None and found.reason not in asked.in_spite_of:
         return found
-    mine = standing.values(turn.catalog, turn.profile)
+    mine = standing.values(turn.catalog, turn.profile, public=evidence.public)
     reason, namespace = standing.contradiction(turn.catalog, mine, asked.values, turn.now_ms)
     return Objection(reason, namespace) if reason and reason not in asked.in_spite_of else None
 

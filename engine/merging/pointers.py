@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.effects import LeaveTombstone
-from engine.identity import holding, standing
+from engine.identity import asking, holding, standing
 from engine.inputs import Claim, Merge, Released
 from engine.profile import Tombstone
 from engine.turn_state import Turn
@@ -43,7 +43,10 @@ def _note_holder(turn: Turn, tombstone: Tombstone, asked: Claim) -> None:
 
 
 def release(turn: Turn, told: Released) -> None:
-    """Forget a place that pointed here and points to another profile now."""
+    """Forget that a place has declined, because somebody else lives there now; or, as earlier engines said it, that the
+    place points here."""
     held = turn.profile.held
-    if told.origin in held:
+    if told.anew:
+        asking.forget_refusal(turn.profile, told.origin)
+    elif told.origin in held:
         held.remove(told.origin)

@@ -5,6 +5,8 @@ Arriving runs and sends meet the survivor's stops, opt-outs and caps before anyt
 
 from __future__ import annotations
 
+import msgspec
+
 from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
@@ -12,13 +14,15 @@ from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
 from engine.events import history, setting_back
 from engine.frequency import at_addresses, caps, fatigue
 from engine.handoffs import changes
-from engine.identity import address_statements, holding, traits
+from engine.identity import address_statements, holding, link_limits, standing, traits
 from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
+from engine.journeys.steps import parking
+from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
-from engine.parts.of_identity import Merged
+from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, Run
 from engine.recent_events import history_order
 from engine.sends import life as send_life
@@ -59,8 +63,9 @@ def take_in(turn: Turn, told: HandOver) -> None:
     _take_records(turn, told)
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
-    _note_merge(turn, told.origin, other)
-    turn.effects.append(KeepMerge(profile.ledger[-1].id, before, told.state))
+    _note_merge(turn, told.origin, other, can_be_undone=not told.in_part)
+    if not told.in_part:
+        turn.effects.append(KeepMerge(profile.ledger[-1].id, before, told.state))
     arrivals.look_for_contradictions(turn)
     # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)
@@ -104,20 +109,24 @@ def _take_records(turn: Turn, told: HandOver) -> None:
 def _merge_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
     mine, theirs = address_statements.known(profile), address_statements.known(other)
+    pointing = {*arrivals.pointing_to(other), *arrivals.pointing_to(profile)}
     traits.merge(turn, other)
     _merge_identifiers(turn, other)
     address_statements.merge(turn, mine, theirs)
+    link_limits.settle_unique(turn)
     recording.merge(profile, other)
     holding.merge(turn, other)
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
+    look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
     profile.ledger.extend(other.ledger)
     # Whom a split had parted is here again, by whatever way: what comes to these places would go round for ever.
-    came = {place[:-2] for place in (profile.id, other.id, *other.held)}
+    # Nor has it given away what points here, whatever the other one says of a place that it never had.
+    came = {place[:-2] for place in (profile.id, other.id, *pointing)}
     here, parted = {*came, *(place[:-2] for place in profile.held)}, {**profile.split_off, **other.split_off}
     profile.split_off = {place: to for place, to in parted.items() if to[:-2] not in here and place[:-2] not in came}
     profile.seq = max(profile.seq, other.seq)
@@ -131,7 +140,7 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
     known = {(link.namespace, link.value): link for link in profile.identifiers}
     for link in other.identifiers:
         mine = known.get((link.namespace, link.value))
-        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX:
+        if mine is None and len(profile.identifiers) >= limits.IDENTIFIERS_MAX and not _makes_way(turn, link):
             refused.append(f"{link.namespace}:{link.value}")
         elif mine is None:
             profile.identifiers.append(link)
@@ -141,6 +150,10 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
             mine.verified = mine.verified or link.verified
             mine.shared = mine.shared or link.shared
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
+
+
+def _makes_way(turn: Turn, link: Link) -> bool:
+    return standing.is_trusted(link) and link_limits.make_way(turn)
 
 
 def _merge_runs(turn: Turn, other: Profile) -> list[Run]:
@@ -163,16 +176,18 @@ def wake(turn: Turn, arrived: Profile) -> None:
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in arrived.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher))
+    if arrived is turn.profile:
+        look.again(turn)
 
 
 def _keep_within_concurrency(turn: Turn, run: Run) -> None:
-    journey = interpreter.program(turn, run)
-    if journey is None:
+    journey = parking.program(turn, run)
+    if journey is None or run.parent:
         return
     same = [
         known
         for known in turn.profile.runs
-        if known.state == "active" and known.journey == run.journey and known.key == run.key
+        if known.state == "active" and known.journey == run.journey and known.key == run.key and not known.parent
     ]
     same.sort(key=lambda known: (-known.position, known.entered_ms, known.id))
     for surplus in same[journey.concurrent :]:
@@ -188,10 +203,11 @@ def _withdraw_excess(turn: Turn) -> None:
             caps.release(turn.profile, place.ref)
 
 
-def _note_merge(turn: Turn, origin: str, other: Profile) -> None:
+def _note_merge(turn: Turn, origin: str, other: Profile, *, can_be_undone: bool) -> None:
     events = len(other.history) + other.spilled
     names = [(link.namespace, link.value) for link in other.identifiers]
-    turn.profile.ledger.append(_entry(turn, origin, other, names, events))
+    entry = _entry(turn, origin, other, names, events)
+    turn.profile.ledger.append(entry if can_be_undone else msgspec.structs.replace(entry, id=""))
     turn.note(
         "merge",
         # No values: the entry stays when a split gives the other its own, and when that one is erased.

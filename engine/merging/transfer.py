@@ -28,6 +28,7 @@ from engine.effects import LeaveTombstone, Transfer
 from engine.identity import asking, holding, sharing, standing
 from engine.inputs import Claim, Declined, Erase, GoOn, HandedOver, HandOver, Merge, Shares, Stay
 from engine.journeys import pauses
+from engine.journeys.watching import look
 from engine.merging import judgement
 from engine.merging.judgement import Objection
 from engine.merging.take_in import wake
@@ -126,6 +127,7 @@ def _hand_over(turn: Turn, asked: Merge) -> None:
     profile = turn.profile
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
+    look.leave(turn)
     profile.moving_to, profile.moving_by = asked.to, asked.evidence
     profile.message_seq += 1
     turn.effects.append(Transfer(asked.to, profile.message_seq))

@@ -31,10 +31,12 @@ class Place(Part):
 
 
 class FatigueLevel(Part):
-    """How tired a customer was of a category at an instant, 0 to 1."""
+    """How tired a customer was of a category at an instant, 0 to 1. `common` says how much of it another profile has
+    too, by the merges that were undone: what they were tired of while they were one counts for both."""
 
     level: float
     at_ms: int
+    common: dict[str, float] = {}  # noqa: RUF012 (a struct gives each its own)
 
 
 class Promise(Part):
@@ -52,7 +54,9 @@ class Promise(Part):
 
 
 class Drawn(Part):
-    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted."""
+    """The outcome of a draw, a variant's id or a side of a holdout (`in`, `out`), and when it first counted. `again_ms`
+    is when it first counted after this customer was merged with somebody; 0: it has not since."""
 
     outcome: str
     at_ms: int
+    again_ms: int = 0

@@ -16,7 +16,8 @@ class Link(Part):
     Of an e-mail address or a telephone `verified` says that a server key stated it, or that its mailbox confirmed it;
     what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
     time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
-    `confirmed_ms` is when its mailbox confirmed it; 0: it did not.
+    `confirmed_ms` is when its mailbox confirmed it; 0: it did not. Of `source`, `public` and `by` the first word of a
+    server key counts, where there was one.
     """
 
     namespace: str

@@ -27,7 +27,7 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
     action = turn.catalog.of_version(run.version).actions.get(step.action)
     if action is None:
         return UNKNOWN_ACTION
-    send_id = turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
+    send_id = id_of(turn, run, step)
     wanted = placement_plan.of_send(turn.catalog, step.channel, action, run.version)
     action = wanted.actions[0]
     place = caps.place_for(action, step.channel, send_id, turn.now_ms)
@@ -55,6 +55,11 @@ def propose(turn: Turn, view: View, run: Run, step: Step, stopped: str = "") -> 
     detail = {"send": send.id, "basis": send.basis, "score": points, "terms": terms, "variant": send.variant}
     turn.note("send", f"{action.id} decided", outcome=send.state, detail=detail, **fields)
     return None
+
+
+def id_of(turn: Turn, run: Run, step: Step) -> str:
+    """The id of the send that a run is at."""
+    return turn.id_of("send", turn.profile.id, run.id, step.id, run.occurrence)
 
 
 def build(turn: Turn, token: ConsentToken, action: Action, run: Run, step: Step, send_id: str) -> Send:

@@ -16,7 +16,7 @@ from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
 from engine.parts.of_identity import Link
 from engine.profile import Place, Send
-from engine.sends import life, message, retries
+from engine.sends import life, message, retries, webhooks
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
@@ -44,6 +44,9 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if send is None or send.state != "decided":
         turn.answer({"authorised": False, "reason": "not waiting"})
         return
+    if webhooks.is_one(send):
+        _authorise_call(turn, send, asked)
+        return
     reason = asking.against_departure(turn, send)
     if reason:
         _end_unsent(turn, send, "withdraw", reason, **_counted(turn, send, reason))
@@ -65,6 +68,24 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     lending.tell_left(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": message.of(turn, send, link)})
+
+
+def _authorise_call(turn: Turn, call: Send, asked: Authorise) -> None:
+    """Let a call of another system go: it asks only whether its run may go on."""
+    told = webhooks.message(turn, call)
+    reason = statuses.send_ended(turn.catalog, call, turn.now_ms) or ("" if told else "journey.removed")
+    if reason:
+        _end_unsent(turn, call, "withdraw", reason)
+        turn.answer({"authorised": False, "reason": reason})
+        return
+    if reason := statuses.send_waits(turn.catalog, call):
+        _wait(turn, call, reason)
+        return
+    was_ms = call.waits_ms
+    life.advance(turn.profile, call, "authorise")
+    call.attempts, call.dispatcher = call.attempts + 1, asked.dispatcher
+    turn.effects.append(Enqueue(call.id, call.waits_ms, call.dispatcher, was_ms))
+    turn.answer({"authorised": True, "message": told})
 
 
 def settle(turn: Turn, said: Settle) -> None:
@@ -98,7 +119,7 @@ def resume(turn: Turn, send: Send) -> None:
 
 def withdraw_without_consent(turn: Turn) -> None:
     """Withdraw the decided sends that have no consent any more: an opt-out takes effect in its own turn."""
-    for send in [send for send in turn.profile.sends if send.state == "decided"]:
+    for send in [send for send in turn.profile.sends if send.state == "decided" and not webhooks.is_one(send)]:
         if not consents.is_granted(turn.profile, turn.catalog, send.purpose, send.channel, send.tier):
             withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
 
@@ -165,11 +186,10 @@ def _ask_later(turn: Turn, send: Send, room: str) -> str:
 
 def _wait(turn: Turn, send: Send, reason: str) -> None:
     """Let a send wait for a pause to end: it stays decided, and keeps its place."""
-    place = caps.find(turn.profile, send.id)
-    assert place is not None, "an open send holds a place"
+    _has_not_left(turn, send)
     life.advance(turn.profile, send, "pause")
     was_ms = send.waits_ms
-    place.left_ms, send.dispatcher, send.room, send.next_ms = 0, "", "", NEVER_MS
+    send.dispatcher, send.room, send.next_ms = "", "", NEVER_MS
     lending.give_back(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     _note(turn, send, "waits", reason)
@@ -195,11 +215,18 @@ def _try_again(turn: Turn, send: Send, detail: str) -> None:
 
 def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
     life.advance(turn.profile, send, event)
-    place = caps.find(turn.profile, send.id)
-    assert place is not None, "an open send holds a place"
-    place.left_ms, was_ms = 0, send.waits_ms
+    _has_not_left(turn, send)
+    was_ms = send.waits_ms
     send.dispatcher, send.room, send.next_ms = "", "", next_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+
+
+def _has_not_left(turn: Turn, send: Send) -> None:
+    """The place of a send is reserved, and no more than that. A call of another system has none."""
+    place = caps.find(turn.profile, send.id)
+    assert place is not None or webhooks.is_one(send), "an open send holds a place"
+    if place is not None:
+        place.left_ms = 0
 
 
 def _end_unsent(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
@@ -232,6 +259,9 @@ def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None
 
 
 def _note(turn: Turn, send: Send, outcome: str, reason: str, **more: str) -> None:
+    if webhooks.is_one(send):
+        webhooks.note(turn, send, outcome, reason)
+        return
     turn.note(
         "send",
         f"{send.action} {outcome}",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.catalog.compiled import Catalog
 from engine.profile import Profile
 from engine.splitting.sides import Side, Sides
 from engine.splitting.three_way import parted
@@ -16,6 +17,8 @@ class Case:
     """The four states, and the two that are made of them: `mine` and `theirs` begin as they were before the merge.
     `loose` lists what no identifier came with, by kinds."""
 
+    catalog: Catalog
+    merge_id: str
     now: Profile
     after: Profile
     before: Profile
@@ -42,7 +45,8 @@ class Case:
 
     def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
         """Whose a run is: that of the profile that had it, else by its trigger. It is never of both: its messages would
-        be sent twice."""
+        be sent twice. A branch goes where the run goes that it is of."""
+        run = self._root(run)
         for profile, side in ((self.other, Side.THEIRS), (self.before, Side.MINE)):
             if any(known.id == run for known in profile.runs):
                 return side
@@ -51,6 +55,12 @@ class Case:
             known = self.owner(by, "runs", run)
             known = self._known["run", run] = Side.MINE if known is Side.BOTH else known
         return known
+
+    def _root(self, run: str) -> str:
+        parents = {each.id: each.parent for each in self.now.runs if each.parent}
+        while run in parents:
+            run = parents[run]
+        return run
 
 
 Rule = Callable[[Case, str], None]

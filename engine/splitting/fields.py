@@ -14,8 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.frequency import fatigue
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
+from engine.parts.of_journeys import Watched
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
@@ -93,10 +95,6 @@ def _of_pointer(case: Case, place: str, *_: Any) -> Side:
 
 def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
-
-
-def _of_trait(case: Case, name: str, trait: Any) -> Side:
-    return case.owner(trait.by, "traits", name)
 
 
 # -- who this is
@@ -234,7 +232,22 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-_AS_NOW: Final = mapping(_both)
+def _fatigue(case: Case, name: str) -> None:
+    """Both are as tired as they were together. It is noted, so that it counts once where they are one again."""
+    mapping(_both)(case, name)
+    for key, level in case.now.fatigue.items():
+        if case.after.fatigue.get(key) != level:
+            both = fatigue.leave_to_both(level, case.merge_id)
+            case.mine.fatigue[key] = case.theirs.fatigue[key] = both
+
+
+def _watched(case: Case, name: str) -> None:
+    """Both begin with what was watched of the two as one, so that they enter and leave what the split changes. No timer
+    wakes the other yet."""
+    now = case.now.watched
+    case.mine.watched = now
+    case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
+
 
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
@@ -246,7 +259,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "message_seq": _stays,
     "moving_to": _none,
     "identifiers": _identifiers,
-    "traits": mapping(_of_trait),
+    "traits": words.traits,
     "consent": words.said,
     "runs": _runs,
     "sends": listing(_id, _send_owner),
@@ -260,7 +273,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "spilled": _own,
     "tallies": _own,
     "tallied": _own,
-    "fatigue": _AS_NOW,
+    "fatigue": _fatigue,
     "promises": listing(_promise, _both, lambda each: each.subject),
     "awaiting": words.said,
     "locale_ms": _own,  # with the locale
@@ -276,7 +289,7 @@ RULES: Final[Mapping[str, Rule]] = {
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
     "details": _own,
-    "drawn": _AS_NOW,
+    "drawn": mapping(_both),
     "drawn_as": _own,
     "shared": listing(_itself, _of_place),
     "likely": listing(lambda each: each.profile, _mine),
@@ -292,4 +305,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
+    "asked_ms": mapping(_both),
+    "candidates": listing(_itself, _mine),
+    "watched": _watched,
 }

@@ -92,6 +92,8 @@ class Layers:
         around = self.records[past.id]
         before, other = profile_of(around.before), profile_of(around.other)
         case = Case(
+            catalog=self.catalog,
+            merge_id=past.id,
             now=profile,
             after=profile_of(around.after),
             before=before,

@@ -9,9 +9,10 @@ from typing import Any
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
+from engine.consent import recording
 from engine.identity import home
 from engine.inputs import ConsentChange, Decide, Event
-from engine.profile import ConsentRecord, Profile, Word
+from engine.profile import Profile
 from engine.splitting.around import has_merges
 from engine.turn_state import Turn
 
@@ -51,7 +52,7 @@ class Marks:
             part.by = [*self._by]
         kept = {id(record) for record in profile.consent}
         gone = [record for record in self._consent if id(record) not in kept]
-        noes = [no for record in gone for no in (record.lifted if record.granted else [_plain(record)])]
+        noes = [no for record in gone for no in ([] if record.granted else [recording.plain(record)]) + record.lifted]
         for record in profile.consent:
             if record.granted and id(record) not in self._known:
                 record.lifted = noes
@@ -66,8 +67,5 @@ def before(turn: Turn, told: Event | ConsentChange) -> Marks | None:
 
 
 def _parts(profile: Profile) -> list[Any]:
-    return [*profile.identifiers, *profile.traits.values(), *profile.consent, *profile.awaiting, *profile.runs]
-
-
-def _plain(no: ConsentRecord) -> Word:
-    return Word(*(getattr(no, name) for name in Word.__struct_fields__))
+    words = [word for trait in profile.traits.values() for word in (trait, *trait.others)]
+    return [*profile.identifiers, *words, *profile.consent, *profile.awaiting, *profile.runs]

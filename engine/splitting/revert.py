@@ -1,25 +1,29 @@
 """Undoes what a source has done to who somebody is: by one command, after an attack or a mistake of a system.
 
 Merges that it caused are split. Identifiers that it named first go, and their places are nobody's again. Traits that it
-stated go; what they had replaced does not come back, because a profile keeps the newest statement alone. Its events
-stay, and are counted in the answer: they happened. Statements about consent stay too, because a no must not be lifted
-by a command about something else.
+stated go, and what they had replaced comes back (`engine.identity.trait_words`). Its events stay, and are counted in
+the answer: they happened. Statements about consent stay too, because a no must not be lifted by a command about
+something else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from engine import codec
 from engine.contact import addresses
 from engine.effects import GiveBack
 from engine.errors import InvalidInput, NotFound
+from engine.identity import trait_words
 from engine.inputs import Revert, Split
+from engine.merging import arrivals
 from engine.parts.of_identity import Link, Merged
-from engine.profile import Profile
+from engine.profile import Profile, TraitValue
 from engine.splitting.around import can_be_undone
 from engine.splitting.sides import place_of
 from engine.turn_state import Turn
+from engine.values.absence import is_absent
 
 _PLACES_MAX: Final = 200  # of one command; the next one goes on
 
@@ -35,10 +39,10 @@ def revert(turn: Turn, told: Revert) -> None:
     splits = [past for past in merges if can_be_undone(past)]
     links = [link for link in profile.identifiers if _is_meant(told, link.source, link.first_seen_ms)]
     going = [link for link in links if place_of(turn.catalog, link)[:-2] != profile.id[:-2]][:_PLACES_MAX]
-    traits = [name for name, trait in profile.traits.items() if _is_meant(told, trait.source, trait.at_ms)]
-    traits += [link.namespace for link in going if _is_stated(profile, link) and link.namespace not in traits]
+    left = _traits_left(turn, told, going)
+    traits = [name for name, trait in left.items() if trait is None or trait.value != profile.traits[name].value]
     if not told.dry:
-        _apply(turn, told, splits, going, traits)
+        _apply(turn, told, splits, going, left)
     kept = [link for link in links if link not in going]
     turn.answer(
         {
@@ -47,6 +51,7 @@ def revert(turn: Turn, told: Revert) -> None:
             "merges": [past.id for past in splits],
             "identifiers": [f"{link.namespace}:{link.value}" for link in going],
             "traits": sorted(traits),
+            "restored": sorted(name for name in traits if left[name] is not None),
             "events": sum(_is_meant(told, event.source, event.at_ms) for event in profile.history),
             "stays": {
                 "identifiers": [f"{link.namespace}:{link.value}" for link in kept],
@@ -56,17 +61,46 @@ def revert(turn: Turn, told: Revert) -> None:
     )
 
 
-def _apply(turn: Turn, told: Revert, splits: list[Merged], going: list[Link], traits: list[str]) -> None:
+def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, TraitValue | None]:
+    """The traits of which a word is taken back, as they are without it: one that the source said, or one that names an
+    address that goes. No address comes back that this person has no more."""
+    identifiers, rules = turn.profile.identifiers, turn.catalog.identity.traits
+    found: dict[str, TraitValue | None] = {}
+    for name, trait in turn.profile.traits.items():
+        is_address = name in addresses.NAMESPACES
+
+        def is_meant(word: TraitValue, name: str = name, is_address: bool = is_address) -> bool:
+            said = _is_meant(told, word.source, trait_words.heard_ms(word))
+            return said or (is_address and addresses.stated(identifiers, name, word.value) in going)
+
+        def is_gone(word: TraitValue, name: str = name) -> bool:
+            return not is_absent(word.value) and addresses.stated(identifiers, name, word.value) is None
+
+        left = trait_words.without(rules.get(name), trait, is_meant)
+        if left is not None and left is not trait and is_address:
+            left = trait_words.without(None, left, is_gone)
+        if left is not trait:
+            found[name] = left
+    return found
+
+
+def _apply(
+    turn: Turn, told: Revert, splits: list[Merged], going: list[Link], left: Mapping[str, TraitValue | None]
+) -> None:
     profile = turn.profile
     profile.identifiers = [link for link in profile.identifiers if link not in going]
-    for name in traits:
-        profile.traits.pop(name, None)
+    for name, trait in left.items():
+        if trait is None:
+            del profile.traits[name]
+        else:
+            profile.traits[name] = trait
     merged = {past.origin[:-2] for past in profile.ledger if not past.undone_ms}
+    pointing = arrivals.pointing_to(profile)
     for link in going:
         epochs = [place for place in profile.held if place[:-2] == place_of(turn.catalog, link)[:-2]]
         place = max(epochs, default="")  # those before it were erased
         if place and place[:-2] not in merged:  # that of a merged profile goes back with it
-            _let_go(turn, place, link)
+            _let_go(turn, place, link, is_own=place in pointing)
     for past in splits:  # a merge that a merged profile had made stands before the one that brought that profile here
         turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
     turn.note(
@@ -74,15 +108,18 @@ def _apply(turn: Turn, told: Revert, splits: list[Merged], going: list[Link], tr
         f"what {told.source} had done was undone",
         source=told.source,
         outcome="reverted",
-        detail={"merges": [past.id for past in splits], "identifiers": len(going), "traits": len(traits)},
+        detail={"merges": [past.id for past in splits], "identifiers": len(going), "traits": len(left)},
     )
 
 
-def _let_go(turn: Turn, place: str, link: Link) -> None:
-    """Nobody has the identifier of this place any more: somebody new begins there."""
+def _let_go(turn: Turn, place: str, link: Link, *, is_own: bool) -> None:
+    """This person has the identifier of this place no more. If the place points here, nobody has it: somebody new
+    begins there."""
     profile = turn.profile
     for places in (profile.held, profile.told, profile.owns, profile.unanswered):
         places[:] = [known for known in places if known[:-2] != place[:-2]]
+    if not is_own:
+        return
     profile.split_off[place] = place
     profile.message_seq += 1
     nobody = codec.encode_record(Profile(place, created_ms=turn.now_ms, born=link.namespace))
@@ -92,8 +129,3 @@ def _let_go(turn: Turn, place: str, link: Link) -> None:
 
 def _is_meant(told: Revert, source: str, at_ms: int) -> bool:
     return source == told.source and at_ms >= told.since_ms
-
-
-def _is_stated(profile: Profile, link: Link) -> bool:
-    trait = profile.traits.get(link.namespace)
-    return link.namespace in addresses.NAMESPACES and trait is not None and trait.value == link.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.consent import recording
 from engine.effects import LeaveTombstone, TakeIn
-from engine.identity import holding
+from engine.identity import asking, holding
 from engine.inputs import PointTo, Revive, Revived
 from engine.journeys import pauses
 from engine.merging import take_in
@@ -18,7 +18,12 @@ def risen(tombstone: Tombstone, told: Revive) -> Profile:
     learned meanwhile."""
     profile = profile_of(told.state)
     profile.message_seq = max(profile.message_seq, told.message_seq)
-    recording.merge(profile, Profile(profile.id, consent=list(tombstone.words)))
+    words = [
+        word
+        for word in tombstone.words
+        if word.granted or not recording.is_lifted(profile, word.purpose, word.channel, word.at_ms, word.address)
+    ]
+    recording.merge(profile, Profile(profile.id, consent=words))
     # The place knows who has its address by now; the state knows who had it before the merge, and may have been erased.
     kept = [holder for holder in profile.holders if holder in (*tombstone.holders, told.origin)]
     profile.holders = list(dict.fromkeys([*kept, *tombstone.holders]))
@@ -42,6 +47,7 @@ def come_back(turn: Turn, told: Revive) -> None:
     turn.note("split", "a profile of its own again", outcome="revived", detail=detail)
     pauses.settle(turn)
     holding.register_anew(turn)
+    asking.tell_refused(turn, turn.profile.sharers)
     turn.tell(told.origin, Revived(origin=turn.profile.id))
 
 
@@ -52,4 +58,5 @@ def point(turn: Turn, tombstone: Tombstone, told: PointTo) -> None:
     if told.to in tombstone.holders:  # it has asked before this came, and was told that it is one of several
         tombstone.holders.remove(told.to)
         holding.welcome(turn, told.to, tombstone.words, owner=True)
+    asking.tell_refused(turn, (each for each in tombstone.sharers if each != told.to))
     turn.effects.append(LeaveTombstone(told.to))

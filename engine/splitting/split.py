@@ -20,6 +20,7 @@ from engine.frequency import budgets, caps
 from engine.identity import asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
+from engine.journeys.watching import look
 from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Evidence, Merged
 from engine.profile import Profile
@@ -39,7 +40,7 @@ def find(profile: Profile, merge_id: str) -> Merged:
     """The merge to undo. Raises NotFound for one that this profile never made, InvalidInput for one that is undone."""
     past = next((past for past in profile.ledger if merge_id and past.id == merge_id), None)
     if past is None:
-        raise NotFound("this profile has made no such merge, or made it before merges could be undone", "mergeId")
+        raise NotFound("this profile has made no such merge, or none that can be undone", "mergeId")
     if past.undone_ms:
         raise InvalidInput("this merge is undone already", "mergeId")
     return past
@@ -65,6 +66,7 @@ def split(turn: Turn, told: Split) -> None:
     was_open = {send.id for send in profile.sends}
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
+    look.leave(turn)
     layers = Layers(turn.catalog, turn.now_ms, records, _pages(told, records))
     out = layers.take_out(profile, past.id)
     _revive_sends(turn, out, was_open)
@@ -80,6 +82,7 @@ def split(turn: Turn, told: Split) -> None:
             turn.effects.append(SetTimer(run.due_ms, run.id, run.generation, run.journey, step, "moved"))
     for send in profile.sends:
         turn.effects.append(Enqueue(send.id, send.waits_ms))
+    look.again(turn)
     turn.answer(
         {
             "profileId": profile.id,

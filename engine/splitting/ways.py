@@ -5,15 +5,17 @@ from __future__ import annotations
 from engine.catalog.compiled import Catalog
 from engine.errors import Parked, Parted
 from engine.identity import apart, home
-from engine.inputs import AnyInput, ConsentChange, Decide, Event, Registered
+from engine.inputs import AnyInput, ConsentChange, Decide, Event, Merge, Registered
 from engine.profile import Profile
 
 
 def check(profile: Profile, told: AnyInput, catalog: Catalog, retry_ms: int) -> None:
-    """Raises Parted for an input whose home, or whose address, a split gave to another profile; Parked while that one
-    is on its way there."""
+    """Raises Parted for an input whose home, whose address, or what it asks about, a split gave to another profile;
+    Parked while that one is on its way there."""
     if isinstance(told, Registered):
         first: str | None = told.address
+    elif isinstance(told, Merge):
+        first = told.asked
     elif isinstance(told, Event | Decide | ConsentChange):
         first = home.home_of(catalog, told)
     else:

@@ -1,9 +1,10 @@
-"""What each of two profiles gets back of what was said about consent."""
+"""What each of two profiles gets back of what was said: about consent, and of its traits."""
 
 from __future__ import annotations
 
 from engine.contact import consents
-from engine.profile import ConsentRecord, Word
+from engine.identity import trait_words
+from engine.profile import ConsentRecord, Profile, TraitValue, Word
 from engine.splitting.case import Case, keyed
 from engine.splitting.sides import Side
 
@@ -13,11 +14,13 @@ def said(case: Case, name: str) -> None:
     that binds an address stays with whoever has the address."""
     now, after, before, other = (keyed(getattr(profile, name), _scope) for profile in case.states)
     changed = [(record, _consent_owner(case, record)) for scope, record in now.items() if after.get(scope) != record]
+    lifted_before = [no for record in after.values() for no in record.lifted]
     for profile, own, gets in ((case.mine, before, _here), (case.theirs, other, _there)):
         found = {scope: record for scope, record in own.items() if name == "consent" or scope in now}
         news = [record for record, side in changed if gets(side)]
         lifted = [no for record, side in changed if not gets(side) for no in record.lifted]
-        noes = [no for no in map(_as_record, lifted) if after.get(_scope(no)) != no]
+        noes = [_as_record(no) for no in lifted if no not in lifted_before]
+        noes = [no for no in noes if after.get(_scope(no)) != no]
         for record in [*noes, *news]:
             found[_scope(record)] = record
         for no in [record for record in found.values() if not record.granted]:
@@ -61,3 +64,43 @@ def _lifts(yes: ConsentRecord, no: ConsentRecord) -> bool:
 
 def _as_record(no: Word) -> ConsentRecord:
     return ConsentRecord(*(getattr(no, name) for name in Word.__struct_fields__))
+
+
+def traits(case: Case, name: str) -> None:
+    """A trait of which nothing was said since is what it was on each side. Else each side weighs its own words and
+    those since that are its. What was taken back since stays away, and so does a trait that has gone."""
+    names = [*dict.fromkeys([*case.now.traits, *case.after.traits])]
+    for each in names:
+        now, after = (trait_words.words_of(profile.traits.get(each)) for profile in (case.now, case.after))
+        if each in case.now.traits and now == after:
+            continue
+        owners = [(word, case.owner(word.by, name, each)) for word in now if word not in after]
+        gone = [word for word in after if each not in case.now.traits or _is_taken_back(word, now)]
+        for side, own, gets in (
+            (case.mine, case.before, [word for word, side in owners if side.here]),
+            (case.theirs, case.other, [word for word, side in owners if side.there]),
+        ):
+            _weigh(case, side, each, trait_words.words_of(own.traits.get(each)), gets, gone)
+    if name in case.loose:
+        case.loose[name] = [*dict.fromkeys(case.loose[name])]
+
+
+def _weigh(
+    case: Case, side: Profile, name: str, own: list[TraitValue], new: list[TraitValue], gone: list[TraitValue]
+) -> None:
+    left = [word for word in own if word not in gone]
+    if not new and len(left) == len(own):
+        return
+    found = trait_words.made_of(case.catalog.identity.traits.get(name), [*left, *new])
+    if found is None:
+        side.traits.pop(name, None)
+    else:
+        side.traits[name] = found
+
+
+def _is_taken_back(word: TraitValue, now: list[TraitValue]) -> bool:
+    """Whether a word is gone, and not only driven out by a later one of its source."""
+    if word in now:
+        return False
+    later = (each for each in now if each.source == word.source)
+    return not any(trait_words.heard_ms(each) >= trait_words.heard_ms(word) for each in later)

@@ -43,6 +43,15 @@ class Unlike(Input, frozen=True, kw_only=True, omit_defaults=True, tag="unlike")
     gone: bool = False
 
 
+class Candidate(Input, frozen=True, kw_only=True, omit_defaults=True, tag="candidate"):
+    """A message to a profile: a question is open whether it is the same person as `profile`; or not any more (`over`).
+    `places` are other ids by which `profile` was known."""
+
+    profile: str
+    over: bool = False
+    places: tuple[str, ...] = ()
+
+
 class Reviewed(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reviewed"):
     """Somebody has decided an entry of the review queue, which is in the input as it is stored, so that a replay
     decides alike. `by` is the name of the key. `force` as in `engine.inputs.Join`."""

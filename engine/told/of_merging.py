@@ -87,6 +87,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     profile's id. A long past comes in pieces: a piece that is not the last has in `after` how far it goes, and its
     `state`, if any, holds some of the traits alone.
 
+    `in_part`: the traits went before, so the state is not what the profile was, and the merge cannot be undone.
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     With `points`, which earlier engines say, the place may go on to point to another profile.
     """
@@ -104,6 +105,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     reviews: tuple[tuple[bytes, bytes], ...] = ()
     merges: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
+    in_part: bool = False
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
@@ -118,10 +120,13 @@ class HandedOver(Input, frozen=True, kw_only=True, tag="handed_over"):
     to: str
 
 
-class Released(Input, frozen=True, kw_only=True, tag="released"):
-    """The identifier whose place is `origin` points to somebody else. No engine of today says so; journals do."""
+class Released(Input, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
+    """A message to a profile that could not be merged with whoever had the identifier whose place is `origin`: somebody
+    else lives there now, or nobody, so it may be asked for anew (`anew`). In journals of earlier engines, without
+    `anew`: the place has pointed to this profile and does not any more."""
 
     origin: str
+    anew: bool = False
 
 
 class Claim(Input, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):

@@ -40,8 +40,7 @@ def sweep(size: int, folder: Path) -> Outcome:
     """Play so many worlds."""
     catalog, faults, splits, events = orders.small_catalog(), [], 0, 0
     for seed in range(size):
-        world = _World(catalog, seed)
-        world.play()
+        world = play(catalog, seed)
         faults += [f"seed {seed}: {fault}" for fault in world.faults()]
         splits += world.splits
         events += sum(map(len, world.told.values()))
@@ -50,7 +49,16 @@ def sweep(size: int, folder: Path) -> Outcome:
     return Outcome([Figure("worlds", size), Figure("events", events), Figure("merges undone", splits)], faults)
 
 
-class _World:
+def play(catalog: Catalog, seed: int) -> World:
+    """The world of a seed, at its end."""
+    world = World(catalog, seed)
+    world.play()
+    return world
+
+
+class World:
+    """Three people, joined and taken apart."""
+
     def __init__(self, catalog: Catalog, seed: int) -> None:
         self._random = Random(f"apart/{seed}")
         self._engine = LocalEngine(catalog, shards=_SHARDS)

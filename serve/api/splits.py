@@ -81,7 +81,7 @@ class Stays(Answer):
 
 class Reverted(Answer):
     """What a source had done to who somebody is, and what was undone of it. `events` counts its recent events, which
-    stay."""
+    stay. `traits` are those that are not any more what the source said; of `restored` what it had replaced is back."""
 
     model_config = example(
         profileId=PROFILE,
@@ -89,6 +89,7 @@ class Reverted(Answer):
         merges=[_MERGE],
         identifiers=["anonymous_id:laptop"],
         traits=["hat"],
+        restored=["hat"],
         events=2,
         stays={"identifiers": [], "merges": []},
     )
@@ -98,5 +99,6 @@ class Reverted(Answer):
     merges: list[str]
     identifiers: list[str]
     traits: list[str]
+    restored: list[str]
     events: int
     stays: Stays

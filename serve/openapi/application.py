@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -22,38 +23,11 @@ from serve.http.problems import problem
 from serve.openapi import docs_pages
 from serve.openapi import document as openapi
 from serve.openapi.hot_routes import HOT
-from serve.routes import (
-    backup,
-    catalog,
-    consent,
-    dead_letters,
-    journeys,
-    messages,
-    operation,
-    pins,
-    profiles,
-    reviews,
-    sandbox,
-    splits,
-    transitions,
-)
 
-_MODULES = (
-    backup,
-    catalog,
-    consent,
-    dead_letters,
-    docs_pages,
-    journeys,
-    messages,
-    operation,
-    pins,
-    profiles,
-    reviews,
-    sandbox,
-    splits,
-    transitions,
+_ROUTES = (
+    "backup catalog consent dead_letters journeys messages operation pins profiles reviews sandbox splits transitions"
 )
+_MODULES = (*(import_module(f"serve.routes.{name}") for name in _ROUTES.split()), docs_pages)
 
 
 def build(gateway: Gateway) -> FastAPI:

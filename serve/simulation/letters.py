@@ -26,14 +26,17 @@ class Letters:
 
     def take(self, message: dict[str, Any]) -> Settlement:
         """Write a message; returns its outcome, `sent` or `refused`."""
-        action, channel = message["action"]["id"], message["channel"]
+        channel = message["channel"]
+        is_call = "webhook" in message
+        action = message["webhook"]["step"] if is_call else message["action"]["id"]
         try:
             made = letter(message, self._renderer, _URL, 30.0)
             self._adapters[channel].prove(made)
         except Refused as fault:
             self.refused.append((f"profile {message['profile']}", f"{action} on {channel} is refused: {fault.message}"))
             return "refused"
-        self._written[message["profile"], action, channel].append(made)
+        if not is_call:
+            self._written[message["profile"], action, channel].append(made)
         return "sent"
 
     def next(self, profile: str, action: str, channel: str) -> dict[str, str]:

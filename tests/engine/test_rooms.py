@@ -28,7 +28,7 @@ ORDER = (
     ("inputs",),  # what a customer can be told
     ("codec", "propensity"),
     ("audit", "catalog"),  # what `configs/` says, ready to decide by
-    ("contact", "effects"),  # whether and where a person may be reached
+    ("contact", "effects", "occasions"),  # whether and where a person may be reached; when times come round
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from actors.delivery.channels.adapter import Adapter
 from actors.delivery.channels.sandbox import SandboxAdapter
 from actors.delivery.channels.smtp import SmtpAdapter
+from actors.delivery.channels.webhook import WebhookAdapter
 from engine.catalog.compiled import Channel
 
 __all__ = ["ADAPTERS", "Adapter", "open_adapters"]
@@ -21,6 +22,7 @@ __all__ = ["ADAPTERS", "Adapter", "open_adapters"]
 ADAPTERS: Final[dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], Adapter]]] = {
     "sandbox": lambda settings, environ: SandboxAdapter(),
     "smtp": SmtpAdapter,
+    "webhook": WebhookAdapter,
 }
 
 

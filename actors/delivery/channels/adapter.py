@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.vocabulary import Accepted
 
@@ -28,6 +28,7 @@ class Message:
     deadline_s: float
     unsubscribe_url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)  # of another system: `method`, and names of variables
 
 
 class Adapter(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.delivery.channels.adapter import Message
+from actors.delivery.channels.call import call
 from actors.delivery.channels.own_links import own_links
 from actors.delivery.channels.rendering import Renderer
 
@@ -14,6 +15,8 @@ from actors.delivery.channels.rendering import Renderer
 def letter(message: Mapping[str, Any], renderer: Renderer, public_url: str, deadline_s: float) -> Message:
     """A message of `engine.sends.message`, rendered and addressed. `renderer` holds the templates of its catalog,
     unless it brings its own; `public_url` is what its links begin with. Raises Refused."""
+    if "webhook" in message:
+        return call(message, renderer, deadline_s)
     content, opt_out = message["content"], f"{public_url}/u/{message['opt_out']}"
     values = {name: message[name] for name in ("traits", "event", "action", "language")}
     values |= {name: message.get(name) for name in ("currency", "timezone")}

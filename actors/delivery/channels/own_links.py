@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import unescape
-from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import unquote
 
+from actors.delivery.channels import markup
+from actors.delivery.channels.markup import Tag
 from engine.handoffs.links import PARAMETER
 
 # The host must follow at once and end where browsers end it too: `https://shop.example\@other.example` is no such link.
@@ -23,17 +23,18 @@ _LINK: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(?::(?P<port>\d+))?(?P<path>[/?#][^\s\\]*)?", re.IGNORECASE
 )
 _IN_TEXT: Final = re.compile(r"(?<![^\s(<\[{])https?://[^\s<>\"'\\]+", re.IGNORECASE)
-_TAG_NAME: Final = re.compile(r"<[a-z]+", re.IGNORECASE)
-_ATTRIBUTE: Final = re.compile(r"(?P<name>[^\s/>=]+)(?:\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|[^\s>\"']+))?")
+_LINKS: Final = ("a", "area")
 _FRAGMENT: Final = re.compile(r"#")
 _FRAGMENT_IN_HTML: Final = re.compile(r"(?<!&)#|&#0*35;|&#x0*23;|&num;", re.IGNORECASE)  # and not that of `&#38;`
 _PORTS: Final = {"http": "80", "https": "443"}
 _PAGES: Final = ("/u/", "/c/")  # of the engine: where people unsubscribe, and where they confirm an address
 _KNOWN: Final = re.compile(rf"[?&](amp;)?{PARAMETER}=")
 _HERE: Final = ("localhost", "127.0.0.1")  # where http is good enough
-_NEVER: Final = frozenset(
-    ("unsubscribe", "opt-out", "optout", "opt_out", "preferences", "preference-center", "email-preferences", "confirm")
-)
+_NEVER: Final = frozenset(("unsubscribe", "unsubscribed", "unsub", "optout", "preferences", "confirm"))
+_OPT_OUT: Final = re.compile(r"opt[^a-z0-9]?out")
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_TRACKING: Final = re.compile(r"(?<![^?&])utm_[^&#]*")
+_UNQUOTED_MAX: Final = 3  # times: a server behind another may read a path once more
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 
 
@@ -47,30 +48,18 @@ class OwnLinks:
     engine_url: str
 
     def in_html(self, html: str) -> str:
-        """`html` with the token in the `href` of its links; nothing else changes. What follows a tag or a comment that
-        never ends is a part of it: the parser is not closed, so it looks for no links there."""
-        parser = _Tags()
-        parser.feed(html)
-        starts = [0, *(match.end() for match in re.finditer("\n", html))]
+        """`html` with the token in the first `href` of its links; nothing else changes."""
         parts, done = [], 0
-        for line, column, tag in parser.links:
-            start = starts[line - 1] + column
-            parts += [html[done:start], self._in_tag(tag)]
-            done = start + len(tag)
+        for tag in markup.tokens(html):
+            link = tag.first("href") if isinstance(tag, Tag) and not tag.is_end and tag.name in _LINKS else None
+            if link is not None:
+                parts += [html[done : link.start], self._in_value(html[link.start : link.end])]
+                done = link.end
         return "".join([*parts, html[done:]])
 
     def in_text(self, text: str) -> str:
         """`text` with the token in its links. A full stop or a bracket behind a link does not belong to it."""
         return _IN_TEXT.sub(lambda found: _without_end(found[0], self._signed), text)
-
-    def _in_tag(self, tag: str) -> str:
-        """A tag with the token in its first `href`: browsers take no other."""
-        name = _TAG_NAME.match(tag)
-        for found in _ATTRIBUTE.finditer(tag, name.end() if name else 0):
-            if found["name"].lower() == "href":
-                value, (start, end) = found["value"], found.span("value")
-                return tag if value is None else tag[:start] + self._in_value(value) + tag[end:]
-        return tag
 
     def _in_value(self, value: str) -> str:
         quote = value[0] if value[0] in "\"'" else ""
@@ -83,13 +72,13 @@ class OwnLinks:
 
     def _signed_in_html(self, url: str) -> str:
         """The same where characters may be written as references."""
-        return self._with_token(url, _FRAGMENT_IN_HTML, "&amp;") if self._is_own(unescape(url)) else url
+        return self._with_token(url, _FRAGMENT_IN_HTML, "&amp;") if self._is_own(markup.unescaped(url)) else url
 
     def _with_token(self, url: str, fragment: re.Pattern[str], joint: str) -> str:
         found = fragment.search(url)
         end = found.start() if found else len(url)
         address, rest = url[:end], url[end:]
-        has_query = "?" in (address if joint == "&" else unescape(address))
+        has_query = "?" in (address if joint == "&" else markup.unescaped(address))
         separator = "?" if not has_query else "" if address.endswith(("?", "&")) else joint
         return f"{address}{separator}{PARAMETER}={self.token}{rest}"
 
@@ -101,7 +90,7 @@ class OwnLinks:
         if link["scheme"].lower() == "http" and host not in _HERE:
             return False
         path = _path(link)
-        if _NEVER.intersection(path.split("/")) or any(path.startswith(each.lower()) for each in self.but):
+        if _is_about_messages(link["path"] or "") or any(path.startswith(each.lower()) for each in self.but):
             return False
         if self._is_page_of_the_engine(link):
             return False
@@ -126,10 +115,24 @@ def _origin(link: re.Match[str]) -> tuple[str, str, str]:
 
 
 def _path(link: re.Match[str]) -> str:
-    """The path as a server may read it: in small letters, without `%75` and `/../`, with a `/` at its end."""
-    path = unquote(re.split(r"[?#]", link["path"] or "/", maxsplit=1)[0]).lower()
-    normal = posixpath.normpath(path).strip("/")
+    """The path as a server may read it: in small letters, without `%75`, `/../` and `;x=1`, with a `/` at its end."""
+    path = _unquoted(re.split(r"[?#]", link["path"] or "/", maxsplit=1)[0])
+    normal = posixpath.normpath("/".join(part.partition(";")[0] for part in path.split("/"))).strip("/")
     return f"/{normal}/" if normal not in ("", ".") else "/"
+
+
+def _is_about_messages(path: str) -> bool:
+    """Whether a path, a query or a fragment names a page on which people choose what they get: `/unsubscribe.html`,
+    `/opt-out`, `?page=email_preferences`. A link too many that stays as it is costs little; tracking parameters name
+    campaigns, and no pages."""
+    words = _OPT_OUT.sub("optout", _unquoted(_TRACKING.sub("", path)))
+    return not _NEVER.isdisjoint(_WORD.findall(words))
+
+
+def _unquoted(path: str) -> str:
+    for _ in range(_UNQUOTED_MAX):
+        path = unquote(path)
+    return path.lower()
 
 
 def _without_end(url: str, signed: Callable[[str], str]) -> str:
@@ -144,16 +147,3 @@ def _without_end(url: str, signed: Callable[[str], str]) -> str:
 def _closes_nothing(last: str, left: Counter[str]) -> bool:
     opening = _CLOSING.get(last)
     return opening is not None and left[opening] < left[last]
-
-
-class _Tags(HTMLParser):
-    """Where the tags of links stand, as (line, column, tag)."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.links: list[tuple[int, int, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        text = self.get_starttag_text()
-        if tag in ("a", "area") and text is not None:
-            self.links.append((*self.getpos(), text))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Final
+
+from actors.delivery.channels import markup
+from actors.delivery.channels.markup import Tag
 
 _CELLS: Final = frozenset(("td", "th"))
 _SILENT: Final = frozenset(("style", "script", "title", "template"))
@@ -13,21 +15,26 @@ _BLOCKS: Final = re.compile(r"address|article|blockquote|br|div|footer|h[1-6]|he
 
 def plain_text(html: str) -> str:
     """The words of `html`, a line a block, with the address behind each link."""
-    parser = _Words()
-    parser.feed(html)
-    parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
+    words = _Words()
+    for token in markup.tokens(html):
+        if isinstance(token, str):
+            words.hear(token)
+        elif token.is_end:
+            words.end(token.name)
+        else:
+            words.start(token)
+    lines = (" ".join(line.split()) for line in "".join(words.parts).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-class _Words(HTMLParser):
+class _Words:
     def __init__(self) -> None:
-        super().__init__()
         self.parts: list[str] = []
         self._silent, self._in_head = 0, False
         self._links: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def start(self, found: Tag) -> None:
+        tag = found.name
         if self._in_head and (tag == "body" or _BLOCKS.fullmatch(tag)):  # HTML lets an author leave out `</head>`
             self._in_head, self._silent = False, 0
         if tag == "head":
@@ -39,9 +46,10 @@ class _Words(HTMLParser):
         elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n- " if tag == "li" else "\n")
         elif tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
+            href = found.first("href")
+            self._links.append(markup.unescaped(href.value) if href is not None else "")
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag == "head":
             self._in_head = False
         elif tag in _SILENT:
@@ -52,6 +60,6 @@ class _Words(HTMLParser):
             href = self._links.pop()
             self.parts.append(f" ({href})" if href else "")
 
-    def handle_data(self, data: str) -> None:
+    def hear(self, text: str) -> None:
         if not self._silent and not self._in_head:
-            self.parts.append(data.replace("\n", " "))
+            self.parts.append(markup.unescaped(text).replace("\n", " "))

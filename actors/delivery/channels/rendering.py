@@ -62,6 +62,21 @@ class Renderer:
             raise Refused(f"content: {_reason(fault)}") from None
         return Rendered(_one_line(lines[0]) if lines else "", "", "\n".join(lines))
 
+    def render_texts(self, data: Any, values: Mapping[str, Any]) -> Any:
+        """Plain data with every text in it rendered as a small template; the names of fields stay."""
+        try:
+            return self._each(data, present(dict(values)) or {})
+        except Exception as fault:  # a template can raise anything; its words may quote the customer's facts
+            raise Refused(f"body: {_reason(fault)}") from None
+
+    def _each(self, data: Any, seen: dict[str, Any]) -> Any:
+        if isinstance(data, Mapping):
+            return {name: self._each(part, seen) for name, part in data.items()}
+        if isinstance(data, list | tuple):
+            return [self._each(part, seen) for part in data]
+        is_template = isinstance(data, str) and ("{{" in data or "{%" in data)
+        return _bounded(self._text(data), seen) if is_template else data
+
     def _text(self, source: str) -> jinja2.Template:
         if source not in self._compiled:  # one per subject of the catalog
             self._compiled[source] = self._texts.from_string(source)

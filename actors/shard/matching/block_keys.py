@@ -28,7 +28,7 @@ _TOP = 1 << (8 * HASH_BYTES - 1)
 
 class Indexed(msgspec.Struct, array_like=True):
     """What the index knows of a profile: its blocking keys' hashes one after the other, what is compared, the profiles
-    that it is linked with, and when the first of these links expires (0: never)."""
+    that it is linked with or that a question is open about, and when the first of the links expires (0: never)."""
 
     hashes: bytes
     compared: Comparable

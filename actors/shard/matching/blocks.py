@@ -77,7 +77,8 @@ class Blocks:
         self._put(profile, None, 0)
 
     def _signature(self, record: Profile) -> _Signature:
-        return (*compared.signature(record, self._names), *((link.profile, link.until_ms) for link in record.likely))
+        links = ((link.profile, link.until_ms) for link in record.likely)
+        return (*compared.signature(record, self._names), *links, *record.candidates)
 
     def _indexed(self, record: Profile) -> Indexed | None:
         found = compared.record_of(record, self._stated)
@@ -86,7 +87,8 @@ class Blocks:
             return None
         links = record.likely
         until_ms = min((link.until_ms for link in links), default=0)
-        return Indexed(hashes, found, [link.profile for link in links], until_ms)
+        linked = dict.fromkeys([*(link.profile for link in links), *record.candidates])
+        return Indexed(hashes, found, [*linked], until_ms)
 
     def _put(self, profile: str, now: Indexed | None, mark: int, *, always: bool = False) -> None:
         put, was = self._batch.put, self.of(profile)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from engine.catalog.document import Document
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
+from engine.catalog.programs.walking import Located, every_step, located
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
-from engine.catalog.schema.steps import BranchStep, Step, WaitForStep, WaitStep
-from engine.catalog.schema.triggers import JourneyStop
+from engine.catalog.schema.steps import WaitForStep, WaitStep
+from engine.catalog.schema.triggers import (
+    DateTrigger,
+    EventTrigger,
+    JourneyStop,
+    ScheduleTrigger,
+    SegmentTrigger,
+    Trigger,
+)
 
 
 def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -22,9 +30,25 @@ def twin_doubts(document: Document, models: Models) -> Iterator[Problem]:
             continue
         twin = next((one for one in seen if (one.trigger, one.when) == (journey.trigger, journey.when)), None)
         if twin is not None:
-            message = f"whoever enters {twin.id} enters this journey too: both begin with {journey.trigger.event!r}"
-            yield Problem(file, ("trigger", "event"), message)
+            word, begins_with = _beginning(journey.trigger)
+            message = f"whoever enters {twin.id} enters this journey too: both begin with {begins_with}"
+            yield Problem(file, ("trigger", word), message)
         seen.append(journey)
+
+
+def _beginning(trigger: Trigger) -> tuple[str, str]:
+    """The word of a trigger, and what it is about."""
+    match trigger:
+        case EventTrigger():
+            return "event", repr(trigger.event)
+        case SegmentTrigger(segment=edge):
+            return "segment", f"{'entering' if edge.on == 'enter' else 'leaving'} the segment {edge.id}"
+        case ScheduleTrigger():
+            return "schedule", "the same schedule"
+        case DateTrigger(date=of):
+            return "date", f"the same day of {of.trait}"
+        case _:
+            return "thing", "the same fact"
 
 
 def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
@@ -32,7 +56,7 @@ def stopped_doubts(document: Document, models: Models) -> Iterator[Problem]:
     everywhere = [stop for _, policies in of_kind(models, Policies) for stop in policies.stops]
     for file, journey in of_kind(models, Journey):
         stops = [stop for stop in everywhere if stop.tier in (None, journey.tier)]
-        for loc, event, field in _heard(journey.steps, ("steps",)):
+        for loc, event, field in _heard(located(journey.steps, ("steps",))):
             ending = next((stop for stop in (*stops, *journey.stops) if _ends(stop, event)), None)
             if ending is not None:
                 message = f"never acts: the stop {ending.id} ends the run on the {event!r} that {field} waits for"
@@ -44,15 +68,12 @@ def _ends(stop: JourneyStop, event: str) -> bool:
     return stop.on == event and not stop.where
 
 
-def _heard(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, str, str]]:
+def _heard(steps: Located) -> Iterator[tuple[Loc, str, str]]:
     """(place, event, field) of everything that a run listens for."""
-    for i, step in enumerate(steps):
-        at = (*loc, i)
-        if isinstance(step, WaitStep):
-            for event in step.wait.reset_on:
-                yield (*at, "wait", "reset_on"), event, "reset_on"
-        elif isinstance(step, WaitForStep):
+    for at, step in every_step(steps):
+        if isinstance(step, WaitStep | WaitForStep):
+            word, wait = ("wait", step.wait) if isinstance(step, WaitStep) else ("wait_for", step.wait_for)
+            for event in wait.reset_on:
+                yield (*at, word, "reset_on"), event, "reset_on"
+        if isinstance(step, WaitForStep) and step.wait_for.event is not None:
             yield (*at, "wait_for", "event"), step.wait_for.event, "wait_for"
-        elif isinstance(step, BranchStep):
-            for number, arm in enumerate(step.branch):
-                yield from _heard(arm.steps, (*at, "branch", number, "steps"))

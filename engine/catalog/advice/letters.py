@@ -11,10 +11,11 @@ from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document, by_id
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Problem
+from engine.catalog.programs.walking import every_step, located
 from engine.catalog.schema.files import Action
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Budget, Cap, Holdout, Lever, Policies
-from engine.catalog.schema.steps import BranchStep, SendStep, Step
+from engine.catalog.schema.steps import SendStep
 from engine.texts.language import TemplateLanguage, with_mentioned
 
 
@@ -49,10 +50,13 @@ def _names_way_out(text: str) -> bool:
 
 def nobody_doubts(document: Document, models: Models) -> Iterator[Problem]:
     """Actions that nobody gets: no journey sends them, and no page shows them."""
-    sent = {
-        (step.send.action, step.send.channel) for _, each in of_kind(models, Journey) for step in _sends(each.steps)
+    actions = {
+        action
+        for _, each in of_kind(models, Journey)
+        for _, step in every_step(located(each.steps, ()))
+        if isinstance(step, SendStep)
+        for action in step.send.candidates
     }
-    actions = {action for action, _ in sent}
     shown = {
         name for _, policies in of_kind(models, Policies) for rule in policies.after_purchase for name in rule.show
     }
@@ -89,15 +93,6 @@ def unmatched_doubts(document: Document, models: Models) -> Iterator[Problem]:
                             near = did_you_mean(name, [each for each in there if each])
                             message = f"no action has the {field} {name!r}{near}"
                             yield Problem(file, (key, i, "match", field), message)
-
-
-def _sends(steps: list[Step]) -> Iterator[SendStep]:
-    for step in steps:
-        if isinstance(step, SendStep):
-            yield step
-        elif isinstance(step, BranchStep):
-            for arm in step.branch:
-                yield from _sends(arm.steps)
 
 
 _LANGUAGE: Final = TemplateLanguage()

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.catalog.document import Document, actions, items
-from engine.catalog.problems import Loc, Problem
+from engine.catalog.problems import Problem
+from engine.catalog.programs.walking import every_step, located
 from engine.catalog.schema.grammar import Model
 from engine.catalog.schema.journeys import Journey
-from engine.catalog.schema.steps import BranchStep, Send, SendStep, Step
+from engine.catalog.schema.steps import SendStep
+from engine.catalog.sending.faults import actions_in
 
 
 def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[Problem]:
@@ -19,12 +21,14 @@ def tier_warnings(document: Document, models: Mapping[str, Model]) -> Iterator[P
     for file, journey in models.items():
         if not isinstance(journey, Journey):
             continue
-        for loc, send in _sends(journey.steps, ("steps",)):
-            tier = tiers.get(send.action, journey.tier)
-            if tier != journey.tier:
-                message = _difference(send.action, tier, journey.tier, stops)
+        for loc, step in every_step(located(journey.steps, ("steps",))):
+            if not isinstance(step, SendStep):
+                continue
+            for at, action in actions_in(step.send):
+                tier = tiers.get(action, journey.tier)
+                message = _difference(action, tier, journey.tier, stops) if tier != journey.tier else ""
                 if message:
-                    yield Problem(file, (*loc, "send", "action"), message)
+                    yield Problem(file, (*loc, "send", *at), message)
 
 
 def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[str, str | None]]) -> str:
@@ -41,12 +45,3 @@ def _difference(action: str, tier: str, of_journey: str, stops: Sequence[tuple[s
 
 def _stops(names: Sequence[str]) -> str:
     return f"the stop {names[0]} withdraws" if len(names) == 1 else f"the stops {', '.join(names)} withdraw"
-
-
-def _sends(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, Send]]:
-    for i, step in enumerate(steps):
-        if isinstance(step, SendStep):
-            yield (*loc, i), step.send
-        elif isinstance(step, BranchStep):
-            for arm_index, arm in enumerate(step.branch):
-                yield from _sends(arm.steps, (*loc, i, "branch", arm_index, "steps"))

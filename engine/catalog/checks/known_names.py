@@ -14,6 +14,7 @@ from engine.catalog.problems import Loc
 from engine.catalog.schema.files import is_beside_models
 
 Kind = Literal["event", "trait", "property"]
+_DAY = "2026-05-04"  # an example of a trait that names a day
 Fact = tuple[str, list[str], str, Any]  # (`traits` or `event`, path, kind or nothing, an example)
 
 
@@ -74,7 +75,7 @@ def _in(file: str, data: Any, loc: Loc) -> Iterator[Use]:
     for key, value in data.items():
         at = (*loc, key)
         if key == "trait" and isinstance(value, str):
-            yield Use("trait", file, at, value, test=1.0)
+            yield Use("trait", file, at, value, test=_DAY if loc[-1:] == ("date",) else 1.0)
         elif key == "trait" and isinstance(value, Mapping) and isinstance(value.get("name"), str):
             yield Use("trait", file, (*at, "name"), value["name"], test=value)
         elif key in ("event", "count", "undone_by") and isinstance(value, Mapping) and "name" in value:
@@ -100,8 +101,9 @@ def _of_journeys(document: Document) -> Iterator[Use]:
         trigger = journey.get("trigger")
         if isinstance(trigger, Mapping):
             yield from _event(file, ("trigger",), trigger, "event")
-            if isinstance(journey.get("key"), str):
-                yield Use("property", file, ("key",), journey["key"], str(trigger.get("event")))
+            if isinstance(journey.get("key"), str) and isinstance(trigger.get("event"), str):
+                yield Use("property", file, ("key",), journey["key"], trigger["event"])
+            yield from _of_interested(file, trigger)
         for i, stop in items(document, file, "stops"):
             yield from _event(file, ("stops", i), stop, "on")
         if isinstance(journey.get("outcome"), Mapping):
@@ -109,18 +111,47 @@ def _of_journeys(document: Document) -> Iterator[Use]:
         yield from _of_steps(file, journey.get("steps"), ("steps",))
 
 
+def _of_interested(file: str, trigger: Mapping[str, Any]) -> Iterator[Use]:
+    thing = trigger.get("thing")
+    interested = thing.get("interested") if isinstance(thing, Mapping) else None
+    if isinstance(interested, Mapping):
+        at = ("trigger", "thing", "interested")
+        yield from _event(file, at, interested, "event")
+        if isinstance(interested.get("id"), str) and isinstance(interested.get("event"), str):
+            yield Use("property", file, (*at, "id"), interested["id"], interested["event"])
+
+
 def _of_steps(file: str, steps: Any, loc: Loc) -> Iterator[Use]:
     for i, step in enumerate(steps if isinstance(steps, list) else ()):
         if not isinstance(step, Mapping):
             continue
         at = (*loc, i)
-        if isinstance(step.get("wait_for"), Mapping):
-            yield from _event(file, (*at, "wait_for"), step["wait_for"], "event")
-        if isinstance(step.get("wait"), Mapping):
-            yield from _listed(file, (*at, "wait"), step["wait"], "reset_on")
-        for number, arm in enumerate(step["branch"] if isinstance(step.get("branch"), list) else ()):
-            if isinstance(arm, Mapping):
-                yield from _of_steps(file, arm.get("steps"), (*at, "branch", number, "steps"))
+        for word in ("wait_for", "wait"):
+            if isinstance(step.get(word), Mapping):
+                yield from _event(file, (*at, word), step[word], "event")
+                yield from _listed(file, (*at, word), step[word], "reset_on")
+        for path in _lists_within(step):
+            yield from _of_steps(file, _at(step, path), (*at, *path))
+
+
+def _lists_within(step: Mapping[Any, Any]) -> Iterator[Loc]:
+    """Where a step may hold lists of steps."""
+    branch = step.get("branch")
+    yield from (("branch", number, "steps") for number in range(len(branch) if isinstance(branch, list) else 0))
+    for home in (("split", "steps"), ("parallel", "arms")):
+        arms = _at(step, home)
+        yield from ((*home, name) for name in (arms if isinstance(arms, Mapping) else ()))
+    yield from (("wait_for", word, "steps") for word in ("on_event", "on_timeout"))
+
+
+def _at(data: Any, path: Loc) -> Any:
+    """What stands there; None where nothing does."""
+    for part in path:
+        if isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            data = data.get(part) if isinstance(data, Mapping) else None
+    return data
 
 
 def _of_settings(document: Document) -> Iterator[Use]:

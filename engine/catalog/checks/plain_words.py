@@ -58,7 +58,7 @@ def _mend(model: type[Model], data: Any, details: ErrorDetails) -> str:
         return near
     if kind == "literal_error":
         return did_you_mean(given, words) if isinstance(given, str) else ""
-    if kind in ("condition", "step"):
+    if kind in ("condition", "step", "trigger"):
         return _of_words(given, details["msg"].partition("exactly one of ")[2].split(", "))
     if kind == "string_type" and isinstance(given, bool | int | float):
         return f': put it in quotes, "{str(given).lower()}"'

@@ -7,7 +7,7 @@ written, not as models, so that a fault in one file hides nothing in another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic_core import ValidationError
@@ -18,20 +18,19 @@ from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.identity import identity_problems
+from engine.catalog.checks.journeys.steps import journey_problems
 from engine.catalog.checks.matching_models import matching_model_problems, missing_model_problems
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
 from engine.catalog.checks.paths import path_problems
 from engine.catalog.checks.plain_words import UNKNOWN, of_validation, written_at
 from engine.catalog.checks.suggest import did_you_mean
-from engine.catalog.document import Document, actions, by_id, channels_of, in_folder, items, names, texts
+from engine.catalog.document import Document, by_id, in_folder, items, names, texts
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.schema.files import Action, is_beside_models, is_of_matching, model_of
 from engine.catalog.schema.grammar import Model
-from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.models import PropensityModel
 from engine.catalog.schema.policies import Policies
-from engine.catalog.schema.steps import BranchStep, ExitStep, SendStep, Step, WaitForStep
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.catalog.tracking import plan_problems
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
@@ -223,53 +222,6 @@ def _placements(document: Document, models: Models) -> Iterator[Problem]:
                 yield Problem(file, ("placements", i), message)
 
 
-def _journeys(document: Document, models: Models) -> Iterator[Problem]:
-    known = actions(document)
-    channels = by_id(document, "channels.yaml", "channels")
-    for file, journey in of_kind(models, Journey):
-        seen = set()
-        for loc, step in _steps(journey.steps, ("steps",)):
-            if step.id is not None and step.id in seen:
-                yield Problem(file, (*loc, "id"), f"{step.id!r} is there already")
-            seen.add(step.id)
-            if isinstance(step, SendStep):
-                channel, action = step.send.channel, known.get(step.send.action)
-                if action is not None and channel not in channels_of(action):
-                    yield Problem(file, (*loc, "send", "channel"), f"{step.send.action} has no channel {channel}")
-                elif channels.get(channel, {}).get("provider") == "none":
-                    yield Problem(file, (*loc, "send", "channel"), f"{channel} is asked, it cannot be sent to")
-        for loc in _never_reached(journey.steps, ("steps",)):
-            yield Problem(file, loc, "is never reached, the step before it always ends the run")
-
-
-def _steps(steps: Sequence[Step], loc: Loc) -> Iterator[tuple[Loc, Step]]:
-    for i, step in enumerate(steps):
-        yield (*loc, i), step
-        if isinstance(step, BranchStep):
-            for arm_index, arm in enumerate(step.branch):
-                yield from _steps(arm.steps, (*loc, i, "branch", arm_index, "steps"))
-
-
-def _never_reached(steps: Sequence[Step], loc: Loc) -> Iterator[Loc]:
-    for i, step in enumerate(steps):
-        if isinstance(step, BranchStep):
-            for arm_index, arm in enumerate(step.branch):
-                yield from _never_reached(arm.steps, (*loc, i, "branch", arm_index, "steps"))
-        if not _goes_on(step) and i + 1 < len(steps):
-            yield (*loc, i + 1)
-            return
-
-
-def _goes_on(step: Step) -> bool:
-    """Whether a run can go on behind a step."""
-    if isinstance(step, BranchStep):
-        has_else = any(arm.else_ for arm in step.branch)
-        return not has_else or any(all(_goes_on(inner) for inner in arm.steps) for arm in step.branch)
-    if isinstance(step, WaitForStep):
-        return "continue" in (step.wait_for.on_event, step.wait_for.on_timeout)
-    return not isinstance(step, ExitStep)
-
-
 _RULES: Final[tuple[Rule, ...]] = (
     _unique_ids,
     _no_secrets,
@@ -280,7 +232,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     no_circles,
     _sensitive,
     _placements,
-    _journeys,
+    journey_problems,
     path_problems,
     identity_problems,
 )

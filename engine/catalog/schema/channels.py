@@ -33,12 +33,13 @@ Provider = Literal["smtp", "sandbox", "none"]
 
 class AnyChannel(Model):
     """A way to reach a person. A message that was surely not taken is tried again for `retry_for` after its
-    decision."""
+    decision. `cost` is what one message costs, in the workspace's currency."""
 
     id: Id
     provider: Provider
     address: NamespaceRef | None = None
     retry_for: _RetrySpan = DAY_MS
+    cost: Annotated[float, Field(ge=0)] = 0.0
 
 
 class AskedChannel(AnyChannel):

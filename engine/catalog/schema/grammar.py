@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.catalog.schema.operands import Bound, Members, Scalar, own_name, path_of_names
+from engine.catalog.schema.operands import Bound, Members, Scalar, no_inner_name, own_name, path_of_names
 from engine.values.nearest import nearest
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -83,7 +83,7 @@ def listed(value: Any) -> Any:
 
 Some = Field(min_length=1)
 Id = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra={"pattern": _ID})]
-EventName = Annotated[str, Field(min_length=1), AfterValidator(own_name)]
+EventName = Annotated[str, Field(min_length=1), AfterValidator(own_name), AfterValidator(no_inner_name)]
 Path = Annotated[str, AfterValidator(path_of_names), AfterValidator(own_name)]
 DurationText = Annotated[str, Field(pattern=_DURATION)]
 Duration = Annotated[int, PlainValidator(milliseconds, json_schema_input_type=DurationText)]
@@ -238,10 +238,13 @@ class OfSuppression(Model):
     suppression: SuppressionRef
 
 
+_BESIDE: Final = ("id", "at_most")  # what a step may have beside its one word
+
+
 def _one_word(value: Any) -> str | None:
-    """The tag of a mapping with one word (beside a step's `id`), or of the model that it became."""
+    """The tag of a mapping with one word, or of the model that it became."""
     words: Mapping[str, Any] = type(value).model_fields if isinstance(value, Model) else value
-    named = [str(word).rstrip("_") for word in words if word != "id"] if isinstance(words, Mapping) else []
+    named = [str(word).rstrip("_") for word in words if word not in _BESIDE] if isinstance(words, Mapping) else []
     return f"<{named[0]}>" if len(named) == 1 else None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
+from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.triggers import JourneyStop, Trigger
 from engine.vocabulary import DAY_MS, Status, Tier
@@ -39,5 +40,6 @@ class Journey(Model):
     key: Path | None = None
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
+    guards: Guards = Guards()
     outcome: Outcome | None = None
     steps: Annotated[list[Step], Some]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
+from engine.catalog import inner_events
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
 
 ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", "value")
@@ -14,6 +15,12 @@ ACTION_FACTS: Final = ("id", "tier", "purpose", "category", "product", "group", 
 def own_name(value: str) -> str:
     if value.startswith(EVENT_FACT):
         raise ValueError(f"{value} is a fact to compare with, no name: it may stand in a test")
+    return value
+
+
+def no_inner_name(value: str) -> str:
+    if inner_events.is_reserved(value):
+        raise ValueError(f"names that begin with {inner_events.PREFIX} are the engine's own, and no client sends them")
     return value
 
 

@@ -51,6 +51,9 @@ def revert(
     word = "undone" if done["done"] else "would be undone"
     for kind in ("merges", "identifiers", "traits"):
         typer.echo(f"{kind} {word}: {', '.join(done[kind]) or 'none'}")
+    if done["restored"]:
+        verb = "is" if done["done"] else "would be"
+        typer.echo(f"of these the value before {verb} back: {', '.join(done['restored'])}")
     typer.echo(f"its events stay: {done['events']} of the recent ones")
     for kind, names in done["stays"].items():
         if names:

@@ -54,6 +54,7 @@ def _print_state(console: Console, known: dict[str, Any]) -> None:
     rows: dict[str, list[str]] = {
         "addresses": [
             f"{link['value']}: {link['why']} {link['since'][:10]}, {'verified' if link['verified'] else 'unverified'}"
+            + (f", named by {link['source']}" if link.get("source") else "")
             for link in known["identifiers"]
             if link.get("current")
         ],

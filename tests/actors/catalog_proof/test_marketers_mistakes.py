@@ -986,7 +986,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         CART,
         "action: offer, channel: email",
         "action: offer",
-        ["journeys/cart.yaml:9: steps[2].send.channel: is required"],
+        ["journeys/cart.yaml:9: steps[2].send: has exactly one of channel, channels and choose: {channels: […]}"],
     ),
 ]
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.delivery.channels.own_links import OwnLinks
+from actors.delivery.channels.plain_text import plain_text
 
+PIECES = [
+    *("<", ">", "/", "!", "-", "--", "[", "]", "=", "'", '"', " ", "a", "href", "script", "title", "&", "#", ";", "9"),
+    *("<a href=https://shop.example/>", "<!--", "-->", "<![", "<p>", "</p>", "é", "\n", "&#x"),
+]
 OWN = OwnLinks("TOK", ("shop.example", "*.shop.example"), ("/legal",), "https://shop.example/engine")
 
 
@@ -14,6 +21,9 @@ OWN = OwnLinks("TOK", ("shop.example", "*.shop.example"), ("/legal",), "https://
     [
         ("https://shop.example", "https://shop.example?sg=TOK"),
         ("https://shop.example/cart", "https://shop.example/cart?sg=TOK"),
+        ("https://shop.example/cart;x=1", "https://shop.example/cart;x=1?sg=TOK"),
+        ("https://shop.example/about.html", "https://shop.example/about.html?sg=TOK"),
+        ("https://shop.example/?utm_campaign=preferences", "https://shop.example/?utm_campaign=preferences&amp;sg=TOK"),
         ("HTTPS://Shop.Example/cart", "HTTPS://Shop.Example/cart?sg=TOK"),
         ("https://m.shop.example:8443/", "https://m.shop.example:8443/?sg=TOK"),
         (
@@ -58,6 +68,23 @@ def test_a_link_to_an_own_host_gets_the_token_and_keeps_all_else(before: str, af
         "https://shop.example/%75nsubscribe",
         "https://shop.example/Preferences",
         "https://shop.example/legal/terms",
+        "https://shop.example/legal;x=1/terms",
+        "https://shop.example/engine/u;x=1/abc",
+        "https://shop.example/engine;a/u/abc;b",
+        "https://shop.example/engine/%2575/abc",
+        "https://shop.example/unsubscribe.html",
+        "https://shop.example/unsubscribe;x=1",
+        "https://shop.example/mail/un%73ubscribe.php;jsessionid=1?who=1",
+        "https://shop.example/%2575nsubscribe",
+        "https://shop.example/opt_out.aspx",
+        "https://shop.example/OptOut",
+        "https://shop.example/newsletter-opt-out-all",
+        "https://shop.example/email_preferences/",
+        "https://shop.example/preference-center/preferences.do",
+        "https://shop.example/account?page=unsubscribe",
+        "https://shop.example/account?unsubscribe",
+        "https://shop.example/app#/mail/preferences",
+        "https://shop.example/confirm.html?t=1",
         "https://shop.example/?sg=other",
     ],
 )
@@ -87,10 +114,41 @@ def test_a_shop_that_the_engine_lives_behind_has_links_all_the_same():
         assert own.in_text(page) == page
 
 
-@pytest.mark.parametrize("tail", ["<a", '<a href="', "<!--", "</", "<a href ", "<a x=' "])
+TAILS = [
+    "<a",
+    '<a href="',
+    "<!--",
+    "</",
+    "<a href ",
+    "<a x=' ",
+    "<![<",
+    "<![CDATA[",
+    "<?",
+    "<!",
+    "<script>",
+    "<a b",
+    "<a/=",
+]
+
+
+@pytest.mark.parametrize("tail", TAILS)
 def test_a_tag_that_never_ends_is_looked_at_once(tail: str):
     html = '<a href="https://shop.example/1">1</a>' + tail * 60_000
     assert OWN.in_html(html) == html.replace("example/1", "example/1?sg=TOK")
+    assert plain_text(html).startswith("1 (https://shop.example/1)")
+
+
+@pytest.mark.parametrize("number", ["9" * 9_000, "0" * 9_000 + "35", "x" + "9" * 9_000])
+def test_a_reference_with_very_many_digits_is_no_fault(number: str):
+    html = f'<p>a&#{number};b<a href="https://shop.example/&#{number};x">go</a>'
+    assert OWN.in_html(html).count("sg=TOK") == 1
+    assert plain_text(html).startswith("a#b" if number.endswith("35") else "a\N{REPLACEMENT CHARACTER}b")
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_whatever_is_written_nothing_but_links_changes(html: str):
+    assert OWN.in_html(html).replace("?sg=TOK", "").replace("&amp;sg=TOK", "") == html
+    assert plain_text(html).endswith("\n")
 
 
 def test_many_brackets_behind_a_link_are_looked_at_once():

@@ -10,17 +10,20 @@ import asyncio
 import contextlib
 import itertools
 import random
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import matching
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.delivery.shard_link import ShardLink
 from actors.platform.clock import WallClock
 from actors.serving.shard_server import ShardServer
+from actors.shard.matching import block_keys
 from actors.shard.outbox import handing_out
 from actors.shard.shard import Shard
 from actors.storage import keys
@@ -204,6 +207,33 @@ def test_there_and_back_nothing_of_a_profile_changes():
         assert ADA not in engine.running and ADA not in engine.pins.stores
         assert await engine.router.resettle(ADA, Unpin) is False
         assert sum(shard["profiles"] for shard in await engine.router.everywhere("status")) == 1
+
+    run(scenario)
+
+
+def test_the_blocking_index_moves_along(monkeypatch: pytest.MonkeyPatch):
+    """It is at one place at a time, and whoever moves waits once more: what changed on the way is not missed."""
+    monkeypatch.setattr(sys.modules[__name__], "CATALOG", compiled(matching.catalog()))
+
+    def index(engine: Engine, name: str) -> tuple[set[bytes], dict[str, int]]:
+        blocks = engine.shard(name).blocks
+        rows = {key for key in blocks.all_rows() if key[:8] != block_keys.WAITING}
+        return {key for key in rows if block_keys.profile_in(key) == ADA}, dict(blocks.counts)
+
+    async def scenario(engine: Engine) -> None:
+        await engine.tell(kind="identify", name="Identified", traits=matching.ADA)
+        home = engine.home(ADA)
+        await eventually(lambda: index(engine, home)[1] == {"indexed": 1, "waiting": 1})
+        before, counts = index(engine, home)
+        assert before
+        await engine.router.resettle(ADA, Pin)
+        assert index(engine, ADA) == (before, counts)
+        assert index(engine, home) == (set(), {"indexed": 0, "waiting": 0})
+        await engine.tell(kind="identify", name="Identified", traits=matching.BYRON)
+        changed, _ = index(engine, ADA)
+        assert changed != before
+        await engine.router.resettle(ADA, Unpin)
+        assert index(engine, home) == (changed, counts)
 
     run(scenario)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import msgspec
 import pytest
+from support.splitting import differences
 from support.world import CART, START_MS, World, action, cart_journey, compiled, document
 
-from actors.maintenance import verify_replay
 from actors.platform.clock import ReplayClock
 from actors.shard import transfer
 from actors.shard.journal import replay
@@ -17,8 +18,9 @@ from actors.shard.shard import Shard
 from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from engine import codec
+from engine.errors import NotFound
 from engine.identity.home import home_of
-from engine.inputs import Erase, Event, HandOver, Merge
+from engine.inputs import Erase, Event, HandOver, Merge, Split
 from engine.profile import TraitValue
 
 KB = 1 << 10
@@ -52,19 +54,6 @@ def lives(world: World, **who: str) -> Any:
         somebody.does("Product Viewed", sku=f"{number:04}" * 40)
         world.advance(minutes=1)
     return somebody
-
-
-def differences(world: World) -> list[str]:
-    """What the journals say otherwise than the stores."""
-    found: list[str] = []
-    for windows in world.engine.windows:
-        shard = windows.shard
-        shard.commit()
-        for profile in shard.all_profiles():
-            record = shard.record(profile)
-            assert record is not None
-            found += verify_replay.differences(shard.batch, profile, record, shard.catalogs)
-    return found
 
 
 def test_a_long_past_moves_in_bounded_pieces_and_nothing_is_missing(world: World):
@@ -178,16 +167,22 @@ def test_a_state_made_before_there_were_bounds_moves_too(monkeypatch: pytest.Mon
     visitor.does("Product Added", cart_id="c")
     ada.does("Page Viewed")
     visitor.profile.traits.update(
-        {f"t{number}": TraitValue(msgspec.msgpack.encode(number * 7919).hex() * 30, 1) for number in range(100)}
+        {f"t{number}": TraitValue(random.Random(number).randbytes(150).hex(), 1) for number in range(100)}
     )
     wanted = dict(visitor.profile.trait_values)
     world.customer("ada", anonymous="laptop").does("Page Viewed")
     world.advance(minutes=20)
     sent = hand_overs(world)
     assert len(sent) > 2 and max(len(codec.encode_input(told)) for told in sent) < 9 * KB
+    assert sent[-1].in_part and sum(bool(told.state) for told in sent) > 2
     assert visitor.id == ada.id
     assert {name: value for name, value in ada.profile.trait_values.items() if name in wanted} == wanted
     assert ada.pending_timers == ["abandoned_cart"]
+    (merge,) = ada.shown["merges"]
+    assert merge["origin"] == sent[-1].origin and "mergeId" not in merge, "its traits were joined before its state came"
+    assert world.engine.shard(ada.id).records("merges", ada.id) == []
+    with pytest.raises(NotFound, match="none that can be undone"):
+        world.engine.ask_profile(ada.id, Split(merge_id=""))
 
 
 def test_an_old_hand_over_in_one_piece_is_taken_in_as_it_was(world: World):

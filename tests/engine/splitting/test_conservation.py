@@ -56,6 +56,7 @@ NAMES = [
     *(("anonymous_id", device) for device in DEVICES),
     *(("loyalty_id", card) for card in CARDS),
 ]
+SETTLES_IN = 60  # windows; a message that goes on for longer goes round
 KEPT: list[Kept] = [crashing.nothing, crashing.everything, crashing.only_even, crashing.one_less]
 
 
@@ -257,11 +258,12 @@ class Conservation(RuleBasedStateMachine):
                 self.here.open(Fuse(), self.kept)
 
     def settle(self) -> None:
-        while True:
+        for _ in range(SETTLES_IN):
             self.now_ms += 10_000
             self.do(lambda: self.here.advance(self.now_ms))
             if not any(windows.shard.messages for windows in self.here.engine.windows):
                 return
+        raise AssertionError([told for each in self.here.engine.windows for told in each.shard.messages.values()])
 
     def home(self, who: tuple[str, str]) -> str:
         found = home.home_of(CATALOG, Decide(placement="x", channel="web", identifiers=(who,)))
@@ -328,6 +330,26 @@ class Conservation(RuleBasedStateMachine):
                     for what in verify_replay.differences(shard.batch, profile, stored, shard.catalogs)
                 ]
         return found
+
+
+def test_a_device_that_another_one_only_named_stays_whose_it_is():
+    """Cy named Ada's browser, and was merged and split. Who takes that split in keeps the browser none the less."""
+    life = Conservation()
+    life.begin()
+    life.logs_in("ada", "d1")
+    life.mailbox_says_no("a@example.com")
+    life.logs_in("cy", "d1")
+    life.states_mail("cy", "a@example.com")
+    life.states_mail("bob", "b@example.com")
+    life.states_mail("bob", "a@example.com")
+    life.settle()
+    bob = life.profile_of(("user_id", "bob"))
+    for merge in [past.id for past in bob.ledger]:
+        assert life.try_telling(bob.id, Split(merge_id=merge))
+        life.settle()
+    life.states_mail("ada", "b@example.com")
+    life.everything_is_accounted_for()
+    assert life.resolve(life.home(("anonymous_id", "d1"))) == life.resolve(life.home(("user_id", "ada")))
 
 
 def test_every_event_no_run_draw_and_entry_is_accounted_for_once():

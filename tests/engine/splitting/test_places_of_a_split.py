@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import splitting
+from support.splitting import differences, record
 from support.world import CART, Customer, World, action, cart_journey, compiled, document
 
-from actors.maintenance import verify_replay
-from engine.inputs import Erase, Event, Join, Rejoin, Revert, Split
-from engine.profile import Profile, Tombstone
+from engine import seeds
+from engine.frequency import at_addresses
+from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Split
+from engine.profile import Lent, Profile, Tombstone
 
 Identifier = tuple[str, str]
 MAIL, CARD, OTHER_CARD = ("email", "a@example.com"), ("loyalty_id", "card"), ("loyalty_id", "other")
@@ -37,15 +40,8 @@ def comes(world: World, who: Customer, **fields: Any) -> None:
     world.drain()
 
 
-def record(world: World, profile: str) -> Profile:
-    found = world.engine.shard(profile).record(profile)
-    assert isinstance(found, Profile)
-    return found
-
-
 def split(world: World, profile: str, other: str = "") -> None:
-    merges = [past for past in record(world, profile).ledger if not past.undone_ms and past.origin.startswith(other)]
-    world.engine.ask_profile(profile, Split(merge_id=merges[-1].id))
+    splitting.split(world, profile, other=other)
     world.drain()
 
 
@@ -75,21 +71,6 @@ def comes_to(world: World, who: Customer) -> list[str]:
     told = who.event("Product Viewed")
     world.engine.stage([told])
     return arrived_at(world, told)
-
-
-def differences(world: World) -> list[str]:
-    """What the journals do not say of the stored states."""
-    found: list[str] = []
-    for windows in world.engine.windows:
-        shard = windows.shard
-        shard.commit()
-        for name in shard.all_profiles():
-            stored = shard.record(name)
-            assert stored is not None
-            found += [
-                f"{name}: {what}" for what in verify_replay.differences(shard.batch, name, stored, shard.catalogs)
-            ]
-    return found
 
 
 def test_a_profile_keeps_its_own_place_though_the_other_had_asked_for_it(world: World):
@@ -278,6 +259,125 @@ def test_a_message_counts_once_after_a_split_and_a_rejoin(shards: int):
         assert ada.shown["caps"][0]["used"] == 1
 
 
+def test_a_place_that_somebody_only_asked_for_stays_with_whom_a_split_gave_it_to(world: World):
+    guest, ada, laptop = Known(world, CARD, MAIL), world.customer("ada"), world.customer(anonymous="laptop")
+    comes(world, guest)
+    comes(world, ada, identifiers=(CARD,))
+    assert guest.id == ada.id
+    place = seeds.profile_id(world.catalog.id_key, *MAIL)
+    split(world, ada.id)
+    assert record(world, ada.id).split_off[place] == guest.id
+    comes(world, laptop, kind="identify", public=True, source="web", traits={"email": MAIL[1]}, identifiers=(MAIL,))
+    assert place in record(world, laptop.id).held and place not in record(world, laptop.id).owns
+    join(world, laptop.id, ada.id)
+    assert laptop.id == ada.id
+    assert record(world, ada.id).split_off[place] == guest.id
+    assert comes_to(world, Known(world, MAIL)) == [guest.id]
+    assert differences(world) == []
+
+
+def test_a_revert_hands_back_no_place_that_points_to_somebody_else(world: World):
+    bob, ada = Known(world, MAIL, name="bob"), world.customer("ada")
+    comes(world, bob, kind="identify", source="shop", traits={"email": MAIL[1]})
+    comes(world, ada, source="shop")
+    comes(world, ada, kind="identify", public=True, source="thief", traits={"email": MAIL[1]}, identifiers=(MAIL,))
+    place = seeds.profile_id(world.catalog.id_key, *MAIL)
+    assert place in record(world, ada.id).held and world.engine.resolve(place) == bob.id != ada.id
+    world.engine.ask_profile(ada.id, Revert(source="thief"))
+    world.drain()
+    assert world.engine.resolve(place) == bob.id
+    assert record(world, ada.id).held == [] and record(world, ada.id).split_off == {}
+    assert comes_to(world, Known(world, MAIL)) == [bob.id]
+    assert differences(world) == []
+
+
+def mailbox_says_no(world: World, who: Customer) -> None:
+    """An opt-out by a link in a mail."""
+    place = seeds.profile_id(world.catalog.id_key, *MAIL)
+    said = ConsentChange(
+        purpose="marketing", channel="email", granted=False, at_ms=world.now_ms, source="link", address=place
+    )
+    world.engine.shard(place).tell(place, Bind(change=said))
+    world.drain()
+    assert granted(who) == [False]
+    world.advance(minutes=1)
+
+
+def granted(who: Customer) -> list[bool]:
+    return [record.granted for record in who.profile.consent if record.channel == "email"]
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["lifted before the merge", "lifted since"])
+@pytest.mark.parametrize("is_own", [True, False], ids=["of the survivor", "of the other"])
+def test_a_no_of_an_address_that_was_lifted_does_not_come_back_by_a_split(world: World, is_before: bool, is_own: bool):
+    ada, visitor = world.customer("ada"), Known(world, CARD)
+    owner, other = (ada, visitor) if is_own else (visitor, ada)
+    comes(world, visitor, source="shop")
+    comes(world, ada, source="shop")
+    own_place = (MAIL,) if is_own else (CARD, MAIL)
+    comes(world, owner, kind="identify", traits={"email": MAIL[1]}, identifiers=own_place)
+    if is_before:
+        mailbox_says_no(world, owner)
+        yes(world, owner)
+    join(world, visitor.id, ada.id)
+    assert visitor.id == ada.id
+    if not is_before:
+        mailbox_says_no(world, owner)
+        yes(world, owner)
+    for _ in range(2):
+        split(world, ada.id)
+        world.settle()
+        assert visitor.id != ada.id
+        assert granted(owner) == [True]
+        assert granted(other) == ([] if is_before else [False]), "the other one has lifted nothing"
+        undone = [past for past in ada.profile.ledger if past.undone_ms]
+        world.engine.ask_profile(ada.id, Rejoin(merge_id=undone[-1].id))
+        world.drain()
+        if not is_before:
+            break
+    assert differences(world) == []
+
+
+def yes(world: World, who: Customer) -> None:
+    named = who.event("?").identifiers or (("user_id", "ada"),)
+    told = ConsentChange(
+        purpose="marketing", channel="email", granted=True, at_ms=world.now_ms, source="shop", identifiers=named
+    )
+    world.engine.ask(told)
+    world.drain()
+    assert granted(who) == [True]
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_what_tires_counts_once_after_a_split_and_a_rejoin(shards: int):
+    policies = {"fatigue": {"half_life": "7d", "seen": 0.1, "dismissed": 0.3, "clicked": 0.1}}
+    banner = action("banner", channels=["web"], placements=["home_hero"], purpose="service", category="news")
+    world = World(document(actions=[banner], policies=policies), shards=shards)
+    ada, visitor = world.customer("ada@example.com"), Known(world, CARD, anonymous="laptop")
+    for who in (ada, visitor):
+        comes(world, who)
+        who.sees(who.decides()["actions"][0])
+    comes(world, ada, identifiers=(CARD,))
+    assert visitor.id == ada.id and tired(ada) == pytest.approx(0.2)
+    ada.sees(ada.decides()["actions"][0])
+    for times in range(2):
+        split(world, ada.id)
+        assert visitor.id != ada.id
+        assert [tired(ada), tired(visitor)] == pytest.approx([(0.3, 0.4)[times]] * 2, abs=1e-3)
+        for who in (ada, visitor):
+            who.sees(who.decides()["actions"][0])
+        undone = [past for past in ada.profile.ledger if past.undone_ms]
+        world.engine.ask_profile(ada.id, Rejoin(merge_id=undone[-1].id))
+        world.drain()
+        assert visitor.id == ada.id
+        assert tired(ada) == pytest.approx(0.5 + times * 0.2, abs=1e-3)
+    assert differences(world) == []
+
+
+def tired(who: Customer) -> float:
+    return float(who.shown["fatigue"]["news"])
+
+
 def test_a_run_goes_on_once_where_both_get_what_no_identifier_tells():
     """Else the same person would get its message twice, and a rejoin would bring the run into one profile twice."""
     world = World(compiled(CART | {"identity.yaml": {"splits": {"unidentified": "both"}}}), shards=4)
@@ -300,3 +400,10 @@ def test_a_run_goes_on_once_where_both_get_what_no_identifier_tells():
     assert laptop.id == other
     assert [each.id for each in record(world, own).runs] == [run.id]
     assert record(world, other).runs == []
+
+
+def test_what_was_lent_counts_once_and_from_when_it_left():
+    """A split leaves it to both sides; only the one that counts for the address hears that it has left."""
+    profile = Profile("one", lent=[Lent("send", "place", 10)])
+    at_addresses.take_over(profile, (Lent("send", "place", 10, left_ms=20), Lent("other", "place", 5)))
+    assert [(each.ref, each.left_ms) for each in profile.lent] == [("other", 0), ("send", 20)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support import splitting
 from support.world import CART, World
 
 from engine.identity.home import home_of
-from engine.inputs import Split
 from engine.profile import Profile
 
 CARD, OTHER_CARD, MAIL = ("loyalty_id", "card"), ("loyalty_id", "other"), ("email", "a@example.com")
@@ -19,8 +19,7 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 def split(world: World, profile: str, number: int = -1) -> None:
-    record = world.engine.shard(profile).record(profile)
-    world.engine.ask_profile(profile, Split(merge_id=record.ledger[number].id))
+    splitting.split(world, profile, number)
     world.drain()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.splitting import differences, record, split
 from support.world import CART, Customer, World, compiled
 
-from actors.maintenance import verify_replay
 from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
+from engine.contact import addresses
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
 from engine.inputs import Erase, Event, Rejoin, Revert, Split
 from engine.profile import Profile
@@ -44,33 +45,6 @@ def unlike(profile: Profile, was: Profile) -> dict[str, Any]:
     }
     if profile.history != was.history:
         found["history"] = (profile.history.events, was.history.events)
-    return found
-
-
-def record(world: World, profile: str) -> Profile:
-    found = world.engine.shard(profile).record(profile)
-    assert isinstance(found, Profile)
-    return found
-
-
-def split(world: World, profile: str, number: int = -1) -> dict[str, Any]:
-    merge_id = record(world, profile).ledger[number].id
-    answer = world.engine.ask_profile(profile, Split(merge_id=merge_id))
-    assert answer is not None
-    return answer
-
-
-def differences(world: World) -> list[str]:
-    found: list[str] = []
-    for windows in world.engine.windows:
-        shard = windows.shard
-        shard.commit()
-        for profile in shard.all_profiles():
-            stored = shard.record(profile)
-            assert stored is not None
-            found += [
-                f"{profile}: {what}" for what in verify_replay.differences(shard.batch, profile, stored, shard.catalogs)
-            ]
     return found
 
 
@@ -376,6 +350,18 @@ def test_what_a_source_did_is_undone_by_one_command(world: World):
     assert ada.profile.runs == []
     assert [run.key for run in thief.profile.runs] == ["t"]
     assert differences(world) == []
+
+
+def test_what_a_source_said_about_an_address_that_another_one_named_is_undone_too(world: World):
+    ada = world.customer("ada")
+    for source, mail in (("shop", "new@example.com"), ("shop", "ada@example.com"), ("thief", "new@example.com")):
+        pairs = (("email", mail),)
+        ada.does("Identified", kind="identify", source=source, traits={"email": mail}, identifiers=pairs)
+        world.settle()
+    assert ada.profile.traits["email"].source == "thief" and addresses.value(ada.profile, "email") == "new@example.com"
+    done = world.engine.ask_profile(ada.id, Revert(source="thief"))
+    assert done is not None and done["traits"] == ["email"] and done["identifiers"] == []
+    assert [link.source for link in ada.profile.identifiers if link.namespace == "email"] == ["shop", "shop"]
 
 
 def test_who_is_erased_after_a_split_is_erased_at_the_former_survivor_too(world: World):

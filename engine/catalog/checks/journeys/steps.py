@@ -1,0 +1,123 @@
+"""Checks the steps of journeys: names that are there twice or not at all, sends that cannot go, steps that nobody
+reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.catalog.checks.journeys.jumps import jump_problems
+from engine.catalog.checks.suggest import did_you_mean
+from engine.catalog.document import Document, actions, by_id
+from engine.catalog.models import Models, of_kind
+from engine.catalog.problems import Loc, Problem
+from engine.catalog.programs.walking import Located, blocks, every_step, located
+from engine.catalog.schema.journeys import Journey
+from engine.catalog.schema.steps import (
+    AnyStep,
+    BranchStep,
+    ExitStep,
+    ParallelStep,
+    SendStep,
+    SplitStep,
+    WaitForStep,
+    WebhookStep,
+)
+from engine.catalog.sending.faults import sending_faults
+
+_SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "key")
+
+
+def journey_problems(document: Document, models: Models) -> Iterator[Problem]:
+    """Everything in the steps of journeys that cannot be."""
+    for file, journey in of_kind(models, Journey):
+        steps = located(journey.steps, ("steps",))
+        for loc, message in (*_names(steps), *_sends(document, steps), *_webhooks(steps)):
+            yield Problem(file, loc, message)
+        for loc in _never_reached(steps):
+            yield Problem(file, loc, "is never reached, the step before it always ends the run")
+        for loc, message in jump_problems(steps):
+            yield Problem(file, loc, message)
+
+
+def _names(steps: Located) -> Iterator[tuple[Loc, str]]:
+    """Names that stand twice, and messages of steps that send none."""
+    every = [*every_step(steps)]
+    seen: set[str] = set()
+    for loc, step in every:
+        if step.name is not None and step.name in seen:
+            yield _place_of_name(loc, step), f"{step.name!r} is there already"
+        seen.add(step.name or "")
+    senders = {step.name for _, step in every if isinstance(step, SendStep) and step.name}
+    for loc, step in every:
+        if isinstance(step, WaitForStep) and step.wait_for.of is not None and step.wait_for.of not in senders:
+            near = did_you_mean(step.wait_for.of, senders)
+            yield (*loc, "wait_for", "of"), f"no send of this journey is called {step.wait_for.of!r}{near}"
+        if isinstance(step, WaitForStep) and step.wait_for.outcome and not _sends_something(every):
+            yield (*loc, "wait_for", "outcome"), "nothing can come of a message: this journey sends none"
+
+
+def _sends_something(every: list[tuple[Loc, AnyStep]]) -> bool:
+    return any(isinstance(step, SendStep) for _, step in every)
+
+
+def _place_of_name(loc: Loc, step: AnyStep) -> Loc:
+    if step.id is None:
+        return (*loc, "split" if isinstance(step, SplitStep) else "parallel", "id")
+    return (*loc, "id")
+
+
+def _sends(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
+    known, channels = actions(document), by_id(document, "channels.yaml", "channels")
+    for loc, step in every_step(steps):
+        if isinstance(step, SendStep):
+            for at, message in sending_faults(step.send, known, channels):
+                yield (*loc, "send", *at), message
+
+
+def _webhooks(steps: Located) -> Iterator[tuple[Loc, str]]:
+    for loc, step in every_step(steps):
+        for header in step.webhook.headers if isinstance(step, WebhookStep) else ():
+            if any(word in header.lower() for word in _SECRET_HEADERS):
+                message = "a secret is never written here: name its environment variable under headers_env"
+                yield (*loc, "webhook", "headers", header), message
+
+
+def _never_reached(steps: Located) -> Iterator[Loc]:
+    """The first step of each list that nobody comes to from the one before, and that no jump names."""
+    named = {step.goto for _, step in every_step(steps) if hasattr(step, "goto")}
+    yield from _unreached(steps, named)
+
+
+def _unreached(steps: Located, named: set[str]) -> Iterator[Loc]:
+    is_reached = True
+    for loc, step in steps:
+        names = {each.name for _, each in every_step([(loc, step)])}
+        if not is_reached and not names & named:
+            yield loc
+            return
+        for block in blocks(loc, step):
+            yield from _unreached(block, named)
+        is_reached = _goes_on(loc, step)
+
+
+def _goes_on(loc: Loc, step: AnyStep) -> bool:
+    """Whether a run can go on behind a step. Behind a jump it can, when it has taken it as often as it may."""
+    inner = [*blocks(loc, step)]
+    match step:
+        case BranchStep():
+            return not any(arm.else_ for arm in step.branch) or any(map(_is_passed, inner))
+        case SplitStep():
+            return len(step.split.steps) < len(step.split.arms) or any(map(_is_passed, inner))
+        case ParallelStep():
+            passed = [*map(_is_passed, inner)]
+            return all(passed) if step.parallel.join == "all" else any(passed)
+        case WaitForStep():
+            endings = (step.wait_for.on_event, step.wait_for.on_timeout)
+            behind = zip(endings, inner, strict=True)
+            return any(ending != "exit" and _is_passed(block) for ending, block in behind)
+        case _:
+            return not isinstance(step, ExitStep)
+
+
+def _is_passed(steps: Located) -> bool:
+    return all(_goes_on(loc, step) for loc, step in steps)

@@ -1,0 +1,58 @@
+"""A turn hears what has happened: events, inner events, and what they change of all that journeys watch.
+
+Every change of one turn is heard in one order: first all of them stop, then they reset and answer waits, then they
+start runs, and only then does anything walk. So a purchase that takes somebody out of a segment ends what that
+segment's exit ends, before a message of the same turn can be decided. What the walk itself changes is heard after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.inputs import TimersDue
+from engine.journeys import interpreter, stops, triggers
+from engine.journeys.watching import look
+from engine.journeys.watching.changes import Change
+from engine.recent_events import Happened
+from engine.turn_state import Turn
+
+_ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in and out goes on with the next turn
+
+
+def hear(turn: Turn, *told: Happened, before_walking: Callable[[], None] | None = None) -> None:
+    """Hear what happened, and what it has changed of segments, schedules and dates. `before_walking` is called when the
+    first runs have been started."""
+    told_ms = min([turn.now_ms, *(event.at_ms for event in told)])
+    _hear(turn, [*map(Change, told), *look.changes(turn)], told_ms, before_walking)
+
+
+def hear_time(turn: Turn, told: TimersDue) -> None:
+    """Hear what time alone has changed, before a timer of the same instant fires, or what the timer has changed."""
+    heard = look.changes(turn, is_running_out=told.running_out)
+    _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
+
+
+def _hear(
+    turn: Turn,
+    heard: list[Change],
+    told_ms: int,
+    before_walking: Callable[[], None] | None = None,
+    *,
+    is_running_out: bool = False,
+) -> None:
+    for _ in range(_ROUNDS_MAX):
+        for change in heard:
+            stops.apply(turn, change.event)
+        moving = [run for change in heard for run in interpreter.react(turn, change.event)]
+        for change in heard:
+            moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
+        if before_walking is not None:
+            before_walking()
+            before_walking = None
+        if not moving:
+            return
+        interpreter.walk(turn, moving)
+        heard = look.changes(turn, is_running_out=is_running_out)
+        if not heard:
+            return

@@ -1,0 +1,77 @@
+"""Journeys that begin with a schedule or a date: which of a customer's occasions has come, and when the next will.
+
+The last occasion that was looked at is remembered by journey, as a local time. The first look under a new rule finds
+how things stand: what came before it starts nothing. Where a date is stated after its time, it starts a run on the
+same day and none later, whether the customer is new or not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.catalog import inner_events
+from engine.catalog.triggers import DateOf, Schedule
+from engine.journeys.watching.changes import Change, Look, earliest, inner, moment_ms
+from engine.journeys.watching.rules import Clock, Rules
+from engine.occasions import dates, local_times, occasions
+from engine.occasions.occasions import Cron, Occasions, Once
+from engine.parts.of_journeys import Watched
+from engine.turn_state import Turn
+from engine.view import View
+
+
+def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[str] | None) -> Look:
+    """Find the occasions that have come since the last look, which was by the rules with the keys `known`; None:
+    before it there was nobody."""
+    changes: list[Change] = []
+    next_ms: int | None = None
+    for clock in of.clocks:
+        begins, name = clock.begins, clock.journey.id
+        zone = local_times.zone_of(turn.profile, turn.catalog, begins.zone)
+        last = watched.occasions.get(name)
+        if last is None or (known is not None and clock.key not in known):
+            last = watched.occasions[name] = _first(turn, begins, zone, is_new=known is None)
+        times, about = _occasions(turn, clock, zone)
+        if times is None:
+            continue
+        later_ms = moment_ms(turn, begins.spread_ms, name)
+        found = occasions.find(times, last, turn.now_ms, zone, later_ms)
+        next_ms = earliest(next_ms, found.next_ms)
+        if found.due is None:
+            continue
+        watched.occasions[name] = found.due
+        at_ms = local_times.instant_ms(found.due, zone) + later_ms
+        if isinstance(begins, DateOf) and _is_of_an_earlier_day(turn, begins.trait, found.due, at_ms, zone):
+            continue
+        if not begins.segment or view.is_in_segment(begins.segment):
+            changes.append(Change(_told(turn, clock, found.due, about, at_ms), clock.journey))
+    return Look(changes, next_ms)
+
+
+def _first(turn: Turn, begins: Schedule | DateOf, zone: str, *, is_new: bool) -> int:
+    """The local time up to which nothing is looked at any more."""
+    of_window = isinstance(begins, DateOf) and is_new
+    return local_times.local_of(turn.now_ms - (turn.catalog.lateness_ms if of_window else 0), zone)
+
+
+def _occasions(turn: Turn, clock: Clock, zone: str) -> tuple[Occasions | None, dict[str, Any]]:
+    """The times of a journey's schedule, or of the customer's date, with what is told of it; None without any."""
+    begins = clock.begins
+    if isinstance(begins, Schedule):
+        return (Cron(begins.cron) if begins.once is None else Once.of(begins.once)), {}
+    day = dates.named_by(turn.profile, begins.trait, zone)
+    return (None, {}) if day is None else (dates.occasions_of(day, begins), {"date": str(day)})
+
+
+def _is_of_an_earlier_day(turn: Turn, trait: str, due: int, at_ms: int, zone: str) -> bool:
+    """Whether the time of a date had passed, on a day before, when the date was stated."""
+    stated_ms = turn.profile.traits[trait.partition(".")[0]].at_ms
+    return stated_ms > at_ms and local_times.day_of(local_times.local_of(stated_ms, zone)) > local_times.day_of(due)
+
+
+def _told(turn: Turn, clock: Clock, due: int, about: dict[str, Any], at_ms: int) -> Any:
+    at, journey = local_times.written(due), clock.journey.id
+    if isinstance(clock.begins, Schedule):
+        return inner(turn, inner_events.SCHEDULE, inner_events.of_schedule(journey, at), at_ms)
+    told = inner_events.of_date(journey, clock.begins.trait, about["date"], at)
+    return inner(turn, inner_events.DATE, told, at_ms)

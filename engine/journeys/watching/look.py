@@ -1,0 +1,114 @@
+"""Looks at what journeys watch of a customer beside events, and keeps the one timer that wakes the profile for it.
+
+A customer of whom nothing is watched pays one question for it. The timer stands at the earliest instant at which
+something may change by the mere passing of time. One that turns out to be too early finds nothing and is set anew: that
+costs less than moving it with each event.
+"""
+
+from __future__ import annotations
+
+from engine.catalog.compiled import Catalog
+from engine.effects import Wake
+from engine.journeys.watching import clocks, rules, segments
+from engine.journeys.watching.changes import Change, earliest
+from engine.parts.of_journeys import Watched
+from engine.profile import Profile
+from engine.turn_state import Turn
+
+
+def changes(turn: Turn, *, is_running_out: bool = False) -> list[Change]:
+    """What has changed since the last look. `is_running_out`: the clock only brings to an end what has begun, so no
+    schedule and no date is looked at."""
+    profile, of = turn.profile, rules.rules_of(turn.catalog)
+    watched = profile.watched
+    if watched is None:
+        if not of.name and not _hears_older(turn):
+            return []
+        watched = profile.watched = Watched()
+    known = None if _is_new(turn, watched) else rules.keys_of(turn.catalog, watched.looked)
+    view = turn.view()
+    found = segments.look(turn, view, watched, of, known)
+    if is_running_out:
+        _wake(turn, watched, found.next_ms)
+        return found.changes
+    timed = clocks.look(turn, view, watched, of, known)
+    watched.looked = of.name
+    _forget_gone(watched, of)
+    _wake(turn, watched, earliest(found.next_ms, timed.next_ms))
+    if not (of.name or _hears_older(turn)):
+        leave(turn)
+        profile.watched = None
+    return [*found.changes, *timed.changes]
+
+
+def name_of(catalog: Catalog) -> str:
+    """The name of all that a catalog watches; empty: nothing."""
+    return rules.rules_of(catalog).name
+
+
+def must_look(profile: Profile, catalog: Catalog) -> bool:
+    """Whether the rules that a customer was last looked at by are not those of the catalog."""
+    looked = profile.watched.looked if profile.watched is not None else ""
+    return looked != name_of(catalog) and not (profile.is_blank or profile.moving_to)
+
+
+def join(profile: Profile, other: Profile) -> None:
+    """Take in what was watched of an absorbed profile: whom of the two was inside is inside, since the earlier."""
+    theirs, mine = other.watched, profile.watched
+    if theirs is None:
+        return
+    if mine is None:
+        profile.watched = Watched(theirs.looked, theirs.inside, theirs.occasions)
+        return
+    for segment, since_ms in theirs.inside.items():
+        mine.inside[segment] = min(since_ms, mine.inside.get(segment, since_ms))
+    for journey, occasion in theirs.occasions.items():
+        mine.occasions[journey] = max(occasion, mine.occasions.get(journey, occasion))
+
+
+def leave(turn: Turn) -> None:
+    """The profile goes to another place, or is erased: nothing wakes it here any more."""
+    watched = turn.profile.watched
+    if watched is not None and watched.wake_ms:
+        turn.effects.append(Wake(0, watched.wake_ms))
+        watched.wake_ms = 0
+
+
+def again(turn: Turn) -> None:
+    """Have the profile woken at once: it has come here, or what is known of it has still to be counted."""
+    watched = turn.profile.watched
+    if watched is not None:
+        turn.effects.append(Wake(turn.now_ms, watched.wake_ms))
+        watched.wake_ms = turn.now_ms
+
+
+def _is_new(turn: Turn, watched: Watched) -> bool:
+    """Whether the profile has begun with this very turn, so that all that holds of it now has just come to be."""
+    return not watched.looked and turn.profile.created_ms == turn.now_ms and not turn.profile.born_ms
+
+
+def _hears_older(turn: Turn) -> bool:
+    """Whether a run of an older catalog listens to a segment, though the active one watches nothing."""
+    version = turn.catalog.version
+    return any(
+        run.version != version
+        and run.state == "active"
+        and run.journey in rules.heard_by(turn.catalog.of_version(run.version))
+        for run in turn.profile.runs
+    )
+
+
+def _forget_gone(watched: Watched, of: rules.Rules) -> None:
+    kept = {rule.journey.id for listed in (of.clocks, of.backfills) for rule in listed}
+    for gone in watched.occasions.keys() - kept:
+        del watched.occasions[gone]
+
+
+def _wake(turn: Turn, watched: Watched, next_ms: int | None) -> None:
+    """Have the profile woken at `next_ms`, unless it is woken before that anyway."""
+    was_ms = watched.wake_ms
+    if turn.now_ms < was_ms and (next_ms is None or was_ms <= next_ms):
+        return
+    watched.wake_ms = next_ms or 0
+    if was_ms or next_ms:
+        turn.effects.append(Wake(watched.wake_ms, was_ms))

@@ -1,0 +1,262 @@
+"""Journeys that begin with a segment: who enters and leaves, by an event and by the mere passing of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.told import Told
+from support.world import DAY, HOUR, START_MS, Customer, World, action, document
+
+LAPSING = {
+    "all": [{"event": {"name": "Order Completed"}}, {"not": {"event": {"name": "Order Completed", "within": "30d"}}}]
+}
+SEGMENTS = {
+    "lapsing": LAPSING,
+    "members": {"trait": {"name": "tier", "is": "gold"}},
+    "buyers": {"event": {"name": "Order Completed"}},
+    "frequent": {"event": {"name": "Order Completed", "within": "10d", "count": {"at_least": 2}}},
+    "few": {"event": {"name": "Order Completed", "within": "10d", "count": {"at_most": 1}}},
+}
+
+
+def way(name: str = "way", **changes: Any) -> dict[str, Any]:
+    """A text at once."""
+    steps = [{"send": {"action": "text", "channel": "sms"}}]
+    return {"id": name, "tier": "service", "trigger": {"segment": {"id": "lapsing"}}, "steps": steps} | changes
+
+
+def shop(*journeys: dict[str, Any], **files: Any) -> dict[str, Any]:
+    texts = [
+        action(name, tier="service", purpose="service", channels=["sms"]) for name in ("text", "welcome", "goodbye")
+    ]
+    return document(actions=texts, journeys=[*journeys], segments={"segments": SEGMENTS}, **files)
+
+
+def entered(who: Customer, journey: str = "way") -> list[int]:
+    """When runs of a journey began, since the start of the story."""
+    return [
+        e.at_ms - START_MS for e in who.timeline if (e.kind, e.outcome, e.journey) == ("journey", "entered", journey)
+    ]
+
+
+def test_who_has_not_ordered_for_thirty_days_enters_then_and_to_the_millisecond():
+    world = World(shop(way()))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(30 * DAY - 1)
+    assert entered(ada) == []
+    world.advance(1)
+    assert entered(ada) == [30 * DAY]
+    assert ada.profile.watched is not None
+    assert ada.profile.watched.inside == {"lapsing": START_MS + 30 * DAY}
+
+
+def test_each_order_puts_it_off_and_somebody_who_orders_again_may_lapse_again():
+    world = World(shop(way()))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=20)
+    ada.does("Order Completed")
+    world.advance(days=29)
+    assert entered(ada) == []
+    world.advance(days=41)
+    assert entered(ada) == [50 * DAY]
+    ada.does("Order Completed")
+    world.advance(days=31)
+    assert entered(ada) == [50 * DAY, 120 * DAY]
+
+
+def test_an_event_or_a_trait_puts_somebody_in_at_once():
+    world = World(
+        shop(
+            way(trigger={"segment": {"id": "members"}}),
+            way("left", trigger={"segment": {"id": "members", "on": "exit"}}),
+        )
+    )
+    ada = world.customer("ada")
+    ada.does("Seen")
+    ada.identifies(tier="gold")
+    assert entered(ada) == [0]
+    ada.identifies(tier="gold")
+    world.advance(days=1)
+    ada.identifies(tier="silver")
+    assert (entered(ada), entered(ada, "left")) == ([0], [DAY])
+    assert len(ada.outcomes("decided")) == 2
+
+
+def test_somebody_whose_first_event_puts_them_in_has_entered():
+    world = World(shop(way(trigger={"segment": {"id": "buyers"}})))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    assert entered(ada) == [0]
+
+
+@pytest.mark.parametrize(("segment", "on", "at"), [("frequent", "exit", 10 * DAY), ("few", "enter", 11 * DAY)])
+def test_a_count_turns_when_the_event_that_decides_it_leaves_the_window(segment: str, on: str, at: int):
+    world = World(shop(way(trigger={"segment": {"id": segment, "on": on}})))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=1)
+    ada.does("Order Completed")
+    if segment == "few":
+        ada.does("Order Completed")
+    before = entered(ada)
+    world.advance(days=20)
+    assert entered(ada)[len(before) :] == [at]
+
+
+def test_events_that_are_no_longer_recent_count_for_the_time_too():
+    world = World(shop(way()))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    for _ in range(60):
+        world.advance(hours=6)
+        ada.does("Seen")
+    assert ada.profile.spilled
+    world.advance(days=40)
+    assert entered(ada) == [30 * DAY]
+
+
+def test_one_timer_waits_for_the_earliest_of_all_that_is_watched():
+    world = World(shop(way(), way("second", trigger={"segment": {"id": "frequent", "on": "exit"}})))
+    ada = world.customer("ada")
+    for _ in range(5):
+        ada.does("Order Completed")
+    shard = world.engine.shard(ada.id)
+    assert len(shard.timers) == 1
+    world.advance(days=10)
+    assert entered(ada, "second") == [10 * DAY]
+    assert len(shard.timers) == 1
+    world.advance(days=30)
+    assert entered(ada) == [30 * DAY]
+    assert len(shard.timers) == 0
+
+
+def test_who_is_inside_when_a_journey_goes_live_does_not_enter_and_who_comes_later_does():
+    world = Told(shop(way(status="draft")))
+    ada, bob, eve = (world.customer(name) for name in ("ada", "bob", "eve"))
+    ada.does("Order Completed")
+    world.advance(days=20)
+    bob.does("Order Completed")
+    world.advance(days=20)
+    world.takes(shop(way()))
+    world.advance(days=1)
+    eve.does("Order Completed")
+    assert ada.profile.watched is not None
+    assert set(ada.profile.watched.inside) == {"lapsing"}
+    world.advance(days=40)
+    assert (entered(ada), entered(bob), entered(eve)) == ([], [50 * DAY], [71 * DAY])
+
+
+def test_backfill_takes_in_who_is_inside_each_at_a_moment_of_their_own_the_same_every_time():
+    journey = way(trigger={"segment": {"id": "buyers", "backfill": True, "spread": "2h"}})
+    stories = []
+    for _ in range(2):
+        world = Told(shop(way(status="draft")))
+        people = [world.customer(f"c{number}") for number in range(40)]
+        for who in people:
+            who.does("Order Completed")
+        world.advance(days=1)
+        world.takes(shop(journey))
+        world.advance(days=1)
+        stories.append([entered(who) for who in people])
+        late = world.customer("late")
+        late.does("Order Completed")
+        assert entered(late) == [2 * DAY]
+    assert stories[0] == stories[1]
+    moments = [at - DAY for (at,) in stories[0]]
+    assert all(0 <= moment < 2 * HOUR for moment in moments)
+    assert len(set(moments)) == len(moments)
+    assert max(moments) - min(moments) > HOUR
+
+
+def test_who_leaves_before_the_moment_of_the_backfill_does_not_enter():
+    journey = way(trigger={"segment": {"id": "members", "backfill": True, "spread": "2h"}})
+    world = Told(shop(journey | {"status": "draft"}))
+    ada = world.customer("ada")
+    ada.identifies(tier="gold")
+    world.advance(days=1)
+    world.takes(shop(journey))
+    world.advance(0)
+    ada.identifies(tier="silver")
+    world.advance(days=1)
+    assert entered(ada) == []
+    ada.identifies(tier="gold")
+    assert entered(ada) == [2 * DAY]
+
+
+def test_an_edit_of_the_conditions_is_no_entry():
+    world = Told(shop(way(trigger={"segment": {"id": "members"}})))
+    ada = world.customer("ada")
+    ada.identifies(tier="silver")
+    edited = shop(way(trigger={"segment": {"id": "members"}}))
+    edited["segments.yaml"] = {
+        "segments": SEGMENTS | {"members": {"trait": {"name": "tier", "in": ["gold", "silver"]}}}
+    }
+    world.takes(edited)
+    world.advance(days=1)
+    assert entered(ada) == []
+    assert ada.profile.watched is not None
+    assert set(ada.profile.watched.inside) == {"members"}
+
+
+def test_a_pause_changes_nothing_of_what_is_watched_and_nobody_enters_in_it():
+    world = Told(shop(way(trigger={"segment": {"id": "members"}})))
+    ada, bob = world.customer("ada"), world.customer("bob")
+    bob.identifies(tier="silver")
+    ada.identifies(tier="silver")
+    world.says("way", "paused")
+    ada.identifies(tier="gold")
+    world.says("way", "live")
+    world.advance(days=1)
+    bob.identifies(tier="gold")
+    assert (entered(ada), entered(bob)) == ([], [DAY])
+
+
+def test_a_late_event_does_not_start_what_its_own_time_is_too_late_for():
+    world = World(shop(way(trigger={"segment": {"id": "buyers"}})))
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=200)
+    ada.does("Order Completed", at_ms=START_MS + DAY)
+    assert entered(ada) == []
+    assert [e.reason for e in ada.timeline if e.outcome == "not_entered"] == ["journey.late"]
+
+
+def test_a_client_cannot_say_that_somebody_has_entered_a_segment():
+    world = World(shop(way(trigger={"segment": {"id": "members"}})))
+    ada = world.customer("ada")
+    ada.does("segue:segment", segment="members", on="enter")
+    assert entered(ada) == []
+
+
+def test_two_profiles_that_become_one_leave_what_holds_of_neither_and_keep_since_when():
+    world = World(shop(way(), way("left", trigger={"segment": {"id": "lapsing", "on": "exit"}})), shards=2)
+    visitor = world.customer(anonymous="a1")
+    visitor.does("Order Completed")
+    ada = world.customer("ada")
+    world.advance(days=31)
+    ada.does("Order Completed")
+    both = world.customer("ada", anonymous="a1")
+    both.does("Identified", kind="identify")
+    world.settle()
+    assert len(entered(both, "left")) == 1
+    world.advance(days=31)
+    assert len(entered(both)) == 2
+
+
+def test_nothing_is_kept_where_nothing_is_watched_and_a_timer_goes_when_nothing_is_any_more():
+    plain = Told(shop(way(trigger={"event": "Started"})))
+    ada = plain.customer("ada")
+    ada.does("Order Completed")
+    assert ada.profile.watched is None
+    plain.takes(shop(way()))
+    plain.advance(0)
+    assert ada.profile.watched is not None
+    shard = plain.engine.shard(ada.id)
+    assert len(shard.timers) == 1
+    plain.takes(shop(way(trigger={"event": "Started"})))
+    plain.advance(0)
+    assert ada.profile.watched is None
+    assert len(shard.timers) == 0
