@@ -23,7 +23,8 @@ from actors.storage import inventory
 from actors.storage.vault import FileVault
 from engine import seeds
 from engine.catalog.compiled import Catalog
-from engine.errors import UsageError
+from engine.errors import InvalidInput, UsageError
+from engine.values.times import read_ms
 from serve.commands import screen
 from serve.process import which_catalog
 from serve.process.data_directory import engine_key_of, id_key_of
@@ -52,6 +53,7 @@ def simulate(
     render: Annotated[
         bool, typer.Option("--render", help="Write every message that is sent; name those that cannot be written.")
     ] = False,
+    since: Annotated[str, typer.Option("--since", help="Count only what happens from this time on (UTC).")] = "",
     no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave what is pending after the last line.")] = False,
     processes: Annotated[
         int | None,
@@ -68,7 +70,7 @@ def simulate(
         for directory, catalog in zip(directories, catalogs, strict=True):
             typer.echo(which_catalog.line(directory, catalog.version))
     lines_file = _opened(out, files)
-    options = Options(processes or _cores(), drain=not no_drain, render=render)
+    options = Options(processes or _cores(), drain=not no_drain, render=render, since_ms=_since(since))
     with ExitStack() as opened:
         if lines_file is not None:
             opened.enter_context(lines_file)
@@ -83,6 +85,13 @@ def simulate(
         raise typer.Exit(1)
     _print(past, catalogs, as_json=as_json, silence=silence)
     _complain(past)
+
+
+def _since(text: str) -> int:
+    try:
+        return read_ms(text, "--since") or 0 if text else 0
+    except InvalidInput as fault:
+        raise UsageError(f"{text!r} {fault.message}", "--since") from None
 
 
 def _cores() -> int:

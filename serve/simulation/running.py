@@ -42,6 +42,7 @@ class Options:
     processes: int = 1
     drain: bool = True
     render: bool = False
+    since_ms: int = 0  # what happens from then on is counted
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out:
     """Run inputs through an engine of their own."""
     letters = Letters(catalog) if options.render else None
     written = None if out is None else Lines(out)
-    counting = Counting(catalog, written, letters)
+    counting = Counting(catalog, written, letters, options.since_ms)
     provider = letters.take if letters else _accepting(catalog)
     engine = SimulatedEngine(catalog, counting.observer, provider, counting.heard)
     reached_ms = 0
@@ -180,7 +181,7 @@ def _ended(engine: SimulatedEngine, counted: Counted, letters: Letters | None) -
     shard, past = engine.shard, Past(counted)
     for letter in reversed(shard.dead.all()):
         past.problems.append((f"profile {letter.profile}", f"a turn failed and was set aside: {letter.reason}"))
-    counted.events, counted.profiles = shard.counts["accepted"], shard.profiles
+    counted.profiles = shard.profiles
     if letters is not None:
         past.counts["refused"] = len(letters.refused)
         past.problems += letters.refused
