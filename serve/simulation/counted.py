@@ -140,7 +140,8 @@ class Counting:
 
     def _observe(self, profile: str, now_ms: int, effects: list[Effect]) -> None:
         if now_ms < self._since_ms:
-            return self._pass_over(profile, effects)
+            self._pass_over(profile, effects)
+            return
         for effect in effects:
             if isinstance(effect, Note):
                 self._note(profile, now_ms, effect.entry)
@@ -149,7 +150,9 @@ class Counting:
 
     def _pass_over(self, profile: str, effects: list[Effect]) -> None:
         """Let go of the letters of a time that does not count."""
-        for effect in effects if self._letters is not None else ():
+        for effect in effects:
+            if self._letters is None:
+                return
             if isinstance(effect, Note) and effect.entry.kind == "send" and effect.entry.outcome in ARRIVED:
                 self._letters.next(profile, effect.entry.action, effect.entry.channel)
 
