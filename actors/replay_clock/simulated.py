@@ -21,7 +21,7 @@ from actors.transport.messages.carried import Message, Outcome
 from actors.transport.messages.of_dispatcher import Span
 from engine import codec
 from engine.catalog.compiled import Catalog
-from engine.inputs import AnyInput
+from engine.inputs import AnyInput, Fact
 from engine.profile import Profile
 from engine.vocabulary import Settlement
 
@@ -103,6 +103,10 @@ class SimulatedEngine:
     def stage(self, inputs: list[tuple[str, AnyInput, int]]) -> None:
         """Keep (profile, input, time) until the clock reaches its time."""
         self.windows.stage(inputs)
+
+    def take(self, fact: Fact) -> None:
+        """Keep a fact about a thing until the clock reaches its time."""
+        self.windows.take(fact)
 
     def advance(self, until_ms: int) -> None:
         """Run everything up to `until_ms`, window after window, as a conductor of one shard would."""

@@ -33,9 +33,8 @@ class MemoryStore:
             found = groups.get(prefix[:PROFILE_BYTES], {})
             yield from sorted((key, value) for key, value in found.items() if key.startswith(prefix) and key >= start)
             return
-        for head in sorted(head for head in groups if head >= start[:PROFILE_BYTES]):
-            if head.startswith(prefix):
-                yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
+        for head in sorted(head for head in groups if head.startswith(prefix) and head >= start[:PROFILE_BYTES]):
+            yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
 
     def write(self, writes: Writes) -> None:
         """Apply all of `writes`."""

@@ -22,12 +22,13 @@ from typing import IO, Any, Final
 from actors.replay_clock.simulated import FOR_EVER_MS, SimulatedEngine
 from actors.replay_clock.windows import WINDOW_MS
 from engine.catalog.compiled import Catalog
+from engine.inputs import Fact
 from engine.vocabulary import Accepted, Settlement
 from serve.simulation import lines, sorting
 from serve.simulation.counted import Counted, Counting
 from serve.simulation.letters import Letters
 from serve.simulation.lines import Lines
-from serve.simulation.sources import Begin, Lot, Source, Told
+from serve.simulation.sources import EVERYWHERE, Begin, Lot, Source, Told
 from serve.simulation.spool import Block, told_in
 from serve.simulation.workers import share_out
 
@@ -172,6 +173,8 @@ def _stage(engine: SimulatedEngine, told: list[Told]) -> None:
     for each in told:
         if isinstance(each.told, Begin):
             engine.begin(each.place, each.told.state, each.told.history)
+        elif isinstance(each.told, Fact) and each.place == EVERYWHERE:
+            engine.take(each.told)
         else:
             inputs.append((each.place, each.told, each.at_ms))
     engine.stage(inputs)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from engine.catalog.compiled import Catalog
 from serve.simulation.neighbourhoods import Neighbourhoods, places_of
-from serve.simulation.sources import Lot, Source
+from serve.simulation.sources import EVERYWHERE, Lot, Source
 from serve.simulation.spool import Block, Spool, pack, packed_in
 from serve.simulation.workers import share_out
 
@@ -53,11 +53,12 @@ class Reading:
         number, raw = numbered
         lot = raw if isinstance(raw, Lot) else self.source.read(self.catalog, raw)
         self._spool = self._spool or Spool(self.folder, "read")
-        neighbours = {places_of(self.catalog, each.place, each.told) for each in lot.told} - self._known
+        mine = (each for each in lot.told if each.place != EVERYWHERE)
+        neighbours = {places_of(self.catalog, each.place, each.told) for each in mine} - self._known
         self._known |= neighbours
         block = self._spool.put(number, pack(lot.told)) if lot.told else None
         last_ms = max((each.at_ms for each in lot.told), default=None)
-        places = Counter(each.place for each in lot.told)
+        places = Counter(each.place for each in lot.told if each.place != EVERYWHERE)
         lot.told = []
         return Gathered(lot, block, places, [*neighbours], last_ms)
 
@@ -68,6 +69,11 @@ class Groups:
 
     blocks: list[Block]
     of_place: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        """How many groups there are."""
+        return max(self.of_place.values(), default=-1) + 1
 
 
 def gather(processes: int, reading: Reading, lots: Iterable[Any], reads: Reads) -> Groups:
@@ -112,8 +118,12 @@ class _Sorting:
         self._spool = self._spool or Spool(self.folder, "sorted")
         of_group: defaultdict[int, list[Any]] = defaultdict(list)
         for packed in packed_in(block):
-            of_group[self.groups.of_place[packed[1]]].append(packed)
+            for group in self._groups(packed[1]):
+                of_group[group].append(packed)
         return {group: self._spool.put(block.lot, inputs) for group, inputs in of_group.items()}
+
+    def _groups(self, place: str) -> Iterable[int]:
+        return (self.groups.of_place[place],) if place != EVERYWHERE else range(self.groups.count)
 
 
 def sort(processes: int, groups: Groups, folder: Path) -> dict[int, list[Block]]:

@@ -15,9 +15,11 @@ from engine.errors import InvalidInput
 from engine.handoffs.touchpoints import kinds_of
 from engine.inputs import AnyInput
 from serve.ingest import pipeline, segment_format
+from serve.ingest.facts import read_fact
 from serve.ingest.items import REJECTED, Item
 
 LOT_LINES = 5_000
+EVERYWHERE: Final = ""  # the place of what all who are interested are told
 _SOURCE: Final = "server"  # the name of the key with which a replay imports, so that both tell the engine the same
 
 
@@ -77,6 +79,7 @@ class EventFiles:
     def read(self, catalog: Catalog, raw: list[Line]) -> Lot:
         """The events of a lot, each with the time of its line, by which the windows order them."""
         lot = Lot(lines=len(raw))
+        facts, raw = facts_of(raw, lot.problems, catalog.id_key)
         found = _parsed(raw, lot, catalog)
         items = [item for _, item in found]
         pipeline.find_each_profile(catalog, items)
@@ -90,7 +93,23 @@ class EventFiles:
             elif item.result != REJECTED:
                 lot.counts["quarantined"] += 1
                 lot.problems.append((line.where, f"{item.field}: {item.reason}"))
+        if facts:
+            lot.told = sorted([*lot.told, *facts], key=lambda told: told.at_ms)
         return lot
+
+
+def facts_of(lines: list[Line], problems: list[tuple[str, str]], id_key: bytes) -> tuple[list[Told], list[Line]]:
+    """The facts about things of a lot, which are for no place of their own, and the other lines."""
+    facts, others = [], []
+    for line in lines:
+        if line.problem or (said := event_files.fact_in(line.raw)) is None:
+            others.append(line)
+            continue
+        try:
+            facts.append(Told(line.at_ms, EVERYWHERE, read_fact(said, _SOURCE, line.at_ms, id_key)))
+        except InvalidInput as fault:
+            problems.append((line.where, str(fault)))
+    return facts, others
 
 
 def _parsed(lines: list[Line], lot: Lot, catalog: Catalog) -> list[tuple[Line, Item]]:
