@@ -13,7 +13,7 @@ import gc
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,7 @@ from serve.simulation.letters import Letters
 from serve.simulation.lines import Lines
 from serve.simulation.sources import EVERYWHERE, Begin, Lot, Source, Told
 from serve.simulation.spool import Block, told_in
-from serve.simulation.workers import share_out
+from serve.simulation.workers import rarely_collected, share_out
 
 SHORT_INPUTS = 30_000  # a history of so many is simulated at once: to sort it would take longer
 _AFTER_MS: Final = 30_000  # without a drain: sends that the last lines started may arrive, and nothing later
@@ -140,9 +140,11 @@ class _Job:
         path = None if self.folder is None else self.folder / f"lines-{number:06}"
         lots = _in_order(self.source, (told_in(block) for block in blocks))
         past = Past(last_ms=self.last_ms)
-        with ExitStack() as opening, rarely_collected():
+        with ExitStack() as opening:
             out = None if path is None else opening.enter_context(path.open("wb"))
-            return _engine(self.catalog, lots, self.options, out, past), path
+            ended = _engine(self.catalog, lots, self.options, out, past)
+        gc.collect()  # its engine, whose parts know each other
+        return ended, path
 
 
 def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out: IO[bytes] | None, known: Past) -> Past:
@@ -198,18 +200,3 @@ def _accepting(catalog: Catalog) -> Any:
         return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
 
     return accepted
-
-
-@contextmanager
-def rarely_collected() -> Iterator[None]:
-    """Let the collector look seldom: a simulation makes much that stays and few circles, and each look walks all of
-    it."""
-    was = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*was)
-        gc.unfreeze()
