@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from support.told import Told
-from support.world import DAY, HOUR, START_MS, Customer, World, action, document
+from support.world import DAY, HOUR, START_MS, Customer, World, action, compiled, document
 
+from engine.effects import Note
+from engine.inputs import Event
+from engine.profile import Profile
 from engine.readings import reasons_now
+from engine.turn import handle
 
 LAPSING = {
     "all": [{"event": {"name": "Order Completed"}}, {"not": {"event": {"name": "Order Completed", "within": "30d"}}}]
@@ -303,3 +307,22 @@ def test_the_timeline_says_by_what_a_run_was_entered():
     ada.identifies(tier="gold")
     ada.identifies(tier="silver")
     assert "way entered by leaving the segment members" in [entry.summary for entry in ada.timeline]
+
+
+def test_an_event_that_no_segment_asks_for_is_heard_as_fast_as_ever_and_misses_no_instant():
+    world = World(shop(way(), way("left", trigger={"segment": {"id": "lapsing", "on": "exit"}})))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=29, hours=23)
+    catalog, profile = world.catalog, ada.profile
+    notes = handle(profile, ada.event("Seen", at_ms=START_MS + 30 * DAY), catalog, START_MS + 30 * DAY)
+    assert [note.entry.outcome for note in notes if isinstance(note, Note)][:1] == ["entered"]
+
+
+def test_a_clock_that_ran_ahead_leaves_nobody_inside_since_the_future():
+    catalog, ada = compiled(shop(way(trigger={"segment": {"id": "buyers"}}))), Profile("a" * 30)
+    for at_ms in (START_MS + 400 * DAY, START_MS):
+        event = Event(kind="track", name="Order Completed", at_ms=at_ms, received_at_ms=at_ms, user_id="ada")
+        handle(ada, event, catalog, at_ms)
+    assert ada.watched is not None
+    assert ada.watched.inside == {"buyers": START_MS}
