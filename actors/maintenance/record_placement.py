@@ -37,7 +37,9 @@ _SUMMED = ("counts", "sends", "resolved")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
 _INDEX = "blocks"  # what the blocking index is made of
 _OF_INDEX = ("blocks_counts", "blocks_at")
-_COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
+_COUNTED_ANEW = (
+    "profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", "reconsidered", *_OF_INDEX
+)  # fmt: skip
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
 MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
