@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.catalog import inner_events
 from engine.inputs import TimersDue
-from engine.journeys import interpreter, stops, triggers
+from engine.journeys import interpreter, stops, triggers, unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
 from engine.recent_events import Happened
@@ -31,13 +31,15 @@ def hear_event(turn: Turn, event: Happened, before_walking: Callable[[], None] |
     """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `is_all`: it has changed
     nothing but the history. `before_walking` is called when the first runs have been started."""
     found = look.changes(turn, only=event.name if is_all else "")
-    if found or before_walking is not None or inner_events.is_reserved(event.name):
+    is_late = event.counts_ms < turn.now_ms
+    if found or is_late or turn.inner or before_walking is not None or inner_events.is_reserved(event.name):
         told = [] if inner_events.is_reserved(event.name) else [Change(event)]
         _hear(turn, [*told, *found], min(turn.now_ms, event.at_ms), before_walking)
         return
-    stops.apply(turn, event)  # as below, for the event alone: nearly all turns go this way
+    stops.apply_lasting(turn)  # as below, for the event alone: nearly all turns go this way
+    stops.apply(turn, event)
     moving = interpreter.react(turn, event) + triggers.enter(turn, event)
-    if moving:
+    if moving or turn.inner:
         interpreter.walk(turn, moving)
         _hear(turn, look.changes(turn), turn.now_ms)
 
@@ -46,6 +48,12 @@ def hear_time(turn: Turn, told: TimersDue) -> None:
     """Hear what time alone has changed, before a timer of the same instant fires, or what the timer has changed."""
     heard = look.changes(turn, is_running_out=told.running_out)
     _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
+
+
+def hear_rest(turn: Turn) -> None:
+    """Hear what this turn has brought about beside its input: what became of messages."""
+    _hear(turn, [], turn.now_ms)
+    turn.inner.clear()
 
 
 def _hear(
@@ -57,17 +65,23 @@ def _hear(
     is_running_out: bool = False,
 ) -> None:
     for _ in range(_ROUNDS_MAX):
+        heard = [*heard, *map(Change, turn.inner)]
+        turn.inner.clear()
+        stops.apply_lasting(turn)  # what is known of the customer may have changed
         for change in heard:
             stops.apply(turn, change.event)
+            if change.event.counts_ms < turn.now_ms:
+                unavoidable.mark(turn, change.event)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
             moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
         if before_walking is not None:
             before_walking()
             before_walking = None
-        if not moving:
+        if not moving and not turn.inner:
             return
         interpreter.walk(turn, moving)
+        stops.apply_lasting(turn)  # and a run may have changed it
         heard = look.changes(turn, is_running_out=is_running_out)
-        if not heard:
+        if not heard and not turn.inner:
             return

@@ -71,7 +71,7 @@ def read_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: Arrival) -> 
     try:
         sent = _sent(raw)
         check_shape(bytes(raw), sent)
-        message_id = _message_id(sent.message_id)
+        message_id = message_id_of(sent.message_id)
         digest = "" if message_id else _digest(raw, sent, kind or sent.type)
     except UNREADABLE as fault:
         raise unreadable(fault) from None
@@ -148,7 +148,8 @@ def _prove(sent: _Sent, context: dict[str, Any], user_ids: list[str], arrival: A
         arrival.proof.check(user_id, told)
 
 
-def _message_id(value: Any) -> str:
+def message_id_of(value: Any) -> str:
+    """A `messageId` as text; empty where it is absent. InvalidInput names it where it cannot be used."""
     if is_absent(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):  # in Python `true` is an integer too
