@@ -8,8 +8,9 @@ import pytest
 from support.told import Told
 from support.world import DAY, HOUR, START_MS, Customer, World, action, compiled, document
 
+from actors.storage import keys
 from engine.effects import Note
-from engine.inputs import Event
+from engine.inputs import Erase, Event
 from engine.profile import Profile
 from engine.readings import reasons_now
 from engine.turn import handle
@@ -326,3 +327,58 @@ def test_a_clock_that_ran_ahead_leaves_nobody_inside_since_the_future():
         handle(ada, event, catalog, at_ms)
     assert ada.watched is not None
     assert ada.watched.inside == {"buyers": START_MS}
+
+
+def waiting(*, on: str = "members") -> dict[str, Any]:
+    steps = [
+        {"wait_for": {"segment": on, "timeout": "60d", "on_timeout": "exit"}},
+        {"send": {"action": "text", "channel": "sms"}},
+    ]
+    return way(trigger={"event": "Started"}, steps=steps)
+
+
+def test_a_run_of_an_older_catalog_hears_of_a_segment_that_the_new_one_does_not_watch():
+    world = Told(shop(waiting()))
+    ada = world.customer("ada")
+    ada.does("Started")
+    world.takes(shop(way(trigger={"event": "Started"})))
+    world.advance(days=1)
+    ada.identifies(tier="gold")
+    assert [entry.outcome for entry in ada.timeline if entry.kind == "send"][:1] == ["decided"]
+
+
+def test_a_run_waits_for_a_segment_that_time_alone_puts_somebody_into():
+    world = World(shop(waiting(on="lapsing")))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    ada.does("Started")
+    world.advance(days=31)
+    assert [e.at_ms - START_MS for e in ada.timeline if e.outcome == "decided"] == [30 * DAY]
+
+
+def test_leaving_a_segment_in_the_turn_of_an_event_stops_a_message_of_the_same_turn():
+    steps = [
+        {"wait_for": {"event": "Order Completed", "timeout": "60d"}},
+        {"send": {"action": "text", "channel": "sms"}},
+    ]
+    stops = [{"id": "back", "segment": {"id": "lapsing", "on": "exit"}}]
+    world = World(shop(way(steps=steps, stops=stops)))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=31)
+    ada.does("Order Completed")
+    assert ada.run("way").ended_by == "stop.back"
+    assert ada.outcomes("decided") == []
+
+
+def test_nothing_wakes_who_was_erased_or_has_moved_into_another_profile():
+    world = World(shop(way()), shards=2)
+    ada, visitor = world.customer("ada"), world.customer(anonymous="a1")
+    ada.does("Order Completed")
+    visitor.does("Order Completed")
+    world.customer("ada", anonymous="a1").does("Identified", kind="identify")
+    world.settle()
+    timers = [key for windows in world.engine.windows for key in windows.shard.batch.keys_from("timers", b"")]
+    assert [keys.timer_parts(key)[1] for key in timers] == [ada.id]
+    world.engine.ask_profile(ada.id, Erase())
+    assert [len(windows.shard.timers) for windows in world.engine.windows] == [0, 0]
