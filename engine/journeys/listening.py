@@ -12,7 +12,8 @@ from typing import Final
 
 from engine.catalog import inner_events
 from engine.inputs import TimersDue
-from engine.journeys import interpreter, stops, triggers, unavoidable
+from engine.journeys import interpreter, stops, triggers
+from engine.journeys.stopping import unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
 from engine.recent_events import Happened
