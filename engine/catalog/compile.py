@@ -29,6 +29,7 @@ from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
 from engine.catalog.compiling.policies import Rules
+from engine.catalog.compiling.quiet_hours import compile_quiet_hours
 from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document
 from engine.catalog.identity_rules import compile_identity
@@ -36,6 +37,7 @@ from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
 from engine.catalog.problems import Problem
 from engine.catalog.programs.instructions import WEBHOOKS
+from engine.catalog.quiet import public_holidays
 from engine.catalog.schema import channels as schema_channels
 from engine.catalog.schema import files
 from engine.catalog.schema import journeys as schema_journeys
@@ -119,10 +121,11 @@ def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]
     return examined(document, unread).problems
 
 
-def version_of(document_bytes: bytes) -> str:
+def version_of(document_bytes: bytes, *, of_holidays: bool = False) -> str:
     """16 hex digits that stand for the document and for the time zones that it is read with: other zones can mean other
-    instants, so they make another version."""
-    return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
+    instants, so they make another version. So do the public holidays, where the document asks for any."""
+    read_with = zones.VERSION + (f" {public_holidays.VERSION}" if of_holidays else "")
+    return hashlib.blake2b(document_bytes + read_with.encode(), digest_size=8).hexdigest()
 
 
 def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
@@ -140,7 +143,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
     )
     stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
     return Catalog(
-        version=version_of(document_bytes),
+        version=version_of(document_bytes, of_holidays=any(rule.holidays for rule in policies.quiet_hours.rules)),
         document=document_bytes,
         zone=space.zone,
         tzdata=zones.VERSION,
@@ -179,6 +182,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
+        quiet_hours=compile_quiet_hours(policies),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.quiet import compiled as quiet
 from engine.catalog.sending.compiled import UNGUARDED, Guards
 from engine.catalog.triggers import Beginning, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
@@ -245,6 +246,7 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     identity: IdentityRules  # who is who
     links: Links
+    quiet_hours: quiet.QuietHours = quiet.NONE
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
