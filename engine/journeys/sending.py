@@ -181,6 +181,9 @@ def _while_not_settled(turn: Turn, run: Run, step: Step, sent: Send) -> None:
     """The provider has not taken the message by now. What it is being given now cannot be called back."""
     if sent.state == "handing_over":
         life.wait(turn, run, turn.now_ms + MINUTE_MS, step.id, "set")
+    elif not sent.attempts and turn.now_ms < sent.next_ms < NEVER_MS and step.sending.down_ms:
+        # Nobody has tried yet: a gate keeps it back until then, and no provider is down.
+        life.wait(turn, run, sent.next_ms + step.sending.down_ms, step.id, "set")
     elif sent.next_ms == NEVER_MS or not step.sending.down_ms:
         life.wait(turn, run, _settled_by_ms(turn, sent, step) + turn.now_ms - sent.decided_ms, step.id, "set")
     else:
