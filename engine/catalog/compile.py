@@ -28,9 +28,9 @@ from engine.catalog.checks.whole_document import examine
 from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
+from engine.catalog.compiling import stops as compile_stops
 from engine.catalog.compiling.policies import Rules
 from engine.catalog.compiling.quiet_hours import compile_quiet_hours
-from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
@@ -138,10 +138,10 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         ruled(rules.action(each), each.status, operator.actions) for _, each in of_kind(models, files.Action)
     )
     journeys = _by_id(
-        ruled(compile_journey(each), each.status, operator.journeys)
+        ruled(compile_journey(each, space.zone), each.status, operator.journeys)
         for _, each in of_kind(models, schema_journeys.Journey)
     )
-    stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
+    stops = compile_stops.events(policies.stops)
     return Catalog(
         version=version_of(document_bytes, of_holidays=any(rule.holidays for rule in policies.quiet_hours.rules)),
         document=document_bytes,
@@ -169,7 +169,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         min_propensity=policies.min_propensity,
         service_per_address=policies.service_per_address or 0,
         counts_dismissed=policies.on_dismissed == "count",
-        budgets=tuple(map(compile_policies.budget, policies.budgets)),
+        budgets=(*map(compile_policies.budget, policies.budgets), *compile_policies.paces(journeys.values())),
         levers=tuple(map(compile_policies.lever, policies.levers)),
         holdouts=tuple(map(compile_policies.holdout, policies.holdouts)),
         fatigue=compile_policies.fatigue(policies),
@@ -183,6 +183,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
         quiet_hours=compile_quiet_hours(policies),
+        lasting_stops=compile_stops.lasting(policies.stops, space.zone),
     )
 
 

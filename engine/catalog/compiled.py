@@ -15,7 +15,7 @@ from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
 from engine.catalog.quiet import compiled as quiet
 from engine.catalog.sending.compiled import UNGUARDED, Guards
-from engine.catalog.triggers import Beginning, StopRule, Trigger
+from engine.catalog.triggers import Beginning, LastingStop, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -142,13 +142,14 @@ class Suppression:
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Each matching display or send costs a token. There are `limit` of them for all customers together, in each
-    `period` of the workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
+    `period` of the workspace's zone, in each `per_ms` (0: none), or at all. Shards lease them in blocks of `block`."""
 
     id: str
     limit: int
     period: Literal["day", "week", "month"] | None
     block: int
     match: Mapping[str, frozenset[str]]
+    per_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class Journey:
     round: int = 0  # how often it has ended
     begins: Beginning | None = None
     guards: Guards = UNGUARDED
+    lasting_stops: tuple[LastingStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -246,6 +248,7 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     identity: IdentityRules  # who is who
     links: Links
+    lasting_stops: tuple[LastingStop, ...]
     quiet_hours: quiet.QuietHours = quiet.NONE
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.

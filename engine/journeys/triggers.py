@@ -10,7 +10,7 @@ from engine.catalog.compiled import Journey
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import life, refusals, run_keys, stops, waits
+from engine.journeys import lasting_stops, life, refusals, run_keys, stops, waits
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.turn_state import Turn
@@ -111,6 +111,10 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     )
     waits.begin_with(turn, run, event)
     stop = stops.stop_on_record(turn, run)
+    lasting = lasting_stops.over(profile, turn.catalog, run, turn.now_ms)
+    if stop is None and lasting:
+        refusals.refuse(turn, journey, event, lasting, key=key, words="a stop holds")
+        return None
     if stop is not None:
         reason, stopped_by = stop
         words = f"{stopped_by.name} came after its trigger"

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from engine.catalog import statuses
 from engine.contact import addresses, consents
 from engine.decide import offers
-from engine.decide.gates import asking
+from engine.decide.gates import asking, guards
 from engine.effects import Dequeue, Enqueue
-from engine.frequency import at_addresses, budgets, caps, fatigue
+from engine.frequency import at_addresses, budgets, caps, fatigue, pace
 from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
 from engine.parts.of_identity import Link
 from engine.profile import Place, Send
-from engine.sends import life, message, retries, webhooks
+from engine.sends import life, message, outcomes, retries, touches, webhooks
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
@@ -49,12 +49,16 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     reason = asking.against_departure(turn, send)
     if reason:
-        _end_unsent(turn, send, "withdraw", reason, **_counted(turn, send, reason))
+        event = "expire" if reason == guards.DEADLINE else "withdraw"
+        _end_unsent(turn, send, event, reason, **_counted(turn, send, reason))
         turn.answer({"authorised": False, "reason": reason})
         return
     # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
+        return
+    if delay := asking.delay_of_departure(turn, send):
+        _wait_until(turn, send, *delay)
         return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
@@ -66,6 +70,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     life.advance(turn.profile, send, "authorise")
     send.attempts, send.dispatcher = send.attempts + 1, asked.dispatcher
     lending.tell_left(turn, send)
+    pace.spend(turn, send.journey)
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": message.of(turn, send, link)})
 
@@ -108,6 +113,11 @@ def settle(turn: Turn, said: Settle) -> None:
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """End a decided send that does not go after all; its place is free again."""
     _end_unsent(turn, send, "withdraw", reason)
+
+
+def expire(turn: Turn, send: Send, reason: str) -> None:
+    """End a decided send that is worthless by now; its place is free again."""
+    _end_unsent(turn, send, "expire", reason)
 
 
 def resume(turn: Turn, send: Send) -> None:
@@ -196,6 +206,17 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     turn.answer({"authorised": False, "reason": reason})
 
 
+def _wait_until(turn: Turn, send: Send, reason: str, until_ms: int) -> None:
+    """Let a send wait until a gate lets it leave: it stays decided, and keeps its place."""
+    life.advance(turn.profile, send, "pause")
+    was_ms, send.next_ms = send.waits_ms, until_ms
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    if reason == guards.PACE:
+        pace.stand_in_line(turn, send.journey)
+    _note(turn, send, "waits", reason)
+    turn.answer({"authorised": False, "reason": reason})
+
+
 def _forget_attempt(turn: Turn, send: Send, event: str) -> None:
     """Put a send back whose authorisation came to nothing: the attempt does not count."""
     send.attempts -= 1
@@ -206,11 +227,18 @@ def _try_again(turn: Turn, send: Send, detail: str) -> None:
     """Put a send back that surely did not leave, or end it where no further try is worth it."""
     next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
     if next_ms is None:
-        is_over = retries.ends_with_its_action(turn.catalog, send)
-        _end_unsent(turn, send, *(("outlive its action", "validity.over") if is_over else ("give up", detail)))
+        _end_unsent(turn, send, *_why_no_further_try(turn, send, detail))
         return
     _put_back(turn, send, "retry", next_ms)
     _note(turn, send, "retry", detail)
+
+
+def _why_no_further_try(turn: Turn, send: Send, detail: str) -> tuple[str, str]:
+    """The event that ends a send which is tried no more, and its reason."""
+    if retries.ends_with_its_deadline(turn.catalog, send):
+        return "expire", guards.DEADLINE
+    is_over = retries.ends_with_its_action(turn.catalog, send)
+    return ("outlive its action", "validity.over") if is_over else ("give up", detail)
 
 
 def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
@@ -249,6 +277,8 @@ def _release(turn: Turn, send: Send) -> None:
 
 
 def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
+    place = caps.find(turn.profile, send.id)
+    left_ms = (place.left_ms if place is not None else 0) or turn.now_ms
     outcome = life.advance(turn.profile, send, event)
     if outcome in ARRIVED:
         fatigue.record_exposure(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
@@ -256,6 +286,11 @@ def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None
         offers.withdraw(turn, send.id)
     turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
     _note(turn, send, outcome, reason, **more)
+    if webhooks.is_one(send):
+        return
+    if outcome not in outcomes.LEFT:
+        touches.take_off(turn.profile, send.run)
+    outcomes.settled(turn, send, outcome, reason, left_ms if outcome in outcomes.LEFT else turn.now_ms)
 
 
 def _note(turn: Turn, send: Send, outcome: str, reason: str, **more: str) -> None:

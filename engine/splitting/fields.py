@@ -17,10 +17,9 @@ import msgspec
 from engine.frequency import fatigue
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
-from engine.parts.of_journeys import Watched
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
-from engine.splitting import words
+from engine.splitting import of_journeys, words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
@@ -241,14 +240,6 @@ def _fatigue(case: Case, name: str) -> None:
             case.mine.fatigue[key] = case.theirs.fatigue[key] = both
 
 
-def _watched(case: Case, name: str) -> None:
-    """Both begin with what was watched of the two as one, so that they enter and leave what the split changes. No timer
-    wakes the other yet."""
-    now = case.now.watched
-    case.mine.watched = now
-    case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
-
-
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
     "clock_ms": _clock,
@@ -288,6 +279,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
+    "outcomes": of_journeys.OUTCOMES,
     "details": _own,
     "drawn": mapping(_both),
     "drawn_as": _own,
@@ -307,5 +299,5 @@ RULES: Final[Mapping[str, Rule]] = {
     "unlike": listing(_itself, _both),
     "asked_ms": mapping(_both),
     "candidates": listing(_itself, _mine),
-    "watched": _watched,
+    "watched": of_journeys.watched,
 }

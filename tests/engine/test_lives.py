@@ -33,8 +33,8 @@ OWNERS = {"engine/sends/life.py", "engine/journeys/life.py", "engine/turn_state.
 
 def test_a_send_ends_in_the_final_states_of_the_vocabulary():
     ends = {state for state in SEND.arrows.values() if state not in {begin for begin, _ in SEND.arrows}}
-    assert ends == FINAL_STATES - {"expired"}, "nothing expires: it is withdrawn"
-    assert set(SEND.arrows.values()) < set(get_args(SendState))
+    assert ends == FINAL_STATES
+    assert set(SEND.arrows.values()) == set(get_args(SendState))
 
 
 def test_what_a_table_does_not_have_is_refused():
@@ -125,6 +125,10 @@ def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") 
          "steps": [{"send": {"action": "receipt", "channel": "email"}}]},
         {"id": "short", "tier": "promotional", "trigger": {"event": "Seen"},
          "steps": [{"exit": {}}], "re_entry": {"concurrent": 1}},
+        {"id": "ladder", "tier": "promotional", "trigger": {"event": "Hurried"},
+         "steps": [{"send": {"action": "news", "channels": ["sms", "email"], "deadline": "1h", "on_held": "wait",
+                             "fallback": {"on": ["no_consent", "held", "refused", {"down": "10m"}, {"silent": "2h"}]}}},
+                   {"wait": {"for": "1h"}}]},
     ]  # fmt: skip
     return document(
         consent={
@@ -137,6 +141,7 @@ def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") 
         actions=[
             action("letter", channels=["sms"], status=letter, valid={"until": until}),
             action("receipt", tier="service", purpose="service"),
+            action("news", channels=["sms", "email"]),
         ],
         journeys=journeys if status != "removed" else journeys[1:],
         policies={
@@ -220,7 +225,7 @@ def with_letter(story: Story) -> Story:
 
 
 MOVES = st.one_of(
-    st.tuples(st.just("does"), st.sampled_from(["Told", "Again", "Answered", "Bought", "Paid", "Seen"]),
+    st.tuples(st.just("does"), st.sampled_from(["Told", "Again", "Answered", "Bought", "Paid", "Seen", "Hurried"]),
               st.sampled_from([0, 30 * MINUTE, 3 * HOUR])),
     st.tuples(st.just("passes"), st.sampled_from([MINUTE, HOUR, 3 * HOUR, 2 * DAY]), st.sampled_from([0, 3 * HOUR])),
     st.tuples(st.just("authorises"), st.sampled_from(["d1", "d2"])),
@@ -285,6 +290,9 @@ STORIES: list[list[tuple[Any, ...]]] = [
     # Worth no further try: for its channel, or because its action is over by then.
     [("passes", HOUR, 0), ("authorises", "d1"), ("passes", 2 * DAY, 0), ("settles", "retry")],
     [("passes", HOUR, 0), ("authorises", "d1"), ("takes", "over"), ("passes", DAY, 0), ("settles", "retry")],
+    # Worth nothing after its deadline; and the next channel, where the first one is down.
+    [("does", "Hurried", 0), ("passes", 2 * HOUR, 0)],
+    [("does", "Hurried", 0), ("authorises", "d1"), ("passes", 2 * HOUR, 0), ("settles", "retry")],
     # Stops, opt-outs and gates.
     [("does", "Bought", 0)],
     [("passes", HOUR, 0), ("does", "Bought", 0)],

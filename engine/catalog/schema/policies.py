@@ -24,7 +24,7 @@ from engine.catalog.schema.grammar import (
 from engine.catalog.schema.of_policies.match import Match as Match
 from engine.catalog.schema.of_policies.match import Names, Tiers
 from engine.catalog.schema.of_policies.quiet_hours import QuietHours
-from engine.catalog.schema.triggers import JourneyStop
+from engine.catalog.schema.stops import JourneyStop
 from engine.values import countries
 from engine.vocabulary import DAY_MS, Tier
 

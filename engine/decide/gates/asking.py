@@ -35,6 +35,7 @@ def _strikes(parts: Parts, when: When) -> tuple[Strike, ...]:
 
 
 _DEPARTURE: Final = tuple(gate.refuse for gate in GATES if gate.refuse)
+_DELAYS: Final = tuple(gate.delay for gate in GATES if gate.delay)
 _NUMBERED: Final = sorted((part for gate in GATES for part in gate.numbered), key=lambda part: part.block)
 
 
@@ -82,6 +83,14 @@ def against_departure(turn: Turn, send: Send) -> str:
     return ""
 
 
+def delay_of_departure(turn: Turn, send: Send) -> tuple[str, int] | None:
+    """(reason, until when) for a decided send that must not be handed over yet; None where it may leave now. Of several
+    gates the last to let it go."""
+    leaving = Departure.of(turn, send)
+    found = [told for delay in _DELAYS if (told := delay(leaving)) is not None]
+    return max(found, key=lambda told: told[1], default=None)
+
+
 def objections(turn: Turn, view: View, plan: PlacementPlan) -> list[str]:
     """Every reason against the single candidate of a plan, not only the first. For people who ask what a rule costs;
     gates that ask about one run of a journey are left out."""
@@ -101,6 +110,16 @@ def behind(view: View, action: Action, reason: str) -> dict[str, Any]:
             part = gate.behind(view, action, reason)
             return {"condition": part.plain} if part is not None else {}
     return {}
+
+
+def gate_of(reason: str) -> str:
+    """The name of the gate that gives a reason; empty where none does."""
+    return next((gate.name for gate in GATES if gate.gives(reason)), "")
+
+
+def empties_slot(reason: str) -> bool:
+    """Whether nobody moves up into the place of a candidate that was removed for a reason."""
+    return any(gate.empties_slot and gate.gives(reason) for gate in GATES)
 
 
 def numbered(catalog: Catalog) -> Iterable[str]:

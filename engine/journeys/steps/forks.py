@@ -77,7 +77,7 @@ def _branch(turn: Turn, run: Run, step: Step, arm: str, start: int) -> Run:
         parent=run.id,
         ends_at=step.target,
         awaits="",
-        attempt=0,
+        tried=[],
         touches=0,
         jumps={},
         sent={**run.sent},

@@ -1,0 +1,26 @@
+"""What each of two profiles gets back of what journeys keep beside their runs, when a merge is undone."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.parts.of_journeys import Watched
+from engine.splitting.case import Case, Rule, listing
+from engine.splitting.sides import Side
+
+
+def watched(case: Case, name: str) -> None:
+    """Both begin with what was watched of the two as one, so that they enter and leave what the split changes. No timer
+    wakes the other yet."""
+    now = case.now.watched
+    case.mine.watched = now
+    case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
+
+
+def _both(case: Case, row: Any) -> Side:
+    return Side.BOTH
+
+
+OUTCOMES: Final[Rule] = listing(
+    lambda row: (row.send, row.outcome), _both, lambda row: (row.at_ms, row.send, row.outcome)
+)
