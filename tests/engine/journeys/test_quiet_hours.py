@@ -10,7 +10,7 @@ from support.told import Told
 from support.world import HOUR, MINUTE, Customer, World, action, cart_journey, document
 
 from engine.catalog import zones
-from engine.catalog.compile import problems_of
+from engine.catalog.compile import examined, problems_of
 from engine.contact import whereabouts
 
 NIGHT = {"id": "night", "hours": "21:00-08:00"}
@@ -167,13 +167,10 @@ def test_a_message_that_is_worthless_before_the_morning_is_not_kept_until_then()
 
 
 def test_a_purchase_during_the_night_ends_what_waits():
-    plain = shop() | {
-        "journeys/abandoned_cart.yaml": cart_journey(),
-        "actions/cart_reminder.yaml": action("cart_reminder"),
-    }
-    plain["policies.yaml"] = plain["policies.yaml"] | {
-        "stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
-    }
+    plain = shop()
+    plain |= {"journeys/cart.yaml": cart_journey(id="cart"), "actions/cart_reminder.yaml": action("cart_reminder")}
+    stop = {"id": "purchase", "on": "Order Completed", "tier": "promotional"}
+    plain["policies.yaml"] = plain["policies.yaml"] | {"stops": [stop]}
     world = World(plain)
     ann = somebody(world, "2026-03-03 22:30")
     ann.does("Product Added", cart_id="c1")
@@ -310,3 +307,24 @@ def test_what_cannot_be_read_is_refused_in_its_place(rule: dict[str, Any], fault
     assert problem.file == "policies.yaml"
     assert problem.loc[:3] == ("quiet_hours", "rules", 0)
     assert fault in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("policies", "warning"),
+    [
+        ({"quiet_hours": {"rules": [NIGHT], "if_unknown": ["US", "DE", "JP"]}}, "no time that is free everywhere"),
+        ({"quiet_hours": {"rules": [{"id": "all", "hours": "00:00-24:00"}]}}, "leaves no time"),
+        ({"quiet_hours": {"rules": [NIGHT]}, "workspace": {"zone": "UTC"}}, "write if_unknown, or workspace.country"),
+        ({"quiet_hours": {"rules": [NIGHT]}, "workspace": {"zone": "UTC", "country": "US"}}, ""),
+        ({"quiet_hours": {"rules": [NIGHT]}, "workspace": {"zone": "Europe/Berlin"}}, ""),
+    ],
+)
+def test_quiet_hours_that_leave_no_time_are_doubted(policies: dict[str, Any], warning: str):
+    found = [str(each) for each in examined(shop() | {"policies.yaml": policies}).warnings() if "quiet" in str(each)]
+    assert (warning in found[0]) if warning else found == []
+
+
+def test_a_profile_says_where_its_customer_is_and_how_that_is_known():
+    world = World(shop())
+    ann = somebody(world, "2026-03-03 12:00", phone="+12125550123")
+    assert ann.shown["zone"] == {"zones": ["America/New_York"], "from": "phone"}
