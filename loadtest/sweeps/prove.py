@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import apart, attack, delivery, joining, orders, quiet_zones, splits, weekly
+from loadtest.sweeps import apart, attack, delivery, edits, joining, orders, quiet_zones, splits, weekly
 from serve.commands import screen
 
 
@@ -44,6 +44,7 @@ SWEEPS: Final[dict[str, Sweep]] = {
     "orders": Sweep(
         orders.sweep, orders.SEEDS, "worlds", "the same people joined in other orders, on one and four shards"
     ),
+    "edits": Sweep(edits.sweep, edits.CUSTOMERS, "customers", "a journey edited while they are inside, and its plans"),
     "apart": Sweep(apart.sweep, apart.SEEDS, "worlds", "people joined and taken apart at random, over four shards"),
     "zones": Sweep(quiet_zones.sweep, quiet_zones.DAYS, "days", "quiet hours in every zone, by the clock on the wall"),
     "weekly": Sweep(weekly.sweep, weekly.CUSTOMERS, "customers", "78 weekly letters, against what the file says"),

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from engine.catalog import zones
+from engine.catalog.document import canonical, version_of
 from engine.catalog.quiet import public_holidays
 from engine.catalog.quiet.compiled import Hours, Place
 from engine.catalog.quiet.windows import HORIZON_MS, free_from_ms, is_quiet
@@ -165,3 +166,11 @@ def test_no_zone_is_ever_woken_at_the_edges_of_its_year():
                 assert free == minute or shows_quiet(hours, zone, minute), (zone, minute, free)
                 assert free == minute or shows_quiet(hours, zone, free - 1), (zone, minute, free)
                 assert free * MINUTE_MS - minute * MINUTE_MS < HORIZON_MS and free - minute < 2 * DAY_MS // MINUTE_MS
+
+
+def test_other_holidays_make_another_version_of_a_catalog_that_asks_for_them(monkeypatch: pytest.MonkeyPatch):
+    asks, asks_not = ({"policies.yaml": {"quiet_hours": {"rules": [rule]}}} for rule in ({"holidays": True}, {}))
+    before = [version_of(canonical(each)) for each in (asks, asks_not)]
+    monkeypatch.setattr(public_holidays, "VERSION", "another")
+    after = [version_of(canonical(each)) for each in (asks, asks_not)]
+    assert (before[0] == after[0], before[1] == after[1]) == (False, True)
