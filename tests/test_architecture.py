@@ -30,8 +30,8 @@ IMPURE = {
     "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
 }
 PURE_LIBRARIES = {
-    "babel", "cronsim", "email_validator", "idna", "jellyfish", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec",
-    "numpy", "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
+    "babel", "cronsim", "email_validator", "holidays", "idna", "jellyfish", "jinja2", "jsonschema_rs", "lz4", "msgpack",
+    "msgspec", "numpy", "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
 }
 # fmt: on
 # Who may import what of ours, room by room: `engine/`, the room itself, those that are named, and what those may

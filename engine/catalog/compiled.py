@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.quiet import compiled as quiet
 from engine.catalog.sending.compiled import UNGUARDED, Guards
 from engine.catalog.triggers import Beginning, LastingStop, Outcome, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
@@ -141,13 +142,14 @@ class Suppression:
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Each matching display or send costs a token. There are `limit` of them for all customers together, in each
-    `period` of the workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
+    `period` of the workspace's zone, in each `per_ms` (0: none), or at all. Shards lease them in blocks of `block`."""
 
     id: str
     limit: int
     period: Literal["day", "week", "month"] | None
     block: int
     match: Mapping[str, frozenset[str]]
+    per_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,7 @@ class Catalog:
     identity: IdentityRules  # who is who
     links: Links
     lasting_stops: tuple[LastingStop, ...]
+    quiet_hours: quiet.QuietHours = quiet.NONE
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""

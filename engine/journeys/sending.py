@@ -113,7 +113,7 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
         run.held = held.reason
         pauses.wait(turn, run, step.id)
         return False
-    waits_for_it = step.on_held == "wait" and ladder.may_change(held.reason)
+    waits_for_it = step.on_held == "wait" and not held.drops and ladder.may_change(held.reason)
     if not is_stopped and (held.parks or waits_for_it) and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = held.reason
         again_ms = held.until_ms or _retry_ms(turn, held.reason)
@@ -181,6 +181,9 @@ def _while_not_settled(turn: Turn, run: Run, step: Step, sent: Send) -> None:
     """The provider has not taken the message by now. What it is being given now cannot be called back."""
     if sent.state == "handing_over":
         life.wait(turn, run, turn.now_ms + MINUTE_MS, step.id, "set")
+    elif not sent.attempts and turn.now_ms < sent.next_ms < NEVER_MS and step.sending.down_ms:
+        # Nobody has tried yet: a gate keeps it back until then, and no provider is down.
+        life.wait(turn, run, sent.next_ms + step.sending.down_ms, step.id, "set")
     elif sent.next_ms == NEVER_MS or not step.sending.down_ms:
         life.wait(turn, run, _settled_by_ms(turn, sent, step) + turn.now_ms - sent.decided_ms, step.id, "set")
     else:

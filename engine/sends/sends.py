@@ -11,7 +11,7 @@ from engine.contact import addresses, consents
 from engine.decide import offers
 from engine.decide.gates import asking, guards
 from engine.effects import Dequeue, Enqueue
-from engine.frequency import at_addresses, budgets, caps, fatigue
+from engine.frequency import at_addresses, budgets, caps, fatigue, pace
 from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
 from engine.parts.of_identity import Link
@@ -57,6 +57,9 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     if reason := statuses.send_waits(turn.catalog, send):
         _wait(turn, send, reason)
         return
+    if delay := asking.delay_of_departure(turn, send):
+        _wait_until(turn, send, *delay)
+        return
     place = caps.find(turn.profile, send.id)
     assert place is not None, "an open send holds a place"
     link = addresses.of_channel(turn.profile, turn.catalog, send.channel)
@@ -67,6 +70,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     life.advance(turn.profile, send, "authorise")
     send.attempts, send.dispatcher = send.attempts + 1, asked.dispatcher
     lending.tell_left(turn, send)
+    pace.spend(turn, send.journey)
     turn.effects.append(Enqueue(send.id, send.waits_ms, send.dispatcher, was_ms))
     turn.answer({"authorised": True, "message": message.of(turn, send, link)})
 
@@ -198,6 +202,17 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     send.dispatcher, send.room, send.next_ms = "", "", NEVER_MS
     lending.give_back(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    _note(turn, send, "waits", reason)
+    turn.answer({"authorised": False, "reason": reason})
+
+
+def _wait_until(turn: Turn, send: Send, reason: str, until_ms: int) -> None:
+    """Let a send wait until a gate lets it leave: it stays decided, and keeps its place."""
+    life.advance(turn.profile, send, "pause")
+    was_ms, send.next_ms = send.waits_ms, until_ms
+    turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    if reason == guards.PACE:
+        pace.stand_in_line(turn, send.journey)
     _note(turn, send, "waits", reason)
     turn.answer({"authorised": False, "reason": reason})
 

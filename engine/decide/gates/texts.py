@@ -45,6 +45,10 @@ TEXTS: Final = {
         "The run has sent as many messages as `guards.touches` of its journey allows.",
         "Nothing: that is the rule.",
     ),
+    "journey.pace": Text(
+        "As many messages of its journey as `guards.pace` allows have left in that time. It waits for its turn.",
+        "Nothing, or allow more.",
+    ),
     "status.draft": Text(
         "The action's `status` is `draft` in the active catalog: nobody gets it.",
         "Write `status: live` when it is ready.",
@@ -146,6 +150,11 @@ TEXTS: Final = {
         "As many service messages as `service_per_address` allows have gone to the address in the last 24 hours.",
         "Wait, or look who is sending so many.",
     ),
+    "quiet_hours": Text(
+        "It is quiet where the customer may be, by [`quiet_hours`](quiet-hours.md). The run waits at its step until it "
+        "is quiet no more, whatever `on_held` says; by a rule with `then: drop` the message does not go at all.",
+        "Nothing: that is the rule. The timeline names the rule, the zones, and how they are known.",
+    ),
     "fit.unanswered_<namespace>": Text(
         "The address's own place, or the profile that counts for the address, gave no answer while the channel tried "
         "(`retry_for`). So nobody knows whether the address has opted out.",
@@ -172,6 +181,6 @@ def _asked_of(gate: Gate) -> str:
     asked = (
         ("decisions", is_of_decisions),
         ("sends", of_both or "send" in gate.asked),
-        ("hand-overs", gate.refuse is not None),
+        ("hand-overs", gate.refuse is not None or gate.delay is not None),
     )
     return ", ".join(word for word, holds in asked if holds)
