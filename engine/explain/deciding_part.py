@@ -126,4 +126,6 @@ def _together(parts: list[Failing | None], at: Loc, *, answer: bool) -> Failing 
 
 
 def _name(word: str, body: Mapping[str, Any]) -> Loc:
+    if word == "outcome":
+        return tuple(body["name"])
     return (body["purpose"], body["channel"]) if word == "consent" else (body["name"],)

@@ -321,3 +321,20 @@ def test_during_a_pause_silence_waits():
     world.says("way", "live")
     world.advance(hours=1)
     assert reached(world) == ["email", "push"]
+
+
+def test_a_condition_sees_what_became_of_a_message():
+    plain = shop({"channels": ["email", "sms"], "fallback": None})
+    opened = {"outcome": {"name": ["opened", "clicked"], "journey": "way", "step": "hello", "within": "2d"}}
+    steps = plain["journeys/way.yaml"]["steps"]
+    again = {"send": {"action": "better", "channel": "sms"}}
+    steps += [{"wait": {"for": "1d"}}, {"branch": [{"when": {"not": opened}, "steps": [again]}]}]
+    world = World(plain)
+    ada, bob = customer(world), world.customer("bob@example.com")
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Opened")
+    bob.does("Started")
+    world.advance(days=2)
+    assert reached(world) == ["email", "email", "sms"]
+    assert (len(ada.sends), len(bob.sends)) == (1, 2)
