@@ -39,6 +39,7 @@ from engine.inputs import (
     Erase,
     Event,
     Exposure,
+    Fact,
     Given,
     GoOn,
     HandedOver,
@@ -68,6 +69,8 @@ from engine.inputs import (
     Used,
 )
 from engine.journeys import interpreter, listening, pauses, stops, triggers
+from engine.journeys.things import hearing as facts
+from engine.journeys.things import interests
 from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
@@ -78,9 +81,9 @@ from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
 
-# An event is heard where it stands in the order of its turn. The others change nothing that journeys watch, or somebody
-# waits for them; the past of who was split has still to be counted.
-_WITHOUT_A_LOOK: Final = (Event, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
+# An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
+# watch, or somebody waits for them; the past of who was split has still to be counted.
+_WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -113,6 +116,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         if profile.likely:
             links.expire(turn)
+        if profile.interests:
+            interests.forget_old(turn)
         triggers.forget_ended(turn)
         if profile.outcomes:
             outcomes.forget_old(turn)
@@ -147,8 +152,10 @@ def _react(turn: Turn, told: AnyInput) -> None:
             claims.confirmed(turn, told)
         case Join():
             claims.join(turn, told)
+        case Fact():
+            facts.hear(turn, told)
         case Reconsider():
-            pass  # looking is what every turn ends with
+            interests.learn_from_history(turn)  # and looking is what every turn ends with
         case _:
             _on_message(turn, told)
 
@@ -228,7 +235,7 @@ def handle_tombstone(
             turn.tell(told.profile, Unlike(profile=told.to))
         case Candidate() if erased:
             turn.tell(told.profile, Unlike(profile=turn.profile.id, gone=True))
-        case Suspect() | Unlike() if erased:
+        case Suspect() | Unlike() | Fact() if erased:
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
@@ -271,6 +278,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
+    interests.learn(turn, happened)
     before_walking = None if marked is None else partial(marked.write, turn)
     told = () if inner_events.is_reserved(event.name) else (happened,)
     listening.hear(turn, *told, before_walking=before_walking)

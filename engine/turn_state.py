@@ -44,8 +44,9 @@ class Turn:
     def note(self, kind: str, summary: str, **fields: Any) -> None:
         """Add an entry to the profile's timeline and audit chain."""
         entry = audit.Entry(at_ms=self.now_ms, kind=kind, summary=summary, version=self.catalog.version, **fields)
-        profile = self.profile
-        profile.audit_head, sealed = audit.link(profile.audit_head, entry)
+        profile, sealed = self.profile, b""
+        if self.catalog.is_chained:
+            profile.audit_head, sealed = audit.link(profile.audit_head, entry)
         profile.audit_seq += 1
         self.effects.append(Note(profile.audit_seq, entry, sealed))
 

@@ -33,6 +33,7 @@ _HOMES = MappingProxyType(
         "validate": "validate",
         "profile": "running.profile",
         "journey": "running.journey",
+        "things": "running.things",
         "transitions": "running.transitions",
         "identity": "identity.group",
         "pin": "running.pin",

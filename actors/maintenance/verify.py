@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.shard.things.index import PLACE_BYTES, profile_in
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import RocksStore, inspect
@@ -77,6 +78,9 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         at_ms, profile, send = keys.outbox_parts(key)
         outbox[profile].add((at_ms, send))
         waiting += at_ms > 0  # time 0: a dispatcher has it
+    interests: dict[str, set[str]] = defaultdict(set)
+    for key, _ in store.raw("interests", b""):
+        interests[profile_in(key)].add(key[:PLACE_BYTES].hex())
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
@@ -87,20 +91,28 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
                     yield f"{name}: points to {record.to}, who is not there"
             else:
                 seen["profiles"] += 1
+                wanted = {each.thing for each in record.interests}
+                if interests.pop(name, set()) != wanted and not _is_away(store, name):
+                    yield f"{name}: its interests differ from those in the index of things"
                 yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
         except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
+            interests.pop(name, None)
             is_readable = False
             yield f"{name}: {error}"
-    for profile in (*timers, *outbox):
-        yield f"{profile}: has timers or sends, and no profile"
+    for profile in (*timers, *outbox, *interests):
+        yield f"{profile}: has timers, sends or interests, and no profile"
     stored = store.get("meta", b"outbox")
     if stored is not None and is_readable:  # the sends of a profile that cannot be read are not counted
         counted = msgspec.msgpack.decode(codec.unseal(stored, "meta/outbox"))
         if counted != waiting:
             yield f"meta/outbox: says {counted}, and {waiting} in the outbox wait; the engine mends this as it works"
     yield from _of_journal(store, seen)
+
+
+def _is_away(store: Batch, profile: str) -> bool:
+    return store.get("meta", b"away/" + profile.encode()) is not None
 
 
 def _of_profile(
@@ -110,7 +122,7 @@ def _of_profile(
     outbox: set[tuple[int, str]],
     seen: dict[str, int],
 ) -> Iterator[str]:
-    if not profile.moving_to and store.get("meta", b"away/" + profile.id.encode()) is None:
+    if not profile.moving_to and not _is_away(store, profile.id):
         pending = {(run.due_ms, run.id, run.generation) for run in profile.runs if run.due_ms and run.state == "active"}
         if pending != timers:
             yield f"{profile.id}: {len(pending ^ timers)} timers differ between its runs and the timer index"

@@ -158,6 +158,9 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
+        measured_by=_grouped(
+            (journey.outcome.on.event, journey) for journey in journeys.values() if journey.outcome is not None
+        ),
         caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=_cap_kind(policies),
         suppressions=rules.suppressions(actions.values()),
@@ -240,7 +243,7 @@ def _source(source: files.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
     identify = None if source.identify is None else frozenset(source.identify)
     grants, is_proved = frozenset(source.grants), source.user_hash == "required"
-    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge)
+    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge, source.things)
 
 
 def _channels(file: schema_channels.Channels, journeys: Iterable[compiled.Journey]) -> dict[str, compiled.Channel]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from engine.catalog.compiled import Journey
 from engine.catalog.compiling import stops, triggers
+from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.programs.layout import flatten
 from engine.catalog.schema.grammar import tree_of
 from engine.catalog.schema.journeys import Journey as WrittenJourney
+from engine.catalog.schema.journeys import Outcome as WrittenOutcome
 from engine.catalog.sending import compiling
+from engine.catalog.triggers import Outcome
 from engine.conditions.predicates import build
 
 
@@ -26,6 +29,11 @@ def compile_journey(journey: WrittenJourney, zone: str) -> Journey:
         stops=stops.events(journey.stops),
         steps=flatten(journey.steps),
         begins=begins,
+        outcome=_outcome(journey.outcome),
         guards=compiling.guards(journey.guards),
         lasting_stops=stops.lasting(journey.stops, zone),
     )
+
+
+def _outcome(written: WrittenOutcome | None) -> Outcome | None:
+    return None if written is None else Outcome(compile_trigger(written.event, written.where), written.within)

@@ -113,6 +113,14 @@ class LastingStop:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a journey is measured by: an event that follows a run's trigger within so much time, by its own time."""
+
+    on: Trigger
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopRule:
     """Ends runs of `tier` (None: any) when its event happens. Its reason is `stop.<id>`."""
 

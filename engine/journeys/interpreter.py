@@ -165,7 +165,7 @@ def _advance(turn: Turn, run: Run, walking: deque[Run]) -> Step | None:
     """Walk one run to its next send; None where it parks, forks, joins or ends before one. Runs that walk because of it
     are put to those that are `walking`."""
     journey = parking.program(turn, run)
-    if run.state != "active":
+    if run.state != "active" or run.branches:
         return None
     if journey is None:
         parking.finish(turn, run, "exit", "journey.removed")

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
 from engine.journeys import lasting_stops, life, run_keys
@@ -233,7 +234,7 @@ def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> No
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
         "stop",
-        f"{run.journey} stopped by {by.name if by else reason}",
+        f"{run.journey} stopped by {inner_events.in_words(by.name, by.properties) if by else reason}",
         reason=reason,
         outcome=state,
         message_id=by.message_id if by else "",

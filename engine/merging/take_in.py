@@ -19,6 +19,7 @@ from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
 from engine.journeys.steps import parking
+from engine.journeys.things import interests
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
@@ -120,6 +121,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     links.let_go(turn, other)
     refusals.join(profile, other)
     outcomes.join(profile, other)
+    interests.join(profile, other)
     look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))

@@ -109,6 +109,19 @@ def test_only_the_two_lives_change_a_state(module: str):
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+def waiting(hours: int, ending: str = "continue") -> dict[str, Any]:
+    return {"wait_for": {"event": f"Ended {ending}", "timeout": f"{hours}h", "on_event": ending}}
+
+
+# Arms that wait, that hold arms themselves, and from which the whole journey may be left.
+PARTED: dict[str, Any] = {"parallel": {"join": "any", "arms": {
+    "quick": [waiting(3, "exit")],
+    "letter": [{"wait": {"for": "1h"}}, {"send": {"action": "letter", "channel": "sms", "on_held": "exit"}},
+               {"wait": {"for": "5h"}}],
+    "inner": [{"parallel": {"arms": {"x": [waiting(2)], "y": [{"wait": {"for": "9h"}}]}}}],
+}}}  # fmt: skip
+
+
 def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") -> dict[str, Any]:
     """A journey with every kind of step that waits, one of promises to an address, and letters by text."""
     steps = [
@@ -123,6 +136,8 @@ def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") 
          "re_entry": {"concurrent": 2}},
         {"id": "receipt", "tier": "service", "trigger": {"event": "Paid"},
          "steps": [{"send": {"action": "receipt", "channel": "email"}}]},
+        {"id": "ways", "tier": "lifecycle", "trigger": {"event": "Parted"}, "steps": [PARTED, {"wait": {"for": "1h"}}],
+         "stops": [{"id": "met", "on": "Met"}]},
         {"id": "short", "tier": "promotional", "trigger": {"event": "Seen"},
          "steps": [{"exit": {}}], "re_entry": {"concurrent": 1}},
         {"id": "ladder", "tier": "promotional", "trigger": {"event": "Hurried"},
@@ -174,7 +189,7 @@ class Story:
     def tell(self, told: Any) -> None:
         handle(self.profile, told, self.catalog, self.now_ms)
         states = {state_of(run) for run in self.profile.runs}
-        assert states <= {"waiting", "paused", "completed", "exited", "stopped"}, "nobody walks after a turn"
+        assert states <= {"waiting", "paused", "joining", "completed", "exited", "stopped"}, "nobody walks after a turn"
         assert {send.state for send in self.profile.sends} <= {"decided", "handing_over"}
 
     def does(self, name: str, *, ago_ms: int = 0, **fields: Any) -> None:
@@ -224,8 +239,9 @@ def with_letter(story: Story) -> Story:
     return story
 
 
+EVENTS = ("Told", "Again", "Answered", "Bought", "Paid", "Seen", "Parted", "Met", "Ended exit", "Hurried")
 MOVES = st.one_of(
-    st.tuples(st.just("does"), st.sampled_from(["Told", "Again", "Answered", "Bought", "Paid", "Seen", "Hurried"]),
+    st.tuples(st.just("does"), st.sampled_from(EVENTS),
               st.sampled_from([0, 30 * MINUTE, 3 * HOUR])),
     st.tuples(st.just("passes"), st.sampled_from([MINUTE, HOUR, 3 * HOUR, 2 * DAY]), st.sampled_from([0, 3 * HOUR])),
     st.tuples(st.just("authorises"), st.sampled_from(["d1", "d2"])),
@@ -310,6 +326,13 @@ STORIES: list[list[tuple[Any, ...]]] = [
     [("absorbs", "letter"), ("absorbs", "letter that leaves")],
     # A receipt to an address that another profile counts for; the room is asked for, and given.
     [("does", "Paid", 0), ("authorises", "d1"), ("room", True), ("authorises", "d1"), ("settles", "sent")],
+    # Several ways at once: the first to the join, a way out of all of them, and what ends a run with its branches.
+    [("does", "Parted", 0), ("passes", 3 * HOUR, 0)],
+    [("says", True), ("does", "Parted", 0), ("passes", 4 * HOUR, 0)],
+    [("does", "Parted", 0), ("does", "Ended exit", 0)],
+    [("does", "Parted", 0), ("does", "Met", 0)],
+    [("does", "Parted", 0), ("says", False), ("passes", HOUR, 0)],
+    [("takes", "no letters"), ("does", "Parted", 0), ("passes", 4 * HOUR, 0)],
     # So many ended runs that the oldest are forgotten.
     [("does", "Seen", 0), ("does", "Told", 0), ("does", "Bought", 0)] * 70,
     [("passes", HOUR, 0), ("authorises", "d1"), ("settles", "sent"), ("passes", 3 * HOUR, 0), ("authorises", "d1"),

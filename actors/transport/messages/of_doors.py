@@ -41,7 +41,9 @@ class Found(Answer):
     value: Any
 
 
-OfShard = Literal["status", "pins", "catalog", "dump", "dead", "sandbox", "transitions", "reviews", "whereabouts"]
+OfShard = Literal[
+    "status", "pins", "catalog", "dump", "dead", "sandbox", "transitions", "reviews", "whereabouts", "things"
+]
 OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export", "review"]
 OfPlace = Literal[
     "at", "handed_over", "forgotten", "holder"

@@ -162,7 +162,8 @@ class Source(Model):
     """`channel`: where its events happen; need not be one that messages go out on (a point of sale).
 
     About its write key, which is public: `grants`: the purposes (`*`: all) that it may grant consent to; `events`: the
-    track events that it may send, absent for any; `user_hash: required`: it proves each user id.
+    track events that it may send, absent for any; `user_hash: required`: it proves each user id; `things`: it may tell
+    facts about things, as a price drop.
 
     About who is who, whatever its key: `identify`: the namespaces by which it finds people who are known; `link`: it
     may give an identifier that nobody has to a person; `merge`: its server key may join two profiles that exist. A
@@ -176,6 +177,7 @@ class Source(Model):
     identify: list[NamespaceRef] | None = None
     link: bool | None = None
     merge: bool | None = None
+    things: bool = False
 
 
 class Sources(Model):

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.catalog.schema.grammar import Condition, Duration, Id, Model, Path, Some
+from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
 from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.stops import JourneyStop
 from engine.catalog.schema.triggers import Trigger
-from engine.vocabulary import Status, Tier
+from engine.vocabulary import DAY_MS, Status, Tier
 
 
 class ReEntry(Model):
@@ -20,6 +20,14 @@ class ReEntry(Model):
 
     after: Duration = 0
     concurrent: Annotated[int, Field(ge=1)] = 1
+
+
+class Outcome(Model):
+    """The event that a journey is measured by: a run converts by one that follows its trigger `within` this time."""
+
+    event: EventName
+    where: Where | None = None
+    within: Duration = 7 * DAY_MS
 
 
 class Journey(Model):
@@ -33,5 +41,6 @@ class Journey(Model):
     key: Path | None = None
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
+    outcome: Outcome | None = None
     guards: Guards = Guards()
     steps: Annotated[list[Step], Some]

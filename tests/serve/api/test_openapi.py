@@ -122,7 +122,7 @@ PUBLISHED = {
     "journeys_say", "messages_said", "operation_metrics", "operation_move_clock", "operation_ready",
     "operation_status", "p", "page", "pins_pin", "pins_unpin", "profiles_consent", "profiles_erase",
     "profiles_export", "profiles_profile", "profiles_timeline", "profiles_why", "s", "sandbox_listed", "screen",
-    "settings", "statistics", "t", "track", "transitions_listed",
+    "settings", "statistics", "t", "things_listed", "things_tell", "track", "transitions_listed",
     "reviews_decide", "reviews_listed",
     "reviews_match", "splits_rejoin", "splits_revert", "splits_split",
 }

@@ -1,10 +1,11 @@
-"""What each of two profiles gets back of what journeys keep beside their runs, when a merge is undone."""
+"""What each of two profiles gets back of what journeys keep beside their runs."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from engine.parts.of_journeys import Watched
+from engine.journeys.things.interests import order
+from engine.parts.of_journeys import Interest, SendOutcome, Watched
 from engine.splitting.case import Case, Rule, listing
 from engine.splitting.sides import Side
 
@@ -17,7 +18,19 @@ def watched(case: Case, name: str) -> None:
     case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
 
 
-def _both(case: Case, row: Any) -> Side:
+def _thing(interest: Interest) -> str:
+    return interest.thing
+
+
+def _owner(case: Case, interest: Interest) -> Side:
+    """An interest goes with the event that made it."""
+    return case.owner_at(interest.at_ms, "interests", interest.thing)
+
+
+INTERESTS: Final[Rule] = listing(_thing, _owner, order)
+
+
+def _both(case: Case, outcome: SendOutcome) -> Side:
     return Side.BOTH
 
 
