@@ -118,6 +118,7 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
     if not is_stopped and (held.parks or waits_for_it) and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = held.reason
         again_ms = held.until_ms or _retry_ms(turn, held.reason)
+        again_ms = min(again_ms, proposal.deadline_ms(turn, run, step) or again_ms)
         life.wait(turn, run, max(again_ms, turn.now_ms + 1), step.id, "reset" if run.due_ms else "set")
         return False
     if is_first:
