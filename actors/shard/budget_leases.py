@@ -18,6 +18,7 @@ from engine.catalog.compiled import Budget
 from engine.vocabulary import MINUTE_MS
 
 SCARCE: Final = 64  # tokens; no single turn spends as many
+_SOON_MS: Final = 1_000  # how long a message waits for tokens that are on their way
 _DRY_MS: Final = 5_000  # how long a shard that got nothing waits before it asks again
 
 Wanted = tuple[str, int, str, int]  # budget, period, who asks, number of the lease
@@ -35,6 +36,7 @@ class BudgetLeases:
         self._store = str(state.meta("purse", ""))
         self._leases: dict[str, list[int]] = {}  # budget → [period, left, number of the last lease]
         self._dry_until: dict[str, int] = {}
+        self._line: dict[str, int] = {}  # of paces: when the next message that waits comes back
 
     def tokens(self) -> dict[str, int]:
         """The tokens left of each budget that is scarce here. A turn is told only these: the others have enough for
@@ -45,7 +47,7 @@ class BudgetLeases:
             if lease[1] < SCARCE and self.authority is not None:
                 self._borrow(budget, self.authority)
             if lease[1] < SCARCE:
-                found[budget.id] = lease[1]
+                found[budget.id] = lease[1] if lease[1] > 0 or not budget.per_ms else -self._turn_ms(budget)
         return found
 
     def spend(self, name: str, count: int, at_ms: int) -> None:
@@ -53,9 +55,21 @@ class BudgetLeases:
         budget = next((budget for budget in self._state.catalog.budgets if budget.id == name), None)
         if budget is not None:
             lease = self._lease(budget)
+            if not count and budget.per_ms:  # a message waits: the next one comes back a little later
+                self._line[name] = self._turn_ms(budget) + max(1, budget.per_ms // budget.limit)
+                return
             if self._period(budget, at_ms) == lease[0]:
                 lease[1] -= count
                 self._keep(name)
+
+    def _turn_ms(self, budget: Budget) -> int:
+        """When the next message that waits for its turn under a pace comes back: soon, where tokens are on their way;
+        else behind the others that wait."""
+        now_ms = self._state.clock.now_ms()
+        if budget.id not in self._dry_until:
+            return now_ms + _SOON_MS
+        following = self._period(budget, now_ms) + budget.per_ms
+        return max(self._line.get(budget.id, 0), following)
 
     def wanted(self) -> list[Wanted]:
         """The leases to ask shard 0 for."""
@@ -105,7 +119,7 @@ class BudgetLeases:
         """For each budget the tokens that this shard holds, and on shard 0 those that were granted."""
         found = {}
         for budget in self._state.catalog.budgets:
-            held = self.tokens().get(budget.id, SCARCE)
+            held = max(0, self.tokens().get(budget.id, SCARCE))
             granted = self._state.meta(f"granted/{budget.id}", [0, 0, {}])[1]
             found[budget.id] = {"limit": budget.limit, "granted": granted, "held": held}
         return found
@@ -133,6 +147,8 @@ class BudgetLeases:
         return lease
 
     def _period(self, budget: Budget, at_ms: int) -> int:
+        if budget.per_ms:
+            return at_ms // budget.per_ms * budget.per_ms
         if budget.period is None:
             return 0
         return zones.start_of_period_ms(at_ms // MINUTE_MS, self._state.catalog.zone, budget.period)

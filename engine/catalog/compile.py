@@ -153,7 +153,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         min_propensity=policies.min_propensity,
         service_per_address=policies.service_per_address or 0,
         counts_dismissed=policies.on_dismissed == "count",
-        budgets=tuple(map(compile_policies.budget, policies.budgets)),
+        budgets=(*map(compile_policies.budget, policies.budgets), *compile_policies.paces(journeys.values())),
         levers=tuple(map(compile_policies.lever, policies.levers)),
         holdouts=tuple(map(compile_policies.holdout, policies.holdouts)),
         fatigue=compile_policies.fatigue(policies),

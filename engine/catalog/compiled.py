@@ -141,13 +141,14 @@ class Suppression:
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Each matching display or send costs a token. There are `limit` of them for all customers together, in each
-    `period` of the workspace's zone or (None) at all. Shards lease them in blocks of `block`."""
+    `period` of the workspace's zone, in each `per_ms` (0: none), or at all. Shards lease them in blocks of `block`."""
 
     id: str
     limit: int
     period: Literal["day", "week", "month"] | None
     block: int
     match: Mapping[str, frozenset[str]]
+    per_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

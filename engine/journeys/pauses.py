@@ -21,9 +21,10 @@ from engine.vocabulary import NEVER_MS
 
 def settle(turn: Turn) -> None:
     """End runs that are over, withdraw sends that must not leave any more, resume those whose pause has ended."""
+    is_asked = lasting_stops.are_any(turn.catalog)
     for run in turn.profile.runs:
         if run.state == "active":
-            reason = _over(turn.profile, turn.catalog, run, turn.now_ms)
+            reason = _over(turn.profile, turn.catalog, run, turn.now_ms, is_asked=is_asked)
             if reason:
                 stops.end_run(turn, run, reason)
                 continue
@@ -43,9 +44,10 @@ def settle(turn: Turn) -> None:
 
 def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     """Whether `settle` would change nothing."""
+    is_asked = lasting_stops.are_any(catalog)
     for run in profile.runs:
         if run.state == "active" and (
-            _over(profile, catalog, run, now_ms)
+            _over(profile, catalog, run, now_ms, is_asked=is_asked)
             or (run.version != catalog.version and not run.parent and edits.is_due(profile, run, catalog))
             or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
         ):
@@ -79,9 +81,11 @@ def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
         life.pause(turn, run, step)
 
 
-def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
-    """The reason for which a run is over, without anything that has happened; empty where it goes on."""
-    return statuses.ended(catalog, run.journey, run.version) or lasting_stops.over(profile, catalog, run, now_ms)
+def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int, *, is_asked: bool) -> str:
+    """The reason for which a run is over, without anything that has happened; empty where it goes on. `is_asked`: there
+    may be stops that last."""
+    reason = statuses.ended(catalog, run.journey, run.version)
+    return reason if reason or not is_asked else lasting_stops.over(profile, catalog, run, now_ms)
 
 
 def _wake(turn: Turn, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -98,6 +98,20 @@ def budget(rule: schema_policies.Budget) -> compiled.Budget:
     """A budget; where its file names no block, a block is a fiftieth of it."""
     block = rule.block or max(1, min(10_000, rule.limit // 50))
     return compiled.Budget(rule.id, rule.limit, rule.per, block, match_of(rule.match))
+
+
+def paces(journeys: Iterable[compiled.Journey]) -> Iterator[compiled.Budget]:
+    """The budget of each journey that has a pace, a token for each message that leaves. It pays for no place."""
+    for journey in journeys:
+        if journey.guards.pace is not None:
+            limit, per_ms = journey.guards.pace
+            block = max(1, min(10_000, limit // 20))
+            yield compiled.Budget(pace_of(journey.id), limit, None, block, {"action": frozenset()}, per_ms)
+
+
+def pace_of(journey: str) -> str:
+    """The name of a journey's budget; no other budget has a dot in its name."""
+    return f"pace.{journey}"
 
 
 def lever(rule: schema_policies.Lever) -> compiled.Lever:

@@ -35,6 +35,7 @@ def _strikes(parts: Parts, when: When) -> tuple[Strike, ...]:
 
 
 _DEPARTURE: Final = tuple(gate.refuse for gate in GATES if gate.refuse)
+_DELAYS: Final = tuple(gate.delay for gate in GATES if gate.delay)
 _NUMBERED: Final = sorted((part for gate in GATES for part in gate.numbered), key=lambda part: part.block)
 
 
@@ -80,6 +81,14 @@ def against_departure(turn: Turn, send: Send) -> str:
         if reason:
             return reason
     return ""
+
+
+def delay_of_departure(turn: Turn, send: Send) -> tuple[str, int] | None:
+    """(reason, until when) for a decided send that must not be handed over yet; None where it may leave now. Of several
+    gates the last to let it go."""
+    leaving = Departure.of(turn, send)
+    found = [told for delay in _DELAYS if (told := delay(leaving)) is not None]
+    return max(found, key=lambda told: told[1], default=None)
 
 
 def objections(turn: Turn, view: View, plan: PlacementPlan) -> list[str]:

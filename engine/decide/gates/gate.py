@@ -41,7 +41,8 @@ class Gate:
     in `engine.decide.gates.texts`. `strike` takes the candidates that are left and returns those that pass; it drops
     the others with their reasons. `about` names the parts of a plan that it looks at: where all of these are empty it
     is not asked, and a gate without `about` always is. `refuse` returns the reason for which a decided send must not be
-    handed over, None where it may. `behind` tells the part of a condition that led to a reason.
+    handed over, None where it may. `delay` returns (reason, until when) for one that must not be handed over yet.
+    `behind` tells the part of a condition that led to a reason.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Gate:
     about: tuple[str, ...] = ()
     strike: Strike | None = None
     refuse: Callable[[Departure], str | None] | None = None
+    delay: Callable[[Departure], tuple[str, int] | None] | None = None
     behind: Callable[[View, Action, str], Failing | None] | None = None
     numbered: tuple[Numbered, ...] = ()
     empties_slot: bool = False  # a candidate that it removes when choosing leaves its slot empty: nobody moves up

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from engine.decide.gates.candidates import Candidates, Departure
+from engine.frequency import pace
 
 DEADLINE: Final = "journey.deadline"
 TOUCHES: Final = "journey.touches"
+PACE: Final = "journey.pace"
 
 
 def in_time(candidates: Candidates, alive: int) -> int:
@@ -19,6 +21,12 @@ def in_time(candidates: Candidates, alive: int) -> int:
 def is_in_time(leaving: Departure) -> str | None:
     """A decided send is worthless after its deadline."""
     return DEADLINE if 0 < leaving.send.deadline_ms <= leaving.turn.now_ms else None
+
+
+def in_turn(leaving: Departure) -> tuple[str, int] | None:
+    """A message waits until its journey's pace lets it leave."""
+    until_ms = pace.waits_until_ms(leaving.turn, leaving.send.journey)
+    return (PACE, until_ms) if until_ms else None
 
 
 def within_touches(candidates: Candidates, alive: int) -> int:

@@ -175,5 +175,6 @@ GATES: Final = (
         strike=service_mail.spared,
         refuse=service_mail.is_spared,
     ),
+    Gate(name="pace", reasons=(guards.PACE,), delay=guards.in_turn),
     Gate(name="answer", reasons=("fit.unanswered_<namespace>",), refuse=service_mail.is_answered),
 )

@@ -94,7 +94,7 @@ def paid(candidates: Candidates, alive: int) -> int:
 
 def budgets_of(catalog: Catalog) -> Iterator[str]:
     """A reason per budget."""
-    yield from (f"budget.{budget.id}" for budget in catalog.budgets)
+    yield from (f"budget.{budget.id}" for budget in catalog.budgets if not budget.per_ms)
 
 
 def uncrowded(candidates: Candidates, alive: int) -> int:

@@ -45,6 +45,10 @@ TEXTS: Final = {
         "The run has sent as many messages as `guards.touches` of its journey allows.",
         "Nothing: that is the rule.",
     ),
+    "journey.pace": Text(
+        "As many messages of its journey as `guards.pace` allows have left in that time. It waits for its turn.",
+        "Nothing, or allow more.",
+    ),
     "status.draft": Text(
         "The action's `status` is `draft` in the active catalog: nobody gets it.",
         "Write `status: live` when it is ready.",
@@ -172,6 +176,6 @@ def _asked_of(gate: Gate) -> str:
     asked = (
         ("decisions", is_of_decisions),
         ("sends", of_both or "send" in gate.asked),
-        ("hand-overs", gate.refuse is not None),
+        ("hand-overs", gate.refuse is not None or gate.delay is not None),
     )
     return ", ".join(word for word, holds in asked if holds)
