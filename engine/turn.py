@@ -76,7 +76,7 @@ from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
-from engine.sends import sends
+from engine.sends import outcomes, sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
@@ -107,6 +107,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
         if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
             listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
+        if turn.inner:
+            listening.hear_rest(turn)
         # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
         if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
@@ -117,6 +119,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         if profile.interests:
             interests.forget_old(turn)
         triggers.forget_ended(turn)
+        if profile.outcomes:
+            outcomes.forget_old(turn)
     return turn.effects
 
 
@@ -256,6 +260,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    outcomes.learn(turn, event)
     changes.arrive(turn, event)
     happened = Happened(
         at_ms,

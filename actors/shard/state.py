@@ -213,7 +213,7 @@ class ShardState:
 
     def drop_timer(self, key: bytes) -> None:
         """A timer is pending no more. A timer whose turn failed has gone already, though its run still names it."""
-        if self.batch.get("timers", key) is not None:
+        if key in self.timers or self.batch.get("timers", key) is not None:
             self.batch.put("timers", key, None)
             self.timers.discard(key)
 

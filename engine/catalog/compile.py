@@ -28,8 +28,8 @@ from engine.catalog.checks.whole_document import examine
 from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
+from engine.catalog.compiling import stops as compile_stops
 from engine.catalog.compiling.policies import Rules
-from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
@@ -135,10 +135,10 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         ruled(rules.action(each), each.status, operator.actions) for _, each in of_kind(models, files.Action)
     )
     journeys = _by_id(
-        ruled(compile_journey(each), each.status, operator.journeys)
+        ruled(compile_journey(each, space.zone), each.status, operator.journeys)
         for _, each in of_kind(models, schema_journeys.Journey)
     )
-    stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
+    stops = compile_stops.events(policies.stops)
     return Catalog(
         version=version_of(document_bytes),
         document=document_bytes,
@@ -182,6 +182,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
+        lasting_stops=compile_stops.lasting(policies.stops, space.zone),
     )
 
 

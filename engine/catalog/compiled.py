@@ -14,7 +14,7 @@ from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
 from engine.catalog.sending.compiled import UNGUARDED, Guards
-from engine.catalog.triggers import Beginning, Outcome, StopRule, Trigger
+from engine.catalog.triggers import Beginning, LastingStop, Outcome, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -200,6 +200,7 @@ class Journey:
     begins: Beginning | None = None
     outcome: Outcome | None = None  # what it is measured by
     guards: Guards = UNGUARDED
+    lasting_stops: tuple[LastingStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -247,6 +248,7 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     identity: IdentityRules  # who is who
     links: Links
+    lasting_stops: tuple[LastingStop, ...]
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import life, stops
+from engine.journeys import lasting_stops, life, stops
 from engine.profile import Profile, Run
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -21,11 +21,12 @@ def settle(turn: Turn) -> None:
     """End runs that are over, withdraw sends that must not leave any more, resume those whose pause has ended."""
     for run in turn.profile.runs:
         if run.state == "active":
-            reason = statuses.ended(turn.catalog, run.journey, run.version)
+            reason = _over(turn.profile, turn.catalog, run, turn.now_ms)
             if reason:
                 stops.end_run(turn, run, reason)
             elif run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
+    stops.withdraw_lasting(turn)
     # A list of its own, because a withdrawn send leaves the profile's.
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
         reason = statuses.send_ended(turn.catalog, send, turn.now_ms)
@@ -39,8 +40,7 @@ def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     """Whether `settle` would change nothing."""
     for run in profile.runs:
         if run.state == "active" and (
-            statuses.ended(catalog, run.journey, run.version)
-            or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
+            _over(profile, catalog, run, now_ms) or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
         ):
             return False
     return not any(
@@ -70,6 +70,11 @@ def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
     run.was_due_ms = was_due_ms
     if run.due_ms != NEVER_MS:
         life.pause(turn, run, step)
+
+
+def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
+    """The reason for which a run is over, without anything that has happened; empty where it goes on."""
+    return statuses.ended(catalog, run.journey, run.version) or lasting_stops.over(profile, catalog, run, now_ms)
 
 
 def _wake(turn: Turn, run: Run) -> None:

@@ -11,7 +11,7 @@ from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import life, refusals, run_keys, stops, waits
+from engine.journeys import lasting_stops, life, refusals, run_keys, stops, waits
 from engine.journeys.things import interests
 from engine.profile import Run
 from engine.recent_events import Happened
@@ -121,6 +121,10 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     )
     waits.begin_with(turn, run, event)
     stop = stops.stop_on_record(turn, run)
+    lasting = lasting_stops.over(profile, turn.catalog, run, turn.now_ms)
+    if stop is None and lasting:
+        refusals.refuse(turn, journey, event, lasting, key=key, words="a stop holds")
+        return None
     if stop is not None:
         reason, stopped_by = stop
         words = f"{stopped_by.name} came after its trigger"
@@ -130,7 +134,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     life.enter(profile, run)
     turn.note(
         "journey",
-        f"{journey.id} entered by {event.name}",
+        f"{journey.id} entered by {inner_events.in_words(event.name, event.properties)}",
         journey=journey.id,
         run=run.id,
         outcome="entered",

@@ -27,7 +27,7 @@ from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, Run
 from engine.recent_events import history_order
 from engine.sends import life as send_life
-from engine.sends import sends
+from engine.sends import outcomes, sends
 from engine.turn_state import Turn
 
 
@@ -120,6 +120,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
+    outcomes.join(profile, other)
     interests.join(profile, other)
     look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides

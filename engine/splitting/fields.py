@@ -269,6 +269,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
+    "outcomes": of_journeys.OUTCOMES,
     "details": _own,
     "drawn": mapping(_both),
     "drawn_as": _own,

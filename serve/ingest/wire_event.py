@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.catalog import inner_events
 from engine.errors import InvalidInput
 from engine.handoffs.touchpoints import kind_of
 from engine.inputs import Event
@@ -167,6 +168,8 @@ def _name(sent: _Sent, kind: str) -> str:
         return _NAMES[kind]
     if not event:
         raise InvalidInput("is needed by a track", "event")
+    if inner_events.is_reserved(event):
+        raise InvalidInput(f"names that begin with {inner_events.PREFIX} are the engine's own", "event")
     return _fit_name(event, "event")
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
 from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
-from engine.catalog.schema.triggers import JourneyStop, Trigger
+from engine.catalog.schema.stops import JourneyStop
+from engine.catalog.schema.triggers import Trigger
 from engine.vocabulary import DAY_MS, Status, Tier
 
 

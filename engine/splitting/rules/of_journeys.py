@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.journeys.things.interests import order
-from engine.parts.of_journeys import Interest, Watched
+from engine.parts.of_journeys import Interest, SendOutcome, Watched
 from engine.splitting.case import Case, Rule, listing
 from engine.splitting.sides import Side
 
@@ -28,3 +28,12 @@ def _owner(case: Case, interest: Interest) -> Side:
 
 
 INTERESTS: Final[Rule] = listing(_thing, _owner, order)
+
+
+def _both(case: Case, outcome: SendOutcome) -> Side:
+    return Side.BOTH
+
+
+OUTCOMES: Final[Rule] = listing(
+    lambda row: (row.send, row.outcome), _both, lambda row: (row.at_ms, row.send, row.outcome)
+)
