@@ -153,7 +153,7 @@ def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out:
                 written.write(reached_ms)
             engine.stage([(each.place, each.told, each.at_ms) for each in told if each.place != EVERYWHERE])
             for each in told:
-                if isinstance(each.told, Fact):
+                if each.place == EVERYWHERE and isinstance(each.told, Fact):
                     engine.take(each.told)
     if known.last_ms is not None:
         end_ms = (known.last_ms // WINDOW_MS + 1) * WINDOW_MS + _AFTER_MS
