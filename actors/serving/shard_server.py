@@ -40,7 +40,8 @@ from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
 _TOLD_AT_ONCE = 8  # of a fact; some 2 ms of turns, for which a page may have to wait
-_TELL_S = 0.05  # between two groups
+_TELL_S, _TELL_BESIDE_S = 0.05, 0.005  # between two groups
+_ALONE_S = 1.0  # after the last input of somebody who waits
 _IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
 _PASSIVATE_S = 60.0  # a profile that no input reached for so long leaves memory
 
@@ -81,6 +82,7 @@ class ShardServer:
         self._pending = Pending(shard)
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
+        self._mail_s = self._rest_s = 0.0  # the last input, by the stopwatch; a pause in telling facts
         self._lookout = Lookout(shard.batch)
         self._closing = False
         self._follower = Follower(active_catalog, self._work.set)
@@ -124,7 +126,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding() or self._is_telling():
+        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding():
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -135,15 +137,14 @@ class ShardServer:
             for at_ms in (due_ms, self._pulls.next_ms()):
                 if at_ms is not None:
                     pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
+            if self._pump.is_busy:
+                pause_s = min(pause_s, self._rest_s)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
 
     def _is_rebuilding(self) -> bool:
         return self._windows is None and self.shard.rebuilding.is_busy  # on a replay clock only when matching asks
-
-    def _is_telling(self) -> bool:
-        return self._windows is None and self._pump.is_busy
 
     async def _one_group(self) -> None:
         """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""
@@ -153,6 +154,7 @@ class ShardServer:
         self._lookout.look(asyncio.get_running_loop().time())
         self._leases.work()
         mail = self._intake.mail()
+        self._mail_s = stopwatch() if mail else self._mail_s
         is_durable = self._windows is None or bool(mail)
         for request, reply in self._intake.calls():
             is_durable |= not isinstance(request, SYNCED_LATER)
@@ -197,14 +199,21 @@ class ShardServer:
 
     async def _tell_facts(self) -> None:
         """Tell facts about things to a few customers, and to more while nothing else waits. Nobody waits for these
-        turns, and nothing leaves because of them before the next group, so that group's sync is soon enough."""
-        until_s = stopwatch() + _TELL_S
-        while self._is_telling() and not self._closing:
+        turns, and nothing leaves because of them before the next group, so that group's sync is soon enough.
+
+        While others come, the shard rests for as long as that took: the cores are theirs too.
+        """
+        if self._windows is not None or not self._pump.is_busy:
+            return
+        began_s = stopwatch()
+        is_alone = began_s - self._mail_s >= _ALONE_S
+        while self._pump.is_busy and not self._closing:
             self._gauges.told(self._pump.work(_TOLD_AT_ONCE))
-            if self._intake or self._pings or stopwatch() >= until_s:
-                return  # the next group commits it
+            if self._intake or self._pings or stopwatch() - began_s >= (_TELL_S if is_alone else _TELL_BESIDE_S):
+                break  # the next group commits it
             self.shard.commit(sync=False)
             await asyncio.sleep(0)  # lets the loop read the sockets
+        self._rest_s = 0.0 if is_alone else stopwatch() - began_s
 
     # -- turns that somebody waits for
 
