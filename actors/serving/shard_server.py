@@ -41,6 +41,7 @@ from engine.errors import Parked, StoreFailed
 _TIMERS_IN_A_GROUP = 200
 _TOLD_AT_ONCE = 8  # of a fact; some 2 ms of turns, for which a page may have to wait
 _TELL_S, _TELL_BESIDE_S = 0.05, 0.005  # between two groups
+_REST = 3  # times as long as it tells
 _ALONE_S = 1.0  # after the last input of somebody who waits
 _IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
 _PASSIVATE_S = 60.0  # a profile that no input reached for so long leaves memory
@@ -201,7 +202,7 @@ class ShardServer:
         """Tell facts about things to a few customers, and to more while nothing else waits. Nobody waits for these
         turns, and nothing leaves because of them before the next group, so that group's sync is soon enough.
 
-        While others come, the shard rests for as long as that took: the cores are theirs too.
+        While others come, the shard rests three times as long as that took: cores and disk are theirs too.
         """
         if self._windows is not None or not self._pump.is_busy:
             return
@@ -213,7 +214,7 @@ class ShardServer:
                 break  # the next group commits it
             self.shard.commit(sync=False)
             await asyncio.sleep(0)  # lets the loop read the sockets
-        self._rest_s = 0.0 if is_alone else stopwatch() - began_s
+        self._rest_s = 0.0 if is_alone else _REST * (stopwatch() - began_s)
 
     # -- turns that somebody waits for
 
