@@ -11,7 +11,8 @@ from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import lasting_stops, life, refusals, run_keys, stops, waits
+from engine.journeys import life, refusals, run_keys, stops, waits
+from engine.journeys.stopping import lasting_stops
 from engine.journeys.things import interests
 from engine.profile import Run
 from engine.recent_events import Happened
