@@ -21,11 +21,7 @@ from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-<<<<<<< HEAD
-from engine.events import forgetting, history, setting_back
-=======
 from engine.events import bounding, setting_back
->>>>>>> journeys
 from engine.handoffs import changes, opening
 from engine.identity import address_statements, asking, claims, holding, lending, sharing, traits
 from engine.inputs import (
@@ -112,14 +108,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
         if turn.inner:
             listening.hear_rest(turn)
-<<<<<<< HEAD
-        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
-        if not isinstance(told, Decide | Split | Revive):
-            history.bound(turn)
-        forgetting.forget_old(turn)
-=======
         bounding.bound(turn, told)
->>>>>>> journeys
     return turn.effects
 
 
