@@ -15,7 +15,7 @@ from engine.parts.of_decisions import FatigueLevel as FatigueLevel
 from engine.parts.of_decisions import Place as Place
 from engine.parts.of_decisions import Promise as Promise
 from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged, Touch
-from engine.parts.of_journeys import Interest, SendOutcome, Watched
+from engine.parts.of_journeys import Interest, LateStop, SendOutcome, Watched
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -90,12 +90,12 @@ class Run(Part):
     parent: str = ""  # the run that this branch of a `parallel` step belongs to
     ends_at: int = 0  # the position of the `join` where a branch ends; 0: it is a run of its own
     awaits: str = ""  # the send whose outcome its step waits for
-    attempt: int = 0  # how many channels of its step's ladder it has tried
+    tried: list[str] = []  # noqa: RUF012 (the channels on which its send step has sent already)
     touches: int = 0  # messages that it has sent
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
     branches: int = 0  # how many branches of its `parallel` have not come to the join where it waits
     sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
-    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.edits`)
+    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.steps.edits`)
     begins: bool = False  # an edit has brought it to its step, which begins when its timer fires
 
     @property
@@ -130,6 +130,7 @@ class Send(Part):
     address: str = ""  # the place of the address where it was asked for room last
     given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
     deadline_ms: int = 0  # after it the message is worthless; 0: none
+    late_stop: LateStop | None = None  # a stop that should have kept it back, told during its hand-over
 
     @property
     def waits_ms(self) -> int:

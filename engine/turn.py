@@ -39,6 +39,7 @@ from engine.inputs import (
     Erase,
     Event,
     Exposure,
+    Fact,
     Given,
     GoOn,
     HandedOver,
@@ -68,19 +69,21 @@ from engine.inputs import (
     Used,
 )
 from engine.journeys import interpreter, listening, pauses, stops, triggers
+from engine.journeys.things import hearing as facts
+from engine.journeys.things import interests
 from engine.likeness import answers, links
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
-from engine.sends import sends
+from engine.sends import outcomes, sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
 
-# An event is heard where it stands in the order of its turn. The others change nothing that journeys watch, or somebody
-# waits for them; the past of who was split has still to be counted.
-_WITHOUT_A_LOOK: Final = (Event, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
+# An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
+# watch, or somebody waits for them; the past of who was split has still to be counted.
+_WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
@@ -104,6 +107,8 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
         if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
             listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
+        if turn.inner:
+            listening.hear_rest(turn)
         # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
         if not isinstance(told, Decide | Split | Revive):
             history.bound(turn)
@@ -111,7 +116,11 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
         if profile.likely:
             links.expire(turn)
+        if profile.interests:
+            interests.forget_old(turn)
         triggers.forget_ended(turn)
+        if profile.outcomes:
+            outcomes.forget_old(turn)
     return turn.effects
 
 
@@ -143,8 +152,10 @@ def _react(turn: Turn, told: AnyInput) -> None:
             claims.confirmed(turn, told)
         case Join():
             claims.join(turn, told)
+        case Fact():
+            facts.hear(turn, told)
         case Reconsider():
-            pass  # looking is what every turn ends with
+            interests.learn_from_history(turn)  # and looking is what every turn ends with
         case _:
             _on_message(turn, told)
 
@@ -224,7 +235,7 @@ def handle_tombstone(
             turn.tell(told.profile, Unlike(profile=told.to))
         case Candidate() if erased:
             turn.tell(told.profile, Unlike(profile=turn.profile.id, gone=True))
-        case Suspect() | Unlike() if erased:
+        case Suspect() | Unlike() | Fact() if erased:
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
@@ -249,6 +260,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     marked = marks.before(turn, event)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    outcomes.learn(turn, event)
     changes.arrive(turn, event)
     happened = Happened(
         at_ms,
@@ -266,6 +278,7 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
+    interests.learn(turn, happened)
     before_walking = None if marked is None else partial(marked.write, turn)
     told = () if inner_events.is_reserved(event.name) else (happened,)
     listening.hear(turn, *told, before_walking=before_walking)

@@ -19,7 +19,7 @@ class Turn:
     """The one thing that rules write to. The shell acts only after a turn, so undoing the profile undoes a failed
     turn."""
 
-    __slots__ = ("catalog", "effects", "is_public", "now_ms", "profile", "tokens")
+    __slots__ = ("catalog", "effects", "inner", "is_public", "now_ms", "profile", "tokens")
 
     def __init__(
         self, profile: Profile, catalog: Catalog, now_ms: int, tokens: Mapping[str, int] = MappingProxyType({})
@@ -29,6 +29,7 @@ class Turn:
         self.now_ms = now_ms
         self.effects: list[Effect] = []
         self.tokens = dict(tokens)
+        self.inner: list[Happened] = []  # what this turn has brought about that journeys hear of before it ends
         self.is_public = False  # its event came under a write key
 
     def view(self, context: dict[str, Any] | None = None, trigger: Mapping[str, Any] = MappingProxyType({})) -> View:
@@ -43,8 +44,9 @@ class Turn:
     def note(self, kind: str, summary: str, **fields: Any) -> None:
         """Add an entry to the profile's timeline and audit chain."""
         entry = audit.Entry(at_ms=self.now_ms, kind=kind, summary=summary, version=self.catalog.version, **fields)
-        profile = self.profile
-        profile.audit_head, sealed = audit.link(profile.audit_head, entry)
+        profile, sealed = self.profile, b""
+        if self.catalog.is_chained:
+            profile.audit_head, sealed = audit.link(profile.audit_head, entry)
         profile.audit_seq += 1
         self.effects.append(Note(profile.audit_seq, entry, sealed))
 

@@ -36,6 +36,7 @@ _HOMES = MappingProxyType(
         "apply": "running.apply",
         "rollback": "running.rollback",
         "journey": "running.journey",
+        "things": "running.things",
         "transitions": "running.transitions",
         "identity": "identity.group",
         "pin": "running.pin",

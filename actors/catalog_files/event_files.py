@@ -49,6 +49,8 @@ class _Times(msgspec.Struct, rename="camel"):
 
 
 _times: Final = msgspec.json.Decoder(_Times).decode
+_plain: Final = msgspec.json.Decoder().decode
+_OF_THING: Final = b'"thing"'
 
 
 def read(paths: Sequence[Path]) -> Iterator[Line]:
@@ -134,6 +136,17 @@ def _time_of(raw: bytes) -> tuple[int | None, str]:
         if at_ms is not None:
             return at_ms, ""
     return None, "timestamp: is needed in a file"
+
+
+def fact_in(line: bytes) -> dict[str, Any] | None:
+    """What a line says of a thing (`"type": "thing"`); None where it is an event."""
+    if _OF_THING not in line:
+        return None
+    try:
+        said = _plain(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and said.get("type") == "thing" else None
 
 
 def chunks(lines: Iterable[Line], size: int) -> Iterator[tuple[list[Line], int | None]]:

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.maintenance.manifest import meta
 from actors.platform.clock import WallClock
+from actors.shard.things.index import PLACE_BYTES
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import RocksStore
@@ -35,6 +36,9 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
             profiles += 1
             tombstone = Tombstone(seeds.next_epoch(profile), WallClock().now_ms())
             batch.put("state", keys.profile_key(profile), codec.encode_record(tombstone))
+    for key, _ in store.scan("interests"):
+        if keys.profile_of(key[PLACE_BYTES:]) in erased:
+            batch.put("interests", key, None)
     for family in ("timers", "outbox"):
         for key, _ in store.scan(family):
             if keys.profile_of(key[_TIME_BYTES:]) in erased:

@@ -25,13 +25,8 @@ from engine import codec
 from engine.errors import NotFound, SegueError
 from engine.handoffs.totals import Row
 
-_AFTER_EIGHT = (
-    "timers",
-    "outbox",
-    "strangers",
-    "blocks",
-    "standing",
-)  # the key has the profile behind 8 bytes of time or hash
+# The key has the profile behind 8 bytes of a time or a hash.
+_AFTER_EIGHT = ("timers", "outbox", "strangers", "blocks", "interests", "standing")
 _INSIDE = ("staged", "dead")  # the record has the profile, and the key ends in a number of the shard
 _NUMBER_BYTES = 8
 _SENDER = 4  # the position of a dead letter's sender, counted from behind its profile
@@ -39,15 +34,17 @@ _CATALOG = b"catalog/"
 _GRANTED, _LEASES = b"granted/", (b"lease/", b"purse")  # `purse`: under which name a shard leases budgets
 _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by any shard
 # A fact of the new shards is the sum of the old facts, the highest of them, or made anew.
-_SUMMED = ("counts", "sends", "resolved")
+_SUMMED = ("counts", "sends", "resolved", "facts")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
 _INDEX = "blocks"  # what the blocking index is made of
 _STANDING, _VISITS = "standing", "visits"
 _OF_INDEX = ("blocks_counts", "blocks_at")
+_BEGUN_ANEW = ("reconsidered",)  # a pass over all profiles, which hurts nobody who has had it
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
 _OF_THE_STORE = (KEY_FILE, MARKED)  # each store writes its own; engine.json knows the old key files
 
-MOVED = tuple(family for family in keys.FAMILIES if family != "meta")
+# Facts about things are on every shard (`actors.maintenance.facts_everywhere`).
+MOVED = tuple(family for family in keys.FAMILIES if family not in ("meta", "facts"))
 
 
 class Mover:
@@ -91,7 +88,7 @@ class Mover:
             elif name == _INDEX:  # shards that are at different points make theirs anew
                 agree = len(values) == len(sources) and len(set(values)) == 1 and not _are_rebuilding(sources)
                 shared[name] = values[0] if agree else "several"
-            elif name not in (*_SUMMED, *_COUNTED_ANEW):
+            elif name not in (*_SUMMED, *_COUNTED_ANEW, *_BEGUN_ANEW):
                 if any(value != values[0] for value in values):
                     raise SegueError(f"what {name} should be with another number of shards is not known")
                 shared[name] = values[0]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.maintenance import facts_everywhere
 from actors.maintenance.manifest import meta
 from actors.maintenance.record_placement import MOVED, Mover, digest_of
 from actors.maintenance.verify import verify
@@ -62,6 +63,7 @@ class Reshard:
             self._delete_outdated_copies(sources)
             with _opened(self._new(), self.open) as targets:
                 self._copy(sources, targets)
+                self._totals[facts_everywhere.FAMILY] = facts_everywhere.copy(sources, targets)
                 self.told("checking", self.copied)
                 self._compare(sources, targets)
                 self._totals["profiles"] = sum(meta(store, "profiles", 0) for store in targets)

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from actors.shard.standing import index
+from actors.shard.things.index import PLACE_BYTES, profile_in
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import RocksStore, inspect
@@ -79,6 +80,9 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         outbox[profile].add((at_ms, send))
         waiting += at_ms > 0  # time 0: a dispatcher has it
     standing = _standing(store)
+    interests: dict[str, set[str]] = defaultdict(set)
+    for key, _ in store.raw("interests", b""):
+        interests[profile_in(key)].add(key[:PLACE_BYTES].hex())
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
@@ -92,15 +96,19 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
                     yield f"{name}: points to {record.to}, who is not there"
             else:
                 seen["profiles"] += 1
+                wanted = {each.thing for each in record.interests}
+                if interests.pop(name, set()) != wanted and not _is_away(store, name):
+                    yield f"{name}: its interests differ from those in the index of things"
                 yield from _of_profile(store, record, timers.pop(name, set()), outbox.pop(name, set()), seen)
         except Corrupt as error:  # one fault is enough: its timers and sends are not reported as orphans too
             timers.pop(name, None)
             outbox.pop(name, None)
+            interests.pop(name, None)
             (standing or {}).pop(name, None)
             is_readable = False
             yield f"{name}: {error}"
-    for profile in (*timers, *outbox):
-        yield f"{profile}: has timers or sends, and no profile"
+    for profile in (*timers, *outbox, *interests):
+        yield f"{profile}: has timers, sends or interests, and no profile"
     for profile in standing or ():
         yield f"{profile}: stands in a journey, and there is no profile"
     stored = store.get("meta", b"outbox")

@@ -22,7 +22,7 @@ from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
 from engine.errors import NotReady, Parted
 from engine.identity.home import home_of
-from engine.inputs import AnyInput, ConsentChange, Decide, Event
+from engine.inputs import AnyInput, ConsentChange, Decide, Event, Fact
 from engine.profile import Profile, Tombstone
 from engine.vocabulary import Accepted, Settlement
 
@@ -102,6 +102,11 @@ class LocalEngine:
         for windows, inputs in zip(self.windows, by_shard, strict=True):
             windows.stage(inputs)
         return nameless
+
+    def take(self, fact: Fact) -> None:
+        """Keep a fact about a thing until the clock reaches its time."""
+        for windows in self.windows:
+            windows.take(fact)
 
     async def advance(self, watermark_ms: int, *, drain: bool = False) -> dict[str, int]:
         """Move the clock."""

@@ -18,18 +18,20 @@ from actors.platform.clock import ReplayClock
 from actors.shard import anonymous_receipts
 from actors.shard.outbox import handing_out
 from actors.shard.shard import Shard
+from actors.shard.things.facts import Progress
+from actors.shard.things.pump import interested
 from actors.storage import keys
 from actors.transport.messages.carried import Message
 from actors.transport.messages.of_dispatcher import Report, Span
 from engine import codec
-from engine.inputs import AnyInput, Settle
+from engine.inputs import AnyInput, Fact, Settle
 
 WINDOW_MS = 10_000  # also how late a message between two profiles can be
 FOR_EVER_MS = 1 << 52  # until nothing is pending
 
 
 @dataclass(slots=True)
-class _Staged:
+class Staged:
     """An input that waits for its time."""
 
     key: bytes
@@ -43,18 +45,18 @@ class Windows:
 
     shard: Shard
     clock: ReplayClock
-    _staged: list[_Staged] = field(default_factory=list)
+    _staged: list[Staged] = field(default_factory=list)
     _position: int = 0  # in `_staged`: the inputs before it were told
     _number: int = 0  # of the input that was staged last
     _open: int = -1  # the last window that was entered
-    _parked: dict[str, list[_Staged]] = field(default_factory=dict)
+    _parked: dict[str, list[Staged]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock.move_to(self.shard.meta("clock", 0))
         self._open = self.clock.now_ms() // WINDOW_MS  # entered before a restart
         for key, value in self.shard.scan("staged"):
             profile, packed = msgspec.msgpack.decode(codec.unseal(value, "staged"))
-            self._staged.append(_Staged(key, profile, codec.decode_input(packed)))
+            self._staged.append(Staged(key, profile, codec.decode_input(packed)))
             self._number = max(self._number, int.from_bytes(key[8:]))
 
     def stage(self, inputs: list[tuple[str, AnyInput, int]]) -> None:
@@ -64,10 +66,15 @@ class Windows:
             key = keys.staged_key(max(0, at_ms), self._number)
             packed = msgspec.msgpack.encode([profile, codec.encode_input(told)])
             self.shard.batch.put("staged", key, codec.seal(packed), profile)
-            self._staged.append(_Staged(key, profile, told))
+            self._staged.append(Staged(key, profile, told))
         waiting = self._staged[self._position :]
         waiting.sort(key=lambda item: item.key)
         self._staged, self._position = waiting, 0
+
+    def take(self, fact: Fact) -> bool:
+        """Keep a fact about a thing until the clock reaches its time; False where it is known already. Durable after
+        the shard's next commit."""
+        return self.shard.facts.take(fact, max(fact.at_ms, self.clock.now_ms()))
 
     def peek(self) -> Report:
         """The pending work, without running anything."""
@@ -107,6 +114,7 @@ class Windows:
         self._settle_messages(arrived)
         self.clock.move_to(now_ms)
         anonymous_receipts.forget(self.shard.batch, now_ms)
+        self.shard.facts.forget(now_ms)
         self.shard.put_meta("clock", self.clock.now_ms())
         self.shard.commit()
         return len(self.shard.timers)
@@ -121,7 +129,8 @@ class Windows:
     def next_window(self, after: int) -> int | None:
         """The next window in which this shard has something to do by itself. Staged inputs and timers may still be in
         the window `after`, sends leave at the start of a later one."""
-        times = [due for due in (self._next_staged_ms(), self.shard.timers.next_ms()) if due is not None]
+        waiting = (self._next_staged_ms(), self.shard.facts.next_ms(), self.shard.timers.next_ms())
+        times = [due for due in waiting if due is not None]
         windows = [max(due // WINDOW_MS, after) for due in times]
         ready_ms = self.shard.outbox.next_ms()
         if ready_ms is not None:  # it leaves at the first start of a window at or after its time
@@ -175,25 +184,48 @@ class Windows:
                 report.hand_overs.append(authorised)
 
     def _run_until(self, until_ms: int) -> None:
-        """Tell the staged inputs and fire the timers up to `until_ms`, in the order of time, inputs before timers."""
+        """Tell the staged inputs and the facts and fire the timers up to `until_ms`, in the order of time. At one
+        instant inputs come before facts, and timers last."""
         while True:
             staged_ms, timer_ms = self._next_staged_ms(), self.shard.timers.next_ms()
-            if staged_ms is not None and staged_ms <= until_ms and (timer_ms is None or staged_ms <= timer_ms):
+            fact_ms = self.shard.facts.next_ms()
+            later_ms = timer_ms if fact_ms is None else fact_ms if timer_ms is None else min(fact_ms, timer_ms)
+            if staged_ms is not None and staged_ms <= until_ms and (later_ms is None or staged_ms <= later_ms):
                 self.clock.move_to(staged_ms)
                 self._tell_staged(self._staged[self._position])
                 self._position += 1
+            elif fact_ms is not None and fact_ms <= until_ms and fact_ms == later_ms:
+                self.clock.move_to(fact_ms)
+                self._tell_fact()
             elif timer_ms is not None and timer_ms <= until_ms:
                 self.clock.move_to(timer_ms)
                 self.shard.fire_timers(self.clock.now_ms())
             else:
                 return
 
-    def _tell_staged(self, staged: _Staged) -> None:
+    def _tell_staged(self, staged: Staged) -> None:
         waiting = self._parked.get(staged.profile)
         if waiting is None and self.shard.tell_or_forward(staged.profile, staged.told):
             self.shard.batch.put("staged", staged.key, None)
         else:
             self._parked.setdefault(staged.profile, []).append(staged)
+
+    def _tell_fact(self) -> None:
+        """Tell the first fact that waits to everybody here who is interested in its thing, by their ids."""
+        shard, facts = self.shard, self.shard.facts
+        shard.follow_interests()
+        name = facts.first()
+        fact = facts.fact(name)
+        told = [profile for profile in interested(facts, shard.catalog, fact) if not facts.is_told(profile, fact)]
+        for profile in told:
+            if profile in self._parked or not shard.tell_or_forward(profile, fact):
+                self._number += 1
+                staged = Staged(keys.staged_key(self.clock.now_ms(), self._number), profile, fact)
+                packed = msgspec.msgpack.encode([profile, codec.encode_input(fact)])
+                shard.batch.put("staged", staged.key, codec.seal(packed), profile)
+                self._parked.setdefault(profile, []).append(staged)
+        facts.totals["told"] += len(told)
+        facts.finish(name, Progress(told=facts.progress(name).told + len(told)), self.clock.now_ms())
 
     def _drop_forgotten(self) -> None:
         """Staged inputs of a person who was erased go too; the store has dropped them already."""

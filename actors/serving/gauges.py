@@ -36,7 +36,7 @@ class Gauges:
         self._before = Counter(shard.counts) + Counter(shard.sends)
         self._resolved_before = Counter(shard.resolved)
         shard.counters.freshness = self._freshness = Freshness(meter)
-        self._dead_before = shard.dead.last
+        self._dead_before, self._told_before = shard.dead.last, shard.facts.totals["told"]
 
     def turned(self, mail: Mail, began_s: float) -> None:
         """An input has had its turn, which began at `began_s` by the stopwatch."""
@@ -63,6 +63,10 @@ class Gauges:
         """A turn fired timers that were due `late_ms` ago."""
         self._turns += 1
         self._meter.observe(m.TIMER_LATENESS_SECONDS, late_ms / 1000)
+
+    def told(self, count: int) -> None:
+        """So many customers were told a fact about a thing."""
+        self._turns += count
 
     def committed(self, began_s: float, now_s: float, is_synced: bool) -> None:
         """A group was committed at `now_s`, durably where `is_synced`; its turns ended at `began_s`."""
@@ -95,11 +99,13 @@ class Gauges:
             (m.PROFILES_ACTIVE, len(shard.cache)),
             (m.CACHE_BYTES, shard.cache.bytes),
             (m.MESSAGES_PENDING, len(shard.messages)),
+            (m.FACTS_WAITING, len(shard.facts)),
             (m.SHARD_EPOCH, shard.epoch),
             (m.CLOCK_BEHIND_SECONDS, shard.clock.behind_ms / 1000),
         ):
             meter.set(metric, value)
         meter.total(m.DEAD_LETTERS, shard.dead.last - self._dead_before)
+        meter.total(m.FACTS_TOLD, shard.facts.totals["told"] - self._told_before)
         meter.total(m.CLOCK_JUMPS, shard.clock.jumps)
         for metric, totals in (
             (m.EVENTS, shard.counts),

@@ -62,6 +62,7 @@ from actors.transport.messages.of_shards import (
     MoveRecords,
     MoveSlice,
 )
+from actors.transport.messages.of_things import FactsTaken, TakeFacts
 from engine.errors import SegueError, StoreFailed
 
 # No sync at the end of their group: a `RunSpan` itself syncs whatever must be durable, the `Rest` that follows syncs
@@ -88,6 +89,7 @@ class Handlers:
         migration: Migration,
     ) -> None:
         self._shard, self._fence, self._barrier = shard, fence, barrier
+        self._windows = windows
         self._relay = relay
         self._at_once: Mapping[type[Request[Any]], AtOnce] = {
             Read: lambda asked: Found(read(shard, asked.what, asked.profile, asked.argument)),
@@ -103,6 +105,7 @@ class Handlers:
             BeginMove: migration.begin,
             MoveRecords: migration.take,
             MoveSlice: migration.take_slice,
+            TakeFacts: self._take_facts,
             **_of_matching(Matching(shard, on_demand=windows is not None)),
             **(_on_no_clock() if windows is None else _on_clock(windows)),
         }
@@ -152,6 +155,12 @@ class Handlers:
         for profile, item, reason in request.items:
             dead_letter_actions.set_aside(self._shard, profile, item, reason)
         return Acknowledged()
+
+    def _take_facts(self, request: TakeFacts) -> FactsTaken:
+        windows, facts = self._windows, self._shard.facts
+        if windows is None:
+            return FactsTaken([facts.take(fact, request.heard_ms) for fact in request.facts])
+        return FactsTaken([windows.take(fact) for fact in request.facts])
 
     def _discard(self, request: DiscardLetter) -> Acknowledged:
         self._shard.dead.take(request.number)

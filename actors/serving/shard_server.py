@@ -27,9 +27,11 @@ from actors.serving.message_sender import MessageSender
 from actors.serving.migration import Migration, Pins
 from actors.serving.pending import Pending
 from actors.serving.pulls import Pulls
+from actors.serving.things.elsewhere import FactsElsewhere
 from actors.shard.outbox.fence import Fence
 from actors.shard.shard import Shard
 from actors.shard.standing import visits
+from actors.shard.things.pump import Pump
 from actors.storage.lost_files import Lookout
 from actors.transport.clients import Clients
 from actors.transport.frame_server import FrameServer, Reply
@@ -38,6 +40,8 @@ from actors.transport.messages.of_doors import Ingest, Tell
 from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
+_TOLD_IN_A_GROUP = 24  # of a fact; some 4 ms of turns, for which a page may have to wait
+_TOLD_BESIDE_MAIL = 8
 _IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
 _PASSIVATE_S = 60.0  # a profile that no input reached for so long leaves memory
 
@@ -65,6 +69,8 @@ class ShardServer:
         self._clients = Clients()
         self._sender = MessageSender(shard, peers, self._clients, self._work.set)
         self._relay = InboundRelay(shard, peers, self._clients)
+        self._pump = Pump(shard, shard.tell_or_forward, shard.ownership.pinned, shard.ownership.has_left)
+        self._elsewhere = FactsElsewhere(shard, self._pump, peers, self._clients, self._work.set)
         self._leases = LeaseRequests(shard, peers[0], self._clients, self._work.set)
         self._migration = Migration(shard, peers, self._clients, self._work.set, pins, self._barrier)
         self._pulls = Pulls(shard, self._fence)
@@ -98,6 +104,7 @@ class ShardServer:
             self._migration.close()
             self._relay.close()
             self._sender.close()
+            self._elsewhere.close()
             self._clients.close()
             await self._server.close()
             self.shard.batch.close()
@@ -117,7 +124,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding():
+        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding() or self._is_telling():
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -134,6 +141,9 @@ class ShardServer:
 
     def _is_rebuilding(self) -> bool:
         return self._windows is None and self.shard.rebuilding.is_busy  # on a replay clock only when matching asks
+
+    def _is_telling(self) -> bool:
+        return self._windows is None and self._pump.is_busy
 
     async def _one_group(self) -> None:
         """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""
@@ -155,12 +165,14 @@ class ShardServer:
                 if due_ms is None or not self.shard.fire_timers(now_ms):
                     break
                 self._gauges.fired(now_ms - due_ms)
+            if not any(waiting.is_urgent for waiting in mail):
+                self._gauges.told(self._pump.work(_TOLD_BESIDE_MAIL if mail else _TOLD_IN_A_GROUP))
             self._pulls.answer(finishes)
             self._migration.work(finishes)
             self._unpark(finishes)
         turned_s = stopwatch()
         self.shard.commit(sync=False)
-        if is_durable and not self.shard.is_synced:  # a group of reads has nothing to wait for
+        if is_durable and not self.shard.batch.is_synced:  # a group of reads has nothing to wait for
             self.shard.sync()
         self._pending.release()
         for finish in finishes:
@@ -175,10 +187,12 @@ class ShardServer:
         visits.work(self.shard)
         if self._windows is None:
             self._sender.send()
+            self._elsewhere.send()
             self.shard.setting_back.work()
             self.shard.reconsidering.work()
             if not self._intake:
-                self.shard.retention.work()  # the next group commits it
+                self.shard.facts.forget(self.shard.clock.now_ms())  # the next group commits it
+                self.shard.retention.work()
                 self.shard.rebuilding.work()
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():

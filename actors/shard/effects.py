@@ -59,12 +59,14 @@ def _page(state: ShardState, profile: Profile, effect: effects.Page) -> None:
 
 def _note(state: ShardState, profile: Profile, effect: effects.Note) -> None:
     state.batch.put("audit", keys.audit_key(profile.id, effect.seq), effect.sealed, profile.id)
-    state.counters.entry(effect.entry, state.catalog)
-    if effect.entry.kind == "send" and effect.entry.outcome in FINAL_STATES:
-        state.sends[effect.entry.outcome] += 1
-    if effect.entry.kind == "transition":
-        state.handoffs.entry(effect.entry)
-    if (what := _OF_IDENTITY.get((effect.entry.kind, effect.entry.outcome))) is not None:
+    entry = effect.entry
+    state.counters.entry(entry, state.catalog)
+    if entry.kind == "send":
+        if entry.outcome in FINAL_STATES:
+            state.sends[entry.outcome] += 1
+    elif entry.kind == "transition":
+        state.handoffs.entry(entry)
+    elif (what := _OF_IDENTITY.get((entry.kind, entry.outcome))) is not None:
         state.resolved[what] += 1
 
 

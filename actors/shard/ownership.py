@@ -181,6 +181,7 @@ class Ownership:
         """The profile has arrived at its new place: only its address stays here."""
         state = self._state
         record = state.record(profile)
+        state.facts.index.drop(profile)
         state.people.leaves(profile, state.people.of_profile(profile, record))
         for family, key, _ in list(self._rows(profile, _ALL)):
             state.batch.put(family, key, None)
@@ -232,6 +233,8 @@ class Ownership:
         for family, key, record in last.rows:
             if family == "outbox":  # counted in the commit that writes it
                 state.outbox.put(Waiting.read(key, record))
+            if family == "state":
+                state.facts.index.arrive(profile, state.batch.unlock(record))
         state.profiles += last.profiles
         state.journal_seq = max(state.journal_seq, last.journal_seq)
         state.people.arrives(profile, last.people)

@@ -19,12 +19,13 @@ from actors.shard.figures.hand_offs import HandOffTotals
 from actors.shard.figures.people import People
 from actors.shard.journal import replay
 from actors.shard.matching.blocks import Blocks
-from actors.shard.outbox import messages
+from actors.shard.outbox import message_records
 from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
 from actors.shard.set_aside.dead_letters import DeadLetters
 from actors.shard.set_aside.unreadable import Unreadable
 from actors.shard.standing.index import Standing
+from actors.shard.things.facts import Facts
 from actors.storage import keys
 from actors.storage.batch import Batch
 from actors.storage.store import Store
@@ -48,9 +49,6 @@ class ShardState:
     `catalog` decides the next turn. `messages` are those to other profiles that have not arrived: by key, the receiver
     and the input. `counts` counts events by their status, `sends` sends by their outcome, and `resolved` what came of
     identity (`engine.readings.identity_figures`), for the whole life of the store.
-
-    Two lists are for the part that keeps inputs outside the store, which clears them: `unparked` are the profiles whose
-    waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
     """
 
     def __init__(
@@ -63,6 +61,7 @@ class ShardState:
         self.cache = Activation(cache_bytes)
         self.counters = Counters()
         self.unreadable = Unreadable(self.batch, number)
+        # For who keeps inputs outside the store, and clears both: some may be told, others go with an erased person.
         self.unparked: list[str] = []
         self.forgotten: list[str] = []
         self._changed: set[str] = set()  # profiles whose records differ from the store
@@ -77,7 +76,8 @@ class ShardState:
         self.outbox = Outbox(*self._pending("outbox", less=len(handed)), handed, self._channel_of)
         self.blocks = Blocks(self.batch, self.meta("blocks", ""), self.meta("blocks_counts", None))
         self.blocks.read_with(self.catalog)
-        self.messages = {key: messages.read(value) for key, value in self.unreadable.readable("messages")}
+        self.facts = Facts(self.batch, self.meta("facts", {}))
+        self.messages = {key: message_records.unpacked(value) for key, value in self.unreadable.readable("messages")}
 
     def _pending(self, family: str, less: int = 0) -> tuple[Read, int]:
         """The arguments of an index over a family's keys: how to read them, and how many there are. They are counted
@@ -152,6 +152,7 @@ class ShardState:
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
         self.standing.loaded(profile_id, record)
+        self.facts.index.loaded(record)
         if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
@@ -213,7 +214,7 @@ class ShardState:
 
     def drop_timer(self, key: bytes) -> None:
         """A timer is pending no more. A timer whose turn failed has gone already, though its run still names it."""
-        if self.batch.get("timers", key) is not None:
+        if key in self.timers or self.batch.get("timers", key) is not None:
             self.batch.put("timers", key, None)
             self.timers.discard(key)
 
@@ -237,13 +238,20 @@ class ShardState:
     def put_message(self, sender: str, seq: int, to: str, message: AnyInput) -> None:
         """A profile here tells another profile something, under the sender's own sequence."""
         key = keys.message_key(sender, seq)
-        self.batch.put("messages", key, messages.packed(to, message), "" if isinstance(message, IDS_ONLY) else sender)
+        owner = "" if isinstance(message, IDS_ONLY) else sender
+        self.batch.put("messages", key, message_records.packed(to, message), owner)
         self.messages[key] = (to, message)
 
     def message_done(self, key: bytes) -> None:
         """A message has arrived durably."""
         if self.messages.pop(key, None) is not None:
             self.batch.put("messages", key, None)
+
+    def follow_interests(self) -> None:
+        """Bring the index of interests up to the turns that are not committed yet."""
+        for profile_id in self._changed:
+            if (record := self.cache.get(profile_id)) is not None:
+                self.facts.index.follow(profile_id, record)
 
     # -- the end of a group
 
@@ -253,6 +261,7 @@ class ShardState:
         Counters changed only by repeated inputs are written with the next batch, or with the `final` one: so a repeat
         costs no write.
         """
+        self.follow_interests()
         for profile_id in self._changed:
             record = self.cache.get(profile_id)
             assert record is not None, "what was changed is in memory"
@@ -267,9 +276,8 @@ class ShardState:
         if self.batch or final:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
-            facts |= {"resolved": self.resolved, "people": self.people.fact(), "standing": self.standing.is_whole}
-            if self.blocks.made_of:
-                facts["blocks_counts"] = dict(self.blocks.counts)
+            facts |= {"resolved": self.resolved, "people": self.people.fact(), "facts": self.facts.totals}
+            facts |= {"standing": self.standing.is_whole} | self.blocks.facts()
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
@@ -277,11 +285,6 @@ class ShardState:
         self._changed.clear()
         self._group.clear()
         self.cache.passivate(self._changed)
-
-    @property
-    def is_synced(self) -> bool:
-        """Nothing is committed that a power cut could take back."""
-        return self.batch.is_synced
 
     def sync(self) -> None:
         """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""

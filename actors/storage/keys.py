@@ -7,6 +7,8 @@ keeps their pasts apart.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 PROFILE_BYTES = 15
 
 # Families whose keys begin with a profile's id.
@@ -61,7 +63,12 @@ def page_key(profile: str, number: int) -> bytes:
 
 def audit_key(profile: str, seq: int) -> bytes:
     """Sorts by chain, then by position in it."""
-    return profile_key(profile) + origin_of(profile) + seq.to_bytes(4)
+    return _chain(profile) + seq.to_bytes(4)
+
+
+@lru_cache(maxsize=1_024)  # a turn may write a hundred entries of one chain
+def _chain(profile: str) -> bytes:
+    return profile_key(profile) + origin_of(profile)
 
 
 def timer_key(due_ms: int, profile: str, run: str, generation: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from actors.storage.keys import FAMILIES, PROFILE_BYTES
@@ -14,10 +14,12 @@ _Groups = defaultdict[bytes, dict[bytes, bytes]]
 
 
 class MemoryStore:
-    """Records are grouped by profile, so a scan of one profile touches no other."""
+    """Records are grouped by profile, so a scan of one profile touches no other. Those of the families in `unread` are
+    not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, unread: Collection[str] = ()) -> None:
         self._families: dict[str, _Groups] = {name: defaultdict(dict) for name in FAMILIES}
+        self._unread = frozenset(unread)
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """One record, None where there is none."""
@@ -31,13 +33,14 @@ class MemoryStore:
             found = groups.get(prefix[:PROFILE_BYTES], {})
             yield from sorted((key, value) for key, value in found.items() if key.startswith(prefix) and key >= start)
             return
-        for head in sorted(head for head in groups if head >= start[:PROFILE_BYTES]):
-            if head.startswith(prefix):
-                yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
+        for head in sorted(head for head in groups if head.startswith(prefix) and head >= start[:PROFILE_BYTES]):
+            yield from sorted((key, value) for key, value in groups[head].items() if key >= start)
 
     def write(self, writes: Writes) -> None:
         """Apply all of `writes`."""
         for (family, key), value in writes.items():
+            if family in self._unread:
+                continue
             group = self._families[family][key[:PROFILE_BYTES]]
             if value is not None:
                 group[key] = value

@@ -28,11 +28,12 @@ from actors.transport.messages.of_doors import (
     Tell,
     Unpin,
 )
+from actors.transport.messages.of_things import TakeFacts
 from actors.transport.order_of_a_batch import Waiting, waves
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
 from engine.errors import Away, Moved, NotFound, NotReady, Overloaded, Parted
-from engine.inputs import AnyInput, ConsentChange, Decide, Event, Rejected
+from engine.inputs import AnyInput, ConsentChange, Decide, Event, Fact, Rejected
 
 # How long a router asks again while a shard, or the process of a pinned profile, is started again.
 STARTING: Final = Backoff(first_s=0.05, most_s=0.2, patience_s=4.0)
@@ -225,6 +226,12 @@ class Router:
         for profile, event in events:
             by_shard[shard_of(profile, len(self._paths))].append((profile, event, event.at_ms))
         await asyncio.gather(*(self._ask(batch[0][0], Stage(batch)) for batch in by_shard if batch))
+
+    async def take_facts(self, facts: Sequence[Fact], heard_ms: int) -> list[bool]:
+        """Tell every shard facts about things, durably; of each, whether any shard did not know it yet."""
+        asked = TakeFacts(list(facts), heard_ms)
+        calls = (self._clients.call_until_there(path, asked, STARTING) for path in self._paths)
+        return [any(new) for new in zip(*(answer.are_new for answer in await asyncio.gather(*calls)), strict=True)]
 
     async def _follow(self, profile: str, request: Callable[[str], Request[A]]) -> A:
         """Ask wherever a profile lives by now."""

@@ -28,8 +28,8 @@ from engine.catalog.checks.whole_document import examine
 from engine.catalog.compile_journeys import compile_journey
 from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
+from engine.catalog.compiling import stops as compile_stops
 from engine.catalog.compiling.policies import Rules
-from engine.catalog.compiling.triggers import compile_trigger
 from engine.catalog.document import Document, canonical, version_of
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
@@ -119,10 +119,10 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         ruled(rules.action(each), each.status, operator.actions) for _, each in of_kind(models, files.Action)
     )
     journeys = _by_id(
-        ruled(_edited(compile_journey(each), operator.journeys), each.status, operator.journeys)
+        ruled(_edited(compile_journey(each, space.zone), operator.journeys), each.status, operator.journeys)
         for _, each in of_kind(models, schema_journeys.Journey)
     )
-    stops = tuple(StopRule(each.id, compile_trigger(each.on, each.where), each.tier) for each in policies.stops)
+    stops = compile_stops.events(policies.stops)
     return Catalog(
         version=version_of(document_bytes),
         document=document_bytes,
@@ -142,6 +142,9 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         shown_at=_grouped((placement, action) for action in actions.values() for placement in action.placements),
         journeys=journeys,
         entered_by=_grouped((journey.trigger.event, journey) for journey in journeys.values()),
+        measured_by=_grouped(
+            (journey.outcome.on.event, journey) for journey in journeys.values() if journey.outcome is not None
+        ),
         caps=tuple(map(compile_policies.cap, policies.caps)),
         cap_kind=_cap_kind(policies),
         suppressions=rules.suppressions(actions.values()),
@@ -163,6 +166,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
+        lasting_stops=compile_stops.lasting(policies.stops, space.zone),
     )
 
 
@@ -230,7 +234,7 @@ def _source(source: files.Source) -> Source:
     events = None if source.events is None else frozenset(source.events)
     identify = None if source.identify is None else frozenset(source.identify)
     grants, is_proved = frozenset(source.grants), source.user_hash == "required"
-    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge)
+    return Source(source.channel, grants, events, is_proved, identify, source.link, source.merge, source.things)
 
 
 def _channels(file: schema_channels.Channels, journeys: Iterable[compiled.Journey]) -> dict[str, compiled.Channel]:

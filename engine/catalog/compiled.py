@@ -14,7 +14,7 @@ from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
 from engine.catalog.sending.compiled import UNGUARDED, Guards
-from engine.catalog.triggers import Beginning, StopRule, Trigger
+from engine.catalog.triggers import Beginning, LastingStop, Outcome, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
 from engine.conditions.purchases import Wording
 from engine.conditions.readable import Condition
@@ -210,7 +210,9 @@ class Journey:
     status: str = "live"  # the stricter of its file's and the operator's
     round: int = 0  # how often it has ended
     begins: Beginning | None = None
+    outcome: Outcome | None = None  # what it is measured by
     guards: Guards = UNGUARDED
+    lasting_stops: tuple[LastingStop, ...] = ()
     edits: tuple[Edit, ...] = ()  # the oldest first
 
     @property
@@ -242,6 +244,7 @@ class Catalog:
     shown_at: Mapping[str, tuple[Action, ...]]  # the same by placement
     journeys: Mapping[str, Journey]  # sorted by id
     entered_by: Mapping[str, tuple[Journey, ...]]  # the same by the event that triggers them
+    measured_by: Mapping[str, tuple[Journey, ...]]  # and by the event of its outcome
     caps: tuple[Cap, ...]
     cap_kind: Callable[[Any], Any]  # the fields of a place that tell which caps count it
     suppressions: tuple[Suppression, ...]
@@ -263,9 +266,11 @@ class Catalog:
     plan: Any  # the tracking plan (`engine.catalog.tracking`)
     identity: IdentityRules  # who is who
     links: Links
+    lasting_stops: tuple[LastingStop, ...]
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""
+    is_chained: bool = True  # whether turns seal their audit entries; not in a simulation, where nobody verifies them
 
     def of_version(self, version: str) -> Catalog:
         """This catalog, or the older one that a run names; this one where the older is gone."""

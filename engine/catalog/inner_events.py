@@ -79,3 +79,22 @@ def of_outcome(
         "journey": journey,
         "run": run,
     }
+
+
+def in_words(name: str, properties: Mapping[str, Any]) -> str:
+    """What has happened, for the timeline: an event of a client's by its name, an inner event by what it says."""
+    match name:
+        case "segue:segment":
+            verb = "entering" if properties.get("on") == "enter" else "leaving"
+            return f"{verb} the segment {properties.get('segment')}"
+        case "segue:schedule":
+            return f"its time, {properties.get('at')}"
+        case "segue:date":
+            return f"{properties.get('date')}, the day in {properties.get('trait')}"
+        case "segue:thing":
+            thing = properties.get("thing") or {}
+            return f"{thing.get('event')} of {thing.get('kind')} {thing.get('id')}"
+        case "segue:outcome":
+            return f"{properties.get('action')} {properties.get('outcome')}"
+        case _:
+            return name

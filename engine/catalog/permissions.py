@@ -45,3 +45,4 @@ class Source:
     identify: frozenset[str] | None = None
     link: bool | None = None
     merge: bool | None = None
+    things: bool = False  # whether its write key may tell facts about things

@@ -148,7 +148,8 @@ def waits(catalog: Catalog, run: Run) -> str:
     journey = catalog.of_version(run.version).journeys.get(run.journey)
     if journey is None or run.position >= len(journey.steps):
         return ""
-    return _action_paused(catalog, journey.steps[run.position].action)
+    asked = (_action_paused(catalog, name) for name in journey.steps[run.position].sending.actions)
+    return next((reason for reason in asked if reason), "")
 
 
 def send_waits(catalog: Catalog, send: Send) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.catalog import inner_events
 from engine.conditions.binding import bind_event, names_event
+from engine.conditions.readable import Condition
 from engine.conditions.value_tests import Where, build_where
 
 
@@ -97,6 +98,26 @@ class ThingFact:
 
 
 Beginning = Edge | Schedule | DateOf | ThingFact
+
+
+@dataclass(frozen=True, slots=True)
+class LastingStop:
+    """Ends runs of `tier` (None: any) for as long as it holds: a condition on a trait, the time from `at_ms` on, or the
+    time from `after_ms` after the run was entered on. Its reason is `stop.<id>`."""
+
+    id: str
+    tier: str | None
+    holds: Condition | None = None
+    at_ms: int = 0
+    after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a journey is measured by: an event that follows a run's trigger within so much time, by its own time."""
+
+    on: Trigger
+    within_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.decide import shown
 from engine.errors import RequestIdUsed
-from engine.inputs import AnyInput, Decide, Event, Exposure
+from engine.inputs import AnyInput, Decide, Event, Exposure, Fact
 from engine.values.absence import is_absent
 from engine.vocabulary import DAY_MS
 
@@ -34,6 +34,8 @@ def key_of(told: AnyInput) -> bytes | None:
         return _digest("event", told.source, name) if name else None
     if isinstance(told, Decide) and told.request_id:
         return _digest("request", told.request_id)
+    if isinstance(told, Fact):
+        return _digest("fact", told.fact)
     if isinstance(told, Exposure):
         about = shown.claimed_by(told.token)
         return None if about is None else exposures_until(about.worth_until_ms) + _digest(about.ref, told.event)

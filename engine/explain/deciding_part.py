@@ -8,7 +8,7 @@ short.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,7 +81,8 @@ class _Search:
         if word == "not":
             return self.deciding(body, (*at, word), answer=not answer)
         if word in ("all", "any"):
-            parts = [self.deciding(part, (*at, word, place), answer=answer) for place, part in enumerate(body)]
+            # Each part is asked when the one before has not settled it: a customer may refuse a journey at every event.
+            parts = (self.deciding(part, (*at, word, place), answer=answer) for place, part in enumerate(body))
             return _first(parts) if answer is (word == "any") else _together(parts, (*at, word), answer=answer)
         if word == "segment":
             condition = self.view.catalog.segments.get(body)
@@ -110,15 +111,17 @@ class _Search:
         return Failing(here, negated + wanted(word, bound[word]), saw(self.view, word, bound[word]))
 
 
-def _first(parts: list[Failing | None]) -> Failing | None:
+def _first(parts: Iterable[Failing | None]) -> Failing | None:
     return next((part for part in parts if part is not None), None)
 
 
-def _together(parts: list[Failing | None], at: Loc, *, answer: bool) -> Failing | None:
+def _together(parts: Iterable[Failing | None], at: Loc, *, answer: bool) -> Failing | None:
     """The whole, where all of its parts are to blame together; None where one of them is not."""
-    told = [part for part in parts if part is not None]
-    if len(told) < len(parts):
-        return None
+    told: list[Failing] = []
+    for part in parts:
+        if part is None:
+            return None
+        told.append(part)
     if len(told) == 1:
         return told[0]
     needed, found = ("one that does not hold", "all hold") if answer else ("one that holds", "none holds")

@@ -11,18 +11,15 @@ from collections.abc import Iterable
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Step
-from engine.decide import placement_plan, scores
-from engine.frequency import caps
-from engine.journeys import life, pauses, refusals, stops, waits
+from engine.journeys import life, pauses, refusals, sending, stops, waits
 from engine.journeys.steps import forks, parking, passing
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.sends import proposal
 from engine.turn_state import Turn
-from engine.vocabulary import DAY_MS, MINUTE_MS, TIER_RANK
+from engine.vocabulary import MINUTE_MS
 
 _IN_TIME_MS = MINUTE_MS  # a timer that fires so late is still in time: its shard was busy, not down
-_HELD_MAX_MS = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
 _STEPS_MAX = 1_000  # of a run in one turn: a circle that waits for nothing must not hang a shard
 
 
@@ -32,8 +29,8 @@ def walk(turn: Turn, runs: Iterable[Run]) -> None:
     while waiting:
         proposals = _proposals(turn, waiting)
         # The best send is decided first: it may take the last room under a cap that several of them share.
-        proposals.sort(key=lambda proposal: _rank(turn, *proposal))
-        waiting = [run for run, step in proposals if run.state == "active" and _send(turn, run, step)]
+        proposals.sort(key=lambda proposed: (proposal.rank(turn, *proposed), proposed[0].id))
+        waiting = [run for run, step in proposals if run.state == "active" and sending.send(turn, run, step)]
 
 
 def _proposals(turn: Turn, runs: Iterable[Run]) -> list[tuple[Run, Step]]:
@@ -116,6 +113,9 @@ def react(turn: Turn, event: Happened) -> list[Run]:
         if step.kind == "wait_for" and waits.is_answered(turn, journey, run, step, event):
             if _answer(turn, run, step, event):
                 moving.append(run)
+        elif step.kind == "send" and run.awaits:
+            if sending.react(turn, run, step, event):
+                moving.append(run)
         elif step.reset_on and waits.is_reset(turn, journey, run, step, event):
             parking.wait_anew(turn, run, step, event)
         elif step.until is not None:
@@ -137,6 +137,8 @@ def react_to_history(turn: Turn) -> list[Run]:
             parking.wait_anew(turn, run, step, event)
         if step.until is not None:
             parking.move(turn, run, step)
+        if step.kind == "send" and sending.react_to_history(turn, run, step):
+            moving.append(run)
         if step.kind == "wait_for":
             answer = waits.answer_on_record(turn, journey, run, step)
             if answer is not None and _answer(turn, run, step, answer):
@@ -168,7 +170,7 @@ def _advance(turn: Turn, run: Run, walking: deque[Run]) -> Step | None:
     """Walk one run to its next send; None where it parks, forks, joins or ends before one. Runs that walk because of it
     are put to those that are `walking`."""
     journey = parking.program(turn, run)
-    if run.state != "active":
+    if run.state != "active" or run.branches:
         return None
     if journey is None:
         parking.finish(turn, run, "exit", "journey.removed")
@@ -205,70 +207,25 @@ def _advance(turn: Turn, run: Run, walking: deque[Run]) -> Step | None:
     return None
 
 
-def _send(turn: Turn, run: Run, step: Step) -> bool:
-    """Decide one send; whether its run goes on in this turn."""
-    stopped = stops.of_send(turn, run, step)
-    reason = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped)
-    if reason == statuses.OF_ACTION["paused"]:  # it waits whatever `on_held` says, because a pause is meant to end
-        run.held = reason
-        pauses.wait(turn, run, step.id)
-        return False
-    run.held_ms = run.held_ms or turn.now_ms
-    if reason is not None and not stopped and step.on_held == "wait" and turn.now_ms - run.held_ms < _HELD_MAX_MS:
-        run.held = reason
-        life.wait(turn, run, _retry_at(turn, reason), step.id, "reset" if run.due_ms else "set")
-        return False
-    if reason is None or run.due_ms:  # a message was sent, or the run has waited for one: time has passed
-        waits.begin_now(turn, run)
-    run.held, run.held_ms = "", 0
-    _remember_send(turn, run, step)
-    run.occurrence += 1
-    life.go_on(turn, run, step.id, "cancelled")
-    if reason is not None and step.on_held == "exit":
-        parking.finish(turn, run, "exit", reason)
-        return False
-    run.position += 1
-    return True
-
-
-def _remember_send(turn: Turn, run: Run, step: Step) -> None:
-    journey = parking.program(turn, run)
-    if journey is not None:
-        waits.remember_send(journey, run, step, proposal.id_of(turn, run, step))
-
-
-def _retry_at(turn: Turn, reason: str) -> int:
-    """When to look at a held send again if nothing happens before: when its cap has room, else in a day."""
-    gate, _, which = reason.partition(".")
-    for cap in turn.catalog.caps:
-        if gate == "cap" and cap.id == which:
-            return max(caps.frees_at(turn.profile, turn.catalog, cap, turn.now_ms), turn.now_ms + 1)
-    return turn.now_ms + DAY_MS
-
-
 def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
     """Move past the step that a run was parked at."""
     journey = parking.program(turn, run)
     if journey is None:
         return
     step, run.is_met = journey.steps[run.position], False
-    if step.kind == "wait":
+    if step.kind == "send":
+        sending.time_is_up(turn, run, step, is_met=not timed_out)
+    elif step.kind == "wait":
         run.position += 1
     elif step.kind == "wait_for":
         run.position = step.on_timeout if timed_out else step.on_event
-    elif step.kind != "send" and turn.catalog.of_version(run.version).version == run.version:
-        # A held send is looked at again; in another version than a run entered, its position may be any step.
+    elif turn.catalog.of_version(run.version).version == run.version:
+        # In another version than a run entered, its position may be any step.
         raise AssertionError(f"no way out of a {step.kind}")
 
 
 def _is_held(turn: Turn, run: Run) -> bool:
     journey = parking.program(turn, run)
-    return journey is not None and run.position < len(journey.steps) and journey.steps[run.position].kind == "send"
-
-
-def _rank(turn: Turn, run: Run, step: Step) -> tuple[tuple[int, float, str], str]:
-    action = turn.catalog.of_version(run.version).actions.get(step.action)
-    if action is None:  # last, behind every tier: it takes no room from anybody
-        return (len(TIER_RANK), 0.0, step.action), run.id
-    wanted = placement_plan.of_send(turn.catalog, step.channel, action, run.version)
-    return (TIER_RANK[action.tier], -scores.score(turn, turn.view(), wanted, 0)[0], action.id), run.id
+    if journey is None or run.position >= len(journey.steps) or run.awaits:
+        return False
+    return journey.steps[run.position].kind == "send"

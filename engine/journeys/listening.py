@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.inputs import TimersDue
-from engine.journeys import interpreter, stops, triggers
+from engine.journeys import interpreter, stops, triggers, unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
 from engine.recent_events import Happened
@@ -33,6 +33,12 @@ def hear_time(turn: Turn, told: TimersDue) -> None:
     _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
 
 
+def hear_rest(turn: Turn) -> None:
+    """Hear what this turn has brought about beside its input: what became of messages."""
+    _hear(turn, [], turn.now_ms)
+    turn.inner.clear()
+
+
 def _hear(
     turn: Turn,
     heard: list[Change],
@@ -42,17 +48,23 @@ def _hear(
     is_running_out: bool = False,
 ) -> None:
     for _ in range(_ROUNDS_MAX):
+        heard = [*heard, *map(Change, turn.inner)]
+        turn.inner.clear()
+        stops.apply_lasting(turn)  # what is known of the customer may have changed
         for change in heard:
             stops.apply(turn, change.event)
+            if change.event.counts_ms < turn.now_ms:
+                unavoidable.mark(turn, change.event)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
             moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
         if before_walking is not None:
             before_walking()
             before_walking = None
-        if not moving:
+        if not moving and not turn.inner:
             return
         interpreter.walk(turn, moving)
+        stops.apply_lasting(turn)  # and a run may have changed it
         heard = look.changes(turn, is_running_out=is_running_out)
-        if not heard:
+        if not heard and not turn.inner:
             return

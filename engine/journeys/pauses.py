@@ -1,17 +1,18 @@
 """Applies the active catalog to the runs and sends of a profile, whichever catalog they began under.
 
-Some of them are over, some wait, some go on again, and some move on to another version (`engine.journeys.edits`). This
-is settled when the profile's next turn begins, because no profile is visited when a catalog changes. A timer or send
-that waits for a pause to end is never due. When a catalog resumes something, the shard wakes the profile. A timer is
-then due again when it was before the pause, so an overdue one does what its step's `late` says
-(`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
+Some of them are over, some wait, some go on again, and some move on to another version
+(`engine.journeys.steps.edits`). This is settled when the profile's next turn begins, because no profile is visited when
+a catalog changes. A timer or send that waits for a pause to end is never due. When a catalog resumes something, the
+shard wakes the profile. A timer is then due again when it was before the pause, so an overdue one does what its step's
+`late` says (`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 """
 
 from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import edits, life, stops
+from engine.journeys import lasting_stops, life, stops
+from engine.journeys.steps import edits
 from engine.profile import Profile, Run
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -22,14 +23,18 @@ def settle(turn: Turn) -> None:
     """End runs that are over, withdraw sends that must not leave any more, resume those whose pause has ended."""
     for run in turn.profile.runs:
         if run.state == "active":
-            reason = statuses.ended(turn.catalog, run.journey, run.version)
+            reason = _over(turn.profile, turn.catalog, run, turn.now_ms)
             if reason:
                 stops.end_run(turn, run, reason)
                 continue
             if run.version != turn.catalog.version and not run.parent:
                 edits.make(turn, run)
+                reason = _over(turn.profile, turn.catalog, run, turn.now_ms) if run.state == "active" else ""
+                if reason:  # the version that it goes on in has stops of its own
+                    stops.end_run(turn, run, reason)
             if run.state == "active" and run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
+    stops.withdraw_lasting(turn)
     # A list of its own, because a withdrawn send leaves the profile's.
     for send in [send for send in turn.profile.sends if send.state == "decided"]:
         reason = statuses.send_ended(turn.catalog, send, turn.now_ms)
@@ -43,7 +48,7 @@ def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     """Whether `settle` would change nothing."""
     for run in profile.runs:
         if run.state == "active" and (
-            statuses.ended(catalog, run.journey, run.version)
+            _over(profile, catalog, run, now_ms)
             or (run.version != catalog.version and not run.parent and edits.is_due(profile, run, catalog))
             or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
         ):
@@ -75,6 +80,11 @@ def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
     run.was_due_ms = was_due_ms
     if run.due_ms != NEVER_MS:
         life.pause(turn, run, step)
+
+
+def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
+    """The reason for which a run is over, without anything that has happened; empty where it goes on."""
+    return statuses.ended(catalog, run.journey, run.version) or lasting_stops.over(profile, catalog, run, now_ms)
 
 
 def _wake(turn: Turn, run: Run) -> None:

@@ -50,12 +50,13 @@ def kept(key: str) -> str:
 def _keys(journey: Journey, properties: Mapping[str, Any]) -> Iterator[str]:
     if journey.key is not None:
         for value in values_at(properties, tuple(journey.key.split("."))):
-            key = _spelled(value)
+            key = spelled(value)
             if key:
                 yield key
 
 
-def _spelled(value: Any) -> str:
+def spelled(value: Any) -> str:
+    """A value as keys are compared: as text; empty for what can be no key."""
     if is_absent(value) or isinstance(value, dict):
         return ""
     if isinstance(value, bool):

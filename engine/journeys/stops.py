@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
-from engine.journeys import life, run_keys
+from engine.journeys import lasting_stops, life, run_keys
 from engine.profile import Run, Send
 from engine.recent_events import Happened
 from engine.sends import life as send_life
@@ -53,6 +54,33 @@ def apply(turn: Turn, event: Happened) -> None:
         _withdraw_of_tiers(turn, event)
 
 
+def apply_lasting(turn: Turn) -> None:
+    """End the runs for which a lasting stop holds by now, and withdraw what it covers."""
+    profile, catalog = turn.profile, turn.catalog
+    for run in _unfinished(turn):
+        reason = lasting_stops.over(profile, catalog, run, turn.now_ms)
+        if reason and run.state == "active":
+            end_run(turn, run, reason)
+        elif reason:
+            withdraw_sends(turn, run, reason)
+    withdraw_lasting(turn)
+
+
+def withdraw_lasting(turn: Turn) -> None:
+    """Withdraw the decided sends of a tier for which a lasting stop holds, whatever their run's tier is."""
+    if not turn.catalog.lasting_stops:
+        return
+    for send in _decided(turn):
+        run = _run_of(turn, send)
+        reason = _lasting(turn, run, _tiers(turn.catalog, send)) if run is not None else ""
+        if reason:
+            sends.withdraw(turn, send, reason)
+
+
+def _lasting(turn: Turn, run: Run, tiers: Collection[str]) -> str:
+    return lasting_stops.of_tiers(turn.profile, turn.catalog, run, turn.now_ms, tiers)
+
+
 def apply_history(turn: Turn) -> None:
     """Stop runs after a merge: the events of both sides count for the runs of both."""
     for run in _unfinished(turn):
@@ -61,6 +89,7 @@ def apply_history(turn: Turn) -> None:
             _stop(turn, run, *stop)
     for send in _decided(turn):
         _withdraw_stopped(turn, send)
+    apply_lasting(turn)
 
 
 def apply_to_put_back(turn: Turn, send_id: str) -> None:
@@ -76,15 +105,26 @@ def apply_to_put_back(turn: Turn, send_id: str) -> None:
         _withdraw_stopped(turn, send)
 
 
-def of_send(turn: Turn, run: Run, step: Step) -> str:
-    """The reason of a stop of its own tier that covers the send which a run has come to; empty without.
+def of_send(turn: Turn, run: Run, name: str) -> str:
+    """The reason of a stop of its own tier that covers an action which a run is about to send; empty without.
 
     Only a send of another tier than its journey's is looked at: a run of the stopped tier would have ended.
     """
-    action = turn.catalog.of_version(run.version).actions.get(step.action)
-    now = turn.catalog.actions.get(step.action)
+    action = turn.catalog.of_version(run.version).actions.get(name)
+    now = turn.catalog.actions.get(name)
     tiers = {each.tier for each in (action, now) if each is not None} - {run.tier}
-    return _tier_stop(turn, run, tiers)
+    return _tier_stop(turn, run, tiers) or _lasting(turn, run, tiers)
+
+
+def reason_against(turn: Turn, run: Run, action: str, event: Happened) -> str:
+    """The reason of a stop by this event that ends a run, or is about the tier of an action that it sends; empty where
+    there is none, or the run was triggered after the event."""
+    if run.triggered > (event.counts_ms, event.seq) or _is_trigger(event, run):
+        return ""
+    rules = [rule for rule in rules_for(turn.catalog, run, event) if rule.on.passes(event.properties, run.trigger)]
+    known = turn.catalog.of_version(run.version).actions.get(action)
+    rules += _rules_of(turn.catalog, {known.tier} if known is not None else set(), event, run.trigger)
+    return f"stop.{rules[0].id}" if rules else ""
 
 
 def _unfinished(turn: Turn) -> list[Run]:
@@ -192,7 +232,7 @@ def end_run(turn: Turn, run: Run, reason: str, by: Happened | None = None) -> No
     fields = {"journey": run.journey, "run": run.id}
     turn.note(
         "stop",
-        f"{run.journey} stopped by {by.name if by else reason}",
+        f"{run.journey} stopped by {inner_events.in_words(by.name, by.properties) if by else reason}",
         reason=reason,
         outcome=state,
         message_id=by.message_id if by else "",
@@ -222,7 +262,7 @@ def parked_send(catalog: Catalog, run: Run) -> Step | None:
         return None
     step = journey.steps[run.position]
     if step.kind == "send":
-        return step
+        return None if run.awaits else step
     if step.kind not in ("wait", "wait_for"):
         return None
     position = run.position + 1 if step.kind == "wait" else step.on_timeout

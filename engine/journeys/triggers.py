@@ -7,10 +7,12 @@ from typing import Final
 from engine import limits
 from engine.catalog import inner_events, statuses
 from engine.catalog.compiled import Journey
+from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import life, refusals, run_keys, stops, waits
+from engine.journeys import lasting_stops, life, refusals, run_keys, stops, waits
+from engine.journeys.things import interests
 from engine.profile import Run
 from engine.recent_events import Happened
 from engine.turn_state import Turn
@@ -30,11 +32,19 @@ def enter(turn: Turn, event: Happened, *, only: Journey | None = None, told_ms: 
     at_ms = event.at_ms if told_ms is None else min(event.at_ms, told_ms)
     started = []
     for journey in journeys:
-        if journey.trigger.where(event.properties):
+        if journey.trigger.where(event.properties) and _is_meant(turn, journey, event):
             run = _enter(turn, view, journey, event, at_ms)
             if run is not None:
                 started.append(run)
     return started
+
+
+def _is_meant(turn: Turn, journey: Journey, event: Happened) -> bool:
+    """Whether a trigger is this customer's: a fact about a thing is told to all who may be interested in it."""
+    begins = journey.begins
+    if not isinstance(begins, ThingFact):
+        return True
+    return interests.is_interested(turn, begins, event.properties["thing"]["id"], event.at_ms)
 
 
 def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int) -> Run | None:
@@ -111,6 +121,10 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     )
     waits.begin_with(turn, run, event)
     stop = stops.stop_on_record(turn, run)
+    lasting = lasting_stops.over(profile, turn.catalog, run, turn.now_ms)
+    if stop is None and lasting:
+        refusals.refuse(turn, journey, event, lasting, key=key, words="a stop holds")
+        return None
     if stop is not None:
         reason, stopped_by = stop
         words = f"{stopped_by.name} came after its trigger"
@@ -120,7 +134,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
     life.enter(profile, run)
     turn.note(
         "journey",
-        f"{journey.id} entered by {event.name}",
+        f"{journey.id} entered by {inner_events.in_words(event.name, event.properties)}",
         journey=journey.id,
         run=run.id,
         outcome="entered",

@@ -19,6 +19,7 @@ from engine.inputs import GoOn, HandedOver, HandOver
 from engine.journeys import interpreter, pauses, refusals, stops
 from engine.journeys import life as run_life
 from engine.journeys.steps import parking
+from engine.journeys.things import interests
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
@@ -26,7 +27,7 @@ from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, Run
 from engine.recent_events import history_order
 from engine.sends import life as send_life
-from engine.sends import sends
+from engine.sends import outcomes, sends
 from engine.turn_state import Turn
 
 
@@ -119,6 +120,8 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     arrivals.merge(profile, other)
     links.let_go(turn, other)
     refusals.join(profile, other)
+    outcomes.join(profile, other)
+    interests.join(profile, other)
     look.join(profile, other)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))

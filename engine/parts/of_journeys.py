@@ -29,8 +29,18 @@ class Interest(Part):
     at_ms: int
 
 
+class LateStop(Part):
+    """A stop by an event that was told after its own time: its reason, when it happened and when it was heard."""
+
+    reason: str
+    happened_ms: int
+    heard_ms: int
+    message_id: str = ""
+
+
 class SendOutcome(Part):
-    """What became of a send: the newest outcome of each kind, by (send, outcome)."""
+    """What became of a send: one of each kind, by (send, outcome). Of `sent` and `simulated`, `at_ms` is when the
+    message left."""
 
     send: str
     run: str
@@ -38,3 +48,5 @@ class SendOutcome(Part):
     channel: str
     outcome: str
     at_ms: int
+    journey: str = ""
+    action: str = ""

@@ -31,9 +31,9 @@ def why(
     elif journey_id is None:
         answer["actions"] = [_why(known, catalog, now_ms, action) for action in catalog.actions.values()]
     if journey_id is not None:
-        answer["journeys"] = [_whereabouts(known, catalog, _named(catalog.journeys, journey_id, "journey"))]
+        answer["journeys"] = [_whereabouts(known, catalog, _named(catalog.journeys, journey_id, "journey"), now_ms)]
     elif action_id is None:
-        answer["journeys"] = [_whereabouts(known, catalog, journey) for journey in catalog.journeys.values()]
+        answer["journeys"] = [_whereabouts(known, catalog, journey, now_ms) for journey in catalog.journeys.values()]
     return answer
 
 
@@ -43,8 +43,8 @@ def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
     return parts[name]
 
 
-def _whereabouts(known: Profile, catalog: Catalog, journey: Journey) -> dict[str, Any]:
-    row = whereabouts.of(known, catalog, journey)
+def _whereabouts(known: Profile, catalog: Catalog, journey: Journey, now_ms: int) -> dict[str, Any]:
+    row = whereabouts.of(known, catalog, journey, clock_of(known, now_ms))
     at_ms = row.pop("at_ms", None)
     return row if at_ms is None else row | {"at": iso(at_ms)}
 

@@ -28,6 +28,7 @@ SEND: Final = Life(
         ("decided", "resume"): "decided",
         ("decided", "move"): "decided",  # to the profile that absorbs its own
         ("decided", "withdraw"): "withdrawn",
+        ("decided", "expire"): "expired",  # its deadline has passed
         ("decided", "authorise"): "handing_over",
         ("handing_over", "move"): "handing_over",
         ("handing_over", "ask again"): "decided",  # by the same dispatcher: nothing was handed over
@@ -39,6 +40,7 @@ SEND: Final = Life(
         ("handing_over", "unknown"): "unknown",
         ("handing_over", "give up"): "failed",  # it is worth no further try
         ("handing_over", "outlive its action"): "withdrawn",  # which is over before the next try
+        ("handing_over", "expire"): "expired",  # its deadline comes before the next try
     },
 )
 

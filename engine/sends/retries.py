@@ -1,9 +1,9 @@
 """When a message is tried again, and for how long.
 
 A message that its provider surely did not take is tried again after half a minute, then ever more rarely. It is tried
-for its channel's `retry_for` from the decision on, and never once its action is over. Each pause is stretched by a draw
-of its own, so messages that failed together do not come back together. The first try of a message is made however late
-it comes, after a pause or a downtime.
+for its channel's `retry_for` from the decision on, and never once its action is over or its deadline has passed. Each
+pause is stretched by a draw of its own, so messages that failed together do not come back together. The first try of a
+message is made however late it comes, after a pause or a downtime.
 """
 
 from __future__ import annotations
@@ -29,10 +29,16 @@ def ends_with_its_action(catalog: Catalog, send: Send) -> bool:
     return over_ms is not None and over_ms < _given_up_ms(catalog, send)
 
 
+def ends_with_its_deadline(catalog: Catalog, send: Send) -> bool:
+    """Whether its deadline passes before its channel gives it up, and before its action is over."""
+    others = (_given_up_ms(catalog, send), _over_ms(catalog, send))
+    return bool(send.deadline_ms) and all(end is None or send.deadline_ms < end for end in others)
+
+
 def next_try_ms(catalog: Catalog, send: Send, now_ms: int) -> int | None:
     """When a send that was tried `send.attempts` times is tried again; None where it is not worth another try."""
     over_ms, end_ms = _over_ms(catalog, send), _given_up_ms(catalog, send)
-    end_ms = end_ms if over_ms is None else min(end_ms, over_ms)
+    end_ms = min(end for end in (end_ms, over_ms, send.deadline_ms or None) if end is not None)
     last_ms = end_ms - min(_MARGIN_MS, (end_ms - send.decided_ms) // 4)
     pause_ms = min(FIRST_MS * 2 ** min(send.attempts - 1, _DOUBLINGS_MAX), _LONGEST_MS)
     stretch = 1 + _STRETCH * seeds.draw(catalog.id_key, "retry", send.id, send.attempts)

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from engine.catalog import statuses
 from engine.contact import addresses, consents
 from engine.decide import offers
-from engine.decide.gates import asking
+from engine.decide.gates import asking, guards
 from engine.effects import Dequeue, Enqueue
 from engine.frequency import at_addresses, budgets, caps, fatigue
 from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
 from engine.parts.of_identity import Link
 from engine.profile import Place, Send
-from engine.sends import life, message, retries, webhooks
+from engine.sends import life, message, outcomes, retries, touches, webhooks
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
@@ -49,7 +49,8 @@ def authorise(turn: Turn, asked: Authorise) -> None:
         return
     reason = asking.against_departure(turn, send)
     if reason:
-        _end_unsent(turn, send, "withdraw", reason, **_counted(turn, send, reason))
+        event = "expire" if reason == guards.DEADLINE else "withdraw"
+        _end_unsent(turn, send, event, reason, **_counted(turn, send, reason))
         turn.answer({"authorised": False, "reason": reason})
         return
     # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
@@ -108,6 +109,11 @@ def settle(turn: Turn, said: Settle) -> None:
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """End a decided send that does not go after all; its place is free again."""
     _end_unsent(turn, send, "withdraw", reason)
+
+
+def expire(turn: Turn, send: Send, reason: str) -> None:
+    """End a decided send that is worthless by now; its place is free again."""
+    _end_unsent(turn, send, "expire", reason)
 
 
 def resume(turn: Turn, send: Send) -> None:
@@ -206,11 +212,18 @@ def _try_again(turn: Turn, send: Send, detail: str) -> None:
     """Put a send back that surely did not leave, or end it where no further try is worth it."""
     next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
     if next_ms is None:
-        is_over = retries.ends_with_its_action(turn.catalog, send)
-        _end_unsent(turn, send, *(("outlive its action", "validity.over") if is_over else ("give up", detail)))
+        _end_unsent(turn, send, *_why_no_further_try(turn, send, detail))
         return
     _put_back(turn, send, "retry", next_ms)
     _note(turn, send, "retry", detail)
+
+
+def _why_no_further_try(turn: Turn, send: Send, detail: str) -> tuple[str, str]:
+    """The event that ends a send which is tried no more, and its reason."""
+    if retries.ends_with_its_deadline(turn.catalog, send):
+        return "expire", guards.DEADLINE
+    is_over = retries.ends_with_its_action(turn.catalog, send)
+    return ("outlive its action", "validity.over") if is_over else ("give up", detail)
 
 
 def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
@@ -249,6 +262,8 @@ def _release(turn: Turn, send: Send) -> None:
 
 
 def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
+    place = caps.find(turn.profile, send.id)
+    left_ms = (place.left_ms if place is not None else 0) or turn.now_ms
     outcome = life.advance(turn.profile, send, event)
     if outcome in ARRIVED:
         fatigue.record_exposure(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
@@ -256,6 +271,11 @@ def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None
         offers.withdraw(turn, send.id)
     turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
     _note(turn, send, outcome, reason, **more)
+    if webhooks.is_one(send):
+        return
+    if outcome not in outcomes.LEFT:
+        touches.take_off(turn.profile, send.run)
+    outcomes.settled(turn, send, outcome, reason, left_ms if outcome in outcomes.LEFT else turn.now_ms)
 
 
 def _note(turn: Turn, send: Send, outcome: str, reason: str, **more: str) -> None:

@@ -43,6 +43,11 @@ class Case:
             self.loose.setdefault(kind, []).append(name)
         return side
 
+    def owner_at(self, at_ms: int, kind: str, name: str) -> Side:
+        """Whose something is that the event of an instant has made."""
+        told = next((event for event in reversed(self.now.history) if event.at_ms == at_ms), None)
+        return self.owner(told.by if told is not None else (), kind, name)
+
     def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
         """Whose a run is: that of the profile that had it, else by its trigger. It is never of both: its messages would
         be sent twice. A branch goes where the run goes that it is of."""

@@ -14,14 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.frequency import fatigue
 from engine.journeys import life as run_life
 from engine.parts.of_identity import Link
-from engine.parts.of_journeys import Watched
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
+from engine.splitting.rules import of_frequency, of_journeys
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
 
@@ -148,8 +147,7 @@ def _zone(case: Case, name: str) -> None:
     now, after = ((getattr(p, name), getattr(p, f"{name}_ms")) for p in (case.now, case.after))
     if now == after:
         return
-    told = next((event for event in reversed(case.now.history) if event.at_ms == now[1]), None)
-    side = case.owner(told.by if told is not None else (), "traits", name)
+    side = case.owner_at(now[1], "traits", name)
     for profile, gets in ((case.mine, side.here), (case.theirs, side.there)):
         if gets:
             setattr(profile, name, now[0])
@@ -232,23 +230,6 @@ def _bag(events: Sequence[Happened]) -> Counter[bytes]:
     return Counter(map(encoder.encode, events))
 
 
-def _fatigue(case: Case, name: str) -> None:
-    """Both are as tired as they were together. It is noted, so that it counts once where they are one again."""
-    mapping(_both)(case, name)
-    for key, level in case.now.fatigue.items():
-        if case.after.fatigue.get(key) != level:
-            both = fatigue.leave_to_both(level, case.merge_id)
-            case.mine.fatigue[key] = case.theirs.fatigue[key] = both
-
-
-def _watched(case: Case, name: str) -> None:
-    """Both begin with what was watched of the two as one, so that they enter and leave what the split changes. No timer
-    wakes the other yet."""
-    now = case.now.watched
-    case.mine.watched = now
-    case.theirs.watched = None if now is None else Watched(now.looked, {**now.inside}, {**now.occasions})
-
-
 RULES: Final[Mapping[str, Rule]] = {
     "id": _own,
     "clock_ms": _clock,
@@ -273,7 +254,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "spilled": _own,
     "tallies": _own,
     "tallied": _own,
-    "fatigue": _fatigue,
+    "fatigue": of_frequency.fatigue,
     "promises": listing(_promise, _both, lambda each: each.subject),
     "awaiting": words.said,
     "locale_ms": _own,  # with the locale
@@ -288,6 +269,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "refused": listing(
         lambda row: (row.journey, row.reason, row.key), _both, lambda row: (row.at_ms, row.noted_ms, row.journey)
     ),
+    "outcomes": of_journeys.OUTCOMES,
     "details": _own,
     "drawn": mapping(_both),
     "drawn_as": _own,
@@ -305,7 +287,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "sharers": listing(_itself, _mine),
     "apart": listing(_itself, _both),
     "unlike": listing(_itself, _both),
+    "interests": of_journeys.INTERESTS,
+    "watched": of_journeys.watched,
     "asked_ms": mapping(_both),
     "candidates": listing(_itself, _mine),
-    "watched": _watched,
 }

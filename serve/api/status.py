@@ -97,6 +97,15 @@ class Matching(Answer):
     frequent: dict[str, int]
 
 
+class Facts(Answer):
+    """Facts about things: how many are still being told, how many customers could not be told when their turn came and
+    will be soon, and how often a customer has been told a fact so far."""
+
+    waiting: int
+    late: int
+    told: int
+
+
 class Status(Answer):
     """The numbers of the engine."""
 
@@ -118,6 +127,7 @@ class Status(Answer):
             "rebuilding": False,
             "frequent": {"surname_year": 3},
         },
+        things={"waiting": 0, "late": 0, "told": 5_120},
         timers={"pending": 25},
     )
 
@@ -129,5 +139,6 @@ class Status(Answer):
     events: dict[str, int]
     sends: dict[str, int]
     matching: Matching
+    things: Facts
     timers: dict[str, int]
     identity: IdentityFigures

@@ -12,6 +12,7 @@ import typer
 from engine.errors import UsageError
 from loadtest.bench import compare as bench_compare
 from loadtest.bench import figures as benchmarks
+from loadtest.bench.things import fan_out
 from loadtest.processes.engine import EngineError
 from serve.commands import screen
 from serve.process.ray_runtime.flags import ray_flags, serve_flags
@@ -25,6 +26,9 @@ def bench(
     ] = False,
     is_matching: Annotated[
         bool, typer.Option("--matching", help="Only: 10,000 new people matched against 100,000, or a million.")
+    ] = False,
+    is_things: Annotated[
+        bool, typer.Option("--things", help="Only: a price drop with 100,000 interested customers.")
     ] = False,
     compare: Annotated[
         Path | None, typer.Option("--compare", help="An earlier run's --json file: show what has changed.")
@@ -43,6 +47,8 @@ def bench(
             from loadtest.bench import matching
 
             report = matching.report(say, is_full=is_full)
+        elif is_things:
+            report = fan_out.report(say)
         else:
             report = benchmarks.measure(say, ray_flags(LOOPBACK) | serve_flags(), is_full=is_full)
     except EngineError as error:

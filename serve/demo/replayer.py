@@ -107,12 +107,10 @@ class Replayer:
         before = self._client.get("/v1/status")["events"]
         totals, last_ms = Totals(), 0
         for lot, next_ms in event_files.chunks(event_files.read(paths), _LINES):
-            for body, lines in _bodies(lot, totals):
-                answer = self._client.post("/v1/import", body)
-                totals.rejected += [
-                    f"{lines[bad['index']].where}: {bad['field']}: {bad['message']}"
-                    for bad in answer.get("rejected", ())
-                ]
+            facts = [line for line in lot if not line.problem and event_files.fact_in(line.raw) is not None]
+            known = {line.where for line in facts}
+            self._post("/v1/import", [line for line in lot if line.where not in known] if facts else lot, totals)
+            self._post("/v1/things", facts, totals)
             totals.lines += len(lot)
             last_ms = lot[-1].at_ms
             if self._is_replay and next_ms is not None:
@@ -126,6 +124,13 @@ class Replayer:
         after = self._client.get("/v1/status")["events"]
         totals.accepted, totals.repeated = (after[name] - before[name] for name in ("accepted", "repeated"))
         return totals
+
+    def _post(self, path: str, lot: list[Line], totals: Totals) -> None:
+        for body, lines in _bodies(lot, totals):
+            answer = self._client.post(path, body)
+            totals.rejected += [
+                f"{lines[bad['index']].where}: {bad['field']}: {bad['message']}" for bad in answer.get("rejected", ())
+            ]
 
     def _move(self, watermark_ms: int, totals: Totals, *, drain: bool = False) -> None:
         answer = self._client.post("/v1/clock", {"watermark": watermark_ms, "drain": drain})

@@ -256,12 +256,21 @@ def _server_principal(request: Request) -> Principal:
     return _any_gateway(request).server(headers_of(request.scope))
 
 
+def _fact_teller(request: Request) -> Principal:
+    gateway = _any_gateway(request)
+    principal = gateway.principal(headers_of(request.scope))
+    if principal.kind != "server" and not authority.source(gateway.catalog, principal.source).things:
+        raise Forbidden("this needs a server key, or things: true for the source of this key")
+    return principal
+
+
 def needs_server_key(dependency: object) -> bool:
-    """Whether a route that depends on this is for server keys alone."""
-    return dependency is _server_principal
+    """Whether a route that depends on this is for server keys, and at most for the write keys of some sources."""
+    return dependency in (_server_principal, _fact_teller)
 
 
 ServerPrincipal = Annotated[Principal, Depends(_server_principal)]
+FactTeller = Annotated[Principal, Depends(_fact_teller)]
 
 
 def _server_gateway(request: Request, _: ServerPrincipal) -> Gateway:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.catalog import inner_events
 from engine.errors import InvalidInput
 from engine.handoffs.touchpoints import kind_of
 from engine.inputs import Event
@@ -70,7 +71,7 @@ def read_event(raw: bytes | msgspec.Raw, kind: str | None, arrival: Arrival) -> 
     try:
         sent = _sent(raw)
         check_shape(bytes(raw), sent)
-        message_id = _message_id(sent.message_id)
+        message_id = message_id_of(sent.message_id)
         digest = "" if message_id else _digest(raw, sent, kind or sent.type)
     except UNREADABLE as fault:
         raise unreadable(fault) from None
@@ -147,7 +148,8 @@ def _prove(sent: _Sent, context: dict[str, Any], user_ids: list[str], arrival: A
         arrival.proof.check(user_id, told)
 
 
-def _message_id(value: Any) -> str:
+def message_id_of(value: Any) -> str:
+    """A `messageId` as text; empty where it is absent. InvalidInput names it where it cannot be used."""
     if is_absent(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):  # in Python `true` is an integer too
@@ -166,6 +168,8 @@ def _name(sent: _Sent, kind: str) -> str:
         return _NAMES[kind]
     if not event:
         raise InvalidInput("is needed by a track", "event")
+    if inner_events.is_reserved(event):
+        raise InvalidInput(f"names that begin with {inner_events.PREFIX} are the engine's own", "event")
     return _fit_name(event, "event")
 
 

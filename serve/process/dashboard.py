@@ -135,6 +135,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel("Memory of active profiles", "bytes", ((f"sum by (part) ({exported(m.CACHE_BYTES)})", "{{part}}"),)),
+        Panel(
+            "Facts about things",
+            "short",
+            (
+                (f"max ({exported(m.FACTS_WAITING)})", "still being told"),
+                (f"sum (rate({exported(m.FACTS_TOLD)}{_RATE}))", "customers told a second"),
+            ),
+        ),
         Panel("Messages on their way", "short", ((f"sum by (part) ({exported(m.MESSAGES_PENDING)})", "{{part}}"),)),
     ),
     "Who is who": (

@@ -16,7 +16,7 @@ from serve.api.types import answers_with
 from serve.http.gateway import Gateway, ServerGateway
 from serve.routes.profiles import Home
 
-_UNSAID = ("held", "withdrawn", "decided", "waits")
+_UNSAID = ("held", "withdrawn", "expired", "decided", "waits")
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 

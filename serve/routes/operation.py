@@ -61,6 +61,7 @@ async def status(gateway: ServerGateway) -> Any:
         "sends": dict(sends),
         "identity": _identity(shards, gateway.catalog.identity.matching.enabled),
         "matching": _matching([shard["matching"] for shard in shards]),
+        "things": _things([shard["things"] for shard in shards]),
         "timers": {"pending": sum(shard["timers"] for shard in shards)},
         "messages": {"pending": sum(shard["messages"] for shard in shards)},
         # Shard 0 is the lease authority: it alone knows what all shards were granted.
@@ -80,6 +81,15 @@ def _matching(shards: list[dict[str, Any]]) -> dict[str, Any]:
         **{name: sum(shard[name] for shard in shards) for name in counts},
         "rebuilding": any(shard["rebuilding"] for shard in shards),
         "frequent": dict(sorted(frequent.items())),
+    }
+
+
+def _things(shards: list[dict[str, Any]]) -> dict[str, int]:
+    """Facts about things: each shard has all of them, and tells its own customers."""
+    return {
+        "waiting": max(shard["waiting"] for shard in shards),
+        "late": sum(shard["late"] for shard in shards),
+        "told": sum(shard["told"] for shard in shards),
     }
 
 

@@ -33,8 +33,8 @@ OWNERS = {"engine/sends/life.py", "engine/journeys/life.py", "engine/turn_state.
 
 def test_a_send_ends_in_the_final_states_of_the_vocabulary():
     ends = {state for state in SEND.arrows.values() if state not in {begin for begin, _ in SEND.arrows}}
-    assert ends == FINAL_STATES - {"expired"}, "nothing expires: it is withdrawn"
-    assert set(SEND.arrows.values()) < set(get_args(SendState))
+    assert ends == FINAL_STATES
+    assert set(SEND.arrows.values()) == set(get_args(SendState))
 
 
 def test_what_a_table_does_not_have_is_refused():
@@ -109,6 +109,19 @@ def test_only_the_two_lives_change_a_state(module: str):
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+def waiting(hours: int, ending: str = "continue") -> dict[str, Any]:
+    return {"wait_for": {"event": f"Ended {ending}", "timeout": f"{hours}h", "on_event": ending}}
+
+
+# Arms that wait, that hold arms themselves, and from which the whole journey may be left.
+PARTED: dict[str, Any] = {"parallel": {"join": "any", "arms": {
+    "quick": [waiting(3, "exit")],
+    "letter": [{"wait": {"for": "1h"}}, {"send": {"action": "letter", "channel": "sms", "on_held": "exit"}},
+               {"wait": {"for": "5h"}}],
+    "inner": [{"parallel": {"arms": {"x": [waiting(2)], "y": [{"wait": {"for": "9h"}}]}}}],
+}}}  # fmt: skip
+
+
 def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") -> dict[str, Any]:
     """A journey with every kind of step that waits, one of promises to an address, and letters by text."""
     steps = [
@@ -123,8 +136,14 @@ def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") 
          "re_entry": {"concurrent": 2}},
         {"id": "receipt", "tier": "service", "trigger": {"event": "Paid"},
          "steps": [{"send": {"action": "receipt", "channel": "email"}}]},
+        {"id": "ways", "tier": "lifecycle", "trigger": {"event": "Parted"}, "steps": [PARTED, {"wait": {"for": "1h"}}],
+         "stops": [{"id": "met", "on": "Met"}]},
         {"id": "short", "tier": "promotional", "trigger": {"event": "Seen"},
          "steps": [{"exit": {}}], "re_entry": {"concurrent": 1}},
+        {"id": "ladder", "tier": "promotional", "trigger": {"event": "Hurried"},
+         "steps": [{"send": {"action": "news", "channels": ["sms", "email"], "deadline": "1h", "on_held": "wait",
+                             "fallback": {"on": ["no_consent", "held", "refused", {"down": "10m"}, {"silent": "2h"}]}}},
+                   {"wait": {"for": "1h"}}]},
     ]  # fmt: skip
     return document(
         consent={
@@ -137,6 +156,7 @@ def shop(status: str = "live", letter: str = "live", until: str = "2027-01-01") 
         actions=[
             action("letter", channels=["sms"], status=letter, valid={"until": until}),
             action("receipt", tier="service", purpose="service"),
+            action("news", channels=["sms", "email"]),
         ],
         journeys=journeys if status != "removed" else journeys[1:],
         policies={
@@ -169,7 +189,7 @@ class Story:
     def tell(self, told: Any) -> None:
         handle(self.profile, told, self.catalog, self.now_ms)
         states = {state_of(run) for run in self.profile.runs}
-        assert states <= {"waiting", "paused", "completed", "exited", "stopped"}, "nobody walks after a turn"
+        assert states <= {"waiting", "paused", "joining", "completed", "exited", "stopped"}, "nobody walks after a turn"
         assert {send.state for send in self.profile.sends} <= {"decided", "handing_over"}
 
     def does(self, name: str, *, ago_ms: int = 0, **fields: Any) -> None:
@@ -219,8 +239,9 @@ def with_letter(story: Story) -> Story:
     return story
 
 
+EVENTS = ("Told", "Again", "Answered", "Bought", "Paid", "Seen", "Parted", "Met", "Ended exit", "Hurried")
 MOVES = st.one_of(
-    st.tuples(st.just("does"), st.sampled_from(["Told", "Again", "Answered", "Bought", "Paid", "Seen"]),
+    st.tuples(st.just("does"), st.sampled_from(EVENTS),
               st.sampled_from([0, 30 * MINUTE, 3 * HOUR])),
     st.tuples(st.just("passes"), st.sampled_from([MINUTE, HOUR, 3 * HOUR, 2 * DAY]), st.sampled_from([0, 3 * HOUR])),
     st.tuples(st.just("authorises"), st.sampled_from(["d1", "d2"])),
@@ -285,6 +306,9 @@ STORIES: list[list[tuple[Any, ...]]] = [
     # Worth no further try: for its channel, or because its action is over by then.
     [("passes", HOUR, 0), ("authorises", "d1"), ("passes", 2 * DAY, 0), ("settles", "retry")],
     [("passes", HOUR, 0), ("authorises", "d1"), ("takes", "over"), ("passes", DAY, 0), ("settles", "retry")],
+    # Worth nothing after its deadline; and the next channel, where the first one is down.
+    [("does", "Hurried", 0), ("passes", 2 * HOUR, 0)],
+    [("does", "Hurried", 0), ("authorises", "d1"), ("passes", 2 * HOUR, 0), ("settles", "retry")],
     # Stops, opt-outs and gates.
     [("does", "Bought", 0)],
     [("passes", HOUR, 0), ("does", "Bought", 0)],
@@ -302,6 +326,13 @@ STORIES: list[list[tuple[Any, ...]]] = [
     [("absorbs", "letter"), ("absorbs", "letter that leaves")],
     # A receipt to an address that another profile counts for; the room is asked for, and given.
     [("does", "Paid", 0), ("authorises", "d1"), ("room", True), ("authorises", "d1"), ("settles", "sent")],
+    # Several ways at once: the first to the join, a way out of all of them, and what ends a run with its branches.
+    [("does", "Parted", 0), ("passes", 3 * HOUR, 0)],
+    [("says", True), ("does", "Parted", 0), ("passes", 4 * HOUR, 0)],
+    [("does", "Parted", 0), ("does", "Ended exit", 0)],
+    [("does", "Parted", 0), ("does", "Met", 0)],
+    [("does", "Parted", 0), ("says", False), ("passes", HOUR, 0)],
+    [("takes", "no letters"), ("does", "Parted", 0), ("passes", 4 * HOUR, 0)],
     # So many ended runs that the oldest are forgotten.
     [("does", "Seen", 0), ("does", "Told", 0), ("does", "Bought", 0)] * 70,
     [("passes", HOUR, 0), ("authorises", "d1"), ("settles", "sent"), ("passes", 3 * HOUR, 0), ("authorises", "d1"),

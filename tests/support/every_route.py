@@ -112,6 +112,12 @@ def _of_events(story: Story) -> Iterator[Call]:
     lot = {"batch": [{"type": "track", "event": "E", "userId": "ada", "messageId": "lot", **stamp}, {"type": "odd"}]}
     for path in ("/v1/batch", "/v1/b", "/v1/import"):
         yield Call("post", path, path, lot)
+    drop = {"kind": "product", "id": "sku-1", "event": "Price Dropped", "properties": {"percent": 15}}
+    yield Call("post", "/v1/things", "/v1/things", drop | {"messageId": "drop"})
+    yield Call("post", "/v1/things", "/v1/things", {"batch": [drop | {"messageId": "drop"}, {"kind": "product"}]})
+    yield Call("post", "/v1/things", "/v1/things", drop | {"id": None}, (400,))
+    yield Call("post", "/v1/things", "/v1/things", drop, (403,), key=WRITE)
+    yield Call("get", "/v1/things", "/v1/things?limit=3")
     for person in (
         {"userId": "ada"},
         {"userId": "bob"},

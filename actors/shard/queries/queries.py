@@ -27,6 +27,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return [(way, msgspec.to_builtins(row)) for way, row in shard.handoffs.rows.items()]
     if what == "pins":
         return sorted(shard.ownership.pins)
+    if what == "things":
+        return shard.facts.newest(int(argument), shard.clock.now_ms())
     if what == "catalog":
         found = shard.catalogs.get(str(argument))
         return None if found is None else found.document
@@ -144,6 +146,7 @@ def status(shard: Shard) -> dict[str, Any]:
         "timers": len(shard.timers),
         "messages": len(shard.messages),
         "matching": serving.status(shard),
+        "things": {"waiting": len(shard.facts), "late": shard.facts.late, **shard.facts.totals},
         "budgets": shard.leases.reading(),
         "now": shard.clock.now_ms(),
         "clock": {"jumps": shard.clock.jumps, "behindMs": shard.clock.behind_ms},

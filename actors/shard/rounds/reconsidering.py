@@ -15,8 +15,10 @@ from actors.shard.activation import Record
 from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec
+from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt
 from engine.inputs import AnyInput, Reconsider
+from engine.journeys.things import interests, wanted
 from engine.journeys.watching import look
 from engine.profile import Profile
 
@@ -38,14 +40,14 @@ class Reconsidering:
     @property
     def is_busy(self) -> bool:
         """Whether there are profiles that may have to look anew."""
-        return self._upto != _ALL or self._rules != look.name_of(self._state.catalog)
+        return self._upto != _ALL or self._rules != _rules(self._state.catalog)
 
     def work(self) -> int:
         """Look at some profiles, where there is reason to; returns how many had a turn."""
         if not self.is_busy:
             return 0
-        if self._rules != look.name_of(self._state.catalog):
-            self._rules, self._upto = look.name_of(self._state.catalog), ""
+        if self._rules != _rules(self._state.catalog):
+            self._rules, self._upto = _rules(self._state.catalog), ""
         turns, upto = 0, _ALL
         for number, profile in enumerate(self._following()):
             if number == _LOOKED_AT_ONCE or turns == _TURNS_AT_ONCE:
@@ -70,7 +72,10 @@ class Reconsidering:
         except Corrupt as error:
             self._state.unreadable.set_aside(profile, error)
             return False
-        if not isinstance(record, Profile) or not look.must_look(record, self._state.catalog):
+        catalog = self._state.catalog
+        if not isinstance(record, Profile):
+            return False
+        if not (look.must_look(record, catalog) or interests.must_learn(record, catalog, self._state.clock.now_ms())):
             return False
         return self._tell(profile, Reconsider())
 
@@ -80,3 +85,8 @@ class Reconsidering:
         if found is None and (raw := self._state.batch.get("state", keys.profile_key(profile))) is not None:
             return codec.decode_record(raw, f"state/{profile}")
         return found
+
+
+def _rules(catalog: Catalog) -> str:
+    """The name of all that a profile may have to be looked at for; empty: nothing."""
+    return look.name_of(catalog) + wanted.wanted(catalog).name

@@ -21,7 +21,7 @@ from actors.storage.batch import Batch
 from engine import codec
 from engine.catalog.editing.plan import Place
 from engine.errors import Corrupt, NotReady
-from engine.journeys import edits
+from engine.journeys.steps import edits
 from engine.profile import Profile, Run
 
 HASH_BYTES: Final = 8

@@ -8,6 +8,7 @@ Contents that are only passed on travel as `msgspec.Raw`: their bytes are neithe
     of_shards.py       requests of shards to each other
     of_dispatcher.py   requests of the dispatcher to a shard
     of_matching.py     requests of matching to a shard
+    of_things.py       facts about things, to every shard
     table.py           all of them
 """
 

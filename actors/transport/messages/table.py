@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, Final
 
-from actors.transport.messages import base, of_dispatcher, of_doors, of_matching, of_shards
+from actors.transport.messages import base, of_dispatcher, of_doors, of_matching, of_shards, of_things
 from actors.transport.messages.base import FromDispatcher, Request
 
 
@@ -18,4 +18,4 @@ def _is_request(each: object) -> bool:
     return isinstance(each, type) and issubclass(each, Request) and each not in (Request, FromDispatcher)
 
 
-REQUESTS: Final = _requests(base, of_doors, of_shards, of_dispatcher, of_matching)
+REQUESTS: Final = _requests(base, of_doors, of_shards, of_dispatcher, of_matching, of_things)

@@ -11,10 +11,10 @@ from engine.catalog.programs.walking import Located, every_step, located
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.steps import WaitForStep, WaitStep
+from engine.catalog.schema.stops import JourneyStop
 from engine.catalog.schema.triggers import (
     DateTrigger,
     EventTrigger,
-    JourneyStop,
     ScheduleTrigger,
     SegmentTrigger,
     Trigger,

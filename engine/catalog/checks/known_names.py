@@ -106,6 +106,8 @@ def _of_journeys(document: Document) -> Iterator[Use]:
             yield from _of_interested(file, trigger)
         for i, stop in items(document, file, "stops"):
             yield from _event(file, ("stops", i), stop, "on")
+        if isinstance(journey.get("outcome"), Mapping):
+            yield from _event(file, ("outcome",), journey["outcome"], "event")
         yield from _of_steps(file, journey.get("steps"), ("steps",))
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from engine.catalog.schema.channels import Channels
-from engine.catalog.schema.edits import Edit
 from engine.catalog.schema.grammar import (
     ChannelRef,
     Condition,
@@ -31,6 +30,7 @@ from engine.catalog.schema.grammar import (
 from engine.catalog.schema.identity import Identity
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.models import PropensityModel
+from engine.catalog.schema.of_steps.editing import Edit
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.vocabulary import DAY_MS, Status, Tier
@@ -163,7 +163,8 @@ class Source(Model):
     """`channel`: where its events happen; need not be one that messages go out on (a point of sale).
 
     About its write key, which is public: `grants`: the purposes (`*`: all) that it may grant consent to; `events`: the
-    track events that it may send, absent for any; `user_hash: required`: it proves each user id.
+    track events that it may send, absent for any; `user_hash: required`: it proves each user id; `things`: it may tell
+    facts about things, as a price drop.
 
     About who is who, whatever its key: `identify`: the namespaces by which it finds people who are known; `link`: it
     may give an identifier that nobody has to a person; `merge`: its server key may join two profiles that exist. A
@@ -177,6 +178,7 @@ class Source(Model):
     identify: list[NamespaceRef] | None = None
     link: bool | None = None
     merge: bool | None = None
+    things: bool = False
 
 
 class Sources(Model):

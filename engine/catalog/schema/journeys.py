@@ -7,12 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.catalog.schema.edits import EditRule, OnEdit
-from engine.catalog.schema.grammar import Condition, Duration, Id, Model, Path, Some
+from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
+from engine.catalog.schema.of_steps.editing import EditRule, OnEdit
 from engine.catalog.schema.sending import Guards
 from engine.catalog.schema.steps import Step
-from engine.catalog.schema.triggers import JourneyStop, Trigger
-from engine.vocabulary import Status, Tier
+from engine.catalog.schema.stops import JourneyStop
+from engine.catalog.schema.triggers import Trigger
+from engine.vocabulary import DAY_MS, Status, Tier
 
 
 class ReEntry(Model):
@@ -20,6 +21,14 @@ class ReEntry(Model):
 
     after: Duration = 0
     concurrent: Annotated[int, Field(ge=1)] = 1
+
+
+class Outcome(Model):
+    """The event that a journey is measured by: a run converts by one that follows its trigger `within` this time."""
+
+    event: EventName
+    where: Where | None = None
+    within: Duration = 7 * DAY_MS
 
 
 class Journey(Model):
@@ -34,6 +43,7 @@ class Journey(Model):
     key: Path | None = None
     re_entry: ReEntry = ReEntry()
     stops: list[JourneyStop] = []
+    outcome: Outcome | None = None
     guards: Guards = Guards()
     steps: Annotated[list[Step], Some]
     on_edit: OnEdit = EditRule()

@@ -24,7 +24,7 @@ from engine.catalog.schema.grammar import (
     listed,
     milliseconds,
 )
-from engine.catalog.schema.triggers import JourneyStop
+from engine.catalog.schema.stops import JourneyStop
 from engine.values import countries
 from engine.vocabulary import DAY_MS, Tier
 

@@ -1,5 +1,4 @@
-"""What starts a journey: an event, a segment, a schedule, a date of the customer's, a fact about a thing; and what ends
-it."""
+"""What starts a journey: an event, a segment, a schedule, a date of the customer's, a fact about a thing."""
 
 from __future__ import annotations
 
@@ -210,9 +209,3 @@ Trigger = Annotated[
         custom_error_message=f"a trigger is exactly one of {', '.join(_WORDS)}",
     ),
 ]
-
-
-class JourneyStop(Model):
-    id: Id
-    on: EventName
-    where: Where | None = None

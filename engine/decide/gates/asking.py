@@ -103,6 +103,16 @@ def behind(view: View, action: Action, reason: str) -> dict[str, Any]:
     return {}
 
 
+def gate_of(reason: str) -> str:
+    """The name of the gate that gives a reason; empty where none does."""
+    return next((gate.name for gate in GATES if gate.gives(reason)), "")
+
+
+def empties_slot(reason: str) -> bool:
+    """Whether nobody moves up into the place of a candidate that was removed for a reason."""
+    return any(gate.empties_slot and gate.gives(reason) for gate in GATES)
+
+
 def numbered(catalog: Catalog) -> Iterable[str]:
     """Every reason for which a candidate of this catalog can be dropped, in the order of their numbers in receipts."""
     for part in _NUMBERED:

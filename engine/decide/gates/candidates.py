@@ -24,9 +24,11 @@ class Candidates:
 
     Candidates are bits of an integer, as in their plan. `held` are the places that some of them hold already; such a
     place is not counted against its own candidate. `run` and `stopped` are of a journey's send: its run, and the reason
-    of a stop that covers it. After a decision `chosen` are those that go (the best first, each with its score and
-    place), `beaten` those that passed all gates and were outranked; `dropped` has each reason with the candidates that
-    it removed.
+    of a stop that covers it. `deadline_ms` (0: none) and `touches_left` (None: any number) are its run's guards. A gate
+    that says no to it may say with `until_ms` from when on it would say yes, and with `parks` that the run has to wait
+    for that, whatever its step says. After a decision `chosen` are those that go (the best first, each with its score
+    and place), `beaten` those that passed all gates and were outranked; `dropped` has each reason with the candidates
+    that it removed.
     """
 
     turn: Turn
@@ -36,6 +38,10 @@ class Candidates:
     held: Mapping[int, Place]
     run: Run | None = None
     stopped: str = ""
+    deadline_ms: int = 0
+    touches_left: int | None = None
+    until_ms: int = 0
+    parks: bool = False
     dropped: list[tuple[str, int]] = field(default_factory=list)
     chosen: list[tuple[int, float, Place]] = field(default_factory=list)
     beaten: int = 0

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from engine.decide.gates import availability, chance, conditions, reach, scarce, service_mail
+from engine.decide.gates import availability, chance, conditions, guards, reach, scarce, service_mail
 from engine.decide.gates.gate import Gate, Numbered, When
 
 _RANKING: Final[frozenset[When]] = frozenset({"ranking"})
@@ -30,6 +30,14 @@ GATES: Final = (
     Gate(name="known", reasons=(availability.UNKNOWN_ACTION,), asked=_SEND, refuse=availability.is_known),
     Gate(name="stop", reasons=("stop.<id>",), asked=_SEND, strike=availability.without_stopped),
     Gate(name="journey", reasons=("journey.stopped", "journey.removed"), refuse=availability.is_inside),
+    Gate(
+        name="deadline",
+        reasons=(guards.DEADLINE,),
+        asked=_SEND,
+        strike=guards.in_time,
+        refuse=guards.is_in_time,
+    ),
+    Gate(name="touches", reasons=(guards.TOUCHES,), asked=_SEND, strike=guards.within_touches),
     Gate(
         name="status",
         reasons=(

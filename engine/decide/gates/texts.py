@@ -36,6 +36,15 @@ TEXTS: Final = {
         "The active catalog has no such journey any more.",
         "Put the journey back, for those that enter it from then on.",
     ),
+    "journey.deadline": Text(
+        "The `deadline` of its step, or of its journey's `guards`, has passed: the message is worthless. "
+        "One that was decided before ends `expired`.",
+        "Nothing, or give it more time.",
+    ),
+    "journey.touches": Text(
+        "The run has sent as many messages as `guards.touches` of its journey allows.",
+        "Nothing: that is the rule.",
+    ),
     "status.draft": Text(
         "The action's `status` is `draft` in the active catalog: nobody gets it.",
         "Write `status: live` when it is ready.",

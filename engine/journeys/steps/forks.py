@@ -40,15 +40,21 @@ def arrive(turn: Turn, journey: Journey, branch: Run) -> list[Run]:
     parent.sent |= branch.sent
     if parent.branches and join.needs_all:
         return []
-    for other in life.branches_of(turn.profile, parent):
-        family = [other, *life.branches_of(turn.profile, other)]
-        life.end(turn, other, "leave", stops.step_id(turn.catalog, other), OVERTAKEN)
-        for each in family:
-            stops.withdraw_sends(turn, each, OVERTAKEN)
+    _overtake(turn, parent)
     life.join(parent)
     parent.position, parent.since_ms, parent.since_seq = branch.ends_at + 1, branch.since_ms, branch.since_seq
     note(turn, parent, join.id, "goes on as one", "joined")
     return [parent]
+
+
+def _overtake(turn: Turn, parent: Run) -> None:
+    """End the branches that have not come to an `any`, and withdraw what they have decided and not handed over."""
+    late = life.branches_of(turn.profile, parent)
+    for branch in late:
+        if branch.state == "active":  # one within another has ended with it
+            life.end(turn, branch, "leave", stops.step_id(turn.catalog, branch), OVERTAKEN)
+    for branch in late:
+        stops.withdraw_sends(turn, branch, OVERTAKEN)
 
 
 def note(turn: Turn, run: Run, step: str, words: str, outcome: str, **detail: object) -> None:
@@ -77,7 +83,7 @@ def _branch(turn: Turn, run: Run, step: Step, arm: str, start: int) -> Run:
         parent=run.id,
         ends_at=step.target,
         awaits="",
-        attempt=0,
+        tried=[],
         touches=0,
         jumps={},
         sent={**run.sent},

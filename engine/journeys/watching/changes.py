@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from engine import seeds
-from engine.catalog.compiled import Journey
+from engine.catalog.compiled import Catalog, Journey
+from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 
@@ -32,10 +33,10 @@ def inner(turn: Turn, name: str, properties: dict[str, Any], at_ms: int | None =
     return Happened(turn.now_ms if at_ms is None else min(at_ms, turn.now_ms), turn.profile.seq, name, properties)
 
 
-def moment_ms(turn: Turn, spread_ms: int, journey: str) -> int:
+def moment_ms(catalog: Catalog, profile: Profile, spread_ms: int, journey: str) -> int:
     """How much later than others this customer enters a journey whose entries are spread: drawn from their id, so that
     it is the same every time."""
-    return int(seeds.draw(turn.catalog.id_key, "spread", journey, turn.profile.id) * spread_ms) if spread_ms else 0
+    return int(seeds.draw(catalog.id_key, "spread", journey, profile.id) * spread_ms) if spread_ms else 0
 
 
 def earliest(*instants: int | None) -> int | None:

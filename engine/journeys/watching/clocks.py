@@ -7,15 +7,17 @@ same day and none later, whether the customer is new or not.
 
 from __future__ import annotations
 
-from typing import Any
-
 from engine.catalog import inner_events
+from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.triggers import DateOf, Schedule
 from engine.journeys.watching.changes import Change, Look, earliest, inner, moment_ms
 from engine.journeys.watching.rules import Clock, Rules
 from engine.occasions import dates, local_times, occasions
+from engine.occasions.dates import Day
 from engine.occasions.occasions import Cron, Occasions, Once
 from engine.parts.of_journeys import Watched
+from engine.profile import Profile
+from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.view import View
 
@@ -24,19 +26,19 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
     """Find the occasions that have come since the last look, which was by the rules with the keys `known`; None:
     before it there was nobody."""
     changes: list[Change] = []
-    next_ms: int | None = None
+    soonest_ms: int | None = None
     for clock in of.clocks:
         begins, name = clock.begins, clock.journey.id
         zone = local_times.zone_of(turn.profile, turn.catalog, begins.zone)
         last = watched.occasions.get(name)
         if last is None or (known is not None and clock.key not in known):
             last = watched.occasions[name] = _first(turn, begins, zone, is_new=known is None)
-        times, about = _occasions(turn, clock, zone)
+        times, day = occasions_of(turn.profile, begins, zone)
         if times is None:
             continue
-        later_ms = moment_ms(turn, begins.spread_ms, name)
+        later_ms = moment_ms(turn.catalog, turn.profile, begins.spread_ms, name)
         found = occasions.find(times, last, turn.now_ms, zone, later_ms)
-        next_ms = earliest(next_ms, found.next_ms)
+        soonest_ms = earliest(soonest_ms, found.next_ms)
         if found.due is None:
             continue
         watched.occasions[name] = found.due
@@ -44,8 +46,8 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
         if isinstance(begins, DateOf) and _is_of_an_earlier_day(turn, begins.trait, found.due, at_ms, zone):
             continue
         if not begins.segment or view.is_in_segment(begins.segment):
-            changes.append(Change(_told(turn, clock, found.due, about, at_ms), clock.journey))
-    return Look(changes, next_ms)
+            changes.append(Change(_told(turn, clock, found.due, day, at_ms), clock.journey))
+    return Look(changes, soonest_ms)
 
 
 def _first(turn: Turn, begins: Schedule | DateOf, zone: str, *, is_new: bool) -> int:
@@ -54,13 +56,26 @@ def _first(turn: Turn, begins: Schedule | DateOf, zone: str, *, is_new: bool) ->
     return local_times.local_of(turn.now_ms - (turn.catalog.lateness_ms if of_window else 0), zone)
 
 
-def _occasions(turn: Turn, clock: Clock, zone: str) -> tuple[Occasions | None, dict[str, Any]]:
-    """The times of a journey's schedule, or of the customer's date, with what is told of it; None without any."""
-    begins = clock.begins
+def occasions_of(profile: Profile, begins: Schedule | DateOf, zone: str) -> tuple[Occasions | None, Day | None]:
+    """The times of a schedule, or those around the customer's date, with the day that it names; None without any."""
     if isinstance(begins, Schedule):
-        return (Cron(begins.cron) if begins.once is None else Once.of(begins.once)), {}
-    day = dates.named_by(turn.profile, begins.trait, zone)
-    return (None, {}) if day is None else (dates.occasions_of(day, begins), {"date": str(day)})
+        return (Cron(begins.cron) if begins.once is None else Once.of(begins.once)), None
+    day = dates.named_by(profile, begins.trait, zone)
+    return (None if day is None else dates.occasions_of(day, begins)), day
+
+
+def next_ms(profile: Profile, catalog: Catalog, journey: Journey, now_ms: int) -> int | None:
+    """When the next time of a journey comes for a customer; None: there is none."""
+    begins = journey.begins
+    assert isinstance(begins, Schedule | DateOf), "only these have times"
+    zone = local_times.zone_of(profile, catalog, begins.zone)
+    times, _ = occasions_of(profile, begins, zone)
+    if times is None:
+        return None
+    last = profile.watched.occasions.get(journey.id) if profile.watched is not None else None
+    last = local_times.local_of(now_ms, zone) if last is None else last
+    later_ms = moment_ms(catalog, profile, begins.spread_ms, journey.id)
+    return occasions.find(times, last, now_ms, zone, later_ms).next_ms
 
 
 def _is_of_an_earlier_day(turn: Turn, trait: str, due: int, at_ms: int, zone: str) -> bool:
@@ -69,9 +84,14 @@ def _is_of_an_earlier_day(turn: Turn, trait: str, due: int, at_ms: int, zone: st
     return stated_ms > at_ms and local_times.day_of(local_times.local_of(stated_ms, zone)) > local_times.day_of(due)
 
 
-def _told(turn: Turn, clock: Clock, due: int, about: dict[str, Any], at_ms: int) -> Any:
+def _told(turn: Turn, clock: Clock, due: int, day: Day | None, at_ms: int) -> Happened:
     at, journey = local_times.written(due), clock.journey.id
     if isinstance(clock.begins, Schedule):
         return inner(turn, inner_events.SCHEDULE, inner_events.of_schedule(journey, at), at_ms)
-    told = inner_events.of_date(journey, clock.begins.trait, about["date"], at)
+    told = inner_events.of_date(journey, clock.begins.trait, str(day), at)
     return inner(turn, inner_events.DATE, told, at_ms)
+
+
+def names_no_day(profile: Profile, catalog: Catalog, around: DateOf) -> bool:
+    """Whether the trait of a date is absent, or cannot be read as the day that is needed."""
+    return occasions_of(profile, around, local_times.zone_of(profile, catalog, around.zone))[0] is None

@@ -38,7 +38,9 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
     for backfill in of.backfills:
         name = backfill.journey.id
         if known is not None and backfill.key not in known and backfill.begins.segment in watched.inside:
-            watched.occasions[name] = turn.now_ms + moment_ms(turn, backfill.begins.spread_ms, name)
+            watched.occasions[name] = turn.now_ms + moment_ms(
+                turn.catalog, turn.profile, backfill.begins.spread_ms, name
+            )
         due_ms = watched.occasions.get(name)
         if due_ms is not None and due_ms <= turn.now_ms:
             del watched.occasions[name]

@@ -978,7 +978,6 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "  - {id: emptied, on: Cart Cleared}",
         "  - {id: emptied, event: Cart Cleared}",
         [
-            "journeys/cart.yaml:6: stops[1].on: is required",
             "journeys/cart.yaml:6: stops[1].event: is not known here, did you mean 'on'?",
         ],
     ),

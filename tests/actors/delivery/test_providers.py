@@ -27,7 +27,8 @@ def test_every_provider_has_settings_a_content_and_an_adapter(provider: str):
 
 
 def test_no_adapter_is_for_a_provider_that_no_catalog_can_name():
-    assert set(ADAPTERS) <= set(get_args(schema.Provider)) - {ASKED}
+    of_steps = {"webhook"}  # of journeys, which no channel of a file names
+    assert set(ADAPTERS) - of_steps <= set(get_args(schema.Provider)) - {ASKED}
 
 
 def test_a_channel_that_is_only_asked_gets_no_adapter_and_a_wrong_setting_is_named():

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from support import matching
+from support.things import PRICE_DROPS, fact
 from support.world import ID_KEY, action, cart_journey, compiled, document
 
 from actors.delivery.shard_link import ShardLink
@@ -111,7 +112,7 @@ class Engine:
         if task is None:
             return
         task.cancel()
-        for part in (server._migration, server._relay, server._sender):
+        for part in (server._migration, server._relay, server._sender, server._elsewhere):
             part.close()
         with contextlib.suppress(asyncio.CancelledError, Killed, Exception):
             await task
@@ -541,5 +542,63 @@ def test_after_a_split_routers_forget_the_way_that_they_have_learned(is_pinned: 
         assert not set(heard[bob]) & set(heard[ADA])
         await engine.router.tell(bob, Erase())
         assert await engine.heard(ADA) == heard[ADA]
+
+    run(scenario)
+
+
+# -- facts about things
+
+
+async def looks(engine: Engine, user: str = "ada") -> None:
+    await engine.tell(user, properties={"product_id": "sku-1"})
+
+
+async def drops(engine: Engine, name: str) -> None:
+    now_ms = WallClock().now_ms()
+    assert await engine.router.take_facts([fact("sku-1", name=name, at_ms=now_ms)], now_ms) == [True]
+
+
+def told_of_drops(engine: Engine) -> int:
+    for name in (ADA, engine.home(ADA)):
+        if name in engine.running and not engine.shard(name).ownership.is_away(ADA):
+            record = engine.shard(name).record(ADA)
+            assert isinstance(record, Profile)
+            return sum(run.journey == "price_drop" for run in record.runs)
+    return -1
+
+
+def test_a_fact_reaches_a_pinned_profile_by_its_home(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.modules[__name__], "CATALOG", compiled(PRICE_DROPS))
+
+    async def scenario(engine: Engine) -> None:
+        await looks(engine)
+        await looks(engine, "bob")
+        await engine.router.resettle(ADA, Pin)
+        await drops(engine, "m-1")
+        await eventually(lambda: told_of_drops(engine) == 1)
+        home = engine.shard(engine.home(ADA))
+        await eventually(lambda: not home.facts.late and not len(home.facts))
+        assert await engine.router.resettle(ADA, Unpin) is True
+        await drops(engine, "m-2")
+        await eventually(lambda: told_of_drops(engine) == 2)
+        assert not home.facts.late
+
+    run(scenario)
+
+
+def test_who_moves_while_a_fact_is_told_hears_it_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.modules[__name__], "CATALOG", compiled(PRICE_DROPS))
+
+    async def scenario(engine: Engine) -> None:
+        await looks(engine)
+        for number in range(6):
+            move = Pin if number % 2 == 0 else Unpin
+            moving = asyncio.create_task(engine.router.resettle(ADA, move))
+            await drops(engine, f"m-{number}")
+            await moving
+        await eventually(lambda: told_of_drops(engine) == 6)
+        home = engine.shard(engine.home(ADA))
+        await eventually(lambda: not home.facts.late and not len(home.facts))
+        assert told_of_drops(engine) == 6
 
     run(scenario)

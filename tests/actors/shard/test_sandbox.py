@@ -28,7 +28,7 @@ from actors.storage.vault import FileVault
 from actors.transport.messages.carried import Outcome
 from engine.catalog.compiled import Catalog
 from engine.inputs import Erase, Settle
-from serve.simulation import summary
+from serve.simulation import counted
 
 CAPS = {"caps": [{"id": "one", "limit": 1, "per": "7d", "match": {"channel": "email"}}]}
 NOW = [{"send": {"action": "cart_reminder", "channel": "email", "on_held": "continue"}}]
@@ -82,7 +82,7 @@ def test_an_engine_without_providers_takes_the_word_of_each_channel():
     engine = LocalEngine(compiled(TEXTS))
     assert engine._accepted({"channel": "sms"}) == "simulated"
     assert engine._accepted({"channel": "gone"}) == "sent"
-    assert summary._SEND_KINDS["simulated"] == "send"
+    assert counted._SEND_KINDS["simulated"] == "send"
 
 
 # -- what was said

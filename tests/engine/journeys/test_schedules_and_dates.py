@@ -13,6 +13,7 @@ from support.world import DAY, HOUR, START_MS, Customer, World, action, compiled
 from engine.effects import Note
 from engine.inputs import Event, TimersDue
 from engine.profile import Profile
+from engine.readings import reasons_now
 from engine.turn import handle
 
 BERLIN, NEW_YORK, TOKYO = "Europe/Berlin", "America/New_York", "Asia/Tokyo"
@@ -311,3 +312,34 @@ def test_utc_is_the_zone_of_who_has_none_in_a_workspace_without_one():
     ada.does("Seen")
     world.advance(days=1)
     assert [datetime.fromtimestamp(run.entered_ms / 1000, UTC).hour for run in ada.profile.runs] == [9]
+
+
+def why(who: Customer) -> dict[str, Any]:
+    world = who.world
+    (row,) = reasons_now.why(who.profile, world.catalog, world.now_ms, journey_id="way")["journeys"]
+    return {name: value for name, value in row.items() if name not in ("journeyId", "status", "inside")}
+
+
+def test_why_says_when_the_next_time_comes_and_what_a_date_lacks():
+    weekly = World(shop(scheduled(segment="members")))
+    ada = weekly.customer("ada")
+    ada.identifies(tier="silver")
+    part = {"path": "segments.members.trait.tier", "wanted": 'is "gold"', "saw": '"silver"'}
+    assert why(ada) == {"reason": "journey.segment", "condition": part}
+    ada.identifies(tier="gold")
+    assert why(ada) == {"reason": "journey.not_yet", "at": "2026-03-02T08:00:00.000Z"}
+    yearly = World(shop(dated("birthday", yearly=True)))
+    bob = yearly.customer("bob")
+    bob.identifies(birthday="soon")
+    lacks = {"path": "trigger.date.trait", "wanted": "a day", "saw": '"soon"'}
+    assert why(bob) == {"reason": "journey.no_date", "condition": lacks}
+    bob.identifies(birthday="1990-05-04")
+    assert why(bob) == {"reason": "journey.not_yet", "at": "2026-05-04T07:00:00.000Z"}
+
+
+def test_the_timeline_says_which_time_has_begun_a_run():
+    world = World(shop(scheduled()))
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=1)
+    assert "way entered by its time, 2026-03-02T09:00" in [entry.summary for entry in ada.timeline]

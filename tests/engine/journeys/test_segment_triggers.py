@@ -8,6 +8,8 @@ import pytest
 from support.told import Told
 from support.world import DAY, HOUR, START_MS, Customer, World, action, document
 
+from engine.readings import reasons_now
+
 LAPSING = {
     "all": [{"event": {"name": "Order Completed"}}, {"not": {"event": {"name": "Order Completed", "within": "30d"}}}]
 }
@@ -260,3 +262,44 @@ def test_nothing_is_kept_where_nothing_is_watched_and_a_timer_goes_when_nothing_
     plain.advance(0)
     assert ada.profile.watched is None
     assert len(shard.timers) == 0
+
+
+def why(who: Customer, journey: str = "way") -> dict[str, Any]:
+    world = who.world
+    (row,) = reasons_now.why(who.profile, world.catalog, world.now_ms, journey_id=journey)["journeys"]
+    return {name: value for name, value in row.items() if name not in ("journeyId", "status", "inside")}
+
+
+def test_why_names_the_part_of_the_segment_that_keeps_somebody_out():
+    world = World(shop(way()))
+    ada = world.customer("ada")
+    ada.does("Seen")
+    part = {"path": "segments.lapsing.all[1].event.Order Completed", "wanted": "at least 1", "saw": "none"}
+    assert why(ada) == {"reason": "journey.segment", "condition": part}
+    ada.does("Order Completed")
+    assert why(ada)["reason"] == "journey.segment"
+    assert why(ada)["condition"]["path"].startswith("segments.lapsing.all[2].not.event")
+
+
+def test_why_tells_of_who_was_inside_before_and_of_whose_moment_is_still_to_come():
+    backfilled = way("second", trigger={"segment": {"id": "buyers", "backfill": True}}, status="draft")
+    plain = way(trigger={"segment": {"id": "buyers"}}, status="draft")
+    world = Told(shop(plain, backfilled))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=1)
+    world.takes(shop(plain | {"status": "live"}, backfilled | {"status": "live"}))
+    world.advance(0)
+    assert why(ada) == {"reason": "journey.inside_before", "at": "2026-03-03T00:00:00.000Z"}
+    assert why(ada, "second")["reason"] == "journey.not_yet"
+    assert why(ada, "second")["at"] > "2026-03-03"
+    world.advance(days=1)
+    assert len(entered(ada, "second")) == 1
+
+
+def test_the_timeline_says_by_what_a_run_was_entered():
+    world = World(shop(way(trigger={"segment": {"id": "members", "on": "exit"}})))
+    ada = world.customer("ada")
+    ada.identifies(tier="gold")
+    ada.identifies(tier="silver")
+    assert "way entered by leaving the segment members" in [entry.summary for entry in ada.timeline]

@@ -123,7 +123,7 @@ PUBLISHED = {
     "operation_status", "p", "page", "pins_pin", "pins_unpin", "plans_apply", "plans_plan",
     "plans_plan_files", "plans_rollback", "profiles_consent", "profiles_erase",
     "profiles_export", "profiles_profile", "profiles_timeline", "profiles_why", "s", "sandbox_listed", "screen",
-    "settings", "statistics", "t", "track", "transitions_listed",
+    "settings", "statistics", "t", "things_listed", "things_tell", "track", "transitions_listed",
     "reviews_decide", "reviews_listed",
     "reviews_match", "splits_rejoin", "splits_revert", "splits_split",
 }

@@ -15,6 +15,7 @@ from engine.errors import CatalogError, UsageError
 from serve.cli import app
 from serve.commands import simulate as command
 from serve.commands.simulate import simulate
+from serve.simulation import running, sorting, sources
 
 CONSENT = {"purposes": {"marketing": {"no_consent_needed": ["email", "sms"]}}}
 POLICIES = {
@@ -74,6 +75,19 @@ SUMMARY = {
     "stops": 1,
     "timers": {"set": 4, "reset": 1, "fired": 3, "cancelled": 1},
     "journeys": {"abandoned_cart": {"entered": 4, "completed": 3, "stopped": 1}},
+    "funnels": {
+        "abandoned_cart": {
+            "entered": 4,
+            "steps": {
+                "0": {"reached": 4},
+                "1": {"reached": 3, "sent": 1, "held": {"cap.weekly": 1, "fit.no_email": 1}},
+            },
+            "sent": 1,
+            "held": {"cap.weekly": 1, "fit.no_email": 1},
+            "stopped": {"stop.purchase": 1},
+            "completed": 3,
+        }
+    },
 }
 
 
@@ -100,21 +114,37 @@ def show(capsys: pytest.CaptureFixture[str], config: Path, history: Path) -> Sho
     return run
 
 
-@pytest.mark.parametrize("shards", [1, 3])
-@pytest.mark.parametrize("chunk", [1, 4, 5_000])
-def test_the_summary_is_exact_on_any_number_of_shards_in_any_chunks(
-    show: Show, shards: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every history counts as a long one, and each neighbourhood is simulated by itself."""
+    monkeypatch.setattr(running, "SHORT_INPUTS", 0)
+    monkeypatch.setattr(sorting, "GROUP_INPUTS", 1)
+
+
+@pytest.mark.parametrize("lot", [1, 4, 5_000])
+def test_the_summary_is_exact_in_any_lots(show: Show, lot: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sources, "LOT_LINES", lot)
+    assert show() == SUMMARY
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("lot", [1, 5_000])
+def test_the_summary_is_exact_in_any_number_of_processes(
+    show: Show, in_groups: None, processes: int, lot: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(command, "CHUNK_LINES", chunk)
-    assert show(shards=shards) == SUMMARY
+    monkeypatch.setattr(sources, "LOT_LINES", lot)
+    assert show(processes=processes) == SUMMARY
 
 
-def test_the_lines_are_in_order_of_time_profile_and_sequence(show: Show, tmp_path: Path):
+def test_the_lines_are_in_order_of_time_profile_and_sequence(
+    show: Show, tmp_path: Path, request: pytest.FixtureRequest
+):
     written = []
-    for shards in (1, 4):
-        out = tmp_path / f"out{shards}.jsonl"
-        show(out=out, shards=shards)
+    for processes in (1, 2):
+        out = tmp_path / f"out{processes}.jsonl"
+        show(out=out, processes=processes)
         written.append(out.read_text())
+        request.getfixturevalue("in_groups")
     assert written[0] == written[1]
     lines = [json.loads(line) for line in written[0].splitlines()]
     assert [(line["at"], line["profileId"]) for line in lines] == sorted(
@@ -166,6 +196,8 @@ def test_against_another_catalog_the_difference_says_who_gains_and_who_loses(sho
     compared = show(config=no_cap, against=config)
     assert compared["against"] == SUMMARY
     assert compared["config"]["sends"] == {"email": 2}
+    funnel = compared["difference"].pop("funnels")["abandoned_cart"]
+    assert (funnel["sent"], funnel["steps"]["1"]["held"]) == (1, {"fit.no_email": 0, "cap.weekly": -1})
     assert compared["difference"] == {
         "events": 0,
         "profiles": 0,

@@ -385,3 +385,8 @@ def test_what_can_be_no_id_is_refused_by_name(field, value):
 
 def test_a_number_names_whom_its_digits_name():
     assert single(userId=123).user_id == single(userId="123").user_id == single(userId=" 123\ufeff").user_id == "123"
+
+
+def test_a_name_that_is_the_engines_own_is_refused():
+    (item,) = parse({"batch": [TRACK | {"event": "segue:segment"}]}).rejected
+    assert (item.field, item.message) == ("event", "names that begin with segue: are the engine's own")

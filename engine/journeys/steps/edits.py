@@ -104,7 +104,7 @@ def _go_on_at(turn: Turn, run: Run, was: Catalog, left: Step, to: Catalog, step:
         return
     if not is_same:
         waits.begin_now(turn, run)
-    run.begins, run.is_met, run.awaits, run.attempt = True, False, "", 0
+    run.begins, run.is_met, run.awaits, run.tried = True, False, "", []
     _wake(turn, run, step, turn.now_ms)
 
 

@@ -1,4 +1,4 @@
-"""Messages to other profiles, as the store keeps them until they have arrived."""
+"""The record of a message to another profile that has not arrived, family `messages`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def packed(to: str, message: AnyInput) -> bytes:
     return codec.seal(msgspec.msgpack.encode([to, codec.encode_input(message)]))
 
 
-def read(record: bytes) -> tuple[str, AnyInput]:
-    """The receiver and the message of a record."""
+def unpacked(record: bytes) -> tuple[str, AnyInput]:
+    """The receiver and the message; Corrupt where it cannot be read."""
     to, message = msgspec.msgpack.decode(codec.unseal(record, "message"))
     return to, codec.decode_input(message)

@@ -1,0 +1,210 @@
+"""What became of a journey's sends, as later steps and conditions see it.
+
+The provider's answer comes with the settling of a send. What comes later is told as an event under Segment's name
+(`Email Opened`), with the send's id in its property `send_id`; only one that came under a server key counts. Each is
+remembered for a while, and journeys hear of it as an event `segue:outcome` that no history keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.catalog import inner_events
+from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.inner_events import OUTCOME as OUTCOME
+from engine.catalog.once_per_catalog import once_per_catalog
+from engine.inputs import Event
+from engine.parts.of_journeys import LateStop, SendOutcome
+from engine.profile import Profile, Run, Send
+from engine.recent_events import Happened
+from engine.sends import touches
+from engine.turn_state import Turn
+from engine.vocabulary import ARRIVED, DAY_MS
+
+ENGAGED: Final = frozenset(("opened", "clicked"))  # by a human: what machines open says nothing
+UNAVOIDABLE: Final = "unavoidable"  # a stop was told of after it had left
+LEFT: Final = frozenset((*ARRIVED, "unknown"))  # the customer may have the message
+
+OF_EVENTS: Final[Mapping[str, str]] = {
+    "Email Delivered": "delivered",
+    "Email Opened": "opened",
+    "Email Link Clicked": "clicked",
+    "Email Bounced": "bounced",
+    "Email Marked as Spam": "complained",
+    "Push Notification Received": "delivered",
+    "Push Notification Tapped": "clicked",
+    "Push Notification Bounced": "bounced",
+    "SMS Delivered": "delivered",
+    "SMS Link Clicked": "clicked",
+    "SMS Failed": "bounced",
+}
+_SEND_ID: Final = "send_id"
+_BY_MACHINES: Final = ("machine", "automated")  # properties that say that no human did it
+
+_KEPT_MS: Final = 30 * DAY_MS
+_ENGAGED_KEPT_MS: Final = 366 * DAY_MS  # the last reaction on each channel
+KEPT_MAX: Final = 64
+
+
+def settled(turn: Turn, send: Send, outcome: str, reason: str, at_ms: int) -> None:
+    """A send has come to its end; `at_ms` is when it left, where it did."""
+    row = SendOutcome(send.id, send.run, send.step, send.channel, outcome, at_ms, send.journey, send.action)
+    _keep(turn, row)
+    _tell(turn, row, turn.now_ms, reason=reason)
+    if send.late_stop is not None and outcome in LEFT:
+        unavoidable(turn, row, send.late_stop)
+
+
+def held(turn: Turn, run: Run, send_id: str, step: str, action: str, channel: str, reason: str) -> None:
+    """A send came to its end before it was decided."""
+    row = SendOutcome(send_id, run.id, step, channel, "held", turn.now_ms, run.journey, action)
+    _keep(turn, row)
+    _tell(turn, row, turn.now_ms, reason=reason)
+
+
+def learn(turn: Turn, event: Event) -> None:
+    """Take in what an event says of a message that has left."""
+    outcome = OF_EVENTS.get(event.name)
+    if outcome is None or event.public or not turn.profile.outcomes:
+        return
+    send = event.properties.get(_SEND_ID)
+    sent = next((row for row in turn.profile.outcomes if row.send == send and row.outcome in LEFT), None)
+    if sent is None:
+        return
+    is_human = not any(event.properties.get(word) is True for word in _BY_MACHINES)
+    row = SendOutcome(sent.send, sent.run, sent.step, sent.channel, outcome, event.at_ms, sent.journey, sent.action)
+    if outcome == "bounced" and not _is_known(turn, row):
+        touches.take_off(turn.profile, row.run)
+    if is_human or outcome not in ENGAGED:
+        _keep(turn, row)
+    _tell(turn, row, event.at_ms, human=is_human)
+
+
+def left_ms(profile: Profile, send: str) -> int:
+    """When a message left; 0 where it did not, or nobody remembers."""
+    return next((row.at_ms for row in profile.outcomes if row.send == send and row.outcome in LEFT), 0)
+
+
+def left_since(profile: Profile, at_ms: int) -> list[SendOutcome]:
+    """The messages that left after an instant and are not marked as unavoidable."""
+    if not profile.outcomes:
+        return []
+    marked = {row.send for row in profile.outcomes if row.outcome == UNAVOIDABLE}
+    return [row for row in profile.outcomes if row.outcome in LEFT and row.at_ms > at_ms and row.send not in marked]
+
+
+def unavoidable(turn: Turn, sent: SendOutcome, stop: LateStop) -> None:
+    """A message has left that a stop should have kept back, of which the engine heard too late."""
+    latency_ms = stop.heard_ms - stop.happened_ms
+    turn.note(
+        "send",
+        f"{sent.action} was unavoidable",
+        channel=sent.channel,
+        journey=sent.journey,
+        run=sent.run,
+        step=sent.step,
+        action=sent.action,
+        outcome=UNAVOIDABLE,
+        reason=stop.reason,
+        message_id=stop.message_id,
+        detail={"send": sent.send, "latencyMs": latency_ms, "sentAfterMs": sent.at_ms - stop.happened_ms},
+    )
+    row = msgspec.structs.replace(sent, outcome=UNAVOIDABLE)
+    _put(turn, row)
+    _tell(turn, row, turn.now_ms, reason=stop.reason, latency_ms=latency_ms)
+
+
+def last_engaged(profile: Profile) -> dict[str, int]:
+    """By channel, when this customer reacted to a message on it last."""
+    last: dict[str, int] = {}
+    for row in profile.outcomes:
+        if row.outcome in ENGAGED:
+            last[row.channel] = max(row.at_ms, last.get(row.channel, 0))
+    return last
+
+
+def join(profile: Profile, other: Profile) -> None:
+    """Take in the outcomes of an absorbed profile."""
+    rows = {(row.send, row.outcome): row for row in (*other.outcomes, *profile.outcomes)}
+    profile.outcomes = sorted(rows.values(), key=_age)[-KEPT_MAX:]
+
+
+def forget_old(turn: Turn) -> None:
+    """Keep what is young, and the last reaction on each channel; at most KEPT_MAX."""
+    rows, now_ms = turn.profile.outcomes, turn.now_ms
+    if len(rows) <= KEPT_MAX and rows[0].at_ms > now_ms - _KEPT_MS:
+        return
+    last = last_engaged(turn.profile)
+    young = [row for row in rows if row.at_ms > now_ms - _KEPT_MS]
+    old = [
+        row
+        for row in rows
+        if row.outcome in ENGAGED and now_ms - _ENGAGED_KEPT_MS < row.at_ms <= now_ms - _KEPT_MS
+        if row.at_ms == last[row.channel]
+    ]
+    turn.profile.outcomes = [*old, *young[-(KEPT_MAX - len(old)) :]]
+
+
+def _is_known(turn: Turn, row: SendOutcome) -> bool:
+    return any((each.send, each.outcome) == (row.send, row.outcome) for each in turn.profile.outcomes)
+
+
+def _age(row: SendOutcome) -> tuple[int, str, str]:
+    return row.at_ms, row.send, row.outcome
+
+
+def _keep(turn: Turn, row: SendOutcome) -> None:
+    """Remember an outcome where anything of the catalog may ask for it."""
+    if not (row.outcome in LEFT and _are_left_kept(turn.catalog)) and not _listens(turn):
+        return
+    _put(turn, row)
+
+
+def _put(turn: Turn, row: SendOutcome) -> None:
+    rows = [each for each in turn.profile.outcomes if (each.send, each.outcome) != (row.send, row.outcome)]
+    turn.profile.outcomes = sorted([*rows, row], key=_age)
+
+
+def _tell(turn: Turn, row: SendOutcome, at_ms: int, **more: Any) -> None:
+    if not _listens(turn):
+        return
+    turn.profile.seq += 1  # a number of its own, so that two of one turn start two runs
+    properties = inner_events.of_outcome(
+        row.outcome,
+        step=row.step,
+        send=row.send,
+        action=row.action,
+        channel=row.channel,
+        journey=row.journey,
+        run=row.run,
+    )
+    turn.inner.append(Happened(at_ms, turn.profile.seq, OUTCOME, {**properties, **more}))
+
+
+def _listens(turn: Turn) -> bool:
+    """Whether the active catalog or one that a run names has anything to do with outcomes."""
+    versions = {run.version for run in turn.profile.runs if run.state == "active"} - {turn.catalog.version}
+    return _asks(turn.catalog) or any(_asks(turn.catalog.of_version(version)) for version in versions)
+
+
+@once_per_catalog
+def _asks(catalog: Catalog) -> bool:
+    return (
+        OUTCOME in catalog.entered_by or OUTCOME in catalog.stop_names or any(map(_asks_in, catalog.journeys.values()))
+    )
+
+
+def _asks_in(journey: Journey) -> bool:
+    return any(
+        step.sending.awaits or step.sending.rule == "last_engaged" or (step.event and step.event.event == OUTCOME)
+        for step in journey.steps
+    )
+
+
+@once_per_catalog
+def _are_left_kept(catalog: Catalog) -> bool:
+    """Whether a late stop may find that a message has left."""
+    return bool(catalog.stop_names)

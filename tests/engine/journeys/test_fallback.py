@@ -1,0 +1,323 @@
+"""The channels of one message: which one is used, and when the next one is tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.told import Told
+from support.world import World, action, document
+
+ALL = ["no_address", "no_consent", "held", "refused", "bounced", {"down": "30m"}, {"silent": "4h"}]
+
+
+def shop(send: dict[str, Any] | None = None, *, guards: dict[str, Any] | None = None, **files: Any) -> dict[str, Any]:
+    """Somebody who has started is written to: by e-mail, by push, by text."""
+    step = {"choose": {"actions": ["news"]}, "channels": ["email", "push", "sms"], "fallback": {"on": ALL}}
+    letters = [action(name, channels=["email", "sms"]) for name in ("news", "better")]
+    letters[1]["value"] = 9.0
+    for letter in letters:
+        letter["channels"] = ["email", "push", "sms"]
+        letter["variants"][0]["push"] = {"text": letter["id"]}
+    journey = {
+        "id": "way",
+        "tier": "promotional",
+        "trigger": {"event": "Started"},
+        "guards": guards or {},
+        "steps": [{"id": "hello", "send": step | (send or {})}],
+    }
+    return document(
+        **{
+            "actions": letters,
+            "journeys": [journey],
+            "channels": {
+                "channels": [
+                    {"id": "web", "provider": "none"},
+                    {"id": "email", "provider": "sandbox", "address": "email", "cost": 0.001},
+                    {"id": "push", "provider": "sandbox", "address": "device_id"},
+                    {"id": "sms", "provider": "sandbox", "cost": 0.07},
+                ]
+            },
+            "consent": {
+                "purposes": {"marketing": {"channels": ["email", "push", "sms"], "default": True}},
+                "events": ["Consent Updated"],
+            },
+        }
+        | files
+    )
+
+
+class NoMail(World):
+    """A world whose provider of e-mail refuses everything."""
+
+    def _take(self, message: dict[str, Any]) -> str:
+        return "refused" if message["channel"] == "email" else super()._take(message)
+
+
+def reached(world: World) -> list[str]:
+    return [message["channel"] for message in world.mailbox]
+
+
+def customer(world: World, **known: Any) -> Any:
+    ada = world.customer("ada@example.com")
+    ada.tell(ada.event("Opened App", identifiers=(("email", "ada@example.com"), ("device_id", "d1")), channel="app"))
+    return ada
+
+
+def told(world: World, ada: Any, name: str, **more: Any) -> None:
+    """The provider tells what became of the last message."""
+    ada.tell(ada.event(name, send_id=world.mailbox[-1]["send"], channel="server", **more))
+    world.settle()
+
+
+def test_a_silent_customer_is_written_to_on_one_channel_after_the_other():
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    assert reached(world) == ["email"]
+    world.advance(hours=3.9)
+    assert reached(world) == ["email"]
+    world.advance(hours=0.2)
+    assert reached(world) == ["email", "push"]
+    world.advance(hours=4.1)
+    assert reached(world) == ["email", "push", "sms"]
+    assert ada.run("way").ended_by == "end", "nothing comes after the last channel, so nothing is awaited"
+
+
+@pytest.mark.parametrize("name", ["Email Opened", "Email Link Clicked"])
+def test_who_reacts_is_left_alone(name: str):
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, name)
+    assert ada.run("way").ended_by == "end"
+    world.advance(days=2)
+    assert reached(world) == ["email"]
+
+
+@pytest.mark.parametrize("word", ["machine", "automated"])
+def test_a_machine_that_opens_a_mail_is_not_a_customer_who_reads_it(word: str):
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Opened", **{word: True})
+    world.advance(hours=5)
+    assert reached(world) == ["email", "push"]
+
+
+def test_a_visit_counts_as_a_reaction_and_what_a_server_tells_does_not():
+    world = World(shop())
+    ada, bob = customer(world), world.customer("bob@example.com")
+    ada.does("Started")
+    bob.does("Started")
+    world.settle()
+    ada.does("Product Viewed", channel="web")
+    bob.does("Parcel Delivered", channel="server")
+    world.advance(days=2)
+    assert [message["channel"] for message in world.mailbox] == ["email", "email", "sms"]
+
+
+def test_an_outcome_under_a_write_key_counts_for_nothing():
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Opened", public=True)
+    world.advance(hours=5)
+    assert reached(world) == ["email", "push"]
+
+
+def test_a_bounce_moves_on_at_once():
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Bounced")
+    assert reached(world) == ["email", "push"]
+
+
+def test_without_an_address_or_consent_the_next_channel_is_asked():
+    world = World(shop())
+    ada = world.customer("ada")
+    ada.does("Started")
+    world.settle()
+    assert reached(world) == ["sms"]
+    (decided,) = [entry for entry in ada.timeline if entry.outcome == "decided"]
+    assert decided.detail["over"] == [
+        {"action": "news", "channel": "email", "reason": "fit.no_email"},
+        {"action": "news", "channel": "push", "reason": "fit.no_device_id"},
+    ]
+    bob = world.customer("bob@example.com")
+    bob.consents("marketing", "email", False)
+    bob.does("Started")
+    world.settle()
+    assert reached(world) == ["sms", "sms"]
+
+
+def test_only_the_reasons_that_are_named_move_on():
+    world = World(shop({"fallback": {"on": ["refused"]}}))
+    ada = world.customer("ada")
+    ada.does("Started")
+    assert [entry.reason for entry in ada.timeline if entry.outcome == "held"] == ["fit.no_email"]
+    world.settle()
+    assert reached(world) == []
+    bob = world.customer("bob@example.com")
+    world.provider_says = "refused"
+    bob.does("Started")
+    world.settle()
+    assert [entry.reason for entry in bob.timeline if entry.outcome == "held"] == ["fit.no_device_id"]
+
+
+def test_a_refused_message_moves_on():
+    world = NoMail(shop({"channels": ["email", "sms"]}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(minutes=2)
+    outcomes = [(entry.channel, entry.outcome) for entry in ada.timeline if entry.kind == "send"]
+    assert outcomes == [("email", "decided"), ("email", "refused"), ("sms", "decided"), ("sms", "sent")]
+
+
+def test_a_provider_that_is_down_for_too_long_is_passed_over():
+    world = World(shop())
+    ada = customer(world)
+    world.provider_says = "retry"
+    ada.does("Started")
+    world.advance(minutes=29)
+    assert not [entry for entry in ada.timeline if entry.channel == "push"]
+    world.advance(minutes=2)
+    expired = [(entry.channel, entry.reason) for entry in ada.timeline if entry.outcome == "expired"]
+    assert expired == [("email", "down")]
+    world.provider_says = "sent"
+    world.advance(hours=1)
+    assert reached(world) == ["push"]
+
+
+def test_a_stop_ends_the_ladder():
+    world = World(shop(policies={"stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]}))
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    ada.does("Order Completed", channel="server")
+    world.advance(days=3)
+    assert reached(world) == ["email"]
+    assert ada.run("way").ended_by == "stop.purchase"
+    assert ada.pending_timers == []
+
+
+def test_the_cheapest_channel_that_reaches_somebody_comes_first():
+    world = World(shop({"action": "news", "choose": {"by": "cheapest"}, "fallback": None}))
+    for name in ("ada", "bob@example.com"):
+        world.customer(name).does("Started")
+    world.settle()
+    assert sorted(reached(world)) == ["email", "sms"]
+
+
+def test_the_channel_of_the_last_reaction_comes_first():
+    plain = shop({"choose": {"actions": ["news"], "by": "last_engaged"}})
+    plain["journeys/way.yaml"]["re_entry"] = {"concurrent": 1}
+    world = World(plain)
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(hours=9)
+    told(world, ada, "SMS Link Clicked")
+    assert reached(world) == ["email", "push", "sms"]
+    ada.does("Started")
+    world.settle()
+    assert reached(world)[3:] == ["sms"]
+
+
+def test_the_decision_picks_the_best_action_that_may_go():
+    send = {"choose": {"actions": ["news", "better"]}, "fallback": None, "channels": ["email", "sms"]}
+    caps = {"caps": [{"id": "once", "limit": 1, "per": "7d", "match": {"action": "better"}}]}
+    plain = shop(send, policies=caps)
+    world = World(plain)
+    ada = customer(world)
+    for _ in range(2):
+        ada.does("Started")
+        world.settle()
+    assert [message["content"]["subject"] for message in world.mailbox] == ["better", "news"]
+    first, second = [entry for entry in ada.timeline if entry.outcome == "decided"]
+    assert first.detail["over"] == [{"action": "news", "channel": "email", "reason": "outranked.better"}]
+    assert second.detail["over"] == [{"action": "better", "channel": "email", "reason": "cap.once"}]
+
+
+def test_who_is_held_out_gets_nothing_on_any_channel():
+    holdouts = {"holdouts": [{"id": "nobody", "share": 1.0, "match": {"action": "better"}}]}
+    world = World(shop({"choose": {"actions": ["news", "better"]}}, policies=holdouts))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(days=2)
+    assert reached(world) == []
+    assert [entry.reason for entry in ada.timeline if entry.outcome == "held"] == ["holdout.nobody"]
+
+
+def test_a_run_sends_no_more_messages_than_its_touches():
+    world = World(shop(guards={"touches": 2}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(days=2)
+    assert reached(world) == ["email", "push"]
+    assert [entry.reason for entry in ada.timeline if entry.outcome == "held"] == ["journey.touches"]
+
+
+def test_a_message_that_bounced_is_no_touch():
+    world = World(shop(guards={"touches": 1}))
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Bounced")
+    assert reached(world) == ["email", "push"]
+
+
+@pytest.mark.parametrize(("send", "guards"), [({"deadline": "6h"}, {}), ({}, {"deadline": "6h"})])
+def test_after_its_deadline_a_message_is_worthless(send: dict[str, Any], guards: dict[str, Any]):
+    world = World(shop(send, guards=guards))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(days=2)
+    assert reached(world) == ["email", "push"]
+    assert [entry.reason for entry in ada.timeline if entry.outcome == "held"] == ["journey.deadline"]
+
+
+def test_a_message_that_cannot_be_handed_over_in_time_expires():
+    world = World(shop({"channels": ["email", "sms"], "fallback": None, "deadline": "2h"}))
+    ada = customer(world)
+    world.provider_says = "retry"
+    ada.does("Started")
+    world.advance(hours=3)
+    world.provider_says = "sent"
+    world.advance(days=1)
+    assert reached(world) == []
+    assert [(entry.outcome, entry.reason) for entry in ada.timeline if entry.outcome == "expired"] == [
+        ("expired", "journey.deadline")
+    ]
+
+
+def test_during_a_pause_a_reaction_is_not_lost():
+    world = Told(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    world.says("way", "paused")
+    told(world, ada, "Email Opened")
+    world.advance(days=1)
+    world.says("way", "live")
+    world.advance(days=1)
+    assert reached(world) == ["email"]
+    assert ada.run("way").ended_by == "end"
+
+
+def test_during_a_pause_silence_waits():
+    world = Told(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    world.says("way", "paused")
+    world.advance(days=1)
+    assert reached(world) == ["email"]
+    world.says("way", "live")
+    world.advance(hours=1)
+    assert reached(world) == ["email", "push"]
