@@ -15,14 +15,12 @@ from typing import Final
 
 import msgspec
 
-from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.events import history, setting_back
-from engine.frequency import at_addresses, caps
+from engine.events import bounding, setting_back
 from engine.handoffs import changes, opening
 from engine.identity import address_statements, asking, claims, holding, lending, sharing, traits
 from engine.inputs import (
@@ -68,10 +66,10 @@ from engine.inputs import (
     Unlike,
     Used,
 )
-from engine.journeys import interpreter, listening, pauses, stops, triggers
+from engine.journeys import interpreter, listening, pauses, stops
 from engine.journeys.things import hearing as facts
 from engine.journeys.things import interests
-from engine.likeness import answers, links
+from engine.likeness import answers
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
@@ -109,18 +107,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
             listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
         if turn.inner:
             listening.hear_rest(turn)
-        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
-        if not isinstance(told, Decide | Split | Revive):
-            history.bound(turn)
-        caps.forget_old(turn)
-        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
-        if profile.likely:
-            links.expire(turn)
-        if profile.interests:
-            interests.forget_old(turn)
-        triggers.forget_ended(turn)
-        if profile.outcomes:
-            outcomes.forget_old(turn)
+        bounding.bound(turn, told)
     return turn.effects
 
 
@@ -257,7 +244,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
-    marked = marks.before(turn, event)
+    marked, zone = marks.before(turn, event), profile.timezone
     claims.learn(turn, event)
     traits.learn(turn, event)
     outcomes.learn(turn, event)
@@ -278,10 +265,10 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
+    is_all = not (event.traits or turn.effects or profile.timezone != zone)
     interests.learn(turn, happened)
     before_walking = None if marked is None else partial(marked.write, turn)
-    told = () if inner_events.is_reserved(event.name) else (happened,)
-    listening.hear(turn, *told, before_walking=before_walking)
+    listening.hear_event(turn, happened, before_walking, is_all=is_all)
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

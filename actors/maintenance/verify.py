@@ -79,10 +79,10 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
         at_ms, profile, send = keys.outbox_parts(key)
         outbox[profile].add((at_ms, send))
         waiting += at_ms > 0  # time 0: a dispatcher has it
-    standing = _standing(store)
     interests: dict[str, set[str]] = defaultdict(set)
     for key, _ in store.raw("interests", b""):
         interests[profile_in(key)].add(key[:PLACE_BYTES].hex())
+    standing = _standing(store)
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:

@@ -151,8 +151,8 @@ class ShardState:
         record = codec.decode_record(raw, f"state/{profile_id}")
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
-        self.standing.loaded(profile_id, record)
         self.facts.index.loaded(record)
+        self.standing.loaded(profile_id, record)
         if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
@@ -281,14 +281,10 @@ class ShardState:
             self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
-            self.sync()
+            self.batch.sync()
         self._changed.clear()
         self._group.clear()
         self.cache.passivate(self._changed)
-
-    def sync(self) -> None:
-        """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
-        self.batch.sync()
 
     def passivate_idle(self) -> bool:
         """Drop some records that were not used since the last sweep; True at the end of a sweep."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import lasting_stops, life, stops
+from engine.journeys import life, stops
 from engine.journeys.steps import edits
+from engine.journeys.stopping import lasting_stops
 from engine.profile import Profile, Run
 from engine.sends import sends
 from engine.turn_state import Turn

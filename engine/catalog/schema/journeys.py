@@ -9,7 +9,7 @@ from pydantic import Field
 
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
 from engine.catalog.schema.of_steps.editing import EditRule, OnEdit
-from engine.catalog.schema.sending import Guards
+from engine.catalog.schema.of_steps.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.stops import JourneyStop
 from engine.catalog.schema.triggers import Trigger
