@@ -1,17 +1,18 @@
 """Applies the active catalog to the runs and sends of a profile, whichever catalog they began under.
 
-Some of them are over, some wait, some go on again, and some move on to another version (`engine.journeys.edits`). This
-is settled when the profile's next turn begins, because no profile is visited when a catalog changes. A timer or send
-that waits for a pause to end is never due. When a catalog resumes something, the shard wakes the profile. A timer is
-then due again when it was before the pause, so an overdue one does what its step's `late` says
-(`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
+Some of them are over, some wait, some go on again, and some move on to another version
+(`engine.journeys.steps.edits`). This is settled when the profile's next turn begins, because no profile is visited when
+a catalog changes. A timer or send that waits for a pause to end is never due. When a catalog resumes something, the
+shard wakes the profile. A timer is then due again when it was before the pause, so an overdue one does what its step's
+`late` says (`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 """
 
 from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import edits, life, stops
+from engine.journeys import life, stops
+from engine.journeys.steps import edits
 from engine.journeys.stopping import lasting_stops
 from engine.profile import Profile, Run
 from engine.sends import sends
@@ -30,6 +31,9 @@ def settle(turn: Turn) -> None:
                 continue
             if run.version != turn.catalog.version and not run.parent:
                 edits.make(turn, run)
+                reason = _over(turn.profile, turn.catalog, run, turn.now_ms) if run.state == "active" else ""
+                if reason:  # the version that it goes on in has stops of its own
+                    stops.end_run(turn, run, reason)
             if run.state == "active" and run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
     stops.withdraw_lasting(turn)
