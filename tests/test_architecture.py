@@ -30,8 +30,8 @@ IMPURE = {
     "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
 }
 PURE_LIBRARIES = {
-    "babel", "cronsim", "email_validator", "idna", "jellyfish", "jinja2", "jsonschema_rs", "lz4", "msgpack", "msgspec",
-    "numpy", "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
+    "babel", "cronsim", "email_validator", "holidays", "idna", "jellyfish", "jinja2", "jsonschema_rs", "lz4", "msgpack",
+    "msgspec", "numpy", "onnxruntime", "phonenumbers", "pydantic", "pydantic_core", "rapidfuzz",
 }
 # fmt: on
 # Who may import what of ours, room by room: `engine/`, the room itself, those that are named, and what those may
@@ -405,6 +405,8 @@ PLAIN = {
     "serve/commands/bench.py": "figures that can be measured again",
     "serve/commands/dashboard.py": "what can be printed again",
     "serve/commands/init.py": "a workspace that can be made again",
+    "serve/commands/playbook.py": "a history that can be made again",
+    "serve/playbooks/adding.py": "a workspace as it would be, in a temporary folder while it is proved",
     "serve/commands/simulate.py": "what can be simulated again",
     "serve/simulation/running.py": "what can be simulated again, in a temporary folder",
     "serve/simulation/spool.py": "a history while it is sorted, in a temporary folder",

@@ -30,6 +30,7 @@ from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
 from engine.catalog.compiling import stops as compile_stops
 from engine.catalog.compiling.policies import Rules
+from engine.catalog.compiling.quiet_hours import compile_quiet_hours
 from engine.catalog.document import Document, canonical, version_of
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
@@ -166,6 +167,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         plan=compile_plan(_file(models, "tracking_plan.yaml", TrackingPlan)),
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
+        quiet_hours=compile_quiet_hours(policies),
         lasting_stops=compile_stops.lasting(policies.stops, space.zone),
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.catalog.identity_rules import IdentityRules
 from engine.catalog.permissions import Links, Purpose, Source
 from engine.catalog.programs.instructions import Step as Step
+from engine.catalog.quiet import compiled as quiet
 from engine.catalog.sending.compiled import UNGUARDED, Guards
 from engine.catalog.triggers import Beginning, LastingStop, Outcome, StopRule, Trigger
 from engine.conditions.binding import Tree, bind
@@ -268,6 +269,7 @@ class Catalog:
     identity: IdentityRules  # who is who
     links: Links
     lasting_stops: tuple[LastingStop, ...]
+    quiet_hours: quiet.QuietHours = quiet.NONE
     archive: dict[str, Catalog] = field(default_factory=dict)
     # The workspace's secret that keys every id and draw: given by the shell, never part of the version.
     id_key: bytes = b""

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.catalog import zones
 from engine.catalog.problems import Loc
+from engine.catalog.quiet import public_holidays
 from engine.errors import CatalogError
 from engine.vocabulary import NAMESPACES
 
@@ -31,8 +32,11 @@ def canonical(document: Document) -> bytes:
 
 def version_of(document_bytes: bytes) -> str:
     """16 hex digits that stand for the document and for the time zones that it is read with: other zones can mean other
-    instants, so they make another version."""
-    return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
+    instants, so they make another version. So do other public holidays, where it has quiet hours that may ask for
+    any: its bytes are looked through for the two words, because a version is often taken of bytes alone."""
+    asks_for_holidays = b"quiet_hours" in document_bytes and b"holidays" in document_bytes
+    read_with = zones.VERSION + (f" {public_holidays.VERSION}" if asks_for_holidays else "")
+    return hashlib.blake2b(document_bytes + read_with.encode(), digest_size=8).hexdigest()
 
 
 def items(document: Document, file: str, *path: str) -> list[tuple[int, Mapping[str, Any]]]:

@@ -12,6 +12,11 @@ from zoneinfo import ZoneInfo
 
 VERSION: Final[str] = metadata.version("tzdata")
 
+# Names for a time of several countries, which `tzdata` keeps as other names of one country's zone.
+_OF_NO_COUNTRY: Final = frozenset(
+    ("CET", "CST6CDT", "EET", "EST", "EST5EDT", "HST", "MET", "MST", "MST7MDT", "PST8PDT", "WET")
+)
+
 
 @lru_cache(maxsize=1)
 def names() -> frozenset[str]:
@@ -19,7 +24,7 @@ def names() -> frozenset[str]:
     return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
 
 
-@lru_cache
+@lru_cache(maxsize=1_024)
 def zone(name: str) -> ZoneInfo:
     """The zone of one of `names()`."""
     with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
@@ -52,3 +57,36 @@ def _first_day(day: date, period: str) -> date:
     if period == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday() if period == "week" else 0)
+
+
+@lru_cache(maxsize=1)
+def _zones_of_countries() -> dict[str, frozenset[str]]:
+    rows = [row.split("\t") for row in _table("zone.tab") if row and not row.startswith("#")]
+    countries = {row[0] for row in rows}
+    return {code: frozenset(row[2] for row in rows if row[0] == code) for code in countries}
+
+
+@lru_cache(maxsize=1)
+def _countries_of_zones() -> dict[str, str]:
+    found = {name: code for code, known in _zones_of_countries().items() for name in known}
+    for row in _table("tzdata.zi"):
+        kind, _, rest = row.partition(" ")
+        if kind == "L":  # another name of a zone: its older one, or one that a country has beside
+            target, name = rest.split()
+            if name not in found and name not in _OF_NO_COUNTRY and target in found:
+                found[name] = found[target]
+    return found
+
+
+def of_country(code: str) -> frozenset[str]:
+    """The zones of a country (ISO 3166, two capital letters); none where it is not known."""
+    return _zones_of_countries().get(code, frozenset())
+
+
+def country_of(name: str) -> str:
+    """The country that a zone lies in; empty where it lies in none (`Etc/UTC`, `CET`)."""
+    return _countries_of_zones().get(name, "")
+
+
+def _table(name: str) -> list[str]:
+    return resources.files("tzdata").joinpath("zoneinfo", name).read_text("utf-8").splitlines()

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Propensity
 from engine.catalog.once_per_catalog import once_per_catalog
+from engine.catalog.quiet.compiled import QuietRule
 from engine.catalog.statuses import OF_ACTION, as_it_stands
 from engine.decide.questions import Questions
 from engine.frequency import caps, fatigue
@@ -23,7 +24,7 @@ from engine.profile import Place
 from engine.vocabulary import TIER_RANK
 
 Key = TypeVar("Key", bound=Hashable)
-Rule = TypeVar("Rule", Budget, Holdout)
+Rule = TypeVar("Rule", Budget, Holdout, QuietRule)
 ByBit = list[tuple[int, Action]]  # candidates by their bit
 
 
@@ -62,6 +63,7 @@ class PlacementPlan:
     categories: dict[str, int]
     per_category: int | None
     holdouts: tuple[tuple[Holdout, int], ...]
+    quiet_hours: tuple[tuple[QuietRule, int], ...]
     tiers: tuple[tuple[int, tuple[Group, ...]], ...]  # (all of a tier, its groups), the first tier first
     asked_about: frozenset[str] = field(init=False)
 
@@ -146,6 +148,7 @@ def _make(catalog: Catalog, channel: str, placement: str, wanted: Iterable[Actio
         categories=dict(_masks((action.category or "", 1 << i) for i, action in each)),
         per_category=here.per_category if here is not None else None,
         holdouts=_covering(catalog.holdouts, places),
+        quiet_hours=_covering(catalog.quiet_hours.rules, places),
         tiers=tuple(_tiers(catalog, each)),
     )
 

@@ -15,6 +15,7 @@ from engine import limits
 from engine.catalog import zones
 from engine.catalog.compiled import Action, Budget, Cap, Catalog, Holdout, Lever
 from engine.catalog.once_per_catalog import once_per_catalog
+from engine.catalog.quiet.compiled import QuietRule
 from engine.profile import Lent, Place, Profile
 from engine.turn_state import Turn
 from engine.vocabulary import MINUTE_MS
@@ -38,7 +39,7 @@ def place_for(action: Action, channel: str, ref: str, at_ms: int, *, placement: 
     )
 
 
-def covers(rule: Cap | Budget | Lever | Holdout, place: Place | Lent) -> bool:
+def covers(rule: Cap | Budget | Lever | Holdout | QuietRule, place: Place | Lent) -> bool:
     """Whether a place is of the kind that a rule matches: whether it counts under a cap."""
     return all(getattr(place, field) in wanted for field, wanted in rule.match.items())
 

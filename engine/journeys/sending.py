@@ -114,7 +114,7 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
         run.held = held.reason
         pauses.wait(turn, run, step.id)
         return False
-    waits_for_it = step.on_held == "wait" and ladder.may_change(held.reason)
+    waits_for_it = step.on_held == "wait" and not held.drops and ladder.may_change(held.reason)
     if not is_stopped and (held.parks or waits_for_it) and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = held.reason
         again_ms = held.until_ms or _retry_ms(turn, held.reason)

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Cap, Catalog
-from engine.contact import addresses
+from engine.contact import addresses, whereabouts
 from engine.decide import draws, offers
 from engine.frequency import caps, fatigue
 from engine.journeys import stops
@@ -39,6 +39,7 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         ],
         "addresses": {name: addresses.value(known, name) for name in addresses.NAMESPACES},
         **_unusable(known, catalog),
+        "zone": _zone(known, catalog),
         "traits": known.trait_values,
         "segments": [name for name, condition in catalog.segments.items() if condition(view)],
         "consent": consent_words.consents(known),
@@ -73,6 +74,12 @@ def profile(known: Profile, catalog: Catalog, now_ms: int) -> dict[str, Any]:
         "merges": [_merge(past) for past in known.ledger],
         "transitions": [_transition(each) for each in known.handoffs],
     }
+
+
+def _zone(known: Profile, catalog: Catalog) -> dict[str, Any]:
+    """Where somebody is as far as we know, for rules about the time of day, and what says so."""
+    where = whereabouts.of(known, catalog)
+    return {"zones": [place.zone for place in where.places], "from": where.told_by}
 
 
 def _merge(past: Merged) -> dict[str, Any]:

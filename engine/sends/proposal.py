@@ -35,13 +35,15 @@ _NO_STOPS: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Refused:
     """An action that may not go on a channel. `until_ms` is from when on it may, as far as the gate knows (0: it does
-    not); with `parks` the run waits for that, whatever its step says. `asked` is None where there is no such action."""
+    not); with `parks` the run waits for that, whatever its step says, and with `drops` for nothing. `asked` is None
+    where there is no such action."""
 
     action: str
     channel: str
     reason: str
     until_ms: int = 0
     parks: bool = False
+    drops: bool = False
     asked: Candidates | None = None
 
 
@@ -52,6 +54,7 @@ class Held:
     reason: str
     until_ms: int = 0
     parks: bool = False
+    drops: bool = False
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step, *, stopped: Mapping[str, str] = _NO_STOPS) -> Send | Held:
@@ -110,7 +113,7 @@ def _ask(turn: Turn, view: View, run: Run, step: Step, name: str, channel: str, 
     reason = asking.against_send(candidates)
     if not reason:
         return candidates
-    return Refused(name, channel, reason, candidates.until_ms, candidates.parks, candidates)
+    return Refused(name, channel, reason, candidates.until_ms, candidates.parks, candidates.drops, candidates)
 
 
 def deadline_ms(turn: Turn, run: Run, step: Step) -> int:
@@ -147,7 +150,7 @@ def _hold(
             outcome, fields = life.never_begun("hold"), _fields(run, step, head.action, head.channel)
             turn.note("send", f"{head.action} held", outcome=outcome, reason=head.reason, detail=detail, **fields)
     known = [each.until_ms for each in refused if each.until_ms]
-    return Held(first.reason, min(known, default=0), any(each.parks for each in refused))
+    return Held(first.reason, min(known, default=0), any(each.parks for each in refused), first.drops)
 
 
 def _detail(turn: Turn, view: View, head: Refused, send_id: str) -> dict[str, Any]:
@@ -156,7 +159,8 @@ def _detail(turn: Turn, view: View, head: Refused, send_id: str) -> dict[str, An
     action = plan.actions[0]
     also = [other for other in asking.objections(turn, view, plan) if other != head.reason]
     detail: dict[str, Any] = {"send": send_id, "worth": scores.worth(view, action), **({"also": also} if also else {})}
-    return detail | asking.behind(view, action, head.reason) | dict(head.asked.counted(head.reason))
+    detail |= asking.behind(view, action, head.reason)
+    return detail | dict(head.asked.counted(head.reason)) | dict(head.asked.beside or {})
 
 
 def _decide(

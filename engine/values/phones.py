@@ -12,10 +12,23 @@ from functools import lru_cache
 from typing import Any, Final
 
 import phonenumbers
+from phonenumbers import timezone
 from phonenumbers.phonenumbermatcher import _is_national_prefix_present_if_required as _has_its_trunk_prefix
 
 from engine.values.absence import is_absent
 from engine.values.countries import code_of, is_country
+
+# Numbers of these kinds are somebody's own. One that is free to call is a firm's, from wherever its callers are.
+_OF_PEOPLE: Final = frozenset(
+    (
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.MOBILE,
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
+        phonenumbers.PhoneNumberType.VOIP,
+        phonenumbers.PhoneNumberType.UNKNOWN,  # one that nobody has yet, as far as the tables know
+    )
+)
 
 UNKNOWN: Final = "?"  # a country that somebody says, and that is none
 
@@ -65,6 +78,17 @@ def country_of(known: str) -> str:
     code = None if number is None else number.country_code
     country = None if code is None else phonenumbers.region_code_for_country_code(code)
     return country if country is not None and is_country(country) else ""
+
+
+@lru_cache(maxsize=16_384)
+def home_of(known: str) -> tuple[str, frozenset[str]]:
+    """The country of the telephone `known` (E.164), and the time zones that its number leads to; nothing where the
+    number does not say it. One of a mobile may lead to every zone of its country, and of others with its code."""
+    number = _parsed(known, None)
+    if number is None or phonenumbers.number_type(number) not in _OF_PEOPLE:
+        return "", frozenset()
+    country = phonenumbers.region_code_for_number(number) or country_of(known)
+    return country, frozenset(timezone.time_zones_for_number(number))
 
 
 def _is_surely_at_home(number: phonenumbers.PhoneNumber) -> bool:

@@ -113,6 +113,13 @@ class UnusableAddress(Answer):
     reason: str
 
 
+class Zone(Answer):
+    """Where a customer may be, and what says so. Rules about the time of day hold in each of the zones."""
+
+    zones: list[str]
+    from_: Literal["stated", "phone", "address", "unknown"] = Field(alias="from")
+
+
 class DrawnVariant(Answer):
     """The form of an action that this customer always gets, and since when."""
 
@@ -144,6 +151,7 @@ class Profile(Answer):
         identifiers=[{"namespace": "user_id", "value": "ada", "confidence": 1.0, "firstSeen": AT, "lastSeen": AT}],
         addresses={"email": "ada@shop.example", "phone": None},
         unusableAddresses=[{"namespace": "phone", "value": "0171", "reason": "is not a possible one of DE"}],
+        zone={"zones": ["Europe/Berlin"], "from": "address"},
         traits={"name": "Ada", "country": "DE"},
         segments=["loyal"],
         consent=[_WORD],
@@ -166,6 +174,7 @@ class Profile(Answer):
     identifiers: list[Link]
     addresses: dict[str, str | None]
     unusableAddresses: list[UnusableAddress] = ABSENT
+    zone: Zone
     traits: dict[str, Any]
     segments: list[str]
     consent: list[Word]

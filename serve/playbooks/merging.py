@@ -44,6 +44,9 @@ class Merged:
                 self._union(mine, value)
             else:
                 self._by_id(mine, value, key)
+        elif isinstance(value, Mapping) and isinstance(mine, CommentedMap) and key == "quiet_hours":
+            for part, rules in value.items():
+                self._put(mine, part, rules)
         elif isinstance(value, Mapping) and isinstance(mine, CommentedMap) and key in _ENTRIES:
             self._entries(mine, value, key)
         elif mine != value:

@@ -11,6 +11,8 @@ from engine.inputs import Fact
 from serve.playbooks import library
 from support.world import ID_KEY, Customer, World, compiled
 
+MORNING_MS = 10 * 3_600_000  # when the worlds begin: it is quiet nowhere near
+
 
 def document_of(name: str, holdout: float = 0.0) -> dict[str, Any]:
     """The catalog of a playbook, with another share in its holdouts."""
@@ -27,6 +29,7 @@ class PlaybookWorld(World):
     def __init__(self, name: str, *, holdout: float = 0.0, shards: int = 1) -> None:
         super().__init__(compiled(document_of(name, holdout)), shards=shards)
         self.refused: set[str] = set()  # channels whose provider refuses everything
+        self.advance(MORNING_MS)
 
     def somebody(
         self, name: str = "ada", channels: Sequence[str] = ("email", "push", "sms"), purpose: str = "marketing"

@@ -16,6 +16,7 @@ from engine.catalog.advice.identity import identity_doubts
 from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
+from engine.catalog.advice.quiet_hours import quiet_doubts
 from engine.catalog.advice.tiers import tier_warnings
 from engine.catalog.checks.paths import path_doubts
 from engine.catalog.document import Document
@@ -47,4 +48,5 @@ _RULES: Final[tuple[Rule, ...]] = (
     unmatched_doubts,
     tier_warnings,
     identity_doubts,
+    quiet_doubts,
 )

@@ -6,11 +6,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from engine.catalog.schema.grammar import (
     ActionRef,
-    ChannelRef,
     Condition,
     DurationText,
     EventName,
@@ -18,18 +17,17 @@ from engine.catalog.schema.grammar import (
     Model,
     Path,
     Probability,
-    PurposeRef,
     Some,
     Span,
-    listed,
     milliseconds,
 )
+from engine.catalog.schema.of_policies.match import Match as Match
+from engine.catalog.schema.of_policies.match import Names, Tiers
+from engine.catalog.schema.of_policies.quiet_hours import QuietHours
 from engine.catalog.schema.stops import JourneyStop
 from engine.values import countries
 from engine.vocabulary import DAY_MS, Tier
 
-_Tiers = Annotated[list[Tier], BeforeValidator(listed, json_schema_input_type=Tier | list[Tier])]
-_Names = BeforeValidator(listed, json_schema_input_type=str | list[str])
 Calendar = Literal["day", "week", "month"]
 _CAP_WINDOW_MS_MAX = 366 * DAY_MS
 _HOST = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
@@ -89,17 +87,6 @@ class Workspace(Model):
     journal: Span = 365 * 86_400_000
     reserve: Span = 30 * 60_000
     publish: Literal["watch", "approve"] = "watch"
-
-
-class Match(Model):
-    """The actions that a rule is about: each key is a value or a list of them, an absent one matches everything."""
-
-    channel: Annotated[list[ChannelRef], Some, _Names] | None = None
-    tier: Annotated[_Tiers, Some] | None = None
-    action: Annotated[list[ActionRef], Some, _Names] | None = None
-    purpose: Annotated[list[PurposeRef], Some, _Names] | None = None
-    category: Annotated[list[str], Some, _Names] | None = None
-    group: Annotated[list[str], Some, _Names] | None = None
 
 
 class Cap(Model):
@@ -162,7 +149,7 @@ class Fatigue(Model):
     dismissed: Probability = 0.3
     clicked: Probability = 0.3
     silence_at: Annotated[float, Field(gt=0, le=1)] | None = None
-    tiers: Annotated[_Tiers, Some] = ["lifecycle", "promotional"]
+    tiers: Annotated[Tiers, Some] = ["lifecycle", "promotional"]
 
 
 class Holdout(Model):
@@ -198,7 +185,7 @@ class AfterPurchase(Model):
     category: str | None = None
     product: str | None = None
     within: Span = Field(alias="for")
-    show: Annotated[list[ActionRef], _Names] = []
+    show: Annotated[list[ActionRef], Names] = []
 
     @model_validator(mode="after")
     def _is_about_one(self) -> AfterPurchase:
@@ -242,3 +229,4 @@ class Policies(Model):
     service_per_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
     on_dismissed: Literal["release", "count"] = "release"
     links: Links = Links()
+    quiet_hours: QuietHours = QuietHours()

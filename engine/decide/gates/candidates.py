@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from engine.catalog.compiled import Action
 from engine.decide import placement_plan
@@ -25,10 +26,10 @@ class Candidates:
     Candidates are bits of an integer, as in their plan. `held` are the places that some of them hold already; such a
     place is not counted against its own candidate. `run` and `stopped` are of a journey's send: its run, and the reason
     of a stop that covers it. `deadline_ms` (0: none) and `touches_left` (None: any number) are its run's guards. A gate
-    that says no to it may say with `until_ms` from when on it would say yes, and with `parks` that the run has to wait
-    for that, whatever its step says. After a decision `chosen` are those that go (the best first, each with its score
-    and place), `beaten` those that passed all gates and were outranked; `dropped` has each reason with the candidates
-    that it removed.
+    that says no to it may say with `until_ms` from when on it would say yes; with `parks` that the run has to wait for
+    that, whatever its step says; with `drops` that it waits for nothing; and with `beside` what is told with its
+    reason. After a decision `chosen` are those that go (the best first, each with its score and place), `beaten` those
+    that passed all gates and were outranked; `dropped` has each reason with the candidates that it removed.
     """
 
     turn: Turn
@@ -42,6 +43,8 @@ class Candidates:
     touches_left: int | None = None
     until_ms: int = 0
     parks: bool = False
+    drops: bool = False
+    beside: Mapping[str, Any] | None = None
     dropped: list[tuple[str, int]] = field(default_factory=list)
     chosen: list[tuple[int, float, Place]] = field(default_factory=list)
     beaten: int = 0

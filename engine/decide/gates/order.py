@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from engine.decide.gates import availability, chance, conditions, guards, reach, scarce, service_mail
+from engine.decide.gates import availability, chance, conditions, guards, quiet, reach, scarce, service_mail
 from engine.decide.gates.gate import Gate, Numbered, When
 
 _RANKING: Final[frozenset[When]] = frozenset({"ranking"})
@@ -174,6 +174,15 @@ GATES: Final = (
         asked=_SEND,
         strike=service_mail.spared,
         refuse=service_mail.is_spared,
+    ),
+    Gate(
+        name="quiet hours",
+        reasons=(quiet.QUIET_HOURS,),
+        asked=_SEND,
+        about=("quiet_hours",),
+        strike=quiet.out_of_quiet_hours,
+        refuse=quiet.is_dropped,
+        delay=quiet.waits,
     ),
     Gate(name="pace", reasons=(guards.PACE,), delay=guards.in_turn),
     Gate(name="answer", reasons=("fit.unanswered_<namespace>",), refuse=service_mail.is_answered),

@@ -150,6 +150,11 @@ TEXTS: Final = {
         "As many service messages as `service_per_address` allows have gone to the address in the last 24 hours.",
         "Wait, or look who is sending so many.",
     ),
+    "quiet_hours": Text(
+        "It is quiet where the customer may be, by [`quiet_hours`](quiet-hours.md). The run waits at its step until it "
+        "is quiet no more, whatever `on_held` says; by a rule with `then: drop` the message does not go at all.",
+        "Nothing: that is the rule. The timeline names the rule, the zones, and how they are known.",
+    ),
     "fit.unanswered_<namespace>": Text(
         "The address's own place, or the profile that counts for the address, gave no answer while the channel tried "
         "(`retry_for`). So nobody knows whether the address has opted out.",

@@ -150,3 +150,13 @@ def test_who_is_held_out_gets_nothing_on_any_channel():
     shop.advance(days=4)
     assert shop.reached == []
     assert {reason for _, reason in ada.outcomes("held")} == {"holdout.cart_holdout"}
+
+
+def test_what_comes_up_at_night_leaves_in_the_morning_where_the_customer_is(shop: PlaybookWorld):
+    ada = shop.somebody()
+    shop.advance(hours=10)  # it is 21:00 in Berlin, where her telephone is
+    fills(ada)
+    shop.advance(hours=10.9)
+    assert shop.reached == []
+    shop.advance(hours=0.2)
+    assert shop.reached == [MAIL]

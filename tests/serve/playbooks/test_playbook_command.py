@@ -325,13 +325,19 @@ def test_a_history_is_the_same_for_the_same_seed_and_shows_sends_stops_holdout_a
     assert made == run("playbook", "history", name, "--customers", "120").stdout
     assert made != run("playbook", "history", name, "--customers", "120", "--seed", "2").stdout
     file = tmp_path / "events.jsonl"
+    out = tmp_path / "out.jsonl"
     file.write_text(made, "utf-8")
     found = library.find(name)
-    done = run("simulate", "--events", file, "--config", found.configs, "--processes", "1", "--json", "--silence")
+    done = run(
+        "simulate", "--events", file, "--config", found.configs, "--processes", "1", "--json", "--silence", "--out", out
+    )
     assert "were not taken" not in done.output
     summary = json.loads(done.stdout)
     assert summary["stops"] > 0
     assert f"holdout.{found.playbook.holdout.id}" in summary["silence"]
+    sent = [line for line in map(json.loads, out.read_text("utf-8").splitlines()) if line["kind"] == "send"]
+    hours = {int(line["at"][11:13]) for line in sent if line["channel"] != "in_app"}
+    assert hours and hours <= set(range(6, 21)), "it is quiet at night, in UTC and in Berlin"
     assert any(funnel.get("converted") for funnel in summary["funnels"].values()), summary
 
 
