@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog
 from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
@@ -245,7 +244,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
-    marked = marks.before(turn, event)
+    marked, zone = marks.before(turn, event), profile.timezone
     claims.learn(turn, event)
     traits.learn(turn, event)
     outcomes.learn(turn, event)
@@ -266,10 +265,10 @@ def _on_event(turn: Turn, event: Event) -> None:
         for said in statements.read(event, turn.catalog):
             recording.record(turn, said)
         sends.withdraw_without_consent(turn)
+    is_all = not (event.traits or turn.effects or profile.timezone != zone)
     interests.learn(turn, happened)
     before_walking = None if marked is None else partial(marked.write, turn)
-    told = () if inner_events.is_reserved(event.name) else (happened,)
-    listening.hear(turn, *told, before_walking=before_walking)
+    listening.hear_event(turn, happened, before_walking, is_all=is_all)
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

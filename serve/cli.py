@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = MappingProxyType(
     {
         "init": "init",
+        "playbook": "playbook",
         "up": "up",
         "demo": "demo",
         "replay": "running.replay",

@@ -66,6 +66,7 @@ ROOMS: dict[str, set[str]] = {
         "serve/ingest",
     },
     "serve/demo": {"actors/catalog_files", "actors/replay_clock"},
+    "serve/playbooks": {"actors/catalog_files", "actors/catalog_proof", "serve/process/which_catalog.py"},
     "serve/http": {"actors/catalog_files", "actors/transport"},
     "serve/api": {"serve/http"},
     "serve/ingest": {"serve/http", "actors/shard"},
@@ -77,7 +78,8 @@ ROOMS: dict[str, set[str]] = {
     "serve/process": {"serve/application"},
     "serve/commands/screen.py": set(),
     "serve/commands": {
-        "actors/matching", "serve/process", "serve/demo", "serve/simulation", "serve/commands/screen.py", "loadtest",
+        "actors/matching", "serve/process", "serve/demo", "serve/simulation", "serve/playbooks",
+        "serve/commands/screen.py", "loadtest",
     },
     "serve/cli.py": {"serve/commands"},
     "serve/__main__.py": {"serve/cli.py"},

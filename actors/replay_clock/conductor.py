@@ -111,8 +111,9 @@ class Conductor:
 
     async def _advance(self, watermark_ms: int, drain: bool) -> dict[str, int]:
         await self._look()
-        until_ms = FOR_EVER_MS if drain else max(watermark_ms, self.now_ms)
-        await self._march(until_ms)
+        await self._march(max(watermark_ms, self.now_ms))
+        if drain:  # a stretch of its own, in which no schedule begins anything
+            await self._march(FOR_EVER_MS)
         reached_ms = (self._window + 1) * WINDOW_MS if drain else 0
         self.now_ms = max(self.now_ms, watermark_ms, reached_ms)
         pending = await asyncio.gather(*(each.shard.rest(self.now_ms, each.arrived) for each in self._progress))

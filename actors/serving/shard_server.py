@@ -124,7 +124,7 @@ class ShardServer:
         self._work.set()
 
     async def _wait_for_work(self) -> None:
-        if self._intake or self._pings or self.shard.is_busy or self._is_rebuilding() or self._is_telling():
+        if self._intake or self._pings or self.shard.is_busy or self._goes_round():
             await asyncio.sleep(0)  # lets the loop read the sockets between two groups
             return
         self._work.clear()
@@ -139,11 +139,11 @@ class ShardServer:
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
 
-    def _is_rebuilding(self) -> bool:
-        return self._windows is None and self.shard.rebuilding.is_busy  # on a replay clock only when matching asks
-
-    def _is_telling(self) -> bool:
-        return self._windows is None and self._pump.is_busy
+    def _goes_round(self) -> bool:
+        """Whether there is work over many profiles. On a replay clock each has a time of its own: matching asks for the
+        blocking index, and a move of the clock begins with the rest."""
+        rounds = (self.shard.rebuilding, self.shard.reconsidering, self._pump)
+        return self._windows is None and any(each.is_busy for each in rounds)
 
     async def _one_group(self) -> None:
         """Handle the requests that wait, up to a bound: turns, one commit, then the answers and what follows them."""

@@ -111,7 +111,7 @@ class Shard(ShardState):
     @property
     def is_busy(self) -> bool:
         """Whether there is work beside inputs that is not done yet."""
-        return any(part.is_busy for part in (self.setting_back, self.reconsidering, self.standing, self.people))
+        return any(part.is_busy for part in (self.setting_back, self.standing, self.people))
 
     # -- turns
 

@@ -16,6 +16,7 @@ import msgspec
 from engine.effects import Enqueue
 from engine.journeys import life
 from engine.journeys.steps import moments, parking
+from engine.journeys.watching import look
 from engine.profile import Place, Profile, Promise, Run, Send
 from engine.recent_events import Part, history_order
 from engine.turn_state import Turn
@@ -50,6 +51,7 @@ def bring_back(turn: Turn) -> None:
     ahead_ms = profile.clock_ms - now_ms
     profile.clock_ms, profile.created_ms = now_ms, min(profile.created_ms, now_ms)
     _what_was_stated(turn)
+    look.bring_back(profile, now_ms)
     for place in profile.places:
         _shorten(place, place.at_ms, now_ms)
     for promise in profile.promises:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from engine.catalog import inner_events
 from engine.inputs import TimersDue
 from engine.journeys import interpreter, stops, triggers
 from engine.journeys.stopping import unavoidable
@@ -21,11 +22,27 @@ from engine.turn_state import Turn
 _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in and out goes on with the next turn
 
 
-def hear(turn: Turn, *told: Happened, before_walking: Callable[[], None] | None = None) -> None:
-    """Hear what happened, and what it has changed of segments, schedules and dates. `before_walking` is called when the
-    first runs have been started."""
+def hear(turn: Turn, *told: Happened) -> None:
+    """Hear what happened, and what it has changed of segments, schedules and dates."""
     told_ms = min([turn.now_ms, *(event.at_ms for event in told)])
-    _hear(turn, [*map(Change, told), *look.changes(turn)], told_ms, before_walking)
+    _hear(turn, [*map(Change, told), *look.changes(turn)], told_ms)
+
+
+def hear_event(turn: Turn, event: Happened, before_walking: Callable[[], None] | None, *, is_all: bool) -> None:
+    """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `is_all`: it has changed
+    nothing but the history. `before_walking` is called when the first runs have been started."""
+    found = look.changes(turn, only=event.name if is_all else "")
+    is_late = event.counts_ms < turn.now_ms
+    if found or is_late or turn.inner or before_walking is not None or inner_events.is_reserved(event.name):
+        told = [] if inner_events.is_reserved(event.name) else [Change(event)]
+        _hear(turn, [*told, *found], min(turn.now_ms, event.at_ms), before_walking)
+        return
+    stops.apply_lasting(turn)  # as below, for the event alone: nearly all turns go this way
+    stops.apply(turn, event)
+    moving = interpreter.react(turn, event) + triggers.enter(turn, event)
+    if moving or turn.inner:
+        interpreter.walk(turn, moving)
+        _hear(turn, look.changes(turn), turn.now_ms)
 
 
 def hear_time(turn: Turn, told: TimersDue) -> None:

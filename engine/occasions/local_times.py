@@ -16,6 +16,7 @@ from engine.catalog.compiled import Catalog
 from engine.contact import whereabouts
 from engine.profile import Profile
 
+LAST: Final = 1_000_000_000  # no local time is later: that is in the year 3871
 _EPOCH: Final = datetime(1970, 1, 1)
 _MINUTE: Final = timedelta(minutes=1)
 

@@ -77,7 +77,7 @@ def _write(directory: Path, template: Template) -> None:
     write_schemas(directory / HERE / "schema")
     for path in sorted(source.rglob("*")):
         within = path.relative_to(source)
-        if "schema" in within.parts:
+        if "schema" in within.parts or "playbooks" in within.parts:  # playbooks are put in one by one
             continue
         if path.is_dir():
             (directory / within).mkdir(exist_ok=True)

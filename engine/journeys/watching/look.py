@@ -11,20 +11,24 @@ from engine.catalog.compiled import Catalog
 from engine.effects import Wake
 from engine.journeys.watching import clocks, rules, segments
 from engine.journeys.watching.changes import Change, earliest
+from engine.occasions import local_times
 from engine.parts.of_journeys import Watched
 from engine.profile import Profile
 from engine.turn_state import Turn
+from engine.vocabulary import DAY_MS
 
 
-def changes(turn: Turn, *, is_running_out: bool = False) -> list[Change]:
-    """What has changed since the last look. `is_running_out`: the clock only brings to an end what has begun, so no
-    schedule and no date is looked at."""
+def changes(turn: Turn, *, only: str = "", is_running_out: bool = False) -> list[Change]:
+    """What has changed since the last look. `only` names the event that alone has changed anything, empty: anything may
+    have. `is_running_out`: the clock only brings to an end what has begun, so no schedule and no date is looked at."""
     profile, of = turn.profile, rules.rules_of(turn.catalog)
     watched = profile.watched
     if watched is None:
-        if not of.name and not _hears_older(turn):
+        if not of.name and not (profile.runs and _hears_older(turn)):
             return []
         watched = profile.watched = Watched()
+    elif only and _is_as_before(turn, watched, of, only):
+        return []
     known = None if _is_new(turn, watched) else rules.keys_of(turn.catalog, watched.looked)
     view = turn.view()
     found = segments.look(turn, view, watched, of, known)
@@ -66,6 +70,20 @@ def join(profile: Profile, other: Profile) -> None:
         mine.occasions[journey] = max(occasion, mine.occasions.get(journey, occasion))
 
 
+def bring_back(profile: Profile, now_ms: int) -> None:
+    """The clock was set back: what was seen in a wrong future was seen now, and the times of schedules and dates that
+    were met there come again."""
+    watched = profile.watched
+    if watched is not None:
+        watched.inside = {segment: min(since_ms, now_ms) for segment, since_ms in watched.inside.items()}
+        tomorrow = local_times.local_of(now_ms + DAY_MS, "UTC")
+        watched.occasions = {
+            journey: last
+            for journey, last in watched.occasions.items()
+            if last < tomorrow or last > local_times.LAST  # the moment of a backfill, which is an instant
+        }
+
+
 def leave(turn: Turn) -> None:
     """The profile goes to another place, or is erased: nothing wakes it here any more."""
     watched = turn.profile.watched
@@ -80,6 +98,17 @@ def again(turn: Turn) -> None:
     if watched is not None:
         turn.effects.append(Wake(turn.now_ms, watched.wake_ms))
         watched.wake_ms = turn.now_ms
+
+
+def _is_as_before(turn: Turn, watched: Watched, of: rules.Rules, only: str) -> bool:
+    """Whether an event surely changes nothing: no condition asks for its name, and no time has come."""
+    return (
+        watched.looked == of.name
+        and of.is_of_events
+        and only not in of.event_names
+        and (not watched.wake_ms or turn.now_ms < watched.wake_ms)
+        and not _hears_older(turn)
+    )
 
 
 def _is_new(turn: Turn, watched: Watched) -> bool:

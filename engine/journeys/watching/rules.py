@@ -20,6 +20,7 @@ from engine.conditions.event_counts import EventCount
 from engine.conditions.predicates import tree_of
 from engine.conditions.readable import Condition
 
+_WORDS_OF_EVENTS: Final = ("event", "segment", "trait", "context")  # not consent, which other messages change too
 _BEGIN: Final = ("live", "paused")  # a pause changes no rule: what comes in it is refused, and is not news afterwards
 
 
@@ -53,13 +54,17 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that a catalog watches. `name` stands for the whole set; empty: nothing is watched."""
+    """All that a catalog watches. `name` stands for the whole set; empty: nothing is watched. `event_names` are those
+    that the conditions of segments ask for. `is_of_events`: an event of another name that brings no traits changes none
+    of them."""
 
     name: str
     keys: frozenset[str]
     segments: tuple[WatchedSegment, ...]
     clocks: tuple[Clock, ...]
     backfills: tuple[Backfill, ...]
+    event_names: frozenset[str]
+    is_of_events: bool
 
 
 @once_per_catalog
@@ -78,7 +83,16 @@ def rules_of(catalog: Catalog) -> Rules:
         if isinstance(begins := journey.begins, Edge) and begins.backfill
     )
     keys = frozenset(rule.key for rules in (segments, clocks, backfills) for rule in rules)
-    return Rules(_key(*sorted(keys)) if keys else "", keys, segments, clocks, backfills)
+    atoms = [atom for segment in segments for tree in _expanded(catalog, segment.id).values() for atom in _atoms(tree)]
+    return Rules(
+        name=_key(*sorted(keys)) if keys else "",
+        keys=keys,
+        segments=segments,
+        clocks=clocks,
+        backfills=backfills,
+        event_names=frozenset(name for word, body in atoms if word == "event" for name in _names(body)),
+        is_of_events=all(word in _WORDS_OF_EVENTS for word, _ in atoms),
+    )
 
 
 @once_per_catalog
@@ -137,6 +151,12 @@ def _expanded(catalog: Catalog, segment: str) -> dict[str, Any]:
 
 def _windows(tree: Any) -> Iterator[Any]:
     yield from (body for word, body in _atoms(tree) if word == "event" and "within" in body)
+
+
+def _names(body: Any) -> Iterator[str]:
+    yield body["name"]
+    if "undone_by" in body:
+        yield body["undone_by"]["name"]
 
 
 def _atoms(tree: Any) -> Iterator[tuple[str, Any]]:

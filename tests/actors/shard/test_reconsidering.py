@@ -70,13 +70,13 @@ def test_a_catalog_that_watches_nothing_gives_nobody_a_turn(store: MemoryStore):
 def test_everybody_has_one_turn_some_at_a_time(store: MemoryStore):
     shard = opened(store, "draft")
     catalog_switch.adopt(shard, catalog("live"))
-    assert shard.is_busy
+    assert shard.reconsidering.is_busy
     assert 0 < shard.reconsidering.work() < PEOPLE
     shard.commit()
     assert works_to_the_end(shard) == PEOPLE
     assert all(watched(shard))
     assert len(shard.timers) == PEOPLE
-    assert not shard.is_busy
+    assert not shard.reconsidering.is_busy
 
 
 def test_it_goes_on_where_it_was_after_the_process_has_died_and_repeats_nobody(store: MemoryStore):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ import pytest
 from support.told import Told
 from support.world import DAY, HOUR, START_MS, Customer, World, action, compiled, document
 
+from actors.maintenance import verify_replay
 from engine.effects import Note
 from engine.inputs import Event, TimersDue
 from engine.profile import Profile
@@ -343,3 +345,26 @@ def test_the_timeline_says_which_time_has_begun_a_run():
     ada.does("Seen")
     world.advance(days=1)
     assert "way entered by its time, 2026-03-02T09:00" in [entry.summary for entry in ada.timeline]
+
+
+def test_a_schedule_comes_round_while_a_file_of_events_is_run_to_its_end():
+    world = World(shop(scheduled("0 9 * * *")))
+    ada = world.customer("ada")
+    events = [ada.event("Seen", at_ms=START_MS + number * 3 * DAY) for number in range(4)]
+    world.engine.stage(events)
+    asyncio.run(world.engine.advance(events[-1].at_ms, drain=True))
+    assert entered(ada)[0] == "2026-03-02T09:00"
+    assert len(entered(ada)) == 9
+
+
+def test_a_journal_with_schedules_and_a_catalog_change_is_repeated_to_the_byte():
+    world = Told(shop(scheduled("0 9 * * *"), status="draft"))
+    ada = world.customer("ada")
+    lives_in(ada, NEW_YORK, tier="gold")
+    world.takes(shop(scheduled("0 9 * * *")))
+    world.advance(days=3)
+    ada.does("Seen")
+    shard = world.engine.shard(ada.id)
+    shard.commit()
+    assert len(entered(ada, NEW_YORK)) == 3
+    assert list(verify_replay.differences(shard.batch, ada.id, ada.profile, shard.catalogs)) == []

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 from support.told import Told
-from support.world import DAY, HOUR, START_MS, Customer, World, action, document
+from support.world import DAY, HOUR, START_MS, Customer, World, action, compiled, document
 
+from actors.storage import keys
+from engine.effects import Note
+from engine.inputs import Erase, Event
+from engine.profile import Profile
 from engine.readings import reasons_now
+from engine.turn import handle
 
 LAPSING = {
     "all": [{"event": {"name": "Order Completed"}}, {"not": {"event": {"name": "Order Completed", "within": "30d"}}}]
@@ -303,3 +308,77 @@ def test_the_timeline_says_by_what_a_run_was_entered():
     ada.identifies(tier="gold")
     ada.identifies(tier="silver")
     assert "way entered by leaving the segment members" in [entry.summary for entry in ada.timeline]
+
+
+def test_an_event_that_no_segment_asks_for_is_heard_as_fast_as_ever_and_misses_no_instant():
+    world = World(shop(way(), way("left", trigger={"segment": {"id": "lapsing", "on": "exit"}})))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=29, hours=23)
+    catalog, profile = world.catalog, ada.profile
+    notes = handle(profile, ada.event("Seen", at_ms=START_MS + 30 * DAY), catalog, START_MS + 30 * DAY)
+    assert [note.entry.outcome for note in notes if isinstance(note, Note)][:1] == ["entered"]
+
+
+def test_a_clock_that_ran_ahead_leaves_nobody_inside_since_the_future():
+    catalog, ada = compiled(shop(way(trigger={"segment": {"id": "buyers"}}))), Profile("a" * 30)
+    for at_ms in (START_MS + 400 * DAY, START_MS):
+        event = Event(kind="track", name="Order Completed", at_ms=at_ms, received_at_ms=at_ms, user_id="ada")
+        handle(ada, event, catalog, at_ms)
+    assert ada.watched is not None
+    assert ada.watched.inside == {"buyers": START_MS}
+
+
+def waiting(*, on: str = "members") -> dict[str, Any]:
+    steps = [
+        {"wait_for": {"segment": on, "timeout": "60d", "on_timeout": "exit"}},
+        {"send": {"action": "text", "channel": "sms"}},
+    ]
+    return way(trigger={"event": "Started"}, steps=steps)
+
+
+def test_a_run_of_an_older_catalog_hears_of_a_segment_that_the_new_one_does_not_watch():
+    world = Told(shop(waiting()))
+    ada = world.customer("ada")
+    ada.does("Started")
+    world.takes(shop(way(trigger={"event": "Started"})))
+    world.advance(days=1)
+    ada.identifies(tier="gold")
+    assert [entry.outcome for entry in ada.timeline if entry.kind == "send"][:1] == ["decided"]
+
+
+def test_a_run_waits_for_a_segment_that_time_alone_puts_somebody_into():
+    world = World(shop(waiting(on="lapsing")))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    ada.does("Started")
+    world.advance(days=31)
+    assert [e.at_ms - START_MS for e in ada.timeline if e.outcome == "decided"] == [30 * DAY]
+
+
+def test_leaving_a_segment_in_the_turn_of_an_event_stops_a_message_of_the_same_turn():
+    steps = [
+        {"wait_for": {"event": "Order Completed", "timeout": "60d"}},
+        {"send": {"action": "text", "channel": "sms"}},
+    ]
+    stops = [{"id": "back", "segment": {"id": "lapsing", "on": "exit"}}]
+    world = World(shop(way(steps=steps, stops=stops)))
+    ada = world.customer("ada")
+    ada.does("Order Completed")
+    world.advance(days=31)
+    ada.does("Order Completed")
+    assert ada.run("way").ended_by == "stop.back"
+    assert ada.outcomes("decided") == []
+
+
+def test_nothing_wakes_who_was_erased_or_has_moved_into_another_profile():
+    world = World(shop(way()), shards=2)
+    ada, visitor = world.customer("ada"), world.customer(anonymous="a1")
+    ada.does("Order Completed")
+    visitor.does("Order Completed")
+    world.customer("ada", anonymous="a1").does("Identified", kind="identify")
+    world.settle()
+    timers = [key for windows in world.engine.windows for key in windows.shard.batch.keys_from("timers", b"")]
+    assert [keys.timer_parts(key)[1] for key in timers] == [ada.id]
+    world.engine.ask_profile(ada.id, Erase())
+    assert [len(windows.shard.timers) for windows in world.engine.windows] == [0, 0]
