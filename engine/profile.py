@@ -236,7 +236,6 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
-    timezone_from: str = ""  # where `timezone` comes from: stated, phone, address; empty: not known
 
     @property
     def history(self) -> Recent:
