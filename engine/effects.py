@@ -31,7 +31,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Wake this profile at `due_ms`. `cause` is `set`, `reset`, `moved`, `paused` or `resumed`."""
+    """Wake this profile at `due_ms`. `cause` is `set`, `reset`, `moved`, `edited`, `paused` or `resumed`."""
 
     due_ms: int
     run: str

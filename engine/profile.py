@@ -95,7 +95,7 @@ class Run(Part):
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
     branches: int = 0  # how many branches of its `parallel` have not come to the join where it waits
     sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
-    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.edits`)
+    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.steps.edits`)
     begins: bool = False  # an edit has brought it to its step, which begins when its timer fires
 
     @property
@@ -236,7 +236,6 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
-    timezone_from: str = ""  # where `timezone` comes from: stated, phone, address; empty: not known
 
     @property
     def history(self) -> Recent:

@@ -11,7 +11,6 @@ entries → sends. So a purchase ends its runs before anything of the same turn 
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
 
 import msgspec
 
@@ -79,10 +78,6 @@ from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
 
-# An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
-# watch, or somebody waits for them; the past of who was split has still to be counted.
-_WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
-
 
 def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> list[Effect]:
     """Tell `profile` something; returns the effects that must become durable with its new state.
@@ -103,10 +98,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
         pauses.settle(turn)
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
-        if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
-            listening.hear_time(turn, told) if isinstance(told, TimersDue) else listening.hear(turn)
-        if turn.inner:
-            listening.hear_rest(turn)
+        listening.hear_rest(turn, told)
         bounding.bound(turn, told)
     return turn.effects
 

@@ -28,6 +28,24 @@ FINAL_STATES: Final = frozenset(get_args(SendState)) - {"decided", "handing_over
 # took reached nobody, and counts in no lift.
 ARRIVED: Final = frozenset({"sent", "simulated"})
 
+# What may become of a message: by its gates and its provider, then by its recipient.
+OutcomeWord = Literal[
+    "held",
+    "sent",
+    "refused",
+    "failed",
+    "unknown",
+    "withdrawn",
+    "expired",
+    "delivered",
+    "bounced",
+    "opened",
+    "clicked",
+    "unsubscribed",
+    "complained",
+    "unavoidable",
+]
+
 EntryKind = Literal[
     "event",
     "decision",

@@ -74,7 +74,6 @@ class Mail(Protocol):
     profile: str
     told: AnyInput
     is_event: bool
-    is_urgent: bool
     came_s: float
 
     def done(self, done: Done) -> Finish:
@@ -91,7 +90,6 @@ class EventMail:
 
     __slots__ = ("came_s", "frame", "index", "profile", "told")
     is_event = True
-    is_urgent = False
 
     def __init__(self, profile: str, told: AnyInput, frame: Frame, index: int) -> None:
         self.profile, self.told, self.frame, self.index = profile, told, frame, index
@@ -121,12 +119,11 @@ class ToldMail:
     """An input with an answer of its own, which arrived at `came_s` by the stopwatch. Its caller waits `patience_s`;
     0 means as long as it takes."""
 
-    __slots__ = ("came_s", "is_urgent", "patience_s", "profile", "reply", "told")
+    __slots__ = ("came_s", "patience_s", "profile", "reply", "told")
     is_event = False
 
     def __init__(self, profile: str, told: AnyInput, reply: Reply, patience_s: float = 0.0) -> None:
         self.profile, self.told, self.reply, self.patience_s = profile, told, reply, patience_s
-        self.is_urgent = isinstance(told, Decide)
         self.came_s = stopwatch()
 
     def done(self, done: Done) -> Finish:
@@ -193,7 +190,7 @@ class Intake:
         if is_sheddable(self._shard.catalog, told) and (self._is_full() or self._is_full_for(profile)):
             raise Overloaded(OVERLOADED_RETRY_MS)
         waiting = ToldMail(profile, told, reply, request.patience_s)
-        self._mail.put(profile, waiting, is_urgent=waiting.is_urgent)
+        self._mail.put(profile, waiting, is_urgent=isinstance(told, Decide))
 
     def _receive_events(self, events: list[tuple[str, Event]], reply: Reply) -> None:
         frame, catalog = Frame(reply, len(events)), self._shard.catalog

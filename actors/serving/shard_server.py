@@ -40,8 +40,10 @@ from actors.transport.messages.of_doors import Ingest, Tell
 from engine.errors import Parked, StoreFailed
 
 _TIMERS_IN_A_GROUP = 200
-_TOLD_IN_A_GROUP = 24  # of a fact; some 4 ms of turns, for which a page may have to wait
-_TOLD_BESIDE_MAIL = 8
+_TOLD_AT_ONCE = 8  # of a fact; some 2 ms of turns, for which a page may have to wait
+_TELL_S, _TELL_BESIDE_S = 0.05, 0.005  # between two groups
+_REST = 3  # times as long as it tells
+_ALONE_S = 1.0  # after the last input of somebody who waits
 _IDLE_S = 0.5  # between two groups of an idle shard: expired pulls, retention and passivation have no event to wake it
 _PASSIVATE_S = 60.0  # a profile that no input reached for so long leaves memory
 
@@ -82,6 +84,7 @@ class ShardServer:
         self._pending = Pending(shard)
         self._pings: list[Reply] = []
         self._sweep_s = 0.0  # by the loop's clock
+        self._mail_s = self._rest_s = 0.0  # the last input, by the stopwatch; a pause in telling facts
         self._lookout = Lookout(shard.batch)
         self._closing = False
         self._follower = Follower(active_catalog, self._work.set)
@@ -97,6 +100,7 @@ class ShardServer:
             while not self._closing:
                 await self._wait_for_work()
                 await self._one_group()
+                await self._tell_facts()
             self.shard.commit(final=True)
         finally:
             self._follower.close()
@@ -135,6 +139,8 @@ class ShardServer:
             for at_ms in (due_ms, self._pulls.next_ms()):
                 if at_ms is not None:
                     pause_s = min(pause_s, max(0.0, (at_ms - now_ms) / 1000))
+            if self._pump.is_busy:
+                pause_s = min(pause_s, self._rest_s)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
@@ -142,7 +148,7 @@ class ShardServer:
     def _goes_round(self) -> bool:
         """Whether there is work over many profiles. On a replay clock each has a time of its own: matching asks for the
         blocking index, and a move of the clock begins with the rest."""
-        rounds = (self.shard.rebuilding, self.shard.reconsidering, self._pump)
+        rounds = (self.shard.rebuilding, self.shard.reconsidering)
         return self._windows is None and any(each.is_busy for each in rounds)
 
     async def _one_group(self) -> None:
@@ -153,6 +159,7 @@ class ShardServer:
         self._lookout.look(asyncio.get_running_loop().time())
         self._leases.work()
         mail = self._intake.mail()
+        self._mail_s = stopwatch() if mail else self._mail_s
         is_durable = self._windows is None or bool(mail)
         for request, reply in self._intake.calls():
             is_durable |= not isinstance(request, SYNCED_LATER)
@@ -165,8 +172,6 @@ class ShardServer:
                 if due_ms is None or not self.shard.fire_timers(now_ms):
                     break
                 self._gauges.fired(now_ms - due_ms)
-            if not any(waiting.is_urgent for waiting in mail):
-                self._gauges.told(self._pump.work(_TOLD_BESIDE_MAIL if mail else _TOLD_IN_A_GROUP))
             self._pulls.answer(finishes)
             self._migration.work(finishes)
             self._unpark(finishes)
@@ -186,6 +191,7 @@ class ShardServer:
         self.shard.standing.work()
         visits.work(self.shard)
         if self._windows is None:
+            self._pump.work(0)
             self._sender.send()
             self._elsewhere.send()
             self.shard.setting_back.work()
@@ -197,6 +203,24 @@ class ShardServer:
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._sweep_s and self.shard.passivate_idle():
             self._sweep_s = now_s + _PASSIVATE_S
+
+    async def _tell_facts(self) -> None:
+        """Tell facts about things to a few customers, and to more while nothing else waits. Nobody waits for these
+        turns, and nothing leaves because of them before the next group, so that group's sync is soon enough.
+
+        While others come, the shard rests three times as long as that took: cores and disk are theirs too.
+        """
+        if self._windows is not None or not self._pump.is_busy:
+            return
+        began_s = stopwatch()
+        is_alone = began_s - self._mail_s >= _ALONE_S
+        while self._pump.is_busy and not self._closing:
+            self._gauges.told(self._pump.work(_TOLD_AT_ONCE))
+            if self._intake or self._pings or stopwatch() - began_s >= (_TELL_S if is_alone else _TELL_BESIDE_S):
+                break  # the next group commits it
+            self.shard.commit(sync=False)
+            await asyncio.sleep(0)  # lets the loop read the sockets
+        self._rest_s = 0.0 if is_alone else _REST * (stopwatch() - began_s)
 
     # -- turns that somebody waits for
 

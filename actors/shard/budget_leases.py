@@ -119,7 +119,7 @@ class BudgetLeases:
         """For each budget the tokens that this shard holds, and on shard 0 those that were granted."""
         found = {}
         for budget in self._state.catalog.budgets:
-            held = self.tokens().get(budget.id, SCARCE)
+            held = max(0, self.tokens().get(budget.id, SCARCE))
             granted = self._state.meta(f"granted/{budget.id}", [0, 0, {}])[1]
             found[budget.id] = {"limit": budget.limit, "granted": granted, "held": held}
         return found

@@ -49,9 +49,6 @@ class ShardState:
     `catalog` decides the next turn. `messages` are those to other profiles that have not arrived: by key, the receiver
     and the input. `counts` counts events by their status, `sends` sends by their outcome, and `resolved` what came of
     identity (`engine.readings.identity_figures`), for the whole life of the store.
-
-    Two lists are for the part that keeps inputs outside the store, which clears them: `unparked` are the profiles whose
-    waiting inputs may be told, `forgotten` those whose inputs must go because they were erased.
     """
 
     def __init__(
@@ -64,6 +61,7 @@ class ShardState:
         self.cache = Activation(cache_bytes)
         self.counters = Counters()
         self.unreadable = Unreadable(self.batch, number)
+        # For who keeps inputs outside the store, and clears both: some may be told, others go with an erased person.
         self.unparked: list[str] = []
         self.forgotten: list[str] = []
         self._changed: set[str] = set()  # profiles whose records differ from the store
@@ -279,10 +277,8 @@ class ShardState:
             facts = {"journal_seq": self.journal_seq, "counts": self.counts, "sends": self.sends}
             facts |= {"profiles": self.profiles, "dead_seq": self.dead.last, "timers": len(self.timers)}
             facts |= {"resolved": self.resolved, "people": self.people.fact(), "facts": self.facts.totals}
-            if self.blocks.made_of:
-                facts["blocks_counts"] = dict(self.blocks.counts)
-            facts |= {"outbox": self.outbox.waiting, "standing": self.standing.is_whole}
-            self.batch.put_changed(facts | {"turned_ms": self.clock.about_now_ms()})
+            facts |= {"standing": self.standing.is_whole} | self.blocks.facts()
+            self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
             self.batch.sync()

@@ -9,6 +9,7 @@ atom that names one is false where no run asks.
     {"event": {"name", "count"?: {"at_least"?, "at_most"?}, "within"?: ms, "where"?: {path: test},
                "undone_by"?: {"name", "where"?}}}
     {"segment": id}  {"suppression": id}  {"consent": {"purpose", "channel", "granted"?}}
+    {"outcome": {"name": [outcome…], "journey"?, "step"?, "action"?, "channel"?, "within"?: ms}}
     {"bought": {"name": subject, "within": ms, "full_price", "read"}}
 
 Only the policies write `bought` (`engine.conditions.purchases`).
@@ -25,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from engine.conditions import purchases
+from engine.conditions import outcomes, purchases
 from engine.conditions.binding import NEVER, names_event
 from engine.conditions.event_atoms import EventAtom, with_trigger
 from engine.conditions.event_counts import EventCount
@@ -207,6 +208,10 @@ def _bought(body: Mapping[str, Any]) -> Condition:
     return was_bought
 
 
+def _outcome(body: Mapping[str, Any]) -> Condition:
+    return lambda view: outcomes.happened(view, body)
+
+
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "all": _all,
     "any": _any,
@@ -218,4 +223,5 @@ _BUILDERS: dict[str, Callable[[Any], Condition]] = {
     "suppression": _suppression,
     "consent": _consent,
     "bought": _bought,
+    "outcome": _outcome,
 }

@@ -41,6 +41,16 @@ def of(profile: Profile, catalog: Catalog) -> Whereabouts:
     return found or Whereabouts(catalog.quiet_hours.anywhere, "unknown")
 
 
+def zone_of(profile: Profile, catalog: Catalog) -> str:
+    """The one zone in which times of a customer are meant, such as nine in the morning: the stated one, else the only
+    one where they may be, else the workspace's."""
+    stated = stated_zone(profile)
+    if stated:
+        return stated
+    where = of(profile, catalog)
+    return where.places[0].zone if where.told_by != "unknown" and len(where.places) == 1 else catalog.zone
+
+
 def stated_zone(profile: Profile) -> str:
     """The zone that was stated last; empty where none was, or it is no zone."""
     said, trait = profile.timezone, profile.traits.get("timezone")

@@ -129,4 +129,6 @@ def _together(parts: Iterable[Failing | None], at: Loc, *, answer: bool) -> Fail
 
 
 def _name(word: str, body: Mapping[str, Any]) -> Loc:
+    if word == "outcome":
+        return tuple(body["name"])
     return (body["purpose"], body["channel"]) if word == "consent" else (body["name"],)

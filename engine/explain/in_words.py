@@ -36,6 +36,9 @@ def wanted(word: str, body: Mapping[str, Any]) -> str:
         return "granted" if body.get("granted", True) else "not granted"
     if word == "event":
         return bounded(_events_wanted(body))
+    if word == "outcome":
+        within = f" in the last {span(body['within'])}" if "within" in body else ""
+        return bounded(f"a message was {' or '.join(body['name'])}{within}")
     if word == "bought":
         return f"{'at full price' if body['full_price'] else 'bought'} in the last {span(body['within'])}"
     tests = {operator: operand for operator, operand in body.items() if operator != "name"}

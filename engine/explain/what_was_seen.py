@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any, Final
 
-from engine.conditions import purchases
+from engine.conditions import outcomes, purchases
 from engine.conditions.event_counts import EventCount
 from engine.conditions.predicates import LIKELY
 from engine.contact import consents
@@ -23,6 +23,9 @@ def saw(view: View, word: str, body: Mapping[str, Any]) -> str:
         return _consent_seen(view, body["purpose"], body["channel"])
     if word == "event":
         return _events_seen(view, body)
+    if word == "outcome":
+        at_ms = outcomes.newest_ms(view.profile, body, view.now_ms)
+        return "none" if at_ms is None else f"{' or '.join(body['name'])} on {at_time(at_ms)}"
     if word == "bought":
         at_ms = purchases.Question.of(body).newest_ms(view)
         return "nothing that stands" if at_ms is None else f"bought on {at_time(at_ms)}"

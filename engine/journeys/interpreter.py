@@ -62,7 +62,7 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             life.go_on(turn, run, step, "fired")
             parking.note_timer(turn, run, step, "goes on", "fired")
             continue
-        if parking.has_moved(turn, run):
+        if not run.begins and parking.has_moved(turn, run):
             continue
         too_late = _too_late(turn, run, turn.now_ms - at_ms)
         if too_late is not None:

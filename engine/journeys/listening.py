@@ -11,7 +11,19 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.catalog import inner_events
-from engine.inputs import TimersDue
+from engine.inputs import (
+    AnyInput,
+    Authorise,
+    Decide,
+    Erase,
+    Event,
+    Exposure,
+    Fact,
+    Revive,
+    Settle,
+    Split,
+    TimersDue,
+)
 from engine.journeys import interpreter, stops, triggers
 from engine.journeys.stopping import unavoidable
 from engine.journeys.watching import look
@@ -19,6 +31,9 @@ from engine.journeys.watching.changes import Change
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 
+# An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
+# watch, or somebody waits for them; the past of who was split has still to be counted.
+_WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in and out goes on with the next turn
 
 
@@ -51,10 +66,14 @@ def hear_time(turn: Turn, told: TimersDue) -> None:
     _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
 
 
-def hear_rest(turn: Turn) -> None:
-    """Hear what this turn has brought about beside its input: what became of messages."""
-    _hear(turn, [], turn.now_ms)
-    turn.inner.clear()
+def hear_rest(turn: Turn, told: AnyInput) -> None:
+    """Hear, at the end of a turn, what it has changed and brought about, and has not heard yet."""
+    profile = turn.profile
+    if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
+        hear_time(turn, told) if isinstance(told, TimersDue) else hear(turn)
+    if turn.inner:
+        _hear(turn, [], turn.now_ms)
+        turn.inner.clear()
 
 
 def _hear(

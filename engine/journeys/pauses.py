@@ -1,17 +1,18 @@
 """Applies the active catalog to the runs and sends of a profile, whichever catalog they began under.
 
-Some of them are over, some wait, some go on again, and some move on to another version (`engine.journeys.edits`). This
-is settled when the profile's next turn begins, because no profile is visited when a catalog changes. A timer or send
-that waits for a pause to end is never due. When a catalog resumes something, the shard wakes the profile. A timer is
-then due again when it was before the pause, so an overdue one does what its step's `late` says
-(`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
+Some of them are over, some wait, some go on again, and some move on to another version
+(`engine.journeys.steps.edits`). This is settled when the profile's next turn begins, because no profile is visited when
+a catalog changes. A timer or send that waits for a pause to end is never due. When a catalog resumes something, the
+shard wakes the profile. A timer is then due again when it was before the pause, so an overdue one does what its step's
+`late` says (`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 """
 
 from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import edits, life, stops
+from engine.journeys import life, stops
+from engine.journeys.steps import edits
 from engine.journeys.stopping import lasting_stops
 from engine.profile import Profile, Run
 from engine.sends import sends
@@ -21,14 +22,18 @@ from engine.vocabulary import NEVER_MS
 
 def settle(turn: Turn) -> None:
     """End runs that are over, withdraw sends that must not leave any more, resume those whose pause has ended."""
+    is_asked = lasting_stops.are_any(turn.catalog)
     for run in turn.profile.runs:
         if run.state == "active":
-            reason = _over(turn.profile, turn.catalog, run, turn.now_ms)
+            reason = _over(turn.profile, turn.catalog, run, turn.now_ms, is_asked=is_asked)
             if reason:
                 stops.end_run(turn, run, reason)
                 continue
             if run.version != turn.catalog.version and not run.parent:
                 edits.make(turn, run)
+                reason = _over(turn.profile, turn.catalog, run, turn.now_ms) if run.state == "active" else ""
+                if reason:  # the version that it goes on in has stops of its own
+                    stops.end_run(turn, run, reason)
             if run.state == "active" and run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
     stops.withdraw_lasting(turn)
@@ -43,9 +48,10 @@ def settle(turn: Turn) -> None:
 
 def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     """Whether `settle` would change nothing."""
+    is_asked = lasting_stops.are_any(catalog)
     for run in profile.runs:
         if run.state == "active" and (
-            _over(profile, catalog, run, now_ms)
+            _over(profile, catalog, run, now_ms, is_asked=is_asked)
             or (run.version != catalog.version and not run.parent and edits.is_due(profile, run, catalog))
             or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
         ):
@@ -79,9 +85,11 @@ def wait(turn: Turn, run: Run, step: str, was_due_ms: int = 0) -> None:
         life.pause(turn, run, step)
 
 
-def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
-    """The reason for which a run is over, without anything that has happened; empty where it goes on."""
-    return statuses.ended(catalog, run.journey, run.version) or lasting_stops.over(profile, catalog, run, now_ms)
+def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int, *, is_asked: bool) -> str:
+    """The reason for which a run is over, without anything that has happened; empty where it goes on. `is_asked`: there
+    may be stops that last."""
+    reason = statuses.ended(catalog, run.journey, run.version)
+    return reason if reason or not is_asked else lasting_stops.over(profile, catalog, run, now_ms)
 
 
 def _wake(turn: Turn, run: Run) -> None:

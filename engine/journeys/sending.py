@@ -30,7 +30,8 @@ from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS
 
 Heard = Literal["", "on", "next"]
 
-_HELD_MAX_MS: Final = 30 * DAY_MS  # how long a send waits for its reason to change before its run goes on without it
+# How long a send waits for its reason to change, or to be handed over, before its run goes on without it.
+_HELD_MAX_MS: Final = 30 * DAY_MS
 _PAGES: Final = frozenset(("Page Viewed", "Screen Viewed"))
 _VISITED: Final = frozenset((touchpoints.WEB, "app"))
 
@@ -117,6 +118,7 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
     if not is_stopped and (held.parks or waits_for_it) and turn.now_ms - run.held_ms < _HELD_MAX_MS:
         run.held = held.reason
         again_ms = held.until_ms or _retry_ms(turn, held.reason)
+        again_ms = min(again_ms, proposal.deadline_ms(turn, run, step) or again_ms)
         life.wait(turn, run, max(again_ms, turn.now_ms + 1), step.id, "reset" if run.due_ms else "set")
         return False
     if is_first:
@@ -179,7 +181,9 @@ def _settled_by_ms(turn: Turn, sent: Send, step: Step) -> int:
 
 def _while_not_settled(turn: Turn, run: Run, step: Step, sent: Send) -> None:
     """The provider has not taken the message by now. What it is being given now cannot be called back."""
-    if sent.state == "handing_over":
+    if turn.now_ms - run.held_ms >= _HELD_MAX_MS:
+        _leave(run)
+    elif sent.state == "handing_over":
         life.wait(turn, run, turn.now_ms + MINUTE_MS, step.id, "set")
     elif not sent.attempts and turn.now_ms < sent.next_ms < NEVER_MS and step.sending.down_ms:
         # Nobody has tried yet: a gate keeps it back until then, and no provider is down.

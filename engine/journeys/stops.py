@@ -58,6 +58,8 @@ def apply(turn: Turn, event: Happened) -> None:
 def apply_lasting(turn: Turn) -> None:
     """End the runs for which a lasting stop holds by now, and withdraw what it covers."""
     profile, catalog = turn.profile, turn.catalog
+    if not lasting_stops.are_any(catalog):
+        return
     for run in _unfinished(turn):
         reason = lasting_stops.over(profile, catalog, run, turn.now_ms)
         if reason and run.state == "active":

@@ -13,6 +13,7 @@ from typing import Final
 
 from engine.catalog import zones
 from engine.catalog.compiled import Catalog
+from engine.contact import whereabouts
 from engine.profile import Profile
 
 LAST: Final = 1_000_000_000  # no local time is later: that is in the year 3871
@@ -23,7 +24,7 @@ _MINUTE: Final = timedelta(minutes=1)
 def zone_of(profile: Profile, catalog: Catalog, named: str) -> str:
     """The zone that `customer`, `workspace` or a zone's own name means for a customer."""
     if named == "customer":
-        return profile.timezone if profile.timezone in zones.names() else catalog.zone
+        return whereabouts.zone_of(profile, catalog)
     return catalog.zone if named == "workspace" else named
 
 

@@ -41,6 +41,7 @@ OF_EVENTS: Final[Mapping[str, str]] = {
     "SMS Link Clicked": "clicked",
     "SMS Failed": "bounced",
 }
+_AS_A_WORD: Final = msgspec.msgpack.encode("outcome")
 _SEND_ID: Final = "send_id"
 _BY_MACHINES: Final = ("machine", "automated")  # properties that say that no human did it
 
@@ -193,7 +194,10 @@ def _listens(turn: Turn) -> bool:
 @once_per_catalog
 def _asks(catalog: Catalog) -> bool:
     return (
-        OUTCOME in catalog.entered_by or OUTCOME in catalog.stop_names or any(map(_asks_in, catalog.journeys.values()))
+        _AS_A_WORD in catalog.document  # perhaps of a condition; where it is not, more is kept than is needed
+        or OUTCOME in catalog.entered_by
+        or OUTCOME in catalog.stop_names
+        or any(map(_asks_in, catalog.journeys.values()))
     )
 
 

@@ -108,7 +108,7 @@ def _ask(turn: Turn, view: View, run: Run, step: Step, name: str, channel: str, 
         return Refused(name, channel, UNKNOWN_ACTION)
     candidates = Candidates.of(turn, view, placement_plan.of_send(turn.catalog, channel, action, run.version))
     candidates.run, candidates.stopped = run, stopped
-    candidates.deadline_ms = _deadline_ms(turn, run, step)
+    candidates.deadline_ms = deadline_ms(turn, run, step)
     candidates.touches_left = _touches_left(turn, run)
     reason = asking.against_send(candidates)
     if not reason:
@@ -116,7 +116,7 @@ def _ask(turn: Turn, view: View, run: Run, step: Step, name: str, channel: str, 
     return Refused(name, channel, reason, candidates.until_ms, candidates.parks, candidates.drops, candidates)
 
 
-def _deadline_ms(turn: Turn, run: Run, step: Step) -> int:
+def deadline_ms(turn: Turn, run: Run, step: Step) -> int:
     """After when a message of this step is worthless; 0: never."""
     journey = turn.catalog.of_version(run.version).journeys.get(run.journey)
     of_step = (run.held_ms or turn.now_ms) + step.sending.deadline_ms if step.sending.deadline_ms else 0

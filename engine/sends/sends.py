@@ -4,19 +4,16 @@ withdrawn. Its states are a table (`engine.sends.life`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from engine.catalog import statuses
 from engine.contact import addresses, consents
-from engine.decide import offers
 from engine.decide.gates import asking, guards
-from engine.effects import Dequeue, Enqueue
-from engine.frequency import at_addresses, budgets, caps, fatigue, pace
+from engine.effects import Enqueue
+from engine.frequency import at_addresses, caps, pace
 from engine.identity import holding, lending
 from engine.inputs import Authorise, Given, Settle
 from engine.parts.of_identity import Link
 from engine.profile import Place, Send
-from engine.sends import life, message, outcomes, retries, touches, webhooks
+from engine.sends import ending, life, message, retries, webhooks
 from engine.turn_state import Turn
 from engine.vocabulary import ARRIVED, NEVER_MS, SERVICE_CAP
 
@@ -50,7 +47,7 @@ def authorise(turn: Turn, asked: Authorise) -> None:
     reason = asking.against_departure(turn, send)
     if reason:
         event = "expire" if reason == guards.DEADLINE else "withdraw"
-        _end_unsent(turn, send, event, reason, **_counted(turn, send, reason))
+        ending.end_unsent(turn, send, event, reason, **ending.counted(turn, send, reason))
         turn.answer({"authorised": False, "reason": reason})
         return
     # Asked after the gates, so that a send that has ended is withdrawn and does not wait.
@@ -80,7 +77,7 @@ def _authorise_call(turn: Turn, call: Send, asked: Authorise) -> None:
     told = webhooks.message(turn, call)
     reason = statuses.send_ended(turn.catalog, call, turn.now_ms) or ("" if told else "journey.removed")
     if reason:
-        _end_unsent(turn, call, "withdraw", reason)
+        ending.end_unsent(turn, call, "withdraw", reason)
         turn.answer({"authorised": False, "reason": reason})
         return
     if reason := statuses.send_waits(turn.catalog, call):
@@ -106,18 +103,18 @@ def settle(turn: Turn, said: Settle) -> None:
         withdraw_without_consent(turn)  # an opt-out may have come during the hand-over, when nothing could be withdrawn
         return
     if said.outcome not in ARRIVED and said.outcome != "unknown":
-        _release(turn, send)
-    _close(turn, send, said.outcome, said.detail)
+        ending.release(turn, send)
+    ending.close(turn, send, said.outcome, said.detail)
 
 
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """End a decided send that does not go after all; its place is free again."""
-    _end_unsent(turn, send, "withdraw", reason)
+    ending.end_unsent(turn, send, "withdraw", reason)
 
 
 def expire(turn: Turn, send: Send, reason: str) -> None:
     """End a decided send that is worthless by now; its place is free again."""
-    _end_unsent(turn, send, "expire", reason)
+    ending.end_unsent(turn, send, "expire", reason)
 
 
 def resume(turn: Turn, send: Send) -> None:
@@ -145,7 +142,7 @@ def give_room(turn: Turn, told: Given) -> None:
         _go_on(turn, send, "")
         return
     if not told.granted:
-        _end_unsent(turn, send, "withdraw", told.reason or f"cap.{SERVICE_CAP}", **at_addresses.COUNTED)
+        ending.end_unsent(turn, send, "withdraw", told.reason or f"cap.{SERVICE_CAP}", **at_addresses.COUNTED)
         return
     send.given_ms = told.at_ms
     _go_on(turn, send, "given")
@@ -202,7 +199,7 @@ def _wait(turn: Turn, send: Send, reason: str) -> None:
     send.dispatcher, send.room, send.next_ms = "", "", NEVER_MS
     lending.give_back(turn, send)
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
-    _note(turn, send, "waits", reason)
+    ending.note(turn, send, "waits", reason)
     turn.answer({"authorised": False, "reason": reason})
 
 
@@ -213,7 +210,7 @@ def _wait_until(turn: Turn, send: Send, reason: str, until_ms: int) -> None:
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     if reason == guards.PACE:
         pace.stand_in_line(turn, send.journey)
-    _note(turn, send, "waits", reason)
+    ending.note(turn, send, "waits", reason)
     turn.answer({"authorised": False, "reason": reason})
 
 
@@ -227,10 +224,10 @@ def _try_again(turn: Turn, send: Send, detail: str) -> None:
     """Put a send back that surely did not leave, or end it where no further try is worth it."""
     next_ms = retries.next_try_ms(turn.catalog, send, turn.now_ms)
     if next_ms is None:
-        _end_unsent(turn, send, *_why_no_further_try(turn, send, detail))
+        ending.end_unsent(turn, send, *_why_no_further_try(turn, send, detail))
         return
     _put_back(turn, send, "retry", next_ms)
-    _note(turn, send, "retry", detail)
+    ending.note(turn, send, "retry", detail)
 
 
 def _why_no_further_try(turn: Turn, send: Send, detail: str) -> tuple[str, str]:
@@ -255,57 +252,3 @@ def _has_not_left(turn: Turn, send: Send) -> None:
     assert place is not None or webhooks.is_one(send), "an open send holds a place"
     if place is not None:
         place.left_ms = 0
-
-
-def _end_unsent(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
-    _release(turn, send)
-    _close(turn, send, event, reason, **more)
-
-
-def _counted(turn: Turn, send: Send, reason: str) -> Mapping[str, str]:
-    """What the timeline says beside the reason of a cap that is full at the address, and not for this person."""
-    place = caps.find(turn.profile, send.id)
-    if place is None or not turn.profile.lent or not reason.startswith("cap."):
-        return {}
-    return {} if caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms) else at_addresses.COUNTED
-
-
-def _release(turn: Turn, send: Send) -> None:
-    budgets.give_back(turn, caps.find(turn.profile, send.id))
-    caps.release(turn.profile, send.id)
-    lending.give_back(turn, send)
-
-
-def _close(turn: Turn, send: Send, event: str, reason: str, **more: str) -> None:
-    place = caps.find(turn.profile, send.id)
-    left_ms = (place.left_ms if place is not None else 0) or turn.now_ms
-    outcome = life.advance(turn.profile, send, event)
-    if outcome in ARRIVED:
-        fatigue.record_exposure(turn, turn.catalog.of_version(send.version).actions.get(send.action), "seen")
-    elif outcome != "unknown":  # a message that may have arrived binds us to its offer
-        offers.withdraw(turn, send.id)
-    turn.effects.append(Dequeue(send.id, outcome, send.waits_ms, send.variant))
-    _note(turn, send, outcome, reason, **more)
-    if webhooks.is_one(send):
-        return
-    if outcome not in outcomes.LEFT:
-        touches.take_off(turn.profile, send.run)
-    outcomes.settled(turn, send, outcome, reason, left_ms if outcome in outcomes.LEFT else turn.now_ms)
-
-
-def _note(turn: Turn, send: Send, outcome: str, reason: str, **more: str) -> None:
-    if webhooks.is_one(send):
-        webhooks.note(turn, send, outcome, reason)
-        return
-    turn.note(
-        "send",
-        f"{send.action} {outcome}",
-        channel=send.channel,
-        journey=send.journey,
-        run=send.run,
-        step=send.step,
-        action=send.action,
-        outcome=outcome,
-        reason=reason,
-        detail={"send": send.id, "basis": send.basis, **more},
-    )

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from engine.catalog.schema.edits import MAP_MAX
+from engine.catalog.schema.of_steps.editing import MAP_MAX
 from serve.api.types import ABSENT, VERSION, Answer, Body, example
 
 Rest = Literal["follow", "finish", "stop"]

@@ -28,7 +28,8 @@ ORDER = (
     ("inputs",),  # what a customer can be told
     ("codec", "propensity"),
     ("audit", "catalog"),  # what `configs/` says, ready to decide by
-    ("contact", "effects", "occasions"),  # whether and where a person may be reached; when times come round
+    ("contact", "effects"),  # whether and where a person may be reached
+    ("occasions",),  # when times come round where they are
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),

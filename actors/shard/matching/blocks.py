@@ -47,6 +47,10 @@ class Blocks:
         self.made_of = made_of
         self.counts = dict(counts) if counts is not None else self._counted()
 
+    def facts(self) -> dict[str, object]:
+        """What the store keeps of the index beside its rows; nothing while there is none."""
+        return {"blocks_counts": dict(self.counts)} if self.made_of else {}
+
     def _counted(self) -> dict[str, int]:
         heads = {"indexed": RECORDS, "waiting": WAITING}
         return {name: sum(1 for _ in self._batch.raw("blocks", head)) for name, head in heads.items()}

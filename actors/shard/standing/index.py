@@ -8,8 +8,7 @@ without the index, one of an earlier version, gets it beside the shard's work.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -22,15 +21,16 @@ from actors.storage.batch import Batch
 from engine import codec
 from engine.catalog.editing.plan import Place
 from engine.errors import Corrupt, NotReady
-from engine.journeys import edits
-from engine.profile import Profile
+from engine.journeys.steps import edits
+from engine.profile import Profile, Run
 
 HASH_BYTES: Final = 8
 _AT_ONCE: Final = 200  # records that are indexed between two groups of turns: a few ms
 _PROFILE: Final = slice(HASH_BYTES, HASH_BYTES + keys.PROFILE_BYTES)
 
 
-Places = dict[tuple[str, str], Place]  # by journey and run
+_Stands = tuple[str, int, tuple[int, ...]]  # a place that is to be written
+Places = dict[tuple[str, str], _Stands]  # by journey and run
 _place = msgspec.msgpack.Decoder(Place)
 
 
@@ -80,23 +80,31 @@ class Standing:
     # -- what is asked
 
     def counted(self, journey: str, after: bytes, most: int) -> tuple[dict[tuple[bytes, ...], int], bytes]:
-        """How many customers stand in a journey, by the places of their runs (packed, in order of the runs), for about
-        so many rows; and the profile that was counted last, empty where it was the last of all.
+        """How many customers stand in a journey, by the places of their runs (packed, in order of the runs), for so
+        many of them; and the profile that was counted last, empty where it was the last of all.
 
         A customer counts as they are in this moment; the caller goes on behind the last one, so nobody counts twice.
         NotReady while the index is being made.
         """
         if self._after is not None:
             raise NotReady("where everybody stands is still being looked up, since the engine is new to this data")
-        found: Counter[tuple[bytes, ...]] = Counter()
+        found: dict[tuple[bytes, ...], int] = {}
+        places: tuple[bytes, ...] = ()
         seen, last = 0, b""
-        for last, runs in groupby(self._rows(journey, after), lambda row: row[0][_PROFILE]):
-            places = tuple(record for _, record in runs)
-            found[places] += 1
-            seen += len(places)
-            if seen >= most:
-                return dict(found), last
-        return dict(found), b""
+        for key, record in self._rows(journey, after):
+            profile = key[_PROFILE]
+            if profile == last:
+                places = (*places, record)
+                continue
+            if last:
+                found[places] = found.get(places, 0) + 1
+                if seen >= most:
+                    return found, last
+            last, places = profile, (record,)
+            seen += 1
+        if last:
+            found[places] = found.get(places, 0) + 1
+        return found, b""
 
     def rows(self, journey: str, after: bytes, most: int) -> list[tuple[str, bytes]]:
         """Some runs in a journey, behind those of one profile: their profiles, and their places, packed."""
@@ -161,7 +169,7 @@ def _key(profile: str, journey: str, run: str) -> bytes:
     return hash_of(journey) + keys.profile_key(profile) + bytes.fromhex(run)
 
 
-def _packed(place: Place) -> bytes:
+def _packed(place: _Stands) -> bytes:
     return codec.seal(msgspec.msgpack.encode(place))
 
 
@@ -170,7 +178,12 @@ def _places(record: Record | None) -> Places:
     stands nowhere."""
     if not isinstance(record, Profile) or record.moving_to or not record.runs:
         return {}
-    return {
-        (run.journey, run.id): Place(run.version, run.edition, tuple(positions))
-        for run, positions in edits.standing(record)
-    }
+    active = [run for run in record.runs if run.state == "active"]
+    if any(run.parent for run in active):
+        roots = [run for run in active if not run.parent]
+        return {(run.journey, run.id): _place_of(run, edits.places(record, run)[1]) for run in roots}
+    return {(run.journey, run.id): _place_of(run, (run.position,)) for run in active}
+
+
+def _place_of(run: Run, positions: Sequence[int]) -> _Stands:
+    return run.version, run.edition, tuple(positions)

@@ -16,7 +16,7 @@ from actors.storage import keys
 from engine.catalog.compiled import Catalog
 from engine.catalog.editing import outcomes
 from engine.catalog.editing.plan import Place
-from engine.journeys import edits
+from engine.journeys.steps import edits
 
 _FACT: Final = "visits"  # on disk: journeys, each with the profile that was looked at last
 _ROWS_AT_ONCE: Final = 500  # a few ms

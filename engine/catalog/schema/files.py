@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from engine.catalog.schema.channels import Channels
-from engine.catalog.schema.edits import Edit
 from engine.catalog.schema.grammar import (
     ChannelRef,
     Condition,
@@ -31,6 +30,7 @@ from engine.catalog.schema.grammar import (
 from engine.catalog.schema.identity import Identity
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.models import PropensityModel
+from engine.catalog.schema.of_steps.editing import Edit
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.tracking_plan import TrackingPlan
 from engine.vocabulary import DAY_MS, Status, Tier

@@ -28,7 +28,7 @@ from pydantic import (
 
 from engine.catalog.schema.operands import Bound, Members, Scalar, no_inner_name, own_name, path_of_names
 from engine.values.nearest import nearest
-from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
+from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS, OutcomeWord
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 _DURATION: Final = r"^([0-9]{1,9})(s|m|h|d)$"
@@ -226,6 +226,29 @@ class OfEvent(Model):
     event: Happened
 
 
+class Outcome(Model):
+    """What became of a message: the newest of each kind, of the last 30 days. A `step` is one of `journey`."""
+
+    name: Annotated[
+        list[OutcomeWord], BeforeValidator(listed, json_schema_input_type=OutcomeWord | list[OutcomeWord]), Some
+    ]
+    journey: str | None = None
+    step: str | None = None
+    action: ActionRef | None = None
+    channel: ChannelRef | None = None
+    within: Span | None = None
+
+    @model_validator(mode="after")
+    def _names_the_journey_of_its_step(self) -> Outcome:
+        if self.step is not None and self.journey is None:
+            raise ValueError("step is a step of a journey: name the journey too")
+        return self
+
+
+class OfOutcome(Model):
+    outcome: Outcome
+
+
 class OfSegment(Model):
     segment: SegmentRef
 
@@ -261,8 +284,9 @@ Condition = Annotated[
     | Annotated[OfEvent, Tag("<event>")]
     | Annotated[OfSegment, Tag("<segment>")]
     | Annotated[OfConsent, Tag("<consent>")]
-    | Annotated[OfSuppression, Tag("<suppression>")],
-    one_of("condition", "all, any, not, trait, context, event, segment, consent, suppression"),
+    | Annotated[OfSuppression, Tag("<suppression>")]
+    | Annotated[OfOutcome, Tag("<outcome>")],
+    one_of("condition", "all, any, not, trait, context, event, segment, consent, suppression, outcome"),
 ]
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.catalog.schema.edits import EditRule, OnEdit
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
+from engine.catalog.schema.of_steps.editing import EditRule, OnEdit
 from engine.catalog.schema.of_steps.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.stops import JourneyStop

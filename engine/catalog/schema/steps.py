@@ -32,6 +32,7 @@ from engine.catalog.schema.grammar import (
 from engine.catalog.schema.of_steps.doing import Update, Webhook
 from engine.catalog.schema.of_steps.sending import Send
 from engine.catalog.schema.of_steps.waiting import Late, ResetBound, Wait
+from engine.vocabulary import OutcomeWord
 
 GOTO_MAX: Final = 10  # how often a run takes a jump that says no number
 SPLIT_ARMS_MAX: Final = 20
@@ -59,22 +60,6 @@ class WaitStep(AnyStep):
     wait: Wait
 
 
-# What may become of a message: by its gates and its provider, then by its recipient.
-OutcomeWord = Literal[
-    "held",
-    "sent",
-    "refused",
-    "failed",
-    "unknown",
-    "withdrawn",
-    "expired",
-    "delivered",
-    "bounced",
-    "opened",
-    "clicked",
-    "unsubscribed",
-    "complained",
-]
 _Outcomes = Annotated[
     list[OutcomeWord], BeforeValidator(listed, json_schema_input_type=OutcomeWord | list[OutcomeWord]), Some
 ]

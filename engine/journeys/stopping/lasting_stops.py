@@ -17,8 +17,6 @@ from engine.view import View
 
 def over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
     """The reason of the first stop that holds of a run, a global one or its journey's own; empty without."""
-    if run.version == catalog.version and not _are_any(catalog):
-        return ""
     journey = catalog.of_version(run.version).journeys.get(run.journey)
     own = journey.lasting_stops if journey is not None else ()
     if not own and not catalog.lasting_stops:
@@ -27,8 +25,13 @@ def over(profile: Profile, catalog: Catalog, run: Run, now_ms: int) -> str:
     return _first(profile, catalog, run, now_ms, (*for_all, *own))
 
 
+def are_any(catalog: Catalog) -> bool:
+    """Whether a catalog, or an older one that runs name, has any such stop. Where none has, no run is asked."""
+    return _has_any(catalog) or any(map(_has_any, catalog.archive.values()))
+
+
 @once_per_catalog
-def _are_any(catalog: Catalog) -> bool:
+def _has_any(catalog: Catalog) -> bool:
     return bool(catalog.lasting_stops) or any(journey.lasting_stops for journey in catalog.journeys.values())
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from engine.catalog.schema.edits import RESTS
+from engine.catalog.schema.of_steps.editing import RESTS
 from engine.errors import UsageError
 from serve.commands import screen
 from serve.process import proposals, which_catalog

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.catalog.schema.edits import RESTS
+from engine.catalog.schema.of_steps.editing import RESTS
 from engine.errors import UsageError
 from serve.commands.running import asking, planning
 

@@ -520,7 +520,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "  and:\n",
         [
             "actions/offer.yaml:7: eligible: a condition is exactly one of all, any, not, "
-            "trait, context, event, segment, consent, suppression, did you mean 'all'?"
+            "trait, context, event, segment, consent, suppression, outcome, did you mean 'all'?"
         ],
     ),
     (
@@ -529,7 +529,7 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         "eligible:\n",
         [
             "actions/offer.yaml:7: eligible: a condition is exactly one of all, any, not, "
-            "trait, context, event, segment, consent, suppression; a list of them stands "
+            "trait, context, event, segment, consent, suppression, outcome; a list of them stands "
             "under all or any"
         ],
     ),

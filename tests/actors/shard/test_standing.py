@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.told import Told
-from support.world import YES_TO_MAIL, action, document
+from support.world import YES_TO_MAIL, Customer, action, document
 
 from actors.maintenance import verify
+from actors.shard import waking
 from actors.shard.shard import Shard
-from actors.shard.standing import index
+from actors.shard.standing import index, visits
 from actors.storage.batch import Batch
 from actors.storage.memory_store import MemoryStore
 from actors.storage.vault import PlainVault
@@ -81,6 +83,70 @@ def test_a_store_of_an_earlier_version_gets_its_index_beside_the_work():
         shard.standing.work()
     shard.commit()
     assert dict(stores[0].scan("standing")) == rows and len(rows) == 3
+
+
+def asleep(count: int = 5) -> tuple[Told, list[Customer]]:
+    """Customers whose timer is a month away."""
+    world = Told(shop([{"id": "pause", "wait": {"for": "30d"}}, *STEPS[1:]]))
+    people = [world.customer(f"p{number}@example.com", consents=YES_TO_MAIL) for number in range(count)]
+    for who in people:
+        who.does("Product Added", cart_id="c1")
+    world.settle()
+    return world, people
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+@pytest.mark.parametrize("how", ["stopped", "removed", "edited"])
+def test_who_has_to_stop_does_not_wait_for_a_timer(how: str, at_once: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(visits, "_ROWS_AT_ONCE", at_once)
+    world, people = asleep()
+    if how == "removed":
+        world.takes(document(actions=[action("first")]))
+    elif how == "stopped":
+        world.takes(shop(status="stopped"))
+    else:
+        world.takes(shop(STEPS[1:], on_edit="stop"))
+    world.settle()
+    assert [who.run("way").ended_by for who in people] == [f"journey.{how}"] * 5
+    assert standing(world.engine.windows[0].shard) == {}
+
+
+def test_who_waits_shorter_now_is_woken_in_time():
+    world, people = asleep()
+    world.takes(shop([{"id": "pause", "wait": {"for": "2h"}}, *STEPS[1:]], on_edit="follow"))
+    world.advance(hours=1.9)
+    assert [who.sends for who in people] == [[]] * 5
+    world.advance(hours=0.2)
+    assert [who.sends for who in people] == [["first"]] * 5
+
+
+def test_who_would_wake_in_time_by_themselves_is_left_asleep():
+    world, _ = asleep()
+    before = world.engine.windows[0].shard.journal_seq
+    world.takes(shop([{"id": "pause", "wait": {"for": "30d"}}, STEPS[3]], on_edit="follow"))
+    world.takes(shop([{"id": "pause", "wait": {"for": "30d"}}], on_edit="finish"))
+    world.advance(days=1)
+    assert world.engine.windows[0].shard.journal_seq == before
+
+
+def test_on_the_wall_clock_they_are_looked_for_beside_the_work_and_after_a_restart(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(visits, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(waking, "ReplayClock", type(None))  # as if the clock were another one
+    stores: list[Any] = [MemoryStore()]
+    world = Told(shop([{"id": "pause", "wait": {"for": "30d"}}]), stores=stores)
+    people = [world.customer(f"p{number}") for number in range(5)]
+    for who in people:
+        who.does("Product Added", cart_id="c1")
+    world.takes(shop([{"id": "pause", "wait": {"for": "1h"}}], on_edit="stop"))
+    shard = world.engine.windows[0].shard
+    assert shard.is_busy and visits.work(shard), "two of five were looked at"
+    shard.commit()
+    world.reopens(stores)
+    shard = world.engine.windows[0].shard
+    assert visits.work(shard)
+    assert not visits.work(shard) and not shard.is_busy
+    world.settle()
+    assert [who.run("way").ended_by for who in people] == ["journey.edited"] * 5
 
 
 def test_an_erasure_leaves_nothing_of_where_somebody_stood():

@@ -79,7 +79,7 @@ def _problems(document: dict[str, Any]) -> list[str]:
 
 OFFER, CART, POLICIES, CHANNELS = "actions/offer.yaml", "journeys/cart.yaml", "policies.yaml", "channels.yaml"
 SEND = {"send": {"action": "offer", "channel": "email"}}
-CONDITION = "a condition is exactly one of all, any, not, trait, context, event, segment, consent, suppression"
+CONDITION = "a condition is exactly one of all, any, not, trait, context, event, segment, consent, suppression, outcome"
 NO_UNIT = "a duration is a number and a unit: 30s, 30m, 2h or 7d"
 NOTHING_TO_SAY = "is required: this channel delivers, so every variant has something to say on it"
 NO_SCALAR = "should be a text, a number, true or false"

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from support.told import Told
-from support.world import World, action, document
+from support.world import HOUR, START_MS, World, action, document
+
+from engine.decide.gates import asking
+from engine.decide.gates.candidates import Candidates
+from engine.decide.gates.gate import Gate
 
 ALL = ["no_address", "no_consent", "held", "refused", "bounced", {"down": "30m"}, {"silent": "4h"}]
 
@@ -321,3 +325,52 @@ def test_during_a_pause_silence_waits():
     world.says("way", "live")
     world.advance(hours=1)
     assert reached(world) == ["email", "push"]
+
+
+def test_a_condition_sees_what_became_of_a_message():
+    plain = shop({"channels": ["email", "sms"], "fallback": None})
+    opened = {"outcome": {"name": ["opened", "clicked"], "journey": "way", "step": "hello", "within": "2d"}}
+    steps = plain["journeys/way.yaml"]["steps"]
+    again = {"send": {"action": "better", "channel": "sms"}}
+    steps += [{"wait": {"for": "1d"}}, {"branch": [{"when": {"not": opened}, "steps": [again]}]}]
+    world = World(plain)
+    ada, bob = customer(world), world.customer("bob@example.com")
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Opened")
+    bob.does("Started")
+    world.advance(days=2)
+    assert reached(world) == ["email", "email", "sms"]
+    assert (len(ada.sends), len(bob.sends)) == (1, 2)
+
+
+def test_a_run_that_waits_for_a_held_message_goes_on_at_its_deadline():
+    send = {"channels": ["email", "sms"], "fallback": {"on": ["refused"]}, "on_held": "wait", "deadline": "2h"}
+    world = World(shop(send))
+    ada = world.customer("ada")
+    ada.does("Started")
+    start_ms = world.now_ms
+    world.advance(days=1)
+    assert (ada.run("way").ended_by, ada.run("way").ended_ms - start_ms) == ("end", 2 * HOUR)
+    assert [entry.reason for entry in ada.timeline if entry.outcome == "held"] == ["fit.no_email", "journey.deadline"]
+
+
+def test_a_gate_that_knows_when_it_lets_a_message_go_has_the_run_wait_until_then(monkeypatch: pytest.MonkeyPatch):
+    opens_ms = START_MS + 5 * HOUR
+
+    def closed(candidates: Candidates, alive: int) -> int:
+        if candidates.turn.now_ms >= opens_ms:
+            return alive
+        candidates.until_ms, candidates.parks = opens_ms, True
+        return alive ^ candidates.drop("suppress.night", alive)
+
+    gate = Gate(name="night", reasons=("suppress.night",), asked=frozenset({"send"}), strike=closed)
+    monkeypatch.setattr(asking, "GATES", (gate, *asking.GATES))
+    asking._asked.cache_clear()
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    assert ada.run("way").due_ms == opens_ms
+    world.advance(hours=6)
+    assert [entry.at_ms for entry in ada.timeline if entry.outcome == "decided"] == [opens_ms]
+    asking._asked.cache_clear()

@@ -284,6 +284,23 @@ def test_public_holidays_are_those_of_the_customers_country():
         assert sent_at(ann) == left
 
 
+def test_times_of_a_journey_are_meant_in_the_same_zone():
+    """The telephone says New York, so nine in the morning is nine there; an address of a country with many zones does
+    not say enough, and the workspace's zone counts."""
+    for known, left in (
+        ({"phone": "+12125550123"}, "15:00"),
+        ({"country": "US"}, "09:00"),
+        ({"country": "GB"}, "10:00"),
+    ):
+        plain = shop({"id": "never", "hours": "03:17-03:18"})
+        plain["journeys/way.yaml"]["steps"].insert(0, {"wait": {"until": {"time": "09:00"}}})
+        world = World(plain)
+        ann = somebody(world, "2026-03-03 00:30", **known)
+        ann.does("Started")
+        world.advance(days=1)
+        assert sent_at(ann) == [f"03 {left}"]
+
+
 # -- what may be written
 
 

@@ -8,7 +8,7 @@ step begins when its timer fires, which is at once: so an event of the same turn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.editing import outcomes
@@ -26,15 +26,6 @@ def places(profile: Profile, run: Run) -> tuple[list[Run], list[int]]:
     """A run with the branches that it has begun, and the positions that all of them depend on."""
     family = [run, *sorted(life.branches_of(profile, run), key=lambda each: each.id)]
     return family, [each.position for each in family] + [each.ends_at for each in family if each.ends_at]
-
-
-def standing(profile: Profile) -> Iterator[tuple[Run, list[int]]]:
-    """The active runs of a profile that are no branches of others, each with those positions."""
-    runs = [run for run in profile.runs if run.state == "active"]
-    has_branches = any(run.parent for run in runs)
-    for run in runs:
-        if not run.parent:
-            yield run, places(profile, run)[1] if has_branches else [run.position]
 
 
 def is_due(profile: Profile, run: Run, catalog: Catalog) -> bool:
