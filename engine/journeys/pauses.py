@@ -31,9 +31,9 @@ def settle(turn: Turn) -> None:
                 continue
             if run.version != turn.catalog.version and not run.parent:
                 edits.make(turn, run)
-                reason = _over(turn.profile, turn.catalog, run, turn.now_ms) if run.state == "active" else ""
-                if reason:  # the version that it goes on in has stops of its own
-                    stops.end_run(turn, run, reason)
+                again = run.state == "active" and _over(turn.profile, turn.catalog, run, turn.now_ms, is_asked=is_asked)
+                if again:  # the version that it goes on in has stops of its own
+                    stops.end_run(turn, run, again)
             if run.state == "active" and run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
     stops.withdraw_lasting(turn)
