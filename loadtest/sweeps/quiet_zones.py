@@ -64,9 +64,18 @@ def _faults(hours: Hours, shown: dict[str, Shown], days: int) -> list[str]:
     for minute in range(0, days * 1_440, _STEP):
         told = free_from_ms(asked, (_BEGIN + minute) * MINUTE_MS) // MINUTE_MS - _BEGIN
         quarter = minute // _QUARTER
-        if told != (next_free[quarter] * _QUARTER if quiet[quarter] else minute):
+        first = next_free[quarter] * _QUARTER if quiet[quarter] else minute
+        # Hours that begin within an hour that comes twice have begun: what is before their beginning the second time
+        # may be passed over. Nothing is ever sent too early.
+        if quiet[told // _QUARTER] or (told != first and not _begins_twice(hours, first, quiet)):
             found.append(f"{' and '.join(shown)}: {hours} at {_written(minute)} until {_written(told)}")
     return found
+
+
+def _begins_twice(hours: Hours, first: int, quiet: list[bool]) -> bool:
+    """Whether a free time is so short, between two quiet ones, that only a clock that was set back can have made it."""
+    after = quiet[first // _QUARTER : first // _QUARTER + 60 // _QUARTER]
+    return hours.start % 60 != 0 and any(after)
 
 
 def _shown(name: str, days: int) -> Shown:
