@@ -2,7 +2,7 @@
 
 SegueError        a code from a closed list, a one-line message, the field or file:line at fault
 ├─ InvalidInput   the caller's fault: a 400, a line in `rejected`, or a dead letter
-│  ├─ Unauthorised, Forbidden, NotFound, TooLarge, RequestIdUsed
+│  ├─ Unauthorised, Forbidden, NotFound, TooLarge, RequestIdUsed, Outdated
 ├─ CatalogError   the configuration's fault: carries every problem, not only the first
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2; InUse
 ├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
@@ -73,6 +73,12 @@ class RequestIdUsed(InvalidInput):
     """The id of a request stands for another question already."""
 
     code = "request_id_used"
+
+
+class Outdated(InvalidInput):
+    """Something has changed since the caller looked; they should look again."""
+
+    code = "outdated"
 
 
 class TooSlow(InvalidInput):

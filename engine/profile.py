@@ -95,6 +95,8 @@ class Run(Part):
     jumps: dict[str, int] = {}  # noqa: RUF012 (how often each `goto` step was taken)
     branches: int = 0  # how many branches of its `parallel` have not come to the join where it waits
     sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
+    edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.edits`)
+    begins: bool = False  # an edit has brought it to its step, which begins when its timer fires
 
     @property
     def triggered(self) -> tuple[int, int]:

@@ -20,8 +20,7 @@ from engine.consent import recording, statements
 from engine.decide import decision, draws, exposures
 from engine.effects import Effect
 from engine.errors import Moved
-from engine.events import history, setting_back
-from engine.frequency import at_addresses, caps
+from engine.events import bounding, setting_back
 from engine.handoffs import changes, opening
 from engine.identity import address_statements, asking, claims, holding, lending, sharing, traits
 from engine.inputs import (
@@ -67,10 +66,10 @@ from engine.inputs import (
     Unlike,
     Used,
 )
-from engine.journeys import interpreter, listening, pauses, stops, triggers
+from engine.journeys import interpreter, listening, pauses, stops
 from engine.journeys.things import hearing as facts
 from engine.journeys.things import interests
-from engine.likeness import answers, links
+from engine.likeness import answers
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
@@ -101,18 +100,7 @@ def handle(profile: Profile, told: AnyInput, catalog: Catalog, now_ms: int) -> l
     _react(turn, told)
     if not is_moving:  # a profile that is handed over stays as it is until its last piece has left
         listening.hear_rest(turn, told)
-        # A decision adds no event, and somebody waits for it. Who was split has still to be counted.
-        if not isinstance(told, Decide | Split | Revive):
-            history.bound(turn)
-        caps.forget_old(turn)
-        at_addresses.forget_old(turn.profile, turn.catalog, turn.now_ms)
-        if profile.likely:
-            links.expire(turn)
-        if profile.interests:
-            interests.forget_old(turn)
-        triggers.forget_ended(turn)
-        if profile.outcomes:
-            outcomes.forget_old(turn)
+        bounding.bound(turn, told)
     return turn.effects
 
 

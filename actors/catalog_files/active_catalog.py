@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -24,12 +24,15 @@ from typing import IO, Any
 
 import msgspec
 
+from actors.catalog_files.former_catalogs import FormerCatalogs
 from actors.platform import durable, logs
 from engine.catalog import statuses
-from engine.catalog.compile import canonical, compile_bytes
+from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
-from engine.catalog.document import Document
-from engine.errors import Corrupt, NotReady, Overloaded
+from engine.catalog.document import Document, canonical, version_of
+from engine.catalog.editing.documents import Rule
+from engine.catalog.editing.plan import id_of
+from engine.errors import Corrupt, Forbidden, NotReady, Outdated, Overloaded
 from engine.vocabulary import Status
 
 LOOK_S = 0.25
@@ -46,13 +49,33 @@ class ActiveCatalog:
     def __init__(self, path: str | Path, id_key: bytes) -> None:
         self._path = Path(path)
         self._id_key = id_key
+        self.former = FormerCatalogs(self._path)
 
     def take(self, files: bytes) -> Catalog:
         """Make the files of a document the active catalog, and keep the status that commands gave to journeys. Returns
         the new active catalog; durable on return. NotReady where the disk takes no more, or the active catalog cannot
-        be read."""
+        be read; Forbidden where the workspace takes only what was approved, and these files were not."""
         document: dict[str, Any] = msgspec.msgpack.decode(files)
-        return self._change(lambda was: statuses.carried(was, document))
+
+        def make(was: Document | None) -> dict[str, Any]:
+            if was is not None and needs_approval(was) and statuses.files_of(was) != document:
+                raise Forbidden("this workspace takes only what was approved: segue plan shows it, segue apply does it")
+            return statuses.carried(was, document)
+
+        return self._change(make)
+
+    def apply(self, files: bytes, rules: Mapping[str, Rule], plan: str) -> Catalog:
+        """The same for files whose plan was seen and approved. Outdated where `plan` is the id of another plan: files,
+        rules or the active catalog have changed since."""
+        document: dict[str, Any] = msgspec.msgpack.decode(files)
+
+        def make(was: Document | None) -> dict[str, Any]:
+            made = statuses.carried(was, document, rules)
+            if plan and plan != id_of(*(version_of(canonical(each)) for each in (was or {}, made))):
+                raise Outdated("is of another plan: the catalog or the files have changed since", "plan")
+            return made
+
+        return self._change(make)
 
     def say(self, journey: str, status: Status) -> Catalog:
         """Give a journey the status that an operator commanded. Raises the errors of `statuses.said` and `take`."""
@@ -64,8 +87,18 @@ class ActiveCatalog:
             document = canonical(make(None if was is None else msgspec.msgpack.decode(was)))
             catalog = replace(compile_bytes(document), id_key=self._id_key)
             if document != was:
+                self._remember(was, document)
                 self.put(document)
         return catalog
+
+    def _remember(self, was: bytes | None, document: bytes) -> None:
+        """Note which version is replaced, where its files are: a word of the operator is taken back otherwise."""
+        if was is None or _files(was) == _files(document):
+            return
+        try:
+            self.former.add(version_of(was))
+        except OSError as error:
+            raise NotReady(f"the catalog cannot be written: {error.strerror}") from None
 
     @contextlib.contextmanager
     def _one_writer(self) -> Iterator[None]:
@@ -135,6 +168,17 @@ class ActiveCatalog:
         """Something that differs for each document that is put: the file is replaced, so its inode or time changes."""
         found = self._path.stat()
         return found.st_ino, found.st_mtime_ns
+
+
+def needs_approval(document: Document) -> bool:
+    """Whether a workspace takes only what somebody has approved."""
+    policies = document.get("policies.yaml")
+    space = policies.get("workspace") if isinstance(policies, Mapping) else None
+    return isinstance(space, Mapping) and space.get("publish") == "approve"
+
+
+def _files(document: bytes) -> dict[str, Any]:
+    return statuses.files_of(msgspec.msgpack.decode(document))
 
 
 def _is_locked(file: IO[str]) -> bool:

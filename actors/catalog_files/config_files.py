@@ -81,8 +81,9 @@ def load(directory: Path) -> Catalog:
     return compile_document(documents.data)
 
 
-def read_texts(files: Mapping[str, str]) -> Documents:
-    """The same as `read` for files that are not on disk; CatalogError where a name or a text cannot be a file's."""
+def read_texts(files: Mapping[str, str | bytes]) -> Documents:
+    """The same as `read` for files that are not on disk, bytes where they are no text; CatalogError where a name or a
+    text cannot be a file's."""
     if len(files) > FILES_MAX:
         raise CatalogError((f"catalog:1: files: are {len(files)}, at most {FILES_MAX} make a catalog",))
     with tempfile.TemporaryDirectory(prefix="segue-catalog-") as folder:
@@ -97,14 +98,14 @@ def read_texts(files: Mapping[str, str]) -> Documents:
         return read(home)
 
 
-def _write(home: Path, file: str, text: str) -> None:
+def _write(home: Path, file: str, text: str | bytes) -> None:
     if not file or len(file) > _NAME_CHARS_MAX:
         raise ValueError(file)
     path = (home / file).resolve()  # a name with `..` must not leave the folder
     if not path.is_relative_to(home) or path == home:
         raise ValueError(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 def read(directory: Path) -> Documents:

@@ -43,6 +43,7 @@ class _Asked(msgspec.Struct):
     """Files, or else the directory that has them, and the environment that channels may name."""
 
     files: dict[str, str] | None = None
+    models: dict[str, bytes] = {}  # files that are no text
     directory: str = ""
     environ: dict[str, str] = {}
     nice: int = 0
@@ -61,10 +62,12 @@ def prove_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
     return _prove(_Asked(directory=str(directory), environ=dict(environ)))
 
 
-def prove_texts(files: Mapping[str, str]) -> Proved:
-    """The same for files that were posted to a running engine. It runs at a lower priority than the engine's answers,
-    and channels see nothing of the engine's environment."""
-    return _prove(_Asked(files=dict(files), nice=_NICE))
+def prove_texts(files: Mapping[str, str | bytes]) -> Proved:
+    """The same for files that were posted to a running engine, bytes where they are no text. It runs at a lower
+    priority than the engine's answers, and channels see nothing of the engine's environment."""
+    plain = {name: text for name, text in files.items() if isinstance(text, str)}
+    models = {name: content for name, content in files.items() if isinstance(content, bytes)}
+    return _prove(_Asked(files=plain, models=models, nice=_NICE))
 
 
 def _prove(asked: _Asked) -> Proved:
@@ -166,7 +169,7 @@ def main() -> None:
     allowance = _Allowance(len(asked.files) if asked.files is not None else _files_in(directory))
     try:
         read = config_files.read
-        documents = read(directory) if asked.files is None else config_files.read_texts(asked.files)
+        documents = read(directory) if asked.files is None else config_files.read_texts({**asked.files, **asked.models})
         proved = proof.prove(documents, asked.environ, allowance.bound)
         found = _Found(proved.catalog.document, proved.warnings)
     except CatalogError as error:

@@ -42,7 +42,7 @@ def of_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
     return prove(config_files.read(directory), environ)
 
 
-def of_texts(files: Mapping[str, str], environ: Mapping[str, str]) -> Proved:
+def of_texts(files: Mapping[str, str | bytes], environ: Mapping[str, str]) -> Proved:
     """The same for files that are not on disk."""
     return prove(config_files.read_texts(files), environ)
 

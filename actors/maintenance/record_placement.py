@@ -26,7 +26,7 @@ from engine.errors import NotFound, SegueError
 from engine.handoffs.totals import Row
 
 # The key has the profile behind 8 bytes of a time or a hash.
-_AFTER_EIGHT = ("timers", "outbox", "strangers", "blocks", "interests")
+_AFTER_EIGHT = ("timers", "outbox", "strangers", "blocks", "interests", "standing")
 _INSIDE = ("staged", "dead")  # the record has the profile, and the key ends in a number of the shard
 _NUMBER_BYTES = 8
 _SENDER = 4  # the position of a dead letter's sender, counted from behind its profile
@@ -37,6 +37,7 @@ _ERASING = b"erasing/"  # keys that are to be destroyed at the next start, by an
 _SUMMED = ("counts", "sends", "resolved", "facts")
 _HIGHEST = ("epoch", "journal_seq", "clock", "turned_ms")
 _INDEX = "blocks"  # what the blocking index is made of
+_STANDING, _VISITS = "standing", "visits"
 _OF_INDEX = ("blocks_counts", "blocks_at")
 _BEGUN_ANEW = ("reconsidered",)  # a pass over all profiles, which hurts nobody who has had it
 _COUNTED_ANEW = ("profiles", "dead_seq", "dispatcher", "reshard", "timers", "outbox", "people", *_OF_INDEX)
@@ -80,6 +81,10 @@ class Mover:
                 shared[name] = max(values)
             elif name == "dispatcher":
                 shared[name] = max(values, key=epoch_of)
+            elif name == _STANDING:  # is it whole?
+                shared[name] = len(values) == len(sources) and all(values)
+            elif name == _VISITS:  # they begin anew
+                shared[name] = dict.fromkeys(sorted({journey for value in values for journey in value}), "")
             elif name == _INDEX:  # shards that are at different points make theirs anew
                 agree = len(values) == len(sources) and len(set(values)) == 1 and not _are_rebuilding(sources)
                 shared[name] = values[0] if agree else "several"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.shard.standing import index
 from actors.shard.things.index import PLACE_BYTES, profile_in
 from actors.storage import keys
 from actors.storage.batch import Batch
@@ -81,10 +82,14 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
     interests: dict[str, set[str]] = defaultdict(set)
     for key, _ in store.raw("interests", b""):
         interests[profile_in(key)].add(key[:PLACE_BYTES].hex())
+    standing = _standing(store)
     for key, locked in store.raw("state", b""):
         name = keys.profile_of(key)
         try:
             record = codec.decode_record(store.unlock(locked), name)
+            stands = standing.pop(name, set()) if standing is not None else None
+            if stands is not None and stands != set(index.rows_of(name, record)) and not _is_away(store, name):
+                yield f"{name}: the index of standing runs does not say where its runs are"
             if isinstance(record, Tombstone):
                 seen["tombstones"] += 1
                 if record.to not in everybody and not erasure.is_erased(name, record):
@@ -99,16 +104,30 @@ def _of_shard(store: Batch, everybody: set[str], seen: dict[str, int]) -> Iterat
             timers.pop(name, None)
             outbox.pop(name, None)
             interests.pop(name, None)
+            (standing or {}).pop(name, None)
             is_readable = False
             yield f"{name}: {error}"
     for profile in (*timers, *outbox, *interests):
         yield f"{profile}: has timers, sends or interests, and no profile"
+    for profile in standing or ():
+        yield f"{profile}: stands in a journey, and there is no profile"
     stored = store.get("meta", b"outbox")
     if stored is not None and is_readable:  # the sends of a profile that cannot be read are not counted
         counted = msgspec.msgpack.decode(codec.unseal(stored, "meta/outbox"))
         if counted != waiting:
             yield f"meta/outbox: says {counted}, and {waiting} in the outbox wait; the engine mends this as it works"
     yield from _of_journal(store, seen)
+
+
+def _standing(store: Batch) -> dict[str, set[tuple[bytes, bytes]]] | None:
+    """The rows of the index of standing runs, by profile; None while it is being made."""
+    whole = store.get("meta", b"standing")
+    if whole is None or not msgspec.msgpack.decode(codec.unseal(whole, "meta/standing")):
+        return None
+    found: dict[str, set[tuple[bytes, bytes]]] = defaultdict(set)
+    for key, place in store.committed("standing"):
+        found[index.profile_in(key)].add((key, place))
+    return found
 
 
 def _is_away(store: Batch, profile: str) -> bool:

@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from actors.platform.clock import ReplayClock
 from actors.replay_clock.windows import WINDOW_MS, Staged, Windows
+from actors.shard.outbox.outbox import Waiting
 from actors.shard.shard import Done, Observer, Shard
+from actors.storage import keys
 from actors.storage.memory_store import MemoryStore
 from actors.transport.messages.carried import Message, Outcome
 from actors.transport.messages.of_dispatcher import Span
+from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.inputs import AnyInput, Fact
 from engine.profile import Profile
@@ -82,6 +85,21 @@ class SimulatedEngine:
         self._arrived: list[tuple[str, int]] = []
         self._takes = 0  # the window at whose start messages and outcomes are taken
 
+    def begin(self, place: str, state: bytes, history: list[tuple[bytes, bytes]]) -> None:
+        """Somebody is there from the beginning: a packed record, and the rows of the history beside it."""
+        shard, record = self.shard, codec.decode_record(state)
+        shard.batch.put("state", keys.profile_key(place), state)
+        for key, page in history:
+            shard.batch.put("history", key, page)
+        if isinstance(record, Profile):
+            shard.profiles += not record.is_blank
+            for run in record.runs:
+                if run.state == "active" and run.due_ms:
+                    shard.add_timer(keys.timer_key(run.due_ms, place, run.id, run.generation))
+            for send in record.sends:
+                shard.enqueue(Waiting(place, send.id, send.waits_ms, send.dispatcher))
+        shard.commit()
+
     def stage(self, inputs: list[tuple[str, AnyInput, int]]) -> None:
         """Keep (profile, input, time) until the clock reaches its time."""
         self.windows.stage(inputs)
@@ -92,6 +110,7 @@ class SimulatedEngine:
 
     def advance(self, until_ms: int) -> None:
         """Run everything up to `until_ms`, window after window, as a conductor of one shard would."""
+        self.shard.settle_orphans(_DISPATCHER)  # of people who began in the middle of a hand-over
         last = until_ms // WINDOW_MS
         following = self.windows.peek().next_window
         while (first := self._due(following)) is not None and first <= last:

@@ -30,6 +30,7 @@ from actors.serving.pulls import Pulls
 from actors.serving.things.elsewhere import FactsElsewhere
 from actors.shard.outbox.fence import Fence
 from actors.shard.shard import Shard
+from actors.shard.standing import visits
 from actors.shard.things.pump import Pump
 from actors.storage.lost_files import Lookout
 from actors.transport.clients import Clients
@@ -172,7 +173,7 @@ class ShardServer:
         turned_s = stopwatch()
         self.shard.commit(sync=False)
         if is_durable and not self.shard.batch.is_synced:  # a group of reads has nothing to wait for
-            self.shard.sync()
+            self.shard.batch.sync()
         self._pending.release()
         for finish in finishes:
             finish()
@@ -182,6 +183,8 @@ class ShardServer:
         await asyncio.sleep(0)  # the answers leave before the metrics are updated
         self._gauges.committed(turned_s, durable_s, is_durable)
         self.shard.people.work()
+        self.shard.standing.work()
+        visits.work(self.shard)
         if self._windows is None:
             self._sender.send()
             self._elsewhere.send()

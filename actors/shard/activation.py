@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Container
+from typing import Any
 
 from engine import codec
 from engine.profile import Profile, Tombstone
@@ -41,6 +42,7 @@ class Activation:
 
     def __init__(self, bytes_max: int) -> None:
         self.counted: dict[str, tuple[str, ...]] = {}  # what each counts as (`actors.shard.figures.people`)
+        self.standing: dict[str, Any] = {}  # where each one's runs stand (`actors.shard.standing.index`)
         self._bytes_max = bytes_max
         self._records: OrderedDict[str, Record | None] = OrderedDict({_MARK: None})  # the least recently used first
         self._sizes: dict[str, int] = {}
@@ -72,6 +74,7 @@ class Activation:
         if self._records.pop(profile, None) is not None:
             self.bytes -= self._sizes.pop(profile)
             self.counted.pop(profile, None)
+            self.standing.pop(profile, None)
 
     def clear(self) -> None:
         """Forget all records; the store has them."""

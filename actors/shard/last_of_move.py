@@ -30,6 +30,7 @@ class Last(msgspec.Struct, array_like=True):
     people: dict[str, int] = {}  # what the profile counts as (`actors.shard.figures.people`)
     resolved: dict[str, int] = {}
     handoffs: list[tuple[bytes, bytes]] = []  # (`actors.shard.figures.hand_offs`)
+    standing: list[tuple[bytes, bytes]] = []  # (`actors.shard.standing.index`)
 
 
 def outbox_of(record: Record | None) -> list[Waiting]:

@@ -21,6 +21,7 @@ from actors.shard import waking
 from actors.shard.activation import Record
 from actors.shard.last_of_move import Last, Row, outbox_of, timers_of
 from actors.shard.outbox.outbox import Waiting
+from actors.shard.standing import index
 from actors.shard.state import ShardState
 from actors.storage import keys
 from actors.transport.dispatcher_name import newest
@@ -159,7 +160,7 @@ class Ownership:
             state.journal_seq,
             state.meta("dispatcher", ""),
         )
-        made.people = state.people.of_profile(profile, record)
+        made.people, made.standing = state.people.of_profile(profile, record), index.rows_of(profile, record)
         if profile == self.own:
             (made.counts, made.sends, made.resolved), made.handoffs = state.tallies, state.handoffs.records()
             made.dead = [record for _, record in state.batch.raw("dead", b"")]
@@ -184,6 +185,7 @@ class Ownership:
         state.people.leaves(profile, state.people.of_profile(profile, record))
         for family, key, _ in list(self._rows(profile, _ALL)):
             state.batch.put(family, key, None)
+        state.standing.left(profile, record)
         if state.blocks.made_of:
             state.blocks.drop(profile)
         state.batch.let_go(profile)
@@ -224,6 +226,8 @@ class Ownership:
         self.take(profile, move, last.rows)
         for key, record in last.catalogs:
             state.batch.put("meta", key, record)
+        for key, place in last.standing:
+            state.batch.put("standing", key, place)
         for key in last.timers:
             state.add_timer(key)
         for family, key, record in last.rows:

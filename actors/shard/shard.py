@@ -111,7 +111,7 @@ class Shard(ShardState):
     @property
     def is_busy(self) -> bool:
         """Whether there is work beside inputs that is not done yet."""
-        return self.setting_back.is_busy or self.reconsidering.is_busy or not self.people.is_counted
+        return any(part.is_busy for part in (self.setting_back, self.reconsidering, self.standing, self.people))
 
     # -- turns
 

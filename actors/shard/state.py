@@ -24,6 +24,7 @@ from actors.shard.outbox.due_index import DueIndex, Read
 from actors.shard.outbox.outbox import HANDED_OVER, Outbox, Waiting
 from actors.shard.set_aside.dead_letters import DeadLetters
 from actors.shard.set_aside.unreadable import Unreadable
+from actors.shard.standing.index import Standing
 from actors.shard.things.facts import Facts
 from actors.storage import keys
 from actors.storage.batch import Batch
@@ -97,6 +98,7 @@ class ShardState:
         self.sends = dict.fromkeys(sorted(FINAL_STATES), 0) | self.meta("sends", {})
         self.handoffs = HandOffTotals(self.batch)
         self.resolved = dict.fromkeys(identity_figures.SO_FAR, 0) | self.meta("resolved", {})
+        self.standing = Standing(self.batch, self.cache, self.meta("visits", {}), is_whole=self.meta("standing", False))
         self.people = People(self.batch, self.cache, self.catalog, self.meta("people", None))
 
     # -- facts about the shard
@@ -152,6 +154,7 @@ class ShardState:
         self.cache.put(profile_id, record, bytes_in_memory(record, raw))
         self.people.loaded(profile_id, record)
         self.facts.index.loaded(record)
+        self.standing.loaded(profile_id, record)
         if isinstance(record, Profile):
             pages = self.batch.committed("history", keys.profile_key(profile_id))
             self._count_anew(record, (event for _, page in pages for event in codec.decode_page(page)))
@@ -269,6 +272,7 @@ class ShardState:
             self.batch.put("state", keys.profile_key(profile_id), encoded, owner)
             self.cache.resize(profile_id, bytes_in_memory(record, encoded))
             self.people.committed(profile_id, record)
+            self.standing.committed(profile_id, record)
             if self.blocks.made_of:
                 self.blocks.follow(profile_id, record, self.journal_seq)
         if self.batch or final:
@@ -277,17 +281,14 @@ class ShardState:
             facts |= {"resolved": self.resolved, "people": self.people.fact(), "facts": self.facts.totals}
             if self.blocks.made_of:
                 facts["blocks_counts"] = dict(self.blocks.counts)
-            self.batch.put_changed(facts | {"outbox": self.outbox.waiting, "turned_ms": self.clock.about_now_ms()})
+            facts |= {"outbox": self.outbox.waiting, "standing": self.standing.is_whole}
+            self.batch.put_changed(facts | {"turned_ms": self.clock.about_now_ms()})
             self.batch.commit()
         if sync:
-            self.sync()
+            self.batch.sync()
         self._changed.clear()
         self._group.clear()
         self.cache.passivate(self._changed)
-
-    def sync(self) -> None:
-        """Make what was committed survive a power cut, if anything was. May run in a thread of its own."""
-        self.batch.sync()
 
     def passivate_idle(self) -> bool:
         """Drop some records that were not used since the last sweep; True at the end of a sweep."""

@@ -1,4 +1,4 @@
-"""Wakes profiles whose journeys a new catalog resumes.
+"""Wakes profiles whose journeys a new catalog resumes, and has those looked at that it edits or ends.
 
 A paused journey must not run, so its timers and sends are put off: they are never due (`NEVER_MS`), and come last among
 the shard's timers and in its outbox. When a catalog becomes active that ends a pause, nothing would fire by itself. So
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import msgspec
 
+from actors.platform.clock import ReplayClock
+from actors.shard.standing import visits
 from actors.shard.state import ShardState
 from actors.storage import keys
 from actors.storage.store import Store
 from engine import codec
+from engine.catalog.compiled import Catalog
 from engine.journeys import pauses
 from engine.journeys.watching import look
 from engine.profile import Profile
@@ -26,17 +29,24 @@ def after_catalog_change(state: ShardState) -> None:
     """If another catalog than the last one decides turns: wake the profiles whose runs may go on or have to end. The
     caller commits."""
     former, active = state.meta(_ACTIVE_VERSION, ""), state.catalog.version
-    if former == active:
-        return
-    state.put_meta(_ACTIVE_VERSION, active)
-    was = state.catalogs.get(former)
+    if former != active:
+        state.put_meta(_ACTIVE_VERSION, active)
+        was = state.catalogs.get(former)
+        _wake_resumed(state, was)
+        visits.begin(state, was)
+    if isinstance(state.clock, ReplayClock):  # what happens there must not depend on how fast a shard works
+        while visits.work(state):
+            pass
+
+
+def _wake_resumed(state: ShardState, was: Catalog | None) -> None:
     # which journeys an unknown catalog had paused cannot be told, so all are woken; a needless turn changes nothing
     if was is None or pauses.is_resumed(was, state.catalog):
         never = NEVER_MS.to_bytes(8)
         waiting = {keys.timer_parts(key)[1] for key in state.batch.keys_from("timers", never)}
         waiting |= {keys.outbox_parts(key)[1] for key in state.batch.keys_from("outbox", never)}
         for profile in sorted(waiting):
-            _wake(state, profile)
+            visits.wake(state, profile)
 
 
 def after_arrival(state: ShardState, profile: str) -> None:
@@ -46,7 +56,7 @@ def after_arrival(state: ShardState, profile: str) -> None:
         return
     now_ms = max(state.clock.now_ms(), record.clock_ms)
     if look.must_look(record, state.catalog) or not pauses.is_settled(record, state.catalog, now_ms):
-        _wake(state, profile)
+        visits.wake(state, profile)
 
 
 def drop_fired(state: ShardState, due_ms: int, profile: str) -> None:
@@ -63,9 +73,3 @@ def last_document(store: Store) -> bytes | None:
     version: str = msgspec.msgpack.decode(codec.unseal(packed, f"meta/{_ACTIVE_VERSION}"))
     document = store.get("meta", b"catalog/" + version.encode())
     return None if document is None else codec.unseal(document, "meta/catalog")
-
-
-def _wake(state: ShardState, profile: str) -> None:
-    key = keys.wake_key(max(1, state.clock.now_ms()), profile)
-    if state.batch.get("timers", key) is None:
-        state.add_timer(key)

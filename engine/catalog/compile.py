@@ -14,9 +14,9 @@ A document is plain data by file name, as `configs/` has it, templates as text u
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -30,7 +30,7 @@ from engine.catalog.compiled import Catalog
 from engine.catalog.compiling import policies as compile_policies
 from engine.catalog.compiling import stops as compile_stops
 from engine.catalog.compiling.policies import Rules
-from engine.catalog.document import Document
+from engine.catalog.document import Document, canonical, version_of
 from engine.catalog.identity_rules import compile_identity
 from engine.catalog.models import Models, of_kind
 from engine.catalog.permissions import Purpose, Source
@@ -95,16 +95,6 @@ def compile_document(document: Document) -> Catalog:
     return examined(document).catalog()
 
 
-def canonical(document: Document) -> bytes:
-    """The document's one spelling: msgpack with sorted keys, from which its version is taken."""
-    try:
-        if not all(isinstance(file, str) for file in document):
-            raise TypeError("a file's name is a text")
-        return msgspec.msgpack.encode(document, order="deterministic")
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise CatalogError((f"document: not plain data: {error}",)) from None
-
-
 def compile_bytes(document_bytes: bytes) -> Catalog:
     """The catalog of a document that was compiled before, in its canonical spelling, as `Catalog.document` keeps it."""
     document: dict[str, Any] = msgspec.msgpack.decode(document_bytes)
@@ -119,12 +109,6 @@ def problems_of(document: Document, unread: Iterable[str] = ()) -> list[Problem]
     return examined(document, unread).problems
 
 
-def version_of(document_bytes: bytes) -> str:
-    """16 hex digits that stand for the document and for the time zones that it is read with: other zones can mean other
-    instants, so they make another version."""
-    return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
-
-
 def _compile(document: Document, document_bytes: bytes, models: Models) -> Catalog:
     policies = _file(models, "policies.yaml", schema_policies.Policies)
     consent = _file(models, "consent.yaml", files.Consent)
@@ -135,7 +119,7 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         ruled(rules.action(each), each.status, operator.actions) for _, each in of_kind(models, files.Action)
     )
     journeys = _by_id(
-        ruled(compile_journey(each, space.zone), each.status, operator.journeys)
+        ruled(_edited(compile_journey(each, space.zone), operator.journeys), each.status, operator.journeys)
         for _, each in of_kind(models, schema_journeys.Journey)
     )
     stops = compile_stops.events(policies.stops)
@@ -183,6 +167,13 @@ def _compile(document: Document, document_bytes: bytes, models: Models) -> Catal
         identity=compile_identity(_file(models, "identity.yaml", Identity), space.country, consent.sensitive),
         links=compile_policies.links(policies.links),
         lasting_stops=compile_stops.lasting(policies.stops, space.zone),
+    )
+
+
+def _edited(journey: compiled.Journey, words: Mapping[str, files.Word]) -> compiled.Journey:
+    edits = words[journey.id].edits if journey.id in words else ()
+    return replace(
+        journey, edits=tuple(compiled.Edit(each.number, each.version, each.rest, each.map) for each in edits)
     )
 
 

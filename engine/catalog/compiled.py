@@ -183,6 +183,18 @@ class Fatigue:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of a journey that moves or stops who is inside (`engine.catalog.editing`). `map` leads from steps of the
+    version before to steps of this one; `rest` is about everybody else. `version` is a catalog that has the journey as
+    this edit made it; empty: the active one."""
+
+    number: int
+    version: str
+    rest: Literal["follow", "finish", "stop"]
+    map: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """A program over time for one customer. Its trigger starts it; each value of `key` has runs of its own. `begins` is
     what has to be watched for the trigger; None where that is an event of the customer's."""
@@ -202,6 +214,12 @@ class Journey:
     outcome: Outcome | None = None  # what it is measured by
     guards: Guards = UNGUARDED
     lasting_stops: tuple[LastingStop, ...] = ()
+    edits: tuple[Edit, ...] = ()  # the oldest first
+
+    @property
+    def edition(self) -> int:
+        """The number of the last edit that moved or stopped who was inside; 0 without one."""
+        return self.edits[-1].number if self.edits else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

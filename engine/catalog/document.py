@@ -5,13 +5,34 @@ These functions leave out parts of a wrong shape silently, because the model of 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
+from engine.catalog import zones
 from engine.catalog.problems import Loc
+from engine.errors import CatalogError
 from engine.vocabulary import NAMESPACES
 
 Document = Mapping[str, Any]
+
+
+def canonical(document: Document) -> bytes:
+    """The document's one spelling: msgpack with sorted keys, from which its version is taken."""
+    try:
+        if not all(isinstance(file, str) for file in document):
+            raise TypeError("a file's name is a text")
+        return msgspec.msgpack.encode(document, order="deterministic")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise CatalogError((f"document: not plain data: {error}",)) from None
+
+
+def version_of(document_bytes: bytes) -> str:
+    """16 hex digits that stand for the document and for the time zones that it is read with: other zones can mean other
+    instants, so they make another version."""
+    return hashlib.blake2b(document_bytes + zones.VERSION.encode(), digest_size=8).hexdigest()
 
 
 def items(document: Document, file: str, *path: str) -> list[tuple[int, Mapping[str, Any]]]:

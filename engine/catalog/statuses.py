@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from engine.catalog.compiled import Action, Catalog, Journey
 from engine.catalog.document import Document, in_folder
+from engine.catalog.editing import documents
 from engine.catalog.programs.instructions import WEBHOOKS
 from engine.catalog.schema.files import OPERATOR, Word
 from engine.errors import InvalidInput, NotFound
@@ -46,15 +48,19 @@ def ruled(part: Any, status: Status, words: Mapping[str, Word]) -> Any:
 # The document: the operator's words, and the rounds
 
 
-def carried(was: Document | None, following: Document) -> dict[str, Any]:
+def carried(
+    was: Document | None, following: Document, rules: Mapping[str, documents.Rule] = MappingProxyType({})
+) -> dict[str, Any]:
     """The document that replaces `was`: the files of `following`, and the operator's words so far. A journey or action
-    of `was` that `following` does not have, or has stopped, has ended."""
+    of `was` that `following` does not have, or has stopped, has ended. `rules` say what becomes of whoever is inside a
+    journey that has changed; one that is not there is as its file says."""
     spoken = _spoken(was or {})
     for folder in _FOLDERS:
         before, after = (_statuses(document, folder) for document in (was or {}, following))
         for name, status in before.items():
             if status != "stopped" and after.get(name, "stopped") == "stopped":
                 _end(spoken, folder, name)
+    documents.number(was or {}, following, spoken["journeys"], rules)
     return _with(following, spoken)
 
 
@@ -198,4 +204,4 @@ def _action_paused(catalog: Catalog, action: str) -> str:
 
 def is_word(ended_by: str) -> bool:
     """Whether the catalog's word on its journey ended a run, and nothing that the customer did."""
-    return ended_by == "journey.removed" or ended_by in OF_JOURNEY.values()
+    return ended_by in ("journey.removed", "journey.edited") or ended_by in OF_JOURNEY.values()

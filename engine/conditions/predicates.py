@@ -21,6 +21,7 @@ before it). `engine.conditions.event_counts` counts.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -79,6 +80,8 @@ def tree_of(condition: Condition) -> Mapping[str, Any] | None:
 # answer in a view's memo serves all of them.
 _BUILT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
 _TREES: WeakKeyDictionary[Condition, Mapping[str, Any]] = WeakKeyDictionary()
+# Those that runs have asked for lately, so that they are not forgotten at once: many customers look at one product.
+_ASKED: deque[Condition] = deque(maxlen=4_096)
 
 
 def _all(trees: list[Mapping[str, Any]]) -> Condition:
@@ -115,7 +118,11 @@ def _of_run(word: str, body: Mapping[str, Any]) -> Condition:
 
     def asked(view: Readable) -> bool:
         tree = with_trigger({word: body}, view.trigger)
-        return tree is not NEVER and build(tree)(view)
+        if tree is NEVER:
+            return False
+        condition = build(tree)
+        _ASKED.append(condition)
+        return condition(view)
 
     if word == "event":
         _ATOMS[asked] = EventCount.of(body).atoms

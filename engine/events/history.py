@@ -32,7 +32,7 @@ from engine.values.paths import only
 
 RECENT_MAX = 24  # recent events, beside those that runs may still have to hear
 PAGE_EVENTS = 12
-_LOOK_EVERY = 4  # events
+_LOOK_EVERY = 12  # events, as many as leave at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,16 @@ def bound(turn: Turn) -> None:
     look has to find all events that a run may still have to hear."""
     recent = turn.profile.history
     if len(recent) % _LOOK_EVERY == 0 or recent.packed_bytes > limits.RECENT_BYTES_MAX:
-        spill(turn)
+        while spill(turn):
+            pass
 
 
-def spill(turn: Turn) -> None:
-    """Let a page of the oldest events go where there are too many."""
+def spill(turn: Turn) -> bool:
+    """Let a page of the oldest events go where there are too many; whether there are too many still."""
     profile = turn.profile
     surplus = profile.history.packed_bytes - limits.RECENT_BYTES_MAX
     if len(profile.history) <= RECENT_MAX and surplus <= 0:
-        return
+        return False
     needed = kept.needed(turn)
     events = profile.history.events
     free = [place for place in range(len(events)) if place not in needed]
@@ -89,7 +90,7 @@ def spill(turn: Turn) -> None:
     if len(free) <= RECENT_MAX:
         leaving = _oldest_until(profile.history, free, surplus)
     if not leaving:
-        return
+        return False
     page = [events[place] for place in leaving]
     profile.history.drop(set(leaving))
     wanted = counters_of(turn.catalog)
@@ -99,6 +100,7 @@ def spill(turn: Turn) -> None:
     add(profile, turn.catalog, page)
     profile.pages += 1
     turn.effects.append(Page(profile.pages, page))
+    return len(free) - len(page) > RECENT_MAX
 
 
 def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:

@@ -57,6 +57,11 @@ def resume_due(turn: Turn, at_ms: int) -> None:
             parking.note_timer(turn, run, step, "waits", "paused", reason)
             pauses.wait(turn, run, step, at_ms)
             continue
+        if run.begins:
+            run.begins = False
+            life.go_on(turn, run, step, "fired")
+            parking.note_timer(turn, run, step, "goes on", "fired")
+            continue
         if parking.has_moved(turn, run):
             continue
         too_late = _too_late(turn, run, turn.now_ms - at_ms)
@@ -99,7 +104,7 @@ def react(turn: Turn, event: Happened) -> list[Run]:
     """Reset waits and answer `wait_for` steps of parked runs by a new event. Returns the runs that go on."""
     moving = []
     for run in turn.profile.runs:
-        if run.state != "active" or not run.due_ms:
+        if run.state != "active" or not run.due_ms or run.begins:
             continue
         journey = parking.program(turn, run)
         if journey is None:
@@ -125,7 +130,7 @@ def react_to_history(turn: Turn) -> list[Run]:
     moving = []
     for run in turn.profile.runs:
         journey = parking.program(turn, run)
-        if run.state != "active" or not run.due_ms or not run.since_ms or journey is None:
+        if run.state != "active" or not run.due_ms or not run.since_ms or journey is None or run.begins:
             continue
         step = journey.steps[run.position]
         if step.kind == "wait" and (event := waits.reset_on_record(turn, journey, run, step)):

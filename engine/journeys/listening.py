@@ -23,7 +23,8 @@ from engine.inputs import (
     Split,
     TimersDue,
 )
-from engine.journeys import interpreter, stops, triggers, unavoidable
+from engine.journeys import interpreter, stops, triggers
+from engine.journeys.stopping import unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
 from engine.recent_events import Happened

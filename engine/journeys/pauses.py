@@ -1,16 +1,18 @@
 """Applies the active catalog to the runs and sends of a profile, whichever catalog they began under.
 
-Some of them are over, some wait, some go on again. This is settled when the profile's next turn begins, because no
-profile is visited when a catalog changes. A timer or send that waits for a pause to end is never due. When a catalog
-resumes something, the shard wakes the profile. A timer is then due again when it was before the pause, so an overdue
-one does what its step's `late` says (`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
+Some of them are over, some wait, some go on again, and some move on to another version (`engine.journeys.edits`). This
+is settled when the profile's next turn begins, because no profile is visited when a catalog changes. A timer or send
+that waits for a pause to end is never due. When a catalog resumes something, the shard wakes the profile. A timer is
+then due again when it was before the pause, so an overdue one does what its step's `late` says
+(`docs/decisions/0019-what-may-go-on-is-for-the-catalog-that-stands.md`).
 """
 
 from __future__ import annotations
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog
-from engine.journeys import lasting_stops, life, stops
+from engine.journeys import edits, life, stops
+from engine.journeys.stopping import lasting_stops
 from engine.profile import Profile, Run
 from engine.sends import sends
 from engine.turn_state import Turn
@@ -25,7 +27,10 @@ def settle(turn: Turn) -> None:
             reason = _over(turn.profile, turn.catalog, run, turn.now_ms, is_asked=is_asked)
             if reason:
                 stops.end_run(turn, run, reason)
-            elif run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
+                continue
+            if run.version != turn.catalog.version and not run.parent:
+                edits.make(turn, run)
+            if run.state == "active" and run.due_ms == NEVER_MS and not statuses.waits(turn.catalog, run):
                 _wake(turn, run)
     stops.withdraw_lasting(turn)
     # A list of its own, because a withdrawn send leaves the profile's.
@@ -43,6 +48,7 @@ def is_settled(profile: Profile, catalog: Catalog, now_ms: int) -> bool:
     for run in profile.runs:
         if run.state == "active" and (
             _over(profile, catalog, run, now_ms, is_asked=is_asked)
+            or (run.version != catalog.version and not run.parent and edits.is_due(profile, run, catalog))
             or (run.due_ms == NEVER_MS and not statuses.waits(catalog, run))
         ):
             return False

@@ -19,7 +19,8 @@ from typing import Any
 from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Step
 from engine.catalog.triggers import StopRule
-from engine.journeys import lasting_stops, life, run_keys
+from engine.journeys import life, run_keys
+from engine.journeys.stopping import lasting_stops
 from engine.profile import Run, Send
 from engine.recent_events import Happened
 from engine.sends import life as send_life

@@ -11,7 +11,8 @@ from engine.catalog.triggers import ThingFact
 from engine.conditions.predicates import tree_of
 from engine.contact import addresses
 from engine.explain.deciding_part import Failing, failing
-from engine.journeys import lasting_stops, life, refusals, run_keys, stops, waits
+from engine.journeys import life, outcomes, refusals, run_keys, stops, waits
+from engine.journeys.stopping import lasting_stops
 from engine.journeys.things import interests
 from engine.profile import Run
 from engine.recent_events import Happened
@@ -19,7 +20,7 @@ from engine.turn_state import Turn
 from engine.view import View
 
 _OF_TIME: Final = frozenset((inner_events.SCHEDULE, inner_events.DATE))  # nobody told them, also in an event's turn
-_ENDED_KEPT = 64  # ended runs that a profile remembers for re-entry rules and for people who ask
+_ENDED_KEPT = 16  # ended runs that a profile remembers for people who ask; the timeline has all of them
 
 
 def enter(turn: Turn, event: Happened, *, only: Journey | None = None, told_ms: int | None = None) -> list[Run]:
@@ -67,22 +68,27 @@ def behind(view: View, journey: Journey) -> Failing | None:
 
 
 def forget_ended(turn: Turn) -> None:
-    """Keep the newest ended runs, all that a re-entry rule may still ask for, and those that have a send open. Nobody
-    asks for ended branches."""
+    """Keep the newest ended runs, all that a re-entry rule or an outcome may still ask for, and those that have a send
+    open. Nobody asks for ended branches. Every turn walks and writes all runs, so what began one is kept only while an
+    event may ask for it."""
     open_sends = {send.run for send in turn.profile.sends}
     ended = [run for run in turn.profile.runs if run.state != "active" and run.id not in open_sends]
     branches = [run for run in ended if run.parent]
     if branches:
         life.forget(turn.profile, branches)
         ended = [run for run in ended if not run.parent]
-    if len(ended) <= _ENDED_KEPT:
-        return
-    life.forget(turn.profile, [run for run in ended[:-_ENDED_KEPT] if not _counts_for_re_entry(turn, run)])
+    late_ms = turn.now_ms - turn.catalog.lateness_ms
+    for run in ended:
+        if run.trigger and run.ended_ms < late_ms and not outcomes.may_come(turn.catalog, run, turn.now_ms):
+            run.trigger = {}
+    if len(ended) > _ENDED_KEPT:
+        life.forget(turn.profile, [run for run in ended[:-_ENDED_KEPT] if not _is_asked_for(turn, run)])
 
 
-def _counts_for_re_entry(turn: Turn, run: Run) -> bool:
+def _is_asked_for(turn: Turn, run: Run) -> bool:
     journey = turn.catalog.journeys.get(run.journey)
-    return journey is not None and turn.now_ms - run.ended_ms < journey.after_ms
+    is_recent = journey is not None and turn.now_ms - run.ended_ms < journey.after_ms
+    return is_recent or outcomes.may_come(turn.catalog, run, turn.now_ms)
 
 
 def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> str:

@@ -155,7 +155,7 @@ def _cap(known: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> dict[str, A
 
 
 def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
-    return {
+    shown = {
         "journey": run.journey,
         "run": run.id,
         "key": run.key,
@@ -164,7 +164,9 @@ def _run(catalog: Catalog, run: Run) -> dict[str, Any]:
         "state": run.state,
         "enteredAt": iso(run.entered_ms),
         "endedBy": run.ended_by or None,
-    } | _waits_for((statuses.waits(catalog, run) or run.held) if run.state == "active" else "")
+        **({"branchOf": run.parent} if run.parent else {}),
+    }
+    return shown | _waits_for((statuses.waits(catalog, run) or run.held) if run.state == "active" else "")
 
 
 def _waits_for(reason: str) -> dict[str, str]:

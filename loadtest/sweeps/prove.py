@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import apart, attack, delivery, joining, orders, splits
+from loadtest.sweeps import apart, attack, delivery, edits, joining, orders, splits
 from serve.commands import screen
 
 
@@ -44,6 +44,7 @@ SWEEPS: Final[dict[str, Sweep]] = {
     "orders": Sweep(
         orders.sweep, orders.SEEDS, "worlds", "the same people joined in other orders, on one and four shards"
     ),
+    "edits": Sweep(edits.sweep, edits.CUSTOMERS, "customers", "a journey edited while they are inside, and its plans"),
     "apart": Sweep(apart.sweep, apart.SEEDS, "worlds", "people joined and taken apart at random, over four shards"),
     "joining": Sweep(joining.sweep, joining.SECONDS, "seconds", "people joined and taken apart, kill -9, the books"),
     "chaos": Sweep(chaos.sweep, chaos.SECONDS, "seconds", "kill -9 under load, then the books"),

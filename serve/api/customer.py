@@ -55,7 +55,8 @@ class CapUse(Answer):
 
 
 class JourneyRun(Answer):
-    """A run of a journey; `waitsFor` is the reason for which it waits, where there is one."""
+    """A run of a journey; `waitsFor` is the reason for which it waits, where there is one, and `branchOf` the run whose
+    arm of a `parallel` it goes."""
 
     journey: str
     run: str
@@ -66,6 +67,7 @@ class JourneyRun(Answer):
     enteredAt: Time
     endedBy: str | None
     waitsFor: str = ABSENT
+    branchOf: str = ABSENT
 
 
 class Timer(Answer):

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -16,22 +19,32 @@ from typing import IO, Annotated, Any
 import typer
 
 from actors.catalog_proof import proof
+from actors.storage import inventory
+from actors.storage.vault import FileVault
 from engine import seeds
 from engine.catalog.compiled import Catalog
-from engine.errors import UsageError
+from engine.errors import InvalidInput, UsageError
+from engine.values.times import read_ms
 from serve.commands import screen
 from serve.process import which_catalog
+from serve.process.data_directory import engine_key_of, id_key_of
 from serve.simulation import tables
+from serve.simulation.journals import Journals
 from serve.simulation.running import Options, Past, run
-from serve.simulation.sources import EventFiles
+from serve.simulation.sources import EventFiles, Source
 
 _NAMED_MAX = 20
 _PROCESSES_MAX = 64
 
 
 def simulate(
-    events: Annotated[list[Path], typer.Option("--events", help="Event files (.jsonl, .jsonl.gz), Segment format.")],
+    events: Annotated[
+        list[Path] | None, typer.Option("--events", help="Event files (.jsonl, .jsonl.gz), Segment format.")
+    ] = None,
     more_events: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More of them.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Instead of files: the journals of this engine, stopped or running.")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="The directory of the catalog.")] = None,
     against: Annotated[Path | None, typer.Option("--against", help="A second catalog to compare with.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write what happened under --config as JSON lines.")] = None,
@@ -40,6 +53,7 @@ def simulate(
     render: Annotated[
         bool, typer.Option("--render", help="Write every message that is sent; name those that cannot be written.")
     ] = False,
+    since: Annotated[str, typer.Option("--since", help="Count only what happens from this time on (UTC).")] = "",
     no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave what is pending after the last line.")] = False,
     processes: Annotated[
         int | None,
@@ -47,29 +61,37 @@ def simulate(
     ] = None,
 ) -> None:
     """Run history through a catalog: who is sent what, what is held, stopped and withdrawn. Nothing leaves."""
-    files = [*events, *(more_events or [])]
+    files = [*(events or []), *(more_events or [])]
+    if (data is None) == (not files):
+        raise UsageError("needs either --events FILE… or --data DIR", "segue simulate")
     directories = [which_catalog.which(each) for each in ([config] if against is None else [config, against])]
     catalogs = [_catalog(directory) for directory in directories]
     if not as_json:
         for directory, catalog in zip(directories, catalogs, strict=True):
             typer.echo(which_catalog.line(directory, catalog.version))
     lines_file = _opened(out, files)
-    source = EventFiles(files)
-    options = Options(processes or _cores(), drain=not no_drain, render=render)
-    try:
+    options = Options(processes or _cores(), drain=not no_drain, render=render, since_ms=_since(since))
+    with ExitStack() as opened:
+        if lines_file is not None:
+            opened.enter_context(lines_file)
+        source: Source = EventFiles(files) if data is None else opened.enter_context(_journals(data, catalogs))
         past = [
             run(catalog, source, options, lines_file if position == 0 else None)
             for position, catalog in enumerate(catalogs)
         ]
-    finally:
-        if lines_file is not None:
-            lines_file.close()
     if past[0].problems and not past[0].counted.events:
         where, what = past[0].problems[0]
         typer.echo(f"segue: none of the {past[0].lines:,} lines can be used: {where}: {what}", err=True)
         raise typer.Exit(1)
     _print(past, catalogs, as_json=as_json, silence=silence)
     _complain(past)
+
+
+def _since(text: str) -> int:
+    try:
+        return read_ms(text, "--since") or 0 if text else 0
+    except InvalidInput as fault:
+        raise UsageError(f"{text!r} {fault.message}", "--since") from None
 
 
 def _cores() -> int:
@@ -85,6 +107,23 @@ def _catalog(directory: Path) -> Catalog:
     for warning in proved.warnings:
         typer.echo(f"warning: {warning}", err=True)
     return replace(proved.catalog, id_key=seeds.FIXED_KEY)
+
+
+@contextmanager
+def _journals(data: Path, catalogs: list[Catalog]) -> Iterator[Journals]:
+    """The journals of a data directory; the catalogs get its key and the catalogs that its runs are in."""
+    if not inventory.others(data):
+        raise UsageError(f"{data} is no data directory", "--data")
+    facts = inventory.read(data)
+    id_key = id_key_of(data, os.environ.get("SEGUE_ID_KEY"), facts)
+    vault = FileVault(data / "vault", engine_key_of(data, os.environ.get("SEGUE_ENGINE_KEY"), facts), create=False)
+    with tempfile.TemporaryDirectory(prefix="segue-journals-") as folder:
+        journals = Journals([*sorted(data.glob("shard-*")), *sorted(data.glob("pin-*"))], vault, id_key, Path(folder))
+        for place, catalog in enumerate(catalogs):
+            catalogs[place] = replace(catalog, id_key=id_key)
+            journals.prepare(catalogs[place])
+        yield journals
+    vault.close()
 
 
 def _opened(out: Path | None, files: list[Path]) -> IO[bytes] | None:

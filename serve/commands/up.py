@@ -18,12 +18,13 @@ from rich.markup import escape
 
 from actors.platform import listening
 from engine.catalog import statuses
-from engine.errors import CatalogError, SegueError
+from engine.errors import CatalogError, Forbidden, SegueError
 from serve.commands import screen
 from serve.process import interrupts, which_catalog
 from serve.process import settings as process_settings
 from serve.process.engine_process import EngineProcess
 
+_PROPOSAL = "proposal:       the directory holds what nobody has approved; segue plan shows it, segue apply does it"
 TOKEN_COMMAND = Path(sys.executable).with_name("ray")
 
 
@@ -84,6 +85,8 @@ def announce(console: Console, engine: EngineProcess) -> None:
         console.print(f"journey:        {row['journey']} is {row['status']}, by command")
     if said:
         console.print(f"catalog:        {engine.catalog.version}, with what was said by command")
+    if engine.is_proposal:
+        console.print(_PROPOSAL)
     if engine.orphans:
         console.print(f"ended:          {engine.orphans} processes that a killed engine had left on this data")
     for notice in engine.notices:
@@ -114,6 +117,9 @@ def watching(console: Console, engine: EngineProcess) -> Iterator[None]:
                 engine.note("catalog_refused", "warning", by="directory", problems=list(error.problems))
                 told = escape("\n  ".join(("", *error.problems)))
                 console.print(f"[bold red]the catalog is not taken:[/]{told}", soft_wrap=True)
+            except Forbidden:
+                engine.note("catalog_proposed", by="directory")
+                console.print(_PROPOSAL)
             except SegueError as error:
                 engine.note("catalog_refused", "warning", by="directory", problems=[str(error)])
                 console.print(f"[bold red]the catalog is not taken:[/] {escape(str(error))}", soft_wrap=True)

@@ -58,6 +58,7 @@ class GatewayConfig:
     metrics: tuple[str, ...] = ()  # where the nodes of Ray show what was measured
     deadline_s: float = 0.0  # of a decision, past which its placement's default is the answer; 0: none
     public_url: str = ""  # by which others reach this engine
+    directory: str = ""  # of the catalog, on the machine of the replica
 
 
 class Gateway:

@@ -25,8 +25,8 @@ from serve.openapi import document as openapi
 from serve.openapi.hot_routes import HOT
 
 _ROUTES = (
-    "backup catalog consent dead_letters journeys messages operation pins profiles reviews sandbox splits "
-    "things transitions"
+    "backup consent dead_letters journeys messages operation pins profiles publishing.catalog publishing.plans reviews "
+    "sandbox splits things transitions"
 )
 _MODULES = (*(import_module(f"serve.routes.{name}") for name in _ROUTES.split()), docs_pages)
 

@@ -37,6 +37,7 @@ _ERRORS: Final[dict[int, errors.SegueError]] = {
     401: errors.Unauthorised("the key is not known"),
     403: errors.Forbidden("this needs a server key"),
     404: errors.NotFound("nobody is known by this identifier", "identifier"),
+    409: errors.Outdated("is of another plan: the catalog or the files have changed since", "plan"),
     408: errors.TooSlow("was not there after 30 s, or while others needed its room", "body"),
     413: errors.TooLarge("is over 4194304 bytes", "body"),
     422: errors.RequestIdUsed("has been used for another placement, limit or context", "requestId"),

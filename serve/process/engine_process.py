@@ -21,7 +21,7 @@ from actors.cluster.watchdog import Watchdog
 from actors.platform import diary
 from actors.platform.clock import WallClock, clock_file
 from actors.platform.ports import check_free
-from engine.errors import PartLost, SegueError
+from engine.errors import Forbidden, PartLost, SegueError
 from serve.http.auth import KeyRing
 from serve.process.data_directory import DataDirectory
 from serve.process.ending import GAVE_UP, bounded, exit_now, tell
@@ -66,6 +66,7 @@ class EngineProcess:
                 self.data.release()
                 raise
         self.notices: list[str] = []  # damage found at the start, which harms nobody else
+        self.is_proposal = False  # the directory holds something that nobody has approved yet
         self._actors: list[Any] = []
         self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._guard: Guard | None = None
@@ -122,7 +123,10 @@ class EngineProcess:
         from actors.cluster import cluster  # imports Ray, which must see the flags first
         from actors.cluster.matching import MatchingRounds
 
-        self.catalog = self.active_catalog.take(self.catalog.document)
+        try:
+            self.catalog = self.active_catalog.take(self.catalog.document)
+        except Forbidden:  # what is active was approved, and what the directory holds was not
+            self.catalog, self.is_proposal = self.active_catalog.read(), True
         self.data.rely_on("catalog")
         plan = cluster.EnginePlan(
             catalog=str(self.data.catalog_path),
@@ -160,7 +164,8 @@ class EngineProcess:
 
     def take_catalog(self) -> str:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
-        version of both. Raises CatalogError where it has a fault: then nothing changes."""
+        version of both. Raises CatalogError where it has a fault, Forbidden where it has to be approved first: then
+        nothing changes."""
         catalog, self.warnings = own_process.prove_directory(self.settings.config, os.environ)
         self.catalog = self.active_catalog.take(catalog.document)
         return self.catalog.version

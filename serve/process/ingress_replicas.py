@@ -38,6 +38,7 @@ class IngressReplicas:
             metrics=cluster.metrics_urls(),
             deadline_s=0.0 if plan.is_replay else settings.deadline_s,
             public_url=settings.public_url,
+            directory=str(settings.config),
         )
 
     def start(self) -> None:

@@ -117,10 +117,13 @@ class Counted:
 
 
 class Counting:
-    """Counts the turns of one engine. `lines` is told what happened, `letters` has what was written."""
+    """Counts the turns of one engine, from `since_ms` on. `lines` is told what happened, `letters` has what was
+    written."""
 
-    def __init__(self, catalog: Catalog, lines: Lines | None = None, letters: Letters | None = None) -> None:
-        self.counted = Counted()
+    def __init__(
+        self, catalog: Catalog, lines: Lines | None = None, letters: Letters | None = None, since_ms: int = 0
+    ) -> None:
+        self.counted, self._since_ms = Counted(), since_ms
         self._funnels = Funnels(catalog, self.counted.funnels)
         self._lines, self._letters = lines, letters
 
@@ -131,15 +134,27 @@ class Counting:
 
     def heard(self, profile: Profile, told: AnyInput) -> None:
         """An input has had its turn."""
-        if isinstance(told, Event):
+        if isinstance(told, Event) and profile.clock_ms >= self._since_ms:
+            self.counted.events += 1
             self._funnels.heard(profile, told)
 
     def _observe(self, profile: str, now_ms: int, effects: list[Effect]) -> None:
+        if now_ms < self._since_ms:
+            self._pass_over(profile, effects)
+            return
         for effect in effects:
             if isinstance(effect, Note):
                 self._note(profile, now_ms, effect.entry)
             elif isinstance(effect, SetTimer | DropTimer):
                 self._timer(profile, now_ms, effect)
+
+    def _pass_over(self, profile: str, effects: list[Effect]) -> None:
+        """Let go of the letters of a time that does not count."""
+        for effect in effects:
+            if self._letters is None:
+                return
+            if isinstance(effect, Note) and effect.entry.kind == "send" and effect.entry.outcome in ARRIVED:
+                self._letters.next(profile, effect.entry.action, effect.entry.channel)
 
     def _note(self, profile: str, now_ms: int, entry: Entry) -> None:
         if entry.kind == "send" and entry.outcome in _SEND_KINDS:

@@ -7,20 +7,26 @@ named. So neighbourhoods never meet, and each can be simulated by itself, in any
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from engine import seeds
+from engine import codec, seeds
 from engine.catalog.compiled import Catalog
 from engine.handoffs import links
 from engine.identity import home
 from engine.inputs import AnyInput, ConsentChange, Decide, Event
+from engine.profile import Profile
+from serve.simulation.sources import Begin
 
+_PLACE = re.compile(rb"[0-9a-f]{30}")
 _BOTH = ("user_id", "anonymous_id")  # what `previousId` may be
 
 
-def places_of(catalog: Catalog, place: str, told: AnyInput) -> frozenset[str]:
-    """The places that an input for `place` may lead to, without their epochs."""
+def places_of(catalog: Catalog, place: str, told: AnyInput | Begin) -> frozenset[str]:
+    """The places that an input for `place` may lead to, or somebody who begins there, without their epochs."""
     found = [place]
+    if isinstance(told, Begin):
+        found += _known_to(catalog, told.state)
     if isinstance(told, Event | Decide | ConsentChange):
         named = home.named(told)
         found += [
@@ -35,6 +41,15 @@ def places_of(catalog: Catalog, place: str, told: AnyInput) -> frozenset[str]:
     if isinstance(told, ConsentChange) and told.address:
         found.append(told.address)
     return frozenset(each[:-2] for each in found)
+
+
+def _known_to(catalog: Catalog, state: bytes) -> list[str]:
+    """All places that a record names, in whichever field, and those of its identifiers."""
+    record = codec.decode_record(state)
+    found = [each.decode() for each in _PLACE.findall(codec.canonical(record))]
+    if isinstance(record, Profile):
+        found += [seeds.profile_id(catalog.id_key, link.namespace, link.value) for link in record.identifiers]
+    return found
 
 
 class Neighbourhoods:

@@ -13,7 +13,7 @@ import gc
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -28,9 +28,9 @@ from serve.simulation import lines, sorting
 from serve.simulation.counted import Counted, Counting
 from serve.simulation.letters import Letters
 from serve.simulation.lines import Lines
-from serve.simulation.sources import EVERYWHERE, Lot, Source, Told
+from serve.simulation.sources import EVERYWHERE, Begin, Lot, Source, Told
 from serve.simulation.spool import Block, told_in
-from serve.simulation.workers import share_out
+from serve.simulation.workers import rarely_collected, share_out
 
 SHORT_INPUTS = 30_000  # a history of so many is simulated at once: to sort it would take longer
 _AFTER_MS: Final = 30_000  # without a drain: sends that the last lines started may arrive, and nothing later
@@ -43,6 +43,7 @@ class Options:
     processes: int = 1
     drain: bool = True
     render: bool = False
+    since_ms: int = 0  # what happens from then on is counted
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ class Past:
         self.problems += lot.problems
         self.counts += lot.counts
         self.lines += lot.lines
-        self.last_ms = lot.told[-1].at_ms if lot.told else self.last_ms
+        if lot.told:
+            self.last_ms = max(self.last_ms or 0, *(each.at_ms for each in lot.told))
 
     def join(self, other: Past) -> None:
         """Another part of the history was run."""
@@ -74,14 +76,14 @@ def run(catalog: Catalog, source: Source, options: Options, out: IO[bytes] | Non
     """Run a history. What happened is written to `out`."""
     past, raw = Past(), source.lots()
     if catalog.budgets:
-        return _at_once(catalog, _reading(catalog, source, raw, past), past, options, out)
+        return _at_once(catalog, _in_order(source, _reading(catalog, source, raw, past)), past, options, out)
     first: list[Lot] = []
     while sum(len(lot.told) for lot in first) < SHORT_INPUTS:
         following = next(raw, None)
         if following is None:
             for lot in first:
                 past.take(lot)
-            return _at_once(catalog, [lot.told for lot in first], past, options, out)
+            return _at_once(catalog, _in_order(source, [lot.told for lot in first]), past, options, out)
         first.append(source.read(catalog, following))
     return _in_groups(catalog, source, chain(first, raw), past, options, out)
 
@@ -91,6 +93,11 @@ def _reading(catalog: Catalog, source: Source, raw: Iterable[Any], past: Past) -
         lot = source.read(catalog, each)
         past.take(lot)
         yield lot.told
+
+
+def _in_order(source: Source, lots: Iterable[list[Told]]) -> Iterable[list[Told]]:
+    """Lots in the order of time: one of all inputs, where they do not come so."""
+    return lots if source.is_ordered else [sorted(chain.from_iterable(lots), key=lambda each: each.at_ms)]
 
 
 def _at_once(catalog: Catalog, lots: Iterable[list[Told]], past: Past, options: Options, out: IO[bytes] | None) -> Past:
@@ -106,7 +113,7 @@ def _in_groups(
         folder, processes = Path(name), options.processes
         groups = sorting.gather(processes, sorting.Reading(catalog, source, folder), lots, past)
         by_group = sorting.sort(processes, groups, folder)
-        job = _Job(catalog, options, folder if out is not None else None, past.last_ms)
+        job = _Job(catalog, source, options, folder if out is not None else None, past.last_ms)
         largest_first = sorted(by_group.items(), key=lambda row: -sum(block.size for block in row[1]))
         parts = []
         for part, path in share_out(processes, job.run, largest_first):
@@ -122,6 +129,7 @@ class _Job:
     """Simulates one group after the other in a process."""
 
     catalog: Catalog
+    source: Source
     options: Options
     folder: Path | None
     last_ms: int | None
@@ -130,18 +138,20 @@ class _Job:
         """The counts of a group, and where its lines are."""
         number, blocks = group
         path = None if self.folder is None else self.folder / f"lines-{number:06}"
-        lots = (told_in(block) for block in blocks)
+        lots = _in_order(self.source, (told_in(block) for block in blocks))
         past = Past(last_ms=self.last_ms)
-        with ExitStack() as opening, rarely_collected():
+        with ExitStack() as opening:
             out = None if path is None else opening.enter_context(path.open("wb"))
-            return _engine(self.catalog, lots, self.options, out, past), path
+            ended = _engine(self.catalog, lots, self.options, out, past)
+        gc.collect()  # its engine, whose parts know each other
+        return ended, path
 
 
 def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out: IO[bytes] | None, known: Past) -> Past:
     """Run inputs through an engine of their own."""
     letters = Letters(catalog) if options.render else None
     written = None if out is None else Lines(out)
-    counting = Counting(catalog, written, letters)
+    counting = Counting(catalog, written, letters, options.since_ms)
     provider = letters.take if letters else _accepting(catalog)
     engine = SimulatedEngine(catalog, counting.observer, provider, counting.heard)
     reached_ms = 0
@@ -151,10 +161,7 @@ def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out:
             reached_ms = max(told[0].at_ms - 1, reached_ms)
             if written is not None:
                 written.write(reached_ms)
-            engine.stage([(each.place, each.told, each.at_ms) for each in told if each.place != EVERYWHERE])
-            for each in told:
-                if isinstance(each.told, Fact):
-                    engine.take(each.told)
+            _stage(engine, told)
     if known.last_ms is not None:
         end_ms = (known.last_ms // WINDOW_MS + 1) * WINDOW_MS + _AFTER_MS
         engine.advance(FOR_EVER_MS if options.drain else end_ms)
@@ -163,11 +170,23 @@ def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out:
     return _ended(engine, counting.counted, letters)
 
 
+def _stage(engine: SimulatedEngine, told: list[Told]) -> None:
+    inputs = []
+    for each in told:
+        if isinstance(each.told, Begin):
+            engine.begin(each.place, each.told.state, each.told.history)
+        elif isinstance(each.told, Fact) and each.place == EVERYWHERE:
+            engine.take(each.told)
+        else:
+            inputs.append((each.place, each.told, each.at_ms))
+    engine.stage(inputs)
+
+
 def _ended(engine: SimulatedEngine, counted: Counted, letters: Letters | None) -> Past:
     shard, past = engine.shard, Past(counted)
     for letter in reversed(shard.dead.all()):
         past.problems.append((f"profile {letter.profile}", f"a turn failed and was set aside: {letter.reason}"))
-    counted.events, counted.profiles = shard.counts["accepted"], shard.profiles
+    counted.profiles = shard.profiles
     if letters is not None:
         past.counts["refused"] = len(letters.refused)
         past.problems += letters.refused
@@ -181,18 +200,3 @@ def _accepting(catalog: Catalog) -> Any:
         return "simulated" if channel is not None and channel.provider == "sandbox" else "sent"
 
     return accepted
-
-
-@contextmanager
-def rarely_collected() -> Iterator[None]:
-    """Let the collector look seldom: a simulation makes much that stays and few circles, and each look walks all of
-    it."""
-    was = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*was)
-        gc.unfreeze()

@@ -57,7 +57,7 @@ class Reading:
         neighbours = {places_of(self.catalog, each.place, each.told) for each in mine} - self._known
         self._known |= neighbours
         block = self._spool.put(number, pack(lot.told)) if lot.told else None
-        last_ms = lot.told[-1].at_ms if lot.told else None
+        last_ms = max((each.at_ms for each in lot.told), default=None)
         places = Counter(each.place for each in lot.told if each.place != EVERYWHERE)
         lot.told = []
         return Gathered(lot, block, places, [*neighbours], last_ms)
@@ -81,7 +81,8 @@ def gather(processes: int, reading: Reading, lots: Iterable[Any], reads: Reads) 
     neighbourhoods, places, blocks = Neighbourhoods(), Counter[str](), list[Block]()
     for found in share_out(processes, reading.read, enumerate(lots)):
         reads.take(found.lot)
-        reads.last_ms = found.last_ms if found.last_ms is not None else reads.last_ms
+        if found.last_ms is not None:
+            reads.last_ms = max(found.last_ms, reads.last_ms or 0)
         places.update(found.places)
         for neighbours in found.neighbours:
             neighbourhoods.join(neighbours)

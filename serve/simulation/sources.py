@@ -23,12 +23,19 @@ EVERYWHERE: Final = ""  # the place of what all who are interested are told
 _SOURCE: Final = "server"  # the name of the key with which a replay imports, so that both tell the engine the same
 
 
+class Begin(NamedTuple):
+    """How somebody begins: a packed record, and the rows of the history beside it."""
+
+    state: bytes
+    history: list[tuple[bytes, bytes]]
+
+
 class Told(NamedTuple):
-    """An input, the place that it is for, and when it comes."""
+    """An input, the place that it is for, and when it comes; or how somebody begins."""
 
     at_ms: int
     place: str
-    told: AnyInput
+    told: AnyInput | Begin
 
 
 @dataclass(slots=True)
@@ -43,10 +50,13 @@ class Lot:
 
 
 class Source(Protocol):
-    """A history. Its raw lots may be read in another process than the one that gets them from here."""
+    """A history. Its raw lots may be read in another process than the one that gets them from here. They come in the
+    order of time where it `is_ordered`."""
+
+    is_ordered: bool
 
     def lots(self) -> Iterator[Any]:
-        """The raw lots, in order of time."""
+        """The raw lots."""
         ...
 
     def read(self, catalog: Catalog, raw: Any) -> Lot:
@@ -56,6 +66,8 @@ class Source(Protocol):
 
 class EventFiles:
     """Event files, as a door would take them."""
+
+    is_ordered = True
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files

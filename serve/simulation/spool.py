@@ -14,10 +14,13 @@ import lz4.block
 import msgspec
 
 from engine import codec
-from serve.simulation.sources import Told
+from engine.inputs import AnyInput
+from serve.simulation.sources import Begin, Told
 
 Packed = tuple[int, str, bytes]  # as `Told`, the input still packed
 
+_BEGIN = b"B"  # no packed input begins so: each is a map
+_begin = msgspec.msgpack.Decoder(Begin)
 _packed = msgspec.msgpack.Decoder(list[Packed])
 
 
@@ -45,7 +48,15 @@ class Spool:
 
 def pack(inputs: Iterable[Told]) -> list[Packed]:
     """Inputs, packed each by itself: who sorts them need not read them."""
-    return [(each.at_ms, each.place, codec.encode_input(each.told)) for each in inputs]
+    return [(each.at_ms, each.place, _pack(each.told)) for each in inputs]
+
+
+def _pack(told: AnyInput | Begin) -> bytes:
+    return _BEGIN + msgspec.msgpack.encode(told) if isinstance(told, Begin) else codec.encode_input(told)
+
+
+def _unpack(packed: bytes) -> AnyInput | Begin:
+    return _begin.decode(packed[1:]) if packed[:1] == _BEGIN else codec.decode_input(packed)
 
 
 def packed_in(block: Block) -> list[Packed]:
@@ -57,4 +68,4 @@ def packed_in(block: Block) -> list[Packed]:
 
 def told_in(block: Block) -> list[Told]:
     """The inputs of a block."""
-    return [Told(at_ms, place, codec.decode_input(told)) for at_ms, place, told in packed_in(block)]
+    return [Told(at_ms, place, _unpack(told)) for at_ms, place, told in packed_in(block)]

@@ -72,6 +72,15 @@ def _of_operation(story: Story, folder: Path) -> Iterator[Call]:
     yield Call("get", "/v1/catalog/{version}", "/v1/catalog/0123456789abcdef", None, (404,))
     yield Call("post", "/v1/catalog", "/v1/catalog", {"files": texts()})
     yield Call("post", "/v1/catalog", "/v1/catalog", {"files": {"nonsense.yaml": "{"}}, (422,))
+    yield Call("get", "/v1/plan", "/v1/plan", None, (200, 404))
+    yield Call("get", "/v1/plan", "/v1/plan?to=0123456789abcdef", None, (404,))
+    yield Call("get", "/v1/plan", f"/v1/plan?to={version}&inside=stop")
+    for path, fields in (("/v1/plan", {}), ("/v1/apply", {}), ("/v1/apply", {"plan": "of another day"})):
+        wanted = (409,) if fields else (200,)
+        yield Call("post", path, path, {"files": texts(), "rules": {}} | fields, wanted)
+    yield Call("post", "/v1/apply", "/v1/apply", {"files": {"nonsense.yaml": "{"}}, (422,))
+    yield Call("post", "/v1/rollback", "/v1/rollback", {"to": version, "inside": "finish"})
+    yield Call("post", "/v1/rollback", "/v1/rollback", {"to": "0123456789abcdef"}, (404,))
     for word in ("pause", "stop", "resume"):
         yield Call("post", "/v1/journeys/{journey}/{word}", f"/v1/journeys/thanks/{word}")
     yield Call("post", "/v1/journeys/{journey}/{word}", "/v1/journeys/none/pause", None, (404,))

@@ -46,6 +46,11 @@ class People:
         """Whether every record counts."""
         return self._upto is None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to count."""
+        return not self.is_counted
+
     def fact(self) -> dict[str, Any] | None:
         """The counts for the store; None while they are not whole."""
         if self._upto is not None:

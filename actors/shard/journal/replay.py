@@ -7,7 +7,7 @@ moment, and compared with the store. Only `compact` writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -213,13 +213,18 @@ def _snapshot(batch: Batch, profile: str) -> Replica:
 
 
 def _pages_until(batch: Batch, profile: Profile) -> dict[bytes, bytes]:
-    """The history pages of the time of a snapshot: its own up to their number then, and those of the profiles that
-    were merged into it by then."""
+    rows = batch.rows("history", keys.profile_key(profile.id))
+    return {key[keys.PROFILE_BYTES :]: page for key, page in pages_of_time(profile, rows)}
+
+
+def pages_of_time(profile: Profile, rows: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Of the rows of a profile's history those of the time of a snapshot: its own pages up to their number then, and
+    those of the profiles that were merged into it by then."""
     merged = {keys.origin_of(past.origin) for past in profile.ledger}
     own = keys.origin_of(profile.id)
-    pages = {}
-    for key, page in batch.rows("history", keys.profile_key(profile.id)):
+    found = []
+    for key, page in rows:
         rest = key[keys.PROFILE_BYTES :]
         if rest[:4] in merged or (rest[:4] == own and int.from_bytes(rest[4:]) <= profile.pages):
-            pages[rest] = page
-    return pages
+            found.append((key, page))
+    return found

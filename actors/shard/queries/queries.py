@@ -10,6 +10,7 @@ from actors.shard.journal import export, messages_again, replay
 from actors.shard.matching import reviews, serving
 from actors.shard.set_aside.dead_letters import SHOWN_BYTES_MAX, DeadLetter
 from actors.shard.shard import Shard
+from actors.shard.standing import index
 from engine import audit, codec
 from engine.errors import InvalidInput, Moved, NotFound
 from engine.identity import holding
@@ -33,6 +34,8 @@ def read(shard: Shard, what: str, profile_id: str, argument: Any = None) -> Any:
         return None if found is None else found.document
     if what == "dump":
         return dump(shard)
+    if what == "standing":
+        return _standing(shard, *argument)
     shard.ownership.check_reading(profile_id)
     # These are of the place itself, or of the whole shard: they are answered where a tombstone is, or nobody is known.
     if what == "at":
@@ -98,6 +101,13 @@ def letter(shard: Shard, found: DeadLetter, *, is_listed: bool = False) -> dict[
         "attempts": found.attempts,
         "input": {"bytes": found.size} if is_listed and found.size > SHOWN_BYTES_MAX else export.plain(found.told),
     }
+
+
+def _standing(shard: Shard, journey: str, after: bytes, most: int) -> Any:
+    """Some of the customers in a journey: how many have runs at the same places, and who was counted last."""
+    shard.commit(sync=False)
+    counted, last = shard.standing.counted(journey, after, most)
+    return [([index.read(place) for place in places], count) for places, count in counted.items()], last
 
 
 def _is_forgotten(shard: Shard, place: str, places: list[str]) -> bool:

@@ -42,7 +42,17 @@ class Found(Answer):
 
 
 OfShard = Literal[
-    "status", "pins", "catalog", "dump", "dead", "sandbox", "transitions", "reviews", "whereabouts", "things"
+    "status",
+    "pins",
+    "catalog",
+    "dump",
+    "dead",
+    "sandbox",
+    "transitions",
+    "reviews",
+    "whereabouts",
+    "things",
+    "standing",
 ]
 OfProfile = Literal["profile", "consent", "timeline", "why", "said", "sandboxed", "export", "review"]
 OfPlace = Literal[

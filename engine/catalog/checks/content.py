@@ -29,7 +29,7 @@ def template_problems(document: Document, file: str, unread: Collection[str] = (
     if not isinstance(text, str):
         yield Problem(file, ("template",), "should be a text")
         return
-    for message, line in _text_faults(text, document, unread, file.removeprefix("templates/")):
+    for message, line in text_faults(text, document, unread, file.removeprefix("templates/")):
         yield Problem(file, ("template",), message, line)
 
 
@@ -77,7 +77,7 @@ def _delivered_faults(
             if isinstance(value, str) and not _is_there(value, document, unread):
                 yield (key,), f"no template called {value!r} in templates/"
         elif isinstance(value, str):
-            for message, _ in _text_faults(value, document, unread):
+            for message, _ in text_faults(value, document, unread):
                 yield (key,), message
 
 
@@ -85,7 +85,7 @@ def _is_there(template: str, document: Document, unread: Collection[str]) -> boo
     return f"templates/{template}" in document or f"templates/{template}" in unread
 
 
-def _text_faults(
+def text_faults(
     text: str, document: Document, unread: Collection[str], name: str | None = None
 ) -> Iterator[tuple[str, int]]:
     """(message, line) of each fault of a text. `name` is that of a template with a file of its own; such a template is

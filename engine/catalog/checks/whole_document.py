@@ -18,6 +18,7 @@ from engine.catalog.checks.circles import no_circles
 from engine.catalog.checks.content import content_problems, template_problems
 from engine.catalog.checks.file_names import other_name
 from engine.catalog.checks.identity import identity_problems
+from engine.catalog.checks.journeys.edits import edit_problems
 from engine.catalog.checks.journeys.steps import journey_problems
 from engine.catalog.checks.matching_models import matching_model_problems, missing_model_problems
 from engine.catalog.checks.onnx_files import model_file_problems, onnx_problems
@@ -233,6 +234,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _sensitive,
     _placements,
     journey_problems,
+    edit_problems,
     path_problems,
     identity_problems,
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from engine.catalog.schema.channels import Channels
+from engine.catalog.schema.edits import Edit
 from engine.catalog.schema.grammar import (
     ChannelRef,
     Condition,
@@ -188,10 +189,12 @@ class Sources(Model):
 
 class Word(Model):
     """The word on one journey or action beside its own file: the operator's `status`, and in `round` how often it has
-    ended. Runs and sends of an earlier round are over."""
+    ended. Runs and sends of an earlier round are over. `edits` are those of a journey that move or stop who is inside,
+    the oldest first."""
 
     status: Status = "live"
     round: Annotated[int, Field(ge=0)] = 0
+    edits: list[Edit] = []
 
 
 class Operator(Model):

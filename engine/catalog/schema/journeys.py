@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.catalog.schema.edits import EditRule, OnEdit
 from engine.catalog.schema.grammar import Condition, Duration, EventName, Id, Model, Path, Some, Where
-from engine.catalog.schema.sending import Guards
+from engine.catalog.schema.of_steps.sending import Guards
 from engine.catalog.schema.steps import Step
 from engine.catalog.schema.stops import JourneyStop
 from engine.catalog.schema.triggers import Trigger
@@ -31,7 +32,8 @@ class Outcome(Model):
 
 
 class Journey(Model):
-    """journeys/*.yaml, one journey a file. `key`: one run per value of this property of the triggering event."""
+    """journeys/*.yaml, one journey a file. `key`: one run per value of this property of the triggering event.
+    `on_edit`: what becomes of whoever is inside when this file takes the place of another version of it."""
 
     id: Id
     status: Status = "live"
@@ -44,3 +46,4 @@ class Journey(Model):
     outcome: Outcome | None = None
     guards: Guards = Guards()
     steps: Annotated[list[Step], Some]
+    on_edit: OnEdit = EditRule()

@@ -78,7 +78,8 @@ def _short(duration_ms: int) -> int:
 
 class Workspace(Model):
     """`country`: where telephones without a country code are; `lateness`: an event older than this starts no journey;
-    `reserve`: how long a decision holds its places; `journal`: how far back each customer can be replayed."""
+    `reserve`: how long a decision holds its places; `journal`: how far back each customer can be replayed; `publish`:
+    whether a changed directory takes effect by itself, or only once somebody has approved its plan."""
 
     zone: str = "UTC"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
@@ -87,6 +88,7 @@ class Workspace(Model):
     lateness: Span = 48 * 3_600_000
     journal: Span = 365 * 86_400_000
     reserve: Span = 30 * 60_000
+    publish: Literal["watch", "approve"] = "watch"
 
 
 class Match(Model):

@@ -30,8 +30,8 @@ from engine.catalog.schema.grammar import (
     one_of,
 )
 from engine.catalog.schema.of_steps.doing import Update, Webhook
+from engine.catalog.schema.of_steps.sending import Send
 from engine.catalog.schema.of_steps.waiting import Late, ResetBound, Wait
-from engine.catalog.schema.sending import Send
 from engine.vocabulary import OutcomeWord
 
 GOTO_MAX: Final = 10  # how often a run takes a jump that says no number

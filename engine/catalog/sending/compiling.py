@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.catalog.schema import sending as written
+from engine.catalog.schema.of_steps import sending as written
 from engine.catalog.sending.compiled import BOUNCE_MS, OF_GATES, Guards, Sending
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.catalog.document import channels_of
 from engine.catalog.problems import Loc
-from engine.catalog.schema.sending import Send
+from engine.catalog.schema.of_steps.sending import Send
 
 
 def actions_in(send: Send) -> Iterator[tuple[Loc, str]]:

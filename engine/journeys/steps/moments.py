@@ -28,7 +28,7 @@ def of(turn: Turn, run: Run, until: Until, since_ms: int) -> tuple[int, str]:
     day = dates.named_by(turn.profile, until.trait, zone) if until.trait else None
     if until.trait and day is None:
         return since_ms, NO_DATE
-    return _moment(until, zone, day, since_ms, is_next=bool(run.jumps))
+    return moment(until, zone, day, since_ms, is_next=bool(run.jumps))
 
 
 def moved(turn: Turn, run: Run, step: Step) -> int:
@@ -41,7 +41,8 @@ def moved(turn: Turn, run: Run, step: Step) -> int:
 
 
 @lru_cache(maxsize=8_192)
-def _moment(until: Until, zone: str, day: Day | None, since_ms: int, *, is_next: bool) -> tuple[int, str]:
+def moment(until: Until, zone: str, day: Day | None, since_ms: int, *, is_next: bool) -> tuple[int, str]:
+    """The same for a zone and the day of a trait, seen from an instant; `is_next`: the moment after that instant."""
     today = local_times.clock(local_times.local_of(since_ms, zone)).date()
     first = today if day is None else _first_day(day, until.offset_days, today)
     reason = PAST if day is not None and _meant_ms(until, zone, first) < since_ms else ""

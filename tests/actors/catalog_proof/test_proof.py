@@ -16,7 +16,8 @@ from actors.catalog_proof import own_process, proof
 from actors.catalog_proof.letters import TakesTooLong
 from actors.delivery.channels.adapter import Message
 from actors.delivery.channels.sandbox import SandboxAdapter
-from engine.catalog.compile import canonical, compile_bytes, compile_document
+from engine.catalog.compile import compile_bytes, compile_document
+from engine.catalog.document import canonical
 from engine.errors import CatalogError
 from engine.texts.language import TemplateLanguage
 from serve.cli import app

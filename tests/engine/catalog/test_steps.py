@@ -177,6 +177,10 @@ FAULTS = [
         [{"webhook": {"url": "https://x.example/", "headers": {"Authorization": "Bearer 1"}}}],
         "steps[1].webhook.headers.Authorization: a secret is never written here",
     ),
+    (
+        [{"webhook": {"url": "https://x.example/", "body": {"who": {"name": "{{ trait.name }}"}}}}],
+        "steps[1].webhook.body.who.name: 'trait' is not there when a message is rendered",
+    ),
     ([{"webhook": {}}], "steps[1].webhook: a webhook has either url or url_env"),
     ([{"webhook": {"url": "crm.example"}}], "steps[1].webhook.url: should match"),
     ([{"exit": None}, TEXT], "steps[2]: is never reached, the step before it always ends the run"),

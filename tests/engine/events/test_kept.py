@@ -144,4 +144,4 @@ def test_a_purchase_is_kept_as_one():
     for _ in range(100):
         ada.does("Order Completed")
         looks_around(ada, 1)
-    assert len(ada.profile.history) <= history.RECENT_MAX + 1 + 4
+    assert len(ada.profile.history) <= history.RECENT_MAX + 1 + history.PAGE_EVENTS

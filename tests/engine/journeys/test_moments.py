@@ -8,7 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.told import Told
-from support.world import World, action, document
+from support.world import HOUR, START_MS, World, action, document
+
+from engine.catalog import zones
+from engine.catalog.programs.instructions import Until
+from engine.journeys.steps import moments
+from engine.occasions import local_times
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 
@@ -162,3 +167,20 @@ def test_a_pause_puts_a_moment_off_and_a_move_in_it_counts():
     assert ada.sends == []
     world.advance(hours=2)
     assert sent_at(world, ada) == [at("2026-03-04T18:00", NEW_YORK)]
+
+
+def test_in_every_zone_a_time_of_day_comes_once_a_day_and_never_early():
+    """Where summer time skips it, it comes as much later; where it comes twice, the first time."""
+    until = Until(2 * 60 + 30, frozenset(), "", 0, "exit", "continue")
+    skipped = 0
+    for zone in sorted(zones.names()):
+        since_ms = START_MS
+        for _ in range(60):  # from the beginning of March 2026: most northern zones change within
+            due_ms, reason = moments.moment(until, zone, None, since_ms, is_next=True)
+            there = local_times.clock(local_times.local_of(due_ms, zone))
+            assert 0 < due_ms - since_ms <= 26 * HOUR and reason == ""
+            # Summer time skips an hour, half of one, or two: then the clock shows as much more.
+            assert (there.hour, there.minute) in ((2, 30), (3, 30), (3, 0), (4, 30)), (zone, there)
+            skipped += (there.hour, there.minute) != (2, 30)
+            since_ms = due_ms
+    assert 0 < skipped < 200, "once in a zone that has summer time, and never elsewhere"

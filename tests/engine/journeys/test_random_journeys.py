@@ -38,10 +38,10 @@ class Told(Crashing):
     def __init__(self, steps: list[Any]) -> None:
         super().__init__(compiled(shop(steps)), shards=2, says=self._answer)
         self.parents: dict[str, str] = {}
-        self.handed: list[tuple[str, int]] = []
+        self.handed: dict[str, int] = {}
 
     def _answer(self, message: dict[str, Any]) -> str:
-        self.handed.append((message["send"], message["at_ms"]))
+        self.handed[message["send"]] = message["at_ms"]
         return "retry" if int(message["send"][:2], 16) < 40 and self.said[message["send"], "retry"] == 0 else "sent"
 
     def looks(self, at_ms: int) -> None:
@@ -113,16 +113,16 @@ def nothing_twice(here: Told) -> None:
 
 
 def nothing_after_a_stop(here: Told) -> None:
+    """What a provider was being given when the stop came may arrive; nothing is decided or handed over after it."""
     for profile in here.profiles():
         stopped: dict[str, int] = {}
-        for entry in sorted(here.timeline(profile), key=lambda each: each.at_ms):
+        for entry in here.timeline(profile):
+            root = here.root(entry.run)
             if entry.kind == "stop" and entry.outcome == "stopped":
                 stopped[entry.run] = entry.at_ms
-        run_of = {entry.detail["send"]: here.root(entry.run) for entry in here.timeline(profile)
-                  if entry.outcome == "decided"}  # fmt: skip
-        for send, at_ms in here.handed:
-            if run_of.get(send) in stopped:
-                assert at_ms <= stopped[run_of[send]], "a stopped run sends nothing more"
+            assert entry.outcome != "decided" or root not in stopped, "a stopped run decides nothing more"
+            if entry.outcome == "sent" and root in stopped:
+                assert here.handed[entry.detail["send"]] <= stopped[root], "and hands nothing more over"
 
 
 @FEW

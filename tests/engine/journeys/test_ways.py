@@ -86,6 +86,8 @@ def test_all_arms_go_at_once_and_the_run_goes_on_behind_the_last():
     ada.does("Started")
     world.settle()
     assert ada.sends == ["one"] and ada.pending_timers == ["way"]
+    root, branch = (run for run in ada.shown["journeys"])
+    assert (root["step"], branch["step"], branch["branchOf"]) == ("both.join", "0.b.0", root["run"])
     world.advance(hours=1)
     assert ada.sends == ["one", "two", "three"]
     assert [run.ended_by for run in ada.profile.runs] == ["end"], "nobody asks for ended branches"

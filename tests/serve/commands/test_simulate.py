@@ -371,3 +371,20 @@ def test_a_message_that_cannot_be_written_is_refused_as_it_would_be(
     told = capsys.readouterr()
     assert json.loads(told.out)["refused"] == 1  # and its place under the cap is the next one's
     assert "cart_reminder on email is refused: template plain.html: does more than a message may" in told.err
+
+
+def test_only_what_happens_since_a_time_is_counted(show: Show, tmp_path: Path):
+    out = tmp_path / "out.jsonl"
+    summary = show(since="2026-03-02T10:30:00Z", out=out)
+    assert (summary["events"], summary["sends"], summary["held"]) == (1, {}, {"cap.weekly": 1})
+    assert min(json.loads(line)["at"] for line in out.read_text().splitlines()) == "2026-03-02T12:00:00.000Z"
+    with pytest.raises(UsageError, match="--since"):
+        show(since="yesterday")
+
+
+def test_a_data_directory_or_files_one_of_them(show: Show, tmp_path: Path, history: Path):
+    for wrong in ({"events": None}, {"data": tmp_path}):
+        with pytest.raises(UsageError, match="either --events"):
+            show(**wrong)
+    with pytest.raises(UsageError, match="is no data directory"):
+        show(events=None, data=tmp_path)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.catalog.checks.content import text_faults
 from engine.catalog.checks.journeys.jumps import jump_problems
 from engine.catalog.checks.suggest import did_you_mean
-from engine.catalog.document import Document, actions, by_id
+from engine.catalog.document import Document, actions, by_id, texts
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
 from engine.catalog.programs.walking import Located, blocks, every_step, located
@@ -31,7 +32,7 @@ def journey_problems(document: Document, models: Models) -> Iterator[Problem]:
     """Everything in the steps of journeys that cannot be."""
     for file, journey in of_kind(models, Journey):
         steps = located(journey.steps, ("steps",))
-        for loc, message in (*_names(steps), *_sends(document, steps), *_webhooks(steps)):
+        for loc, message in (*_names(steps), *_sends(document, steps), *_webhooks(document, steps)):
             yield Problem(file, loc, message)
         for loc in _never_reached(steps):
             yield Problem(file, loc, "is never reached, the step before it always ends the run")
@@ -74,12 +75,17 @@ def _sends(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
                 yield (*loc, "send", *at), message
 
 
-def _webhooks(steps: Located) -> Iterator[tuple[Loc, str]]:
+def _webhooks(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
     for loc, step in every_step(steps):
-        for header in step.webhook.headers if isinstance(step, WebhookStep) else ():
+        if not isinstance(step, WebhookStep):
+            continue
+        for header in step.webhook.headers:
             if any(word in header.lower() for word in _SECRET_HEADERS):
                 message = "a secret is never written here: name its environment variable under headers_env"
                 yield (*loc, "webhook", "headers", header), message
+        for at, text in texts(step.webhook.body, (*loc, "webhook", "body")):
+            for message, _ in text_faults(text, document, ()):
+                yield at, message
 
 
 def _never_reached(steps: Located) -> Iterator[Loc]:
