@@ -194,11 +194,19 @@ def _listens(turn: Turn) -> bool:
 @once_per_catalog
 def _asks(catalog: Catalog) -> bool:
     return (
-        _AS_A_WORD in catalog.document  # perhaps of a condition; where it is not, more is kept than is needed
-        or OUTCOME in catalog.entered_by
+        OUTCOME in catalog.entered_by
         or OUTCOME in catalog.stop_names
         or any(map(_asks_in, catalog.journeys.values()))
+        or (_AS_A_WORD in catalog.document and _is_asked_in(msgspec.msgpack.decode(catalog.document)))
     )
+
+
+def _is_asked_in(data: Any) -> bool:
+    """Whether a condition of plain data asks for an outcome."""
+    if isinstance(data, dict):
+        asked = data.get("outcome")
+        return (isinstance(asked, dict) and "name" in asked) or any(map(_is_asked_in, data.values()))
+    return isinstance(data, list) and any(map(_is_asked_in, data))
 
 
 def _asks_in(journey: Journey) -> bool:
