@@ -11,6 +11,7 @@ import msgspec
 
 from actors.maintenance.manifest import meta
 from actors.platform.clock import WallClock
+from actors.shard.standing import index
 from actors.shard.things.index import PLACE_BYTES
 from actors.storage import keys
 from actors.storage.batch import Batch
@@ -39,6 +40,9 @@ def forget_erased(store: RocksStore, vault: Vault) -> int:
     for key, _ in store.scan("interests"):
         if keys.profile_of(key[PLACE_BYTES:]) in erased:
             batch.put("interests", key, None)
+    for key, _ in store.scan("standing"):
+        if index.profile_in(key) in erased:
+            batch.put("standing", key, None)
     for family in ("timers", "outbox"):
         for key, _ in store.scan(family):
             if keys.profile_of(key[_TIME_BYTES:]) in erased:

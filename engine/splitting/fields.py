@@ -180,8 +180,10 @@ def _runs(case: Case, name: str) -> None:
     now, after, before, other = (keyed(profile.runs, _id) for profile in case.states)
     waiting = {send.id for send in case.now.sends}
     left = {send.run for send in case.after.sends if send.id not in waiting}
-    for run in [run for run in after.values() if run.ended_ms and run.id not in now]:
-        now[run.id] = run  # it was forgotten since; that is no change of it
+    for run in [run for run in after.values() if run.ended_ms]:
+        known = now.get(run.id)  # it was forgotten since, or what began it was; that is no change of it
+        if known is None or msgspec.structs.replace(known, trigger=run.trigger) == run:
+            now[run.id] = run
     shown = {key: run for key, run in after.items() if run.id not in left}
     mine, theirs = parted(now, shown, before, other, lambda _, run: _run_owner(case, run))
     run_life.part(case.mine, mine.values())

@@ -20,9 +20,11 @@ from engine.catalog.compile import compile_document
 from engine.catalog.compiled import Catalog
 from engine.events import history
 from engine.inputs import Authorise, ConsentChange, Decide, Event, HandOver, Merge, Settle, Split, TimersDue
+from engine.journeys import triggers
 from engine.profile import Profile
 from engine.splitting.around import Around
 from engine.turn import handle
+from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 from loadtest.chaos.outcome import Figure, Outcome
 
@@ -59,11 +61,13 @@ def play(seed: int) -> list[str]:
         records=((kept.merge_id, Around(kept.before, kept.other, after).record),),
         pages=tuple(merged),
     )
-    given = handle(survivor.profile, split, catalog, now_ms + lot.randrange(HOUR_MS))
+    now_ms += lot.randrange(HOUR_MS)
+    given = handle(survivor.profile, split, catalog, now_ms)
     back = next(effect for effect in given if isinstance(effect, effects.GiveBack))
     theirs = codec.decode_record(back.state)
     assert isinstance(theirs, Profile), "a profile is given back"
     mine = _recounted(survivor.profile, catalog, survivor.pages)
+    triggers.forget_ended(Turn(before, catalog, now_ms))  # what time alone has made old meanwhile
     return [
         *_unlike("survivor", mine, before),
         *_unlike("other", _recounted(theirs, catalog, other.pages), _copied(other.profile)),

@@ -175,7 +175,7 @@ def _at_home(file: str, text: str) -> str:
 def _proved(change: Change, workspace: Path) -> list[str]:
     """Prove the workspace as it would be, in a copy; its warnings."""
     with tempfile.TemporaryDirectory(prefix="segue-playbook-") as folder:
-        copy = Path(folder) / "configs"
+        copy = Path(folder) / "workspace"
         shutil.copytree(workspace, copy, ignore=shutil.ignore_patterns("playbooks", ".*"))
         for file, text in change.files.items():
             (copy / file).parent.mkdir(parents=True, exist_ok=True)

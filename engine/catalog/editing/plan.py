@@ -40,7 +40,7 @@ Counted = Mapping[tuple[Place, ...], int]  # customers, by the places of all the
 @dataclass(slots=True)
 class _Group:
     customers: int = 0
-    runs: int = 0
+    run_count: int = 0
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Inside:
     """Everybody inside a journey, sorted by what becomes of them."""
 
     customers: int = 0
-    runs: int = 0
+    run_count: int = 0
     becomes: Counter[str] = field(default_factory=Counter)
     groups: defaultdict[tuple[Place, outcomes.Outcome], _Group] = field(default_factory=lambda: defaultdict(_Group))
 
@@ -101,7 +101,7 @@ def _journey(was: Catalog, now: Catalog, name: str, change: str, counted: Counte
     for places, customers in counted.items():
         _sort(now, name, places, customers, found)
     row: dict[str, Any] = {"journey": name, "change": change, "rule": _rule(was, now, name)}
-    row |= {"customers": found.customers, "runs": found.runs}
+    row |= {"customers": found.customers, "runs": found.run_count}
     row["becomes"] = {word: found.becomes[word] for word in WORDS}
     row["steps"] = [*_changed_steps(was, now, name, counted)] if change == "changed" else []
     groups = sorted(found.groups.items(), key=lambda each: -each[1].customers)
@@ -121,13 +121,13 @@ def _rule(was: Catalog, now: Catalog, name: str) -> dict[str, Any]:
 
 def _sort(now: Catalog, name: str, places: Sequence[Place], customers: int, found: _Inside) -> None:
     found.customers += customers
-    found.runs += customers * len(places)
+    found.run_count += customers * len(places)
     groups, words = set(), set()
     for place in places:
         outcome = outcomes.of(now, name, place.version, place.positions, place.edition)
         groups.add((place, outcome))
         words.add(_word(outcome))
-        found.groups[place, outcome].runs += customers
+        found.groups[place, outcome].run_count += customers
     for group in groups:
         found.groups[group].customers += customers
     for word in words:
@@ -140,7 +140,7 @@ def _word(outcome: outcomes.Outcome) -> str:
 
 def _shown(now: Catalog, name: str, place: Place, outcome: outcomes.Outcome, group: _Group) -> dict[str, Any]:
     row: dict[str, Any] = {"version": place.version, "step": _step(now, name, place.version, place.positions)}
-    row |= {"customers": group.customers, "runs": group.runs, "becomes": _word(outcome)}
+    row |= {"customers": group.customers, "runs": group.run_count, "becomes": _word(outcome)}
     if outcomes.moves(outcome, place.version):
         row["to"] = {"version": outcome.version, "step": _step(now, name, outcome.version, outcome.positions)}
     return row | ({"reason": outcome.reason} if outcome.reason else {})

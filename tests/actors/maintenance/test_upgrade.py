@@ -80,6 +80,7 @@ def test_everything_is_there_afterwards_and_nothing_plain_is_left(folders: list[
         mails = [link["value"] for link in said["profile"]["identifiers"] if link["namespace"] == "email"]
         new = {"fatigue": {}, "promises": [], "awaiting": [], "consent": consents, "likely": [], "transitions": []}
         new["drawn"] = {"variants": [], "holdouts": []}
+        new["zone"] = {"from": "unknown", "zones": []}
         new["addresses"] = {"email": mails[-1] if mails else None, "phone": None}
         found = read(shard, "profile", profile)
         links = [{name: link[name] for name in was} for was, link in _pairs(said["profile"], found)]

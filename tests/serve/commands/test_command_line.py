@@ -74,7 +74,7 @@ TABLE = [
     ("simulate --events good.jsonl --against nowhere", 2, "nowhere:1: directory"),
     ("simulate --events good.jsonl --out folder", 2, "--out folder: cannot be written"),
     ("simulate --events good.jsonl --shards 0", 2, "--shards"),
-    ("simulate", 2, "Missing option '--events'"),
+    ("simulate", 2, "needs either --events FILE… or --data DIR"),
     ("validate --config broken", 2, r"policies.yaml:1: caps\[1\].limit"),
     ("validate --config nowhere", 2, "nowhere:1: directory"),
     ("train --model none --data folder", 2, "none"),

@@ -42,6 +42,7 @@ READING = [
     for rest in ("", "/timeline", "/why", "/why?action=cart_reminder", "/consent", "/export", "?at=2026-01-01")
 ]
 STATUS = {
+    "outdated": 409,
     "invalid_input": 400,
     "unauthorised": 401,
     "forbidden": 403,
