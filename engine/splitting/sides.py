@@ -41,20 +41,24 @@ def place_of(catalog: Catalog, link: Link) -> str:
 
 
 class Sides:
-    """The places of two profiles. `unidentified` gets what no identifier came with."""
+    """The places of two profiles. `unidentified` gets what no identifier came with.
+
+    An erasure changes the epoch at the end of a place's id, and not whose place it is. So places are told apart without
+    it.
+    """
 
     def __init__(self, catalog: Catalog, merged: Merged, before: Profile, other: Profile, now: Profile) -> None:
         self._catalog = catalog
         self.unidentified = Side(catalog.identity.unidentified)
-        theirs, mine = self._places(other), self._places(before)
-        joined = {other.id, *({merged.by, *other.owns} - pointing_to(before))}
+        theirs, mine = ([*map(_lasting, self._places(profile))] for profile in (other, before))
+        pointed = {*map(_lasting, pointing_to(before))}
+        joined = {*map(_lasting, (merged.by, *other.owns))} - pointed
         self._of = dict.fromkeys(mine, Side.MINE) | dict.fromkeys(theirs, Side.THEIRS)
-        self._of |= dict.fromkeys((mine & theirs) - joined, Side.BOTH)
-        self._of[before.id], self._of[other.id] = Side.MINE, Side.THEIRS
-        for place in self._of:  # an erasure changes the epoch at the end of an id, and not whose place it is
-            if place[:-2] in (before.id[:-2], other.id[:-2]):
-                self._of[place] = Side.MINE if place[:-2] == before.id[:-2] else Side.THEIRS
-        self._learn(link for link in now.identifiers if self.place(link) not in self._of)
+        self._of |= dict.fromkeys(({*mine} & {*theirs}) - joined, Side.BOTH)
+        self._of[_lasting(other.id)] = Side.THEIRS
+        self._of[_lasting(before.id)] = Side.MINE
+        self._learn(link for link in now.identifiers if self.of_place(self.place(link)) is None)
+        self._ids = dict.fromkeys(place for profile in (before, other, now) for place in self._places(profile))
 
     def place(self, link: Link) -> str:
         """The place of an identifier, of its first epoch."""
@@ -62,27 +66,32 @@ class Sides:
 
     def of_place(self, place: str) -> Side | None:
         """Whose place this is; None where nobody knows."""
-        return self._of.get(place)
+        return self._of.get(_lasting(place))
 
     def of(self, by: Iterable[str]) -> Side | None:
         """Whose it is, by the places that came with it, the first of which is its home; None where they do not tell."""
         for place in by:
-            found = self._of.get(place)
+            found = self.of_place(place)
             if found in (Side.MINE, Side.THEIRS):
                 return found
         return None
 
     def theirs(self) -> list[str]:
         """The places of the other profile alone."""
-        return [place for place, side in self._of.items() if side is Side.THEIRS]
+        return [place for place in self._ids if self.of_place(place) is Side.THEIRS]
 
-    def _places(self, profile: Profile) -> set[str]:
-        return {profile.id, *profile.held, *(self.place(link) for link in profile.identifiers)}
+    def _places(self, profile: Profile) -> list[str]:
+        return [profile.id, *profile.held, *(self.place(link) for link in profile.identifiers)]
 
     def _learn(self, new: Iterable[Link]) -> None:
         """New identifiers, one after the other, as long as any of them can be told."""
         waiting = list(new)
         while found := [(link, side) for link in waiting if (side := self.of(link.by)) is not None]:
-            self._of |= {self.place(link): side for link, side in found}
+            self._of |= {_lasting(self.place(link)): side for link, side in found}
             known = {id(link) for link, _ in found}
             waiting = [link for link in waiting if id(link) not in known]
+
+
+def _lasting(place: str) -> str:
+    """What stays of a place's id when an erasure changes its epoch."""
+    return place[:-2]
