@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 Line = dict[str, Any]
 Change = Callable[[dict[str, Any]], None]
 SHOPS = ["taobao", *(pytest.param(shop, marks=pytest.mark.slow) for shop in ("retailrocket", "taobao-window"))]
+LONG = "taobao-window"
 
 
 def stream(file: str) -> list[Line]:
@@ -40,6 +42,8 @@ def stream(file: str) -> list[Line]:
 
 
 def clicks(shop: str) -> list[Line]:
+    if shop == LONG and "SEGUE_TEST_LONG" not in os.environ:
+        pytest.skip("it takes minutes: SEGUE_TEST_LONG=1 runs it")
     found = stream(f"clickstream/{shop}.events.jsonl.gz")
     orders: Counter[str] = Counter()
     for line in found:

@@ -136,7 +136,7 @@ def carts() -> Catalog:
     return compiled(plain)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(events=tangled())
 def test_people_who_share_identifiers_are_never_torn_apart(
     tmp_path_factory: pytest.TempPathFactory, events: list[dict[str, Any]]
