@@ -44,7 +44,9 @@ def make_way(turn: Turn, namespace: str = "") -> bool:
     stated = [
         link
         for link in turn.profile.identifiers
-        if namespace in ("", link.namespace) and not standing.is_trusted(link) and not _is_used(turn, link)
+        if namespace in ("", link.namespace)
+        and not standing.stays(turn.catalog, turn.profile, link)
+        and not _is_used(turn, link)
     ]
     if stated:
         turn.profile.identifiers.remove(min(stated, key=lambda link: (link.last_seen_ms, link.namespace, link.value)))

@@ -62,6 +62,12 @@ def is_trusted(link: Link) -> bool:
     return link.verified if link.namespace in addresses.NAMESPACES else not link.public
 
 
+def stays(catalog: Catalog, profile: Profile, link: Link) -> bool:
+    """Whether no trusted word takes an identifier's place: others than a write key say it, or the profile lives at
+    it."""
+    return is_trusted(link) or is_same_place(place(catalog, link), profile.id)
+
+
 def is_known(catalog: Catalog, profile: Profile) -> bool:
     """Whether a profile has an identifier that makes it a known person."""
     return any(
@@ -82,12 +88,13 @@ def contacts(catalog: Catalog, profile: Profile) -> tuple[str, ...]:
 
 def values(catalog: Catalog, profile: Profile, *, public: bool) -> tuple[tuple[str, str, int], ...]:
     """(namespace, place, first seen) of the identifiers of which a person can have only one, or only so many. What a
-    write key alone has stated contradicts no trusted word: it counts where the question is `public` itself."""
+    write key alone has stated contradicts no trusted word, but for the identifier that the profile lives at: it counts
+    where the question is `public` itself."""
     rules = catalog.identity.namespaces
     found = []
     for link in profile.identifiers:
         rule = rules.get(link.namespace)
-        if rule is not None and (rule.unique or rule.limit) and (public or is_trusted(link)):
+        if rule is not None and (rule.unique or rule.limit) and (public or stays(catalog, profile, link)):
             found.append((link.namespace, place(catalog, link), link.first_seen_ms))
     return tuple(found)
 

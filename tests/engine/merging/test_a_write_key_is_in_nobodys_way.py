@@ -135,3 +135,11 @@ def test_a_write_key_takes_nobody_apart():
     assert owner(world, CARD) == ada.id
     assert all(standing.is_trusted(link) for link in ada.profile.identifiers)
     assert ada.questions == []
+
+
+def test_two_users_of_the_web_stay_two_whatever_a_trusted_alias_says(world: World):
+    old, new = publicly(world, "old-name"), publicly(world, "new-name")
+    new.does("Aliased", kind="alias", previous_id="old-name")
+    world.advance(minutes=2)
+    assert old.id != new.id
+    assert values(old, "user_id") == ["old-name"] and values(new, "user_id") == ["new-name"]
