@@ -225,6 +225,7 @@ def _leave(turn: Turn, run: Run, *, timed_out: bool) -> None:
 
 
 def _is_held(turn: Turn, run: Run) -> bool:
+    """Whether a parked run waits at its send for a reason to change, and not for the outcome of its message."""
     journey = parking.program(turn, run)
     if journey is None or run.position >= len(journey.steps) or run.awaits:
         return False

@@ -60,11 +60,6 @@ def send(turn: Turn, run: Run, step: Step) -> bool:
     return False
 
 
-def is_held(run: Run) -> bool:
-    """Whether a run that is parked at its send waits for the reason to change, and not for an outcome."""
-    return not run.awaits
-
-
 def react(turn: Turn, run: Run, step: Step, event: Happened) -> bool:
     """Let a run hear of its message, or of the customer's visit; whether it goes on in this turn."""
     heard = _hear(turn, run, step, event)
