@@ -131,6 +131,7 @@ class Send(Part):
     given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
     deadline_ms: int = 0  # after it the message is worthless; 0: none
     late_stop: LateStop | None = None  # a stop that should have kept it back, told during its hand-over
+    let_go: str = ""  # the reason for which it is withdrawn where it comes back from its hand-over
 
     @property
     def waits_ms(self) -> int:
