@@ -118,8 +118,8 @@ def _react(turn: Turn, told: AnyInput) -> None:
         case ConsentChange():
             _on_consent(turn, told)
         case Authorise():
-            sends.reclaim(turn, told)
-            sends.authorise(turn, told)
+            if not sends.reclaim(turn, told):
+                sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)
         case Erase():

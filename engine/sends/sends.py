@@ -26,11 +26,16 @@ def find(turn: Turn, send_id: str) -> Send | None:
     return None
 
 
-def reclaim(turn: Turn, asked: Authorise) -> None:
-    """Undo an authorisation whose dispatcher asks again: it has handed nothing over."""
+def reclaim(turn: Turn, asked: Authorise) -> bool:
+    """Undo an authorisation whose dispatcher asks again: it has handed nothing over. Returns whether the send has ended
+    by that, because something stopped it meanwhile."""
     send = find(turn, asked.send_id)
-    if send is not None and send.state == "handing_over" and send.dispatcher == asked.dispatcher:
-        _forget_attempt(turn, send, "ask again")
+    if send is None or send.state != "handing_over" or send.dispatcher != asked.dispatcher:
+        return False
+    _forget_attempt(turn, send, "ask again")
+    if send.let_go:
+        turn.answer({"authorised": False, "reason": send.let_go})
+    return bool(send.let_go)
 
 
 def authorise(turn: Turn, asked: Authorise) -> None:
