@@ -3,17 +3,21 @@
 The newest statement counts, by when it was said and never by a time ahead of the turn that heard it
 (`engine.values.stated_time`); of two at the same time the later arrival. identity.yaml may have another rule for a
 trait (`engine.identity.trait_rules`), and addresses have one of their own (`engine.identity.address_statements`).
+
+A device that knows no zone may send a blank one or a name that is none: that states nothing.
 """
 
 from __future__ import annotations
 
 from engine import limits
+from engine.catalog import zones
 from engine.contact import addresses
 from engine.identity import address_statements, trait_words
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
 from engine.values import stated_time
+from engine.values.absence import is_absent
 
 
 def learn(turn: Turn, event: Event) -> None:
@@ -22,9 +26,9 @@ def learn(turn: Turn, event: Event) -> None:
     if event.traits:
         _learn_traits(turn, event, at_ms)
     locale, zone = event.context.get("locale"), event.context.get("timezone")
-    if isinstance(locale, str) and at_ms >= profile.locale_ms:
+    if isinstance(locale, str) and at_ms >= profile.locale_ms and not is_absent(locale):
         profile.locale, profile.locale_ms = locale, at_ms
-    if isinstance(zone, str) and at_ms >= profile.timezone_ms:
+    if isinstance(zone, str) and at_ms >= profile.timezone_ms and zone in zones.names():
         profile.timezone, profile.timezone_ms = zone, at_ms
 
 

@@ -261,6 +261,18 @@ def test_a_zone_that_is_none_counts_as_unknown_and_a_trait_may_state_one():
     assert whereabouts.of(ann.profile, world.catalog).places[0].zone == "Europe/Rome"
 
 
+@pytest.mark.parametrize("said", ["", "  ", "undefined", "Etc/Unknown", "GMT+2"])
+def test_a_device_that_knows_no_zone_leaves_the_known_one(said: str):
+    world = World(shop())
+    ann = somebody(world, "2026-03-03 12:00", zone="America/Los_Angeles")
+    world.advance(HOUR)
+    ann.does("Page Viewed", context={"timezone": said})
+    world.advance(at("2026-03-04 04:00", "America/Los_Angeles") - world.now_ms)
+    ann.does("Started")
+    world.advance(8 * HOUR)
+    assert sent_at(ann, "America/Los_Angeles") == ["04 08:00"]
+
+
 def test_rules_of_a_jurisdiction_bind_wherever_its_telephone_is_used():
     """A rule of the United States is about a customer with a number there who is in Berlin now, by the clock in
     Berlin; it is not about one whose number and zone are German."""
