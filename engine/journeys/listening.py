@@ -28,6 +28,7 @@ from engine.journeys import interpreter, stops, triggers
 from engine.journeys.stopping import unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
+from engine.journeys.watching.look import Overdue
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 
@@ -40,13 +41,17 @@ _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in
 def hear(turn: Turn, *told: Happened) -> None:
     """Hear what happened, and what it has changed of segments, schedules and dates."""
     told_ms = min([turn.now_ms, *(event.at_ms for event in told)])
-    _hear(turn, [*map(Change, told), *look.changes(turn)], told_ms)
+    of_time = look.overdue(turn, told_ms)
+    _hear(turn, [*map(Change, told), *of_time.among(look.changes(turn))], told_ms)
 
 
-def hear_event(turn: Turn, event: Happened, before_walking: Callable[[], None] | None, *, is_all: bool) -> None:
-    """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `is_all`: it has changed
-    nothing but the history. `before_walking` is called when the first runs have been started."""
-    found = look.changes(turn, only=event.name if is_all else "")
+def hear_event(
+    turn: Turn, event: Happened, of_time: Overdue, before_walking: Callable[[], None] | None, *, is_all: bool
+) -> None:
+    """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `of_time` was there
+    before it. `is_all`: it has changed nothing but the history. `before_walking` is called when the first runs have
+    been started."""
+    found = of_time.among(look.changes(turn, only=event.name if is_all else ""))
     is_late = event.counts_ms < turn.now_ms
     if found or is_late or turn.inner or before_walking is not None or inner_events.is_reserved(event.name):
         told = [] if inner_events.is_reserved(event.name) else [Change(event)]
@@ -94,7 +99,9 @@ def _hear(
                 unavoidable.mark(turn, change.event)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
-            moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
+            moving += triggers.enter(
+                turn, change.event, only=change.journey, told_ms=told_ms, is_of_time=change.is_of_time
+            )
         if before_walking is not None:
             before_walking()
             before_walking = None

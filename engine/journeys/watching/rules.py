@@ -1,8 +1,9 @@
 """What journeys watch of a customer beside events: segments that a trigger, a stop or a wait listens to, the times of
 schedules and dates, and journeys that begin with who is inside a segment already.
 
-Each rule has a key, which changes with what it says. So a customer who was last looked at under other rules is not told
-of what a new or edited rule finds to be so already.
+Each rule has a key, which changes with what it asks for. So a customer who was last looked at under other rules is not
+told of what a new or edited rule finds to be so already. At what moment and for whom of those it then begins a journey
+is no part of its key: with another `spread` it is the rule that it was, and whom it has met it has met.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that a catalog watches. `name` stands for the whole set; empty: nothing is watched. `event_names` are those
-    that the conditions of segments ask for. `is_of_events`: an event of another name that brings no traits changes none
-    of them."""
+    """All that a catalog watches. `name` stands for the whole set and all that it says; empty: nothing is watched.
+    `event_names` are those that the conditions of segments ask for. `is_of_events`: an event of another name that
+    brings no traits changes none of them."""
 
     name: str
     keys: frozenset[str]
@@ -73,19 +74,20 @@ def rules_of(catalog: Catalog) -> Rules:
     segments = tuple(_watched(catalog, name) for name in sorted(_listened_to(catalog)) if name in catalog.segments)
     beginning = [journey for journey in catalog.journeys.values() if journey.status in _BEGIN]
     clocks = tuple(
-        Clock(journey, _key("clock", journey.id, journey.round, begins), begins)
+        Clock(journey, _key("clock", journey.id, journey.round, *_times(begins)), begins)
         for journey in beginning
         if isinstance(begins := journey.begins, Schedule | DateOf)
     )
     backfills = tuple(
-        Backfill(journey, _key("backfill", journey.id, journey.round, begins), begins)
+        Backfill(journey, _key("backfill", journey.id, journey.round, begins.segment), begins)
         for journey in beginning
         if isinstance(begins := journey.begins, Edge) and begins.backfill
     )
     keys = frozenset(rule.key for rules in (segments, clocks, backfills) for rule in rules)
+    said = sorted(repr((rule.journey.id, rule.begins)) for rules in (clocks, backfills) for rule in rules)
     atoms = [atom for segment in segments for tree in _expanded(catalog, segment.id).values() for atom in _atoms(tree)]
     return Rules(
-        name=_key(*sorted(keys)) if keys else "",
+        name=_key(*sorted(keys), *said) if keys else "",
         keys=keys,
         segments=segments,
         clocks=clocks,
@@ -121,6 +123,13 @@ def _watched(catalog: Catalog, segment: str) -> WatchedSegment:
     trees = _expanded(catalog, segment)
     counts = tuple(EventCount.of(body) for tree in trees.values() for body in _windows(tree))
     return WatchedSegment(segment, _key("segment", segment, sorted(map(repr, trees.items()))), condition, counts)
+
+
+def _times(begins: Schedule | DateOf) -> tuple[object, ...]:
+    """What says on which days a clock comes, and of a schedule also when: a date comes once a day, at whatever time."""
+    if isinstance(begins, Schedule):
+        return begins.cron, begins.once, begins.zone
+    return begins.trait, begins.offset_days, begins.yearly, begins.zone
 
 
 def _listened_to(catalog: Catalog) -> set[str]:
