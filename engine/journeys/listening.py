@@ -8,6 +8,7 @@ segment's exit ends, before a message of the same turn can be decided. What the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from engine.catalog import inner_events
@@ -33,7 +34,7 @@ from engine.recent_events import Happened
 from engine.turn_state import Turn
 
 # An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
-# watch, or somebody waits for them; the past of who was split has still to be counted.
+# watch but what became of messages, or somebody waits for them; the past of who was split has still to be counted.
 _WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in and out goes on with the next turn
 
@@ -67,8 +68,8 @@ def hear_event(
 
 def hear_time(turn: Turn, told: TimersDue) -> None:
     """Hear what time alone has changed, before a timer of the same instant fires, or what the timer has changed."""
-    heard = look.changes(turn, is_running_out=told.running_out)
-    _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
+    looks = partial(look.changes, is_running_out=told.running_out)
+    _hear(turn, looks(turn), turn.now_ms, looks=looks)
 
 
 def hear_rest(turn: Turn, told: AnyInput) -> None:
@@ -76,8 +77,8 @@ def hear_rest(turn: Turn, told: AnyInput) -> None:
     profile = turn.profile
     if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
         hear_time(turn, told) if isinstance(told, TimersDue) else hear(turn)
-    if turn.inner:
-        _hear(turn, [], turn.now_ms)
+    if turn.inner:  # of what became of a message; that may put somebody into a segment
+        _hear(turn, look.at_segments(turn), turn.now_ms, looks=look.at_segments)
         turn.inner.clear()
 
 
@@ -87,7 +88,7 @@ def _hear(
     told_ms: int,
     before_walking: Callable[[], None] | None = None,
     *,
-    is_running_out: bool = False,
+    looks: Callable[[Turn], list[Change]] = look.changes,
 ) -> None:
     for _ in range(_ROUNDS_MAX):
         heard = [*heard, *map(Change, turn.inner)]
@@ -109,6 +110,6 @@ def _hear(
             return
         interpreter.walk(turn, moving)
         stops.apply_lasting(turn)  # and a run may have changed it
-        heard = look.changes(turn, is_running_out=is_running_out)
+        heard = looks(turn)
         if not heard and not turn.inner:
             return

@@ -71,6 +71,18 @@ def changes(turn: Turn, *, only: str = "", is_running_out: bool = False) -> list
     return [*found.changes, *timed.changes]
 
 
+def at_segments(turn: Turn) -> list[Change]:
+    """What has changed of segments, in a turn that looks at nothing else: no schedule and no date begins anything."""
+    profile, of = turn.profile, rules.rules_of(turn.catalog)
+    watched = profile.watched
+    if watched is None or watched.looked != of.name or profile.is_blank or profile.moving_to:
+        return []
+    found = segments.look(turn, turn.view(), watched, of, of.keys)
+    if found.next_ms is not None and not 0 < watched.wake_ms <= found.next_ms:
+        _wake(turn, watched, found.next_ms)
+    return found.changes
+
+
 def overdue(turn: Turn, at_ms: int) -> Overdue:
     """What time had brought about before an event whose turn comes first, as in an import, or when the engine was down.
     `at_ms` is when the event happened. Asked before anything is learnt from it: what the event changes is another

@@ -18,6 +18,7 @@ from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import DateOf, Edge, Schedule, Trigger
 from engine.conditions.event_counts import EventCount
+from engine.conditions.outcomes import OutcomeAsked
 from engine.conditions.predicates import tree_of
 from engine.conditions.readable import Condition
 
@@ -27,12 +28,12 @@ _BEGIN: Final = ("live", "paused")  # a pause changes no rule: what comes in it 
 
 @dataclass(frozen=True, slots=True)
 class WatchedSegment:
-    """A segment, and the counts of its condition that may turn by the mere passing of time."""
+    """A segment, and the parts of its condition that may turn by the mere passing of time."""
 
     id: str
     key: str
     condition: Condition
-    counts: tuple[EventCount, ...]
+    turning: tuple[EventCount | OutcomeAsked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,8 @@ def watched_segment(catalog: Catalog, segment: str) -> WatchedSegment | None:
 def _watched(catalog: Catalog, segment: str) -> WatchedSegment:
     condition = catalog.segments[segment]
     trees = _expanded(catalog, segment)
-    counts = tuple(EventCount.of(body) for tree in trees.values() for body in _windows(tree))
-    return WatchedSegment(segment, _key("segment", segment, sorted(map(repr, trees.items()))), condition, counts)
+    turning = tuple(part for tree in trees.values() for part in _turning(tree))
+    return WatchedSegment(segment, _key("segment", segment, sorted(map(repr, trees.items()))), condition, turning)
 
 
 def _times(begins: Schedule | DateOf) -> tuple[object, ...]:
@@ -158,8 +159,12 @@ def _expanded(catalog: Catalog, segment: str) -> dict[str, Any]:
     return trees
 
 
-def _windows(tree: Any) -> Iterator[Any]:
-    yield from (body for word, body in _atoms(tree) if word == "event" and "within" in body)
+def _turning(tree: Any) -> Iterator[EventCount | OutcomeAsked]:
+    for word, body in _atoms(tree):
+        if word == "event" and "within" in body:
+            yield EventCount.of(body)
+        elif word == "outcome":  # without a window too, because outcomes are forgotten
+            yield OutcomeAsked(body)
 
 
 def _names(body: Any) -> Iterator[str]:

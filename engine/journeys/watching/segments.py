@@ -22,7 +22,7 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
     listened = _with_older(turn, of)
     for segment in listened:
         is_inside, was_inside = segment.condition(view), segment.id in watched.inside
-        next_ms = earliest(next_ms, *(count.turns_ms(view) for count in segment.counts))
+        next_ms = earliest(next_ms, *(part.turns_ms(view) for part in segment.turning))
         if is_inside == was_inside:
             continue
         if is_inside:

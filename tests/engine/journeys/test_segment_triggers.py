@@ -437,3 +437,47 @@ def test_nothing_wakes_who_was_erased_or_has_moved_into_another_profile():
     assert [keys.timer_parts(key)[1] for key in timers] == [ada.id]
     world.engine.ask_profile(ada.id, Erase())
     assert [len(windows.shard.timers) for windows in world.engine.windows] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("segment", "on", "days"),
+    [
+        ({"not": {"outcome": {"name": "clicked", "within": "7d"}}}, "enter", [0, 8]),
+        ({"outcome": {"name": "clicked", "within": "7d"}}, "exit", [8]),
+        ({"outcome": {"name": "clicked"}}, "exit", [367]),  # the last reaction on a channel is kept for so long
+        ({"outcome": {"name": "sent", "within": "7d"}}, "exit", [8]),
+        ({"outcome": {"name": "sent"}}, "exit", [31]),
+        ({"outcome": {"name": "sent"}}, "enter", [1]),
+    ],
+)
+def test_a_segment_that_asks_what_became_of_a_message_turns_with_it_and_with_time(
+    segment: dict[str, Any], on: str, days: list[int]
+):
+    greeting = way("greeting", trigger={"event": "Started"}, steps=[{"send": {"action": "welcome", "channel": "sms"}}])
+    asking = way(trigger={"segment": {"id": "asked", "on": on}}, steps=[{"wait": {"for": "1h"}}])
+    world = World(shop(greeting, asking) | {"segments.yaml": {"segments": {"asked": segment}}})
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=1)
+    ada.does("Started")
+    world.settle()
+    sent = next(e for e in ada.timeline if e.outcome == "sent")
+    if "clicked" in str(segment):
+        ada.does("SMS Link Clicked", send_id=sent.detail["send"])
+    world.advance(days=400)
+    assert [at_ms // DAY for at_ms in entered(ada)] == days
+
+
+def test_a_message_that_leaves_while_the_clock_runs_out_begins_no_schedule():
+    """Its run hears of it and goes on, which is when else everything is looked at."""
+    steps = [
+        {"wait": {"for": "36h"}},
+        {"id": "text", "send": {"action": "text", "channel": "sms"}},
+        {"wait_for": {"outcome": "sent", "of": "text", "timeout": "1h"}},
+    ]
+    world = World(shop(way(trigger={"schedule": {"cron": "0 9 * * *"}}, re_entry={"concurrent": 9}, steps=steps)))
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=2)
+    world.drain()
+    assert len(entered(ada)) == 2
