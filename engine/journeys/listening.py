@@ -95,8 +95,10 @@ def _hear(
         stops.apply_lasting(turn)  # what is known of the customer may have changed
         for change in heard:
             stops.apply(turn, change.event)
+        caused = [change.event for change in heard if change.event.counts_ms == turn.now_ms]
+        for change in heard:
             if change.event.counts_ms < turn.now_ms:
-                unavoidable.mark(turn, change.event)
+                unavoidable.mark(turn, change.event, caused)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
             moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
