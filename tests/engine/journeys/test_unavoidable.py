@@ -88,12 +88,12 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("ended", [True, False])
-@pytest.mark.parametrize("story", LATE)
+# Nothing says that a trait had another value when a run that has ended sent its message.
+@pytest.mark.parametrize(
+    ("story", "ended"), [*((story, False) for story in LATE), *((story, True) for story in list(LATE)[1:])]
+)
 def test_every_kind_of_stop_that_comes_late_marks_the_message(story: str, ended: bool):
     stop, name, traits = LATE[story]
-    if ended and "trait" in stop:
-        pytest.skip("nothing says that a trait had another value when a run that has ended sent its message")
     bought = {"event": {"name": "Order Completed", "within": "30d"}}
     steps = [{"wait": {"for": "1h"}}, {"send": {"action": "text", "channel": "sms"}}]
     journey = {
