@@ -28,15 +28,14 @@ from engine.turn_state import Turn
 
 @dataclass(slots=True)
 class Parted:
-    """Two profiles instead of one. `places` are those of the other alone, `merged` is the merge that is undone,
-    `points` those of them that are pointers, and may have led to the survivor all along or since. `recent` is how many
-    recent events each had before. `again` are the effects of the merges that were made again."""
+    """Two profiles instead of one. `merged` is the merge that is undone, `points` are the places that are pointers to
+    the other alone, and may have led to the survivor all along or since. `recent` is how many recent events each had
+    before. `again` are the effects of the merges that were made again."""
 
     mine: Profile
     theirs: Profile
     merged: Merged
     points: list[str]
-    places: list[str]
     loose: dict[str, list[str]]
     recent: tuple[int, int]
     again: list[Effect] = field(default_factory=list)
@@ -65,9 +64,9 @@ class Layers:
         case = self.undo(profile, past)
         before, other = case.before, case.other
         if past.id == merge_id:
-            points = [place for place in case.theirs.held if case.sides.of_place(place) is Side.THEIRS]
+            points = [place for place in case.theirs.held if case.sides.points_to(place) is Side.THEIRS]
             recent = len(before.history), len(other.history)
-            out = Parted(case.mine, case.theirs, past, points, case.sides.theirs(), case.loose, recent)
+            out = Parted(case.mine, case.theirs, past, points, case.loose, recent)
             out.mine.ledger.append(msgspec.structs.replace(past, identifiers=[], undone_ms=self.now_ms))
         else:
             out = self.take_out(case.theirs, merge_id)

@@ -10,7 +10,7 @@ account goes to it, and so that the same identifiers do not join the two again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from engine import codec, limits
@@ -30,6 +30,7 @@ from engine.sends import sends
 from engine.splitting import paging
 from engine.splitting.around import Around, can_be_undone, profile_of
 from engine.splitting.layers import Layers, Parted
+from engine.splitting.sides import lasting
 from engine.turn_state import Turn
 
 MESSAGES_MAX: Final = 4_096  # of one split; so many numbers are kept for them
@@ -169,7 +170,7 @@ def _page_anew(turn: Turn, told: Split, out: Parted) -> None:
 
 def _become(profile: Profile, out: Parted) -> None:
     """The turn's profile is the survivor from here on."""
-    mine, places = out.mine, {*_given(out, out.places), out.theirs.id}
+    mine, places = out.mine, {*_given(out), out.theirs.id}
     for name in profile.__struct_fields__:
         setattr(profile, name, getattr(mine, name))
     profile.history = mine.history
@@ -179,11 +180,13 @@ def _become(profile: Profile, out: Parted) -> None:
     profile.parting.append(out.theirs.id)
 
 
-def _given(out: Parted, places: Iterable[str]) -> list[str]:
-    """Those of the other profile's places that it gets. What a later merge has brought to the survivor stays: the place
-    of a profile that lives on in it, and an address for which it counts."""
-    stay = {*(past.origin for past in out.mine.ledger if not past.undone_ms), *out.mine.owns}
-    return [place for place in places if place not in stay]
+def _given(out: Parted) -> list[str]:
+    """The pointers that the other profile gets. Those that a later merge has brought to the survivor stay, and an
+    address for which it counts."""
+    mine = out.mine
+    merged = (past.origin for past in mine.ledger if not past.undone_ms)
+    here = {*map(lasting, (*merged, *mine.owns, *pointing_to(mine)))}
+    return [place for place in out.points if lasting(place) not in here]
 
 
 def _note(turn: Turn, out: Parted, reason: str) -> None:
@@ -211,7 +214,7 @@ def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) ->
         theirs.holders.append(profile.id)  # it lives at an address's own place, and the survivor has the address too
     kept = dict.fromkeys([profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)])
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
-    for place in _given(out, out.points):
+    for place in _given(out):
         if place != theirs.id:
             turn.tell(place, PointTo(was=profile.id, to=theirs.id, merged=tuple(kept)))
     turn.effects.append(
