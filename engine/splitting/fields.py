@@ -206,12 +206,14 @@ def _drops_merge(case: Case, name: str) -> None:
 
 def _history(case: Case) -> None:
     """The recent events, each once: those of before by whose they were, the others by the identifiers that they
-    carried."""
-    mine, theirs = (_bag(profile.history.events) for profile in (case.before, case.other))
+    carried. One that both had before has counted once (`engine.events.common_past`)."""
+    now, mine, theirs = (_bag(profile.history.events) for profile in (case.now, case.before, case.other))
     kept: tuple[list[Happened], list[Happened]] = ([], [])
     for event in case.now.history:
         packed = encoder.encode(event)
-        if mine[packed]:
+        if mine[packed] and theirs[packed] and now[packed] == 1:
+            side = Side.BOTH
+        elif mine[packed]:
             mine[packed] -= 1
             side = Side.MINE
         elif theirs[packed]:
