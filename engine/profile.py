@@ -236,6 +236,7 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
+    of_device: dict[str, TraitValue] = {}  # the words that `locale` and `timezone` are of
 
     @property
     def history(self) -> Recent:

@@ -23,7 +23,7 @@ from engine.journeys.things import interests
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
-from engine.parts.of_identity import Link, Merged
+from engine.parts.of_identity import Link, Merged, Said
 from engine.profile import Profile, Run
 from engine.sends import life as send_life
 from engine.sends import outcomes, sends
@@ -152,7 +152,8 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-            mine.verified = mine.verified or link.verified
+            if link.verified and not mine.verified:
+                mine.verified, mine.verified_by = True, link.verified_by or Said(link.source, turn.now_ms)
             mine.shared = mine.shared or link.shared
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 
