@@ -251,4 +251,6 @@ RULES: Final[Mapping[str, Rule]] = {
     "asked_ms": mapping(_both),
     "candidates": listing(_itself, _mine),
     "of_device": words.of_device,
+    "asked_about": _stays,
+    "asked_by": listing(_itself, _both),
 }
