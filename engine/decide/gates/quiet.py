@@ -71,13 +71,12 @@ def quiet_for(profile: Profile, catalog: Catalog, rules: Iterable[QuietRule], no
         return None
     where = whereabouts.of(profile, catalog)
     asked = [(rule, place) for rule in rules for place in where.places if _binds(rule, place)]
-    now = {rule.id for rule, place in asked if is_quiet(rule.hours, place, now_ms)}
-    if not now:
+    found = [rule for rule in rules if any(rule is one and is_quiet(rule.hours, place, now_ms) for one, place in asked)]
+    if not found:
         return None
     # A rule that drops says nothing of a later time: what waits for another one's end is asked again then.
     holding = [(rule.hours, place) for rule, place in asked if not rule.drops]
     until_ms = free_from_ms(holding, now_ms) or now_ms + DAY_MS
-    found = [rule for rule in rules if rule.id in now]
     return Quiet(found, until_ms, any(rule.drops for rule in found), where)
 
 

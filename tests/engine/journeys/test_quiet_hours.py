@@ -133,6 +133,32 @@ def test_who_moves_into_the_night_waits_again():
     assert sent_at(ann, "America/New_York") == ["04 08:00"]
 
 
+@pytest.mark.parametrize("paused", ["action", "journey"])
+def test_a_pause_of_a_month_leaves_a_message_its_night(paused: str):
+    """It is live again in the evening, when it is quiet until the morning."""
+    world = Told(shop(**({"status": "paused"} if paused == "action" else {})))
+    ann = somebody(world, "2026-03-03 22:30")
+    ann.does("Started")
+    if paused == "journey":
+        world.says("way", "paused")
+    world.advance(at("2026-04-05 23:00") - world.now_ms)
+    world.takes(shop()) if paused == "action" else world.says("way", "live")
+    world.advance(days=1)
+    assert sent_at(ann) == ["06 08:00"]
+
+
+def test_a_message_that_a_cap_has_held_for_a_month_still_waits_for_the_morning():
+    plain = shop(send={"on_held": "wait"})
+    plain["policies.yaml"]["caps"] = [{"id": "few", "limit": 1, "per": "744h", "match": {"channel": "email"}}]
+    world = World(plain)
+    ann = somebody(world, "2026-03-03 20:30")
+    ann.does("Started")
+    world.advance(HOUR)
+    ann.does("Started")
+    world.advance(days=40)
+    assert sent_at(ann) == ["03 20:30", "04 08:00"]
+
+
 def test_a_decided_message_that_could_not_leave_in_time_waits_too():
     """Its provider was away in the evening and is back at night."""
     world = World(shop())
@@ -336,6 +362,11 @@ def test_what_cannot_be_read_is_refused_in_its_place(rule: dict[str, Any], fault
     assert problem.file == "policies.yaml"
     assert problem.loc[:3] == ("quiet_hours", "rules", 0)
     assert fault in str(problem)
+
+
+def test_two_rules_have_two_ids():
+    (problem,) = problems_of(shop(NIGHT, {"id": "night", "days": ["SUN"]}))
+    assert str(problem) == "policies.yaml: quiet_hours.rules[2].id: 'night' is there already"
 
 
 @pytest.mark.parametrize(
