@@ -12,11 +12,11 @@ from __future__ import annotations
 from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.triggers import DateOf, Schedule
-from engine.journeys.watching.changes import Change, Look, earliest, inner, moment_ms
+from engine.journeys.watching.changes import Change, Look, inner, moment_ms
 from engine.journeys.watching.rules import Clock, Rules
 from engine.occasions import dates, local_times, occasions
 from engine.occasions.dates import Day
-from engine.occasions.occasions import Cron, Occasions, Once
+from engine.occasions.occasions import Occasions
 from engine.parts.of_journeys import Watched
 from engine.profile import Profile
 from engine.recent_events import Happened
@@ -34,7 +34,7 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
         begins, name = clock.begins, clock.journey.id
         if (zone := in_zone.get(begins.zone)) is None:
             zone = in_zone[begins.zone] = local_times.zone_of(turn.profile, turn.catalog, begins.zone)
-        times, day = occasions_of(turn.profile, begins, zone)
+        times, day = (clock.times, None) if clock.times is not None else occasions_of(turn.profile, begins, zone)
         last = watched.occasions.get(name)
         if last is None or (known is not None and clock.key not in known):
             last = watched.occasions[name] = _first(turn, begins, times, zone, is_new=known is None)
@@ -42,7 +42,8 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
             continue
         later_ms = moment_ms(turn.catalog, turn.profile, begins.spread_ms, name)
         found = occasions.find(times, last, turn.now_ms, zone, later_ms)
-        soonest_ms = earliest(soonest_ms, found.next_ms)
+        if found.next_ms is not None and (soonest_ms is None or found.next_ms < soonest_ms):
+            soonest_ms = found.next_ms
         if found.due is None:
             continue
         watched.occasions[name] = _met(begins, found.due)
@@ -76,7 +77,7 @@ def _met(begins: Schedule | DateOf, due: int) -> int:
 def occasions_of(profile: Profile, begins: Schedule | DateOf, zone: str) -> tuple[Occasions | None, Day | None]:
     """The times of a schedule, or those around the customer's date, with the day that it names; None without any."""
     if isinstance(begins, Schedule):
-        return (Cron(begins.cron) if begins.once is None else Once.of(begins.once)), None
+        return occasions.of_schedule(begins), None
     day = dates.named_by(profile, begins.trait, zone)
     return (None if day is None else dates.occasions_of(day, begins)), day
 

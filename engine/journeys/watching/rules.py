@@ -21,6 +21,7 @@ from engine.conditions.event_counts import EventCount
 from engine.conditions.outcomes import OutcomeAsked
 from engine.conditions.predicates import tree_of
 from engine.conditions.readable import Condition
+from engine.occasions.occasions import Occasions, of_schedule
 
 _WORDS_OF_EVENTS: Final = ("event", "segment", "trait", "context")  # not consent, which other messages change too
 _BEGIN: Final = ("live", "paused")  # a pause changes no rule: what comes in it is refused, and is not news afterwards
@@ -38,11 +39,12 @@ class WatchedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A journey that begins with a schedule or a date."""
+    """A journey that begins with a schedule or a date. `times` are those of a schedule; a date's are the customer's."""
 
     journey: Journey
     key: str
     begins: Schedule | DateOf
+    times: Occasions | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,12 @@ def rules_of(catalog: Catalog) -> Rules:
     segments = tuple(_watched(catalog, name) for name in sorted(_listened_to(catalog)) if name in catalog.segments)
     beginning = [journey for journey in catalog.journeys.values() if journey.status in _BEGIN]
     clocks = tuple(
-        Clock(journey, _key("clock", journey.id, journey.round, *_times(begins)), begins)
+        Clock(
+            journey,
+            _key("clock", journey.id, journey.round, *_times(begins)),
+            begins,
+            of_schedule(begins) if isinstance(begins, Schedule) else None,
+        )
         for journey in beginning
         if isinstance(begins := journey.begins, Schedule | DateOf)
     )
