@@ -74,7 +74,7 @@ from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
-from engine.sends import outcomes, sends
+from engine.sends import moving, outcomes, sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
@@ -236,9 +236,10 @@ def _on_event(turn: Turn, event: Event) -> None:
     turn.is_public = event.public
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
-    marked, zone = marks.before(turn, event), profile.timezone
+    marked, zone, before = marks.before(turn, event), profile.timezone, moving.where(turn)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    moving.look_again(turn, before)
     outcomes.learn(turn, event)
     changes.arrive(turn, event)
     happened = Happened(

@@ -172,6 +172,22 @@ def test_a_decided_message_that_could_not_leave_in_time_waits_too():
     assert ("news", "quiet_hours") in ann.outcomes("waits")
 
 
+def test_who_moves_while_a_decided_message_waits_gets_it_when_it_is_quiet_no_more_where_they_are_now():
+    """In Tokyo it is half past six when it is half past ten at night in Berlin; in Honolulu it is noon."""
+    for zone, left in (("Asia/Tokyo", "04 00:00"), ("Pacific/Honolulu", "03 22:30"), ("Europe/Lisbon", "04 09:00")):
+        world = World(shop())
+        ann = somebody(world, "2026-03-03 20:50", zone="Europe/Berlin")
+        world.provider_says = "retry"
+        ann.does("Started")
+        world.advance(minutes=15)
+        world.provider_says = "sent"
+        world.advance(at("2026-03-03 22:30") - world.now_ms)
+        assert ("news", "quiet_hours") in ann.outcomes("waits")
+        ann.does("Page Viewed", context={"timezone": zone})
+        world.advance(days=1)
+        assert (zone, sent_at(ann)) == (zone, [left])
+
+
 def test_a_decided_message_that_may_not_wait_is_withdrawn():
     world = World(shop(NIGHT | {"then": "drop"}))
     ann = somebody(world, "2026-03-03 20:50")
