@@ -222,19 +222,24 @@ def _hear(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     if outcome in outcomes.LEFT:
         return _has_left(turn, run, step, event)
     if outcome in outcomes.ENGAGED:
-        return "on" if told["human"] else ""
+        return "on"
     if outcome == "bounced":
-        return "next" if outcome in sending.falls_on else ""
-    words = {"refused": "refused", "failed": "down", "withdrawn": ladder.word_of(told["reason"])}
+        return "next" if outcome in sending.falls_on and _in_time(turn, run, step, event) else ""
     if outcome in ("refused", "failed", "withdrawn", "expired"):
+        words = {"refused": "refused", "failed": "down", "withdrawn": ladder.word_of(told["reason"])}
         return "next" if words.get(outcome) in sending.falls_on else "on"
     return ""
+
+
+def _in_time(turn: Turn, run: Run, step: Step, bounce: Happened) -> bool:
+    """Whether a message bounced within the time that the step gives it for that."""
+    return bounce.counts_ms <= outcomes.left_ms(turn.profile, run.awaits) + step.sending.bounced_ms
 
 
 def _has_left(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     """The message has left: from now on the customer is awaited, or a bounce."""
     left_ms = outcomes.left_ms(turn.profile, run.awaits) or event.at_ms
-    awaited_ms = max(step.sending.silent_ms, step.sending.bounced_ms)
+    awaited_ms = step.sending.silent_ms or step.sending.bounced_ms
     if not awaited_ms:
         return "on"
     due_ms = max(left_ms + awaited_ms, turn.now_ms + 1)
