@@ -92,10 +92,12 @@ def rules_of(catalog: Catalog) -> Rules:
         if isinstance(begins := journey.begins, Edge) and begins.backfill
     )
     keys = frozenset(rule.key for rules in (segments, clocks, backfills) for rule in rules)
-    said = sorted(repr((rule.journey.id, rule.begins)) for rules in (clocks, backfills) for rule in rules)
+    said = [segment.key for segment in segments]
+    said += [_key("clock", rule.journey.id, rule.journey.round, rule.begins) for rule in clocks]
+    said += [_key("backfill", rule.journey.id, rule.journey.round, rule.begins) for rule in backfills]
     atoms = [atom for segment in segments for tree in _expanded(catalog, segment.id).values() for atom in _atoms(tree)]
     return Rules(
-        name=_key(*sorted(keys), *said) if keys else "",
+        name=_key(*sorted(said)) if said else "",
         keys=keys,
         segments=segments,
         clocks=clocks,
