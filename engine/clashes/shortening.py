@@ -1,0 +1,52 @@
+"""Shortens a story for as long as it still shows what it must: what is left are the inputs without which it would not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from engine.clashes.stories import Does, Known, Story, Told
+
+Shown = tuple[Story, Told]
+Rehearse = Callable[[Story], Told]
+
+
+def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Callable[[Told], bool]) -> Shown:
+    """The story less each part that it can do without. Later parts are tried first, because earlier ones may be what
+    they build on."""
+    place = len(story.happenings) - 1
+    while place >= 0:
+        for shorter in _without(story, place):
+            found = rehearse(shorter)
+            if shows(found):
+                story, told = shorter, found
+                place = min(place, len(story.happenings))
+                break
+        else:
+            place -= 1
+    return story, told
+
+
+def _without(story: Story, place: int) -> Iterator[Story]:
+    """The stories that have one thing less at a place: the happening, else one of its details."""
+    happening = story.happenings[place]
+    yield _put(story, place)
+    if isinstance(happening, Known):
+        for address in happening.addresses:
+            rest = tuple(each for each in happening.addresses if each != address)
+            yield _put(story, place, replace(happening, addresses=rest))
+        for trait in happening.traits:
+            yield _put(story, place, replace(happening, traits=_less(happening.traits, trait)))
+    elif isinstance(happening, Does):
+        for name in happening.properties:
+            yield _put(story, place, replace(happening, properties=_less(happening.properties, name)))
+
+
+def _put(story: Story, place: int, *happenings: Known | Does) -> Story:
+    made = (*story.happenings[:place], *happenings, *story.happenings[place + 1 :])
+    return replace(story, happenings=made)
+
+
+def _less(data: dict[str, object], name: str) -> dict[str, object]:
+    return {each: value for each, value in data.items() if each != name}
