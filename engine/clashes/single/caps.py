@@ -38,7 +38,7 @@ def idle_caps(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Ite
             yield Doubt(IDLE, _POLICIES, (*loc, "limit"), f"{message} ({_words(stricter)})")
             continue
         most = _most(cap, counted, space, reached)
-        if most is not None and most < cap.limit:
+        if most is not None and 0 < most < cap.limit:
             message = f"is never met: journeys send one customer at most {most} of that in {_per(cap)}"
             yield Doubt(IDLE, _POLICIES, (*loc, "limit"), message)
 
@@ -49,7 +49,7 @@ def own_caps(program: Program, walks: Sequence[Walk], space: Workspace) -> Itera
     told = set[tuple[int, str]]()
     for walk in walks:
         for cap in space.policies.caps:
-            counted = [sent for sent in walk[:touches] if _counts_always(cap, sent, space)]
+            counted = [sent for sent in walk[:touches] if counts_always(cap, sent, space)]
             for place in range(cap.limit, len(counted)):
                 last, first = counted[place], counted[place - cap.limit]
                 waits = program.steps[last.at].on_held == "wait"
@@ -71,9 +71,10 @@ def _counts(cap: Cap, action: Action, channel: str) -> bool:
     return all(getattr(match, field) is None or fact in getattr(match, field) for field, fact in facts.items())
 
 
-def _counts_always(cap: Cap, sent: Sent, space: Workspace) -> bool:
+def counts_always(cap: Cap, sent: Sent, space: Workspace) -> bool:
     """Whether a cap counts a message, whichever of its actions and channels it goes by."""
-    ways = [(space.actions[name], channel) for name in sent.actions if name in space.actions for channel in sent.channels]
+    actions = [space.actions[name] for name in sent.actions if name in space.actions]
+    ways = [(action, channel) for action in actions for channel in sent.channels]
     return bool(ways) and all(_counts(cap, *way) for way in ways)
 
 
@@ -109,9 +110,7 @@ def _covers(wide: Cap, narrow: Cap) -> bool:
     return True
 
 
-def _most(
-    cap: Cap, counted: Sequence[Kind], space: Workspace, reached: Sequence[tuple[Program, Reach]]
-) -> int | None:
+def _most(cap: Cap, counted: Sequence[Kind], space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> int | None:
     """How many messages a cap can count at the most for one customer in its window; None where nothing bounds them: a
     page asks as often as it likes, a journey may be entered again at once, or once for each key."""
     if any(action.placements or space.providers.get(channel) == "none" for action, channel in counted):
@@ -136,7 +135,9 @@ def _of_run(program: Program, reach: Reach, names: set[tuple[str, str]]) -> int:
     rounds = 1 + sum(step.at_most for step in program.steps if step.kind == "goto")
     sends = [step.sending for at, step in program.sends() if at in reach.earliest_ms]
     ways = sum(
-        any((action, channel) in names for action in sending.actions) for sending in sends for channel in sending.channels
+        any((action, channel) in names for action in sending.actions)
+        for sending in sends
+        for channel in sending.channels
     )
     touches = program.journey.guards.touches
     return ways * rounds if touches is None else min(touches, ways * rounds)

@@ -78,7 +78,7 @@ class Solver:
         key = repr(trees)
         if key not in self._known:
             try:
-                self._known[key] = next(self._cases(trees), None) is not None
+                self._known[key] = any(True for _ in self._cases(trees))
             except (TooManyCases, RecursionError):
                 self._known[key] = None
         return self._known[key]
@@ -87,9 +87,18 @@ class Solver:
         """Whether they surely cannot."""
         return self.can_hold(trees) is False
 
+    def traits_of(self, tree: Tree) -> set[str]:
+        """The traits that a condition asks about, with those of the segments in it."""
+        ((word, body),) = tree.items()
+        if word == "trait":
+            return {body["name"]}
+        if word == "segment":
+            return self.traits_of(self._segments[body]) if body in self._segments else set()
+        parts = body if word in ("all", "any") else [body] if word == "not" else []
+        return {name for part in parts for name in self.traits_of(part)}
+
     def _cases(self, trees: Sequence[Tree]) -> Iterator[None]:
-        budget = [_CASES_MAX]
-        yield from self._extended([(tree, True) for tree in reversed(trees)], (), budget)
+        yield from self._extended([(tree, True) for tree in reversed(trees)], (), [_CASES_MAX])
 
     def _extended(
         self, todo: list[tuple[Any, bool]], case: tuple[tuple[Statement, bool], ...], budget: list[int]

@@ -22,6 +22,7 @@ class Doubt:
     message: str
     journey: str = ""
     step: str = ""
+    others: frozenset[str] = frozenset()  # all journeys that act in the story, where there are several
 
 
 def spelled(duration_ms: int) -> str:

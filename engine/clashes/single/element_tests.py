@@ -1,7 +1,7 @@
 """What tests on one value say of it, so that two of them can be compared: does one imply the other, can they both hold?
 
-It is the grammar of `engine.conditions.value_tests` for one element at one path. Facts that are put in later (`$event.x`)
-and tests within an element (`some`) are opaque: they imply themselves alone, and rule nothing out.
+It is the grammar of `engine.conditions.value_tests` for one element at one path. Facts that are put in later
+(`$event.x`) and tests within an element (`some`) are opaque: they imply themselves alone, and rule nothing out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _BOUNDS = ("at_least", "at_most", "more_than", "less_than")
 
 @dataclass(frozen=True, slots=True)
 class ElementTest:
-    """One element passes it that is among `allowed` (None: any), lies between `low` and `high`, and is as `opaque` says.
-    An open end is not itself inside. Absence passes only where it is allowed by name."""
+    """One element passes it that is among `allowed` (None: any), lies between `low` and `high`, and is as `opaque`
+    says. An open end is not itself inside. Absence passes only where it is allowed by name."""
 
     allowed: tuple[Any, ...] | None = None
     low: float = -inf

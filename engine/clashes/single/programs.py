@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.catalog.checks.known_names import planned, uses
 from engine.catalog.compiled import Step
 from engine.catalog.compiling import stops as compiling
 from engine.catalog.document import Document
@@ -68,6 +69,7 @@ class Workspace:
     actions: Mapping[str, Action]
     files: Mapping[str, str]  # of the actions
     providers: Mapping[str, str]  # of the channels
+    events: frozenset[str]  # every event that it names
     solver: Solver
     programs: Sequence[Program]
 
@@ -76,7 +78,11 @@ def read(document: Document, models: Models) -> Workspace:
     """From a document without problems. Journeys that have stopped are left out: nobody is in them."""
     policies = next((each for _, each in of_kind(models, Policies)), Policies())
     consent = next((each for _, each in of_kind(models, Consent)), Consent())
-    segments = {name: tree_of(each) or {} for _, file in of_kind(models, Segments) for name, each in file.segments.items()}
+    segments = {
+        name: tree_of(condition) or {}
+        for _, file in of_kind(models, Segments)
+        for name, condition in file.segments.items()
+    }
     listed = (document.get("channels.yaml") or {}).get("channels") or []
     actions = of_kind(models, Action)
     return Workspace(
@@ -86,6 +92,7 @@ def read(document: Document, models: Models) -> Workspace:
         actions={action.id: action for _, action in actions},
         files={action.id: file for file, action in actions},
         providers={channel["id"]: channel.get("provider", "") for channel in listed},
+        events=frozenset(use.name for use in uses(document) if use.kind == "event") | frozenset(planned(document)),
         solver=Solver(segments),
         programs=[
             _program(file, journey, policies)

@@ -29,7 +29,7 @@ _STATES_MAX: Final = 2_000  # ways that are gone before it is given up; a journe
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A way from one instruction to another that nobody goes. `arm` is that of a branch (−1: its else); None elsewhere."""
+    """A way from one instruction to another that nobody goes. `arm` is one of a branch, −1 its else; None elsewhere."""
 
     at: int
     to: int
@@ -47,7 +47,9 @@ class Reach:
     is_whole: bool = True
     is_entered: bool = True  # whether anybody can enter at all
     undecided: set[int] = field(default_factory=set)  # branches whose conditions are too many to say
-    went: set[tuple[int, int | None]] = field(default_factory=set)  # the arms that somebody takes: the branch, and which
+    went: set[tuple[int, int | None]] = field(
+        default_factory=set
+    )  # the arms that somebody takes: the branch, and which
 
     def shut(self) -> Iterator[Closed]:
         """The ways that nobody goes, however they come to where these begin."""
@@ -74,7 +76,8 @@ class _Walk:
         self._program, self._solver = program, solver
         self._always = [*_always(program)]
         self._over_ms = min((stop.after for stop in program.stops if stop.after is not None), default=None)
-        self._returns = {at for at, step in enumerate(program.steps) if step.kind == "goto" and _comes_back(program, at)}
+        jumps = [at for at, step in enumerate(program.steps) if step.kind == "goto"]
+        self._returns = {at for at in jumps if _comes_back(program, at)}
         self._joined: dict[int, set[int]] = {}
         self._queue: list[tuple[int, int, _State]] = []
         self._order, self._seen = count(), set[tuple[int, str]]()
@@ -194,7 +197,7 @@ class _Walk:
             self.reach.undecided.add(state.place)
         if answer is not False:
             self.reach.went.add((state.place, arm))
-            facts = tuple(dict((repr(each), each) for each in (*state.facts, *new)).values())
+            facts = tuple({repr(each): each for each in (*state.facts, *new)}.values())
             self._on(_State(state.elapsed_ms, target, facts), state.place)
         else:
             self._close(state.place, target, self._why(state, known, passed, tree), arm)

@@ -96,14 +96,16 @@ def _over(program: Program, action: Action, earliest_ms: int) -> str:
         comes = trigger.schedule.once + timedelta(milliseconds=earliest_ms)
         # Local times of two zones are up to a day apart.
         if comes.date() > valid.until + timedelta(days=1):
-            return f"is never sent: it comes on {comes.date()} at the earliest, and {action.id} is over on {valid.until}"
+            at_earliest = f"it comes on {comes.date()} at the earliest"
+            return f"is never sent: {at_earliest}, and {action.id} is valid until {valid.until}"
         return ""
     if valid.from_ is None:
         return ""
     lasts_ms = ((valid.until - valid.from_).days + 1) * DAY_MS
     if earliest_ms < lasts_ms:
         return ""
-    return f"comes too late for whoever begins while {action.id} is valid: {waits}, and it is valid for {spelled(lasts_ms)}"
+    message = f"comes too late for whoever begins while {action.id} is valid"
+    return f"{message}: {waits}, and it is valid for {spelled(lasts_ms)}"
 
 
 def _next_channel_too_late(program: Program, step: Step, earliest_ms: int) -> Iterator[tuple[tuple[str, ...], str]]:

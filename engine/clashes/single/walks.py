@@ -1,5 +1,5 @@
-"""The ways through a journey on which nobody hurries: each wait takes the time that it says, and what is waited for comes
-as late as it may. What happens on such a way happens on every other one that takes the same steps, or closer together.
+"""The ways through a journey on which nobody hurries: each wait takes the time that it says, and what is waited for
+comes as late as it may. Messages of such a way are as far apart as they can be, while no wait is started anew.
 """
 
 from __future__ import annotations
