@@ -172,7 +172,7 @@ class _Walk:
         at = state.place
         stop = heard_by_a_stop(self._program, step)
         if stop is not None:
-            self._close(at, step.on_event, f"the stop {stop.id} ends the run on what it waits for")
+            self._close(at, step.on_event, f"the stop {stop.id} ends the run on {_words(step)} that wait_for waits for")
         elif step.segment and self._solver.never([{"segment": step.segment}]):
             self._close(at, step.on_event, f"nobody can be in the segment {step.segment}")
         else:
@@ -226,6 +226,10 @@ def heard_by_a_stop(program: Program, step: Step) -> Ending | None:
     return next(
         (stop for stop in program.endings if stop.event == waited.event and implies(waited.tests, stop.tests)), None
     )
+
+
+def _words(step: Step) -> str:
+    return f"the change of {step.segment}" if step.segment or step.event is None else f"the {step.event.event!r}"
 
 
 def _always(program: Program) -> Iterator[Tree]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.problems import Loc
-from engine.catalog.schema.steps import BranchStep
+from engine.catalog.schema.steps import BranchStep, WaitStep
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program
 from engine.clashes.single.reach import Closed, Reach, following
@@ -19,7 +19,7 @@ def unreachable_steps(program: Program, reach: Reach) -> Iterator[Doubt]:
         loc: Loc = ("when",) if program.journey.when is not None else ("trigger",)
         yield Doubt(KIND, program.file, loc, "nobody can enter: no one is ever all of that at once", program.id)
     elif reach.is_whole:
-        told = [*_shut(program, reach), *_behind_ends(program, reach)]
+        told = [*_shut(program, reach), *_behind_ends(program, reach), *_unheard(program, reach)]
         yield from sorted(told, key=lambda doubt: str(doubt.loc))
 
 
@@ -56,7 +56,14 @@ def _next_step(program: Program, reach: Reach, at: int) -> tuple[Loc, str] | Non
 
 def _behind_ends(program: Program, reach: Reach) -> Iterator[Doubt]:
     """Steps that nothing leads to, because the one before always ends the run."""
-    led_to = {0}.union(*(following(step, at) for at, step in enumerate(program.steps)))
+    inner = ("jump", "join")  # they lead somewhere only where a run comes to them
+    led_to = {0}.union(
+        *(
+            following(step, at)
+            for at, step in enumerate(program.steps)
+            if step.kind not in inner or at in reach.earliest_ms
+        )
+    )
     numbers = {loc: at for at, loc in program.places.items()}
     for at, loc in program.places.items():
         if at not in led_to and at not in reach.earliest_ms:
@@ -64,3 +71,16 @@ def _behind_ends(program: Program, reach: Reach) -> Iterator[Doubt]:
             if before in reach.earliest_ms:
                 message = "is never reached: the step before it always ends the run"
                 yield Doubt(KIND, program.file, loc, message, program.id, program.steps[before].id)
+
+
+def _unheard(program: Program, reach: Reach) -> Iterator[Doubt]:
+    """Events that should start a wait anew, and that a stop ends the run on before."""
+    for at, written in program.written.items():
+        word = "wait" if isinstance(written, WaitStep) else "wait_for"
+        wait = getattr(written, word, None)
+        for event in wait.reset_on if wait is not None and at in reach.earliest_ms else ():
+            stop = next((each for each in program.endings if each.event == event and not each.tests), None)
+            if stop is not None:
+                message = f"never acts: the stop {stop.id} ends the run on the {event!r} that reset_on waits for"
+                loc = (*program.places[at], word, "reset_on")
+                yield Doubt(KIND, program.file, loc, message, program.id, program.steps[at].id)
