@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from engine.catalog.compiled import Action, Catalog, Journey
-from engine.clashes.entrances import Entrance, happenings, moment_of, traits_of
+from engine.clashes.entrances import Entrance, entrances, happenings, moment_of, traits_of
+from engine.clashes.needs import asked_of_traits, asks_of_the_past, needed, refused
+from engine.clashes.routes import DIRECT, Draws, Route, routes
 from engine.clashes.stories import Consents, Happening, Known, Story
 from engine.clashes.values import Wanted, data_for
 from engine.clashes.wishes import unmet, ways
@@ -18,15 +20,19 @@ from engine.vocabulary import DAY_MS, MINUTE_MS
 
 FIRST_MS: Final = 1_772_409_600_000  # stories of catalogs that name no date begin on this day, a Monday
 LONGEST_MS: Final = 400 * DAY_MS
+_WAYS_MAX: Final = 3  # into a journey, for each route within it
+_CUSTOMERS_MAX: Final = 8
 _MORNING: Final = 9 * 60  # local time: it is quiet nowhere near
 
 
-def story(catalog: Catalog, entered: Sequence[tuple[Entrance, int]]) -> Story | None:
-    """The story of a customer who enters journeys one after another, each so long (ms) after the one before. None where
-    they exclude one another, as far as traits tell, or where it would be too long."""
-    wanted = [each for entrance, _ in entered for each in entrance.traits]
+def story(
+    catalog: Catalog, entered: Sequence[tuple[Entrance, int]], route: Route = DIRECT, *, is_early: bool = False
+) -> Story | None:
+    """The story of a customer who enters journeys one after another, each so long (ms) after the one before, and takes
+    a route in the last one. What its branches ask of the past happens shortly before them, or (`is_early`) long before
+    all of it. None where what is asked of their traits excludes one another, or where the story would be too long."""
     journeys = [entrance.journey for entrance, _ in entered]
-    traits = data_for([*wanted, *_eligible(catalog, journeys)]) or data_for(wanted)
+    traits = _traits(catalog, entered, route)
     if traits is None:
         return None
     told, moments = list[Happening](), list[int]()
@@ -39,22 +45,55 @@ def story(catalog: Catalog, entered: Sequence[tuple[Entrance, int]]) -> Story | 
         told += made[0]
         at_ms = made[1]
         moments.append(at_ms)
-    return _laid_out(catalog, journeys, traits, told, moments)
+    on_the_way = needed(catalog, entered[-1][0], route, moments[-1], is_early=is_early)
+    if on_the_way is None:
+        return None
+    said = [Consents(0, *scope) for scope in consents(catalog, journeys) if scope not in refused(route)]
+    begins: tuple[Happening, ...] = (Known(0, traits, addresses(catalog, journeys)), *said)
+    return _laid_out(catalog, journeys, begins, [*told, *on_the_way], [*moments, moments[-1] + route.takes_ms])
+
+
+def _traits(catalog: Catalog, entered: Sequence[tuple[Entrance, int]], route: Route) -> dict[str, Any] | None:
+    """Traits for what all of it asks of a customer; without what actions and the route ask, where that excludes the
+    rest."""
+    wanted = [each for entrance, _ in entered for each in entrance.traits]
+    on_the_way = asked_of_traits(route, entered[-1][0].properties)
+    by_actions = _eligible(catalog, [entrance.journey for entrance, _ in entered])
+    tried = (data_for([*wanted, *more]) for more in ([*on_the_way, *by_actions], on_the_way, []))
+    return next((found for found in tried if found is not None), None)
 
 
 def _laid_out(
-    catalog: Catalog, journeys: Sequence[Journey], traits: dict[str, Any], told: list[Happening], moments: list[int]
+    catalog: Catalog,
+    journeys: Sequence[Journey],
+    begins: tuple[Happening, ...],
+    told: list[Happening],
+    moments: list[int],
 ) -> Story | None:
     """The story with times of its own. It begins in the morning before the first thing that happens."""
     first_ms = min([*(each.at_ms for each in told), *moments])
     morning_ms = _morning_before(first_ms, catalog.zone)
-    begins: list[Happening] = [Known(0, traits, addresses(catalog, journeys))]
-    begins += [Consents(0, purpose, channel) for purpose, channel in consents(catalog, journeys)]
     later = [_moved(each, -morning_ms) for each in sorted(told, key=lambda each: each.at_ms)]
     until_ms = max(moments) - morning_ms + max(map(lasts_ms, journeys))
-    if until_ms > LONGEST_MS:
-        return None
-    return Story(morning_ms, (*begins, *later), until_ms)
+    return None if until_ms > LONGEST_MS else Story(morning_ms, (*begins, *later), until_ms)
+
+
+def to_step(catalog: Catalog, journey: Journey, step: str) -> Iterator[Story]:
+    """Stories that lead a customer to a step of a journey, by its id; the likeliest first. Whether one really does is
+    seen when it is rehearsed. Without any, none was found."""
+    for route in routes(catalog, journey, step):
+        for entrance in entrances(catalog, journey)[0][:_WAYS_MAX]:
+            for is_early in (False, True) if asks_of_the_past(route) else (False,):
+                made = story(catalog, [(entrance, 0)], route, is_early=is_early)
+                if made is not None:
+                    yield from of_customers(made, route)
+
+
+def of_customers(made: Story, route: Route) -> Iterator[Story]:
+    """A story, and where a split draws on its route, the same of other customers, for whom another arm may be drawn."""
+    yield made
+    if any(isinstance(need, Draws) for need in route.needs):
+        yield from (replace(made, customer=f"{made.customer}-{n}") for n in range(2, _CUSTOMERS_MAX + 1))
 
 
 def alone(catalog: Catalog, entrances: Sequence[Entrance]) -> Iterator[Story]:
@@ -130,4 +169,4 @@ def _morning_after(at_ms: int, zone: str) -> int:
 
 
 def _moved(happening: Happening, by_ms: int) -> Happening:
-    return msgspec.structs.replace(happening, at_ms=happening.at_ms + by_ms)
+    return replace(happening, at_ms=happening.at_ms + by_ms)
