@@ -6,7 +6,7 @@ always with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Final
 
@@ -34,13 +34,15 @@ class Stage:
         self.left -= 1
         return rehearse(self._catalog, story, journeys)
 
+    def shorten(self, story: Story, told: Told, journeys: Collection[str], shows: Callable[[Told], bool]) -> Shown:
+        """The shortest story that was seen to show the same."""
+        return shortened(story, told, lambda shorter: self.rehearse(shorter, journeys), shows)
+
     def witness(self, suspicion: Suspicion) -> Shown | None:
         """The shortest story that was seen to show what a suspicion claims, and what the engine recorded of it; None
         where none of its stories was seen to show it."""
         for story in islice(suspicion.stories, TRIED_MAX):
             told = self.rehearse(story, suspicion.journeys)
             if told is not None and suspicion.shows(told):
-                return shortened(
-                    story, told, lambda shorter: self.rehearse(shorter, suspicion.journeys), suspicion.shows
-                )
+                return self.shorten(story, told, suspicion.journeys, suspicion.shows)
         return None
