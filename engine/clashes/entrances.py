@@ -7,7 +7,7 @@ time, and the story is laid around it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from engine.catalog import inner_events
@@ -90,11 +90,15 @@ def _properties(journey: Journey, way: Way) -> dict[str, Any] | None:
     name as `$event.…`, because an absent one makes its part of a condition false."""
     if journey.trigger.event in (inner_events.SEGMENT, inner_events.SCHEDULE, inner_events.DATE):
         return {}
+    return data_for([each for each in _asked_of_event(journey, way) if each.path[0] != "thing"])
+
+
+def _asked_of_event(journey: Journey, way: Way) -> list[Wanted]:
     wanted = tests_of(journey.trigger.tests)
     wanted += [Wanted(path, {"exists": True}) for path in sorted({*_facts([wish.body for wish in way if wish.holds])})]
     if journey.key is not None:
         wanted.append(Wanted((*journey.key.split("."),), {"exists": True}))
-    return data_for([each for each in wanted if each.path[0] != "thing"])
+    return wanted
 
 
 def tests_of(tests: Mapping[str, Any] | None) -> list[Wanted]:
@@ -108,6 +112,18 @@ def _facts(body: Any) -> Iterator[tuple[str, ...]]:
     elif isinstance(body, Mapping | list | tuple):
         for part in body.values() if isinstance(body, Mapping) else body:
             yield from _facts(part)
+
+
+def merged(one: Entrance, other: Entrance) -> tuple[Entrance, Entrance] | None:
+    """Both ways in, by one event that starts both journeys; None where no event was found that does."""
+    if one.journey.begins is not None or other.journey.begins is not None:
+        return None
+    if one.journey.trigger.event != other.journey.trigger.event:
+        return None
+    properties = data_for([*_asked_of_event(one.journey, one.way), *_asked_of_event(other.journey, other.way)])
+    if properties is None:
+        return None
+    return replace(one, properties=properties), replace(other, properties=properties)
 
 
 def moment_of(catalog: Catalog, journey: Journey, wanted_ms: int) -> int | None:

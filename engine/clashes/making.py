@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from engine.catalog.compiled import Action, Catalog, Journey
-from engine.clashes.entrances import Entrance, happenings, moment_of, traits_of
+from engine.clashes.entrances import Entrance, entrances, happenings, moment_of, traits_of
+from engine.clashes.needs import asked_of_traits, asks_of_the_past, needed, refused
+from engine.clashes.routes import DIRECT, Draws, Route, routes
 from engine.clashes.stories import Consents, Happening, Known, Story
 from engine.clashes.values import Wanted, data_for
 from engine.clashes.wishes import unmet, ways
@@ -18,51 +20,107 @@ from engine.vocabulary import DAY_MS, MINUTE_MS
 
 FIRST_MS: Final = 1_772_409_600_000  # stories of catalogs that name no date begin on this day, a Monday
 LONGEST_MS: Final = 400 * DAY_MS
+_WAYS_MAX: Final = 3  # into a journey, for each route within it
+_CUSTOMERS_MAX: Final = 8
 _MORNING: Final = 9 * 60  # local time: it is quiet nowhere near
 
 
-def story(catalog: Catalog, entered: Sequence[tuple[Entrance, int]]) -> Story | None:
-    """The story of a customer who enters journeys one after another, each so long (ms) after the one before. None where
-    they exclude one another, as far as traits tell, or where it would be too long."""
-    wanted = [each for entrance, _ in entered for each in entrance.traits]
-    journeys = [entrance.journey for entrance, _ in entered]
-    traits = data_for([*wanted, *_eligible(catalog, journeys)]) or data_for(wanted)
+class Part(NamedTuple):
+    """A customer enters a journey `gap_ms` after the one before, and takes a route in it. What its branches ask of the
+    past happens shortly before them, or (`is_early`) long before the entry."""
+
+    entrance: Entrance
+    route: Route = DIRECT
+    is_early: bool = False
+    gap_ms: int = 0
+
+
+def story(catalog: Catalog, parts: Sequence[Part]) -> Story | None:
+    """The story of a customer who enters journeys one after another. None where what is asked of their traits excludes
+    one another, or where the story would be too long."""
+    journeys = [part.entrance.journey for part in parts]
+    traits = _traits(catalog, parts)
     if traits is None:
         return None
     told, moments = list[Happening](), list[int]()
     at_ms = _morning_after(begins_ms(catalog, journeys), catalog.zone) + 10 * MINUTE_MS
-    for entrance, gap_ms in entered:
-        moment_ms = moment_of(catalog, entrance.journey, at_ms + gap_ms)
-        made = None if moment_ms is None else happenings(catalog, entrance, moment_ms)
+    for part in parts:
+        made = _happenings(catalog, part, at_ms + part.gap_ms)
         if made is None:
             return None
-        told += made[0]
+        told += [each for each in made[0] if each not in told]
         at_ms = made[1]
-        moments.append(at_ms)
-    return _laid_out(catalog, journeys, traits, told, moments)
+        moments += [at_ms, at_ms + part.route.takes_ms]
+    noes = {scope for part in parts for scope in refused(part.route)}
+    said = [Consents(0, *scope) for scope in consents(catalog, journeys) if scope not in noes]
+    begins: tuple[Happening, ...] = (Known(0, traits, addresses(catalog, journeys)), *said)
+    return _laid_out(catalog, journeys, begins, told, moments)
+
+
+def _happenings(catalog: Catalog, part: Part, wanted_ms: int) -> tuple[list[Happening], int] | None:
+    """What happens for a part that begins at an instant or later, and when it is entered."""
+    moment_ms = moment_of(catalog, part.entrance.journey, wanted_ms)
+    made = None if moment_ms is None else happenings(catalog, part.entrance, moment_ms)
+    if made is None:
+        return None
+    on_the_way = needed(catalog, part.entrance, part.route, made[1], is_early=part.is_early)
+    return None if on_the_way is None else ([*made[0], *on_the_way], made[1])
+
+
+def _traits(catalog: Catalog, parts: Sequence[Part]) -> dict[str, Any] | None:
+    """Traits for what all of it asks of a customer; without what actions and routes ask, where that excludes the
+    rest."""
+    wanted = [each for part in parts for each in part.entrance.traits]
+    on_the_way = [each for part in parts for each in asked_of_traits(part.route, part.entrance.properties)]
+    by_actions = _eligible(catalog, [part.entrance.journey for part in parts])
+    tried = (data_for([*wanted, *more]) for more in ([*on_the_way, *by_actions], on_the_way, []))
+    return next((found for found in tried if found is not None), None)
 
 
 def _laid_out(
-    catalog: Catalog, journeys: Sequence[Journey], traits: dict[str, Any], told: list[Happening], moments: list[int]
+    catalog: Catalog,
+    journeys: Sequence[Journey],
+    begins: tuple[Happening, ...],
+    told: list[Happening],
+    moments: list[int],
 ) -> Story | None:
     """The story with times of its own. It begins in the morning before the first thing that happens."""
     first_ms = min([*(each.at_ms for each in told), *moments])
     morning_ms = _morning_before(first_ms, catalog.zone)
-    begins: list[Happening] = [Known(0, traits, addresses(catalog, journeys))]
-    begins += [Consents(0, purpose, channel) for purpose, channel in consents(catalog, journeys)]
     later = [_moved(each, -morning_ms) for each in sorted(told, key=lambda each: each.at_ms)]
     until_ms = max(moments) - morning_ms + max(map(lasts_ms, journeys))
-    if until_ms > LONGEST_MS:
-        return None
-    return Story(morning_ms, (*begins, *later), until_ms)
+    return None if until_ms > LONGEST_MS else Story(morning_ms, (*begins, *later), until_ms)
 
 
-def alone(catalog: Catalog, entrances: Sequence[Entrance]) -> Iterator[Story]:
-    """Stories that lead into one journey, a story for each way, after which only time passes."""
-    for entrance in entrances:
-        made = story(catalog, [(entrance, 0)])
-        if made is not None:
-            yield made
+def into(catalog: Catalog, journey: Journey) -> Iterator[Part]:
+    """The ways into a journey, after which only time passes."""
+    return (Part(entrance) for entrance in entrances(catalog, journey)[0])
+
+
+def parts_to(catalog: Catalog, journey: Journey, step: str) -> Iterator[Part]:
+    """The ways to a step of a journey, by its id."""
+    for route in routes(catalog, journey, step):
+        for entrance in entrances(catalog, journey)[0][:_WAYS_MAX]:
+            yield Part(entrance, route)
+            if asks_of_the_past(route):
+                yield Part(entrance, route, is_early=True)
+
+
+def to_step(catalog: Catalog, journey: Journey, step: str) -> Iterator[Story]:
+    """Stories that lead a customer to a step of a journey, by its id; the likeliest first. Whether one really does is
+    seen when it is rehearsed. Without any, none was found."""
+    return (made for part in parts_to(catalog, journey, step) for made in stories_of(catalog, [part]))
+
+
+def stories_of(catalog: Catalog, parts: Sequence[Part]) -> Iterator[Story]:
+    """The story of these parts; where a split draws on a route, also those of other customers, for whom another arm may
+    be drawn."""
+    made = story(catalog, parts)
+    if made is None:
+        return
+    yield made
+    if any(isinstance(need, Draws) for part in parts for need in part.route.needs):
+        yield from (replace(made, customer=f"{made.customer}-{n}") for n in range(2, _CUSTOMERS_MAX + 1))
 
 
 def begins_ms(catalog: Catalog, journeys: Sequence[Journey]) -> int:
@@ -130,4 +188,4 @@ def _morning_after(at_ms: int, zone: str) -> int:
 
 
 def _moved(happening: Happening, by_ms: int) -> Happening:
-    return msgspec.structs.replace(happening, at_ms=happening.at_ms + by_ms)
+    return replace(happening, at_ms=happening.at_ms + by_ms)

@@ -1,4 +1,4 @@
-"""Shortens a story for as long as it still shows what it must: what is left are the inputs without which it would not."""
+"""Shortens a story for as long as it shows what it must: what is left are the inputs without which it would not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.clashes.stories import Does, Known, Story, Told
 
 Shown = tuple[Story, Told]
-Rehearse = Callable[[Story], Told]
+Rehearse = Callable[[Story], Told | None]  # None: no more stories may be rehearsed
 
 
 def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Callable[[Told], bool]) -> Shown:
@@ -19,7 +19,7 @@ def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Callable[[Tol
     while place >= 0:
         for shorter in _without(story, place):
             found = rehearse(shorter)
-            if shows(found):
+            if found is not None and shows(found):
                 story, told = shorter, found
                 place = min(place, len(story.happenings))
                 break

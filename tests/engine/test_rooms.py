@@ -30,7 +30,6 @@ ORDER = (
     ("audit", "catalog"),  # what `configs/` says, ready to decide by
     ("contact", "effects"),  # whether and where a person may be reached
     ("occasions",),  # when times come round where they are
-    ("clashes",),  # stories that show what a catalog does
     ("view",),  # a customer under a catalog: what conditions read
     ("explain", "turn_state"),  # from here on rules can write
     ("consent", "limits"),
@@ -39,7 +38,7 @@ ORDER = (
     ("likeness",),  # who may be the same person
     ("decide", "handoffs"),
     ("sends",),
-    ("journeys",),
+    ("clashes", "journeys"),  # stories that show how journeys clash; the interpreter of journeys
     ("events",),
     ("merging", "readings"),
     ("splitting",),

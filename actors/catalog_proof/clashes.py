@@ -1,0 +1,106 @@
+"""The proof of clashes: which journeys meet at one customer, and who wins. Each finding has a story that shows it.
+
+`segue validate` alone asks for it. A catalog that is posted, or that a running engine reloads, does not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import Final
+
+from actors.catalog_proof.witnesses import TRIED_MAX, Stage
+from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.document import Document, in_folder
+from engine.catalog.problems import Problem, spelled
+from engine.clashes import making, meetings, notes
+from engine.clashes.entrances import entrances
+from engine.clashes.findings import Finding, Kind, Witness
+from engine.clashes.making import Part
+from engine.clashes.meetings import Pair, Solo
+from engine.clashes.shortening import Shown
+from engine.clashes.stories import Story, Told
+from engine.clashes.verdicts import ORDER, Verdict, verdict
+from engine.clashes.words import lines, reason_in_words
+
+PAIRS_MAX: Final = 100
+Locate = Callable[[Problem], Problem]
+
+
+def findings(catalog: Catalog, document: Document, located: Locate) -> list[Finding]:
+    """Everything that the proof of clashes finds, by file and line. `located` gives a problem its line."""
+    proof = _Proof(catalog, document, located)
+    return sorted(proof.of_pairs(), key=lambda found: (found.file, found.line, found.message))
+
+
+class _Proof:
+    def __init__(self, catalog: Catalog, document: Document, located: Locate) -> None:
+        self._catalog, self._located = catalog, located
+        self._files = {str(data.get("id")): file for file, data in in_folder(document, "journeys").items()}
+        self._stage = Stage(catalog)
+
+    def of_pairs(self) -> Iterator[Finding]:
+        """A note for each pair of journeys that can reach one customer within one window, and one for each journey of
+        which that cannot be said."""
+        solos = list[Solo]()
+        players = meetings.players(self._catalog)
+        for journey in players if len(players) > 1 else ():
+            alone = self._alone(journey)
+            if isinstance(alone, Solo):
+                solos.append(alone)
+            else:
+                yield self._note(journey, notes.of_undecided(journey, alone))
+        pairs = [*meetings.pairs(self._catalog, solos)]
+        for number, pair in enumerate(pairs):
+            if number == PAIRS_MAX or not self._stage.left:
+                yield self._note(pair.other.journey, notes.of_left_out(len(pairs) - number))
+                return
+            found = self._meeting(pair)
+            if found is not None:
+                said, (story, told) = found
+                witness = Witness(story, told, lines(self._catalog, story, told))
+                yield self._note(pair.other.journey, notes.of_verdict(pair, said), witness)
+
+    def _alone(self, journey: Journey) -> Solo | str:
+        """The journey by itself, or why no story was found in which it writes to anybody."""
+        found, reason = entrances(self._catalog, journey)
+        for part, story in islice(self._stories(journey), TRIED_MAX) if found else ():
+            told = self._stage.rehearse(story, [journey.id])
+            if told is None:
+                return "there are too many journeys"
+            entered_ms, first = told.entered_ms(journey.id), next(told.left(journey.id), None)
+            if entered_ms is not None and first is not None:
+                return Solo(journey, part, told, first.at_ms - entered_ms)
+            held = next(told.held(journey.id), None)
+            reason = f"a story enters it, and {reason_in_words(held.reason)}" if held is not None else reason
+        return reason if not found else reason or "no story was found that enters it"
+
+    def _stories(self, journey: Journey) -> Iterator[tuple[Part, Story]]:
+        """Stories that lead into a journey, then those that lead to each step that sends."""
+        sends = (step.id for step in journey.steps if step.kind == "send")
+        to_sends = (making.parts_to(self._catalog, journey, step) for step in sends)
+        for part in chain(making.into(self._catalog, journey), *to_sends):
+            for story in making.stories_of(self._catalog, [part]):
+                yield part, story
+
+    def _meeting(self, pair: Pair) -> tuple[Verdict, Shown] | None:
+        """The verdict that matters most of those that stories show, with the shortest story that shows it."""
+        best: tuple[Verdict, Story, Told] | None = None
+        for story in islice(meetings.stories(self._catalog, pair), TRIED_MAX):
+            told = self._stage.rehearse(story, pair.journeys)
+            found = None if told is None else verdict(pair, told)
+            if told is None or found is None:
+                continue
+            if best is None or ORDER.index(found.kind) < ORDER.index(best[0].kind):
+                best = (found, story, told)
+        if best is None:
+            return None
+        said, story, told = best
+        return said, self._stage.shorten(story, told, pair.journeys, lambda told: verdict(pair, told) == said)
+
+    def _note(self, journey: Journey, message: str, witness: Witness | None = None) -> Finding:
+        return self._finding("note", Problem(self._files[journey.id], ("trigger",), message), witness)
+
+    def _finding(self, kind: Kind, problem: Problem, witness: Witness | None) -> Finding:
+        placed = self._located(problem)
+        return Finding(kind, placed.file, placed.line, spelled(placed.loc), placed.message, witness)

@@ -1,0 +1,64 @@
+"""Who wins where two journeys meet, as far as one rehearsed story tells.
+
+What a journey loses also when it is alone, such as a message that quiet hours drop, is no loss to the other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from engine.audit import Entry
+from engine.clashes.meetings import Pair, Solo
+from engine.clashes.stories import Told
+
+# `held`: a rule holds back a message of the loser. `free`: both go out, and no cap counts both. `room`: both go out,
+# and each cap that counts both has room. `stopped`: what starts the winner ends the loser.
+Kind = Literal["held", "free", "room", "stopped"]
+
+ORDER: Final[tuple[Kind, ...]] = ("held", "free", "room", "stopped")  # the first that a story shows is told
+_BETWEEN: Final = ("cap.", "suppress.", "offer.", "budget.", "outranked.")  # reasons in which another message may stand
+
+
+class Verdict(NamedTuple):
+    """`rule` is the reason by which the loser loses, and `action` what it may not send; both empty where both win."""
+
+    kind: Kind
+    winner: str
+    loser: str
+    rule: str = ""
+    action: str = ""
+
+
+def verdict(pair: Pair, told: Told) -> Verdict | None:
+    """What a story shows; None where the two do not meet in it."""
+    one, other = pair.one.journey.id, pair.other.journey.id
+    if not (told.has_entered(one) and told.has_entered(other)):
+        return None
+    for loser, winner in ((pair.one, other), (pair.other, one)):
+        for lost in _losses(loser, told):
+            if _has_left(told, winner, lost.at_ms, pair.window_ms) or not lost.reason.startswith("cap."):
+                return Verdict("held", winner, loser.journey.id, lost.reason, lost.action)
+    if _are_close(told, one, other, pair.window_ms):
+        return Verdict("room" if pair.caps else "free", one, other)
+    for loser, winner in ((pair.one, other), (pair.other, one)):
+        for stop in told.stopped(loser.journey.id):
+            if not any(loser.told.stopped(loser.journey.id)):
+                return Verdict("stopped", winner, loser.journey.id, stop.reason)
+    return None
+
+
+def _losses(solo: Solo, told: Told) -> Iterator[Entry]:
+    alone = {(entry.step, entry.action, entry.reason) for entry in solo.told.held(solo.journey.id)}
+    for entry in told.held(solo.journey.id):
+        is_new = (entry.step, entry.action, entry.reason) not in alone
+        if is_new and entry.reason.startswith(_BETWEEN):
+            yield entry
+
+
+def _has_left(told: Told, journey: str, at_ms: int, window_ms: int) -> bool:
+    return any(at_ms - window_ms < entry.at_ms <= at_ms for entry in told.left(journey))
+
+
+def _are_close(told: Told, one: str, other: str, window_ms: int) -> bool:
+    return any(abs(first.at_ms - second.at_ms) < window_ms for first in told.left(one) for second in told.left(other))
