@@ -14,8 +14,6 @@ from engine.clashes.single.reach import Reach
 from engine.clashes.single.walks import Sent, Walk
 from engine.vocabulary import DAY_MS
 
-IDLE: Final = "idle_cap"
-FULL: Final = "own_cap"
 _POLICIES: Final = "policies.yaml"
 _PERIODS: Final = ("day", "week", "month")
 _DAYS: Final = {"day": 1, "week": 7, "month": 31}
@@ -30,17 +28,19 @@ def idle_caps(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Ite
         loc = ("caps", i)
         if not counted:
             if not _names_unknown(cap, space):
-                yield Doubt(IDLE, _POLICIES, (*loc, "match"), "counts nothing: no action on any channel is like that")
+                yield Doubt(
+                    "idle_cap", _POLICIES, (*loc, "match"), "counts nothing: no action on any channel is like that"
+                )
             continue
         stricter = next((other for other in space.policies.caps if other is not cap and _is_behind(cap, other)), None)
         if stricter is not None:
             message = f"is never met: the cap {stricter.id} counts all of that too, and lets through fewer"
-            yield Doubt(IDLE, _POLICIES, (*loc, "limit"), f"{message} ({_words(stricter)})")
+            yield Doubt("idle_cap", _POLICIES, (*loc, "limit"), f"{message} ({_words(stricter)})")
             continue
         most = _most(cap, counted, space, reached)
         if most is not None and 0 < most < cap.limit:
             message = f"is never met: journeys send one customer at most {most} of that in {_per(cap)}"
-            yield Doubt(IDLE, _POLICIES, (*loc, "limit"), message)
+            yield Doubt("idle_cap", _POLICIES, (*loc, "limit"), message)
 
 
 def own_caps(program: Program, walks: Sequence[Walk], space: Workspace) -> Iterator[Doubt]:
@@ -59,7 +59,8 @@ def own_caps(program: Program, walks: Sequence[Walk], space: Workspace) -> Itera
                 so_many = "its one message" if cap.limit == 1 else f"its {cap.limit} messages"
                 message = f"is held by the cap {cap.id} ({_words(cap)}) wherever the run has sent {so_many} before it"
                 loc = (*program.places[last.at], "send")
-                yield Doubt(FULL, program.file, loc, message, program.id, program.steps[last.at].id)
+                step = program.steps[last.at].id
+                yield Doubt("own_cap", program.file, loc, message, program.id, step, reason=f"cap.{cap.id}")
                 break
 
 

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from engine.catalog.problems import Loc
+from engine.catalog.triggers import Trigger
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
+
+Kind = Literal[
+    "unreachable",  # nobody comes to it
+    "unheard",  # a stop hears first what a wait waits for
+    "not_entered",  # nobody enters
+    "too_late",  # a message comes when it is worthless
+    "late_reminder",  # a message comes when the offer that it is about is over
+    "idle_cap",  # a cap never acts
+    "own_cap",  # a cap holds what a run sends by itself
+    "unstopped",  # a promotion goes to who has bought meanwhile
+    "no_purchase",  # nothing says what a purchase is
+    "no_consent",  # nobody can have said yes
+    "again",  # the same message again and again
+    "circle",  # journeys start one another
+    "undecided",  # something could not be proved
+]
 
 _UNITS: Final = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (1_000, "s"))
 
@@ -14,14 +31,17 @@ _UNITS: Final = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (1_000, "s"))
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """`kind` names the rule. `journey` is the one that it is about, and `step` the step that a story has to come to so
-    that it can be seen; both empty where no journey shows it."""
+    that it can be seen; both empty where no journey shows it. `event` is what happens on the way, and `reason` the one
+    that the engine gives: it begins so."""
 
-    kind: str
+    kind: Kind
     file: str
     loc: Loc
     message: str
     journey: str = ""
     step: str = ""
+    event: Trigger | None = None
+    reason: str = ""
     others: frozenset[str] = frozenset()  # all journeys that act in the story, where there are several
 
 

@@ -13,8 +13,6 @@ from engine.clashes.single.reach import Reach
 from engine.clashes.single.walks import Sent, Walk
 from engine.vocabulary import DAY_MS
 
-AGAIN: Final = "again"
-CIRCLE: Final = "circle"
 WINDOW_MS: Final = 7 * DAY_MS
 TIMES: Final = 3  # a message that comes so often within the window comes again and again
 _TAGS: Final = "tags"
@@ -35,7 +33,7 @@ def repeated_sends(program: Program, walks: Sequence[Walk], space: Workspace) ->
                     f"goes out {most} times in {spelled(WINDOW_MS)} to who stays in the loop, and no cap counts it"
                 )
                 loc = (*program.places[sent.at], "send")
-                yield Doubt(AGAIN, program.file, loc, message, program.id, program.steps[sent.at].id)
+                yield Doubt("again", program.file, loc, message, program.id, program.steps[sent.at].id)
 
 
 def _is_counted(sent: Sent, space: Workspace) -> bool:
@@ -65,7 +63,7 @@ def circles(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Itera
         circle = frozenset(each for each in _reached_from(name, starts) if name in _reached_from(each, starts))
         if circle and circle not in told:
             told.add(circle)
-            yield Doubt(CIRCLE, program.file, ("trigger",), _words(name, circle), name, others=circle)
+            yield Doubt("circle", program.file, ("trigger",), _words(name, circle), name, others=circle)
 
 
 def _words(name: str, circle: frozenset[str]) -> str:

@@ -9,14 +9,12 @@ from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program, Workspace
 from engine.clashes.single.reach import Reach
 
-KIND = "undecided"
-
 
 def undecided_parts(program: Program, reach: Reach, space: Workspace, *, is_walked: bool) -> Iterator[Doubt]:
     """One note for a journey of which something was not proved; nothing for the others."""
     parts = [*_parts(program, reach, space, is_walked=is_walked)]
     if parts:
-        yield Doubt(KIND, program.file, ("steps",), f"is not proved in all: {'; '.join(parts)}", program.id)
+        yield Doubt("undecided", program.file, ("steps",), f"is not proved in all: {'; '.join(parts)}", program.id)
 
 
 def _parts(program: Program, reach: Reach, space: Workspace, *, is_walked: bool) -> Iterator[str]:

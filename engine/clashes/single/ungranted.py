@@ -11,7 +11,6 @@ from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program, Workspace
 from engine.clashes.single.reach import Reach
 
-KIND = "no_consent"
 _WORDS = ("channel", "purpose")
 
 
@@ -28,7 +27,8 @@ def ungranted_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
                     word = ("channel",) if written.channel else ("channels", number)
                     loc = (*program.places[at], "send", *(word if written.channel or written.channels else ()))
                     message = f"nobody can have said yes to {action.purpose} on {channel}: {why}"
-                    yield Doubt(KIND, program.file, loc, message, program.id, step.id)
+                    reason = f"consent.{action.purpose}.{channel}"
+                    yield Doubt("no_consent", program.file, loc, message, program.id, step.id, reason=reason)
 
 
 def _why_never(action: Action, channel: str, space: Workspace) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from engine.catalog.problems import Loc
 from engine.catalog.schema.steps import BranchStep, WaitStep
+from engine.catalog.triggers import Trigger
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program
 from engine.clashes.single.reach import Closed, Reach, following
 
-KIND = "unreachable"
+_UNHEARD: Final = "never acts"
 
 
 def unreachable_steps(program: Program, reach: Reach) -> Iterator[Doubt]:
     """The first of each stretch of steps that nobody comes to, and why."""
     if not reach.is_entered:
         loc: Loc = ("when",) if program.journey.when is not None else ("trigger",)
-        yield Doubt(KIND, program.file, loc, "nobody can enter: no one is ever all of that at once", program.id)
+        message = "nobody can enter: no one is ever all of that at once"
+        yield Doubt("not_entered", program.file, loc, message, program.id)
     elif reach.is_whole:
         told = [*_shut(program, reach), *_behind_ends(program, reach), *_unheard(program, reach)]
         yield from sorted(told, key=lambda doubt: str(doubt.loc))
@@ -29,8 +32,12 @@ def _shut(program: Program, reach: Reach) -> Iterator[Doubt]:
         found = _place(program, reach, way)
         if found is not None:
             loc, what = found
-            step = program.steps[way.at].id
-            yield Doubt(KIND, program.file, loc, f"{what}: {way.why}", program.id, step)
+            step = program.steps[way.at]
+            message = f"{what}: {way.why}"
+            if what == _UNHEARD:
+                yield Doubt("unheard", program.file, loc, message, program.id, step.id, step.event)
+            else:
+                yield Doubt("unreachable", program.file, loc, message, program.id, step.id)
 
 
 def _place(program: Program, reach: Reach, way: Closed) -> tuple[Loc, str] | None:
@@ -43,7 +50,7 @@ def _place(program: Program, reach: Reach, way: Closed) -> tuple[Loc, str] | Non
         last = len(written.branch) - 1
         return ((*loc, "branch", last), "is never taken") if written.branch[last].else_ else None
     if step.kind == "wait_for" and way.to == step.on_event and way.to != step.on_timeout:
-        return (*loc, "wait_for", "segment" if step.segment else "event"), "never acts"
+        return (*loc, "wait_for", "segment" if step.segment else "event"), _UNHEARD
     return _next_step(program, reach, way.to)
 
 
@@ -70,7 +77,7 @@ def _behind_ends(program: Program, reach: Reach) -> Iterator[Doubt]:
             before = numbers[(*loc[:-1], loc[-1] - 1)] if isinstance(loc[-1], int) else -1
             if before in reach.earliest_ms:
                 message = "is never reached: the step before it always ends the run"
-                yield Doubt(KIND, program.file, loc, message, program.id, program.steps[before].id)
+                yield Doubt("unreachable", program.file, loc, message, program.id, program.steps[before].id)
 
 
 def _unheard(program: Program, reach: Reach) -> Iterator[Doubt]:
@@ -81,6 +88,7 @@ def _unheard(program: Program, reach: Reach) -> Iterator[Doubt]:
         for event in wait.reset_on if wait is not None and at in reach.earliest_ms else ():
             stop = next((each for each in program.endings if each.event == event and not each.tests), None)
             if stop is not None:
-                message = f"never acts: the stop {stop.id} ends the run on the {event!r} that reset_on waits for"
+                message = f"{_UNHEARD}: the stop {stop.id} ends the run on the {event!r} that reset_on waits for"
                 loc = (*program.places[at], word, "reset_on")
-                yield Doubt(KIND, program.file, loc, message, program.id, program.steps[at].id)
+                step, heard = program.steps[at].id, Trigger.on_any(event)
+                yield Doubt("unheard", program.file, loc, message, program.id, step, heard)

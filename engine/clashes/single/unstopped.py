@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.catalog.triggers import Trigger
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program, Workspace
 from engine.clashes.single.reach import Reach, earliest_from
 
-KIND = "unstopped"
-UNNAMED = "no_purchase"
 _PROMOTIONAL = "promotional"
 
 
@@ -25,7 +24,8 @@ def unstopped_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
     for at in _exposed(program, reach, space):
         if not _is_stopped(program, bought, space):
             message = f"goes to who has bought meanwhile: no stop in policies.yaml ends it on {bought!r}"
-            yield Doubt(KIND, program.file, (*program.places[at], "send"), message, program.id, program.steps[at].id)
+            loc, paid = (*program.places[at], "send"), Trigger.on_any(bought)
+            yield Doubt("unstopped", program.file, loc, message, program.id, program.steps[at].id, paid)
             return
 
 
@@ -36,7 +36,7 @@ def unnamed_purchases(space: Workspace, reached: list[tuple[Program, Reach]]) ->
     for program, reach in reached:
         if not program.journey.stops and not purchase(program, space) and any(_exposed(program, reach, space)):
             message = "nothing says what a purchase is, so whether one stops promotions cannot be told: write purchases"
-            yield Doubt(UNNAMED, "policies.yaml", ("stops",), f"{message}, or the outcome of a journey")
+            yield Doubt("no_purchase", "policies.yaml", ("stops",), f"{message}, or the outcome of a journey")
             return
 
 

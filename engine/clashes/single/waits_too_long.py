@@ -17,8 +17,6 @@ from engine.clashes.single.programs import Program, Workspace
 from engine.clashes.single.reach import Reach, earliest_from
 from engine.vocabulary import DAY_MS
 
-KIND = "too_late"
-
 
 def worthless_sends(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
     """Sends that come too late, whatever the customer does."""
@@ -29,10 +27,10 @@ def worthless_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
         loc = (*program.places[at], "send")
         message = _after_deadline(program, earliest_ms) or _after_dates(program, step, earliest_ms, space)
         if message:
-            yield Doubt(KIND, program.file, loc, message, program.id, step.id)
+            yield Doubt("too_late", program.file, loc, message, program.id, step.id)
         else:
             for word, message in _next_channel_too_late(program, step, earliest_ms):
-                yield Doubt(KIND, program.file, (*loc, *word), message, program.id, step.id)
+                yield Doubt("too_late", program.file, (*loc, *word), message, program.id, step.id)
 
 
 def late_reminders(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
@@ -54,7 +52,9 @@ def late_reminders(program: Program, reach: Reach, space: Workspace) -> Iterator
                 f"comes when the offer is over that {offer.id} made: {spelled(gap_ms)} later at least, and the offer "
                 f"lasts {spelled(offer.offer.lasts)}"
             )
-            yield Doubt(KIND, program.file, (*program.places[later], "send"), message, program.id, following.id)
+            yield Doubt(
+                "late_reminder", program.file, (*program.places[later], "send"), message, program.id, following.id
+            )
 
 
 def _actions(step: Step, space: Workspace) -> list[Action]:

@@ -78,7 +78,7 @@ def loop(every: str, at_most: int, **send: Any) -> list[dict[str, Any]]:
 def test_a_message_that_comes_too_late_is_told(
     steps: list[Any], journey: dict[str, Any], files: dict[str, Any], wanted: str
 ) -> None:
-    assert doubted(catalog(*steps, journey=journey, files=files), "too_late") == [f"{CART}: {wanted}"]
+    assert doubted(catalog(*steps, journey=journey, files=files), "too_late", "late_reminder") == [f"{CART}: {wanted}"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_message_that_comes_too_late_is_told(
     ],
 )
 def test_a_message_that_comes_in_time_is_not(steps: list[Any], journey: dict[str, Any], files: dict[str, Any]) -> None:
-    assert doubted(catalog(*steps, journey=journey, files=files), "too_late") == []
+    assert doubted(catalog(*steps, journey=journey, files=files), "too_late", "late_reminder") == []
 
 
 # -- caps

@@ -1,0 +1,167 @@
+"""How doubts about single journeys are shown: the stories that lead to them, and what the engine must record there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace as replaced
+from typing import Final
+
+from msgspec.structs import replace
+
+from engine.audit import Entry
+from engine.catalog.compiled import Catalog, Journey, Step
+from engine.catalog.problems import Problem
+from engine.catalog.triggers import Trigger
+from engine.clashes import making
+from engine.clashes.entrances import Entrance, tests_of
+from engine.clashes.findings import Kind, Suspicion
+from engine.clashes.making import Part
+from engine.clashes.routes import Happens, Route
+from engine.clashes.single.doubts import Doubt
+from engine.clashes.single.loops import TIMES, WINDOW_MS
+from engine.clashes.stories import Consents, Story, Told
+from engine.clashes.values import data_for
+from engine.vocabulary import HOUR_MS, MINUTE_MS
+
+_NOTES: Final = frozenset(("no_purchase", "undecided"))
+# What the rules are sure of is told without a story too. Of the rest the rehearsal has the last word.
+_SURE: Final = frozenset(
+    ("unreachable", "unheard", "not_entered", "too_late", "late_reminder", "idle_cap", "no_consent", *_NOTES)
+)
+_TOO_LATE: Final = ("journey.deadline", "validity.")
+_ROUNDS: Final = 3  # after the first round of a circle two more have to be seen
+
+Shows = Callable[[Told], bool]
+
+
+def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
+    """What a rehearsal is asked about a doubt."""
+    journey = catalog.journeys.get(doubt.journey)
+    kind: Kind = "note" if doubt.kind in _NOTES else "warning"
+    stories = iter(()) if journey is None else _stories(catalog, journey, doubt)
+    return Suspicion(
+        problem=Problem(doubt.file, doubt.loc, doubt.message),
+        journeys=doubt.others or frozenset((doubt.journey,)),
+        stories=stories,
+        shows=_shows(doubt),
+        kind=kind,
+        stands_alone=doubt.kind in _SURE,
+    )
+
+
+def is_sure(doubt: Doubt) -> bool:
+    """Whether a doubt needs no rehearsal to be told as a warning."""
+    return doubt.kind in _SURE - _NOTES
+
+
+def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story]:
+    match doubt.kind:
+        case "not_entered":
+            yield from _refused(catalog, journey)
+        case "unheard" | "unstopped":
+            assert doubt.event is not None, "something happens on the way"
+            for part in making.parts_to(catalog, journey, doubt.step):
+                for after_ms in _times(part, is_before=doubt.kind == "unstopped"):
+                    yield from making.stories_of(catalog, [_with(part, after_ms, doubt.event)])
+        case "no_consent":
+            for story in making.to_step(catalog, journey, doubt.step):
+                yield _without_yes(story, doubt.reason)
+        case "circle":
+            for name in sorted(doubt.others):
+                for part in making.into(catalog, catalog.journeys[name]):
+                    yield from (_longer(catalog, story, doubt) for story in making.stories_of(catalog, [part]))
+        case _:
+            yield from making.to_step(catalog, journey, doubt.step)
+
+
+def _shows(doubt: Doubt) -> Shows:
+    name, step = doubt.journey, doubt.step
+    match doubt.kind:
+        case "not_entered":
+            return lambda told: bool(told.refused(name))
+        case "unheard":
+            return lambda told: any(told.stopped(name))
+        case "too_late":
+            return lambda told: any(_is_at(each, step, _TOO_LATE) for each in told.held(name))
+        case "own_cap" | "no_consent":
+            return lambda told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
+        case "late_reminder":
+            return lambda told: any(each.step == step for each in told.left(name))
+        case "unstopped":
+            return lambda told: _follows(told, doubt)
+        case "again":
+            return lambda told: _is_again(told, name, step)
+        case "circle":
+            return lambda told: _goes_round(told, doubt)
+        case _:
+            return lambda told: told.has_entered(name) and _has_ended(told, name)
+
+
+def _is_at(entry: Entry, step: str, reasons: tuple[str, ...]) -> bool:
+    return entry.step == step and entry.reason.startswith(reasons)
+
+
+def _has_ended(told: Told, journey: str) -> bool:
+    return any(told.stopped(journey)) or any(
+        entry.kind == "journey" and entry.journey == journey and entry.outcome in ("completed", "exited")
+        for entry in told.entries
+    )
+
+
+def _follows(told: Told, doubt: Doubt) -> bool:
+    """Whether a promotion of the journey leaves after the event has happened in its run."""
+    entered_ms = told.entered_ms(doubt.journey)
+    bought = [each.at_ms for each in told.entries if each.kind == "event" and each.summary.startswith(_name(doubt))]
+    return entered_ms is not None and any(
+        entered_ms < at_ms < left.at_ms for at_ms in bought for left in told.left(doubt.journey)
+    )
+
+
+def _name(doubt: Doubt) -> str:
+    return doubt.event.event if doubt.event is not None else ""
+
+
+def _is_again(told: Told, journey: str, step: str) -> bool:
+    times = [each.at_ms for each in told.left(journey) if each.step == step]
+    return any(sum(at_ms <= each < at_ms + WINDOW_MS for each in times) >= TIMES for at_ms in times)
+
+
+def _goes_round(told: Told, doubt: Doubt) -> bool:
+    entered = [each for each in told.entries if each.kind == "journey" and each.outcome == "entered"]
+    return any(sum(each.journey == name for each in entered) >= _ROUNDS for name in doubt.others)
+
+
+def _times(part: Part, *, is_before: bool) -> list[int]:
+    """When something happens on a route: soon after the entry, and just before its step, or once it is there."""
+    takes_ms = part.route.takes_ms
+    if not is_before:
+        return [takes_ms + MINUTE_MS]
+    return sorted({MINUTE_MS, max(MINUTE_MS, takes_ms // 2), max(MINUTE_MS, takes_ms - MINUTE_MS), HOUR_MS})
+
+
+def _with(part: Part, after_ms: int, event: Trigger) -> Part:
+    heard = Happens(after_ms, Step("", "wait_for", event=event))
+    return part._replace(route=Route((*part.route.needs, heard), max(part.route.takes_ms, after_ms)))
+
+
+def _without_yes(story: Story, reason: str) -> Story:
+    _, purpose, channel = reason.split(".", 2)
+    kept = (
+        each
+        for each in story.happenings
+        if not (isinstance(each, Consents) and (each.purpose, each.channel) == (purpose, channel))
+    )
+    return replace(story, happenings=tuple(kept))
+
+
+def _longer(catalog: Catalog, story: Story, doubt: Doubt) -> Story:
+    rounds_ms = _ROUNDS * sum(making.lasts_ms(catalog.journeys[name]) for name in doubt.others)
+    return replace(story, until_ms=min(story.until_ms + rounds_ms, making.LONGEST_MS))
+
+
+def _refused(catalog: Catalog, journey: Journey) -> Iterator[Story]:
+    """Its trigger alone, by a customer of whom nothing else is known."""
+    properties = data_for(tests_of(journey.trigger.tests))
+    if journey.begins is None and properties is not None:
+        anybody = replaced(journey, key=None)
+        yield from making.stories_of(catalog, [Part(Entrance(anybody, (), properties))])
