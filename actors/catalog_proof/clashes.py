@@ -20,7 +20,7 @@ from engine.clashes.making import Part
 from engine.clashes.meetings import Pair, Solo
 from engine.clashes.shortening import Shown
 from engine.clashes.stories import Story, Told
-from engine.clashes.verdicts import ORDER, Verdict, verdict
+from engine.clashes.verdicts import Verdict, held_in, verdict, weight
 from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
@@ -84,19 +84,26 @@ class _Proof:
                 yield part, story
 
     def _meeting(self, pair: Pair) -> tuple[Verdict, Shown] | None:
-        """The verdict that matters most of those that stories show, with the shortest story that shows it."""
-        best: tuple[Verdict, Story, Told] | None = None
+        """The verdict that matters most of those that stories show, with the shortest story that shows it and holds
+        back nothing else."""
+        seen = [*self._verdicts(pair)]
+        if not seen:
+            return None
+        said, story, told = min(seen, key=lambda each: weight(pair, *each[::2]))
+        held = held_in(told)
+
+        def shows(shorter: Told) -> bool:
+            is_same = verdict(pair, shorter) == said and weight(pair, said, shorter) <= weight(pair, said, told)
+            return is_same and held_in(shorter) <= held
+
+        return said, self._stage.shorten(story, told, pair.journeys, shows)
+
+    def _verdicts(self, pair: Pair) -> Iterator[tuple[Verdict, Story, Told]]:
         for story in islice(meetings.stories(self._catalog, pair), TRIED_MAX):
             told = self._stage.rehearse(story, pair.journeys)
             found = None if told is None else verdict(pair, told)
-            if told is None or found is None:
-                continue
-            if best is None or ORDER.index(found.kind) < ORDER.index(best[0].kind):
-                best = (found, story, told)
-        if best is None:
-            return None
-        said, story, told = best
-        return said, self._stage.shorten(story, told, pair.journeys, lambda told: verdict(pair, told) == said)
+            if told is not None and found is not None:
+                yield found, story, told
 
     def _note(self, journey: Journey, message: str, witness: Witness | None = None) -> Finding:
         return self._finding("note", Problem(self._files[journey.id], ("trigger",), message), witness)

@@ -11,17 +11,18 @@ from engine.catalog.compiled import Action, Catalog, Journey
 from engine.clashes.entrances import Entrance, entrances, happenings, moment_of, traits_of
 from engine.clashes.needs import asked_of_traits, asks_of_the_past, needed, refused
 from engine.clashes.routes import DIRECT, Draws, Route, routes
-from engine.clashes.stories import Consents, Happening, Known, Story
+from engine.clashes.stories import Consents, Does, Happening, Known, Story, may_be_one
 from engine.clashes.values import Wanted, data_for
 from engine.clashes.wishes import unmet, ways
 from engine.conditions.binding import bind
 from engine.occasions import local_times
-from engine.vocabulary import DAY_MS, MINUTE_MS
+from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 FIRST_MS: Final = 1_772_409_600_000  # stories of catalogs that name no date begin on this day, a Monday
 LONGEST_MS: Final = 400 * DAY_MS
 _WAYS_MAX: Final = 3  # into a journey, for each route within it
 _CUSTOMERS_MAX: Final = 8
+_CLOSE_MS: Final = 2 * HOUR_MS
 _MORNING: Final = 9 * 60  # local time: it is quiet nowhere near
 
 
@@ -48,13 +49,37 @@ def story(catalog: Catalog, parts: Sequence[Part]) -> Story | None:
         made = _happenings(catalog, part, at_ms + part.gap_ms)
         if made is None:
             return None
-        told += [each for each in made[0] if each not in told]
+        told = _as_few_events(told, made[0])
         at_ms = made[1]
         moments += [at_ms, at_ms + part.route.takes_ms]
     noes = {scope for part in parts for scope in refused(part.route)}
     said = [Consents(0, *scope) for scope in consents(catalog, journeys) if scope not in noes]
     begins: tuple[Happening, ...] = (Known(0, traits, addresses(catalog, journeys)), *said)
     return _laid_out(catalog, journeys, begins, told, moments)
+
+
+def _as_few_events(told: list[Happening], more: list[Happening]) -> list[Happening]:
+    """All that happens, with one event where two close ones may be one: a customer who starts a booking does it for
+    both journeys. The last one starts a journey, so it stays as it is."""
+    found, used = [*told], set[int]()
+    for number, each in enumerate(more):
+        place = None if number == len(more) - 1 else _same(told, each, used)
+        known = each if place is None else told[place]
+        if place is not None and isinstance(known, Does) and isinstance(each, Does):
+            used.add(place)
+            found[place] = replace(known, properties=known.properties | each.properties)
+        elif each not in told:
+            found.append(each)
+    return found
+
+
+def _same(told: list[Happening], event: Happening, used: set[int]) -> int | None:
+    """The place of an event that may be this one; None where there is none, or it is one already."""
+    if not isinstance(event, Does):
+        return None
+    close = ((place, each) for place, each in enumerate(told) if abs(each.at_ms - event.at_ms) <= _CLOSE_MS)
+    events = ((place, each) for place, each in close if isinstance(each, Does) and place not in used)
+    return next((place for place, each in events if may_be_one(each, event)), None)
 
 
 def _happenings(catalog: Catalog, part: Part, wanted_ms: int) -> tuple[list[Happening], int] | None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
+import msgspec
+
 from engine.catalog.compiled import Cap, Catalog, Journey
 from engine.clashes.entrances import merged
 from engine.clashes.making import Part, stories_of
-from engine.clashes.stories import Story, Told
+from engine.clashes.stories import Consents, Story, Told
 from engine.clashes.wishes import Wish
 from engine.frequency import caps
 from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
@@ -65,7 +67,14 @@ def pairs(catalog: Catalog, solos: list[Solo]) -> Iterator[Pair]:
 
 
 def stories(catalog: Catalog, pair: Pair) -> Iterator[Story]:
-    """Stories in which a customer enters both journeys, the closest together first."""
+    """Stories in which a customer enters both journeys, the closest together first. Each is also told of a customer who
+    can only be written to on the channels that a cap of both counts, because there they get into each other's way."""
+    for made in _meetings(catalog, pair):
+        narrow = [_only_on(made, cap.match["channel"]) for cap in pair.caps if "channel" in cap.match]
+        yield from (each for number, each in enumerate([made, *narrow]) if each not in [made, *narrow][:number])
+
+
+def _meetings(catalog: Catalog, pair: Pair) -> Iterator[Story]:
     at_once = merged(pair.one.part.entrance, pair.other.part.entrance)
     if at_once is not None:
         both = zip((pair.one, pair.other), at_once, strict=True)
@@ -73,6 +82,11 @@ def stories(catalog: Catalog, pair: Pair) -> Iterator[Story]:
     for first, second in ((pair.one, pair.other), (pair.other, pair.one)):
         for gap_ms in _gaps_ms(first, second):
             yield from stories_of(catalog, [first.part, second.part._replace(gap_ms=gap_ms)])
+
+
+def _only_on(story: Story, channels: frozenset[str]) -> Story:
+    kept = (each for each in story.happenings if not isinstance(each, Consents) or each.channel in channels)
+    return msgspec.structs.replace(story, happenings=(*kept,))
 
 
 def length_ms(cap: Cap) -> int:

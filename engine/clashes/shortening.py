@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from engine.clashes.stories import Does, Known, Story, Told
+from engine.clashes.stories import Does, Known, Story, Told, may_be_one
 
 Shown = tuple[Story, Told]
 Rehearse = Callable[[Story], Told | None]  # None: no more stories may be rehearsed
@@ -20,8 +20,8 @@ def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Callable[[Tol
         for shorter in _without(story, place):
             found = rehearse(shorter)
             if found is not None and shows(found):
+                place -= len(story.happenings) - len(shorter.happenings)
                 story, told = shorter, found
-                place = min(place, len(story.happenings))
                 break
         else:
             place -= 1
@@ -32,6 +32,7 @@ def _without(story: Story, place: int) -> Iterator[Story]:
     """The stories that have one thing less at a place: the happening, else one of its details."""
     happening = story.happenings[place]
     yield _put(story, place)
+    yield from _as_one(story, place)
     if isinstance(happening, Known):
         for address in happening.addresses:
             rest = tuple(each for each in happening.addresses if each != address)
@@ -41,6 +42,16 @@ def _without(story: Story, place: int) -> Iterator[Story]:
     elif isinstance(happening, Does):
         for name in happening.properties:
             yield _put(story, place, replace(happening, properties=_less(happening.properties, name)))
+
+
+def _as_one(story: Story, place: int) -> Iterator[Story]:
+    """The stories in which an event and an earlier one of the same name are one, where no property contradicts."""
+    later = story.happenings[place]
+    for before in range(place) if isinstance(later, Does) else ():
+        earlier = story.happenings[before]
+        if isinstance(later, Does) and isinstance(earlier, Does) and may_be_one(earlier, later):
+            both = replace(later, properties=earlier.properties | later.properties)
+            yield _put(_put(story, place, both), before)
 
 
 def _put(story: Story, place: int, *happenings: Known | Does) -> Story:

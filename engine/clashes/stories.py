@@ -64,6 +64,12 @@ class Learned(msgspec.Struct, frozen=True, omit_defaults=True, tag="fact"):
 Happening = Known | Consents | Does | Reacts | Learned
 
 
+def may_be_one(one: Does, other: Does) -> bool:
+    """Whether two events may be one event, with the properties of both."""
+    same = one.properties.keys() & other.properties.keys()
+    return one.event == other.event and all(one.properties[name] == other.properties[name] for name in same)
+
+
 class Story(msgspec.Struct, frozen=True, omit_defaults=True):
     """Happenings in order of time, which begin at the instant `begins_ms` (UTC epoch); then time passes until
     `until_ms`. The customer is called `customer`: another name draws another arm of a split."""
@@ -89,6 +95,10 @@ class Told(msgspec.Struct, frozen=True):
         return next(
             (each.at_ms for each in self._of("journey") if (each.outcome, each.journey) == ("entered", journey)), None
         )
+
+    def runs(self, journey: str) -> int:
+        """How many runs of the journey have begun."""
+        return sum(each.outcome == "entered" and each.journey == journey for each in self._of("journey"))
 
     def has_come_to(self, journey: str, step: str) -> bool:
         """Whether a run of the journey has come to a step, as far as steps leave a trace."""

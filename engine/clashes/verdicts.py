@@ -16,7 +16,7 @@ from engine.clashes.stories import Told
 # and each cap that counts both has room. `stopped`: what starts the winner ends the loser.
 Kind = Literal["held", "free", "room", "stopped"]
 
-ORDER: Final[tuple[Kind, ...]] = ("held", "free", "room", "stopped")  # the first that a story shows is told
+_ORDER: Final[tuple[Kind, ...]] = ("held", "free", "room", "stopped")  # the first that a story shows is told
 _BETWEEN: Final = ("cap.", "suppress.", "offer.", "budget.", "outranked.")  # reasons in which another message may stand
 
 
@@ -46,6 +46,17 @@ def verdict(pair: Pair, told: Told) -> Verdict | None:
             if not any(loser.told.stopped(loser.journey.id)):
                 return Verdict("stopped", winner, loser.journey.id, stop.reason)
     return None
+
+
+def weight(pair: Pair, found: Verdict, told: Told) -> tuple[int, int]:
+    """Which of several stories is told: the least. One in which a journey is entered once comes before one in which it
+    is entered again and again."""
+    return max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
+
+
+def held_in(told: Told) -> frozenset[tuple[str, str, str]]:
+    """What is held back in a story, each with its reason."""
+    return frozenset((entry.journey, entry.step, entry.reason) for entry in told.held())
 
 
 def _losses(solo: Solo, told: Told) -> Iterator[Entry]:

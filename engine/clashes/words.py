@@ -16,6 +16,7 @@ from engine.vocabulary import ARRIVED
 
 LINES_MAX: Final = 40
 _CHARS_MAX: Final = 120  # of the properties of an event
+_ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
 _REACTIONS: Final = {
     "opened": "opens the message",
     "clicked": "follows a link in the message",
@@ -86,8 +87,8 @@ def _happenings(story: Story) -> Iterator[tuple[int, str]]:
 def _of_happening(happening: Happening) -> str:
     match happening:
         case Known(addresses=addresses, traits=traits):
-            by = f", by {' and '.join(addresses)}" if addresses else ""
-            return f"a customer is known{by}{', with ' + _spelled(traits) if traits else ''}"
+            had = [*(_ADDRESSES.get(each, f"a {each}") for each in addresses), *([_spelled(traits)] if traits else [])]
+            return f"a customer is known{', with ' + ' and '.join(had) if had else ''}"
         case Does(event=event, properties=properties):
             return f"{event} {_spelled(properties)}".rstrip()
         case Learned(kind=kind, event=event, properties=properties, thing=thing):
