@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Final
 
+from actors.catalog_proof import single_journeys
 from actors.catalog_proof.witnesses import TRIED_MAX, Stage
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.document import Document, in_folder
@@ -30,7 +31,8 @@ Locate = Callable[[Problem], Problem]
 def findings(catalog: Catalog, document: Document, located: Locate) -> list[Finding]:
     """Everything that the proof of clashes finds, by file and line. `located` gives a problem its line."""
     proof = _Proof(catalog, document, located)
-    return sorted(proof.of_pairs(), key=lambda found: (found.file, found.line, found.message))
+    found = [*single_journeys.findings(catalog, document, located), *proof.of_pairs()]
+    return sorted(found, key=lambda found: (found.file, found.line, found.message))
 
 
 class _Proof:

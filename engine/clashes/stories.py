@@ -82,9 +82,10 @@ class Story(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Told(msgspec.Struct, frozen=True):
     """What the engine recorded of a story: the entries of the customer's timeline, oldest first, their times counted
-    from the beginning of the story."""
+    from the beginning of the story. `happenings` are those of the story, which the timeline does not all name."""
 
     entries: tuple[Entry, ...]
+    happenings: tuple[Happening, ...] = ()
 
     def has_entered(self, journey: str) -> bool:
         """Whether a run of the journey has begun."""

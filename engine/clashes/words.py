@@ -51,6 +51,10 @@ def reason_in_words(reason: str) -> str:
             return f"there is no consent ({name.replace('.', ' on ')})"
         case "offer":
             return "another offer stands" if name == "shown" else "the customer has paid the full price"
+        case "journey" if name == "deadline":
+            return "its deadline is over"
+        case "validity" if name in ("over", "not_yet"):
+            return "the action is over" if name == "over" else "the action is not valid yet"
         case "quiet_hours":
             return "it is quiet"
         case _:

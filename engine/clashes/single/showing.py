@@ -19,7 +19,7 @@ from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
-from engine.clashes.stories import Consents, Story, Told
+from engine.clashes.stories import Consents, Does, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
@@ -86,7 +86,7 @@ def _shows(doubt: Doubt) -> Shows:
         case "own_cap" | "no_consent":
             return lambda told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
         case "late_reminder":
-            return lambda told: any(each.step == step for each in told.left(name))
+            return lambda told: _is_reminded(told, doubt)
         case "unstopped":
             return lambda told: _follows(told, doubt)
         case "again":
@@ -110,15 +110,20 @@ def _has_ended(told: Told, journey: str) -> bool:
 
 def _follows(told: Told, doubt: Doubt) -> bool:
     """Whether a promotion of the journey leaves after the event has happened in its run."""
-    entered_ms = told.entered_ms(doubt.journey)
-    bought = [each.at_ms for each in told.entries if each.kind == "event" and each.summary.startswith(_name(doubt))]
+    entered_ms, event = told.entered_ms(doubt.journey), doubt.event.event if doubt.event is not None else ""
+    bought = [each.at_ms for each in told.happenings if isinstance(each, Does) and each.event == event]
     return entered_ms is not None and any(
-        entered_ms < at_ms < left.at_ms for at_ms in bought for left in told.left(doubt.journey)
+        entered_ms < at_ms < left.at_ms and left.step == doubt.step
+        for at_ms in bought
+        for left in told.left(doubt.journey)
     )
 
 
-def _name(doubt: Doubt) -> str:
-    return doubt.event.event if doubt.event is not None else ""
+def _is_reminded(told: Told, doubt: Doubt) -> bool:
+    """Whether the offer leaves, and after it the message that is about it."""
+    left = [*told.left(doubt.journey)]
+    offered = [each.at_ms for each in left if each.action == doubt.reason]
+    return any(at_ms < each.at_ms for at_ms in offered for each in left if each.step == doubt.step)
 
 
 def _is_again(told: Told, journey: str, step: str) -> bool:
@@ -155,8 +160,10 @@ def _without_yes(story: Story, reason: str) -> Story:
 
 
 def _longer(catalog: Catalog, story: Story, doubt: Doubt) -> Story:
-    rounds_ms = _ROUNDS * sum(making.lasts_ms(catalog.journeys[name]) for name in doubt.others)
-    return replace(story, until_ms=min(story.until_ms + rounds_ms, making.LONGEST_MS))
+    """The story, and after it the time of some rounds."""
+    waits_ms = sum(sum(step.for_ms for step in catalog.journeys[name].steps) + HOUR_MS for name in doubt.others)
+    last_ms = max(each.at_ms for each in story.happenings)
+    return replace(story, until_ms=min(last_ms + _ROUNDS * waits_ms, making.LONGEST_MS))
 
 
 def _refused(catalog: Catalog, journey: Journey) -> Iterator[Story]:

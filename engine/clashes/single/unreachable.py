@@ -10,7 +10,7 @@ from engine.catalog.schema.steps import BranchStep, WaitStep
 from engine.catalog.triggers import Trigger
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program
-from engine.clashes.single.reach import Closed, Reach, following
+from engine.clashes.single.reach import Closed, Reach, following, heard_by_a_stop
 
 _UNHEARD: Final = "never acts"
 
@@ -34,7 +34,7 @@ def _shut(program: Program, reach: Reach) -> Iterator[Doubt]:
             loc, what = found
             step = program.steps[way.at]
             message = f"{what}: {way.why}"
-            if what == _UNHEARD:
+            if what == _UNHEARD and heard_by_a_stop(program, step) is not None:
                 yield Doubt("unheard", program.file, loc, message, program.id, step.id, step.event)
             else:
                 yield Doubt("unreachable", program.file, loc, message, program.id, step.id)

@@ -17,16 +17,15 @@ _PROMOTIONAL = "promotional"
 
 
 def unstopped_sends(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
-    """The first promotion of a journey that is sent after some time in which a purchase ends nothing."""
+    """The promotions of a journey that are sent after some time in which a purchase ends nothing. One is enough to be
+    told."""
     bought = purchase(program, space)
-    if not bought:
+    if not bought or _is_stopped(program, bought, space):
         return
     for at in _exposed(program, reach, space):
-        if not _is_stopped(program, bought, space):
-            message = f"goes to who has bought meanwhile: no stop in policies.yaml ends it on {bought!r}"
-            loc, paid = (*program.places[at], "send"), Trigger.on_any(bought)
-            yield Doubt("unstopped", program.file, loc, message, program.id, program.steps[at].id, paid)
-            return
+        message = f"goes to who has bought meanwhile: no stop in policies.yaml ends it on {bought!r}"
+        loc, paid = (*program.places[at], "send"), Trigger.on_any(bought)
+        yield Doubt("unstopped", program.file, loc, message, program.id, program.steps[at].id, paid)
 
 
 def unnamed_purchases(space: Workspace, reached: list[tuple[Program, Reach]]) -> Iterator[Doubt]:
