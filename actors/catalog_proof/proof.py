@@ -23,6 +23,7 @@ from actors.delivery.channels.adapter import Adapter
 from engine.catalog.compile import examined
 from engine.catalog.compiled import Catalog
 from engine.catalog.problems import Problem
+from engine.clashes.single.showing import certainties
 from engine.errors import CatalogError, UsageError
 
 Bound = Callable[[str], AbstractContextManager[None]]
@@ -57,7 +58,12 @@ def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambd
     problems = [*_adapter_problems(catalog, environ, adapters)]
     of_letters = list(letter_problems(catalog, documents.data, adapters, bound))
     _refuse(documents, problems + [problem for problem in of_letters if not problem.is_warning])
-    doubts = [*found.warnings(), *documents.warnings, *_unset(catalog, environ)]
+    doubts = [
+        *found.warnings(),
+        *certainties(found.plain, found.models),
+        *documents.warnings,
+        *_unset(catalog, environ),
+    ]
     told = {(doubt.file, doubt.loc) for doubt in doubts}
     doubts += [doubt for doubt in of_letters if (doubt.file, doubt.loc) not in told]
     return Proved(catalog, _told(documents, doubts))

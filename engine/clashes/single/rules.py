@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.catalog.advice.conditions import never_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models
+from engine.catalog.problems import Loc
 from engine.clashes.single import caps, loops, undecided, ungranted, unreachable, unstopped, waits_too_long, walks
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.programs import Program, Workspace, read
@@ -15,12 +17,19 @@ from engine.clashes.single.reach import Reach, explore
 def doubts(document: Document, models: Models) -> Iterator[Doubt]:
     """Every doubt about single journeys, and about the caps that they are under."""
     space = read(document, models)
+    never = {(doubt.file, doubt.loc) for doubt in never_doubts(document, models)}
     reached = [(program, explore(program, space.solver)) for program in space.programs]
     for program, reach in reached:
-        yield from _of_one(program, reach, space)
+        yield from (doubt for doubt in _of_one(program, reach, space) if not _is_said(doubt, never))
     yield from caps.idle_caps(space, reached)
     yield from unstopped.unnamed_purchases(space, reached)
     yield from loops.circles(space, reached)
+
+
+def _is_said(doubt: Doubt, never: set[tuple[str, Loc]]) -> bool:
+    """Whether a part of the condition that it is about can never hold by itself, which is told already."""
+    about = doubt.kind in ("unreachable", "not_entered") and doubt.loc[-1] in ("when", "trigger")
+    return about and any(file == doubt.file and loc[: len(doubt.loc)] == doubt.loc for file, loc in never)
 
 
 def _of_one(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:

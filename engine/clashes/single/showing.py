@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog, Journey, Step
+from engine.catalog.document import Document
+from engine.catalog.models import Models
 from engine.catalog.problems import Problem
 from engine.catalog.triggers import Trigger
 from engine.clashes import making
@@ -19,6 +21,7 @@ from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
+from engine.clashes.single.rules import doubts
 from engine.clashes.stories import Consents, Does, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
@@ -49,9 +52,11 @@ def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
     )
 
 
-def is_sure(doubt: Doubt) -> bool:
-    """Whether a doubt needs no rehearsal to be told as a warning."""
-    return doubt.kind in _SURE - _NOTES
+def certainties(document: Document, models: Models) -> Iterator[Problem]:
+    """The doubts that need no rehearsal, as warnings: they are told wherever a catalog is proved."""
+    for doubt in doubts(document, models):
+        if doubt.kind in _SURE - _NOTES:
+            yield Problem(doubt.file, doubt.loc, doubt.message, is_warning=True)
 
 
 def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story]:

@@ -176,7 +176,6 @@ BROKEN = [
     (CART, ("steps",), [], "steps: should not be empty"),
     (CART, ("steps", 0), {"wait": {"for": "0m"}}, "steps[1].wait.for: a duration of zero means nothing here"),
     (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps[1]: {NO_STEP}, and here are exit and wait"),
-    (CART, ("steps", 0), {"exit": None}, "steps[2]: is never reached, the step before it always ends the run"),
     (CART, ("steps", 0), {"branch": [{"steps": [SEND]}]}, f"steps[1].branch[1]: {NO_ARM}"),
     (
         CART,

@@ -183,7 +183,6 @@ FAULTS = [
     ),
     ([{"webhook": {}}], "steps[1].webhook: a webhook has either url or url_env"),
     ([{"webhook": {"url": "crm.example"}}], "steps[1].webhook.url: should match"),
-    ([{"exit": None}, TEXT], "steps[2]: is never reached, the step before it always ends the run"),
     (["leave"], "steps[1]: a step is exactly one of send, wait, wait_for, branch, split, parallel, update, webhook"),
     ([{"split": {"id": "s", "arms": {"a": 1, "b": 1}}, "wait": {"for": "1h"}}], "steps[1]: a step is exactly one of"),
 ]

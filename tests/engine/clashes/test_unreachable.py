@@ -99,7 +99,8 @@ FOUND: list[tuple[list[Any], dict[str, Any], dict[str, Any], str]] = [
         [DAY, {"wait_for": {"event": "Order Completed", "timeout": "2d", "on_event": {"steps": [TEXT]}}}, MAIL],
         {},
         {},
-        "steps[2].wait_for.event: never acts: the stop purchase ends the run on the 'Order Completed' that wait_for waits for",
+        "steps[2].wait_for.event: never acts: the stop purchase ends the run on the 'Order Completed' that wait_for "
+        "waits for",
     ),
     (
         [{"wait_for": {"segment": "nobody", "timeout": "2d", "on_event": "exit"}}, MAIL],
