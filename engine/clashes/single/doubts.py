@@ -23,6 +23,7 @@ class Doubt:
     journey: str = ""
     step: str = ""
     others: frozenset[str] = frozenset()  # all journeys that act in the story, where there are several
+    event: str = ""  # the event that a story has to tell, where the doubt is about one
 
 
 def spelled(duration_ms: int) -> str:

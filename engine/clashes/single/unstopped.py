@@ -25,7 +25,8 @@ def unstopped_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
     for at in _exposed(program, reach, space):
         if not _is_stopped(program, bought, space):
             message = f"goes to who has bought meanwhile: no stop in policies.yaml ends it on {bought!r}"
-            yield Doubt(KIND, program.file, (*program.places[at], "send"), message, program.id, program.steps[at].id)
+            loc = (*program.places[at], "send")
+            yield Doubt(KIND, program.file, loc, message, program.id, program.steps[at].id, event=bought)
             return
 
 
