@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from typing import Final
 
-from actors.catalog_proof import single_journeys
+from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.witnesses import TRIED_MAX, Stage
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.document import Document, in_folder
+from engine.catalog.models import Models
 from engine.catalog.problems import Problem, spelled
 from engine.clashes import making, meetings, notes
 from engine.clashes.entrances import entrances
@@ -20,19 +22,36 @@ from engine.clashes.findings import Finding, Kind, Witness
 from engine.clashes.making import Part
 from engine.clashes.meetings import Pair, Solo
 from engine.clashes.shortening import Shown
+from engine.clashes.single import rules
+from engine.clashes.single.showing import suspicion
 from engine.clashes.stories import Story, Told
 from engine.clashes.verdicts import Verdict, held_in, verdict, weight
 from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
+_ONCE: Final = ("unstopped",)  # the kinds of which one is enough for each journey
+_UNBOUNDED: Final[AbstractContextManager[None]] = nullcontext()
 Locate = Callable[[Problem], Problem]
 
 
-def findings(catalog: Catalog, document: Document, located: Locate) -> list[Finding]:
-    """Everything that the proof of clashes finds, by file and line. `located` gives a problem its line."""
-    proof = _Proof(catalog, document, located)
-    found = [*single_journeys.findings(catalog, document, located), *proof.of_pairs()]
-    return sorted(found, key=lambda found: (found.file, found.line, found.message))
+def findings(
+    catalog: Catalog,
+    document: Document,
+    models: Models,
+    located: Locate,
+    rehearsing: AbstractContextManager[None] = _UNBOUNDED,
+) -> tuple[Finding, ...]:
+    """Everything that the proof of clashes finds, by file and line. `located` gives a problem its line. `rehearsing` is
+    entered for all of it, and may end it by TakesTooLong: then what was found by then is told, and that there may be
+    more."""
+    proof, found = _Proof(catalog, document, located), list[Finding]()
+    try:
+        with rehearsing:
+            for each in chain(proof.of_single(document, models), proof.of_pairs()):
+                found.append(each)
+    except TakesTooLong:
+        found.append(Finding("note", "journeys", 0, "trigger", "not all clashes were looked for: it takes too long"))
+    return tuple(sorted(found, key=lambda each: (each.file, each.line, each.message)))
 
 
 class _Proof:
@@ -40,6 +59,18 @@ class _Proof:
         self._catalog, self._located = catalog, located
         self._files = {str(data.get("id")): file for file, data in in_folder(document, "journeys").items()}
         self._stage = Stage(catalog)
+
+    def of_single(self, document: Document, models: Models) -> Iterator[Finding]:
+        """What is doubted of single journeys, with a story where one shows it."""
+        told = set[tuple[str, str]]()
+        for doubt in rules.doubts(document, models):
+            if (doubt.kind, doubt.journey) in told:
+                continue
+            suspected = suspicion(self._catalog, doubt)
+            shown = self._stage.witness(suspected)
+            if shown is not None or suspected.stands_alone:
+                told.update([(doubt.kind, doubt.journey)] if doubt.kind in _ONCE else [])
+                yield self._finding(suspected.kind, suspected.problem, shown)
 
     def of_pairs(self) -> Iterator[Finding]:
         """A note for each pair of journeys that can reach one customer within one window, and one for each journey of
@@ -59,9 +90,8 @@ class _Proof:
                 return
             found = self._meeting(pair)
             if found is not None:
-                said, (story, told) = found
-                witness = Witness(story, told, lines(self._catalog, story, told))
-                yield self._note(pair.other.journey, notes.of_verdict(pair, said), witness)
+                said, shown = found
+                yield self._note(pair.other.journey, notes.of_verdict(pair, said), shown)
 
     def _alone(self, journey: Journey) -> Solo | str:
         """The journey by itself, or why no story was found in which it writes to anybody."""
@@ -94,9 +124,9 @@ class _Proof:
         said, story, told = min(seen, key=lambda each: weight(pair, *each[::2]))
         held = held_in(told)
 
-        def shows(shorter: Told) -> bool:
-            is_same = verdict(pair, shorter) == said and weight(pair, said, shorter) <= weight(pair, said, told)
-            return is_same and held_in(shorter) <= held
+        def shows(shorter: Story, found: Told) -> bool:
+            is_same = verdict(pair, found) == said and weight(pair, said, found) <= weight(pair, said, told)
+            return is_same and held_in(found) <= held
 
         return said, self._stage.shorten(story, told, pair.journeys, shows)
 
@@ -107,9 +137,10 @@ class _Proof:
             if told is not None and found is not None:
                 yield found, story, told
 
-    def _note(self, journey: Journey, message: str, witness: Witness | None = None) -> Finding:
-        return self._finding("note", Problem(self._files[journey.id], ("trigger",), message), witness)
+    def _note(self, journey: Journey, message: str, shown: Shown | None = None) -> Finding:
+        return self._finding("note", Problem(self._files[journey.id], ("trigger",), message), shown)
 
-    def _finding(self, kind: Kind, problem: Problem, witness: Witness | None) -> Finding:
+    def _finding(self, kind: Kind, problem: Problem, shown: Shown | None) -> Finding:
         placed = self._located(problem)
+        witness = None if shown is None else Witness(*shown, lines(self._catalog, *shown))
         return Finding(kind, placed.file, placed.line, spelled(placed.loc), placed.message, witness)

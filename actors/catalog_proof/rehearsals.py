@@ -66,7 +66,7 @@ class _Rehearsal:
             await self._engine.advance(begins_ms + happening.at_ms)
             self._tell(happening, begins_ms + happening.at_ms, str(number))
         await self._engine.advance(begins_ms + self._story.until_ms)
-        return Told(tuple(self._entries), self._story.happenings)
+        return Told(tuple(self._entries))
 
     def _tell(self, happening: Happening, at_ms: int, number: str) -> None:
         match happening:

@@ -6,13 +6,13 @@ always with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compiled import Catalog
-from engine.clashes.findings import Suspicion
+from engine.clashes.findings import Shows, Suspicion
 from engine.clashes.shortening import Shown, shortened
 from engine.clashes.stories import Story, Told
 
@@ -34,7 +34,7 @@ class Stage:
         self.left -= 1
         return rehearse(self._catalog, story, journeys)
 
-    def shorten(self, story: Story, told: Told, journeys: Collection[str], shows: Callable[[Told], bool]) -> Shown:
+    def shorten(self, story: Story, told: Told, journeys: Collection[str], shows: Shows) -> Shown:
         """The shortest story that was seen to show the same."""
         return shortened(story, told, lambda shorter: self.rehearse(shorter, journeys), shows)
 
@@ -43,6 +43,6 @@ class Stage:
         where none of its stories was seen to show it."""
         for story in islice(suspicion.stories, TRIED_MAX):
             told = self.rehearse(story, suspicion.journeys)
-            if told is not None and suspicion.shows(told):
+            if told is not None and suspicion.shows(story, told):
                 return self.shorten(story, told, suspicion.journeys, suspicion.shows)
         return None

@@ -17,18 +17,19 @@ from engine.catalog.problems import Problem
 from engine.clashes.stories import Story, Told
 
 Kind = Literal["warning", "note"]
+Shows = Callable[[Story, Told], bool]  # whether a story and what was recorded of it show something
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """`shows` says whether a rehearsed story shows what `problem` claims. The stories are tried in their order, the
-    likeliest first; `journeys` are those that may act in them, and all others stand still. One that `stands_alone` is
-    told without a witness where no story shows it."""
+    """`shows` says whether a story, once it is rehearsed, shows what `problem` claims. The stories are tried in their
+    order, the likeliest first; `journeys` are those that may act in them, and all others stand still. One that
+    `stands_alone` is told without a witness where no story shows it."""
 
     problem: Problem
     journeys: frozenset[str]
     stories: Iterable[Story]
-    shows: Callable[[Told], bool]
+    shows: Shows
     kind: Kind = "warning"
     stands_alone: bool = False
 

@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from engine.clashes.findings import Shows
 from engine.clashes.stories import Does, Known, Story, Told, may_be_one
 
 Shown = tuple[Story, Told]
 Rehearse = Callable[[Story], Told | None]  # None: no more stories may be rehearsed
 
 
-def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Callable[[Told], bool]) -> Shown:
+def shortened(story: Story, told: Told, rehearse: Rehearse, shows: Shows) -> Shown:
     """The story less each part that it can do without. Later parts are tried first, because earlier ones may be what
     they build on."""
     place = len(story.happenings) - 1
     while place >= 0:
         for shorter in _without(story, place):
             found = rehearse(shorter)
-            if found is not None and shows(found):
+            if found is not None and shows(shorter, found):
                 place -= len(story.happenings) - len(shorter.happenings)
                 story, told = shorter, found
                 break

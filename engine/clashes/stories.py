@@ -79,13 +79,17 @@ class Story(msgspec.Struct, frozen=True, omit_defaults=True):
     until_ms: int
     customer: str = CUSTOMER
 
+    def happened_ms(self, event: str) -> int:
+        """When an event of the customer's happened first; behind the story's end where it never did."""
+        times = (each.at_ms for each in self.happenings if isinstance(each, Does) and each.event == event)
+        return next(times, self.until_ms + 1)
+
 
 class Told(msgspec.Struct, frozen=True):
     """What the engine recorded of a story: the entries of the customer's timeline, oldest first, their times counted
-    from the beginning of the story. `happenings` are those of the story, which the timeline does not all name."""
+    from the beginning of the story."""
 
     entries: tuple[Entry, ...]
-    happenings: tuple[Happening, ...] = ()
 
     def has_entered(self, journey: str) -> bool:
         """Whether a run of the journey has begun."""

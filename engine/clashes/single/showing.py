@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace as replaced
 from typing import Final
 
@@ -16,13 +16,13 @@ from engine.catalog.problems import Problem
 from engine.catalog.triggers import Trigger
 from engine.clashes import making
 from engine.clashes.entrances import Entrance, tests_of
-from engine.clashes.findings import Kind, Suspicion
+from engine.clashes.findings import Kind, Shows, Suspicion
 from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
 from engine.clashes.single.rules import doubts
-from engine.clashes.stories import Consents, Does, Story, Told
+from engine.clashes.stories import Consents, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
@@ -33,8 +33,6 @@ _SURE: Final = frozenset(
 )
 _TOO_LATE: Final = ("journey.deadline", "validity.")
 _ROUNDS: Final = 3  # after the first round of a circle two more have to be seen
-
-Shows = Callable[[Told], bool]
 
 
 def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
@@ -83,23 +81,23 @@ def _shows(doubt: Doubt) -> Shows:
     name, step = doubt.journey, doubt.step
     match doubt.kind:
         case "not_entered":
-            return lambda told: bool(told.refused(name))
+            return lambda story, told: bool(told.refused(name))
         case "unheard":
-            return lambda told: any(told.stopped(name))
+            return lambda story, told: any(told.stopped(name))
         case "too_late":
-            return lambda told: any(_is_at(each, step, _TOO_LATE) for each in told.held(name))
+            return lambda story, told: any(_is_at(each, step, _TOO_LATE) for each in told.held(name))
         case "own_cap" | "no_consent":
-            return lambda told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
+            return lambda story, told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
         case "late_reminder":
-            return lambda told: _is_reminded(told, doubt)
+            return lambda story, told: _is_reminded(told, doubt)
         case "unstopped":
-            return lambda told: _follows(told, doubt)
+            return lambda story, told: _follows(story, told, doubt)
         case "again":
-            return lambda told: _is_again(told, name, step)
+            return lambda story, told: _is_again(told, name, step)
         case "circle":
-            return lambda told: _goes_round(told, doubt)
+            return lambda story, told: _goes_round(told, doubt)
         case _:
-            return lambda told: told.has_entered(name) and _has_ended(told, name)
+            return lambda story, told: told.has_entered(name) and _has_ended(told, name)
 
 
 def _is_at(entry: Entry, step: str, reasons: tuple[str, ...]) -> bool:
@@ -113,15 +111,12 @@ def _has_ended(told: Told, journey: str) -> bool:
     )
 
 
-def _follows(told: Told, doubt: Doubt) -> bool:
+def _follows(story: Story, told: Told, doubt: Doubt) -> bool:
     """Whether a promotion of the journey leaves after the event has happened in its run."""
-    entered_ms, event = told.entered_ms(doubt.journey), doubt.event.event if doubt.event is not None else ""
-    bought = [each.at_ms for each in told.happenings if isinstance(each, Does) and each.event == event]
-    return entered_ms is not None and any(
-        entered_ms < at_ms < left.at_ms and left.step == doubt.step
-        for at_ms in bought
-        for left in told.left(doubt.journey)
-    )
+    assert doubt.event is not None, "something happens on the way"
+    entered_ms, bought_ms = told.entered_ms(doubt.journey), story.happened_ms(doubt.event.event)
+    left = [each.at_ms for each in told.left(doubt.journey) if each.step == doubt.step]
+    return entered_ms is not None and entered_ms < bought_ms and any(bought_ms < at_ms for at_ms in left)
 
 
 def _is_reminded(told: Told, doubt: Doubt) -> bool:
@@ -137,8 +132,7 @@ def _is_again(told: Told, journey: str, step: str) -> bool:
 
 
 def _goes_round(told: Told, doubt: Doubt) -> bool:
-    entered = [each for each in told.entries if each.kind == "journey" and each.outcome == "entered"]
-    return any(sum(each.journey == name for each in entered) >= _ROUNDS for name in doubt.others)
+    return any(told.runs(name) >= _ROUNDS for name in doubt.others)
 
 
 def _times(part: Part, *, is_before: bool) -> list[int]:
