@@ -118,6 +118,8 @@ def _of_entry(entry: Entry) -> str:
             return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
         if entry.kind == "stop":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
+        if entry.outcome in ("completed", "exited"):
+            return f"{entry.journey} has come to its end" + (f": {entry.reason}" if entry.reason else "")
     return ""
 
 

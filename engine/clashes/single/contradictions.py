@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Final
 
 from engine.clashes.single.element_tests import ElementTest
+from engine.conditions.binding import ACTION_FACT, EVENT_FACT
 from engine.conditions.value_tests import build_at
 
 Tree = Mapping[str, Any]
@@ -131,6 +132,8 @@ class Solver:
         ((word, body),) = tree.items()
         if word in ("all", "any", "not"):
             return word, body
+        if _names_facts(body):  # false where the fact is absent, whatever it asks
+            return "all", [Holds(repr((word, body)))]
         if word == "segment" and body in self._segments:
             return "all", [self._segments[body]]
         if word == "trait":
@@ -150,6 +153,15 @@ def implies(where: Mapping[str, Any] | None, other: Mapping[str, Any] | None) ->
     """Whether an event that passes one `where` passes the other too."""
     mine = {path: (test, spelled) for path, test, spelled in _where(where)}
     return all(_tells(mine.get(path), test, spelled) for path, test, spelled in _where(other))
+
+
+def _names_facts(body: Any) -> bool:
+    """Whether it compares with a fact of an action or of the event that started a run."""
+    if isinstance(body, Mapping):
+        return any(map(_names_facts, body.values()))
+    if isinstance(body, list | tuple):
+        return any(map(_names_facts, body))
+    return isinstance(body, str) and body.startswith((ACTION_FACT, EVENT_FACT))
 
 
 def _not(part: Any) -> dict[str, Any]:

@@ -52,9 +52,8 @@ def late_reminders(program: Program, reach: Reach, space: Workspace) -> Iterator
                 f"comes when the offer is over that {offer.id} made: {spelled(gap_ms)} later at least, and the offer "
                 f"lasts {spelled(offer.offer.lasts)}"
             )
-            yield Doubt(
-                "late_reminder", program.file, (*program.places[later], "send"), message, program.id, following.id
-            )
+            loc = (*program.places[later], "send")
+            yield Doubt("late_reminder", program.file, loc, message, program.id, following.id, reason=offer.id)
 
 
 def _actions(step: Step, space: Workspace) -> list[Action]:
