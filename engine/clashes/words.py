@@ -17,6 +17,7 @@ from engine.vocabulary import ARRIVED
 LINES_MAX: Final = 40
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
+_AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
 _REACTIONS: Final = {
     "opened": "opens the message",
     "clicked": "follows a link in the message",
@@ -114,9 +115,9 @@ def _of_entry(entry: Entry) -> str:
     if entry.kind in ("journey", "stop") and entry.journey:
         if entry.outcome == "entered":
             return f"{entry.journey} begins"
-        if entry.outcome == "not_entered":
+        if entry.outcome == "not_entered" and entry.reason not in _AS_A_RULE:
             return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
-        if entry.kind == "stop":
+        if entry.kind == "stop" and entry.outcome != "not_entered":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
         if entry.outcome in ("completed", "exited"):
             return f"{entry.journey} has come to its end" + (f": {entry.reason}" if entry.reason else "")
