@@ -15,6 +15,7 @@ from engine.occasions import local_times
 from engine.vocabulary import ARRIVED
 
 LINES_MAX: Final = 40
+_PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for whose end no reason is written
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
 _AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
@@ -120,7 +121,9 @@ def _of_entry(entry: Entry) -> str:
         if entry.kind == "stop" and entry.outcome != "not_entered":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
         if entry.outcome in ("completed", "exited"):
-            return f"{entry.journey} has come to its end" + (f": {entry.reason}" if entry.reason else "")
+            return f"{entry.journey} has come to its end" + (
+                f": {entry.reason}" if entry.reason not in _PLAIN_ENDS else ""
+            )
     return ""
 
 
