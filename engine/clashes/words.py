@@ -18,6 +18,7 @@ LINES_MAX: Final = 40
 _PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for whose end no reason is written
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
+_ENDS: Final = ("", "end")  # reasons that say no more than that
 _AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
 _REACTIONS: Final = {
     "opened": "opens the message",
@@ -31,7 +32,12 @@ _REACTIONS: Final = {
 def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
     """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
     happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
-    done = [(entry.at_ms, 1, words) for entry in told.entries if (words := _of_entry(entry))]
+    writing = {entry.journey for entry in told.entries if entry.kind == "send"}
+    done = [
+        (entry.at_ms, 1, words)
+        for entry in told.entries
+        if (words := _of_entry(entry)) and not (entry.outcome == "completed" and entry.journey in writing)
+    ]
     found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
     more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
     return (*found[:LINES_MAX], *more)
