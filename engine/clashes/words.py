@@ -19,6 +19,13 @@ _PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for wh
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
 _ENDS: Final = ("", "end")  # reasons that say no more than that
+_OF_JOURNEYS: Final = {
+    "concurrent": "as many runs as it allows are under way",
+    "deadline": "its deadline is over",
+    "re_entry": "the last run ended not long ago",
+    "touches": "the run has sent as many messages as it may",
+    "when": "its condition does not hold",
+}
 _AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
 _REACTIONS: Final = {
     "opened": "opens the message",
@@ -32,12 +39,7 @@ _REACTIONS: Final = {
 def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
     """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
     happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
-    writing = {entry.journey for entry in told.entries if entry.kind == "send"}
-    done = [
-        (entry.at_ms, 1, words)
-        for entry in told.entries
-        if (words := _of_entry(entry)) and not (entry.outcome == "completed" and entry.journey in writing)
-    ]
+    done = [(entry.at_ms, 1, words) for entry in _worth_telling(told) if (words := _of_entry(entry))]
     found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
     more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
     return (*found[:LINES_MAX], *more)
@@ -59,14 +61,26 @@ def reason_in_words(reason: str) -> str:
             return f"there is no consent ({name.replace('.', ' on ')})"
         case "offer":
             return "another offer stands" if name == "shown" else "the customer has paid the full price"
-        case "journey" if name == "deadline":
-            return "its deadline is over"
+        case "journey" if name in _OF_JOURNEYS:
+            return _OF_JOURNEYS[name]
         case "validity" if name in ("over", "not_yet"):
             return "the action is over" if name == "over" else "the action is not valid yet"
         case "quiet_hours":
             return "it is quiet"
         case _:
             return reason
+
+
+def _worth_telling(told: Told) -> Iterator[Entry]:
+    """The entries less those that say nothing new: that a run which has written comes to its end, and that most events
+    do not start a journey again."""
+    writing = {entry.journey for entry in told.entries if entry.kind == "send"}
+    begun = {entry.journey for entry in told.entries if entry.outcome == "entered"}
+    for entry in told.entries:
+        is_end = entry.outcome == "completed" and entry.journey in writing
+        is_usual = entry.outcome == "not_entered" and entry.reason in _AS_A_RULE and entry.journey in begun
+        if not (is_end or is_usual):
+            yield entry
 
 
 def _place(row: tuple[int, int, str]) -> tuple[int, int]:
@@ -122,7 +136,7 @@ def _of_entry(entry: Entry) -> str:
     if entry.kind in ("journey", "stop") and entry.journey:
         if entry.outcome == "entered":
             return f"{entry.journey} begins"
-        if entry.outcome == "not_entered" and entry.reason not in _AS_A_RULE:
+        if entry.outcome == "not_entered":
             return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
         if entry.kind == "stop" and entry.outcome != "not_entered":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
