@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from typing import Final
 
+import msgspec
+
 from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.witnesses import TRIED_MAX, Stage
 from engine.catalog.compiled import Catalog, Journey
@@ -18,17 +20,18 @@ from engine.catalog.models import Models
 from engine.catalog.problems import Problem, spelled
 from engine.clashes import making, meetings, notes
 from engine.clashes.entrances import entrances
-from engine.clashes.findings import Finding, Kind, Witness
+from engine.clashes.findings import Finding, Kind, Verdict, Witness
 from engine.clashes.making import Part
 from engine.clashes.meetings import Pair, Solo
 from engine.clashes.shortening import Shown
 from engine.clashes.single import rules
 from engine.clashes.single.showing import suspicion
 from engine.clashes.stories import Story, Told
-from engine.clashes.verdicts import Verdict, held_in, verdict, weight
+from engine.clashes.verdicts import held_in, says_enough, verdict, weight
 from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
+_OF_A_PAIR: Final = 40  # stories that must be left so that another pair is looked at
 _ONCE: Final = ("unstopped",)  # the kinds of which one is enough for each journey
 _UNBOUNDED: Final[AbstractContextManager[None]] = nullcontext()
 Locate = Callable[[Problem], Problem]
@@ -50,8 +53,13 @@ def findings(
             for each in chain(proof.of_single(document, models), proof.of_pairs()):
                 found.append(each)
     except TakesTooLong:
-        found.append(Finding("note", "journeys", 0, "trigger", "not all clashes were looked for: it takes too long"))
-    return tuple(sorted(found, key=lambda each: (each.file, each.line, each.message)))
+        found.append(_unlocated("pairs", "not all clashes were looked for: that takes too long"))
+    return tuple(sorted(found, key=lambda each: (not each.line, each.file, each.line, each.message)))
+
+
+def _unlocated(path: str, message: str) -> Finding:
+    """A note about all journeys together."""
+    return Finding("note", "journeys", 0, path, message)
 
 
 class _Proof:
@@ -85,13 +93,14 @@ class _Proof:
                 yield self._note(journey, notes.of_undecided(journey, alone))
         pairs = [*meetings.pairs(self._catalog, solos)]
         for number, pair in enumerate(pairs):
-            if number == PAIRS_MAX or not self._stage.left:
-                yield self._note(pair.other.journey, notes.of_left_out(len(pairs) - number))
+            if number == PAIRS_MAX or self._stage.left < _OF_A_PAIR:
+                yield _unlocated("pairs", notes.of_left_out(len(pairs) - number))
                 return
             found = self._meeting(pair)
             if found is not None:
                 said, shown = found
-                yield self._note(pair.other.journey, notes.of_verdict(pair, said), shown)
+                note = self._note(pair.other.journey, notes.of_verdict(pair, said), shown)
+                yield msgspec.structs.replace(note, verdict=said)
 
     def _alone(self, journey: Journey) -> Solo | str:
         """The journey by itself, or why no story was found in which it writes to anybody."""
@@ -118,10 +127,15 @@ class _Proof:
     def _meeting(self, pair: Pair) -> tuple[Verdict, Shown] | None:
         """The verdict that matters most of those that stories show, with the shortest story that shows it and holds
         back nothing else."""
-        seen = [*self._verdicts(pair)]
-        if not seen:
+        best: tuple[Verdict, Story, Told] | None = None
+        for found, story, told in self._verdicts(pair):
+            if best is None or weight(pair, found, told) < weight(pair, *best[::2]):
+                best = found, story, told
+            if says_enough(pair, found, told):
+                break
+        if best is None:
             return None
-        said, story, told = min(seen, key=lambda each: weight(pair, *each[::2]))
+        said, story, told = best
         held = held_in(told)
 
         def shows(shorter: Story, found: Told) -> bool:

@@ -28,7 +28,12 @@ _ADDRESSES = {"email": "customer@shop.example", "phone": "+4915112345678"}
 
 def rehearse(catalog: Catalog, story: Story, journeys: Collection[str]) -> Told:
     """What the engine records of a story, with only these journeys of the catalog."""
-    return asyncio.run(_Rehearsal(with_only(catalog, journeys), story).told())
+    return rehearsed(with_only(catalog, journeys), story)
+
+
+def rehearsed(catalog: Catalog, story: Story) -> Told:
+    """What the engine records of a story with all that is in the catalog."""
+    return asyncio.run(_Rehearsal(catalog, story).told())
 
 
 def with_only(catalog: Catalog, journeys: Collection[str]) -> Catalog:

@@ -90,7 +90,10 @@ def _properties(journey: Journey, way: Way) -> dict[str, Any] | None:
     name as `$event.…`, because an absent one makes its part of a condition false."""
     if journey.trigger.event in (inner_events.SEGMENT, inner_events.SCHEDULE, inner_events.DATE):
         return {}
-    return data_for([each for each in _asked_of_event(journey, way) if each.path[0] != "thing"])
+    asked = _asked_of_event(journey, way)
+    later = [Wanted(path, {"exists": True}) for path in sorted({*_facts_of_steps(journey)})]
+    tried = ([each for each in wanted if each.path[0] != "thing"] for wanted in ([*asked, *later], asked))
+    return next((found for found in map(data_for, tried) if found is not None), None)
 
 
 def _asked_of_event(journey: Journey, way: Way) -> list[Wanted]:
@@ -104,6 +107,13 @@ def _asked_of_event(journey: Journey, way: Way) -> list[Wanted]:
 def tests_of(tests: Mapping[str, Any] | None) -> list[Wanted]:
     """What a `where` asks of an event."""
     return [Wanted((*path.split("."),), test) for path, test in (tests or {}).items()]
+
+
+def _facts_of_steps(journey: Journey) -> Iterator[tuple[str, ...]]:
+    for step in journey.steps:
+        yield from _facts(step.event.tests if step.event is not None else None)
+        for condition, _ in step.arms:
+            yield from _facts(tree_of(condition))
 
 
 def _facts(body: Any) -> Iterator[tuple[str, ...]]:
@@ -155,7 +165,7 @@ def happenings(catalog: Catalog, entrance: Entrance, moment_ms: int) -> tuple[li
         during = events_of(entrance.way, entrance.properties, enter_ms)
         if before is None or during is None:
             return None
-        traits = data_for(traits_of(entrance.way, entrance.properties))
+        traits = _changed(entrance)
         changed = [Known(enter_ms, traits)] if traits else []
         return [*before, *during, *changed], enter_ms
     past = events_of(entrance.way, entrance.properties, moment_ms)
@@ -177,6 +187,13 @@ def happenings(catalog: Catalog, entrance: Entrance, moment_ms: int) -> tuple[li
         case _:
             pass
     return made, moment_ms
+
+
+def _changed(entrance: Entrance) -> dict[str, Any]:
+    """Traits that are as a segment asks at the moment of entering; those that it asks nothing of any more are gone."""
+    before = data_for(traits_of(entrance.before, entrance.properties)) or {}
+    after = data_for(traits_of(entrance.way, entrance.properties)) or {}
+    return dict.fromkeys(before) | after
 
 
 def events_of(way: Way, properties: Mapping[str, Any], moment_ms: int) -> list[Happening] | None:

@@ -42,6 +42,18 @@ class Witness(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
 
 
+class Verdict(msgspec.Struct, frozen=True):
+    """Who wins where two journeys meet. `held`: the reason `rule` holds back `action` of the loser. `free`: both go
+    out, and no cap counts both. `room`: both go out, and each cap that counts both has room. `stopped`: what starts the
+    winner ends the loser, by `rule`."""
+
+    kind: Literal["held", "free", "room", "stopped"]
+    winner: str
+    loser: str
+    rule: str = ""
+    action: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is printed, and given out as data: a warning, or a note that never fails. `path` is spelled as people count
     (`steps[2].send`)."""
@@ -52,6 +64,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     message: str
     witness: Witness | None = None
+    verdict: Verdict | None = None  # of a pair of journeys
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file

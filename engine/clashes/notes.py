@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.catalog.compiled import Journey
+from engine.clashes.findings import Verdict
 from engine.clashes.meetings import Pair
-from engine.clashes.verdicts import Verdict
 from engine.clashes.words import reason_in_words
 from engine.vocabulary import DAY_MS
 

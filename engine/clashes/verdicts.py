@@ -6,28 +6,15 @@ What a journey loses also when it is alone, such as a message that quiet hours d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from engine.audit import Entry
+from engine.clashes.findings import Verdict
 from engine.clashes.meetings import Pair, Solo
 from engine.clashes.stories import Told
 
-# `held`: a rule holds back a message of the loser. `free`: both go out, and no cap counts both. `room`: both go out,
-# and each cap that counts both has room. `stopped`: what starts the winner ends the loser.
-Kind = Literal["held", "free", "room", "stopped"]
-
-_ORDER: Final[tuple[Kind, ...]] = ("held", "free", "room", "stopped")  # the first that a story shows is told
+_ORDER: Final = ("held", "free", "room", "stopped")  # the first that a story shows is told
 _BETWEEN: Final = ("cap.", "suppress.", "offer.", "budget.", "outranked.")  # reasons in which another message may stand
-
-
-class Verdict(NamedTuple):
-    """`rule` is the reason by which the loser loses, and `action` what it may not send; both empty where both win."""
-
-    kind: Kind
-    winner: str
-    loser: str
-    rule: str = ""
-    action: str = ""
 
 
 def verdict(pair: Pair, told: Told) -> Verdict | None:
@@ -52,6 +39,11 @@ def weight(pair: Pair, found: Verdict, told: Told) -> tuple[int, int]:
     """Which of several stories is told: the least. One in which a journey is entered once comes before one in which it
     is entered again and again."""
     return max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
+
+
+def says_enough(pair: Pair, found: Verdict, told: Told) -> bool:
+    """Whether no other story could be told rather than this one, or hardly."""
+    return weight(pair, found, told) <= (1, _ORDER.index("held" if pair.caps else "free"))
 
 
 def held_in(told: Told) -> frozenset[tuple[str, str, str]]:

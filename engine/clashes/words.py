@@ -18,6 +18,8 @@ LINES_MAX: Final = 40
 _PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for whose end no reason is written
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
+_ENDS: Final = ("", "end")  # reasons that say no more than that
+_AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
 _REACTIONS: Final = {
     "opened": "opens the message",
     "clicked": "follows a link in the message",
@@ -30,7 +32,12 @@ _REACTIONS: Final = {
 def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
     """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
     happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
-    done = [(entry.at_ms, 1, words) for entry in told.entries if (words := _of_entry(entry))]
+    writing = {entry.journey for entry in told.entries if entry.kind == "send"}
+    done = [
+        (entry.at_ms, 1, words)
+        for entry in told.entries
+        if (words := _of_entry(entry)) and not (entry.outcome == "completed" and entry.journey in writing)
+    ]
     found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
     more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
     return (*found[:LINES_MAX], *more)
@@ -115,9 +122,9 @@ def _of_entry(entry: Entry) -> str:
     if entry.kind in ("journey", "stop") and entry.journey:
         if entry.outcome == "entered":
             return f"{entry.journey} begins"
-        if entry.outcome == "not_entered":
+        if entry.outcome == "not_entered" and entry.reason not in _AS_A_RULE:
             return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
-        if entry.kind == "stop":
+        if entry.kind == "stop" and entry.outcome != "not_entered":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
         if entry.outcome == "exited":
             return f"{entry.journey} has come to its end" + (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -16,6 +16,8 @@ from engine.catalog.compiled import Catalog
 from engine.catalog.schema import files
 from engine.errors import CatalogError
 from serve.process import which_catalog
+
+STORIES_MAX: Final = 10  # that are printed: of the others, what they show
 
 
 def validate(
@@ -51,10 +53,16 @@ def _show(proved: Proved) -> None:
     """Print warnings, then what clashes, each with its story."""
     for warning in proved.warnings:
         typer.echo(f"warning: {warning}", err=True)
+    told = 0
     for found in sorted(proved.findings, key=lambda each: each.kind, reverse=True):
         typer.echo(f"{found.kind}: {found}", err=True)
-        for line in found.witness.lines if found.witness is not None else ():
-            typer.echo(f"    {line}", err=True)
+        is_harmless = found.verdict is not None and found.verdict.kind == "room"
+        if found.witness is not None and not is_harmless and told < STORIES_MAX:
+            told += 1
+            for line in found.witness.lines:
+                typer.echo(f"    {line}", err=True)
+    if sum(found.witness is not None for found in proved.findings) > told:
+        typer.echo("note: `segue validate --json` has the story of each finding", err=True)
 
 
 def _as_data(proved: Proved) -> dict[str, Any]:
