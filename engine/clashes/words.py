@@ -140,7 +140,7 @@ def _of_entry(entry: Entry) -> str:
             return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
         if entry.kind == "stop" and entry.outcome != "not_entered":
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
-        if entry.outcome in ("completed", "exited"):
+        if entry.outcome == "exited":
             return f"{entry.journey} has come to its end" + (
                 f": {entry.reason}" if entry.reason not in _PLAIN_ENDS else ""
             )

@@ -8,10 +8,11 @@ from typing import Final
 
 from engine.catalog.schema.files import Action
 from engine.catalog.schema.policies import Cap
-from engine.clashes.single.doubts import Doubt, spelled
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach
-from engine.clashes.single.walks import Sent, Walk
+from engine.clashes.programs.durations import spelled
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.walks import Sent, Walk
+from engine.clashes.programs.workspace import Program, Workspace
+from engine.clashes.single.doubts import Doubt
 from engine.vocabulary import DAY_MS
 
 _POLICIES: Final = "policies.yaml"

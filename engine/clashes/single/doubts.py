@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from engine.catalog.problems import Loc
 from engine.catalog.triggers import Trigger
-from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 Kind = Literal[
     "unreachable",  # nobody comes to it
@@ -25,8 +24,6 @@ Kind = Literal[
     "undecided",  # something could not be proved
 ]
 
-_UNITS: Final = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (1_000, "s"))
-
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -43,9 +40,3 @@ class Doubt:
     event: Trigger | None = None
     reason: str = ""
     others: frozenset[str] = frozenset()  # all journeys that act in the story, where there are several
-
-
-def spelled(duration_ms: int) -> str:
-    """A duration as files write it: `36h`, `3d`."""
-    unit_ms, letter = next((unit for unit in _UNITS if duration_ms % unit[0] == 0), _UNITS[-1])
-    return f"{duration_ms // unit_ms}{letter}"

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from engine.catalog.schema.triggers import DateTrigger, SegmentTrigger
+from engine.clashes.programs.durations import spelled
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.walks import Sent, Walk
+from engine.clashes.programs.workspace import Program, Workspace
 from engine.clashes.single.caps import counts_always
-from engine.clashes.single.doubts import Doubt, spelled
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach
-from engine.clashes.single.walks import Sent, Walk
+from engine.clashes.single.doubts import Doubt
 from engine.vocabulary import DAY_MS
 
 WINDOW_MS: Final = 7 * DAY_MS

@@ -8,10 +8,11 @@ from engine.catalog.advice.conditions import never_doubts
 from engine.catalog.document import Document
 from engine.catalog.models import Models
 from engine.catalog.problems import Loc
-from engine.clashes.single import caps, loops, undecided, ungranted, unreachable, unstopped, waits_too_long, walks
+from engine.clashes.programs import walks
+from engine.clashes.programs.reach import Reach, explore
+from engine.clashes.programs.workspace import Program, Workspace, read
+from engine.clashes.single import caps, loops, undecided, ungranted, unreachable, unstopped, waits_too_long
 from engine.clashes.single.doubts import Doubt
-from engine.clashes.single.programs import Program, Workspace, read
-from engine.clashes.single.reach import Reach, explore
 
 
 def doubts(document: Document, models: Models) -> Iterator[Doubt]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.problems import spelled
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.workspace import Program, Workspace
 from engine.clashes.single.doubts import Doubt
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach
 
 
 def undecided_parts(program: Program, reach: Reach, space: Workspace, *, is_walked: bool) -> Iterator[Doubt]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.catalog.checks.known_names import planned
 from engine.catalog.schema.files import Action
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.workspace import Program, Workspace
 from engine.clashes.single.doubts import Doubt
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach
 
 _WORDS = ("channel", "purpose")
 

@@ -8,9 +8,11 @@ from typing import Final
 from engine.catalog.problems import Loc
 from engine.catalog.schema.steps import BranchStep, WaitStep
 from engine.catalog.triggers import Trigger
+from engine.clashes.programs.known import heard_by_a_stop
+from engine.clashes.programs.reach import Closed, Reach
+from engine.clashes.programs.ways import following
+from engine.clashes.programs.workspace import Program
 from engine.clashes.single.doubts import Doubt
-from engine.clashes.single.programs import Program
-from engine.clashes.single.reach import Closed, Reach, following, heard_by_a_stop
 
 _UNHEARD: Final = "never acts"
 

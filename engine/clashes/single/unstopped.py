@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.triggers import Trigger
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.ways import earliest_from
+from engine.clashes.programs.workspace import Program, Workspace
 from engine.clashes.single.doubts import Doubt
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach, earliest_from
 
 _PROMOTIONAL = "promotional"
 

@@ -12,9 +12,11 @@ from datetime import timedelta
 from engine.catalog.compiled import Step
 from engine.catalog.schema.files import Action
 from engine.catalog.schema.triggers import ScheduleTrigger
-from engine.clashes.single.doubts import Doubt, spelled
-from engine.clashes.single.programs import Program, Workspace
-from engine.clashes.single.reach import Reach, earliest_from
+from engine.clashes.programs.durations import spelled
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.ways import earliest_from
+from engine.clashes.programs.workspace import Program, Workspace
+from engine.clashes.single.doubts import Doubt
 from engine.vocabulary import DAY_MS
 
 

@@ -10,8 +10,8 @@ from support import random_conditions
 from support.naive import Person
 
 from engine.catalog.compile import compile_document
-from engine.clashes.single.contradictions import Solver
-from engine.clashes.single.element_tests import ElementTest
+from engine.clashes.logic.contradictions import Solver
+from engine.clashes.logic.element_tests import ElementTest
 from engine.conditions.predicates import build, tree_of
 from engine.conditions.value_tests import build_at
 from engine.view import View

@@ -11,8 +11,8 @@ from support.world import START_MS
 
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import examined
-from engine.clashes.single.programs import read
-from engine.clashes.single.reach import explore
+from engine.clashes.programs.reach import explore
+from engine.clashes.programs.workspace import read
 from engine.clashes.stories import Does, Happening, Known, Story
 from engine.inputs import Event
 from engine.vocabulary import DAY_MS

@@ -20,7 +20,7 @@ from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.policies import Policies
 from engine.catalog.schema.steps import AnyStep
 from engine.catalog.schema.stops import JourneyStop
-from engine.clashes.single.contradictions import Solver, Tree
+from engine.clashes.logic.contradictions import Solver, Tree
 
 _LAID_OUT = ("jump", "join")  # instructions that no step of the file stands for
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from engine.catalog import inner_events
 from engine.catalog.compiled import Step
-from engine.catalog.schema.grammar import OfEvent
-from engine.catalog.schema.triggers import EventTrigger, SegmentTrigger
-from engine.clashes.single.contradictions import Solver, Tree, implies
-from engine.clashes.single.doubts import spelled
-from engine.clashes.single.programs import Ending, Program, trees
-from engine.conditions.binding import names_event
+from engine.clashes.logic.contradictions import Solver, Tree
+from engine.clashes.programs.durations import spelled
+from engine.clashes.programs.known import always, at_entry, heard_by_a_stop, unstopped
+from engine.clashes.programs.ways import comes_back
+from engine.clashes.programs.workspace import Program
 from engine.conditions.predicates import tree_of
 
 _STATES_MAX: Final = 2_000  # ways that are gone before it is given up; a journey has hardly a hundred
@@ -74,17 +72,17 @@ class _Walk:
     def __init__(self, program: Program, solver: Solver) -> None:
         self.reach = Reach()
         self._program, self._solver = program, solver
-        self._always = [*_always(program)]
+        self._always = [*always(program)]
         self._over_ms = min((stop.after for stop in program.stops if stop.after is not None), default=None)
         jumps = [at for at, step in enumerate(program.steps) if step.kind == "goto"]
-        self._returns = {at for at in jumps if _comes_back(program, at)}
+        self._returns = {at for at in jumps if comes_back(program, at)}
         self._joined: dict[int, set[int]] = {}
         self._queue: list[tuple[int, int, _State]] = []
         self._order, self._seen = count(), set[tuple[int, str]]()
         self._go()
 
     def _go(self) -> None:
-        facts = tuple(_at_entry(self._program))
+        facts = tuple(at_entry(self._program))
         if self._solver.never([*self._always, *facts]):
             self.reach.is_entered = False
             return
@@ -180,7 +178,7 @@ class _Walk:
         self._on(_State(state.elapsed_ms + step.for_ms, step.on_timeout, ()), at)
 
     def _branch(self, state: _State, step: Step) -> None:
-        known = [*self._always, *_unstopped(self._program, state.elapsed_ms), *state.facts]
+        known = [*self._always, *unstopped(self._program, state.elapsed_ms), *state.facts]
         passed: list[Tree] = []
         for arm, (condition, target) in enumerate(step.arms):
             tree = tree_of(condition) or {"all": []}
@@ -211,101 +209,12 @@ class _Walk:
             return "nobody is ever like that"
         if never([*passed, tree]):
             return "an arm before it takes everybody who is like that"
-        if never([*_unstopped(self._program, state.elapsed_ms), tree]):
+        if never([*unstopped(self._program, state.elapsed_ms), tree]):
             return "a stop ends the run of whoever does that in it"
-        if never([*self._always, *_at_entry(self._program), *passed, tree]):
+        if never([*self._always, *at_entry(self._program), *passed, tree]):
             return "nobody who enters is like that"
         return "nobody who comes here is like that"
 
 
-def heard_by_a_stop(program: Program, step: Step) -> Ending | None:
-    """The stop that ends a run on every event that a `wait_for` waits for, before it could be heard."""
-    waited = step.event
-    if waited is None or step.outcomes:
-        return None
-    return next(
-        (stop for stop in program.endings if stop.event == waited.event and implies(waited.tests, stop.tests)), None
-    )
-
-
 def _words(step: Step) -> str:
     return f"the change of {step.segment}" if step.segment or step.event is None else f"the {step.event.event!r}"
-
-
-def _always(program: Program) -> Iterator[Tree]:
-    """What is true of whoever is in a journey for as long as they are: the trigger has happened, and no stop that lasts
-    holds."""
-    trigger = program.journey.trigger
-    if isinstance(trigger, EventTrigger):
-        happened = {"name": trigger.event, "where": trigger.where} if trigger.where else {"name": trigger.event}
-        yield from trees(OfEvent.model_validate({"event": happened}))
-    for stop in program.stops:
-        for tree in trees(stop.trait):
-            yield {"not": {"trait": tree}}
-
-
-def _at_entry(program: Program) -> Iterator[Tree]:
-    """What is true at the moment of entering."""
-    yield from trees(program.journey.when)
-    trigger = program.journey.trigger
-    if isinstance(trigger, SegmentTrigger) and not trigger.segment.backfill:
-        inside: Tree = {"segment": trigger.segment.id}
-        yield inside if trigger.segment.on == "enter" else {"not": inside}
-
-
-def _unstopped(program: Program, elapsed_ms: int) -> Iterator[Tree]:
-    """No event that would have ended the run has happened since it was entered."""
-    for stop in program.endings if elapsed_ms else ():
-        if not stop.of_key and stop.event != inner_events.SEGMENT and not names_event(stop.tests):
-            where = {"where": stop.tests} if stop.tests else {}
-            yield {"not": {"event": {"name": stop.event, "within": elapsed_ms, **where}}}
-
-
-def _comes_back(program: Program, jump: int) -> bool:
-    """Whether a run can come to a jump again after it was taken."""
-    steps, seen, todo = program.steps, set[int](), [program.steps[jump].target]
-    while todo:
-        at = todo.pop()
-        if at == jump:
-            return True
-        if at < len(steps) and at not in seen:
-            seen.add(at)
-            todo += following(steps[at], at)
-    return False
-
-
-def earliest_from(program: Program, start: int) -> dict[int, int]:
-    """After how long a run that leaves an instruction may be at each other one, at the earliest, as it is written."""
-    known, queue = dict[int, int](), [(0, at) for at in following(program.steps[start], start)]
-    while queue:
-        elapsed_ms, at = heapq.heappop(queue)
-        if at in known:
-            continue
-        known[at] = elapsed_ms
-        if at < len(program.steps):
-            step = program.steps[at]
-            for target in following(step, at):
-                waits = step.kind == "wait" or (step.kind == "wait_for" and target != step.on_event)
-                heapq.heappush(queue, (elapsed_ms + (step.for_ms if waits else 0), target))
-    return known
-
-
-def following(step: Step, at: int) -> list[int]:
-    """Where a run may go from an instruction, as it is written."""
-    match step.kind:
-        case "exit":
-            return []
-        case "wait_for":
-            return [step.on_event, step.on_timeout]
-        case "branch":
-            return [*(target for _, target in step.arms), step.target]
-        case "split":
-            return [target for _, _, target in step.shares]
-        case "parallel":
-            return [target for _, target in step.branches]
-        case "jump":
-            return [step.target]
-        case "goto":
-            return [step.target, at + 1]
-        case _:
-            return [at + 1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-from engine.clashes.single.element_tests import ElementTest
+from engine.clashes.logic.element_tests import ElementTest
 from engine.conditions.binding import ACTION_FACT, EVENT_FACT
 from engine.conditions.value_tests import build_at
 

@@ -10,8 +10,8 @@ from math import inf
 from typing import Final
 
 from engine.catalog.compiled import Step
-from engine.clashes.single.programs import Program
-from engine.clashes.single.reach import Reach
+from engine.clashes.programs.reach import Reach
+from engine.clashes.programs.workspace import Program
 from engine.vocabulary import DAY_MS
 
 _WALKS_MAX: Final = 2_000

@@ -1,0 +1,53 @@
+"""What is known of everybody in a journey: when they enter it, for as long as they are in it, and after a time in which
+no stop has ended their run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.catalog import inner_events
+from engine.catalog.compiled import Step
+from engine.catalog.schema.grammar import OfEvent
+from engine.catalog.schema.triggers import EventTrigger, SegmentTrigger
+from engine.clashes.logic.contradictions import Tree, implies
+from engine.clashes.programs.workspace import Ending, Program, trees
+from engine.conditions.binding import names_event
+
+
+def always(program: Program) -> Iterator[Tree]:
+    """What is true of whoever is in a journey for as long as they are: the trigger has happened, and no stop that lasts
+    holds."""
+    trigger = program.journey.trigger
+    if isinstance(trigger, EventTrigger):
+        happened = {"name": trigger.event, "where": trigger.where} if trigger.where else {"name": trigger.event}
+        yield from trees(OfEvent.model_validate({"event": happened}))
+    for stop in program.stops:
+        for tree in trees(stop.trait):
+            yield {"not": {"trait": tree}}
+
+
+def at_entry(program: Program) -> Iterator[Tree]:
+    """What is true at the moment of entering."""
+    yield from trees(program.journey.when)
+    trigger = program.journey.trigger
+    if isinstance(trigger, SegmentTrigger) and not trigger.segment.backfill:
+        inside: Tree = {"segment": trigger.segment.id}
+        yield inside if trigger.segment.on == "enter" else {"not": inside}
+
+
+def unstopped(program: Program, elapsed_ms: int) -> Iterator[Tree]:
+    """No event that would have ended the run has happened since it was entered."""
+    for stop in program.endings if elapsed_ms else ():
+        if not stop.of_key and stop.event != inner_events.SEGMENT and not names_event(stop.tests):
+            where = {"where": stop.tests} if stop.tests else {}
+            yield {"not": {"event": {"name": stop.event, "within": elapsed_ms, **where}}}
+
+
+def heard_by_a_stop(program: Program, step: Step) -> Ending | None:
+    """The stop that ends a run on every event that a `wait_for` waits for, before it could be heard."""
+    waited = step.event
+    if waited is None or step.outcomes:
+        return None
+    return next(
+        (stop for stop in program.endings if stop.event == waited.event and implies(waited.tests, stop.tests)), None
+    )
