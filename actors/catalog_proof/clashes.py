@@ -67,11 +67,13 @@ class _Proof:
         self._catalog, self._located = catalog, located
         self._files = {str(data.get("id")): file for file, data in in_folder(document, "journeys").items()}
         self._stage = Stage(catalog)
+        self._shut = set[str]()  # journeys that nobody can enter, which is told of them
 
     def of_single(self, document: Document, models: Models) -> Iterator[Finding]:
         """What is doubted of single journeys, with a story where one shows it."""
         told = set[tuple[str, str]]()
         for doubt in rules.doubts(document, models):
+            self._shut |= {doubt.journey} if doubt.kind == "not_entered" else set()
             if (doubt.kind, doubt.journey) in told:
                 continue
             suspected = suspicion(self._catalog, doubt)
@@ -82,9 +84,9 @@ class _Proof:
 
     def of_pairs(self) -> Iterator[Finding]:
         """A note for each pair of journeys that can reach one customer within one window, and one for each journey of
-        which that cannot be said."""
+        which that cannot be said. Asked for after the single journeys."""
         solos = list[Solo]()
-        players = meetings.players(self._catalog)
+        players = [each for each in meetings.players(self._catalog) if each.id not in self._shut]
         for journey in players if len(players) > 1 else ():
             alone = self._alone(journey)
             if isinstance(alone, Solo):
