@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from actors.catalog_proof import single_journeys
 from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.witnesses import TRIED_MAX, Stage
 from engine.catalog.compiled import Catalog, Journey
@@ -25,14 +26,12 @@ from engine.clashes.making import Part
 from engine.clashes.meetings import Pair, Solo
 from engine.clashes.shortening import Shown
 from engine.clashes.single import rules
-from engine.clashes.single.showing import suspicion
 from engine.clashes.stories import Story, Told
 from engine.clashes.verdicts import held_in, says_enough, verdict, weight
 from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
 _OF_A_PAIR: Final = 40  # stories that must be left so that another pair is looked at
-_ONCE: Final = ("unstopped",)  # the kinds of which one is enough for each journey
 _UNBOUNDED: Final[AbstractContextManager[None]] = nullcontext()
 Locate = Callable[[Problem], Problem]
 
@@ -70,17 +69,9 @@ class _Proof:
         self._shut = set[str]()  # journeys that nobody can enter, which is told of them
 
     def of_single(self, document: Document, models: Models) -> Iterator[Finding]:
-        """What is doubted of single journeys, with a story where one shows it."""
-        told = set[tuple[str, str]]()
-        for doubt in rules.doubts(document, models):
-            self._shut |= {doubt.journey} if doubt.kind == "not_entered" else set()
-            if (doubt.kind, doubt.journey) in told:
-                continue
-            suspected = suspicion(self._catalog, doubt)
-            shown = self._stage.witness(suspected)
-            if shown is not None or suspected.stands_alone:
-                told.update([(doubt.kind, doubt.journey)] if doubt.kind in _ONCE else [])
-                yield self._finding(suspected.kind, suspected.problem, shown)
+        """What is found of single journeys, with a story where one shows it."""
+        for kind, problem, shown in single_journeys.found(self._catalog, rules.Proof.of(document, models)):
+            yield self._finding(kind, problem, shown)
 
     def of_pairs(self) -> Iterator[Finding]:
         """A note for each pair of journeys that can reach one customer within one window, and one for each journey of

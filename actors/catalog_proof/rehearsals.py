@@ -8,7 +8,7 @@ journeys act, so that a story shows one thing at a time. A provider accepts ever
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from actors.replay_clock.in_process import LocalEngine
 from engine.audit import Entry
-from engine.catalog.compiled import Catalog, Journey
+from engine.catalog.compiled import Catalog
 from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told
 from engine.effects import Effect, Note
 from engine.inputs import ConsentChange, Event, Fact
@@ -37,20 +37,20 @@ def rehearsed(catalog: Catalog, story: Story) -> Told:
 
 
 def with_only(catalog: Catalog, journeys: Collection[str]) -> Catalog:
-    """A catalog in which only these journeys act, and nobody is held out."""
+    """A catalog in which only these journeys act, drafts among them, and nobody is held out."""
+    acting = {name: replace(each, status="live") for name, each in catalog.journeys.items() if name in journeys}
+    entered = {
+        event: tuple(acting[each.id] for each in group if each.id in acting)
+        for event, group in catalog.entered_by.items()
+    }
     return replace(
         catalog,
-        journeys={name: each for name, each in catalog.journeys.items() if name in journeys},
-        entered_by=_of(catalog.entered_by, journeys),
+        journeys=acting,
+        entered_by={event: group for event, group in entered.items() if group},
         measured_by={},
         holdouts=(),
         archive={},
     )
-
-
-def _of(grouped: Mapping[str, tuple[Journey, ...]], journeys: Collection[str]) -> dict[str, tuple[Journey, ...]]:
-    found = {event: tuple(each for each in group if each.id in journeys) for event, group in grouped.items()}
-    return {event: group for event, group in found.items() if group}
 
 
 class _Rehearsal:

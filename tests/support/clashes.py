@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.catalog.compile import examined
 from engine.catalog.problems import spelled
-from engine.clashes.single.rules import doubts
+from engine.clashes.single.rules import Proof
 
 MAIL = {"send": {"action": "mail", "channel": "email"}}
 TEXT = {"send": {"action": "text", "channel": "sms"}}
@@ -61,5 +61,5 @@ def doubted(document: Mapping[str, Any], *kinds: str) -> list[str]:
     """What the rules on single journeys doubt (those of these kinds), without a rehearsal: `file: place: message`."""
     found = examined(document)
     assert found.problems == []
-    told = [each for each in doubts(found.plain, found.models) if not kinds or each.kind in kinds]
+    told = [each for each in Proof.of(found.plain, found.models).doubts() if not kinds or each.kind in kinds]
     return [f"{each.file}: {spelled(each.loc)}: {each.message}" for each in told]

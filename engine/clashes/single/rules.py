@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from engine.catalog.advice.conditions import never_doubts
 from engine.catalog.document import Document
@@ -15,19 +16,31 @@ from engine.clashes.single import caps, loops, undecided, ungranted, unreachable
 from engine.clashes.single.doubts import Doubt
 
 
-def doubts(document: Document, models: Models) -> Iterator[Doubt]:
-    """Every doubt about single journeys, and about the caps that they are under."""
-    space = read(document, models)
-    never = {(doubt.file, doubt.loc) for doubt in never_doubts(document, models)}
-    reached = [(program, explore(program, space.solver)) for program in space.programs]
-    for program, reach in reached:
-        yield from (doubt for doubt in _of_one(program, reach, space) if not _is_said(doubt, never))
-    yield from caps.idle_caps(space, reached)
-    yield from unstopped.unnamed_purchases(space, reached)
-    yield from loops.circles(space, reached)
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A catalog as the rules see it: where runs of each journey can come to, and the conditions that can never hold."""
+
+    space: Workspace
+    reached: Sequence[tuple[Program, Reach]]
+    never: frozenset[tuple[str, Loc]]
+
+    @classmethod
+    def of(cls, document: Document, models: Models) -> Proof:
+        """Of a document without problems."""
+        space = read(document, models)
+        reached = [(program, explore(program, space.solver)) for program in space.programs]
+        return cls(space, reached, frozenset((doubt.file, doubt.loc) for doubt in never_doubts(document, models)))
+
+    def doubts(self) -> Iterator[Doubt]:
+        """Every doubt about single journeys, and about the caps that they are under."""
+        for program, reach in self.reached:
+            yield from (doubt for doubt in _of_one(program, reach, self.space) if not _is_said(doubt, self.never))
+        yield from caps.idle_caps(self.space, self.reached)
+        yield from unstopped.unnamed_purchases(self.space, self.reached)
+        yield from loops.circles(self.space, self.reached)
 
 
-def _is_said(doubt: Doubt, never: set[tuple[str, Loc]]) -> bool:
+def _is_said(doubt: Doubt, never: frozenset[tuple[str, Loc]]) -> bool:
     """Whether a part of the condition that it is about can never hold by itself, which is told already."""
     about = doubt.kind in ("unreachable", "not_entered") and doubt.loc[-1] in ("when", "trigger")
     return about and any(file == doubt.file and loc[: len(doubt.loc)] == doubt.loc for file, loc in never)

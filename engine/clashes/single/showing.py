@@ -21,7 +21,7 @@ from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
-from engine.clashes.single.rules import doubts
+from engine.clashes.single.rules import Proof
 from engine.clashes.stories import Consents, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
@@ -52,7 +52,7 @@ def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
 
 def certainties(document: Document, models: Models) -> Iterator[Problem]:
     """The doubts that need no rehearsal, as warnings: they are told wherever a catalog is proved."""
-    for doubt in doubts(document, models):
+    for doubt in Proof.of(document, models).doubts():
         if doubt.kind in _SURE - _NOTES:
             yield Problem(doubt.file, doubt.loc, doubt.message, is_warning=True)
 
@@ -98,6 +98,14 @@ def _shows(doubt: Doubt) -> Shows:
             return lambda story, told: _goes_round(told, doubt)
         case _:
             return lambda story, told: told.has_entered(name) and _has_ended(told, name)
+
+
+def comes_to(told: Told, journey: str, step: str) -> bool:
+    """Whether a run was at a send. One that a stop has ended before names the send that it would have come to."""
+    return any(
+        (entry.kind, entry.journey, entry.step) == ("send", journey, step) and entry.outcome != "withdrawn"
+        for entry in told.entries
+    )
 
 
 def _is_at(entry: Entry, step: str, reasons: tuple[str, ...]) -> bool:

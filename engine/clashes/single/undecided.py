@@ -1,8 +1,8 @@
-"""What the rules could not decide of a journey, said in one note."""
+"""What could not be decided of a journey, said in one note."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.catalog.problems import spelled
 from engine.clashes.programs.reach import Reach
@@ -11,10 +11,23 @@ from engine.clashes.single.doubts import Doubt
 
 
 def undecided_parts(program: Program, reach: Reach, space: Workspace, *, is_walked: bool) -> Iterator[Doubt]:
-    """One note for a journey of which something was not proved; nothing for the others."""
-    parts = [*_parts(program, reach, space, is_walked=is_walked)]
-    if parts:
-        yield Doubt("undecided", program.file, ("steps",), f"is not proved in all: {'; '.join(parts)}", program.id)
+    """What the rules could not decide of a journey."""
+    for message in _parts(program, reach, space, is_walked=is_walked):
+        yield part(program.file, program.id, message)
+
+
+def part(file: str, journey: str, message: str) -> Doubt:
+    """Something that could not be decided of a journey."""
+    return Doubt("undecided", file, ("steps",), message, journey)
+
+
+def in_one(doubts: Iterable[Doubt]) -> Iterator[Doubt]:
+    """One note for each journey, with all that could not be decided of it."""
+    of_file: dict[str, list[Doubt]] = {}
+    for doubt in doubts:
+        of_file.setdefault(doubt.file, []).append(doubt)
+    for file, parts in of_file.items():
+        yield part(file, parts[0].journey, f"is not proved in all: {'; '.join(each.message for each in parts)}")
 
 
 def _parts(program: Program, reach: Reach, space: Workspace, *, is_walked: bool) -> Iterator[str]:

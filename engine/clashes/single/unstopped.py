@@ -6,7 +6,7 @@ it, else what the journey is measured by. Where nothing says it, that is told on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.catalog.triggers import Trigger
 from engine.clashes.programs.reach import Reach
@@ -29,7 +29,7 @@ def unstopped_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
         yield Doubt("unstopped", program.file, loc, message, program.id, program.steps[at].id, paid)
 
 
-def unnamed_purchases(space: Workspace, reached: list[tuple[Program, Reach]]) -> Iterator[Doubt]:
+def unnamed_purchases(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Iterator[Doubt]:
     """One note where promotions wait, no stop of theirs is there, and nothing says what a purchase is."""
     if any(stop.tier in (None, _PROMOTIONAL) for stop in space.policies.stops):
         return

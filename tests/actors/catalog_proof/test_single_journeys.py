@@ -188,3 +188,20 @@ def test_what_no_story_can_show_of_a_cap_is_told_without_one() -> None:
 
 def test_that_nothing_says_what_a_purchase_is_is_a_note() -> None:
     assert [each.kind for each in found(catalog(DAY, MAIL, stops=[]))] == ["note"]
+
+
+def test_what_no_story_comes_to_is_said_in_one_note() -> None:
+    opened = {"outcome": {"name": "opened", "action": "mail"}}
+    told = found(catalog({"branch": [{"when": opened, "steps": [TEXT]}]}))
+    assert [(each.kind, each.path, each.message) for each in told] == [
+        ("note", "steps", "is not proved in all: no story was found that comes to steps[1].branch[1].steps[1]")
+    ]
+    told = found(catalog(MAIL, TEXT, journey={"when": opened}))
+    assert [(each.kind, each.path) for each in told] == [("note", "steps")]
+    assert "no story was found that enters it: it asks what became of an earlier message" in told[0].message
+
+
+def test_a_draft_is_rehearsed_like_any_other() -> None:
+    (finding,) = found(catalog(MAIL, DAY, MAIL, journey={"status": "draft"}, **ONE))
+    assert finding.witness is not None
+    assert found(catalog(MAIL, {"exit": None}, TEXT, journey={"status": "stopped"})) == []  # nobody is in it
