@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.audit import Entry
 from engine.clashes.findings import Verdict
-from engine.clashes.meetings import Pair, Solo
+from engine.clashes.meetings import Pair, Solo, length_ms
 from engine.clashes.stories import Told
 
 _ORDER: Final = ("held", "free", "room", "stopped")  # the first that a story shows is told
@@ -24,7 +24,7 @@ def verdict(pair: Pair, told: Told) -> Verdict | None:
         return None
     for loser, winner in ((pair.one, other), (pair.other, one)):
         for lost in _losses(loser, told):
-            if _has_left(told, winner, lost.at_ms, pair.window_ms) or not lost.reason.startswith("cap."):
+            if not lost.reason.startswith("cap.") or _is_taken_by(pair, told, winner, lost):
                 return Verdict("held", winner, loser.journey.id, lost.reason, lost.action)
     if _are_close(told, one, other, pair.window_ms):
         return Verdict("room" if pair.caps else "free", one, other)
@@ -59,8 +59,11 @@ def _losses(solo: Solo, told: Told) -> Iterator[Entry]:
             yield entry
 
 
-def _has_left(told: Told, journey: str, at_ms: int, window_ms: int) -> bool:
-    return any(at_ms - window_ms < entry.at_ms <= at_ms for entry in told.left(journey))
+def _is_taken_by(pair: Pair, told: Told, winner: str, lost: Entry) -> bool:
+    """Whether the winner has taken a place under the cap that has no room: a message of it left in the window."""
+    cap = next((cap for cap in pair.caps if f"cap.{cap.id}" == lost.reason), None)
+    earlier = [entry.at_ms for entry in told.left(winner) if entry.at_ms <= lost.at_ms]
+    return cap is not None and any(lost.at_ms - at_ms < length_ms(cap) for at_ms in earlier)
 
 
 def _are_close(told: Told, one: str, other: str, window_ms: int) -> bool:
