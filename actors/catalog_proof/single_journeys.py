@@ -58,7 +58,7 @@ def _unseen(catalog: Catalog, proof: Proof) -> Iterator[Doubt]:
     stage, are_paired = Stage(catalog, _SOUGHT_MAX), len(meetings.players(catalog)) > 1
     for program, reach in proof.reached:
         found, reason = entrances(catalog, catalog.journeys[program.id])
-        if not found and reach.is_entered and not are_paired:  # of pairs it is said there
+        if not found and not reach.closed_to_all and not are_paired:  # of pairs it is said there
             yield part(program.file, program.id, f"no story was found that enters it: {reason}")
         if not found:
             continue

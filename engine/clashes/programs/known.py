@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from engine.catalog import inner_events
 from engine.catalog.compiled import Step
 from engine.catalog.schema.grammar import OfEvent
-from engine.catalog.schema.triggers import EventTrigger, SegmentTrigger
+from engine.catalog.schema.triggers import EventTrigger, ScheduleTrigger, SegmentTrigger
 from engine.clashes.logic.contradictions import Tree, implies
+from engine.clashes.programs.durations import spelled
 from engine.clashes.programs.workspace import Ending, Program, trees
 from engine.conditions.binding import names_event
+from engine.vocabulary import DAY_MS
 
 
 def always(program: Program) -> Iterator[Tree]:
@@ -51,3 +53,19 @@ def heard_by_a_stop(program: Program, step: Step) -> Ending | None:
     return next(
         (stop for stop in program.endings if stop.event == waited.event and implies(waited.tests, stop.tests)), None
     )
+
+
+def over_by(program: Program) -> tuple[int, str] | None:
+    """After how long a stop has surely ended every run, and in words why; None where none does."""
+    found = [
+        (stop.after, f"the stop {stop.id} ends every run {spelled(stop.after)} after it was entered")
+        for stop in program.stops
+        if stop.after is not None
+    ]
+    trigger = program.journey.trigger
+    if isinstance(trigger, ScheduleTrigger) and trigger.schedule.once is not None:
+        for stop in program.stops:
+            if stop.at is not None:  # local times of two zones are up to a day apart
+                lasts_ms = int((stop.at - trigger.schedule.once).total_seconds()) * 1_000 + DAY_MS
+                found.append((lasts_ms, f"the stop {stop.id} ends every run on {stop.at:%Y-%m-%d}"))
+    return min(found, default=None)

@@ -16,8 +16,7 @@ from typing import Final
 
 from engine.catalog.compiled import Step
 from engine.clashes.logic.contradictions import Solver, Tree
-from engine.clashes.programs.durations import spelled
-from engine.clashes.programs.known import always, at_entry, heard_by_a_stop, unstopped
+from engine.clashes.programs.known import always, at_entry, heard_by_a_stop, over_by, unstopped
 from engine.clashes.programs.ways import comes_back
 from engine.clashes.programs.workspace import Program
 from engine.conditions.predicates import tree_of
@@ -43,7 +42,7 @@ class Reach:
     earliest_ms: dict[int, int] = field(default_factory=dict)
     closed: list[Closed] = field(default_factory=list)
     is_whole: bool = True
-    is_entered: bool = True  # whether anybody can enter at all
+    closed_to_all: str = ""  # why nobody can enter at all; empty where somebody can
     undecided: set[int] = field(default_factory=set)  # branches whose conditions are too many to say
     went: set[tuple[int, int | None]] = field(
         default_factory=set
@@ -73,7 +72,7 @@ class _Walk:
         self.reach = Reach()
         self._program, self._solver = program, solver
         self._always = [*always(program)]
-        self._over_ms = min((stop.after for stop in program.stops if stop.after is not None), default=None)
+        self._over = over_by(program)
         jumps = [at for at, step in enumerate(program.steps) if step.kind == "goto"]
         self._returns = {at for at in jumps if comes_back(program, at)}
         self._joined: dict[int, set[int]] = {}
@@ -84,7 +83,10 @@ class _Walk:
     def _go(self) -> None:
         facts = tuple(at_entry(self._program))
         if self._solver.never([*self._always, *facts]):
-            self.reach.is_entered = False
+            self.reach.closed_to_all = "no one is ever all of that at once"
+            return
+        if self._over is not None and self._over[0] <= 0:
+            self.reach.closed_to_all = f"{self._over[1]}, before any begins"
             return
         self._come(_State(0, 0, facts), -1)
         while self._queue:
@@ -94,8 +96,8 @@ class _Walk:
 
     def _come(self, state: _State, since: int) -> None:
         """Put a state into the queue, unless a stop has ended the run by then. `since`: where it comes from."""
-        if self._over_ms is not None and state.elapsed_ms >= self._over_ms:
-            self._close(since, state.place, self._over())
+        if self._over is not None and state.elapsed_ms >= self._over[0]:
+            self._close(since, state.place, self._over[1])
             return
         key = state.place, repr(state.facts)
         if key in self._seen:
@@ -111,10 +113,6 @@ class _Walk:
         closed = Closed(at, to, why, arm)
         if closed not in self.reach.closed:
             self.reach.closed.append(closed)
-
-    def _over(self) -> str:
-        stop = next(stop for stop in self._program.stops if stop.after == self._over_ms)
-        return f"the stop {stop.id} ends every run {spelled(stop.after or 0)} after it was entered"
 
     def _leave(self, state: _State, step: Step) -> None:
         at, elapsed_ms, facts = state.place, state.elapsed_ms, state.facts
@@ -175,7 +173,15 @@ class _Walk:
             self._close(at, step.on_event, f"nobody can be in the segment {step.segment}")
         else:
             self._on(_State(state.elapsed_ms, step.on_event, ()), at)
-        self._on(_State(state.elapsed_ms + step.for_ms, step.on_timeout, ()), at)
+        if step.segment and self._is_met(state, step):
+            self._close(at, step.on_timeout, "whoever comes to the wait before it has what it waits for")
+        else:
+            self._on(_State(state.elapsed_ms + step.for_ms, step.on_timeout, ()), at)
+
+    def _is_met(self, state: _State, step: Step) -> bool:
+        """Whether a customer who comes to a wait for a segment is surely inside, or outside, as it waits for."""
+        inside: Tree = {"segment": step.segment}
+        return self._solver.never([*self._always, *state.facts, {"not": inside} if step.is_inside else inside])
 
     def _branch(self, state: _State, step: Step) -> None:
         known = [*self._always, *unstopped(self._program, state.elapsed_ms), *state.facts]

@@ -16,7 +16,6 @@ from engine.vocabulary import DAY_MS
 
 _WALKS_MAX: Final = 2_000
 _STEPS_MAX: Final = 400
-_OF_ADDRESSEE: Final = frozenset(("silent", "bounced"))  # what happens to a message that has left
 
 
 class TooManyWalks(Exception):
@@ -73,9 +72,9 @@ def _from(
 
 
 def _sent(step: Step, at: int, now_ms: float, sent: Walk) -> tuple[float, Walk]:
-    """The message of a send, and those that follow it on the next channels because nobody reacts."""
+    """The message of a send, and those that follow it on the next channels because nobody reacts, or it bounces."""
     sending = step.sending
-    actions, silent_ms = sending.actions, sending.silent_ms
+    actions, silent_ms = sending.actions, sending.silent_ms or sending.bounced_ms
     if len(sending.channels) < 2 or not silent_ms:
         return now_ms, (*sent, Sent(at, actions, sending.channels, now_ms))
     if sending.rule != "order":

@@ -13,7 +13,6 @@ from engine.catalog.compiled import Catalog, Journey, Step
 from engine.catalog.document import Document
 from engine.catalog.models import Models
 from engine.catalog.problems import Problem
-from engine.catalog.triggers import Trigger
 from engine.clashes import making
 from engine.clashes.entrances import Entrance, tests_of
 from engine.clashes.findings import Kind, Shows, Suspicion
@@ -65,10 +64,17 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
             assert doubt.event is not None, "something happens on the way"
             for part in making.parts_to(catalog, journey, doubt.step):
                 for after_ms in _times(part, is_before=doubt.kind == "unstopped"):
-                    yield from making.stories_of(catalog, [_with(part, after_ms, doubt.event)])
+                    yield from making.stories_of(
+                        catalog, [_with(part, after_ms, Step("", "wait_for", event=doubt.event))]
+                    )
         case "no_consent":
             for story in making.to_step(catalog, journey, doubt.step):
                 yield _without_yes(story, doubt.reason)
+        case "own_cap":
+            yield from making.to_step(catalog, journey, doubt.step)
+            for part in making.parts_to(catalog, journey, doubt.step):
+                bounces = Step("", "wait_for", outcomes=frozenset(("bounced",)))
+                yield from making.stories_of(catalog, [_with(part, part.route.takes_ms + MINUTE_MS, bounces)])
         case "circle":
             for name in sorted(doubt.others):
                 for part in making.into(catalog, catalog.journeys[name]):
@@ -151,9 +157,11 @@ def _times(part: Part, *, is_before: bool) -> list[int]:
     return sorted({MINUTE_MS, max(MINUTE_MS, takes_ms // 2), max(MINUTE_MS, takes_ms - MINUTE_MS), HOUR_MS})
 
 
-def _with(part: Part, after_ms: int, event: Trigger) -> Part:
-    heard = Happens(after_ms, Step("", "wait_for", event=event))
-    return part._replace(route=Route((*part.route.needs, heard), max(part.route.takes_ms, after_ms)))
+def _with(part: Part, after_ms: int, awaited: Step) -> Part:
+    """A part in which what a step awaits happens so long after the entry."""
+    return part._replace(
+        route=Route((*part.route.needs, Happens(after_ms, awaited)), max(part.route.takes_ms, after_ms))
+    )
 
 
 def _without_yes(story: Story, reason: str) -> Story:

@@ -19,9 +19,9 @@ _UNHEARD: Final = "never acts"
 
 def unreachable_steps(program: Program, reach: Reach) -> Iterator[Doubt]:
     """The first of each stretch of steps that nobody comes to, and why."""
-    if not reach.is_entered:
+    if reach.closed_to_all:
         loc: Loc = ("when",) if program.journey.when is not None else ("trigger",)
-        message = "nobody can enter: no one is ever all of that at once"
+        message = f"nobody can enter: {reach.closed_to_all}"
         yield Doubt("not_entered", program.file, loc, message, program.id)
     elif reach.is_whole:
         told = [*_shut(program, reach), *_behind_ends(program, reach), *_unheard(program, reach)]

@@ -25,6 +25,7 @@ SHOES = {
 }
 ONE = {"caps": [{"id": "one", "limit": 1, "per": "7d", "match": {"channel": "email"}}]}
 PAID = {"outcome": {"event": "Paid"}}
+ALL = ONE["caps"][0] | {"match": {}}
 
 
 def found(document: dict[str, Any]) -> list[Finding]:
@@ -87,6 +88,19 @@ SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
         [
             "day 0 09:10  email mail goes out (cart)",
             "day 1 09:10  email mail does not go out: the cap one has no room (cart)",
+        ],
+    ),
+    (
+        catalog(
+            {"send": LADDER["send"] | {"fallback": {"on": ["bounced"]}}},
+            files=BOTH,
+            caps=[ONE["caps"][0] | {"match": {}}],
+        ),
+        "steps[1].send: is held by the cap one (1 in 7d) wherever the run has sent its one message before it",
+        [
+            "day 0 09:10  email both goes out (cart)",
+            "day 0 09:11  the customer cannot be reached: the message bounces",
+            "day 0 09:11  sms both does not go out: the cap one has no room (cart)",
         ],
     ),
     (

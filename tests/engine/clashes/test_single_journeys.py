@@ -144,13 +144,14 @@ def test_a_cap_above_all_that_journeys_send_is_told() -> None:
         ([MAIL, DAY, MAIL], 1, {}, "steps[3].send"),
         ([MAIL, {"wait_for": {"event": "Paid", "timeout": "6d"}}, TEXT, MAIL], 1, {}, "steps[4].send"),
         ([LADDER], 1, {}, "steps[1].send"),
+        ([{"send": LADDER["send"] | {"fallback": {"on": ["bounced"]}}}], 1, {}, "steps[1].send"),
         (loop("1d", 3), 2, {}, "steps[2].send"),
     ],
 )
 def test_a_cap_that_holds_what_a_run_sends_itself_is_told(
     steps: list[Any], limit: int, journey: dict[str, Any], place: str
 ) -> None:
-    rule = cap(limit, group="cart") if steps == [LADDER] else cap(limit, channel="email")
+    rule = cap(limit, group="cart") if "channels" in steps[0].get("send", {}) else cap(limit, channel="email")
     files = {"actions/both.yaml": BOTH["actions/both.yaml"] | {"group": "cart"}}
     so_many = "its one message" if limit == 1 else f"its {limit} messages"
     assert doubted(catalog(*steps, journey=journey, files=files, caps=[rule]), "own_cap") == [
@@ -169,12 +170,13 @@ def test_a_cap_that_holds_what_a_run_sends_itself_is_told(
         ([{"branch": [{"when": {"segment": "s"}, "steps": [MAIL]}, {"else": True, "steps": [MAIL]}]}], cap(1), {}),
         ([MAIL, {"wait": {"until": {"trait": "renewal_on", "offset": "-2d"}}}, MAIL], cap(1), {}),
         ([MAIL, DAY, MAIL], cap(1, "day", window="calendar"), {}),
+        ([{"send": LADDER["send"] | {"fallback": {"on": ["refused", "no_address"]}}}], cap(1), {}),
     ],
 )
 def test_a_cap_that_leaves_room_for_a_run_is_not(
     steps: list[Any], rule: dict[str, Any], journey: dict[str, Any]
 ) -> None:
-    files = {"segments.yaml": {"segments": {"s": {"trait": {"name": "vip"}}}}}
+    files = BOTH | {"segments.yaml": {"segments": {"s": {"trait": {"name": "vip"}}}}}
     assert doubted(catalog(*steps, journey=journey, files=files, caps=[rule]), "own_cap") == []
 
 

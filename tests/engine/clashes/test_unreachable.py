@@ -17,6 +17,7 @@ def branch(*arms: Any) -> dict[str, Any]:
     return {"branch": [arm if "else" in arm else {"when": arm, "steps": [TEXT]} for arm in arms]}
 
 
+KINDS = ("unreachable", "unheard", "not_entered")
 ELSE = {"else": True, "steps": [MAIL]}
 ENDS = "is never reached: the step before it always ends the run"
 
@@ -114,6 +115,31 @@ FOUND: list[tuple[list[Any], dict[str, Any], dict[str, Any], str]] = [
         {},
         f"steps[2]: {ENDS}",
     ),
+    (
+        [{"wait_for": {"segment": "rich", "timeout": "2d", "on_timeout": {"steps": [MAIL]}}}],
+        {"trigger": {"segment": {"id": "rich"}}},
+        {},
+        "steps[1].wait_for.on_timeout.steps[1]: is never reached: whoever comes to the wait before it has what it "
+        "waits for",
+    ),
+    (
+        [wait("3d"), MAIL],
+        {
+            "trigger": {"schedule": {"once": "2026-03-10T09:00"}},
+            "stops": [{"id": "over", "at": "2026-03-12T00:00"}],
+        },
+        {},
+        "steps[2]: is never reached: the stop over ends every run on 2026-03-12",
+    ),
+    (
+        [MAIL],
+        {
+            "trigger": {"schedule": {"once": "2026-03-10T09:00"}},
+            "stops": [{"id": "over", "at": "2026-03-01T00:00"}],
+        },
+        {},
+        "trigger: nobody can enter: the stop over ends every run on 2026-03-01, before any begins",
+    ),
 ]
 
 # Near misses: what is nearly one of those, and can be.
@@ -124,6 +150,20 @@ REACHED: list[tuple[list[Any], dict[str, Any], dict[str, Any]]] = [
     ([{"update": {"traits": {"spent": 1}}}, branch(POOR)], {"when": RICH}, {}),
     ([wait("2d"), branch({"event": {"name": "Order Completed", "within": "3d"}})], {}, {}),  # before the run
     ([wait("2d"), branch(BOUGHT)], {}, {"stops": [STOP | {"tier": "service"}, STOP | {"id": "all", "on": "Left"}]}),
+    ([{"wait_for": {"segment": "rich", "timeout": "2d", "on_timeout": {"steps": [MAIL]}}}], {}, {}),
+    (
+        [DAY, {"wait_for": {"segment": "rich", "timeout": "2d", "on_timeout": {"steps": [MAIL]}}}],
+        {"trigger": {"segment": {"id": "rich"}}},
+        {},
+    ),
+    (
+        [wait("2d"), MAIL],
+        {
+            "trigger": {"schedule": {"once": "2026-03-10T09:00"}},
+            "stops": [{"id": "over", "at": "2026-03-12T08:00"}],
+        },
+        {},
+    ),
     ([wait("3d"), MAIL, wait("1d"), TEXT], {"stops": [{"id": "week", "after": "5d"}]}, {}),
     ([{"id": "again", **DAY}, MAIL, {"goto": "again", "at_most": 1}, TEXT], {}, {}),
     ([{"parallel": {"arms": {"a": [MAIL], "b": [{"exit": None}]}, "join": "any"}}, TEXT], {}, {}),
@@ -137,7 +177,7 @@ REACHED: list[tuple[list[Any], dict[str, Any], dict[str, Any]]] = [
     ([branch({"event": {"name": "Product Added", "count": {"at_least": 2}}})], {}, {}),
     ([{"split": {"id": "ab", "arms": {"a": 1, "b": 0.001}, "steps": {"a": [MAIL], "b": [TEXT]}}}], {}, {}),
 ]
-SEGMENTS = {"segments.yaml": {"segments": {"nobody": {"all": [RICH, POOR]}}}}
+SEGMENTS = {"segments.yaml": {"segments": {"nobody": {"all": [RICH, POOR]}, "rich": RICH}}}
 
 
 @pytest.mark.parametrize(("steps", "journey", "policies", "wanted"), FOUND)
@@ -151,7 +191,10 @@ def test_a_step_that_nobody_comes_to_is_told(
 def test_a_step_that_somebody_may_come_to_is_not(
     steps: list[Any], journey: dict[str, Any], policies: dict[str, Any]
 ) -> None:
-    assert doubted(catalog(*steps, journey=journey, files=SEGMENTS, **policies), "unreachable", "unheard") == []
+    assert (
+        doubted(catalog(*steps, journey=journey, files=SEGMENTS, **policies), "unreachable", "unheard", "not_entered")
+        == []
+    )
 
 
 def test_a_journey_that_nobody_can_enter_is_told_once() -> None:
