@@ -70,7 +70,9 @@ class _Proof:
 
     def of_single(self, document: Document, models: Models) -> Iterator[Finding]:
         """What is found of single journeys, with a story where one shows it."""
-        for kind, problem, shown in single_journeys.found(self._catalog, rules.Proof.of(document, models)):
+        proof = rules.Proof.of(document, models)
+        self._shut = {program.id for program, reach in proof.reached if reach.closed_to_all}
+        for kind, problem, shown in single_journeys.found(self._catalog, proof):
             yield self._finding(kind, problem, shown)
 
     def of_pairs(self) -> Iterator[Finding]:
@@ -84,7 +86,7 @@ class _Proof:
                 solos.append(alone)
             else:
                 yield self._note(journey, notes.of_undecided(journey, alone))
-        pairs = [*meetings.pairs(self._catalog, solos)]
+        pairs = meetings.pairs(self._catalog, solos)
         for number, pair in enumerate(pairs):
             if number == PAIRS_MAX or self._stage.left < _OF_A_PAIR:
                 yield _unlocated("pairs", notes.of_left_out(len(pairs) - number))
