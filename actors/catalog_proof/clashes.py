@@ -32,6 +32,7 @@ from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
 _OF_A_PAIR: Final = 40  # stories that must be left so that another pair is looked at
+_ALL: Final = "journeys"  # where a note about all of them stands
 _UNBOUNDED: Final[AbstractContextManager[None]] = nullcontext()
 Locate = Callable[[Problem], Problem]
 
@@ -53,12 +54,12 @@ def findings(
                 found.append(each)
     except TakesTooLong:
         found.append(_unlocated("pairs", "not all clashes were looked for: that takes too long"))
-    return tuple(sorted(found, key=lambda each: (not each.line, each.file, each.line, each.message)))
+    return tuple(sorted(found, key=lambda each: (each.file == _ALL, each.file, each.line, each.message)))
 
 
 def _unlocated(path: str, message: str) -> Finding:
     """A note about all journeys together."""
-    return Finding("note", "journeys", 0, path, message)
+    return Finding("note", _ALL, 0, path, message)
 
 
 class _Proof:
