@@ -101,7 +101,10 @@ class _Proof:
     def _alone(self, journey: Journey) -> Solo | str:
         """The journey by itself, or why no story was found in which it writes to anybody."""
         found, reason = entrances(self._catalog, journey)
-        for part, story in islice(self._stories(journey), TRIED_MAX) if found else ():
+        if not found:
+            return reason
+        reason = "no story was found that enters it"
+        for part, story in islice(self._stories(journey), TRIED_MAX):
             told = self._stage.rehearse(story, [journey.id])
             if told is None:
                 return "there are too many journeys"
@@ -109,8 +112,10 @@ class _Proof:
             if entered_ms is not None and first is not None:
                 return Solo(journey, part, told, first.at_ms - entered_ms)
             held = next(told.held(journey.id), None)
-            reason = f"a story enters it, and {reason_in_words(held.reason)}" if held is not None else reason
-        return reason if not found else reason or "no story was found that enters it"
+            if entered_ms is not None:
+                why = reason_in_words(held.reason) if held is not None else "nothing is sent in it"
+                reason = f"a story enters it, and {why}"
+        return reason
 
     def _stories(self, journey: Journey) -> Iterator[tuple[Part, Story]]:
         """Stories that lead into a journey, then those that lead to each step that sends."""

@@ -6,6 +6,7 @@ shows it. What neither the rules nor a story can say of a journey is told in one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -32,7 +33,8 @@ Found = tuple[Kind, Problem, Shown | None]
 
 def found(catalog: Catalog, proof: Proof) -> Iterator[Found]:
     """What is found of single journeys: its kind, its place and message, and the story that shows it."""
-    stage, told, open_ = Stage(catalog, REHEARSED_MAX), set[tuple[str, str]](), list[Doubt]()
+    stage, told = Stage(catalog, REHEARSED_MAX), set[tuple[str, str]]()
+    open_, passed_over = list[Doubt](), Counter[tuple[str, str]]()
     for doubt in proof.doubts():
         if doubt.kind == "undecided":
             open_.append(doubt)
@@ -43,14 +45,11 @@ def found(catalog: Catalog, proof: Proof) -> Iterator[Found]:
                 told.update([(doubt.kind, doubt.journey)] if doubt.kind in _ONCE else [])
                 yield suspected.kind, suspected.problem, shown
             elif not stage.left:
-                open_.append(part(doubt.file, doubt.journey, f"nobody looked whether {_spoken(doubt)}"))
+                passed_over[doubt.file, doubt.journey] += 1
+    open_ += [part(*where, f"{times} doubts were not rehearsed") for where, times in passed_over.items()]
     open_ += _unseen(catalog, proof)
     for doubt in in_one(open_):
         yield "note", Problem(doubt.file, doubt.loc, doubt.message), None
-
-
-def _spoken(doubt: Doubt) -> str:
-    return f"{spelled(doubt.loc)} {doubt.message}"
 
 
 def _unseen(catalog: Catalog, proof: Proof) -> Iterator[Doubt]:

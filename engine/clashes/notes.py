@@ -6,7 +6,7 @@ from engine.catalog.compiled import Journey
 from engine.clashes.findings import Verdict
 from engine.clashes.meetings import Pair
 from engine.clashes.words import reason_in_words
-from engine.vocabulary import DAY_MS
+from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 
 
 def of_verdict(pair: Pair, found: Verdict) -> str:
@@ -14,7 +14,8 @@ def of_verdict(pair: Pair, found: Verdict) -> str:
     both = f"{found.winner} and {found.loser}"
     match found.kind:
         case "free":
-            return f"{both} can write to one customer on one day, and nothing keeps them apart: no cap counts both"
+            why = "nothing keeps them apart: no cap counts both"
+            return f"{both} can write to one customer within {_window(pair)}, and {why}"
         case "room":
             names = ", ".join(cap.id for cap in pair.caps)
             return f"{both} can write to one customer within {_window(pair)}: there is room for both under {names}"
@@ -36,5 +37,8 @@ def of_left_out(count: int) -> str:
 
 
 def _window(pair: Pair) -> str:
-    days = round(pair.window_ms / DAY_MS)
-    return f"{days} days" if days > 1 else "a day" if days else f"{pair.window_ms // 60_000} minutes"
+    for unit_ms, word in ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute")):
+        if pair.window_ms >= unit_ms:
+            count = round(pair.window_ms / unit_ms)
+            return f"{count} {word}s" if count > 1 else f"{'an' if word == 'hour' else 'a'} {word}"
+    return "a minute"

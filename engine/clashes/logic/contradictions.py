@@ -20,6 +20,7 @@ from engine.conditions.value_tests import build_at
 Tree = Mapping[str, Any]
 
 _CASES_MAX: Final = 4_000  # that are looked at before the solver gives up
+_COMPARED: Final = ("is", "in", "not", "not_in")
 _OF_NONE: Final = {"not": "is", "not_in": "in"}
 
 
@@ -88,15 +89,24 @@ class Solver:
         """Whether they surely cannot."""
         return self.can_hold(trees) is False
 
-    def traits_of(self, tree: Tree) -> set[str]:
-        """The traits that a condition asks about, with those of the segments in it."""
+    def traits_of(self, tree: Tree) -> dict[str, set[str] | None]:
+        """The traits that a condition asks about, with those of the segments in it, and the texts that it compares each
+        with; None where it asks something else of it."""
+        found: dict[str, set[str] | None] = {}
+        for name, texts in self._traits_in(tree):
+            known = found.setdefault(name, set())
+            found[name] = None if known is None or texts is None else known | texts
+        return found
+
+    def _traits_in(self, tree: Tree) -> Iterator[tuple[str, set[str] | None]]:
         ((word, body),) = tree.items()
         if word == "trait":
-            return {body["name"]}
-        if word == "segment":
-            return self.traits_of(self._segments[body]) if body in self._segments else set()
-        parts = body if word in ("all", "any") else [body] if word == "not" else []
-        return {name for part in parts for name in self.traits_of(part)}
+            yield body["name"], _texts(body)
+        elif word == "segment":
+            yield from self._traits_in(self._segments[body]) if body in self._segments else ()
+        else:
+            for part in body if word in ("all", "any") else [body] if word == "not" else []:
+                yield from self._traits_in(part)
 
     def _cases(self, trees: Sequence[Tree]) -> Iterator[None]:
         yield from self._extended([(tree, True) for tree in reversed(trees)], (), [_CASES_MAX])
@@ -153,6 +163,17 @@ def implies(where: Mapping[str, Any] | None, other: Mapping[str, Any] | None) ->
     """Whether an event that passes one `where` passes the other too."""
     mine = {path: (test, spelled) for path, test, spelled in _where(where)}
     return all(_tells(mine.get(path), test, spelled) for path, test, spelled in _where(other))
+
+
+def _texts(body: Mapping[str, Any]) -> set[str] | None:
+    """The texts that a test compares a trait with; None where it does not only that."""
+    found = set[str]()
+    for word, operand in body.items():
+        members = operand if isinstance(operand, list | tuple) else [operand]
+        if word != "name" and not (word in _COMPARED and all(isinstance(each, str) for each in members)):
+            return None
+        found |= set() if word == "name" else {*members}
+    return found
 
 
 def _names_facts(body: Any) -> bool:

@@ -63,14 +63,16 @@ class _State:
 
 
 def explore(program: Program, solver: Solver) -> Reach:
-    """Go every way through a journey."""
-    return _Walk(program, solver).reach
+    """Go every way through a journey. Where there are too many, what was known before a branch is forgotten behind
+    it."""
+    reach = _Walk(program, solver).reach
+    return reach if reach.is_whole else _Walk(program, solver, forgets=True).reach
 
 
 class _Walk:
-    def __init__(self, program: Program, solver: Solver) -> None:
+    def __init__(self, program: Program, solver: Solver, *, forgets: bool = False) -> None:
         self.reach = Reach()
-        self._program, self._solver = program, solver
+        self._program, self._solver, self._forgets = program, solver, forgets
         self._always = [*always(program)]
         self._over = over_by(program)
         jumps = [at for at, step in enumerate(program.steps) if step.kind == "goto"]
@@ -201,7 +203,8 @@ class _Walk:
             self.reach.undecided.add(state.place)
         if answer is not False:
             self.reach.went.add((state.place, arm))
-            facts = tuple({repr(each): each for each in (*state.facts, *new)}.values())
+            told = () if self._forgets else (*state.facts, *new)
+            facts = tuple({repr(each): each for each in told}.values())
             self._on(_State(state.elapsed_ms, target, facts), state.place)
         else:
             self._close(state.place, target, self._why(state, known, passed, tree), arm)

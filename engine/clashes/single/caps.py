@@ -46,17 +46,17 @@ def idle_caps(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Ite
 
 def own_caps(program: Program, walks: Sequence[Walk], space: Workspace) -> Iterator[Doubt]:
     """Messages that a cap always holds back, once the run itself has sent those before."""
-    touches = program.journey.guards.touches
-    told = set[tuple[int, str]]()
+    touches, told = program.journey.guards.touches, set[int]()
+    tightest = sorted(space.policies.caps, key=lambda cap: cap.limit)  # one is told of a message
     for walk in walks:
-        for cap in space.policies.caps:
+        for cap in tightest:
             counted = [sent for sent in walk[:touches] if counts_always(cap, sent, space)]
             for place in range(cap.limit, len(counted)):
                 last, first = counted[place], counted[place - cap.limit]
                 waits = program.steps[last.at].on_held == "wait"
-                if waits or not _in_window(cap, last.at_ms - first.at_ms) or (last.at, cap.id) in told:
+                if waits or not _in_window(cap, last.at_ms - first.at_ms) or last.at in told:
                     continue
-                told.add((last.at, cap.id))
+                told.add(last.at)
                 so_many = "its one message" if cap.limit == 1 else f"its {cap.limit} messages"
                 message = f"is held by the cap {cap.id} ({_words(cap)}) wherever the run has sent {so_many} before it"
                 loc = (*program.places[last.at], "send")

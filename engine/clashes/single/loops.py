@@ -18,6 +18,8 @@ WINDOW_MS: Final = 7 * DAY_MS
 TIMES: Final = 3  # a message that comes so often within the window comes again and again
 _TAGS: Final = "tags"
 
+Traits = Mapping[str, set[str] | None]  # by name, the texts in question; None: whatever it is
+
 
 def repeated_sends(program: Program, walks: Sequence[Walk], space: Workspace) -> Iterator[Doubt]:
     """Sends in a loop that reach a customer again and again, and that no cap counts."""
@@ -55,16 +57,20 @@ def _most_in_window(times: Sequence[float]) -> int:
 def circles(space: Workspace, reached: Sequence[tuple[Program, Reach]]) -> Iterator[Doubt]:
     """Journeys that may start one another in a circle, each circle once. Whether they do is for a rehearsal to say."""
     programs = {program.id: program for program, _ in reached}
+    asked = {name: _asked(program, space) for name, program in programs.items()}
+    asking = [(name, traits) for name, traits in asked.items() if traits]
     starts = {
-        name: {other for other in programs if _starts(program, programs[other], space)}
+        name: {other for other, traits in asking if _meet(written, traits)}
         for name, program in programs.items()
+        if (written := _written(program))
     }
     told = set[frozenset[str]]()
-    for name, program in programs.items():
-        circle = frozenset(each for each in _reached_from(name, starts) if name in _reached_from(each, starts))
+    reached_from = {name: _reached_from(name, starts) for name in starts}
+    for name, all_reached in reached_from.items():
+        circle = frozenset(each for each in all_reached if name in reached_from.get(each, ()))
         if circle and circle not in told:
             told.add(circle)
-            yield Doubt("circle", program.file, ("trigger",), _words(name, circle), name, others=circle)
+            yield Doubt("circle", programs[name].file, ("trigger",), _words(name, circle), name, others=circle)
 
 
 def _words(name: str, circle: frozenset[str]) -> str:
@@ -77,26 +83,34 @@ def _words(name: str, circle: frozenset[str]) -> str:
 def _reached_from(name: str, starts: Mapping[str, set[str]]) -> set[str]:
     seen, todo = set[str](), [name]
     while todo:
-        for other in starts[todo.pop()]:
+        for other in starts.get(todo.pop(), ()):
             if other not in seen:
                 seen.add(other)
                 todo.append(other)
     return seen
 
 
-def _starts(writing: Program, started: Program, space: Workspace) -> bool:
-    """Whether what one journey writes is asked about where another begins."""
+def _asked(started: Program, space: Workspace) -> Traits:
+    """The traits that are asked about where a journey begins."""
     trigger = started.journey.trigger
     if isinstance(trigger, SegmentTrigger):
-        asked = space.solver.traits_of({"segment": trigger.segment.id})
-    elif isinstance(trigger, DateTrigger):
-        asked = {trigger.date.trait}
-    else:
-        return False
-    return bool({name.split(".")[0] for name in asked} & _written(writing))
+        return space.solver.traits_of({"segment": trigger.segment.id})
+    return {trigger.date.trait: None} if isinstance(trigger, DateTrigger) else {}
 
 
-def _written(program: Program) -> set[str]:
+def _written(program: Program) -> Traits:
+    """The traits that a journey writes; of tags the words."""
     updates = [step.update for step in program.steps if step.update is not None]
-    names = {name.split(".")[0] for update in updates for name in update.traits}
-    return names | ({_TAGS} if any(update.add or update.remove for update in updates) else set())
+    words = {word for update in updates for word in (*update.add, *update.remove)}
+    traits = dict.fromkeys(name for update in updates for name in update.traits)
+    return {**({_TAGS: words} if words else {}), **traits}
+
+
+def _meet(written: Traits, asked: Traits) -> bool:
+    """Whether what is written may change what is asked about."""
+    for path, texts in asked.items():
+        name = path.split(".")[0]
+        words = written.get(name, set())
+        if words is None or (words and (texts is None or path != name or words & texts)):
+            return True
+    return False

@@ -31,11 +31,22 @@ class Proof:
         reached = [(program, explore(program, space.solver)) for program in space.programs]
         return cls(space, reached, frozenset((doubt.file, doubt.loc) for doubt in never_doubts(document, models)))
 
+    def certainties(self) -> Iterator[Doubt]:
+        """What the rules are sure of: it needs no story to be told."""
+        for program, reach in self.reached:
+            for doubt in unreachable.unreachable_steps(program, reach):
+                if not _is_said(doubt, self.never):
+                    yield doubt
+            yield from waits_too_long.worthless_sends(program, reach, self.space)
+            yield from waits_too_long.late_reminders(program, reach, self.space)
+            yield from ungranted.ungranted_sends(program, reach, self.space)
+        yield from caps.idle_caps(self.space, self.reached)
+
     def doubts(self) -> Iterator[Doubt]:
         """Every doubt about single journeys, and about the caps that they are under."""
+        yield from self.certainties()
         for program, reach in self.reached:
-            yield from (doubt for doubt in _of_one(program, reach, self.space) if not _is_said(doubt, self.never))
-        yield from caps.idle_caps(self.space, self.reached)
+            yield from _of_one(program, reach, self.space)
         yield from unstopped.unnamed_purchases(self.space, self.reached)
         yield from loops.circles(self.space, self.reached)
 
@@ -47,11 +58,8 @@ def _is_said(doubt: Doubt, never: frozenset[tuple[str, Loc]]) -> bool:
 
 
 def _of_one(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
-    yield from unreachable.unreachable_steps(program, reach)
-    yield from waits_too_long.worthless_sends(program, reach, space)
-    yield from waits_too_long.late_reminders(program, reach, space)
+    """What only a story can show, and what cannot be decided."""
     yield from unstopped.unstopped_sends(program, reach, space)
-    yield from ungranted.ungranted_sends(program, reach, space)
     try:
         ways, is_walked = [*walks.walks(program, reach)], True
     except walks.TooManyWalks:

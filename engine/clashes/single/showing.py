@@ -51,9 +51,8 @@ def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
 
 def certainties(document: Document, models: Models) -> Iterator[Problem]:
     """The doubts that need no rehearsal, as warnings: they are told wherever a catalog is proved."""
-    for doubt in Proof.of(document, models).doubts():
-        if doubt.kind in _SURE - _NOTES:
-            yield Problem(doubt.file, doubt.loc, doubt.message, is_warning=True)
+    for doubt in Proof.of(document, models).certainties():
+        yield Problem(doubt.file, doubt.loc, doubt.message, is_warning=True)
 
 
 def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story]:

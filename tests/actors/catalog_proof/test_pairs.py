@@ -23,10 +23,10 @@ def said(plain: dict[str, Any]) -> list[str]:
     return [each.message for each in pairs(plain)]
 
 
-def test_without_a_cap_both_go_out_on_one_day_and_nothing_keeps_them_apart() -> None:
+def test_without_a_cap_both_go_out_within_a_day_and_nothing_keeps_them_apart() -> None:
     (note,) = pairs(catalog(CART, VISIT))
     assert str(note) == (
-        "journeys/visit.yaml: trigger: cart and visit can write to one customer on one day, and nothing keeps them "
+        "journeys/visit.yaml: trigger: cart and visit can write to one customer within a day, and nothing keeps them "
         "apart: no cap counts both"
     )
     assert note.witness is not None
@@ -119,6 +119,15 @@ def test_what_no_story_enters_is_said_once_and_of_no_pair() -> None:
     notes = [str(each) for each in findings(catalog(CART, VISIT, odd)) if "odd" in str(each)]
     why = "it asks what became of an earlier message"
     assert notes == [f"journeys/odd.yaml: trigger: what happens where odd meets other journeys is not told: {why}"]
+
+
+def test_a_journey_that_sends_nothing_in_any_story_is_said_to_meet_nobody_that_we_know() -> None:
+    silent = journey("silent", "Page Viewed", {"exit": None}, NOTE)
+    notes = [str(each) for each in findings(catalog(CART, silent)) if "meets other" in str(each)]
+    assert notes == [
+        "journeys/silent.yaml: trigger: what happens where silent meets other journeys is not told: a story enters it, "
+        "and nothing is sent in it"
+    ]
 
 
 def test_messages_of_service_and_journeys_that_stand_still_meet_nobody() -> None:

@@ -11,12 +11,12 @@ from serve.playbooks import library
 from serve.process import which_catalog
 
 # A promotion and a welcome may come on one day: the welcome is of another tier, and no cap of the shop counts it.
+APART = "can write to one customer within a day, and nothing keeps them apart: no cap counts both"
 SHOP = [
     "browse_abandonment and abandoned_cart can meet at one customer: browse_abandonment wins, and cart_last_call is "
     "held: the cap email_weekly has no room",
-    "abandoned_cart and welcome can write to one customer on one day, and nothing keeps them apart: no cap counts both",
-    "browse_abandonment and welcome can write to one customer on one day, and nothing keeps them apart: no cap counts "
-    "both",
+    f"abandoned_cart and welcome {APART}",
+    f"browse_abandonment and welcome {APART}",
 ]
 PLAYBOOKS = {
     "post_purchase": [

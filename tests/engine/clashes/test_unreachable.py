@@ -202,3 +202,12 @@ def test_a_journey_that_nobody_can_enter_is_told_once() -> None:
     document = catalog(MAIL, DAY, TEXT, journey={"when": both}, files={"segments.yaml": {"segments": {"rich": RICH}}})
     assert doubted(document) == [f"{CART}: when: nobody can enter: no one is ever all of that at once"]
     assert POLICIES in document
+
+
+def test_of_very_many_ways_what_one_branch_rules_out_is_told_all_the_same() -> None:
+    many = [branch({"trait": {"name": f"t{number}"}}) for number in range(14)]
+    document = catalog(*many, branch(RICH, RICHER, ELSE))
+    assert doubted(document, "unreachable") == [
+        f"{CART}: steps[15].branch[2].when: never holds here: an arm before it takes everybody who is like that"
+    ]
+    assert doubted(document, "undecided") == [f"{CART}: steps: it has too many ways through it"]

@@ -17,7 +17,7 @@ from serve.commands import validate
 NOTE = {"send": {"action": "note", "channel": "email"}}
 TWO = (journey("cart", "Product Added", {"wait": {"for": "1h"}}, MAIL), journey("visit", "Product Viewed", NOTE))
 STOPS = [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
-SAID = "cart and visit can write to one customer on one day, and nothing keeps them apart: no cap counts both"
+SAID = "cart and visit can write to one customer within a day, and nothing keeps them apart: no cap counts both"
 
 
 def written(directory: Path, *journeys: Any, **policies: Any) -> Path:
