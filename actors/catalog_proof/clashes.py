@@ -32,6 +32,7 @@ from engine.clashes.words import lines, reason_in_words
 
 PAIRS_MAX: Final = 100
 _OF_A_PAIR: Final = 40  # stories that must be left so that another pair is looked at
+_ALL: Final = "journeys"  # where a note about all of them stands
 _UNBOUNDED: Final[AbstractContextManager[None]] = nullcontext()
 Locate = Callable[[Problem], Problem]
 
@@ -53,12 +54,12 @@ def findings(
                 found.append(each)
     except TakesTooLong:
         found.append(_unlocated("pairs", "not all clashes were looked for: that takes too long"))
-    return tuple(sorted(found, key=lambda each: (not each.line, each.file, each.line, each.message)))
+    return tuple(sorted(found, key=lambda each: (each.file == _ALL, each.file, each.line, each.message)))
 
 
 def _unlocated(path: str, message: str) -> Finding:
     """A note about all journeys together."""
-    return Finding("note", "journeys", 0, path, message)
+    return Finding("note", _ALL, 0, path, message)
 
 
 class _Proof:
@@ -70,7 +71,9 @@ class _Proof:
 
     def of_single(self, document: Document, models: Models) -> Iterator[Finding]:
         """What is found of single journeys, with a story where one shows it."""
-        for kind, problem, shown in single_journeys.found(self._catalog, rules.Proof.of(document, models)):
+        proof = rules.Proof.of(document, models)
+        self._shut = {program.id for program, reach in proof.reached if reach.closed_to_all}
+        for kind, problem, shown in single_journeys.found(self._catalog, proof):
             yield self._finding(kind, problem, shown)
 
     def of_pairs(self) -> Iterator[Finding]:
@@ -84,7 +87,7 @@ class _Proof:
                 solos.append(alone)
             else:
                 yield self._note(journey, notes.of_undecided(journey, alone))
-        pairs = [*meetings.pairs(self._catalog, solos)]
+        pairs = meetings.pairs(self._catalog, solos)
         for number, pair in enumerate(pairs):
             if number == PAIRS_MAX or self._stage.left < _OF_A_PAIR:
                 yield _unlocated("pairs", notes.of_left_out(len(pairs) - number))

@@ -60,10 +60,14 @@ def players(catalog: Catalog) -> list[Journey]:
     return [each for each in catalog.journeys.values() if each.status == "live" and _writes(catalog, each)]
 
 
-def pairs(catalog: Catalog, solos: list[Solo]) -> Iterator[Pair]:
+def pairs(catalog: Catalog, solos: list[Solo]) -> list[Pair]:
     """Every two of the journeys. Those that begin with the same event come first, because they meet most often."""
-    found = [Pair(*two, _caps_of_both(catalog, two[0].journey, two[1].journey)) for two in combinations(solos, 2)]
-    return iter(sorted(found, key=lambda pair: not _begins_alike(pair.one.journey, pair.other.journey)))
+    counting = {solo.journey.id: frozenset(_counting(catalog, solo.journey)) for solo in solos}
+    found = []
+    for one, other in combinations(solos, 2):
+        both = counting[one.journey.id] & counting[other.journey.id]
+        found.append(Pair(one, other, tuple(cap for cap in catalog.caps if cap.id in both)))
+    return sorted(found, key=lambda pair: not _begins_alike(pair.one.journey, pair.other.journey))
 
 
 def stories(catalog: Catalog, pair: Pair) -> Iterator[Story]:
@@ -109,12 +113,7 @@ def _begins_alike(one: Journey, other: Journey) -> bool:
     return one.trigger.event == other.trigger.event and (one.begins is None) == (other.begins is None)
 
 
-def _caps_of_both(catalog: Catalog, one: Journey, other: Journey) -> tuple[Cap, ...]:
-    counting = [frozenset(_counted(catalog, each)) for each in (one, other)]
-    return tuple(cap for cap in catalog.caps if cap.id in counting[0] & counting[1])
-
-
-def _counted(catalog: Catalog, journey: Journey) -> Iterator[str]:
+def _counting(catalog: Catalog, journey: Journey) -> Iterator[str]:
     """The caps that count a message of a journey."""
     for step in journey.steps:
         for action in (catalog.actions[name] for name in step.sending.actions if name in catalog.actions):

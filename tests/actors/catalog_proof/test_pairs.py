@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from support.pairs import MAIL, catalog, findings, journey, pairs
 
+from actors.catalog_proof import clashes, witnesses
+from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import compile_document
+from engine.clashes.stories import Story
 
 CART = journey("cart", "Product Added", {"wait": {"for": "1h"}}, MAIL)
+STOPS = [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
 NOTE = {"send": {"action": "note", "channel": "email"}}
 VISIT = journey("visit", "Product Viewed", {"wait": {"for": "2h"}}, NOTE)
 
@@ -121,6 +125,29 @@ def test_messages_of_service_and_journeys_that_stand_still_meet_nobody() -> None
     receipt = journey("receipt", "Order Completed", tier="service")
     draft = journey("draft", "Product Added", status="draft")
     assert said(catalog(CART, receipt, draft)) == []
+
+
+def test_pairs_beyond_a_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clashes, "PAIRS_MAX", 1)
+    *_, last = findings(catalog(CART, VISIT, journey("third", "Product Shared", NOTE)))
+    assert str(last) == "journeys: pairs: 2 pairs of journeys were not looked at: there are too many"
+
+
+def test_a_proof_that_takes_too_long_tells_what_it_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = witnesses.Stage.shorten
+    told: list[Story] = []
+
+    def shorten(stage: witnesses.Stage, story: Story, *more: Any) -> Any:
+        told.append(story)
+        if len(told) == 2:
+            raise TakesTooLong
+        return shown(stage, story, *more)
+
+    monkeypatch.setattr(witnesses.Stage, "shorten", shorten)
+    notes = [
+        str(each) for each in findings(catalog(CART, VISIT, journey("third", "Product Shared", NOTE), stops=STOPS))
+    ]
+    assert len(notes) == 2 and notes[1] == "journeys: pairs: not all clashes were looked for: that takes too long"
 
 
 def test_the_witness_told_again_shows_the_same() -> None:
