@@ -15,7 +15,7 @@ from engine.parts.of_decisions import FatigueLevel as FatigueLevel
 from engine.parts.of_decisions import Place as Place
 from engine.parts.of_decisions import Promise as Promise
 from engine.parts.of_identity import Evidence, HandOff, Likely, Link, Merged, Touch
-from engine.parts.of_journeys import Interest, LateStop, SendOutcome, Watched
+from engine.parts.of_journeys import EarlyOutcome, Interest, LateStop, SendOutcome, Watched
 from engine.recent_events import Happened, Part, Recent
 
 
@@ -131,6 +131,8 @@ class Send(Part):
     given_ms: int = 0  # when the room was given, by the clock of the profile that gave it
     deadline_ms: int = 0  # after it the message is worthless; 0: none
     late_stop: LateStop | None = None  # a stop that should have kept it back, told during its hand-over
+    let_go: str = ""  # the reason for which it is withdrawn where it comes back from its hand-over
+    early: list[EarlyOutcome] = []  # noqa: RUF012 (a struct gives each its own)
 
     @property
     def waits_ms(self) -> int:
@@ -236,6 +238,9 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
+    of_device: dict[str, TraitValue] = {}  # the words that `locale` and `timezone` are of
+    asked_about: dict[str, str] = {}  # entries of the review queue about a merge, by their ids: the other profile
+    asked_by: list[tuple[str, str]] = []  # profiles with such entries about this one, and by which id they know it
 
     @property
     def history(self) -> Recent:

@@ -65,7 +65,7 @@ from engine.inputs import (
     Unlike,
     Used,
 )
-from engine.journeys import interpreter, listening, pauses, stops
+from engine.journeys import interpreter, listening, pauses
 from engine.journeys.things import hearing as facts
 from engine.journeys.things import interests
 from engine.likeness import answers
@@ -118,12 +118,10 @@ def _react(turn: Turn, told: AnyInput) -> None:
         case ConsentChange():
             _on_consent(turn, told)
         case Authorise():
-            if sends.reclaim(turn, told):
-                stops.apply_to_put_back(turn, told.send_id)
-            sends.authorise(turn, told)
+            if not sends.reclaim(turn, told):
+                sends.authorise(turn, told)
         case Settle():
             sends.settle(turn, told)
-            stops.apply_to_put_back(turn, told.send_id)  # stops may have happened during the hand-over
         case Erase():
             erasure.erase(turn, told)
         case Confirm():

@@ -9,6 +9,7 @@ is the day, week or month of the customer's own zone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from engine import limits
@@ -153,21 +154,34 @@ def release(profile: Profile, ref: str) -> None:
     profile.places[:] = [place for place in profile.places if place.ref != ref]
 
 
-def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Cap | None:
-    """The first cap that one more hand-over now would exceed, counted by the messages that have left or are leaving."""
+def over_limit(profile: Profile, catalog: Catalog, wanted: Place, now_ms: int) -> Iterator[Cap]:
+    """The caps that one more hand-over now would exceed, counted by the messages that have left or are leaving."""
     for cap in over(catalog, wanted):
         since = opens_ms(profile, catalog, cap, now_ms)
         left = sum(place.left_ms > since and place.ref != wanted.ref and covers(cap, place) for place in profile.places)
         if left >= cap.limit:
-            return cap
-    return None
+            yield cap
+
+
+def late_only_until_ms(profile: Profile, catalog: Catalog, cap: Cap, wanted: Place, now_ms: int) -> int:
+    """When a cap over its limit lets a decided message leave, where it is full only because messages left some time
+    after their decision; 0 where it is full by their decisions too. The wait is no longer than one of them took to
+    leave. A period of the calendar would end much later: there the message is one too many."""
+    if cap.calendar:
+        return 0
+    others = [place for place in profile.places if place.ref != wanted.ref and covers(cap, place)]
+    since = opens_ms(profile, catalog, cap, now_ms)
+    if sum(place.at_ms > since and is_live(place, now_ms) for place in others) >= cap.limit:
+        return 0
+    ends = sorted(place.left_ms + cap.per_ms for place in others if place.left_ms > since)
+    return ends[len(ends) - cap.limit] if len(ends) >= cap.limit else 0
 
 
 def frees_at(profile: Profile, catalog: Catalog, cap: Cap, now_ms: int) -> int:
     """When the cap has room again, if nothing else takes it: places leave the window, reservations expire."""
     ends = []
     for place in counted(profile, catalog, cap, now_ms):
-        leaves = leaves_ms(profile, catalog, cap, place.at_ms)
+        leaves = leaves_ms(profile, catalog, cap, counts_from_ms(place))
         ends.append(leaves if place.left_ms or not place.expires_ms else min(leaves, place.expires_ms))
     # Room is there when all but `limit - 1` of the places have gone.
     return sorted(ends)[max(0, len(ends) - cap.limit)] if ends else now_ms

@@ -45,7 +45,7 @@ def send(turn: Turn, run: Run, step: Step) -> bool:
     stopped = {name: stops.of_send(turn, run, name) for name in step.sending.actions}
     proposed = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped=stopped)
     if isinstance(proposed, Held):
-        return _hold(turn, run, step, proposed, is_stopped=any(stopped.values()), is_first=is_first)
+        return _hold(turn, run, step, proposed, is_stopped=all(stopped.values()), is_first=is_first)
     _remember(turn, run, step, proposed.id)
     if run.due_ms:  # the run has waited for this message
         life.go_on(turn, run, step.id, "cancelled")
@@ -222,20 +222,25 @@ def _hear(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     if outcome in outcomes.LEFT:
         return _has_left(turn, run, step, event)
     if outcome in outcomes.ENGAGED:
-        return "on" if told["human"] else ""
+        return "on"
     if outcome == "bounced":
-        return "next" if outcome in sending.falls_on else ""
-    words = {"refused": "refused", "failed": "down", "withdrawn": ladder.word_of(told["reason"])}
+        return "next" if outcome in sending.falls_on and _in_time(turn, run, step, event) else ""
     if outcome in ("refused", "failed", "withdrawn", "expired"):
+        words = {"refused": "refused", "failed": "down", "withdrawn": ladder.word_of(told["reason"])}
         return "next" if words.get(outcome) in sending.falls_on else "on"
     return ""
+
+
+def _in_time(turn: Turn, run: Run, step: Step, bounce: Happened) -> bool:
+    """Whether a message bounced within the time that the step gives it for that."""
+    return bounce.counts_ms <= outcomes.left_ms(turn.profile, run.awaits) + step.sending.bounced_ms
 
 
 def _has_left(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     """The message has left: from now on the customer is awaited, or a bounce."""
     left_ms = outcomes.left_ms(turn.profile, run.awaits) or event.at_ms
-    awaited_ms = max(step.sending.silent_ms, step.sending.bounced_ms)
-    if not awaited_ms:
+    awaited_ms = step.sending.silent_ms or step.sending.bounced_ms
+    if not awaited_ms or (step.sending.silent_ms and _has_visited(turn, left_ms)):
         return "on"
     due_ms = max(left_ms + awaited_ms, turn.now_ms + 1)
     if run.due_ms == NEVER_MS:
@@ -243,6 +248,16 @@ def _has_left(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     else:
         life.wait(turn, run, due_ms, step.id, "reset")
     return ""
+
+
+def _has_visited(turn: Turn, since_ms: int) -> bool:
+    """Whether a customer came before the provider had answered."""
+    for event in turn.profile.history.newest():
+        if event.at_ms < since_ms:
+            return False
+        if event.counts_ms >= since_ms and _is_visit(turn, event):
+            return True
+    return False
 
 
 def _is_visit(turn: Turn, event: Happened) -> bool:

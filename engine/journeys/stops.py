@@ -70,14 +70,14 @@ def apply_lasting(turn: Turn) -> None:
 
 
 def withdraw_lasting(turn: Turn) -> None:
-    """Withdraw the decided sends of a tier for which a lasting stop holds, whatever their run's tier is."""
+    """Withdraw the sends of a tier for which a lasting stop holds, whatever their run's tier is."""
     if not turn.catalog.lasting_stops:
         return
-    for send in _decided(turn):
+    for send in list(turn.profile.sends):
         run = _run_of(turn, send)
         reason = _lasting(turn, run, _tiers(turn.catalog, send)) if run is not None else ""
         if reason:
-            sends.withdraw(turn, send, reason)
+            sends.let_go(turn, send, reason)
 
 
 def _lasting(turn: Turn, run: Run, tiers: Collection[str]) -> str:
@@ -90,22 +90,12 @@ def apply_history(turn: Turn) -> None:
         stop = stop_on_record(turn, run)
         if stop is not None:
             _stop(turn, run, *stop)
-    for send in _decided(turn):
-        _withdraw_stopped(turn, send)
+    for send in list(turn.profile.sends):
+        of = _run_of(turn, send)
+        reason = _tier_stop(turn, of, _tiers(turn.catalog, send)) if of is not None else ""
+        if reason:
+            sends.let_go(turn, send, reason)
     apply_lasting(turn)
-
-
-def apply_to_put_back(turn: Turn, send_id: str) -> None:
-    """Apply the stops that happened during a hand-over to its send, which came back and was surely not sent."""
-    send = sends.find(turn, send_id)
-    if send is None or send.state != "decided":
-        return
-    run = _run_of(turn, send)
-    stop = stop_on_record(turn, run) if run else None
-    if stop is not None:
-        sends.withdraw(turn, send, stop[0])
-    else:
-        _withdraw_stopped(turn, send)
 
 
 def of_send(turn: Turn, run: Run, name: str) -> str:
@@ -131,8 +121,8 @@ def reason_against(turn: Turn, run: Run, action: str, event: Happened) -> str:
 
 
 def _unfinished(turn: Turn) -> list[Run]:
-    """Active runs, and ended runs that have a decided send."""
-    waiting = {send.run for send in turn.profile.sends if send.state == "decided"}
+    """Active runs, and ended runs with a send that is not settled."""
+    waiting = {send.run for send in turn.profile.sends}
     return [run for run in turn.profile.runs if run.state == "active" or run.id in waiting]
 
 
@@ -144,14 +134,9 @@ def _stop(turn: Turn, run: Run, reason: str, event: Happened) -> None:
 
 
 def withdraw_sends(turn: Turn, run: Run, reason: str) -> None:
-    """Withdraw what a run has decided and not handed over."""
-    for send in _decided(turn):
-        if send.run == run.id:
-            sends.withdraw(turn, send, reason)
-
-
-def _decided(turn: Turn) -> list[Send]:
-    return [send for send in turn.profile.sends if send.state == "decided"]
+    """Withdraw what a run has decided and not handed over; what is being handed over, where it comes back."""
+    for send in [send for send in turn.profile.sends if send.run == run.id]:
+        sends.let_go(turn, send, reason)
 
 
 def _run_of(turn: Turn, send: Send) -> Run | None:
@@ -160,19 +145,11 @@ def _run_of(turn: Turn, send: Send) -> Run | None:
 
 def _withdraw_of_tiers(turn: Turn, event: Happened) -> None:
     """A stop of a tier withdraws the sends of that tier that were triggered before it, also of runs that go on."""
-    for send in _decided(turn):
+    for send in list(turn.profile.sends):
         rules = _rules_of(turn.catalog, _tiers(turn.catalog, send), event, send.trigger)
         run = _run_of(turn, send) if rules else None
         if rules and (run is None or run.triggered <= (event.counts_ms, event.seq)):
-            sends.withdraw(turn, send, f"stop.{rules[0].id}")
-
-
-def _withdraw_stopped(turn: Turn, send: Send) -> None:
-    """Withdraw a decided send where the history has a stop of its tier."""
-    run = _run_of(turn, send)
-    reason = _tier_stop(turn, run, _tiers(turn.catalog, send)) if run is not None else ""
-    if reason:
-        sends.withdraw(turn, send, reason)
+            sends.let_go(turn, send, f"stop.{rules[0].id}")
 
 
 def _tier_stop(turn: Turn, run: Run, tiers: Collection[str]) -> str:

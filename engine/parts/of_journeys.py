@@ -39,6 +39,13 @@ class LateStop(Part):
     message_id: str = ""
 
 
+class EarlyOutcome(Part):
+    """What came of a message that is being handed over, told before its provider has answered."""
+
+    outcome: str
+    at_ms: int
+
+
 class SendOutcome(Part):
     """What became of a send: one of each kind, by (send, outcome). Of `sent` and `simulated`, `at_ms` is when the
     message left."""

@@ -25,11 +25,13 @@ def counted(turn: Turn, send: Send, reason: str) -> Mapping[str, str]:
     place = caps.find(turn.profile, send.id)
     if place is None or not turn.profile.lent or not reason.startswith("cap."):
         return {}
-    return {} if caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms) else at_addresses.COUNTED
+    is_full = any(caps.over_limit(turn.profile, turn.catalog, place, turn.now_ms))
+    return {} if is_full else at_addresses.COUNTED
 
 
 def release(turn: Turn, send: Send) -> None:
     """Give back its place, what it has cost of budgets, and the room at its address."""
+    turn.makes_room = True
     budgets.give_back(turn, caps.find(turn.profile, send.id))
     caps.release(turn.profile, send.id)
     lending.give_back(turn, send)

@@ -17,7 +17,7 @@ from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.inner_events import OUTCOME as OUTCOME
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.inputs import Event
-from engine.parts.of_journeys import LateStop, SendOutcome
+from engine.parts.of_journeys import EarlyOutcome, LateStop, SendOutcome
 from engine.profile import Profile, Run, Send
 from engine.recent_events import Happened
 from engine.sends import touches
@@ -48,6 +48,7 @@ _BY_MACHINES: Final = ("machine", "automated")  # properties that say that no hu
 _KEPT_MS: Final = 30 * DAY_MS
 _ENGAGED_KEPT_MS: Final = 366 * DAY_MS  # the last reaction on each channel
 KEPT_MAX: Final = 64
+EARLY_MAX: Final = 8  # outcomes that are told of one message before its provider has answered
 
 
 def settled(turn: Turn, send: Send, outcome: str, reason: str, at_ms: int) -> None:
@@ -55,8 +56,12 @@ def settled(turn: Turn, send: Send, outcome: str, reason: str, at_ms: int) -> No
     row = SendOutcome(send.id, send.run, send.step, send.channel, outcome, at_ms, send.journey, send.action)
     _keep(turn, row)
     _tell(turn, row, turn.now_ms, reason=reason)
-    if send.late_stop is not None and outcome in LEFT:
+    if outcome not in LEFT:
+        return
+    if send.late_stop is not None:
         unavoidable(turn, row, send.late_stop)
+    for early in send.early:
+        _came(turn, row, early)
 
 
 def held(turn: Turn, run: Run, send_id: str, step: str, action: str, channel: str, reason: str) -> None:
@@ -67,21 +72,30 @@ def held(turn: Turn, run: Run, send_id: str, step: str, action: str, channel: st
 
 
 def learn(turn: Turn, event: Event) -> None:
-    """Take in what an event says of a message that has left."""
+    """Take in what an event says of a message that has left, or is leaving: a provider may tell of a bounce before it
+    answers."""
     outcome = OF_EVENTS.get(event.name)
-    if outcome is None or event.public or not turn.profile.outcomes:
+    if outcome is None or event.public or not (turn.profile.outcomes or turn.profile.sends):
         return
-    send = event.properties.get(_SEND_ID)
+    if outcome in ENGAGED and any(event.properties.get(word) is True for word in _BY_MACHINES):
+        return
+    came, send = EarlyOutcome(outcome, event.at_ms), event.properties.get(_SEND_ID)
+    leaving = next((each for each in turn.profile.sends if each.id == send and each.state == "handing_over"), None)
+    if leaving is not None and came not in leaving.early and len(leaving.early) < EARLY_MAX:
+        leaving.early.append(came)
     sent = next((row for row in turn.profile.outcomes if row.send == send and row.outcome in LEFT), None)
-    if sent is None:
-        return
-    is_human = not any(event.properties.get(word) is True for word in _BY_MACHINES)
-    row = SendOutcome(sent.send, sent.run, sent.step, sent.channel, outcome, event.at_ms, sent.journey, sent.action)
-    if outcome == "bounced" and not _is_known(turn, row):
+    if sent is not None:
+        _came(turn, sent, came)
+
+
+def _came(turn: Turn, sent: SendOutcome, came: EarlyOutcome) -> None:
+    """Something came of a message that has left."""
+    row = msgspec.structs.replace(sent, outcome=came.outcome, at_ms=came.at_ms)
+    if came.outcome == "bounced" and not _is_known(turn, row):
         touches.take_off(turn.profile, row.run)
-    if is_human or outcome not in ENGAGED:
-        _keep(turn, row)
-    _tell(turn, row, event.at_ms, human=is_human)
+        _put(turn, row)  # whoever asks, so that a repeated bounce takes nothing off again
+    _keep(turn, row)
+    _tell(turn, row, came.at_ms)
 
 
 def left_ms(profile: Profile, send: str) -> int:
@@ -218,5 +232,7 @@ def _asks_in(journey: Journey) -> bool:
 
 @once_per_catalog
 def _are_left_kept(catalog: Catalog) -> bool:
-    """Whether a late stop may find that a message has left."""
-    return bool(catalog.stop_names)
+    """Whether a late stop may find that a message has left, or a bounce gives a run one of its touches back."""
+    journeys = catalog.journeys.values()
+    has_stops = catalog.stop_names or catalog.lasting_stops or any(journey.lasting_stops for journey in journeys)
+    return bool(has_stops) or any(journey.guards.touches is not None for journey in journeys)

@@ -27,12 +27,15 @@ def find(turn: Turn, send_id: str) -> Send | None:
 
 
 def reclaim(turn: Turn, asked: Authorise) -> bool:
-    """Undo an authorisation whose dispatcher asks again: it has handed nothing over. Returns whether there was one."""
+    """Undo an authorisation whose dispatcher asks again: it has handed nothing over. Returns whether the send has ended
+    by that, because something stopped it meanwhile."""
     send = find(turn, asked.send_id)
     if send is None or send.state != "handing_over" or send.dispatcher != asked.dispatcher:
         return False
     _forget_attempt(turn, send, "ask again")
-    return True
+    if send.let_go:
+        turn.answer({"authorised": False, "reason": send.let_go})
+    return bool(send.let_go)
 
 
 def authorise(turn: Turn, asked: Authorise) -> None:
@@ -100,7 +103,6 @@ def settle(turn: Turn, said: Settle) -> None:
             _try_again(turn, send, said.detail)
         else:
             _forget_attempt(turn, send, "not_begun")
-        withdraw_without_consent(turn)  # an opt-out may have come during the hand-over, when nothing could be withdrawn
         return
     if said.outcome not in ARRIVED and said.outcome != "unknown":
         ending.release(turn, send)
@@ -110,6 +112,14 @@ def settle(turn: Turn, said: Settle) -> None:
 def withdraw(turn: Turn, send: Send, reason: str) -> None:
     """End a decided send that does not go after all; its place is free again."""
     ending.end_unsent(turn, send, "withdraw", reason)
+
+
+def let_go(turn: Turn, send: Send, reason: str) -> None:
+    """Withdraw a send; one that is being handed over as soon as it comes back, surely not sent."""
+    if send.state == "decided":
+        withdraw(turn, send, reason)
+    elif not send.let_go:
+        send.let_go = reason
 
 
 def expire(turn: Turn, send: Send, reason: str) -> None:
@@ -125,10 +135,10 @@ def resume(turn: Turn, send: Send) -> None:
 
 
 def withdraw_without_consent(turn: Turn) -> None:
-    """Withdraw the decided sends that have no consent any more: an opt-out takes effect in its own turn."""
-    for send in [send for send in turn.profile.sends if send.state == "decided" and not webhooks.is_one(send)]:
+    """Withdraw the sends that have no consent any more: an opt-out takes effect in its own turn."""
+    for send in [send for send in turn.profile.sends if not webhooks.is_one(send)]:
         if not consents.is_granted(turn.profile, turn.catalog, send.purpose, send.channel, send.tier):
-            withdraw(turn, send, f"consent.{send.purpose}.{send.channel}")
+            let_go(turn, send, f"consent.{send.purpose}.{send.channel}")
 
 
 def give_room(turn: Turn, told: Given) -> None:
@@ -226,8 +236,8 @@ def _try_again(turn: Turn, send: Send, detail: str) -> None:
     if next_ms is None:
         ending.end_unsent(turn, send, *_why_no_further_try(turn, send, detail))
         return
-    _put_back(turn, send, "retry", next_ms)
     ending.note(turn, send, "retry", detail)
+    _put_back(turn, send, "retry", next_ms)
 
 
 def _why_no_further_try(turn: Turn, send: Send, detail: str) -> tuple[str, str]:
@@ -244,6 +254,8 @@ def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
     was_ms = send.waits_ms
     send.dispatcher, send.room, send.next_ms = "", "", next_ms
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
+    if send.let_go:
+        withdraw(turn, send, send.let_go)
 
 
 def _has_not_left(turn: Turn, send: Send) -> None:

@@ -39,7 +39,10 @@ webhooks = st.just({"webhook": {"url": "https://crm.example/", "body": {"k": "$e
 
 
 def _awaits(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    what = st.sampled_from([{"event": ANSWERS}, {"segment": "vip"}, {"segment": {"id": "vip", "on": "exit"}}])
+    what = st.sampled_from([
+        {"event": ANSWERS}, {"segment": "vip"}, {"segment": {"id": "vip", "on": "exit"}},
+        {"outcome": "sent"}, {"outcome": ["refused", "held"]}, {"outcome": "delivered"},
+    ])  # fmt: skip
     ending = st.sampled_from(["continue", "exit"]) | inner.map(lambda steps: {"steps": steps})
     return st.builds(
         lambda asked, span, met, late, resets: {
@@ -79,7 +82,14 @@ def _lists(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 _plain = st.lists(st.one_of(sends, durations, moments, updates, webhooks), min_size=1, max_size=3)
-programs = st.recursive(_plain, _lists, max_leaves=6).map(lambda steps: _named(steps))
+programs = st.recursive(_plain, _lists, max_leaves=6).map(lambda steps: _with_a_message(_named(steps)))
+
+
+def _with_a_message(steps: list[Any]) -> list[Any]:
+    """The steps, and a message before them where they wait for what becomes of one and send none."""
+    words = repr(steps)
+    needs_one = "'outcome'" in words and "'send'" not in words
+    return [{"send": {"action": "one", "channel": "sms"}}, *steps] if needs_one else steps
 
 
 def _named(steps: list[Any]) -> list[Any]:

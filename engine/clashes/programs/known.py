@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.catalog import inner_events
 from engine.catalog.compiled import Step
 from engine.catalog.schema.grammar import OfEvent
-from engine.catalog.schema.triggers import EventTrigger, ScheduleTrigger, SegmentTrigger
+from engine.catalog.schema.triggers import DateTrigger, EventTrigger, ScheduleTrigger, SegmentTrigger
 from engine.clashes.logic.contradictions import Tree, implies
 from engine.clashes.programs.durations import spelled
 from engine.clashes.programs.workspace import Ending, Program, trees
@@ -35,6 +35,10 @@ def at_entry(program: Program) -> Iterator[Tree]:
     if isinstance(trigger, SegmentTrigger) and not trigger.segment.backfill:
         inside: Tree = {"segment": trigger.segment.id}
         yield inside if trigger.segment.on == "enter" else {"not": inside}
+    elif isinstance(trigger, ScheduleTrigger | DateTrigger):
+        planned = trigger.schedule if isinstance(trigger, ScheduleTrigger) else trigger.date
+        if planned.segment is not None and planned.spread is None:
+            yield {"segment": planned.segment}
 
 
 def unstopped(program: Program, elapsed_ms: int) -> Iterator[Tree]:

@@ -114,6 +114,7 @@ GATES: Final = (
         about=("caps",),
         strike=scarce.with_room,
         refuse=scarce.has_room,
+        delay=scarce.has_room_soon,
         numbered=(Numbered(6, scarce.caps_of),),
         names_every_rule=True,
     ),

@@ -31,10 +31,22 @@ def with_room(candidates: Candidates, alive: int) -> int:
 
 def has_room(leaving: Departure) -> str | None:
     """A decided send counts again, by the messages that have really left."""
+    full = next((cap for cap, until_ms in _over_limit(leaving) if not until_ms), None) or _full_at_address(leaving)
+    return f"cap.{full.id}" if full is not None else None
+
+
+def has_room_soon(leaving: Departure) -> tuple[str, int] | None:
+    """A message waits where an earlier one left later than it was decided, and so is still in the window of a cap."""
+    cap, until_ms = max(_over_limit(leaving), key=lambda told: told[1], default=(None, 0))
+    return (f"cap.{cap.id}", until_ms) if cap is not None else None
+
+
+def _over_limit(leaving: Departure) -> Iterator[tuple[Cap, int]]:
+    """The caps that are full by the messages that have left, and until when only for their lateness (0: not only)."""
     assert leaving.place is not None, "the first gate asks for the place"
-    turn = leaving.turn
-    cap = caps.over_limit(turn.profile, turn.catalog, leaving.place, turn.now_ms) or _full_at_address(leaving)
-    return f"cap.{cap.id}" if cap is not None else None
+    profile, catalog, now_ms = leaving.turn.profile, leaving.turn.catalog, leaving.turn.now_ms
+    for cap in caps.over_limit(profile, catalog, leaving.place, now_ms):
+        yield cap, caps.late_only_until_ms(profile, catalog, cap, leaving.place, now_ms)
 
 
 def _full_at_address(leaving: Departure) -> Cap | None:

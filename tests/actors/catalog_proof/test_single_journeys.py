@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from support.clashes import CART, DAY, MAIL, STOP, TEXT, action, catalog, mail, wait
 
-from actors.catalog_proof import clashes
+from actors.catalog_files.config_files import Documents
+from actors.catalog_proof import clashes, proof
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import examined
 from engine.clashes.findings import Finding
@@ -219,3 +221,10 @@ def test_a_draft_is_rehearsed_like_any_other() -> None:
     (finding,) = found(catalog(MAIL, DAY, MAIL, journey={"status": "draft"}, **ONE))
     assert finding.witness is not None
     assert found(catalog(MAIL, {"exit": None}, TEXT, journey={"status": "stopped"})) == []  # nobody is in it
+
+
+def test_what_is_sure_is_a_warning_wherever_a_catalog_is_proved_and_told_once() -> None:
+    documents = Documents(catalog(MAIL, {"exit": None}, TEXT))
+    (warning,) = proof.prove(documents, {}).warnings
+    rehearsed = proof.prove(documents, {}, rehearsing=nullcontext())
+    assert rehearsed.warnings == () and [str(each) for each in rehearsed.findings] == [warning]

@@ -181,8 +181,28 @@ FAULTS = [
         [{"webhook": {"url": "https://x.example/", "body": {"who": {"name": "{{ trait.name }}"}}}}],
         "steps[1].webhook.body.who.name: 'trait' is not there when a message is rendered",
     ),
+    (
+        [{"webhook": {"url": "https://x.example/", "body": {"leave": "{{ unsubscribe_url }}"}}}],
+        "steps[1].webhook.body.leave: 'unsubscribe_url' is there in messages only; a call has traits, event,",
+    ),
+    (
+        [{"webhook": {"url": "https://x.example/", "headers": {"a b": "c"}}}],
+        "steps[1].webhook.headers.a b: 'a b' is no name of a header",
+    ),
+    (
+        [{"webhook": {"url": "https://x.example/", "headers": {"Webhook-Id": "mine"}}}],
+        "steps[1].webhook.headers.Webhook-Id: Webhook-Id is written by the call itself",
+    ),
+    (
+        [{"webhook": {"url": "https://x.example/", "headers": {"a": "b\nc: d"}}}],
+        "steps[1].webhook.headers.a: should match",
+    ),
     ([{"webhook": {}}], "steps[1].webhook: a webhook has either url or url_env"),
-    ([{"webhook": {"url": "crm.example"}}], "steps[1].webhook.url: should match"),
+    ([{"webhook": {"url": "crm.example"}}], "steps[1].webhook.url: should be an http or https URL with a host"),
+    ([{"webhook": {"url": "http://[/"}}], "steps[1].webhook.url: is no URL"),
+    ([{"webhook": {"url": "https://x.example:99999/"}}], "steps[1].webhook.url: is no URL"),
+    ([{"webhook": {"url": "https://ada:pw@x.example/"}}], "steps[1].webhook.url: holds a secret"),
+    ([{"webhook": {"url": "https://x.example/$event.id"}}], "steps[1].webhook.url: is always the same"),
     (["leave"], "steps[1]: a step is exactly one of send, wait, wait_for, branch, split, parallel, update, webhook"),
     ([{"split": {"id": "s", "arms": {"a": 1, "b": 1}}, "wait": {"for": "1h"}}], "steps[1]: a step is exactly one of"),
 ]

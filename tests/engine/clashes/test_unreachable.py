@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.clashes import CART, DAY, MAIL, POLICIES, STOP, TEXT, catalog, doubted, wait
+from support.clashes import CART, DAY, MAIL, STOP, TEXT, catalog, doubted, wait
 
 RICH = {"trait": {"name": "spent", "at_least": 500}}
 RICHER = {"trait": {"name": "spent", "at_least": 1000}}
@@ -201,7 +201,16 @@ def test_a_journey_that_nobody_can_enter_is_told_once() -> None:
     both = {"all": [{"segment": "rich"}, POOR]}
     document = catalog(MAIL, DAY, TEXT, journey={"when": both}, files={"segments.yaml": {"segments": {"rich": RICH}}})
     assert doubted(document) == [f"{CART}: when: nobody can enter: no one is ever all of that at once"]
-    assert POLICIES in document
+
+
+@pytest.mark.parametrize("planned", [{"schedule": {"cron": "0 9 * * MON"}}, {"date": {"trait": "renewal_on"}}])
+def test_a_schedule_for_a_segment_in_which_nobody_is_lets_nobody_in(planned: dict[str, Any]) -> None:
+    ((word, body),) = planned.items()
+    told = [
+        doubted(catalog(journey={"trigger": {word: body | {"segment": segment}}}, files=SEGMENTS), *KINDS)
+        for segment in ("nobody", "rich")
+    ]
+    assert told == [[f"{CART}: trigger: nobody can enter: no one is ever all of that at once"], []]
 
 
 def test_of_very_many_ways_what_one_branch_rules_out_is_told_all_the_same() -> None:

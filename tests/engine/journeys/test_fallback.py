@@ -374,3 +374,138 @@ def test_a_gate_that_knows_when_it_lets_a_message_go_has_the_run_wait_until_then
     world.advance(hours=6)
     assert [entry.at_ms for entry in ada.timeline if entry.outcome == "decided"] == [opens_ms]
     asking._asked.cache_clear()
+
+
+def test_silence_ends_its_own_time_though_a_bounce_is_awaited_for_longer():
+    world = World(shop({"fallback": {"on": [{"silent": "1h"}, {"bounced": "4h"}]}}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(hours=1, minutes=5)
+    assert reached(world) == ["email", "push"]
+
+
+def test_a_bounce_after_its_time_is_none():
+    world = World(shop({"fallback": {"on": [{"silent": "4h"}, {"bounced": "1h"}]}}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(hours=2)
+    told(world, ada, "Email Bounced")
+    assert reached(world) == ["email"]
+
+
+@pytest.mark.parametrize("name", ["Email Delivered", "Email Bounced"])
+def test_a_provider_may_tell_what_became_of_a_message_whose_fallback_waits(name: str):
+    world = World(shop())
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, name)
+    assert reached(world) == (["email"] if name == "Email Delivered" else ["email", "push"])
+    assert world.engine.windows[0].shard.dead.all() == []
+
+
+class Early(World):
+    """A world whose provider of e-mail tells what became of a message before it has answered."""
+
+    tells = ""
+
+    def _take(self, message: dict[str, Any]) -> str:
+        said = super()._take(message)
+        if message["channel"] == "email":
+            ada = self.ada
+            event = ada.event(self.tells, send_id=message["send"], channel="server")
+            self.engine.ask_profile(ada.id, event)
+        return said
+
+
+@pytest.mark.parametrize(("name", "then"), [("Email Opened", ["email"]), ("Email Bounced", ["email", "push"])])
+def test_what_is_told_before_the_provider_has_answered_counts_too(name: str, then: list[str]):
+    world = Early(shop({"fallback": {"on": ["bounced", {"silent": "4h"}]}}))
+    world.ada, world.tells = customer(world), name  # type: ignore[attr-defined]
+    world.ada.does("Started")  # type: ignore[attr-defined]
+    world.advance(hours=3)
+    assert reached(world) == then
+    world.advance(days=1)
+    assert reached(world)[: len(then)] == then and (len(then) == 2 or reached(world) == then)
+
+
+def test_a_repeated_bounce_gives_no_second_touch_back():
+    letter = {"send": {"action": "news", "channel": "email"}}
+    journey = {
+        "id": "way",
+        "tier": "promotional",
+        "trigger": {"event": "Started"},
+        "guards": {"touches": 2},
+        "steps": [
+            letter,
+            {"wait": {"for": "1h"}},
+            letter,
+            {"wait": {"for": "1h"}},
+            letter,
+            {"wait": {"for": "1h"}},
+            letter,
+        ],
+    }
+    world = World(shop(journeys=[journey]))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(hours=1, minutes=5)
+    for _ in range(3):
+        told(world, ada, "Email Bounced")
+    world.advance(days=1)
+    assert len(reached(world)) == 3, "two that arrived, and the one that bounced"
+
+
+def test_a_machine_that_opens_a_message_is_no_outcome():
+    steps = [
+        {"send": {"action": "news", "channel": "email"}},
+        {"wait_for": {"outcome": "opened", "timeout": "1d", "on_event": {"steps": [{"exit": {"reason": "read"}}]}}},
+    ]
+    world = World(
+        shop(journeys=[{"id": "way", "tier": "promotional", "trigger": {"event": "Started"}, "steps": steps}])
+    )
+    ada = customer(world)
+    ada.does("Started")
+    world.settle()
+    told(world, ada, "Email Opened", machine=True)
+    assert ada.run("way").state == "active"
+    told(world, ada, "Email Opened")
+    assert ada.run("way").ended_by == "read"
+
+
+def test_a_visit_before_the_provider_has_answered_is_a_reaction():
+    class Visited(World):
+        def _take(self, message: dict[str, Any]) -> str:
+            said = super()._take(message)
+            self.engine.ask_profile(ada.id, ada.event("Page Viewed"))
+            return said
+
+    world = Visited(shop({"fallback": {"on": [{"silent": "4h"}]}}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(days=1)
+    assert reached(world) == ["email"]
+
+
+def test_the_action_that_no_stop_covers_waits_for_the_end_of_quiet_hours():
+    care = action("care", tier="lifecycle", value=0.5)
+    choose = {"choose": {"actions": ["news", "care"]}, "channel": "email"}
+    journey = {
+        "id": "way",
+        "tier": "lifecycle",
+        "trigger": {"event": "Started"},
+        "steps": [{"wait": {"for": "10m"}}, {"send": choose}],
+    }
+    policies = {
+        "stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}],
+        "quiet_hours": {"rules": [{"id": "night", "hours": "00:00-08:00"}]},
+    }
+    letters = [action("news"), care]
+    world = World(shop(actions=letters, journeys=[journey], policies=policies))
+    ada = customer(world)
+    ada.does("Started")
+    ada.does("Order Completed")
+    world.advance(hours=20)
+    assert [(message["action"]["id"], (message["at_ms"] - START_MS) // HOUR) for message in world.mailbox] == [
+        ("care", 8)
+    ]

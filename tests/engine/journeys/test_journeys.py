@@ -181,6 +181,17 @@ def test_a_send_that_waits_goes_when_its_cap_frees_and_says_once_that_it_waits()
     assert ada.run("way").state == "completed"
 
 
+def test_a_send_that_waits_for_a_cap_goes_though_the_message_before_it_left_late():
+    world = World(plain(journey(send("first"), send("second", on_held="wait")), **cap()))
+    ada = world.customer("ada")
+    world.provider_says = "retry"
+    ada.does("Product Added", cart_id="c")
+    world.advance(minutes=20)
+    world.provider_says = "sent"
+    world.advance(days=3)
+    assert ada.sends == ["first", "second"] and ada.outcomes("withdrawn") == []
+
+
 def test_a_send_that_waits_for_consent_goes_in_the_turn_of_the_consent_and_gives_up_after_a_month():
     files = document(
         actions=[action("mail")],

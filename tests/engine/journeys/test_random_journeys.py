@@ -42,7 +42,10 @@ class Told(Crashing):
 
     def _answer(self, message: dict[str, Any]) -> str:
         self.handed[message["send"]] = message["at_ms"]
-        return "retry" if int(message["send"][:2], 16) < 40 and self.said[message["send"], "retry"] == 0 else "sent"
+        number = int(message["send"][:2], 16)
+        if number < 40 and self.said[message["send"], "retry"] == 0:
+            return "retry"
+        return "refused" if number % 4 == 3 else "sent"
 
     def looks(self, at_ms: int) -> None:
         """Move the clock, and look at every run."""
