@@ -90,6 +90,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     `in_part`: the traits went before, so the state is not what the profile was, and the merge cannot be undone.
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     With `points`, which earlier engines say, the place may go on to point to another profile.
+
+    The survivor's shard adds `pages`, those of its own history, where a split had given some of its events to both.
     """
 
     origin: str
@@ -106,6 +108,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     merges: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
     in_part: bool = False
+    pages: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):
