@@ -87,6 +87,8 @@ def demoted(turn: Turn, told: Shared) -> None:
     )
     if told.owner:
         reviews.ask(turn, "shared", "identity.shared", namespace=told.namespace, detail={"place": told.place})
+    for other in sorted({*turn.profile.split_off.values()}):  # one of the two is sent what came by it to the other
+        turn.tell(other, Shared(place=told.place, namespace=told.namespace))
     for merged in turn.profile.ledger:
         if merged.id and not merged.undone_ms and (merged.by == told.place or told.place in merged.beside):
             offer_split(turn, merged, "identity.shared", told.namespace)

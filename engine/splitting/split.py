@@ -177,6 +177,9 @@ def _become(profile: Profile, out: Parted) -> None:
     for place in [*profile.split_off][: -limits.POINTERS_MAX]:
         del profile.split_off[place]
     profile.parting.append(out.theirs.id)
+    # Which values are shared is known to both: one of them is sent what came by such a value to the other.
+    shared = [*dict.fromkeys((*profile.shared, *out.theirs.shared))][-limits.IDENTIFIERS_MAX :]
+    profile.shared, out.theirs.shared = shared, [*shared]
 
 
 def _given(out: Parted, places: Iterable[str]) -> list[str]:
