@@ -81,7 +81,7 @@ def revert(turn: Turn, told: Revert) -> None:
 def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, TraitValue | None]:
     """The traits of which a word is taken back, as they are without it: one that the source said, or one that names an
     address that goes. No address comes back that this person has no more."""
-    identifiers, rules = turn.profile.identifiers, turn.catalog.identity.traits
+    identifiers = turn.profile.identifiers
     found: dict[str, TraitValue | None] = {}
     for name, trait in turn.profile.traits.items():
         is_address = name in addresses.NAMESPACES
@@ -93,9 +93,10 @@ def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, Trait
         def is_gone(word: TraitValue, name: str = name) -> bool:
             return not is_absent(word.value) and addresses.stated(identifiers, name, word.value) is None
 
-        left = trait_words.without(rules.get(name), trait, is_meant)
+        rule = trait_words.rule_of(turn.catalog, name)
+        left = trait_words.without(rule, trait, is_meant)
         if left is not None and left is not trait and is_address:
-            left = trait_words.without(None, left, is_gone)
+            left = trait_words.without(rule, left, is_gone)
         if left is not trait:
             found[name] = left
     return found
