@@ -10,6 +10,8 @@ from support import splitting
 from support.letters import SHOP
 from support.world import Customer, World, action
 
+from engine.seeds import profile_id
+
 Pair = tuple[str, str]
 TABLET, MAIL = ("device_id", "tablet"), ("email", "family@shop.example")
 BROWSER, PHONE = ("anonymous_id", "browser"), ("phone", "+4915112345600")
@@ -129,3 +131,27 @@ def test_two_of_a_split_do_not_send_it_round(world: World, when: str):
     by(world, TABLET, BROWSER).does("Bought")
     world.advance(minutes=2)
     assert [event.name for event in ada.profile.history][-1] == "Bought"
+
+
+@pytest.mark.parametrize("public", [True, False], ids=["write key", "server"])
+def test_a_device_finds_out_that_it_is_shared_where_a_common_mailbox_is_named_with_it(world: World, public: bool):
+    for number in range(6):
+        who = by(world, ("user_id", f"u{number}"), TABLET, MAIL)
+        who.does("Identified", kind="identify", traits={"email": MAIL[1]}, public=public)
+        world.advance(minutes=2)
+    place = profile_id(world.catalog.id_key, *TABLET)
+    people = [by(world, ("user_id", f"u{number}")) for number in range(6)]
+    assert all(place in who.profile.shared for who in people)
+    seen(world, BROWSER, TABLET, public=True)
+    assert by(world, BROWSER).id not in [who.id for who in people]
+
+
+def test_a_person_s_guest_orders_do_not_make_their_device_a_shared_one(world: World):
+    """Profiles with one address that nobody has verified may be one person."""
+    seen(world, ("user_id", "ada"), TABLET, MAIL, kind="identify", traits={"email": MAIL[1]})
+    for number in range(5):
+        guest = by(world, ("anonymous_id", f"browser{number}"), MAIL)
+        guest.does("Identified", kind="identify", traits={"email": MAIL[1]}, public=True)
+        seen(world, ("anonymous_id", f"browser{number}"), TABLET, public=True)
+    links = by(world, ("user_id", "ada")).profile.identifiers
+    assert [link.namespace for link in links if link.shared] == []
