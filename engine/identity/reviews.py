@@ -37,11 +37,16 @@ def ask(
     source: str = "",
     detail: dict[str, Any] | None = None,
     state: State = "open",
+    public: bool = False,
 ) -> bool:
     """Put a question about this profile into the review queue, open or as a rule has decided it; False where it was
-    asked before, or too many were."""
+    asked before, or too many were. `public`: a write key alone has caused it. Anybody may do so, again and again, so
+    one entry of a kind stands for all that this key causes here."""
     profile = turn.profile
-    entry_id = id_of(turn, kind, reason, other, merge_id or namespace)
+    if public and state == "open":
+        entry_id = id_of(turn, kind, reason, about=f"{namespace} by {source}")
+    else:
+        entry_id = id_of(turn, kind, reason, other, merge_id or namespace)
     if entry_id in profile.reviewed or len(profile.reviewed) >= OPEN_MAX:
         return False
     profile.reviewed.append(entry_id)
@@ -58,6 +63,7 @@ def ask(
         source=source,
         detail=detail or {},
         state=state,
+        public=public,
         decided_ms=0 if state == "open" else turn.now_ms,
     )
     turn.effects.append(Review(entry))

@@ -47,7 +47,7 @@ def decide(turn: Turn, told: Reviewed) -> None:
 
 
 def _check_merge(entry: ReviewEntry, told: Reviewed) -> None:
-    if not entry.other:
+    if entry.reason == "identity.blocked":
         raise InvalidInput(f"a blocked {entry.namespace} joins nobody: dismiss it, or change identity.yaml", "id")
     if entry.reason == "identity.unique" and not told.force:
         raise InvalidInput(f"both have a {entry.namespace}, and a person has only one: accepting needs force", "force")

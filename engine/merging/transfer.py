@@ -32,6 +32,7 @@ from engine.journeys.watching import look
 from engine.merging import judgement
 from engine.merging.judgement import Objection
 from engine.merging.take_in import wake
+from engine.parts.of_identity import Evidence
 from engine.profile import Profile
 from engine.turn_state import Turn
 
@@ -39,10 +40,10 @@ from engine.turn_state import Turn
 def answer(turn: Turn, asked: Merge) -> None:
     """Decide whether this profile and the one that asks are one person, and which of the two goes."""
     profile = turn.profile
-    asking.is_answered(profile, asked)
     if asked.to == profile.id or any(merged.origin == asked.to and not merged.undone_ms for merged in profile.ledger):
         asking.is_here(turn, asked)
         return
+    asking.is_answered(profile, asked)
     if profile.is_blank:
         _give_place(turn, asked)
         return
@@ -54,7 +55,7 @@ def answer(turn: Turn, asked: Merge) -> None:
         _decline(turn, asked, objection)
         if by_address is not None and of_device is not None and judgement.are_known(turn, asked):
             asked = msgspec.structs.replace(asked, evidence=of_device)
-            _count(turn, asked, of_device.namespace, of_device.place)  # its device is of both too
+            _count(turn, asked, of_device, of_device.namespace, of_device.place)  # its device is of both too
     elif asked.rank is None or asked.rank < standing.rank(turn.catalog, profile):
         _hand_over(turn, asked)
     elif asked.evidence is not None:
@@ -148,15 +149,18 @@ def _decline(turn: Turn, asked: Merge, objection: Objection) -> None:
         return  # a write key's word makes nobody's card or address a shared one
     if not asked.merges and objection.reason not in judgement.OF_THE_VALUE and not judgement.are_two(turn, asked):
         return
-    _count(turn, asked, namespace, place)
+    _count(turn, asked, evidence, namespace, place)
 
 
-def _count(turn: Turn, asked: Merge, namespace: str, place: str) -> None:
+def _count(turn: Turn, asked: Merge, evidence: Evidence, namespace: str, place: str) -> None:
     """Let an identifier's place know that one more profile has it."""
-    profile, evidence = turn.profile, asked.evidence
-    is_mine = evidence is not None and place == evidence.place
+    profile = turn.profile
     told = Shares(
-        by=asked.to if is_mine else profile.id, namespace=namespace, people=judgement.people(turn, asked, place)
+        by=asked.to if place == evidence.place else profile.id,
+        namespace=namespace,
+        people=judgement.people(turn, asked, place),
+        source=evidence.source,
+        public=evidence.public,
     )
     if not standing.is_same_place(place, profile.id):
         turn.tell(place, told)

@@ -139,7 +139,7 @@ class Touch(Part):
 class ReviewEntry(Part):
     """A question for the review queue. `kind` is `merge` (a refused one), `split` (one is offered), `shared` or
     `candidate`; `other` the other profile, `merge_id` the merge to undo, `namespace` the kind of identifier that it is
-    about; `detail` holds no value of an identifier."""
+    about; `detail` holds no value of an identifier. `public`: the write key `source` alone has caused it."""
 
     id: str
     at_ms: int
@@ -154,3 +154,4 @@ class ReviewEntry(Part):
     detail: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
     state: str = "open"  # open | accepted | dismissed
     decided_ms: int = 0
+    public: bool = False

@@ -95,20 +95,6 @@ def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
 
-# -- who this is
-
-
-def _held(case: Case, name: str) -> None:
-    """Places that point here. Those that the other had go back with it, though this profile asked for them first."""
-    listing(_itself, _of_place)(case, "held")
-    case.mine.held = [place for place in case.mine.held if case.sides.of_place(place) is not Side.THEIRS]
-    case.theirs.held = [
-        place
-        for place in case.theirs.held
-        if place != case.theirs.id and case.sides.of_place(place) is not Side.MINE  # it had asked for it, and got none
-    ]
-
-
 # -- what was said and what was counted
 
 
@@ -151,12 +137,6 @@ def _id(row: Any) -> str:
 
 def _promise(row: Any) -> tuple[str, str, float, str]:
     return row.subject, row.action, row.discount, row.ref
-
-
-def _drops_merge(case: Case, name: str) -> None:
-    """Each has its own merges, and the survivor those that it made since."""
-    known = {(past.origin, past.at_ms) for past in case.after.ledger}
-    case.mine.ledger += [past for past in case.now.ledger if (past.origin, past.at_ms) not in known]
 
 
 def _history(case: Case) -> None:
@@ -204,9 +184,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "runs": _runs,
     "sends": listing(_id, _send_owner),
     "places": listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
-    "held": _held,
+    "held": of_identity.held,
     "absorbing": _none,
-    "ledger": _drops_merge,
+    "ledger": of_identity.ledger,
     "locale": _own,  # with `of_device`
     "timezone": _own,
     "pages": _own,
@@ -237,7 +217,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
     "touch": _touch,
     "opened": mapping(_of_device),
-    "split_off": _stays,
+    "split_off": of_identity.split_off,
     "parting": _stays,
     "reviewed": _stays,
     "born": _own,

@@ -1,4 +1,5 @@
-"""What each of two profiles gets back of identifiers, and of what was said about them."""
+"""What each of two profiles gets back of who it is: identifiers and what was said about them, places that point to it,
+and merges."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import msgspec
 
 from engine.contact import addresses
 from engine.identity import trait_words
-from engine.parts.of_identity import Link
+from engine.parts.of_identity import Link, Merged
 from engine.profile import TraitValue
-from engine.splitting.case import Case, keyed
-from engine.splitting.sides import Side
+from engine.splitting.case import Case, keyed, listing
+from engine.splitting.sides import Side, lasting
 
 Links = Mapping[tuple[str, str], Link]
 
@@ -96,3 +97,39 @@ def _here(side: Side) -> bool:
 
 def _there(side: Side) -> bool:
     return side.there
+
+
+def held(case: Case, name: str) -> None:
+    """Places that point here. Those that the other had go back with it, though this profile asked for them first."""
+    listing(lambda place: place, lambda case, place: case.sides.of_place(place) or Side.MINE)(case, name)
+    case.mine.held = [place for place in case.mine.held if case.sides.points_to(place) is not Side.THEIRS]
+    case.theirs.held = [
+        place
+        for place in case.theirs.held
+        if place != case.theirs.id and case.sides.points_to(place) is not Side.MINE  # it had asked for it, and got none
+    ]
+
+
+def split_off(case: Case, name: str) -> None:
+    """The survivor's goes on. The other has its own as it was, but for people who were erased since, and for places
+    that have come to it."""
+    now, theirs = case.now, case.theirs
+    case.mine.split_off = now.split_off
+    living = {now.id, *now.split_off.values(), *(past.origin for past in now.ledger if not past.undone_ms)}
+    came = {*map(lasting, theirs.held)}
+    theirs.split_off = {
+        place: to for place, to in theirs.split_off.items() if to in living and lasting(place) not in came
+    }
+
+
+def ledger(case: Case, name: str) -> None:
+    """Each has its own merges, and the survivor those that it made since. One that was undone is forgotten when the
+    other profile is erased, so it does not come back."""
+    now, after = (keyed(profile.ledger, _merged) for profile in (case.now, case.after))
+    for profile in (case.mine, case.theirs):
+        profile.ledger = [past for past in profile.ledger if not past.undone_ms or _merged(past) in now]
+    case.mine.ledger += [past for key, past in now.items() if key not in after]
+
+
+def _merged(past: Merged) -> tuple[str, int]:
+    return past.origin, past.at_ms

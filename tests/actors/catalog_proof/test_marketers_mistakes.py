@@ -859,6 +859,16 @@ MISTAKES: list[tuple[str, str, str, list[str]]] = [
         PLANNED.replace("cart_id", "basket_id") + "  Cart Cleared: {}\n",
         ["warning: journeys/cart.yaml:4: key: 'cart_id' is no property of Product Added in the tracking plan"],
     ),
+    (
+        "journeys/again.yaml",
+        "",
+        FILES[CART].replace("id: cart\n", "id: again\n"),
+        [
+            "warning: journeys/cart.yaml:3: trigger.event: whoever enters again enters "
+            "this journey too: both begin with 'Product Added'"
+        ],
+    ),
+    ("journeys/again.yaml", "", FILES[CART].replace("id: cart\n", "id: again\nstatus: draft\n"), []),
     ("journeys/again.yaml", "", FILES[CART].replace("id: cart\ntier: promotional", "id: again\ntier: service"), TIERS),
     (
         CART,
