@@ -95,6 +95,21 @@ def test_an_edit_that_is_too_old_is_forgotten_and_its_run_finishes():
     assert made.journeys["way"].edition == EDITS_KEPT + 4
 
 
+def test_behind_a_jump_that_was_taken_as_often_as_it_may_a_run_goes_on():
+    program = compiled(shop({"id": "back", "wait": {"for": "1d"}}, {"goto": "back"})).journeys["way"].steps
+    assert [steps.leads_to(program, at) for at in range(2)] == [{1}, {0, 2}]
+
+
+def test_a_plan_says_who_finishes_because_an_arm_was_not_gone_into():
+    wait: dict[str, Any] = {"id": "it", "wait": {"for": "1d"}}
+    was = compiled(shop(wait))
+    plain = shop({"parallel": {"id": "both", "arms": {"a": [wait], "b": [EVERY_KIND[0]]}}}, on_edit="follow")
+    now = compiled(statuses.carried(shop(wait), plain))
+    now.archive[was.version] = was
+    (row,) = plan.plan(was, now, {"way": {(plan.Place(was.version, 0, (0,)),): 3}})["journeys"]
+    assert (row["becomes"]["finish"], row["groups"][0]["reason"]) == (3, "step.elsewhere")
+
+
 def test_before_at_and_after_are_by_the_ways_that_are_left():
     vip = {"when": {"trait": {"name": "vip", "is": True}}, "steps": [{"id": "vip", "wait": {"for": "2d"}}]}
     rest: dict[str, Any] = {"else": True, "steps": [{"id": "rest", "wait": {"for": "2d"}}]}

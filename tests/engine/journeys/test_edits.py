@@ -201,6 +201,50 @@ def test_stopping_ends_the_branches_too():
     assert ada.pending_timers == [] and {run.ended_by for run in ada.profile.runs} >= {"journey.edited"}
 
 
+def test_an_edit_takes_nobody_into_an_arm_that_they_have_not_forked_into():
+    world, ada = inside(shop(PAUSE, mail("first")))
+    world.takes(shop(FORK, mail("second"), on_edit="follow"))  # the pause is in one of two arms now
+    world.advance(days=5)
+    assert ada.sends == ["first"] and ada.run("way").state == "completed"
+    world, ada = inside(shop({"id": "head", "wait": {"for": "1d"}}, FORK, mail("first")))
+    world.takes(shop(FORK, mail("second"), on_edit={"map": {"head": "pause"}, "rest": "follow"}))
+    world.advance(days=5)
+    assert ada.sends == ["first", "first"] and ada.pending_timers == []
+
+
+def test_an_edit_takes_nobody_out_of_their_arm():
+    emptied = {"parallel": {"id": "both", "arms": {"a": [mail("first")], "b": [{"wait": {"for": "1m"}}]}}}
+    world, ada = inside(shop(FORK))
+    world.takes(shop(emptied, PAUSE, ASK, mail("second"), on_edit="follow"))
+    world.advance(days=9)
+    assert ada.sends == ["first"], "what lies behind the join is not done by each of two branches"
+    world, ada = inside(shop(FORK, {"id": "tail", "wait": {"for": "1d"}}, mail("second")))
+    tail = {"id": "tail", "wait": {"for": "2d"}}
+    world.takes(shop(FORK, tail, mail("second"), on_edit={"map": {"pause": "tail", "ask": "tail"}}))
+    world.advance(days=9)
+    assert ada.sends == ["first", "second"]
+
+
+def test_an_edit_takes_nobody_from_one_arm_into_another():
+    swapped = {"parallel": {"id": "both", "arms": {"a": [ASK, mail("first")], "b": [PAUSE, mail("second")]}}}
+    world, ada = inside(shop(FORK))
+    world.takes(shop(swapped, on_edit="follow"))
+    world.advance(days=9)
+    assert ada.sends == ["first"]
+
+
+@pytest.mark.parametrize("rest", ["follow", "finish", "stop"])
+def test_who_is_mapped_within_an_arm_goes_there_and_the_other_branches_follow(rest: str):
+    world, ada = inside(shop(FORK, mail("first")))
+    short = {"id": "short", "wait": {"for": "1h"}}
+    longer = {"parallel": {"id": "both", "arms": {"a": [short, mail("second")], "b": [ASK, mail("second")]}}}
+    world.takes(shop(longer, mail("first"), on_edit={"map": {"pause": "short"}, "rest": rest}))
+    world.advance(hours=2)
+    assert ada.sends == ["second"]
+    world.advance(days=3)
+    assert sorted(ada.sends) == ["first", "second", "second"]
+
+
 def test_files_that_are_edited_without_a_word_leave_no_trace_in_the_document():
     world, _ = inside(shop(PAUSE, mail("first")))
     world.takes(shop(PAUSE, mail("second")))
