@@ -64,7 +64,9 @@ def _edited(catalog: Catalog, active: Journey, edition: int, run: Outcome) -> Ou
         if edit.number <= edition:
             continue
         to = _as_made_by(catalog, active, edit)
-        if to is not None and run.word != "stop":
+        if run.word == "stop" or (to is None and edit.rest == "stop" and not edit.map):
+            run = Outcome("stop", run.version, run.positions, EDITED)  # who stops needs no other version
+        elif to is not None:
             run = _after(catalog.of_version(run.version), to, active.id, edit, run)
     return run
 
