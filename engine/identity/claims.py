@@ -15,7 +15,7 @@ from engine.contact import addresses
 from engine.identity import address_statements, asking, holding, link_limits, reviews, sharing, standing
 from engine.identity.home import is_blocked, named
 from engine.inputs import Confirm, ConsentChange, Decide, Event, Join
-from engine.parts.of_identity import Evidence, Link
+from engine.parts.of_identity import Evidence, Link, Said
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
@@ -98,7 +98,9 @@ def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event
     if namespace in addresses.NAMESPACES:
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
         is_stated = isinstance(told, Event) and told.kind == "identify" and namespace in told.traits
-        return address_statements.mention(turn, namespace, value, at_ms, public=told.public, is_stated=is_stated)
+        return address_statements.mention(
+            turn, namespace, value, at_ms, public=told.public, source=told.source, is_stated=is_stated
+        )
     return _link(turn, link, namespace, value, told.at_ms, public=told.public)
 
 
@@ -121,6 +123,8 @@ def _note_origin(turn: Turn, told: Event | ConsentChange, namespace: str, value:
     link, key = _find(turn.profile.identifiers, namespace, value), turn.catalog.id_key
     if link is None:
         return
+    if link.public:
+        link.publicly = Said(link.source, turn.now_ms, link.by)
     link.source, link.public = told.source, told.public
     place = seeds.profile_id(key, namespace, value)
     link.by = [each for _, each in about.named if each != place]
@@ -148,10 +152,11 @@ def _ask_for(
     may = rights(turn.catalog.sources, told)
     weak = told.public or not may.merge
     is_shared = standing.kind(turn.catalog, namespace) == "shared"
-    if is_shared or asking.is_declined(turn, place, weak=weak):
+    is_declined = asking.is_declined(turn, place, weak=weak)
+    if is_shared or (is_declined and (not is_contact or place in profile.told)):
         return True
-    if is_contact and not may.merge:
-        return holding.register(turn, place)
+    if is_contact and (is_declined or not may.merge):
+        return holding.register(turn, place)  # else what binds the address would not be heard here
     if not (may.link or may.merge):
         return True
     beside = [pair for pair in about.people if pair[1] != place]

@@ -73,6 +73,9 @@ SUMMARY = {
     "sends": {"email": 1},
     "held": {"cap.weekly": 1, "fit.no_email": 1},
     "withdrawn": 1,
+    "expired": 0,
+    "silent": 0,
+    "unavoidable": 0,
     "stops": 1,
     "timers": {"set": 4, "reset": 1, "fired": 3, "cancelled": 1},
     "journeys": {"abandoned_cart": {"entered": 4, "completed": 3, "stopped": 1}},
@@ -205,6 +208,9 @@ def test_against_another_catalog_the_difference_says_who_gains_and_who_loses(sho
         "sends": {"email": 1},
         "held": {"fit.no_email": 0, "cap.weekly": -1},
         "withdrawn": 0,
+        "expired": 0,
+        "silent": 0,
+        "unavoidable": 0,
         "stops": 0,
         "timers": {"set": 0, "reset": 0, "fired": 0, "cancelled": 0},
         "journeys": {"abandoned_cart": {"entered": 0, "completed": 0, "stopped": 0}},
@@ -256,7 +262,8 @@ def test_every_bad_line_is_named_and_the_good_ones_count(
     simulate(events=[history], config=config, as_json=True)
     shown = capsys.readouterr()
     assert json.loads(shown.out) == SUMMARY
-    *named, counted = shown.err.splitlines()
+    *named, counted, late = shown.err.splitlines()
+    assert late.startswith("1 of 18 lines are older than one before them")  # a bad one
     assert counted == f"{len(BAD)} of {len(lines)} lines were not taken"
     complaints = sorted(named, key=lambda line: int(line.split(":")[1]))
     assert len(complaints) == len(BAD)
