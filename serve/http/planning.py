@@ -41,8 +41,9 @@ async def plan_of(gateway: Gateway, proposal: Proposal) -> dict[str, Any]:
     was = gateway.catalog
     now = await _in_thread(_following, was, proposal)
     names = plan.affected(was, now)
-    if unknown := sorted(proposal.rules.keys() - names.keys()):
-        raise InvalidInput(f"{unknown[0]} does not change; {meant(unknown[0], names)}", "rules")
+    changing = {name for name, change in names.items() if change != "shared"}
+    if unknown := sorted(proposal.rules.keys() - changing):
+        raise InvalidInput(f"{unknown[0]} does not change; {meant(unknown[0], changing)}", "rules")
     inside = {name: await _counted(gateway, name) for name, change in names.items() if change != "new"}
     versions = {place.version for found in inside.values() for places in found for place in places}
     versions |= {edit.version for name in names if name in now.journeys for edit in now.journeys[name].edits}

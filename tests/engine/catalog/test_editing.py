@@ -110,6 +110,33 @@ def test_a_plan_says_who_finishes_because_an_arm_was_not_gone_into():
     assert (row["becomes"]["finish"], row["groups"][0]["reason"]) == (3, "step.elsewhere")
 
 
+def test_a_plan_names_what_journeys_share_that_changes_for_everybody_inside():
+    def vip(event: str, **more: Any) -> dict[str, Any]:
+        branch = {"branch": [{"when": {"segment": "best"}, "steps": [{"wait": {"for": "2d"}}]}]}
+        segments = {"vip": {"event": {"name": event, "within": "30d"}}, "best": {"not": {"segment": "vip"}}}
+        return shop({"id": "it", "wait": {"for": "1d"}}, branch, **more) | {"segments.yaml": {"segments": segments}}
+
+    was, now, both = (compiled(vip("A")), compiled(vip("B")), compiled(vip("B", tier="service")))
+    inside = {"way": {(plan.Place(was.version, 0, (0,)),): 3}}
+    (row,) = plan.plan(was, now, inside)["journeys"]
+    assert (row["change"], row["shared"], row["customers"]) == ("shared", ["segment best"], 3)
+    assert row["becomes"]["finish"] == 3
+    (row,) = plan.plan(was, both, inside)["journeys"]
+    assert (row["change"], row["shared"]) == ("changed", ["segment best"])
+    (row,) = plan.plan(was, compiled(vip("A", tier="service")), inside)["journeys"]
+    assert row["shared"] == []
+
+
+def test_a_rule_of_suppression_that_a_branch_asks_for_is_shared():
+    def shop_with(event: str) -> dict[str, Any]:
+        rule = {"id": "angry", "when": {"event": {"name": event, "within": "7d"}}}
+        branch = {"branch": [{"when": {"suppression": "angry"}, "steps": [{"wait": {"for": "2d"}}]}]}
+        return shop({"wait": {"for": "1d"}}, branch) | {"policies.yaml": {"suppress": [rule]}}
+
+    (row,) = plan.plan(compiled(shop_with("A")), compiled(shop_with("B")), {})["journeys"]
+    assert (row["change"], row["shared"]) == ("shared", ["suppression angry"])
+
+
 def test_before_at_and_after_are_by_the_ways_that_are_left():
     vip = {"when": {"trait": {"name": "vip", "is": True}}, "steps": [{"id": "vip", "wait": {"for": "2d"}}]}
     rest: dict[str, Any] = {"else": True, "steps": [{"id": "rest", "wait": {"for": "2d"}}]}
