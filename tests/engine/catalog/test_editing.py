@@ -79,7 +79,7 @@ def test_a_change_of_somewhere_else_is_no_edit():
     assert not is_edited(was, paused, "way") and not is_edited(was, worth_more, "way")
 
 
-def test_an_edit_that_is_too_old_is_forgotten_and_its_run_finishes():
+def test_an_edit_that_is_too_old_is_forgotten_and_the_later_ones_are_made():
     plain = statuses.carried(None, shop({"id": "a", "wait": {"for": "1d"}}))
     first = compiled(plain)
     archive: dict[str, Catalog] = {first.version: first}

@@ -136,7 +136,7 @@ def test_roll_back_is_one_command_and_brings_those_inside_back(
 ):
     monkeypatch.setenv("SEGUE_SERVER_KEY", SERVER)
     none = segue("rollback", "--yes", url=url)
-    assert none.exit_code != 0 and "no other catalog was active before" in str(none.exception)
+    assert none.exit_code != 0 and "404 not_found: to: no other catalog was active before" in str(none.exception)
     first = engine.get("/v1/catalog").json()["files"]
     new = written(tmp_path / "new", files(EDITED, on_edit={"rest": "follow", "map": {"last": "end"}}))
     done = segue("apply", "--config", str(new), "--yes", url=url)
