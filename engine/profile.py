@@ -97,6 +97,7 @@ class Run(Part):
     sent: dict[str, str] = {}  # noqa: RUF012 (the newest send of each step, the last one at the end; where outcomes are awaited)
     edition: int = 0  # the last edit of its journey that it was asked for (`engine.journeys.steps.edits`)
     begins: bool = False  # an edit has brought it to its step, which begins when its timer fires
+    came: int = 0  # how many of its branches have come to the join where it waits
 
     @property
     def triggered(self) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import msgspec
 
+from actors.catalog_files.edited_catalogs import EditedCatalogs
 from actors.catalog_files.former_catalogs import FormerCatalogs
 from actors.platform import durable, logs
 from engine.catalog import statuses
@@ -50,6 +51,8 @@ class ActiveCatalog:
         self._path = Path(path)
         self._id_key = id_key
         self.former = FormerCatalogs(self._path)
+        self._edited = EditedCatalogs(self._path)
+        self._compiled: dict[str, Catalog] = {}  # of those that the last document's edits name
 
     def take(self, files: bytes) -> Catalog:
         """Make the files of a document the active catalog, and keep the status that commands gave to journeys. Returns
@@ -89,13 +92,17 @@ class ActiveCatalog:
             if document != was:
                 self._remember(was, document)
                 self.put(document)
+                if was is not None:
+                    self._edited.forget(was, document)
         return catalog
 
     def _remember(self, was: bytes | None, document: bytes) -> None:
-        """Note which version is replaced, where its files are: a word of the operator is taken back otherwise."""
+        """Note which version is replaced, where its files are: a word of the operator is taken back otherwise. Keep it
+        where an edit is made by it."""
         if was is None or _files(was) == _files(document):
             return
         try:
+            self._edited.keep(was, document)
             self.former.add(version_of(was))
         except OSError as error:
             raise NotReady(f"the catalog cannot be written: {error.strerror}") from None
@@ -147,16 +154,29 @@ class ActiveCatalog:
         """The active catalog; Corrupt where the file is missing or not as it was written."""
         return replace(compile_bytes(document_in(self._path)), id_key=self._id_key)
 
-    async def follow(self, version: str, adopt: Callable[[Catalog], None]) -> None:
+    def read_with_edits(self) -> Catalog:
+        """The active catalog, with those in its archive that the edits of its journeys are made by."""
+        catalog = self.read()
+        compiled = {
+            version: self._compiled.get(version) or replace(compile_bytes(document), id_key=self._id_key)
+            for version, document in self._edited.documents(catalog.document)
+        }
+        self._compiled = compiled
+        catalog.archive.update({version: replace(each, archive=catalog.archive) for version, each in compiled.items()})
+        return catalog
+
+    async def follow(
+        self, version: str, adopt: Callable[[Catalog], None], read: Callable[[], Catalog] | None = None
+    ) -> None:
         """Call `adopt` with each new active catalog, beginning with the first whose version is not `version`. It runs
-        until it is cancelled."""
+        until it is cancelled. `read`: `read`, where nothing else is said."""
         mark: tuple[int, int] | None = None
         while True:
             try:
                 now = self.mark()
                 if now != mark:
                     # Beside the loop: a large catalog takes long to compile.
-                    catalog = await asyncio.get_running_loop().run_in_executor(None, self.read)
+                    catalog = await asyncio.get_running_loop().run_in_executor(None, read or self.read)
                     if catalog.version != version:
                         adopt(catalog)
                     mark, version = now, catalog.version
@@ -223,7 +243,8 @@ class Follower:
     def start(self, version: str) -> None:
         """Begin to look for catalogs that replace `version`. `wake` is called for each."""
         if self._active_catalog is not None:
-            self._task = asyncio.create_task(self._active_catalog.follow(version, self._arrived))
+            active = self._active_catalog
+            self._task = asyncio.create_task(active.follow(version, self._arrived, active.read_with_edits))
 
     def take(self) -> Catalog | None:
         """The newest catalog that nobody has taken yet."""

@@ -36,6 +36,7 @@ class Line(NamedTuple):
     raw: bytes
     problem: str
     path: Path
+    is_older: bool = False  # than a line before it in its file
 
     @property
     def where(self) -> str:
@@ -88,8 +89,9 @@ def _lines(file: int, path: Path, stream: IO[bytes]) -> Iterator[Line]:
             if raw.isspace():
                 continue
             own_ms, problem = _time_of(raw)
+        is_older = own_ms is not None and own_ms < at_ms
         at_ms = max(at_ms, own_ms or 0)
-        yield Line(at_ms, file, number, raw, problem, path)
+        yield Line(at_ms, file, number, raw, problem, path, is_older)
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, str]]:

@@ -39,7 +39,7 @@ def of_shard(plan: EnginePlan, number: int, pins: Pins, opened: Callable[[Shard]
         vault.check_there()
         store = open_when_free(Path(plan.stores[number]))
         try:
-            shard = Shard(number, store, active_catalog.read(), clock, vault=vault)
+            shard = Shard(number, store, active_catalog.read_with_edits(), clock, vault=vault)
             windows = Windows(shard, clock) if isinstance(clock, ReplayClock) else None
         except BaseException:
             store.close()
@@ -69,7 +69,7 @@ def of_pinned(plan: EnginePlan, profile: str) -> ShardShell:
         store = open_when_free(plan.pin_store(profile))
         try:
             clock = WallClock(plan.clock_file())
-            shard = Shard(PINNED, store, active_catalog.read(), clock, vault=vault, own=profile)
+            shard = Shard(PINNED, store, active_catalog.read_with_edits(), clock, vault=vault, own=profile)
         except BaseException:
             store.close()
             raise

@@ -24,6 +24,7 @@ def succeed(was: Catalog, catalog: Catalog) -> Catalog:
     that it entered under, even if that one was replaced and has come back."""
     archive = was.archive
     archive[was.version] = was
-    if catalog.version not in archive:
-        archive[catalog.version] = replace(catalog, archive=archive)
+    for version, each in {**catalog.archive, catalog.version: catalog}.items():  # also those that were missed
+        if version not in archive:
+            archive[version] = replace(each, archive=archive)
     return archive[catalog.version]

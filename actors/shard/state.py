@@ -130,8 +130,12 @@ class ShardState:
         self.cache.clear()  # counts over older events are made anew for this catalog as profiles come back
 
     def keep_catalog(self) -> None:
-        """Store the catalog that decides turns: their journal records name it by its version alone."""
-        self.batch.put("meta", b"catalog/" + self.catalog.version.encode(), codec.seal(self.catalog.document))
+        """Store the catalog that decides turns: their journal records name it by its version alone. With it those that
+        its edits are made by and that were never active here: a turn that is repeated has to make them as well."""
+        for version, catalog in self.catalogs.items():
+            key = b"catalog/" + version.encode()
+            if version == self.catalog.version or self.batch.get("meta", key) is None:
+                self.batch.put("meta", key, codec.seal(catalog.document))
 
     def read_catalogs(self) -> None:
         """Compile the catalogs that turns of this store ran under, so that runs that entered under one find it."""

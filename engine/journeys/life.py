@@ -93,7 +93,7 @@ def fork(run: Run, position: int, branches: int) -> None:
 def join(run: Run) -> None:
     """Let a run walk on from its join."""
     RUN.after("joining", "join")
-    run.branches = 0
+    run.branches = run.came = 0
 
 
 def end(turn: Turn, run: Run, event: str, step: str, reason: str) -> str:

@@ -27,6 +27,11 @@ def key_of(journey: Journey, event: Happened) -> str:
     return next(_keys(journey, event.properties), "")
 
 
+def of_run(journey: Journey, run: Run) -> str:
+    """The key that a run's trigger carries for a version of its journey."""
+    return next(_keys(journey, run.trigger), "")
+
+
 def all_of(journey: Journey, event: Happened) -> tuple[str, ...]:
     """Every key that an event carries for a journey."""
     return tuple(_keys(journey, event.properties))

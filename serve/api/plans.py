@@ -109,16 +109,18 @@ class PlanGroup(Answer):
 
 
 class PlanJourney(Answer):
-    """A journey that an edit changes, and everybody inside it."""
+    """A journey that an edit changes, and everybody inside it. `shared` are segments and suppression rules that it asks
+    for and that change, at once for everybody inside; `change` is `shared` where nothing else does."""
 
     journey: str
-    change: Literal["new", "changed", "removed", "stopped"]
+    change: Literal["new", "changed", "removed", "stopped", "shared"]
     rule: PlanRule
     customers: int
     runs: int
     becomes: Becomes
     steps: list[PlanStep]
     groups: list[PlanGroup]
+    shared: list[str]
 
 
 PLAN: Final = {
@@ -153,6 +155,7 @@ PLAN: Final = {
                     "reason": "step.gone",
                 },
             ],
+            "shared": [],
         }
     ],
     "warnings": [],

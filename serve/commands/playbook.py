@@ -16,7 +16,9 @@ from serve.playbooks import adding, library, mapping
 from serve.playbooks.histories import history as histories
 from serve.process.which_catalog import HERE
 
-app = typer.Typer(no_args_is_help=True, help="Journeys that are ready to be used: list, show, add, and try.")
+app = typer.Typer(
+    no_args_is_help=True, help="Journeys that are ready to be used: list, show, add, and a history to try."
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, or the path of a folder of your own.")]
 Maps = Annotated[

@@ -194,3 +194,8 @@ def _complain(past: list[Past]) -> None:
     lines = {where for where, _ in past[0].problems if not where.startswith("profile ")}
     if lines:
         typer.echo(f"{len(lines):,} of {past[0].lines:,} lines were not taken", err=True)
+    if past[0].older:
+        told = f"{past[0].older:,} of {past[0].lines:,} lines are older than one before them, and were told late"
+        typer.echo(
+            f"{told}: lines are told in the order of their file, so sort it by time where that is no order", err=True
+        )

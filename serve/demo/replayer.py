@@ -165,6 +165,6 @@ def _body(lines: list[Line]) -> bytes:
 def _reason(answer: httpx.Response) -> str:
     try:
         body = answer.json()
-        return f"{answer.status_code} {body.get('field', '')} {body['message']}"
+        return f"{answer.status_code} {body['code']}: {body['message']}"  # which names the field
     except (ValueError, KeyError, AttributeError, TypeError):
         return f"status {answer.status_code}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -16,7 +16,7 @@ from engine.catalog import statuses
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.catalog.document import canonical
-from engine.catalog.editing import documents, plan
+from engine.catalog.editing import documents, mappings, plan
 from engine.catalog.editing.documents import Rule
 from engine.catalog.editing.plan import Place
 from engine.errors import InvalidInput, NotFound
@@ -41,18 +41,20 @@ async def plan_of(gateway: Gateway, proposal: Proposal) -> dict[str, Any]:
     was = gateway.catalog
     now = await _in_thread(_following, was, proposal)
     names = plan.affected(was, now)
-    if unknown := sorted(proposal.rules.keys() - names.keys()):
-        raise InvalidInput(f"{unknown[0]} does not change; {meant(unknown[0], names)}", "rules")
-    _check_steps(now, proposal)
+    changing = {name for name, change in names.items() if change != "shared"}
+    if unknown := sorted(proposal.rules.keys() - changing):
+        raise InvalidInput(f"{unknown[0]} does not change; {meant(unknown[0], changing)}", "rules")
     inside = {name: await _counted(gateway, name) for name, change in names.items() if change != "new"}
     versions = {place.version for found in inside.values() for places in found for place in places}
     versions |= {edit.version for name in names if name in now.journeys for edit in now.journeys[name].edits}
     archive = await _archive(gateway, versions - {"", was.version})
     archive[was.version] = was = replace(was, archive=archive)
-    made = plan.plan(was, replace(now, archive=archive), inside)
+    now = replace(now, archive=archive)
+    warnings = [*proposal.warnings, *_misled(was, now, proposal, {name: inside.get(name, ()) for name in names})]
+    made = plan.plan(was, now, inside)
     for row in made["journeys"]:
         row["rule"]["stated"] = row["journey"] in proposal.rules or _states(now, row["journey"])
-    return made | {"warnings": list(proposal.warnings)}
+    return made | {"warnings": warnings}
 
 
 async def former(gateway: Gateway, version: str, inside: str) -> Proposal:
@@ -62,7 +64,7 @@ async def former(gateway: Gateway, version: str, inside: str) -> Proposal:
         version = gateway.config.active_catalog.former.before(gateway.catalog.version)
         if not version:
             raise NotFound("no other catalog was active before that is known; name a version", "to")
-    document = await _document(gateway, version)
+    document = await _document(gateway, version, "to")
     files = statuses.files_of(msgspec.msgpack.decode(document))
     names = {data["id"] for file, data in files.items() if file.startswith("journeys/")}
     active = msgspec.msgpack.decode(gateway.catalog.document)
@@ -76,13 +78,25 @@ def _following(was: Catalog, proposal: Proposal) -> Catalog:
     return replace(compile_bytes(canonical(made)), id_key=was.id_key)
 
 
-def _check_steps(now: Catalog, proposal: Proposal) -> None:
-    """InvalidInput where a rule leads to a step that its journey does not have."""
-    for name, rule in proposal.rules.items():
-        known = {step.id for step in now.journeys[name].steps} if name in now.journeys else set[str]()
-        for right in rule["map"].values():
-            if right not in known:
-                raise InvalidInput(f"{name} has no step {right}; {meant(right, known)}", "rules")
+def _misled(
+    was: Catalog, now: Catalog, proposal: Proposal, inside: Mapping[str, Iterable[tuple[Place, ...]]]
+) -> Iterator[str]:
+    """What is wrong with the mappings in the files. InvalidInput for one that was stated beside them."""
+    for name, found in inside.items():
+        journey = now.journeys.get(name)
+        edits = journey.edits if journey is not None and journey.edition != _edition(was, name) else ()
+        rule = proposal.rules.get(name)
+        mapping = rule["map"] if rule is not None else edits[-1].map if edits else {}
+        versions = {was.version} | {place.version for places in found for place in places}
+        versions |= {edit.version for edit in edits if edit.version}
+        for fault in mappings.faults(map(was.of_version, sorted(versions)), now, name, mapping):
+            if rule is not None:
+                raise InvalidInput(fault, "rules")
+            yield f"on_edit.map: {fault}"
+
+
+def _edition(catalog: Catalog, name: str) -> int:
+    return catalog.journeys[name].edition if name in catalog.journeys else 0
 
 
 def _states(now: Catalog, name: str) -> bool:
@@ -123,11 +137,11 @@ async def _archive(gateway: Gateway, versions: Iterable[str]) -> dict[str, Catal
     return found
 
 
-async def _document(gateway: Gateway, version: str) -> bytes:
+async def _document(gateway: Gateway, version: str, field: str = "version") -> bytes:
     for document in await gateway.router.everywhere("catalog", version):
         if document is not None:
             return bytes(document)
-    raise NotFound("no decision was made by such a catalog", "version")
+    raise NotFound("no decision was made by such a catalog", field)
 
 
 @lru_cache(maxsize=64)

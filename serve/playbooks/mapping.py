@@ -45,9 +45,9 @@ class Names:
         """The shop's path of something in the items of `home`, as it is named inside such an item."""
         return self.path(event, f"{home}.{path}").removeprefix(f"{self.path(event, home)}.")
 
-    def says(self, event: str, path: str = "") -> bool:
-        """Whether a name was given, be it the same one."""
-        return (event, path) in self.paths if path else event in self.events
+    def keeps(self, event: str, path: str = "") -> bool:
+        """Whether somebody has said that the playbook's own name is the one that is meant."""
+        return self.paths.get((event, path)) == path if path else self.events.get(event) == event
 
     def __bool__(self) -> bool:
         return bool(self.events or self.paths)

@@ -82,9 +82,9 @@ def unmapped(places: list[Place], events: Events, names: Names, plan: Mapping[st
             continue
         theirs = names.event(place.event)
         if theirs not in known:
-            if is_whole and not names.says(place.event) and not place.path:
+            if is_whole and not names.keeps(place.event) and not place.path:
                 problems.append(place.problem(_unknown("event", theirs, known, place.event)))
-        elif place.path in wanted.required and not names.says(place.event, place.path):
+        elif place.path in wanted.required and not names.keeps(place.event, place.path):
             schema = (known[theirs] or {}).get("schema", {})
             listed, path = schema.get("properties"), names.path(place.event, place.path)
             is_closed = is_whole or schema.get("additionalProperties") is False

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from actors.platform.clock import WallClock, clock_file
 from actors.platform.ports import check_free
 from engine.errors import Forbidden, PartLost, SegueError
 from serve.http.auth import KeyRing
+from serve.process import taking
 from serve.process.data_directory import DataDirectory
 from serve.process.ending import GAVE_UP, bounded, exit_now, tell
 from serve.process.guard import Guard
@@ -68,6 +69,7 @@ class EngineProcess:
         self.notices: list[str] = []  # damage found at the start, which harms nobody else
         self.is_proposal = False  # the directory holds something that nobody has approved yet
         self._actors: list[Any] = []
+        self._shards: Sequence[str] = ()
         self._direct_sockets = 3 * settings.replicas  # twice the replicas while they are replaced, and those that drain
         self._guard: Guard | None = None
         self._parts: RayParts | None = None
@@ -145,6 +147,7 @@ class EngineProcess:
                 self._start_ingress(plan)
             finally:  # also where the ingress fails, because `stop` has to end the actors that were started
                 self._actors = starting.result()
+        self._shards = plan.shard_sockets()
         self._watch([*plan.shard_sockets(), plan.dispatcher_socket()])
         if not plan.is_replay:
             self._matching = MatchingRounds(plan, self.note)
@@ -164,10 +167,10 @@ class EngineProcess:
 
     def take_catalog(self) -> str:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
-        version of both. Raises CatalogError where it has a fault, Forbidden where it has to be approved first: then
-        nothing changes."""
+        version of both once every shard goes by it. Raises CatalogError where it has a fault, Forbidden where it has to
+        be approved first: then nothing changes."""
         catalog, self.warnings, _ = own_process.prove_directory(self.settings.config, os.environ)
-        self.catalog = self.active_catalog.take(catalog.document)
+        self.catalog = asyncio.run(taking.take(self.active_catalog, catalog.document, self._shards))
         return self.catalog.version
 
     def redeploy(self) -> None:

@@ -55,6 +55,7 @@ class Past:
     problems: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: int = 0
+    older: int = 0  # of them: behind a newer line of their file
     last_ms: int | None = None
 
     def take(self, lot: Lot) -> None:
@@ -62,6 +63,7 @@ class Past:
         self.problems += lot.problems
         self.counts += lot.counts
         self.lines += lot.lines
+        self.older += lot.older
         if lot.told:
             self.last_ms = max(self.last_ms or 0, *(each.at_ms for each in lot.told))
 
@@ -189,6 +191,7 @@ def _ended(engine: SimulatedEngine, counted: Counted, letters: Letters | None) -
     for letter in reversed(shard.dead.all()):
         past.problems.append((f"profile {letter.profile}", f"a turn failed and was set aside: {letter.reason}"))
     counted.profiles = shard.profiles
+    past.counts["repeated"] = shard.counts["repeated"]
     if letters is not None:
         past.counts["refused"] = len(letters.refused)
         past.problems += letters.refused

@@ -41,12 +41,13 @@ class Told(NamedTuple):
 @dataclass(slots=True)
 class Lot:
     """The inputs of some lines, in order of time. `problems` has (where, what) of everything that was not taken,
-    `counts` what the tracking plan has set aside or warned of."""
+    `counts` what the tracking plan has set aside or warned of. `older` lines came late: behind a newer one."""
 
     told: list[Told] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: int = 0
+    older: int = 0
 
 
 class Source(Protocol):
@@ -78,7 +79,7 @@ class EventFiles:
 
     def read(self, catalog: Catalog, raw: list[Line]) -> Lot:
         """The events of a lot, each with the time of its line, by which the windows order them."""
-        lot = Lot(lines=len(raw))
+        lot, late = Lot(lines=len(raw)), [line.where for line in raw if line.is_older]
         facts, raw = facts_of(raw, lot.problems, catalog.id_key)
         found = _parsed(raw, lot, catalog)
         items = [item for _, item in found]
@@ -95,6 +96,7 @@ class EventFiles:
                 lot.problems.append((line.where, f"{item.field}: {item.reason}"))
         if facts:
             lot.told = sorted([*lot.told, *facts], key=lambda told: told.at_ms)
+        lot.older = len({*late} - {where for where, _ in lot.problems})
         return lot
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engine.catalog.document import Document, actions, canonical, in_folder, version_of
 
-EDITS_KEPT: Final = 16  # of one journey; who has been away for longer finishes the version that they are in
+EDITS_KEPT: Final = 16  # of one journey; who has been away for longer makes those that are left
 _NOT_OF_STEPS: Final = ("status", "on_edit")
 # What the active catalog says of an action, whatever version a run is in (`statuses.as_it_stands`).
 _NOT_OF_RUNS: Final = ("status", "valid", "tier", "purpose", "texts")

@@ -2,7 +2,8 @@
 
 A run makes all edits that it has not made yet, in order (`engine.catalog.editing.documents`). Each one is about all who
 are inside then, whatever version they are in. Where an edit lets a run finish, the run stays in the version in which it
-is, and a later edit may move it on after all. The branches of a run go with it: all of them move, or none.
+is, and a later edit may move it on after all. The branches of a run go with it: all of them move, or none. Where one of
+them stands at a step that `map` names, the run is one of those that are mapped, and its other branches follow.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from engine.catalog import statuses
-from engine.catalog.compiled import Catalog, Edit, Journey
-from engine.catalog.editing import steps
+from engine.catalog.compiled import Catalog, Edit, Journey, Step
+from engine.catalog.editing import arms, steps
 from engine.catalog.once_per_catalog import once_per_catalog
 
 Word = Literal["stays", "follow", "map", "finish", "stop"]
 EDITED: Final = "journey.edited"
 GONE: Final = "step.gone"
+ELSEWHERE: Final = "step.elsewhere"  # in an arm of a `parallel` that it has not gone into, or out of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ def _edited(catalog: Catalog, active: Journey, edition: int, run: Outcome) -> Ou
         if edit.number <= edition:
             continue
         to = _as_made_by(catalog, active, edit)
-        if to is not None and run.word != "stop":
+        if run.word == "stop" or (to is None and edit.rest == "stop" and not edit.map):
+            run = Outcome("stop", run.version, run.positions, EDITED)  # who stops needs no other version
+        elif to is not None:
             run = _after(catalog.of_version(run.version), to, active.id, edit, run)
     return run
 
@@ -77,27 +81,25 @@ def _as_made_by(catalog: Catalog, active: Journey, edit: Edit) -> Catalog | None
 
 def _after(was: Catalog, to: Catalog, journey: str, edit: Edit, run: Outcome) -> Outcome:
     """A run after one edit."""
-    before = was.journeys[journey].steps
-    named = {step.id: position for position, step in enumerate(to.journeys[journey].steps)}
+    before, after = was.journeys[journey].steps, to.journeys[journey].steps
     same = steps.pairs(was, to, journey)
-    words: set[Word] = set()
-    places: list[int | None] = []
-    for position in run.positions:
-        mapped = edit.map.get(before[position].id) if position < len(before) else None
-        if mapped in named:
-            words.add("map")
-            places.append(named[mapped])
-        else:
-            words.add(edit.rest)
-            places.append(same.get(position))
-    if "stop" in words:
-        return Outcome("stop", run.version, run.positions, EDITED)
-    if "finish" in words:
-        return Outcome("finish", run.version, run.positions, run.reason)
+    mapped = _mapped(before, after, edit, run.positions)
+    if not mapped and edit.rest != "follow":
+        return Outcome(edit.rest, run.version, run.positions, EDITED if edit.rest == "stop" else run.reason)
+    places = [mapped.get(position, same.get(position)) for position in run.positions]
     found = tuple(place for place in places if place is not None)
     if len(found) < len(places):
         return Outcome("finish", run.version, run.positions, GONE)
-    return Outcome("map" if "map" in words else "follow", to.version, found)
+    if not arms.are_kept(before, after, same, zip(run.positions, found, strict=True)):
+        return Outcome("finish", run.version, run.positions, ELSEWHERE)
+    return Outcome("map" if mapped else "follow", to.version, found)
+
+
+def _mapped(before: Sequence[Step], after: Sequence[Step], edit: Edit, positions: Sequence[int]) -> dict[int, int]:
+    """Where those of a run's positions lead that an edit maps. At a join nobody stands: its branches do."""
+    named = {step.id: position for position, step in enumerate(after)}
+    standing = (each for each in positions if each < len(before) and before[each].kind != "join")
+    return {each: named[to] for each in standing if (to := edit.map.get(before[each].id)) in named}
 
 
 def moves(found: Outcome, version: str) -> bool:

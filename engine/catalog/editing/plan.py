@@ -16,7 +16,7 @@ import msgspec
 
 from engine.catalog import statuses
 from engine.catalog.compiled import Catalog, Journey, Step
-from engine.catalog.editing import documents, outcomes, steps
+from engine.catalog.editing import documents, outcomes, shared, steps
 
 Where = Literal["before", "at", "after"]
 WHERES: Final[tuple[Where, ...]] = ("before", "at", "after")
@@ -60,9 +60,9 @@ def id_of(was: str, now: str) -> str:
 
 def affected(was: Catalog, now: Catalog) -> dict[str, str]:
     """The journeys about which a plan says something, each with what happens to it: `new`, `changed`, `removed`,
-    `stopped`."""
+    `stopped`; `shared`: only what it shares with others changes."""
     before, after = (msgspec.msgpack.decode(each.document) for each in (was, now))
-    found = {}
+    found, moved = {}, shared.changed(before, after)
     for name in sorted({*was.journeys, *now.journeys}):
         old, new = was.journeys.get(name), now.journeys.get(name)
         if old is None or new is None:
@@ -71,6 +71,8 @@ def affected(was: Catalog, now: Catalog) -> dict[str, str]:
             found[name] = "stopped"
         elif documents.is_edited(before, after, name):
             found[name] = "changed"
+        elif name in moved:
+            found[name] = "shared"
     return found
 
 
@@ -78,6 +80,9 @@ def plan(was: Catalog, now: Catalog, inside: Mapping[str, Counted]) -> dict[str,
     """The plan as plain data. Both catalogs know the older ones in their archives that runs name; `inside` are the
     customers in each affected journey."""
     rows = [_journey(was, now, name, change, inside.get(name, {})) for name, change in affected(was, now).items()]
+    moved = shared.changed(*(msgspec.msgpack.decode(each.document) for each in (was, now)))
+    for row in rows:
+        row["shared"] = moved.get(row["journey"], [])
     return {
         "plan": id_of(was.version, now.version),
         "catalogVersion": was.version,

@@ -47,6 +47,8 @@ def leads_to(program: Sequence[Step], position: int) -> set[int]:
         return {position + 1}
     if step.kind == "wait_for":
         return {step.on_event, step.on_timeout}
+    if step.kind == "goto":
+        return {step.target, position + 1}  # behind it, once it was taken as often as it may
     return found if step.kind in ("split", "exit") else found | {step.target}
 
 

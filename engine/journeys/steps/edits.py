@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.catalog.compiled import Catalog, Step
+from engine.catalog.compiled import Catalog, Journey, Step
 from engine.catalog.editing import outcomes
 from engine.catalog.editing import steps as programs
 from engine.catalog.editing.outcomes import Outcome
-from engine.journeys import life, stops, waits
+from engine.journeys import life, run_keys, stops, waits
+from engine.journeys.steps import forks
 from engine.profile import Profile, Run
 from engine.turn_state import Turn
 from engine.vocabulary import NEVER_MS
@@ -68,13 +69,15 @@ def _move_all(turn: Turn, family: list[Run], found: Outcome) -> None:
     to = turn.catalog.of_version(found.version)
     before, after = was.journeys[run.journey], to.journeys[run.journey]
     anchors = iter(found.positions[len(family) :])
+    key = run.key if before.key == after.key else run_keys.of_run(after, run)
     for each, position in zip(family, found.positions, strict=False):
         left, comes_to = before.steps[each.position], after.steps[position]
         is_same = programs.pairs(was, to, run.journey).get(each.position) == position
-        each.version, each.position, each.tier = found.version, position, after.tier
+        each.version, each.position, each.tier, each.key = found.version, position, after.tier, key
         each.ends_at = next(anchors) if each.ends_at else 0
         if each.due_ms:
             _go_on_at(turn, each, was, left, to, comes_to, is_same=is_same)
+    _join_where_one_is_enough(turn, family, after)
     turn.note(
         "journey",
         f"{run.journey} goes on in another version",
@@ -87,6 +90,16 @@ def _move_all(turn: Turn, family: list[Run], found: Outcome) -> None:
     )
 
 
+def _join_where_one_is_enough(turn: Turn, family: list[Run], after: Journey) -> None:
+    """Let a run go on whose `parallel` joins with the first branch now, where one has come before the edit."""
+    for run in family:
+        if run.branches and run.came and not (join := after.steps[run.position]).needs_all:
+            forks.go_on(turn, run, join)
+            waits.begin_now(turn, run)
+            run.begins = True
+            life.wait(turn, run, turn.now_ms, join.id, "edited")
+
+
 def _go_on_at(turn: Turn, run: Run, was: Catalog, left: Step, to: Catalog, step: Step, *, is_same: bool) -> None:
     """A run that had a timer at one step is now at another one, or (`is_same`) at the same one of another version."""
     if is_same and programs.signature(was, left) == programs.signature(to, step):
@@ -95,17 +108,27 @@ def _go_on_at(turn: Turn, run: Run, was: Catalog, left: Step, to: Catalog, step:
         return  # what it is held for is asked anew when its timer fires
     run.held, run.held_ms, run.was_due_ms = "", 0, _was_due(run, left, step, is_same=is_same)
     if is_same and left.kind == step.kind and _is_for(left) and _is_for(step):
-        journey = to.journeys[run.journey]
-        answer = waits.answer_on_record(turn, journey, run, step) if step.kind == "wait_for" else None
-        if answer is not None:
-            waits.begin_with(turn, run, answer)
-            run.is_met = True
-        _wake(turn, run, step, turn.now_ms if answer else run.due_ms - left.for_ms + step.for_ms)
+        run.is_met = run.is_met or (step.kind == "wait_for" and _is_answered(turn, to, run, step))
+        run.was_due_ms = 0 if run.is_met else run.was_due_ms
+        _wake(turn, run, step, turn.now_ms if run.is_met else run.due_ms - left.for_ms + step.for_ms)
         return
     if not is_same:
         waits.begin_now(turn, run)
     run.begins, run.is_met, run.awaits, run.tried = True, False, "", []
     _wake(turn, run, step, turn.now_ms)
+
+
+def _is_answered(turn: Turn, to: Catalog, run: Run, step: Step) -> bool:
+    """Whether what a `wait_for` asks for in the other version has happened or is so already; the next step begins with
+    it then."""
+    answer = waits.answer_on_record(turn, to.journeys[run.journey], run, step)
+    if answer is not None:
+        waits.begin_with(turn, run, answer)
+    elif waits.is_so(turn, run, step):
+        waits.begin_now(turn, run)
+    else:
+        return False
+    return True
 
 
 def _is_for(step: Step) -> bool:

@@ -37,14 +37,21 @@ def arrive(turn: Turn, journey: Journey, branch: Run) -> list[Run]:
     join, parent = journey.steps[branch.ends_at], life.parent_of(turn.profile, branch)
     life.end(turn, branch, "complete", join.id, JOINED)
     parent.branches -= 1
+    parent.came += 1
     parent.sent |= branch.sent
     if parent.branches and join.needs_all:
         return []
+    go_on(turn, parent, join)
+    parent.since_ms, parent.since_seq = branch.since_ms, branch.since_seq
+    return [parent]
+
+
+def go_on(turn: Turn, parent: Run, join: Step) -> None:
+    """Let a run walk on from its join; branches that have not come there end."""
     _overtake(turn, parent)
     life.join(parent)
-    parent.position, parent.since_ms, parent.since_seq = branch.ends_at + 1, branch.since_ms, branch.since_seq
+    parent.position += 1
     note(turn, parent, join.id, "goes on as one", "joined")
-    return [parent]
 
 
 def _overtake(turn: Turn, parent: Run) -> None:

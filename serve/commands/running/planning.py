@@ -69,7 +69,12 @@ def show(plan: dict[str, Any]) -> None:
 
 def _show_journey(row: dict[str, Any]) -> None:
     console, rule = screen.console(), row["rule"]
-    console.print(f"\n[bold]{escape(row['journey'])}[/] is {row['change']}, {_people(row['customers'])} inside")
+    change = "as it was" if row["change"] == "shared" else row["change"]
+    console.print(f"\n[bold]{escape(row['journey'])}[/] is {change}, {_people(row['customers'])} inside")
+    if row["shared"]:
+        console.print(
+            f"  at once for everybody inside: another {escape(', another '.join(row['shared']))}", soft_wrap=True
+        )
     if row["change"] == "new":
         return
     becomes = ", ".join(f"{count:,} {word}" for word, count in row["becomes"].items() if count)

@@ -16,14 +16,21 @@ def made(playbook: Playbook, names: Names, customers: int, seed: int) -> list[Li
         raise UsageError("has no history: only the playbooks that come with Segue have one", playbook.id)
     lines: list[Line] = []
     for number in range(1, customers + 1):
-        who = Customer(seed, number, names)
+        who = Customer(playbook.id, seed, number, names)
         story(who)
         lines += who.lines
     if any(event.of_thing for event in playbook.events.values()):
         drops = ((ROUTES[0][0], 17.0), (ROUTES[1][0], 6.0))  # the second is too small to be told
         lines += [
             fact(
-                names, seed, number, "route", route, "Price Dropped", {"percent": percent, "price": 240 - 2.4 * percent}
+                playbook.id,
+                names,
+                seed,
+                number,
+                "route",
+                route,
+                "Price Dropped",
+                {"percent": percent, "price": 240 - 2.4 * percent},
             )
             for number, (route, percent) in enumerate(drops)
         ]

@@ -16,10 +16,12 @@ _ARRIVE_WITHIN_H: Final = 24 * 14
 
 
 class Customer:
-    """One customer. Time is in hours since their first event; everything about them is drawn from the seed."""
+    """One customer of a playbook. Time is in hours since their first event; everything about them is drawn from the
+    seed."""
 
-    def __init__(self, seed: int, number: int, names: Names) -> None:
+    def __init__(self, playbook: str, seed: int, number: int, names: Names) -> None:
         self.id, self.rng, self.lines = f"customer-{number:05}", Random(f"{seed}/{number}"), list[Line]()
+        self._playbook = playbook
         self._names = names
         self._begin = BEGIN + timedelta(hours=self.rng.uniform(0, _ARRIVE_WITHIN_H))
 
@@ -45,15 +47,22 @@ class Customer:
 
     def _line(self, hours: float, told: Line) -> None:
         at = self._begin + timedelta(hours=hours)
-        self.lines.append(
-            {"messageId": f"{self.id}-{len(self.lines) + 1}", "userId": self.id, "timestamp": _iso(at)} | told
-        )
+        message = f"{self._playbook}-{self.id}-{len(self.lines) + 1}"
+        self.lines.append({"messageId": message, "userId": self.id, "timestamp": _iso(at)} | told)
 
 
-def fact(names: Names, seed: int, number: int, kind: str, thing: str, event: str, properties: Line) -> Line:
+def fact(
+    playbook: str, names: Names, seed: int, number: int, kind: str, thing: str, event: str, properties: Line
+) -> Line:
     """A fact about a thing, at a time after the customers have come."""
     at = BEGIN + timedelta(hours=_ARRIVE_WITHIN_H + 24 * (number + 1))
-    told = {"type": "thing", "messageId": f"fact-{seed}-{number}", "timestamp": _iso(at), "kind": kind, "id": thing}
+    told = {
+        "type": "thing",
+        "messageId": f"{playbook}-fact-{seed}-{number}",
+        "timestamp": _iso(at),
+        "kind": kind,
+        "id": thing,
+    }
     return told | {"event": names.event(event), "properties": shop_properties(names, event, properties)}
 
 

@@ -114,6 +114,46 @@ def test_a_catalog_file_is_followed_and_what_is_no_catalog_changes_nothing(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["catalog"]
 
 
+@pytest.mark.parametrize(("word", "sent"), [("stop", []), ("follow", ["two"])])
+def test_a_shard_that_missed_an_edit_makes_it_when_the_next_one_comes(tmp_path: Path, word: str, sent: list[str]):
+    def way(name: str, **changes: Any) -> dict[str, Any]:
+        steps = [{"id": "pause", "wait": {"for": "1h"}}, {"send": {"action": name, "channel": "email"}}]
+        letters = [action(each, purpose="service") for each in ("one", "two", "three")]
+        return document(actions=letters, journeys=[cart_journey(id="j", steps=steps) | changes])
+
+    active_catalog = ActiveCatalog(tmp_path / "catalog", ID_KEY)
+    active_catalog.take(compiled(way("one")).document)
+    world = World(way("one"))
+    ada = world.customer("ada")
+    ada.identifies(email="ada@shop.example")
+    ada.does("Product Added", cart_id="c1", value=20)
+    active_catalog.take(compiled(way("two", on_edit=word)).document)  # no shard sees this one
+    active_catalog.take(compiled(way("three")).document)
+    for windows in world.engine.windows:
+        catalog_switch.adopt(windows.shard, active_catalog.read_with_edits())
+    world.advance(hours=2)
+    assert ada.sends == sent
+    shard = world.engine.shard(ada.id)
+    kept = dict(shard.batch.raw("meta", b"catalog/"))
+    assert len(kept) == 3, "a turn that is repeated knows it too"
+    assert list(verify_replay.differences(shard.batch, ada.id, ada.profile, shard.catalogs)) == []
+
+
+def test_a_catalog_that_no_edit_is_made_by_is_not_kept_beside_the_active_one(tmp_path: Path):
+    def way(wait: str, **changes: Any) -> dict[str, Any]:
+        return document(journeys=[cart_journey(id="j", steps=[{"wait": {"for": wait}}]) | changes])
+
+    active_catalog = ActiveCatalog(tmp_path / "catalog", ID_KEY)
+    for hours in range(1, 30):
+        active_catalog.take(compiled(way(f"{hours}h", on_edit="follow")).document)
+    kept = [path.name for path in tmp_path.iterdir() if ".edit-" in path.name]
+    assert len(kept) == 16
+    without = document()
+    active_catalog.take(compiled(without).document)
+    active_catalog.take(compiled(without | {"policies.yaml": {"min_propensity": 0.1}}).document)
+    assert len(active_catalog.read_with_edits().archive) == 15, "the newest edit was never replaced by another"
+
+
 def test_a_catalog_that_cannot_be_written_is_named(tmp_path: Path):
     with pytest.raises(NotReady, match="the catalog cannot be written: No such file"):
         ActiveCatalog(tmp_path / "gone" / "catalog", ID_KEY).put(b"")

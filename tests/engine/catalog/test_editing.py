@@ -79,7 +79,7 @@ def test_a_change_of_somewhere_else_is_no_edit():
     assert not is_edited(was, paused, "way") and not is_edited(was, worth_more, "way")
 
 
-def test_an_edit_that_is_too_old_is_forgotten_and_its_run_finishes():
+def test_an_edit_that_is_too_old_is_forgotten_and_the_later_ones_are_made():
     plain = statuses.carried(None, shop({"id": "a", "wait": {"for": "1d"}}))
     first = compiled(plain)
     archive: dict[str, Catalog] = {first.version: first}
@@ -93,6 +93,48 @@ def test_an_edit_that_is_too_old_is_forgotten_and_its_run_finishes():
     found = outcomes.of(made, "way", first.version, (0,))
     assert found.word in ("map", "finish"), "it makes those that are left"
     assert made.journeys["way"].edition == EDITS_KEPT + 4
+
+
+def test_behind_a_jump_that_was_taken_as_often_as_it_may_a_run_goes_on():
+    program = compiled(shop({"id": "back", "wait": {"for": "1d"}}, {"goto": "back"})).journeys["way"].steps
+    assert [steps.leads_to(program, at) for at in range(2)] == [{1}, {0, 2}]
+
+
+def test_a_plan_says_who_finishes_because_an_arm_was_not_gone_into():
+    wait: dict[str, Any] = {"id": "it", "wait": {"for": "1d"}}
+    was = compiled(shop(wait))
+    plain = shop({"parallel": {"id": "both", "arms": {"a": [wait], "b": [EVERY_KIND[0]]}}}, on_edit="follow")
+    now = compiled(statuses.carried(shop(wait), plain))
+    now.archive[was.version] = was
+    (row,) = plan.plan(was, now, {"way": {(plan.Place(was.version, 0, (0,)),): 3}})["journeys"]
+    assert (row["becomes"]["finish"], row["groups"][0]["reason"]) == (3, "step.elsewhere")
+
+
+def test_a_plan_names_what_journeys_share_that_changes_for_everybody_inside():
+    def vip(event: str, **more: Any) -> dict[str, Any]:
+        branch = {"branch": [{"when": {"segment": "best"}, "steps": [{"wait": {"for": "2d"}}]}]}
+        segments = {"vip": {"event": {"name": event, "within": "30d"}}, "best": {"not": {"segment": "vip"}}}
+        return shop({"id": "it", "wait": {"for": "1d"}}, branch, **more) | {"segments.yaml": {"segments": segments}}
+
+    was, now, both = (compiled(vip("A")), compiled(vip("B")), compiled(vip("B", tier="service")))
+    inside = {"way": {(plan.Place(was.version, 0, (0,)),): 3}}
+    (row,) = plan.plan(was, now, inside)["journeys"]
+    assert (row["change"], row["shared"], row["customers"]) == ("shared", ["segment best"], 3)
+    assert row["becomes"]["finish"] == 3
+    (row,) = plan.plan(was, both, inside)["journeys"]
+    assert (row["change"], row["shared"]) == ("changed", ["segment best"])
+    (row,) = plan.plan(was, compiled(vip("A", tier="service")), inside)["journeys"]
+    assert row["shared"] == []
+
+
+def test_a_rule_of_suppression_that_a_branch_asks_for_is_shared():
+    def shop_with(event: str) -> dict[str, Any]:
+        rule = {"id": "angry", "when": {"event": {"name": event, "within": "7d"}}}
+        branch = {"branch": [{"when": {"suppression": "angry"}, "steps": [{"wait": {"for": "2d"}}]}]}
+        return shop({"wait": {"for": "1d"}}, branch) | {"policies.yaml": {"suppress": [rule]}}
+
+    (row,) = plan.plan(compiled(shop_with("A")), compiled(shop_with("B")), {})["journeys"]
+    assert (row["change"], row["shared"]) == ("shared", ["suppression angry"])
 
 
 def test_before_at_and_after_are_by_the_ways_that_are_left():

@@ -111,6 +111,53 @@ def test_what_happened_before_an_edit_answers_a_step_that_asks_for_it_now():
     assert ada.sends == ["second"]
 
 
+@pytest.mark.parametrize("what", ["segment", "outcome"])
+def test_what_is_so_already_answers_a_step_that_asks_for_it_now(what: str):
+    def ask(is_so: bool) -> dict[str, Any]:
+        asked = {"segment": "buyers" if is_so else "others", "outcome": "sent" if is_so else "clicked"}[what]
+        wait = {"id": "ask", "wait_for": {what: asked, "timeout": "2d", "on_timeout": "exit"}}
+        plain = shop(mail("first"), wait, mail("second"), on_edit="follow" if is_so else None)
+        bought, other = ({"event": {"name": name, "within": "30d"}} for name in ("Product Added", "Other"))
+        return plain | {"segments.yaml": {"segments": {"buyers": bought, "others": other}}}
+
+    world, ada = inside(ask(is_so=False))
+    world.settle()
+    world.takes(ask(is_so=True))
+    world.advance(hours=1)
+    assert ada.sends == ["first", "second"]
+
+
+def test_a_run_goes_on_where_one_branch_is_at_a_join_that_waits_for_all_no_more():
+    def both(join: str) -> dict[str, Any]:
+        return {"parallel": {"id": "both", "join": join, "arms": {"a": [PAUSE, mail("first")], "b": [ASK]}}}
+
+    world, ada = inside(shop(both("all"), mail("second")))
+    world.advance(hours=25)
+    world.takes(shop(both("any"), mail("second"), on_edit="follow"))
+    world.advance(minutes=1)
+    assert ada.sends == ["first", "second"] and ada.run("way").state == "completed" and ada.pending_timers == []
+    world, ada = inside(shop(both("all"), mail("second")))
+    world.takes(shop(both("any"), mail("second"), on_edit="follow"))
+    world.advance(minutes=1)
+    assert ada.sends == [] and len(ada.pending_timers) == 2, "no branch is there yet"
+
+
+def test_who_follows_has_the_key_of_the_version_that_they_are_in():
+    def carts(key: str, **changes: Any) -> dict[str, Any]:
+        return shop(PAUSE, mail("first"), key=key, stops=[{"id": "left", "on": "Cart Cleared"}], **changes)
+
+    world = Told(carts("cart_id"))
+    ada = world.customer("ada@example.com", consents=YES_TO_MAIL)
+    ada.does("Product Added", cart_id="c1", order="o1")
+    world.takes(carts("order", on_edit="follow"))
+    ada.does("Product Added", cart_id="c2", order="o1")
+    assert [run.key for run in ada.profile.runs] == ["o1"], "one run of each key"
+    ada.does("Cart Cleared", cart_id="c1", order="o2")
+    assert ada.run("way").state == "active"
+    ada.does("Cart Cleared", cart_id="c9", order="o1")
+    assert ada.run("way").ended_by == "stop.left"
+
+
 def test_a_step_that_became_another_kind_begins():
     world, ada = inside(shop({"id": "it", "wait": {"for": "9d"}}, mail("first")))
     world.takes(shop(mail("second", id="it"), PAUSE, on_edit="follow"))
@@ -199,6 +246,50 @@ def test_stopping_ends_the_branches_too():
     world.takes(shop(FORK, mail("second"), on_edit="stop"))
     ada.does("Page Viewed")
     assert ada.pending_timers == [] and {run.ended_by for run in ada.profile.runs} >= {"journey.edited"}
+
+
+def test_an_edit_takes_nobody_into_an_arm_that_they_have_not_forked_into():
+    world, ada = inside(shop(PAUSE, mail("first")))
+    world.takes(shop(FORK, mail("second"), on_edit="follow"))  # the pause is in one of two arms now
+    world.advance(days=5)
+    assert ada.sends == ["first"] and ada.run("way").state == "completed"
+    world, ada = inside(shop({"id": "head", "wait": {"for": "1d"}}, FORK, mail("first")))
+    world.takes(shop(FORK, mail("second"), on_edit={"map": {"head": "pause"}, "rest": "follow"}))
+    world.advance(days=5)
+    assert ada.sends == ["first", "first"] and ada.pending_timers == []
+
+
+def test_an_edit_takes_nobody_out_of_their_arm():
+    emptied = {"parallel": {"id": "both", "arms": {"a": [mail("first")], "b": [{"wait": {"for": "1m"}}]}}}
+    world, ada = inside(shop(FORK))
+    world.takes(shop(emptied, PAUSE, ASK, mail("second"), on_edit="follow"))
+    world.advance(days=9)
+    assert ada.sends == ["first"], "what lies behind the join is not done by each of two branches"
+    world, ada = inside(shop(FORK, {"id": "tail", "wait": {"for": "1d"}}, mail("second")))
+    tail = {"id": "tail", "wait": {"for": "2d"}}
+    world.takes(shop(FORK, tail, mail("second"), on_edit={"map": {"pause": "tail", "ask": "tail"}}))
+    world.advance(days=9)
+    assert ada.sends == ["first", "second"]
+
+
+def test_an_edit_takes_nobody_from_one_arm_into_another():
+    swapped = {"parallel": {"id": "both", "arms": {"a": [ASK, mail("first")], "b": [PAUSE, mail("second")]}}}
+    world, ada = inside(shop(FORK))
+    world.takes(shop(swapped, on_edit="follow"))
+    world.advance(days=9)
+    assert ada.sends == ["first"]
+
+
+@pytest.mark.parametrize("rest", ["follow", "finish", "stop"])
+def test_who_is_mapped_within_an_arm_goes_there_and_the_other_branches_follow(rest: str):
+    world, ada = inside(shop(FORK, mail("first")))
+    short = {"id": "short", "wait": {"for": "1h"}}
+    longer = {"parallel": {"id": "both", "arms": {"a": [short, mail("second")], "b": [ASK, mail("second")]}}}
+    world.takes(shop(longer, mail("first"), on_edit={"map": {"pause": "short"}, "rest": rest}))
+    world.advance(hours=2)
+    assert ada.sends == ["second"]
+    world.advance(days=3)
+    assert sorted(ada.sends) == ["first", "second", "second"]
 
 
 def test_files_that_are_edited_without_a_word_leave_no_trace_in_the_document():

@@ -67,6 +67,7 @@ HISTORY = [
     added("12:00:00", "ada", "d"),
 ]
 SUMMARY = {
+    "repeated": 1,
     "events": 8,
     "profiles": 3,
     "sends": {"email": 1},
@@ -213,6 +214,7 @@ def test_against_another_catalog_the_difference_says_who_gains_and_who_loses(sho
         "stops": 0,
         "timers": {"set": 0, "reset": 0, "fired": 0, "cancelled": 0},
         "journeys": {"abandoned_cart": {"entered": 0, "completed": 0, "stopped": 0}},
+        "repeated": 0,
     }
     assert compared["profiles"] == {"gain": 1, "lose": 0}
     assert show(config=config, against=no_cap)["profiles"] == {"gain": 0, "lose": 1}
@@ -260,12 +262,29 @@ def test_every_bad_line_is_named_and_the_good_ones_count(
     simulate(events=[history], config=config, as_json=True)
     shown = capsys.readouterr()
     assert json.loads(shown.out) == SUMMARY
-    *named, counted = shown.err.splitlines()
+    *named, counted, late = shown.err.splitlines()
+    assert late.startswith("1 of 18 lines are older than one before them")  # a bad one
     assert counted == f"{len(BAD)} of {len(lines)} lines were not taken"
     complaints = sorted(named, key=lambda line: int(line.split(":")[1]))
     assert len(complaints) == len(BAD)
     for number, (complaint, (_, reason)) in enumerate(zip(complaints, BAD, strict=True), 5):
         assert complaint.startswith(f"{history}:{number}: {reason}")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_history_with_the_newest_line_first_is_told_late_and_says_so(
+    config: Path, history: Path, capsys: pytest.CaptureFixture[str], processes: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "SHORT_INPUTS", 0 if processes > 1 else running.SHORT_INPUTS)
+    lines = [added("09:00:00", "ada"), added("10:00:00", "bob"), added("11:00:00", "eve")]
+    history.write_text("\n".join(lines))
+    simulate(events=[history], config=config, processes=processes)
+    assert "older" not in capsys.readouterr().err
+    history.write_text("\n".join([*reversed(lines), lines[2]]))
+    simulate(events=[history], config=config, processes=processes, as_json=True)
+    shown = capsys.readouterr()
+    assert shown.err.startswith("2 of 4 lines are older than one before them, and were told late")
+    assert json.loads(shown.out)["repeated"] == 1
 
 
 def test_too_many_bad_lines_are_counted(show: Show, config: Path, history: Path, capsys: pytest.CaptureFixture[str]):

@@ -266,6 +266,18 @@ def test_an_event_that_the_shops_plan_does_not_know_is_refused_where_it_stands(b
     assert "journeys/cart_rescue.yaml" in add("abandoned_cart", blank, *maps).files
 
 
+def test_a_mapping_to_a_name_that_the_shops_plan_does_not_know_is_refused_too(blank: Path):
+    schema = "{additionalProperties: false, properties: {cartId: {}, value: {}}}"
+    known = ("purchase_done", "Cart Cleared", "Consent Updated")
+    plan = "".join(f"  {name}: {{}}\n" for name in known) + f"  Product Added: {{schema: {schema}}}\n"
+    plan = f"unknown: quarantine\nevents:\n{plan}"
+    (blank / "tracking_plan.yaml").write_text(plan, "utf-8")
+    maps = ["Order Completed=purchase_dne", "Product Added.cart_id=cartIdd", "Cart Cleared.cart_id=cartIdd"]
+    problems = refusals("abandoned_cart", blank, *maps)
+    assert any('--map "Order Completed=purchase_done"' in each for each in problems)
+    assert any('--map "Product Added.cart_id=cartId"' in each for each in problems)
+
+
 def test_a_property_that_the_shops_plan_forbids_is_refused_where_it_stands(blank: Path):
     schema = "{additionalProperties: false, properties: {cartId: {}, value: {}}}"
     (blank / "tracking_plan.yaml").write_text(f"events: {{Product Added: {{schema: {schema}}}}}\n", "utf-8")
@@ -339,6 +351,12 @@ def test_a_history_is_the_same_for_the_same_seed_and_shows_sends_stops_holdout_a
     hours = {int(line["at"][11:13]) for line in sent if line["channel"] != "in_app"}
     assert hours and hours <= set(range(6, 21)), "it is quiet at night, in UTC and in Berlin"
     assert any(funnel.get("converted") for funnel in summary["funnels"].values()), summary
+
+
+def test_the_histories_of_two_playbooks_have_no_line_in_common():
+    told = [run("playbook", "history", name, "--customers", "3").stdout for name in library.names()]
+    messages = [json.loads(line)["messageId"] for history in told for line in history.splitlines()]
+    assert len(messages) == len(set(messages))
 
 
 def test_of_a_playbook_of_ones_own_there_is_no_history(tmp_path: Path):

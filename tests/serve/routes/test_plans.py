@@ -103,6 +103,26 @@ def test_what_nobody_stated_finishes_and_a_rule_beside_the_files_comes_first(eng
     assert refused.status_code == 400 and "there are: way" in refused.json()["message"], refused.text
 
 
+def test_a_mapping_from_a_step_that_nobody_can_be_at_is_refused_or_warned_of(engine: httpx.Client):
+    proposal: dict[str, Any] = {
+        "files": texts(files(EDITED)),
+        "rules": {"way": {"rest": "stop", "map": {"asc": "end"}}},
+    }
+    refused = engine.post("/v1/plan", json=proposal)
+    assert (refused.status_code, refused.json()["field"]) == (400, "rules")
+    assert "way has no step asc in any version that somebody is in; there are: ask, last" in refused.json()["message"]
+    proposal = {"files": texts(files(EDITED, on_edit={"map": {"asc": "end"}}))}
+    *_, warning = engine.post("/v1/plan", json=proposal).raise_for_status().json()["warnings"]
+    assert warning.startswith("on_edit.map: way has no step asc")
+    arms = {"a": [{"id": "in", "wait": {"for": "1d"}}], "b": [{"wait": {"for": "2d"}}]}
+    forked = files([*EDITED, {"parallel": {"id": "both", "arms": arms}}])
+    proposal = {"files": texts(forked), "rules": {"way": {"map": {"ask": "in"}}}}
+    refused = engine.post("/v1/plan", json=proposal)
+    assert refused.status_code == 400 and "nobody at ask of way can go on at in" in refused.json()["message"]
+    unknown = engine.get("/v1/plan", params={"to": "x"})
+    assert (unknown.status_code, unknown.json()["field"]) == (404, "to")
+
+
 def test_a_plan_that_was_overtaken_is_not_done(engine: httpx.Client):
     proposal = {"files": texts(files(EDITED, on_edit="follow"))}
     plan = engine.post("/v1/plan", json=proposal).json()["plan"]
@@ -116,7 +136,7 @@ def test_roll_back_is_one_command_and_brings_those_inside_back(
 ):
     monkeypatch.setenv("SEGUE_SERVER_KEY", SERVER)
     none = segue("rollback", "--yes", url=url)
-    assert none.exit_code != 0 and "no other catalog was active before" in str(none.exception)
+    assert none.exit_code != 0 and "404 not_found: to: no other catalog was active before" in str(none.exception)
     first = engine.get("/v1/catalog").json()["files"]
     new = written(tmp_path / "new", files(EDITED, on_edit={"rest": "follow", "map": {"last": "end"}}))
     done = segue("apply", "--config", str(new), "--yes", url=url)

@@ -19,7 +19,7 @@ def edit_problems(document: Document, models: Models) -> Iterator[Problem]:
         if not journey.on_edit.map:
             continue
         try:
-            known = {step.id for step in flatten(journey.steps) if step.kind != "jump"}
+            known = {step.id for step in flatten(journey.steps) if step.kind not in ("jump", "join")}
         except KeyError:
             continue  # a jump leads nowhere, which is told elsewhere
         for left, right in journey.on_edit.map.items():
