@@ -9,6 +9,7 @@ import msgspec
 
 from actors.shard import giving_back, transfer
 from actors.shard.budget_leases import BudgetLeases
+from actors.shard.journal import replay
 from actors.shard.outbox.outbox import Waiting
 from actors.shard.state import ShardState
 from actors.storage import keys
@@ -178,8 +179,9 @@ def _forget(state: ShardState, profile: Profile, effect: effects.Forget) -> None
             state.messages.pop(key, None)
     state.forgotten.append(profile.id)
     tombstone, was = Tombstone(effect.to, state.clock.now_ms(), profile.message_seq), state.cache.get(profile.id)
-    if isinstance(was, Tombstone) and was.to == effect.to:  # the address of somebody who lives on
-        tombstone.holders, tombstone.words = was.holders, was.words
+    if isinstance(was, Tombstone) and was.to == effect.to:  # the place of somebody who lives on
+        tombstone = msgspec.structs.replace(was, at_ms=tombstone.at_ms, message_seq=profile.message_seq, heir="")
+        replay.begin_anew(state.batch, profile.id, state.journal_seq, tombstone, state.catalog.version)
     state.put_tombstone(profile.id, tombstone)
 
 

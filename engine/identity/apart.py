@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from engine import limits
 from engine.profile import Profile
+
+
+def part(profile: Profile, other: Profile, places: Iterable[str]) -> None:
+    """Note on both that they are two, and here that these places are the other's."""
+    profile.split_off = {**profile.split_off, **dict.fromkeys([*sorted(places), other.id], other.id)}
+    for place in [*profile.split_off][: -limits.POINTERS_MAX]:
+        del profile.split_off[place]
+    other.split_off[profile.id] = profile.id
+    for one, two in ((profile, other), (other, profile)):
+        if two.id not in one.unlike:
+            one.unlike = [*one.unlike, two.id]
 
 
 def owner_of(profile: Profile, place: str) -> str:

@@ -140,8 +140,11 @@ def is_here(turn: Turn, asked: Merge) -> None:
 
 
 def is_answered(profile: Profile, asked: Merge) -> None:
-    """A question back answers one of this profile's own."""
-    _arrived(profile, asked.answers)
+    """A question back answers one of this profile's own: whoever asks has the place. An address stays known here."""
+    away = [place for place in profile.absorbing if standing.is_same_place(place, asked.answers)]
+    if away:
+        _arrived(profile, asked.answers)
+        profile.held[:] = [place for place in profile.held if place not in away or place in profile.told]
 
 
 def decline(turn: Turn, told: Declined) -> None:

@@ -148,10 +148,11 @@ def _ask_for(
     may = rights(turn.catalog.sources, told)
     weak = told.public or not may.merge
     is_shared = standing.kind(turn.catalog, namespace) == "shared"
-    if is_shared or asking.is_declined(turn, place, weak=weak):
+    is_declined = asking.is_declined(turn, place, weak=weak)
+    if is_shared or (is_declined and (not is_contact or place in profile.told)):
         return True
-    if is_contact and not may.merge:
-        return holding.register(turn, place)
+    if is_contact and (is_declined or not may.merge):
+        return holding.register(turn, place)  # else what binds the address would not be heard here
     if not (may.link or may.merge):
         return True
     beside = [pair for pair in about.people if pair[1] != place]

@@ -16,7 +16,7 @@ from engine import limits, seeds
 from engine.consent import recording
 from engine.contact import addresses
 from engine.frequency import at_addresses
-from engine.identity import standing
+from engine.identity import apart, standing
 from engine.inputs import Bind, Claim, ConsentChange, Registered
 from engine.profile import ConsentRecord, Lent, Profile, Tombstone
 from engine.turn_state import Turn
@@ -105,7 +105,8 @@ def hear(turn: Turn, told: Registered) -> None:
     if told.holder != profile.id:
         return
     if told.owner:
-        own(profile, told.address)
+        if not apart.owner_of(profile, told.address):  # else the place has answered before it heard of a split
+            own(profile, told.address)
     elif not told.dropped:
         answered(profile, told.address)
     elif not addresses.is_among(profile.unanswered, told.address):

@@ -62,6 +62,7 @@ def erase(turn: Turn, told: Erase) -> None:
     profile = turn.profile
     if not concerns(profile, told):
         profile.split_off = {place: to for place, to in profile.split_off.items() if to not in told.places}
+        profile.ledger = [past for past in profile.ledger if not (past.undone_ms and past.origin in told.places)]
         # They may have had the address of this place.
         profile.holders[:] = [holder for holder in profile.holders if holder not in told.places]
         if profile.is_blank and not profile.holders:
@@ -95,7 +96,8 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
     if isinstance(told, Erase):
         if place not in told.places and tombstone.to not in told.places:
             turn.tell(tombstone.to, told)  # it is meant for who was split from the erased, and lives on there
-        tombstone.holders[:] = [holder for holder in tombstone.holders if holder not in told.places]
+        for others in (tombstone.holders, tombstone.sharers):
+            others[:] = [other for other in others if other not in told.places]
         if tombstone.to in told.places:  # other profiles that have this address have it still
             lent = tuple(each for each in told.lent if addresses.is_same_place(each.address, place))
             holding.leave(turn, place, tombstone.holders, tombstone.words, lent)

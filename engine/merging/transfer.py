@@ -39,10 +39,10 @@ from engine.turn_state import Turn
 def answer(turn: Turn, asked: Merge) -> None:
     """Decide whether this profile and the one that asks are one person, and which of the two goes."""
     profile = turn.profile
-    asking.is_answered(profile, asked)
     if asked.to == profile.id or any(merged.origin == asked.to and not merged.undone_ms for merged in profile.ledger):
         asking.is_here(turn, asked)
         return
+    asking.is_answered(profile, asked)
     if profile.is_blank:
         _give_place(turn, asked)
         return

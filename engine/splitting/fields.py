@@ -15,12 +15,11 @@ from typing import Any, Final
 import msgspec
 
 from engine.journeys import life as run_life
-from engine.parts.of_identity import Link
 from engine.profile import Place, Profile, Run, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
 from engine.splitting.case import Case, Rule, keyed, listing, mapping
-from engine.splitting.rules import of_frequency, of_journeys
+from engine.splitting.rules import of_frequency, of_identity, of_journeys
 from engine.splitting.sides import Side
 from engine.splitting.three_way import parted
 
@@ -96,52 +95,6 @@ def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
 
-# -- who this is
-
-
-def _identifiers(case: Case, name: str) -> None:
-    now, after, before, other = (keyed(profile.identifiers, _name_of) for profile in case.states)
-    new = {key: link for key, link in now.items() if key not in before and key not in other}
-    case.mine.identifiers = _links(before, now, after)
-    case.theirs.identifiers = _links(other, now, after)
-    for link in new.values():
-        side = case.sides.of_place(case.sides.place(link)) or case.owner(link.by, "identifiers", link.namespace)
-        case.mine.identifiers += [link] * side.here
-        case.theirs.identifiers += [link] * side.there
-
-
-def _name_of(link: Link) -> tuple[str, str]:
-    return link.namespace, link.value
-
-
-def _links(own: Mapping[Any, Link], now: Mapping[Any, Link], after: Mapping[Any, Link]) -> list[Link]:
-    """The own links, with what has changed of them since the merge; those that were let go since are gone."""
-    found = []
-    for key, link in own.items():
-        if key in now:
-            was = after.get(key, link)
-            changed = {
-                name: getattr(now[key], name)
-                for name in link.__struct_fields__
-                if getattr(now[key], name) != getattr(was, name)
-            }
-            found.append(msgspec.structs.replace(link, **changed))
-        elif key not in after:
-            found.append(link)
-    return found
-
-
-def _held(case: Case, name: str) -> None:
-    """Places that point here. Those that the other had go back with it, though this profile asked for them first."""
-    listing(_itself, _of_place)(case, "held")
-    case.mine.held = [place for place in case.mine.held if case.sides.of_place(place) is not Side.THEIRS]
-    case.theirs.held = [
-        place
-        for place in case.theirs.held
-        if place != case.theirs.id and case.sides.of_place(place) is not Side.MINE  # it had asked for it, and got none
-    ]
-
-
 def _zone(case: Case, name: str) -> None:
     """A locale or a zone, which goes with the event that told it."""
     now, after = ((getattr(p, name), getattr(p, f"{name}_ms")) for p in (case.now, case.after))
@@ -198,12 +151,6 @@ def _promise(row: Any) -> tuple[str, str, float, str]:
     return row.subject, row.action, row.discount, row.ref
 
 
-def _drops_merge(case: Case, name: str) -> None:
-    """Each has its own merges, and the survivor those that it made since."""
-    known = {(past.origin, past.at_ms) for past in case.after.ledger}
-    case.mine.ledger += [past for past in case.now.ledger if (past.origin, past.at_ms) not in known]
-
-
 def _history(case: Case) -> None:
     """The recent events, each once: those of before by whose they were, the others by the identifiers that they
     carried."""
@@ -241,15 +188,15 @@ RULES: Final[Mapping[str, Rule]] = {
     "audit_head": _stays,
     "message_seq": _stays,
     "moving_to": _none,
-    "identifiers": _identifiers,
+    "identifiers": of_identity.identifiers,
     "traits": words.traits,
     "consent": words.said,
     "runs": _runs,
     "sends": listing(_id, _send_owner),
     "places": listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
-    "held": _held,
+    "held": of_identity.held,
     "absorbing": _none,
-    "ledger": _drops_merge,
+    "ledger": of_identity.ledger,
     "locale": _zone,
     "timezone": _zone,
     "pages": _own,
@@ -280,7 +227,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
     "touch": _touch,
     "opened": mapping(_of_device),
-    "split_off": _stays,
+    "split_off": of_identity.split_off,
     "parting": _stays,
     "reviewed": _stays,
     "born": _own,

@@ -14,32 +14,41 @@ import msgspec
 from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.effects import Effect, KeepMerge, Spend
+from engine.identity import apart
 from engine.inputs import HandOver
 from engine.merging import take_in
+from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Merged
 from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.splitting import fields
 from engine.splitting.around import Around, copied, profile_of
 from engine.splitting.case import Case
-from engine.splitting.sides import Side, Sides
+from engine.splitting.sides import Side, Sides, lasting
 from engine.turn_state import Turn
 
 
 @dataclass(slots=True)
 class Parted:
-    """Two profiles instead of one. `places` are those of the other alone, `merged` is the merge that is undone,
-    `points` those of them that are pointers, and may have led to the survivor all along or since. `recent` is how many
-    recent events each had before. `again` are the effects of the merges that were made again."""
+    """Two profiles instead of one. `merged` is the merge that is undone, `points` are the places that are pointers to
+    the other alone, and may have led to the survivor all along or since. `recent` is how many recent events each had
+    before. `again` are the effects of the merges that were made again."""
 
     mine: Profile
     theirs: Profile
     merged: Merged
     points: list[str]
-    places: list[str]
     loose: dict[str, list[str]]
     recent: tuple[int, int]
     again: list[Effect] = field(default_factory=list)
+
+    @property
+    def given(self) -> list[str]:
+        """The pointers that the other gets. Those that a later merge has brought to the survivor stay, and an address
+        for which it counts."""
+        merged = (past.origin for past in self.mine.ledger if not past.undone_ms)
+        here = {*map(lasting, (*merged, *self.mine.owns, *pointing_to(self.mine)))}
+        return [place for place in self.points if lasting(place) not in here]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,12 @@ class Layers:
         case = self.undo(profile, past)
         before, other = case.before, case.other
         if past.id == merge_id:
-            points = [place for place in case.theirs.held if case.sides.of_place(place) is Side.THEIRS]
+            pointing, side_of = pointing_to(case.theirs), case.sides.points_to
+            points = [place for place in case.theirs.held if place in pointing and side_of(place) is Side.THEIRS]
             recent = len(before.history), len(other.history)
-            out = Parted(case.mine, case.theirs, past, points, case.sides.theirs(), case.loose, recent)
+            out = Parted(case.mine, case.theirs, past, points, case.loose, recent)
             out.mine.ledger.append(msgspec.structs.replace(past, identifiers=[], undone_ms=self.now_ms))
+            apart.part(out.mine, out.theirs, out.given)
         else:
             out = self.take_out(case.theirs, merge_id)
             later.insert(0, (past, out.mine))

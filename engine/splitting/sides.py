@@ -50,15 +50,15 @@ class Sides:
     def __init__(self, catalog: Catalog, merged: Merged, before: Profile, other: Profile, now: Profile) -> None:
         self._catalog = catalog
         self.unidentified = Side(catalog.identity.unidentified)
-        theirs, mine = ([*map(_lasting, self._places(profile))] for profile in (other, before))
-        pointed = {*map(_lasting, pointing_to(before))}
-        joined = {*map(_lasting, (merged.by, *other.owns))} - pointed
+        theirs, mine = ([*map(lasting, self._places(profile))] for profile in (other, before))
+        here, there = ({*map(lasting, pointing_to(profile))} for profile in (before, other))
+        joined = {*map(lasting, (merged.by, *other.owns))} - here
         self._of = dict.fromkeys(mine, Side.MINE) | dict.fromkeys(theirs, Side.THEIRS)
         self._of |= dict.fromkeys(({*mine} & {*theirs}) - joined, Side.BOTH)
-        self._of[_lasting(other.id)] = Side.THEIRS
-        self._of[_lasting(before.id)] = Side.MINE
+        self._of[lasting(other.id)] = Side.THEIRS
+        self._of[lasting(before.id)] = Side.MINE
+        self._points = dict.fromkeys(there, Side.THEIRS) | dict.fromkeys(here, Side.MINE)
         self._learn(link for link in now.identifiers if self.of_place(self.place(link)) is None)
-        self._ids = dict.fromkeys(place for profile in (before, other, now) for place in self._places(profile))
 
     def place(self, link: Link) -> str:
         """The place of an identifier, of its first epoch."""
@@ -66,7 +66,12 @@ class Sides:
 
     def of_place(self, place: str) -> Side | None:
         """Whose place this is; None where nobody knows."""
-        return self._of.get(_lasting(place))
+        return self._of.get(lasting(place))
+
+    def points_to(self, place: str) -> Side | None:
+        """To whom a place points: of one that both had asked for, to whom it pointed before they were merged."""
+        side = self.of_place(place)
+        return self._points.get(lasting(place), side) if side is Side.BOTH else side
 
     def of(self, by: Iterable[str]) -> Side | None:
         """Whose it is, by the places that came with it, the first of which is its home; None where they do not tell."""
@@ -76,10 +81,6 @@ class Sides:
                 return found
         return None
 
-    def theirs(self) -> list[str]:
-        """The places of the other profile alone."""
-        return [place for place in self._ids if self.of_place(place) is Side.THEIRS]
-
     def _places(self, profile: Profile) -> list[str]:
         return [profile.id, *profile.held, *(self.place(link) for link in profile.identifiers)]
 
@@ -87,11 +88,11 @@ class Sides:
         """New identifiers, one after the other, as long as any of them can be told."""
         waiting = list(new)
         while found := [(link, side) for link in waiting if (side := self.of(link.by)) is not None]:
-            self._of |= {_lasting(self.place(link)): side for link, side in found}
+            self._of |= {lasting(self.place(link)): side for link, side in found}
             known = {id(link) for link, _ in found}
             waiting = [link for link in waiting if id(link) not in known]
 
 
-def _lasting(place: str) -> str:
+def lasting(place: str) -> str:
     """What stays of a place's id when an erasure changes its epoch."""
     return place[:-2]

@@ -10,14 +10,14 @@ account goes to it, and so that the same identifiers do not join the two again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from engine import codec, limits
+from engine import codec
 from engine.effects import Enqueue, ForgetMerge, GiveBack, Repage, SetTimer
 from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
-from engine.identity import asking, holding, standing
+from engine.identity import apart, asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
 from engine.journeys import stops
 from engine.journeys.watching import look
@@ -169,21 +169,11 @@ def _page_anew(turn: Turn, told: Split, out: Parted) -> None:
 
 def _become(profile: Profile, out: Parted) -> None:
     """The turn's profile is the survivor from here on."""
-    mine, places = out.mine, {*_given(out, out.places), out.theirs.id}
+    apart.part(out.mine, out.theirs, out.given)  # a merge that was made again may have forgotten it
     for name in profile.__struct_fields__:
-        setattr(profile, name, getattr(mine, name))
-    profile.history = mine.history
-    profile.split_off = {**profile.split_off, **dict.fromkeys(sorted(places), out.theirs.id)}
-    for place in [*profile.split_off][: -limits.POINTERS_MAX]:
-        del profile.split_off[place]
+        setattr(profile, name, getattr(out.mine, name))
+    profile.history = out.mine.history
     profile.parting.append(out.theirs.id)
-
-
-def _given(out: Parted, places: Iterable[str]) -> list[str]:
-    """Those of the other profile's places that it gets. What a later merge has brought to the survivor stays: the place
-    of a profile that lives on in it, and an address for which it counts."""
-    stay = {*(past.origin for past in out.mine.ledger if not past.undone_ms), *out.mine.owns}
-    return [place for place in places if place not in stay]
 
 
 def _note(turn: Turn, out: Parted, reason: str) -> None:
@@ -203,15 +193,12 @@ def _note(turn: Turn, out: Parted, reason: str) -> None:
 def _give_back(turn: Turn, out: Parted, waiting: tuple[tuple[str, int], ...]) -> None:
     """Send the other profile to its own place, and let the places that are its alone point there."""
     profile, theirs = turn.profile, out.theirs
-    theirs.split_off[profile.id] = profile.id
     theirs.parting = []  # whom it was sending home before the merge, and whose word came to the survivor
-    theirs.unlike = [*theirs.unlike, profile.id]
-    profile.unlike = [*profile.unlike, theirs.id]
     if theirs.id in profile.told and profile.id not in theirs.holders:
         theirs.holders.append(profile.id)  # it lives at an address's own place, and the survivor has the address too
     kept = dict.fromkeys([profile.id, *(past.origin for past in profile.ledger if not past.undone_ms)])
     origins = [theirs.id, *(past.origin for past in theirs.ledger if not past.undone_ms)]
-    for place in _given(out, out.points):
+    for place in out.given:
         if place != theirs.id:
             turn.tell(place, PointTo(was=profile.id, to=theirs.id, merged=tuple(kept)))
     turn.effects.append(

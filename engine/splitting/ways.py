@@ -10,10 +10,10 @@ from engine.profile import Profile
 
 
 def check(profile: Profile, told: AnyInput, catalog: Catalog, retry_ms: int) -> None:
-    """Raises Parted for an input whose home, whose address, or what it asks about, a split gave to another profile;
+    """Raises Parted for an input whose home, whom it answers, or what it asks about, a split gave to another profile;
     Parked while that one is on its way there."""
     if isinstance(told, Registered):
-        first: str | None = told.address
+        first: str | None = told.holder
     elif isinstance(told, Merge):
         first = told.asked
     elif isinstance(told, Event | Decide | ConsentChange):

@@ -197,6 +197,13 @@ def compact(batch: Batch, profile: str, catalogs: Catalogs, before_ms: int) -> i
     return len(replaced)
 
 
+def begin_anew(batch: Batch, profile: str, number: int, tombstone: Tombstone, version: str) -> None:
+    """Let the journal of a place begin with its tombstone, because all before it is erased; `number` is of the turn
+    that leaves it. In the batch; the caller commits."""
+    snapshot = pack_snapshot(tombstone.at_ms, version, codec.encode_record(tombstone))
+    batch.put("snapshots", keys.journal_key(profile, number), snapshot, profile)
+
+
 def _snapshot(batch: Batch, profile: str) -> Replica:
     """The start of a replay: the last snapshot with the pages of that time, or a replica without a record."""
     rows = batch.rows("snapshots", keys.profile_key(profile))
