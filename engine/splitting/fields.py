@@ -14,14 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.journeys import life as run_life
-from engine.profile import Place, Profile, Run, Send
+from engine.profile import Place, Profile, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
-from engine.splitting.case import Case, Rule, keyed, listing, mapping
-from engine.splitting.rules import of_frequency, of_identity, of_journeys
+from engine.splitting.case import Case, Rule, listing, mapping
+from engine.splitting.rules import of_frequency, of_identity, of_journeys, of_runs
 from engine.splitting.sides import Side
-from engine.splitting.three_way import parted
 
 
 def part(case: Case) -> None:
@@ -119,28 +117,8 @@ def _place_owner(case: Case, place: Place) -> Side:
     return case.run_side(send.run)
 
 
-def _run_owner(case: Case, run: Run) -> Side:
-    return case.run_side(run.id, run.by)
-
-
 def _send_owner(case: Case, send: Send) -> Side:
     return case.run_side(send.run)
-
-
-def _runs(case: Case, name: str) -> None:
-    """A run goes on where it is now. One that is where the merge put it goes back to where it was before, unless a
-    message of it has left since; one that the merge ended goes on."""
-    now, after, before, other = (keyed(profile.runs, _id) for profile in case.states)
-    waiting = {send.id for send in case.now.sends}
-    left = {send.run for send in case.after.sends if send.id not in waiting}
-    for run in [run for run in after.values() if run.ended_ms]:
-        known = now.get(run.id)  # it was forgotten since, or what began it was; that is no change of it
-        if known is None or msgspec.structs.replace(known, trigger=run.trigger) == run:
-            now[run.id] = run
-    shown = {key: run for key, run in after.items() if run.id not in left}
-    mine, theirs = parted(now, shown, before, other, lambda _, run: _run_owner(case, run))
-    run_life.part(case.mine, mine.values())
-    run_life.part(case.theirs, theirs.values())
 
 
 def _id(row: Any) -> str:
@@ -191,7 +169,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "identifiers": of_identity.identifiers,
     "traits": words.traits,
     "consent": words.said,
-    "runs": _runs,
+    "runs": of_runs.runs,
     "sends": listing(_id, _send_owner),
     "places": listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
     "held": of_identity.held,

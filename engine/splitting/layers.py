@@ -54,12 +54,14 @@ class Parted:
 @dataclass(frozen=True, slots=True)
 class Layers:
     """`records` of the merge and of all later ones. `pages` are events that have left the recent ones since, by the
-    profile that wrote them; they are recent again in what comes out."""
+    profile that wrote them; they are recent again in what comes out. `withdrawn` are sends that do not leave because of
+    the split itself."""
 
     catalog: Catalog
     now_ms: int
     records: Mapping[str, Around]
     pages: Mapping[str, list[Happened]]
+    withdrawn: frozenset[str] = frozenset()
 
     def take_out(self, profile: Profile, merge_id: str) -> Parted:
         """Undo a merge that this profile, or one that it took in, has made."""
@@ -112,6 +114,7 @@ class Layers:
             mine=copied(before),
             theirs=copied(other),
             sides=Sides(self.catalog, past, before, other, profile),
+            withdrawn=self.withdrawn,
         )
         fields.part(case)
         case.theirs = copied(case.theirs)  # what both have got is each one's own from here on

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.splitting import differences, record, split
-from support.world import CART, Customer, World, compiled
+from support.splitting import Guest, differences, record, split
+from support.world import CART, World, compiled
 
 from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
 from engine.contact import addresses
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Erase, Event, Rejoin, Revert, Split
+from engine.inputs import Erase, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -81,15 +81,6 @@ def joined(world: World) -> tuple[Any, Any, Any]:
     world.settle()
     assert ada.id == visitor.id
     return ada, visitor, both
-
-
-class Guest(Customer):
-    """Somebody who is known by a loyalty card alone."""
-
-    def event(self, name: str, **fields: Any) -> Event:
-        """An event that carries the card, and what else it is told to carry."""
-        others = fields.pop("identifiers", ())
-        return super().event(name, identifiers=(("loyalty_id", "card"), *others), **fields)
 
 
 def with_card(world: World) -> tuple[Any, Any]:
