@@ -13,6 +13,7 @@ from engine.splitting.sides import Side, lasting
 
 
 def identifiers(case: Case, name: str) -> None:
+    """Each has its own; a new one goes with its place, or else with what was named beside it."""
     now, after, before, other = (keyed(profile.identifiers, _name_of) for profile in case.states)
     new = {key: link for key, link in now.items() if key not in before and key not in other}
     case.mine.identifiers = _links(before, now, after)
