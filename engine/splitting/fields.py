@@ -38,6 +38,12 @@ def _stays(case: Case, name: str) -> None:
     setattr(case.mine, name, getattr(case.now, name))
 
 
+def _not_theirs(case: Case, name: str) -> None:
+    """The survivor's goes on. What the other had, the merge has ended, and whoever else it was about has heard that."""
+    _stays(case, name)
+    setattr(case.theirs, name, [])
+
+
 def _changed_stays(case: Case, name: str) -> None:
     """Each has its own as it was; what has changed of it since is the survivor's."""
     if getattr(case.now, name) != getattr(case.after, name):
@@ -201,7 +207,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "drawn": mapping(_both),
     "drawn_as": _own,
     "shared": listing(_itself, _of_place),
-    "likely": listing(lambda each: each.profile, _mine),
+    "likely": _not_theirs,
     "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
     "touch": _touch,
     "opened": mapping(_of_device),
@@ -217,5 +223,5 @@ RULES: Final[Mapping[str, Rule]] = {
     "interests": of_journeys.INTERESTS,
     "watched": of_journeys.watched,
     "asked_ms": mapping(_both),
-    "candidates": listing(_itself, _mine),
+    "candidates": _not_theirs,
 }

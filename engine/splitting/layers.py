@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.effects import Effect, KeepMerge, Spend
 from engine.identity import apart
 from engine.inputs import HandOver
+from engine.likeness.links import state_of
 from engine.merging import take_in
 from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Merged
@@ -122,12 +122,12 @@ class Layers:
 
     def _join(self, profile: Profile, other: Profile, past: Merged) -> list[Effect]:
         """Make a merge again; what it does to timers and to the outbox is found from the states at the end."""
-        before, state = codec.encode_record(profile), codec.encode_record(other)
+        before, state = state_of(profile), state_of(other)
         said = profile.audit_seq, profile.audit_head, profile.message_seq
         turn = Turn(profile, self.catalog, self.now_ms)
         take_in.take_in(turn, HandOver(origin=past.origin, state=state))
         profile.ledger[-1] = past
         # The timeline has told of this merge when it was made, and the other place is a tombstone already.
         profile.audit_seq, profile.audit_head, profile.message_seq = said
-        kept: list[Effect] = [KeepMerge(past.id, before, state, codec.encode_record(profile))]
+        kept: list[Effect] = [KeepMerge(past.id, before, state, state_of(profile))]
         return kept + [effect for effect in turn.effects if isinstance(effect, Spend)]

@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from actors.maintenance import verify_replay
-from engine.inputs import Event, Split
+from engine.inputs import Split
 from engine.profile import Profile
-from support.world import Customer, World
-
-
-class Guest(Customer):
-    """Somebody who is known by a loyalty card alone."""
-
-    def event(self, name: str, **fields: Any) -> Event:
-        """An event that carries the card, and what else it is told to carry."""
-        others = fields.pop("identifiers", ())
-        return super().event(name, identifiers=(("loyalty_id", "card"), *others), **fields)
+from support.world import World
 
 
 def record(world: World, profile: str) -> Profile:

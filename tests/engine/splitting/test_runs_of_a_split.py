@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.splitting import Guest, differences, record, split
+from support.matching import Guest
+from support.splitting import differences, record, split
 from support.world import START_MS, Customer, World, action, document
 
 from engine.vocabulary import HOUR_MS
@@ -38,7 +39,7 @@ def left(world: World) -> list[tuple[str, str, int]]:
 
 def with_mail(world: World) -> tuple[Customer, Customer]:
     """A person, and a guest who is known by a card and an address of their own."""
-    ada, guest = world.customer("ada@example.com"), Guest(world, "", "")
+    ada, guest = world.customer("ada@example.com"), Guest(world, "card")
     address = "guest@example.com"
     guest.does("Identified", kind="identify", traits={"email": address}, identifiers=(("email", address),))
     ada.does("Page Viewed")
