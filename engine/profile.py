@@ -238,6 +238,9 @@ class Profile(msgspec.Struct, array_like=True, dict=True):
     watched: Watched | None = None  # what journeys watch beside events: segments, schedules, dates
     interests: list[Interest] = []  # the things that facts about them reach this person by, the newest last
     outcomes: list[SendOutcome] = []  # what became of the newest sends of journeys
+    of_device: dict[str, TraitValue] = {}  # the words that `locale` and `timezone` are of
+    asked_about: dict[str, str] = {}  # entries of the review queue about a merge, by their ids: the other profile
+    asked_by: list[tuple[str, str]] = []  # profiles with such entries about this one, and by which id they know it
 
     @property
     def history(self) -> Recent:

@@ -19,7 +19,7 @@ class Turn:
     """The one thing that rules write to. The shell acts only after a turn, so undoing the profile undoes a failed
     turn."""
 
-    __slots__ = ("catalog", "effects", "inner", "is_public", "now_ms", "profile", "tokens")
+    __slots__ = ("catalog", "effects", "inner", "is_public", "makes_room", "now_ms", "profile", "tokens")
 
     def __init__(
         self, profile: Profile, catalog: Catalog, now_ms: int, tokens: Mapping[str, int] = MappingProxyType({})
@@ -31,6 +31,7 @@ class Turn:
         self.tokens = dict(tokens)
         self.inner: list[Happened] = []  # what this turn has brought about that journeys hear of before it ends
         self.is_public = False  # its event came under a write key
+        self.makes_room = False  # a held message may go now: a place was given back, a step wrote what is known
 
     def view(self, context: dict[str, Any] | None = None, trigger: Mapping[str, Any] = MappingProxyType({})) -> View:
         """A view of the profile as of now; for a run, with the properties of its trigger. Take a new one after the

@@ -10,6 +10,7 @@ import msgspec
 from actors.shard import giving_back, transfer
 from actors.shard.budget_leases import BudgetLeases
 from actors.shard.journal import replay
+from actors.shard.matching import reviews
 from actors.shard.outbox.outbox import Waiting
 from actors.shard.state import ShardState
 from actors.storage import keys
@@ -156,9 +157,12 @@ def _give_back(state: ShardState, profile: Profile, effect: effects.GiveBack) ->
 
 def _review(state: ShardState, profile: Profile, effect: effects.Review) -> None:
     key = keys.review_key(profile.id, effect.entry.id)
+    before = state.batch.get("reviews", key)
+    if before is None and not reviews.has_room(state, effect.entry):
+        return
     is_over = effect.entry.state == "closed"
     record = None if is_over else codec.seal(msgspec.msgpack.encode(effect.entry))
-    state.people.reviewed(profile.id, state.batch.get("reviews", key), record)
+    state.people.reviewed(profile.id, before, record)
     state.batch.put("reviews", key, record, "" if is_over else profile.id)
 
 

@@ -17,7 +17,7 @@ from actors.storage import keys
 from actors.storage.batch import Batch
 from engine import codec, effects
 from engine.errors import InvalidInput
-from engine.inputs import AnyInput, Rejoin, Revert, Reviewed, Revive, Split
+from engine.inputs import AnyInput, HandOver, Rejoin, Revert, Reviewed, Revive, Split
 from engine.profile import Profile, Tombstone
 from engine.splitting import revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
@@ -29,13 +29,16 @@ Rows = list[tuple[bytes, bytes]]
 
 
 def prepared(state: ShardState, profile: Profile, told: AnyInput) -> AnyInput:
-    """An input that this profile may be told now; a split comes with its records, an answer with its entry. Raises
+    """An input that this profile may be told now; a split comes with its records, an answer with its entry, and a
+    profile with a past that this one may have too with the pages of this one's. Raises
     Parted or Parked where the profile has split and the other one is meant, NotReady where it is not at rest, NotFound
     where there is nothing to undo or to answer."""
     if profile.split_off:
         ways.check(profile, told, state.catalog, PARKED_RETRY_MS)
     if isinstance(told, Reviewed):
         return reviews.as_stored(state, profile.id, told)
+    if isinstance(told, HandOver):
+        return _with_own_pages(state, profile, told)
     if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
         split.check_rest(profile)
     return with_ledger(state.batch, profile, told) if isinstance(told, Split) else told
@@ -81,6 +84,18 @@ def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:
             pages.append((key[keys.PROFILE_BYTES :], page))
             size = _bounded(size + len(page))
     return msgspec.structs.replace(told, records=tuple(records), pages=tuple(pages))
+
+
+def _with_own_pages(state: ShardState, profile: Profile, told: HandOver) -> HandOver:
+    """The last piece of a past that a split may have given to this profile in part. Where this profile's own past is
+    too large for one turn, what both have counts twice until a catalog has it counted anew."""
+    was_split = profile.unlike or any(past.undone_ms for past in profile.ledger)
+    if not (was_split and told.state and profile.spilled) or told.after:
+        return told
+    pages = state.records("history", profile.id)
+    if sum(len(page) for _, page in pages) > SPLIT_BYTES_MAX:
+        return told
+    return msgspec.structs.replace(told, pages=tuple(pages))
 
 
 def messages(batch: Batch, profile: str, effect: effects.GiveBack) -> Iterator[Revive]:

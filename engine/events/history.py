@@ -24,7 +24,7 @@ from engine.conditions.predicates import atoms_of, build
 from engine.conditions.readable import Condition
 from engine.conditions.value_tests import Where
 from engine.effects import Page
-from engine.events import kept
+from engine.events import common_past, kept
 from engine.profile import Detail, Profile
 from engine.recent_events import Happened, Recent, encoder
 from engine.turn_state import Turn
@@ -115,9 +115,10 @@ def _oldest_until(recent: Recent, free: list[int], surplus: int) -> list[int]:
 
 
 def recount(profile: Profile, catalog: Catalog, older: Iterable[Happened]) -> None:
-    """Count all events that are not recent anew: after a merge, or under another catalog."""
+    """Count all events that are not recent anew: after a merge, or under another catalog. One that is recent too counts
+    as such."""
     profile.tallies, profile.details, profile.spilled, profile.tallied = {}, {}, 0, counters_of(catalog).name
-    add(profile, catalog, older)
+    add(profile, catalog, common_past.distinct(older, profile.history))
 
 
 def add(profile: Profile, catalog: Catalog, leaving: Iterable[Happened]) -> None:

@@ -74,9 +74,12 @@ def _what_was_stated(turn: Turn) -> None:
     profile, now_ms = turn.profile, turn.now_ms
     latest_ms = now_ms + FUTURE_MS_MAX
     for link in profile.identifiers:
-        _bring(link, latest_ms, now_ms)
-    others = (word for trait in profile.traits.values() for word in trait.others)
-    for part in (*profile.consent, *profile.awaiting, *profile.traits.values(), *others):
+        for word in (link, link.publicly, link.verified_by):
+            if word is not None:
+                _bring(word, latest_ms, now_ms)
+    traits = [*profile.traits.values(), *profile.of_device.values()]
+    others = (word for trait in traits for word in trait.others)
+    for part in (*profile.consent, *profile.awaiting, *traits, *others):
         _bring(part, now_ms, now_ms)
     profile.locale_ms, profile.timezone_ms = min(profile.locale_ms, now_ms), min(profile.timezone_ms, now_ms)
     for times in profile.tallies.values():

@@ -14,13 +14,15 @@ from engine import limits
 from engine.contact.addresses import NAMESPACES, current, place, rank, stated
 from engine.identity import link_limits, trait_words
 from engine.inputs import Confirm
-from engine.parts.of_identity import Link
+from engine.parts.of_identity import Link, Said
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
 from engine.values import stated_time
 
 
-def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool, is_stated: bool = False) -> bool:
+def mention(
+    turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool, source: str = "", is_stated: bool = False
+) -> bool:
     """Note that an input names the address as this person's. A server key's word verifies it, if it is new or current.
     False where this person has too many identifiers for another one; one that `state` is about to state may take the
     place of the current one, so there is always room for it."""
@@ -28,7 +30,8 @@ def mention(turn: Turn, namespace: str, value: str, at_ms: int, *, public: bool,
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
         link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
-        link.verified = link.verified or not (public or (link is not before and namespace not in profile.traits))
+        if not (public or (link is not before and namespace not in profile.traits)):
+            _verify(turn, link, source)
         return True
     if not link_limits.make_room(turn, namespace, public=public) and not is_stated:
         return False
@@ -52,7 +55,7 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, s
     at_ms, profile = stated_time.of_fact(at_ms, turn.now_ms), turn.profile
     link = stated(profile.identifiers, namespace, told)
     if link is not None and not public:
-        link.verified = True
+        _verify(turn, link, source)
     trait, before = profile.traits.get(namespace), current(profile, namespace)
     word = TraitValue(told, at_ms, public, source, heard_ms=turn.now_ms)
     if trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms):
@@ -74,7 +77,7 @@ def confirm(turn: Turn, said: Confirm) -> None:
         if link.namespace in NAMESPACES and place(turn.catalog, link) == said.address:
             before = current(profile, link.namespace)
             is_new = not link.verified
-            link.verified, link.confirmed_ms = True, turn.now_ms
+            link.verified, link.confirmed_ms = True, turn.now_ms  # `verified_by` is of keys
             if before is not link and before is not None and not before.verified:
                 word = TraitValue(link.value, turn.now_ms, heard_ms=turn.now_ms)
                 trait = profile.traits.get(link.namespace)
@@ -85,6 +88,11 @@ def confirm(turn: Turn, said: Confirm) -> None:
             turn.answer({"confirmed": True})
             return
     turn.answer({"confirmed": False})
+
+
+def _verify(turn: Turn, link: Link, source: str) -> None:
+    if not link.verified:
+        link.verified, link.verified_by = True, Said(source, turn.now_ms)
 
 
 def distrust(profile: Profile, now_ms: int) -> None:

@@ -15,7 +15,7 @@ from engine.contact import addresses
 from engine.identity import address_statements, asking, holding, link_limits, reviews, sharing, standing
 from engine.identity.home import is_blocked, named
 from engine.inputs import Confirm, ConsentChange, Decide, Event, Join
-from engine.parts.of_identity import Evidence, Link
+from engine.parts.of_identity import Evidence, Link, Said
 from engine.turn_state import Turn
 
 _PREFERRED = ("user_id", "anonymous_id")
@@ -98,7 +98,9 @@ def _know(turn: Turn, link: Link | None, namespace: str, value: str, told: Event
     if namespace in addresses.NAMESPACES:
         at_ms = told.said_ms if isinstance(told, Event) else told.at_ms
         is_stated = isinstance(told, Event) and told.kind == "identify" and namespace in told.traits
-        return address_statements.mention(turn, namespace, value, at_ms, public=told.public, is_stated=is_stated)
+        return address_statements.mention(
+            turn, namespace, value, at_ms, public=told.public, source=told.source, is_stated=is_stated
+        )
     return _link(turn, link, namespace, value, told.at_ms, public=told.public)
 
 
@@ -121,6 +123,8 @@ def _note_origin(turn: Turn, told: Event | ConsentChange, namespace: str, value:
     link, key = _find(turn.profile.identifiers, namespace, value), turn.catalog.id_key
     if link is None:
         return
+    if link.public:
+        link.publicly = Said(link.source, turn.now_ms, link.by)
     link.source, link.public = told.source, told.public
     place = seeds.profile_id(key, namespace, value)
     link.by = [each for _, each in about.named if each != place]

@@ -56,7 +56,7 @@ def shares(turn: Turn, told: Shares, tombstone: Tombstone | None = None) -> None
         record.sharers.append(told.by)
     if not is_too_many(turn.catalog, told.namespace, max(len(record.sharers) + 1, told.people)):
         return
-    message = Shared(place=profile.id, namespace=told.namespace)
+    message = Shared(place=profile.id, namespace=told.namespace, source=told.source, public=told.public)
     if is_demoted(profile, tombstone):
         turn.tell(told.by, message)
         return
@@ -86,10 +86,18 @@ def demoted(turn: Turn, told: Shared) -> None:
         detail={"namespace": told.namespace},
     )
     if told.owner:
-        reviews.ask(turn, "shared", "identity.shared", namespace=told.namespace, detail={"place": told.place})
+        reviews.ask(
+            turn,
+            "shared",
+            "identity.shared",
+            namespace=told.namespace,
+            source=told.source,
+            detail={"place": told.place},
+            public=told.public,
+        )
     for merged in turn.profile.ledger:
         if merged.id and not merged.undone_ms and (merged.by == told.place or told.place in merged.beside):
-            offer_split(turn, merged, "identity.shared", told.namespace)
+            offer_split(turn, merged, "identity.shared", told.namespace, by=told.source if told.public else None)
 
 
 def mark(turn: Turn, place: str) -> bool:
@@ -109,8 +117,9 @@ def mark(turn: Turn, place: str) -> bool:
     return is_news or bool(links)
 
 
-def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None:
-    """Ask in the review queue whether a merge is to be undone; or undo it, where the rules say so."""
+def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str, *, by: str | None = None) -> None:
+    """Ask in the review queue whether a merge is to be undone; or undo it, where the rules say so. `by` is the write
+    key whose word alone speaks for it."""
     if not merged.id:
         return  # it cannot be undone
     rules = turn.catalog.identity
@@ -123,7 +132,8 @@ def offer_split(turn: Turn, merged: Merged, reason: str, namespace: str) -> None
         namespace=namespace,
         merge_id=merged.id,
         confidence=merged.confidence,
-        source=merged.source,
+        source=merged.source if by is None else by,
+        public=by is not None,
         state="accepted" if at_once else "open",
     )
     if at_once and is_new:

@@ -7,6 +7,8 @@ trait (`engine.identity.trait_rules`), and addresses have one of their own (`eng
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine import limits
 from engine.contact import addresses
 from engine.identity import address_statements, trait_words
@@ -15,27 +17,46 @@ from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
 from engine.values import stated_time
 
+OF_DEVICE: Final = ("locale", "timezone")  # in the context of events
+_CHARS_MAX: Final = 100  # of a locale or a zone
+
 
 def learn(turn: Turn, event: Event) -> None:
     """Write down the traits, locale and zone of an event."""
-    profile, at_ms = turn.profile, stated_time.of_fact(event.said_ms, turn.now_ms)
+    at_ms = stated_time.of_fact(event.said_ms, turn.now_ms)
     if event.traits:
         _learn_traits(turn, event, at_ms)
-    locale, zone = event.context.get("locale"), event.context.get("timezone")
-    if isinstance(locale, str) and at_ms >= profile.locale_ms:
-        profile.locale, profile.locale_ms = locale, at_ms
-    if isinstance(zone, str) and at_ms >= profile.timezone_ms:
-        profile.timezone, profile.timezone_ms = zone, at_ms
+    for name in OF_DEVICE:
+        value = event.context.get(name)
+        if isinstance(value, str) and len(value) <= _CHARS_MAX and not _is_said_again(turn, name, value, at_ms, event):
+            _learn_of_device(turn, name, TraitValue(value, at_ms, event.public, event.source, heard_ms=turn.now_ms))
 
 
 def merge(turn: Turn, other: Profile) -> None:
     """When two profiles merge, the newer statement counts; of two at the same time the survivor's."""
-    profile = turn.profile
     merge_traits(turn, other)
-    if other.locale and (not profile.locale or profile.locale_ms < other.locale_ms):
-        profile.locale, profile.locale_ms = other.locale, other.locale_ms
-    if other.timezone and (not profile.timezone or profile.timezone_ms < other.timezone_ms):
-        profile.timezone, profile.timezone_ms = other.timezone, other.timezone_ms
+    for name in OF_DEVICE:
+        mine, theirs = of_device(turn.profile, name), of_device(other, name)
+        if theirs is not None:
+            is_newer = mine is None or mine.at_ms < theirs.at_ms
+            stays = theirs if is_newer or mine is None else mine
+            settle(turn.profile, name, trait_words.after(None, mine, theirs, stays))
+
+
+def of_device(profile: Profile, name: str) -> TraitValue | None:
+    """The word that the locale or the zone of a profile is of; what was kept before words were has no source."""
+    known, value = profile.of_device.get(name), getattr(profile, name)
+    return TraitValue(value, getattr(profile, f"{name}_ms")) if known is None and value else known
+
+
+def settle(profile: Profile, name: str, word: TraitValue | None) -> None:
+    """Let the locale or the zone of a profile be of this word; None: nobody has said any."""
+    if word is None:
+        profile.of_device.pop(name, None)
+    else:
+        profile.of_device[name] = word
+    setattr(profile, name, "" if word is None else word.value)
+    setattr(profile, f"{name}_ms", 0 if word is None else word.at_ms)
 
 
 def merge_traits(turn: Turn, other: Profile) -> None:
@@ -49,6 +70,27 @@ def merge_traits(turn: Turn, other: Profile) -> None:
         _hear(turn, room, name, trait, is_newer=known is None or known.at_ms < trait.at_ms)
     trait_words.bound(traits)
     room.tell(turn, "merge")
+
+
+def _is_said_again(turn: Turn, name: str, value: str, at_ms: int, event: Event) -> bool:
+    """Whether the same key has said the same last, as nearly every event of a page does. Where merges can be undone,
+    each word counts, because it may be of another of the two."""
+    profile = turn.profile
+    known = profile.of_device.get(name)
+    if known is None or profile.ledger or known.value != value or known.source != event.source or at_ms < known.at_ms:
+        return False
+    known.at_ms = at_ms
+    setattr(profile, f"{name}_ms", at_ms)
+    return True
+
+
+def _learn_of_device(turn: Turn, name: str, told: TraitValue) -> None:
+    profile = turn.profile
+    known = of_device(profile, name)
+    if known is None or told.at_ms >= known.at_ms:
+        settle(profile, name, trait_words.after(None, known, told, told))
+    elif profile.ledger:  # a split may take the later one away
+        settle(profile, name, trait_words.after(None, known, told, known))
 
 
 def _learn_traits(turn: Turn, event: Event, at_ms: int) -> None:

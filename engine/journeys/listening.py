@@ -14,6 +14,7 @@ from engine.catalog import inner_events
 from engine.inputs import (
     AnyInput,
     Authorise,
+    ConsentChange,
     Decide,
     Erase,
     Event,
@@ -34,6 +35,8 @@ from engine.turn_state import Turn
 # An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
 # watch, or somebody waits for them; the past of who was split has still to be counted.
 _WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
+# What a held message waits for does not come by these alone: at an event and a word of consent it has been looked at.
+_HELD_AS_BEFORE: Final = (Event, ConsentChange, Decide, Authorise, Settle, Erase, Split, Revive, TimersDue, Fact)
 _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in and out goes on with the next turn
 
 
@@ -74,6 +77,8 @@ def hear_rest(turn: Turn, told: AnyInput) -> None:
     if turn.inner:
         _hear(turn, [], turn.now_ms)
         turn.inner.clear()
+    if not profile.moving_to and (turn.makes_room or not isinstance(told, _HELD_AS_BEFORE)):
+        interpreter.walk(turn, interpreter.held_runs(turn))
 
 
 def _hear(
@@ -90,8 +95,10 @@ def _hear(
         stops.apply_lasting(turn)  # what is known of the customer may have changed
         for change in heard:
             stops.apply(turn, change.event)
+        caused = [change.event for change in heard if change.event.counts_ms == turn.now_ms]
+        for change in heard:
             if change.event.counts_ms < turn.now_ms:
-                unavoidable.mark(turn, change.event)
+                unavoidable.mark(turn, change.event, caused)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
             moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)

@@ -45,7 +45,7 @@ def send(turn: Turn, run: Run, step: Step) -> bool:
     stopped = {name: stops.of_send(turn, run, name) for name in step.sending.actions}
     proposed = proposal.propose(turn, turn.view(trigger=run.trigger), run, step, stopped=stopped)
     if isinstance(proposed, Held):
-        return _hold(turn, run, step, proposed, is_stopped=any(stopped.values()), is_first=is_first)
+        return _hold(turn, run, step, proposed, is_stopped=all(stopped.values()), is_first=is_first)
     _remember(turn, run, step, proposed.id)
     if run.due_ms:  # the run has waited for this message
         life.go_on(turn, run, step.id, "cancelled")
@@ -240,7 +240,7 @@ def _has_left(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     """The message has left: from now on the customer is awaited, or a bounce."""
     left_ms = outcomes.left_ms(turn.profile, run.awaits) or event.at_ms
     awaited_ms = step.sending.silent_ms or step.sending.bounced_ms
-    if not awaited_ms:
+    if not awaited_ms or (step.sending.silent_ms and _has_visited(turn, left_ms)):
         return "on"
     due_ms = max(left_ms + awaited_ms, turn.now_ms + 1)
     if run.due_ms == NEVER_MS:
@@ -248,6 +248,16 @@ def _has_left(turn: Turn, run: Run, step: Step, event: Happened) -> Heard:
     else:
         life.wait(turn, run, due_ms, step.id, "reset")
     return ""
+
+
+def _has_visited(turn: Turn, since_ms: int) -> bool:
+    """Whether a customer came before the provider had answered."""
+    for event in turn.profile.history.newest():
+        if event.at_ms < since_ms:
+            return False
+        if event.counts_ms >= since_ms and _is_visit(turn, event):
+            return True
+    return False
 
 
 def _is_visit(turn: Turn, event: Happened) -> bool:

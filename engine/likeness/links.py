@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine import codec
-from engine.identity import apart, claims
+from engine.identity import apart, claims, reviews
 from engine.inputs import Join, Resembles, Suspect, Unlike
 from engine.likeness import excerpts, questions
 from engine.parts.of_identity import Likely
@@ -79,6 +79,8 @@ def unlike(turn: Turn, told: Unlike) -> None:
     merged: each of both then knows the other under all of them, and closes what is asked about it."""
     profile, names = turn.profile, (told.profile, *told.places)
     _forget(turn, told.profile)
+    if told.gone:
+        reviews.forget(turn, *names)
     if told.said or told.gone:
         questions.close(turn, *names)
     if told.said and part(profile, names):
@@ -114,6 +116,7 @@ def let_go(turn: Turn, gone: Profile) -> None:
     if profile is gone:
         for other in gone.candidates:
             turn.tell(other, Unlike(profile=gone.id, places=questions.former(gone), gone=True))
+        reviews.leave(turn)
         return
     questions.take_over(turn, gone)
     profile.likely[:] = [link for link in profile.likely if not _is_same(profile, link.profile)]

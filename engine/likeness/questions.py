@@ -46,7 +46,9 @@ def ask(turn: Turn, told: Suspect) -> None:
 
 def hear(turn: Turn, told: Candidate) -> None:
     """A question about this profile and another one was asked there, or is over."""
-    if told.over:
+    if told.refused:
+        reviews.hear(turn, told)
+    elif told.over:
         _close(turn, (told.profile, *told.places))
     elif turn.profile.is_blank:
         turn.tell(told.profile, Candidate(profile=turn.profile.id, over=True))
@@ -58,6 +60,7 @@ def take_over(turn: Turn, gone: Profile) -> None:
     """The questions of a profile that this one has taken in go on here. Those that others were asked about it are over:
     matching finds what speaks for them anew."""
     profile = turn.profile
+    reviews.take_over(turn, gone)
     here = {profile.id, *profile.held, *profile.absorbing}
     profile.candidates[:] = [other for other in profile.candidates if other not in here]
     names = (gone.id, *former(gone))

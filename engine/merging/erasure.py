@@ -14,7 +14,7 @@ from engine import seeds
 from engine.contact import addresses
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
-from engine.identity import asking, holding
+from engine.identity import asking, holding, reviews
 from engine.inputs import Claim, Erase, HandOver, Merge, Settle
 from engine.journeys.watching import look
 from engine.likeness import links
@@ -65,6 +65,7 @@ def erase(turn: Turn, told: Erase) -> None:
         profile.ledger = [past for past in profile.ledger if not (past.undone_ms and past.origin in told.places)]
         # They may have had the address of this place.
         profile.holders[:] = [holder for holder in profile.holders if holder not in told.places]
+        reviews.forget(turn, *told.places)
         if profile.is_blank and not profile.holders:
             profile.lent.clear()
         return

@@ -11,7 +11,7 @@ from engine import codec, limits
 from engine.consent import recording
 from engine.decide import draws, offers
 from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
-from engine.events import history, setting_back
+from engine.events import common_past, history, setting_back
 from engine.frequency import at_addresses, caps, fatigue
 from engine.handoffs import changes
 from engine.identity import address_statements, holding, link_limits, standing, traits
@@ -23,9 +23,8 @@ from engine.journeys.things import interests
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.merging import arrivals
-from engine.parts.of_identity import Link, Merged
+from engine.parts.of_identity import Link, Merged, Said
 from engine.profile import Profile, Run
-from engine.recent_events import history_order
 from engine.sends import life as send_life
 from engine.sends import outcomes, sends
 from engine.turn_state import Turn
@@ -60,7 +59,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     draws.join(turn, other)
     _merge_facts(turn, other)
     fatigue.merge(profile, turn.catalog.fatigue, other.fatigue, turn.now_ms)
-    profile.history = sorted([*profile.history, *other.history], key=history_order)
+    profile.history = common_past.joined(profile.history, other.history)
     _take_records(turn, told)
     offers.join(turn, other.promises)
     runs = _merge_runs(turn, other)
@@ -101,10 +100,13 @@ def _take_records(turn: Turn, told: HandOver) -> None:
     own = bytes.fromhex(profile.id[4:12])  # its own records begin with these bytes of its id
     pages, audit = ([row for row in rows if row[0][:4] != own] for rows in (told.history, told.audit))
     turn.effects.append(TakeIn(tuple(pages), tuple(audit), told.seen, told.reviews, told.merges))
-    older = [event for _, page in pages for event in codec.decode_page(page)]
+    older = [event for _, page in (*told.pages, *pages) for event in codec.decode_page(page)]
+    if told.pages:
+        history.recount(profile, turn.catalog, older)
+        return
     if older and not profile.spilled:
         profile.tallied = history.counters_of(turn.catalog).name
-    history.add(profile, turn.catalog, older)
+    history.add(profile, turn.catalog, common_past.distinct(older, profile.history))
 
 
 def _merge_facts(turn: Turn, other: Profile) -> None:
@@ -150,7 +152,8 @@ def _merge_identifiers(turn: Turn, other: Profile) -> None:
         else:
             mine.first_seen_ms = min(mine.first_seen_ms, link.first_seen_ms)
             mine.last_seen_ms = max(mine.last_seen_ms, link.last_seen_ms)
-            mine.verified = mine.verified or link.verified
+            if link.verified and not mine.verified:
+                mine.verified, mine.verified_by = True, link.verified_by or Said(link.source, turn.now_ms)
             mine.shared = mine.shared or link.shared
     limits.refuse(turn, "limit.identifiers", refused, "identifiers", "merge")
 

@@ -146,7 +146,11 @@ def _decline(turn: Turn, asked: Merge, objection: Objection) -> None:
         return  # a write key's word makes nobody's card or address a shared one
     is_mine = place == evidence.place
     told = Shares(
-        by=asked.to if is_mine else profile.id, namespace=namespace, people=judgement.people(turn, asked, place)
+        by=asked.to if is_mine else profile.id,
+        namespace=namespace,
+        people=judgement.people(turn, asked, place),
+        source=evidence.source,
+        public=evidence.public,
     )
     if not standing.is_same_place(place, profile.id):
         turn.tell(place, told)

@@ -10,6 +10,15 @@ from typing import Any
 from engine.recent_events import Part
 
 
+class Said(Part):
+    """A word on an identifier: of the key `source`, heard at `at_ms`; `by` are the places of the other identifiers that
+    came with it."""
+
+    source: str
+    at_ms: int
+    by: list[str] = []  # noqa: RUF012 (a struct gives each its own)
+
+
 class Link(Part):
     """An identifier of this person.
 
@@ -17,7 +26,8 @@ class Link(Part):
     what was kept before there was a difference counts as verified, so no write key takes its place. `stated_ms` is the
     time of the word by which it came to be current, `since_ms` when that word arrived (`engine.contact.addresses`).
     `confirmed_ms` is when its mailbox confirmed it; 0: it did not. Of `source`, `public` and `by` the first word of a
-    server key counts, where there was one.
+    server key counts, where there was one: `publicly` is then the word of a write key that came before it, with the
+    time at which it was replaced. `verified_by` is the word that verified an address that had been unverified.
     """
 
     namespace: str
@@ -33,6 +43,8 @@ class Link(Part):
     shared: bool = False  # its value is shared by several people, and joins nobody
     by: list[str] = []  # noqa: RUF012 (the places of the other identifiers that its event carried)
     confirmed_ms: int = 0
+    publicly: Said | None = None
+    verified_by: Said | None = None
 
 
 class Evidence(Part):
@@ -127,7 +139,7 @@ class Touch(Part):
 class ReviewEntry(Part):
     """A question for the review queue. `kind` is `merge` (a refused one), `split` (one is offered), `shared` or
     `candidate`; `other` the other profile, `merge_id` the merge to undo, `namespace` the kind of identifier that it is
-    about; `detail` holds no value of an identifier."""
+    about; `detail` holds no value of an identifier. `public`: the write key `source` alone has caused it."""
 
     id: str
     at_ms: int
@@ -142,3 +154,4 @@ class ReviewEntry(Part):
     detail: dict[str, Any] = {}  # noqa: RUF012 (a struct gives each its own)
     state: str = "open"  # open | accepted | dismissed
     decided_ms: int = 0
+    public: bool = False

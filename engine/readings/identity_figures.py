@@ -65,9 +65,15 @@ def review_label(kind: str, state: str) -> str:
     return f"review/{kind}/{state}"
 
 
-def label_of_review(entry: ReviewEntry) -> str:
+def label_of_write_key(source: str) -> str:
+    """The count of open entries of the review queue that one write key has caused."""
+    return f"review by write key/{source}"
+
+
+def labels_of_review(entry: ReviewEntry) -> tuple[str, ...]:
     """What an entry of the review queue counts as."""
-    return review_label(entry.kind, entry.state)
+    label = review_label(entry.kind, entry.state)
+    return (label, label_of_write_key(entry.source)) if entry.public and entry.state == "open" else (label,)
 
 
 def told(

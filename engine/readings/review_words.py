@@ -63,6 +63,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "mergeId": row["merge_id"],
         "confidence": row["confidence"],
         "source": row["source"],
+        "public": row["public"],
         "why": [
             {"comparison": comparison, "level": level, "bits": bits}
             for comparison, level, bits in row["detail"].get("why", ())

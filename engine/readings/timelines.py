@@ -8,9 +8,10 @@ from typing import Any, Final
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
 from engine.decide import receipt as decision_receipt
+from engine.events import common_past
 from engine.profile import Profile
 from engine.readings.instants import iso
-from engine.recent_events import Happened, history_order
+from engine.recent_events import Happened
 
 TIMELINE_MAX: Final = 10_000
 
@@ -23,7 +24,7 @@ def timeline(
 
     An event is listed at its own time. Within one instant events come first, because the entries answer to them.
     """
-    events = sorted([*older, *known.history], key=history_order)
+    events = common_past.joined(older, known.history)
     rows = [(event.at_ms, 0, number, _event(event)) for number, event in enumerate(events)]
     rows += [(entry.at_ms, 1, number, _entry(entry, catalogs)) for number, entry in enumerate(entries)]
     rows.sort(key=lambda row: row[:3])

@@ -31,6 +31,7 @@ def counted(turn: Turn, send: Send, reason: str) -> Mapping[str, str]:
 
 def release(turn: Turn, send: Send) -> None:
     """Give back its place, what it has cost of budgets, and the room at its address."""
+    turn.makes_room = True
     budgets.give_back(turn, caps.find(turn.profile, send.id))
     caps.release(turn.profile, send.id)
     lending.give_back(turn, send)

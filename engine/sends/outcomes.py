@@ -233,4 +233,6 @@ def _asks_in(journey: Journey) -> bool:
 @once_per_catalog
 def _are_left_kept(catalog: Catalog) -> bool:
     """Whether a late stop may find that a message has left, or a bounce gives a run one of its touches back."""
-    return bool(catalog.stop_names) or any(journey.guards.touches is not None for journey in catalog.journeys.values())
+    journeys = catalog.journeys.values()
+    has_stops = catalog.stop_names or catalog.lasting_stops or any(journey.lasting_stops for journey in journeys)
+    return bool(has_stops) or any(journey.guards.touches is not None for journey in journeys)

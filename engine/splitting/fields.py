@@ -99,18 +99,6 @@ def _of_device(case: Case, _: str, place: str) -> Side:
     return case.sides.of_place(place) or Side.MINE
 
 
-def _zone(case: Case, name: str) -> None:
-    """A locale or a zone, which goes with the event that told it."""
-    now, after = ((getattr(p, name), getattr(p, f"{name}_ms")) for p in (case.now, case.after))
-    if now == after:
-        return
-    side = case.owner_at(now[1], "traits", name)
-    for profile, gets in ((case.mine, side.here), (case.theirs, side.there)):
-        if gets:
-            setattr(profile, name, now[0])
-            setattr(profile, f"{name}_ms", now[1])
-
-
 # -- what was said and what was counted
 
 
@@ -137,12 +125,14 @@ def _promise(row: Any) -> tuple[str, str, float, str]:
 
 def _history(case: Case) -> None:
     """The recent events, each once: those of before by whose they were, the others by the identifiers that they
-    carried."""
-    mine, theirs = (_bag(profile.history.events) for profile in (case.before, case.other))
+    carried. One that both had before has counted once (`engine.events.common_past`)."""
+    now, mine, theirs = (_bag(profile.history.events) for profile in (case.now, case.before, case.other))
     kept: tuple[list[Happened], list[Happened]] = ([], [])
     for event in case.now.history:
         packed = encoder.encode(event)
-        if mine[packed]:
+        if mine[packed] and theirs[packed] and now[packed] == 1:
+            side = Side.BOTH
+        elif mine[packed]:
             mine[packed] -= 1
             side = Side.MINE
         elif theirs[packed]:
@@ -181,8 +171,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "held": of_identity.held,
     "absorbing": _none,
     "ledger": of_identity.ledger,
-    "locale": _zone,
-    "timezone": _zone,
+    "locale": _own,  # with `of_device`
+    "timezone": _own,
     "pages": _own,
     "spilled": _own,
     "tallies": _own,
@@ -190,7 +180,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "fatigue": of_frequency.fatigue,
     "promises": listing(_promise, _both, lambda each: each.subject),
     "awaiting": words.said,
-    "locale_ms": _own,  # with the locale
+    "locale_ms": _own,
     "timezone_ms": _own,
     "told": listing(_itself, _of_place),
     "unanswered": listing(_itself, _of_place),
@@ -224,4 +214,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "watched": of_journeys.watched,
     "asked_ms": mapping(_both),
     "candidates": _not_theirs,
+    "of_device": words.of_device,
+    "asked_about": _stays,
+    "asked_by": listing(_itself, _both),
 }

@@ -67,5 +67,7 @@ def before(turn: Turn, told: Event | ConsentChange) -> Marks | None:
 
 
 def _parts(profile: Profile) -> list[Any]:
-    words = [word for trait in profile.traits.values() for word in (trait, *trait.others)]
-    return [*profile.identifiers, *words, *profile.consent, *profile.awaiting, *profile.runs]
+    traits = (*profile.traits.values(), *profile.of_device.values())
+    words = [word for trait in traits for word in (trait, *trait.others)]
+    verified = [link.verified_by for link in profile.identifiers if link.verified_by is not None]
+    return [*profile.identifiers, *verified, *words, *profile.consent, *profile.awaiting, *profile.runs]

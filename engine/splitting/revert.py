@@ -1,21 +1,25 @@
 """Undoes what a source has done to who somebody is: by one command, after an attack or a mistake of a system.
 
-Merges that it caused are split. Identifiers that it named first go, and their places are nobody's again. Traits that it
-stated go, and what they had replaced comes back (`engine.identity.trait_words`). Its events stay, and are counted in
-the answer: they happened. Statements about consent stay too, because a no must not be lifted by a command about
-something else.
+Merges that it caused are split. Identifiers that it named first go, and their places are nobody's again; one that only
+a write key had named before is as that key had named it. An address that it has verified is not verified any more.
+Traits that it stated go, locale and zone too, and what they had replaced comes back (`engine.identity.trait_words`).
+Its events stay, and are counted in the answer: they happened. Statements about consent stay too, because a no must not
+be lifted by a command about something else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from engine import codec
 from engine.contact import addresses
 from engine.effects import GiveBack
 from engine.errors import InvalidInput, NotFound
 from engine.identity import trait_words
+from engine.identity import traits as known
 from engine.inputs import Revert, Split
 from engine.merging import arrivals
 from engine.parts.of_identity import Link, Merged
@@ -37,12 +41,24 @@ def revert(turn: Turn, told: Revert) -> None:
         raise NotFound("nobody is known by this identifier", "identifier")
     merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]
     splits = [past for past in merges if can_be_undone(past)]
-    links = [link for link in profile.identifiers if _is_meant(told, link.source, link.first_seen_ms)]
+    trust = {id(link): less for link in profile.identifiers if (less := _trust_left(told, link)) is not link}
+    links = [
+        link
+        for link in profile.identifiers
+        if link.publicly is None and _is_meant(told, link.source, link.first_seen_ms)
+    ]
     going = [link for link in links if place_of(turn.catalog, link)[:-2] != profile.id[:-2]][:_PLACES_MAX]
     left = _traits_left(turn, told, going)
     traits = [name for name, trait in left.items() if trait is None or trait.value != profile.traits[name].value]
+    zones = _of_device_left(turn, told)
+    said = {f"context.{n}": word for n, word in zones.items() if word is None or word.value != getattr(profile, n)}
+    stay = [link for link in profile.identifiers if link not in going]
+    doubtful = [link for link in stay if link.verified and not trust.get(id(link), link).verified]
     if not told.dry:
         _apply(turn, told, splits, going, left)
+        for name, word in zones.items():
+            known.settle(profile, name, word)
+        profile.identifiers = [trust.get(id(link), link) for link in profile.identifiers]
     kept = [link for link in links if link not in going]
     turn.answer(
         {
@@ -50,8 +66,9 @@ def revert(turn: Turn, told: Revert) -> None:
             "done": not told.dry,
             "merges": [past.id for past in splits],
             "identifiers": [f"{link.namespace}:{link.value}" for link in going],
-            "traits": sorted(traits),
-            "restored": sorted(name for name in traits if left[name] is not None),
+            "unverified": [f"{link.namespace}:{link.value}" for link in doubtful],
+            "traits": sorted([*traits, *said]),
+            "restored": sorted(name for name in (*traits, *said) if (left | said)[name] is not None),
             "events": sum(_is_meant(told, event.source, event.at_ms) for event in profile.history),
             "stays": {
                 "identifiers": [f"{link.namespace}:{link.value}" for link in kept],
@@ -82,6 +99,28 @@ def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, Trait
         if left is not trait:
             found[name] = left
     return found
+
+
+def _of_device_left(turn: Turn, told: Revert) -> dict[str, TraitValue | None]:
+    """Locale and zone in the same way, where a word on them is taken back."""
+    found: dict[str, TraitValue | None] = {}
+    for name, word in turn.profile.of_device.items():
+        left = trait_words.without(None, word, lambda each: _is_meant(told, each.source, trait_words.heard_ms(each)))
+        if left is not word:
+            found[name] = left
+    return found
+
+
+def _trust_left(told: Revert, link: Link) -> Link:
+    """An identifier without the trust that the source has given to it; the very same where it has given none. What its
+    mailbox has confirmed stays verified."""
+    before, check = link.publicly, link.verified_by
+    left: dict[str, Any] = {}
+    if before is not None and _is_meant(told, link.source, before.at_ms):
+        left |= {"source": before.source, "public": True, "by": before.by, "publicly": None}
+    if check is not None and _is_meant(told, check.source, check.at_ms):
+        left |= {"verified": bool(link.confirmed_ms), "verified_by": None}
+    return msgspec.structs.replace(link, **left) if left else link
 
 
 def _apply(

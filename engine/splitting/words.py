@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from engine.catalog.identity_rules import TraitRule
 from engine.contact import consents
 from engine.identity import trait_words
-from engine.profile import ConsentRecord, Profile, TraitValue, Word
+from engine.identity import traits as known
+from engine.profile import ConsentRecord, TraitValue, Word
 from engine.splitting.case import Case, keyed
 from engine.splitting.sides import Side
 
@@ -69,33 +71,48 @@ def _as_record(no: Word) -> ConsentRecord:
 def traits(case: Case, name: str) -> None:
     """A trait of which nothing was said since is what it was on each side. Else each side weighs its own words and
     those since that are its. What was taken back since stays away, and so does a trait that has gone."""
-    names = [*dict.fromkeys([*case.now.traits, *case.after.traits])]
-    for each in names:
-        now, after = (trait_words.words_of(profile.traits.get(each)) for profile in (case.now, case.after))
-        if each in case.now.traits and now == after:
-            continue
-        owners = [(word, case.owner(word.by, name, each)) for word in now if word not in after]
-        gone = [word for word in after if each not in case.now.traits or _is_taken_back(word, now)]
-        for side, own, gets in (
-            (case.mine, case.before, [word for word, side in owners if side.here]),
-            (case.theirs, case.other, [word for word, side in owners if side.there]),
-        ):
-            _weigh(case, side, each, trait_words.words_of(own.traits.get(each)), gets, gone)
+    for each in dict.fromkeys([*case.now.traits, *case.after.traits]):
+        words = [profile.traits.get(each) for profile in case.states]
+        both = _weighed(case, name, each, words, case.catalog.identity.traits.get(each))
+        for side, word, was in zip((case.mine, case.theirs), both, words[2:], strict=True):
+            if word is None:
+                side.traits.pop(each, None)
+            elif word is not was:
+                side.traits[each] = word
     if name in case.loose:
         case.loose[name] = [*dict.fromkeys(case.loose[name])]
 
 
-def _weigh(
-    case: Case, side: Profile, name: str, own: list[TraitValue], new: list[TraitValue], gone: list[TraitValue]
-) -> None:
+def of_device(case: Case, name: str) -> None:
+    """Locale and zone, in the same way."""
+    for each in known.OF_DEVICE:
+        words = [known.of_device(profile, each) for profile in case.states]
+        both = _weighed(case, "traits", each, words, None)
+        for side, word, was in zip((case.mine, case.theirs), both, words[2:], strict=True):
+            if word is not was:
+                known.settle(side, each, word)
+
+
+def _weighed(
+    case: Case, kind: str, name: str, words: list[TraitValue | None], rule: TraitRule | None
+) -> tuple[TraitValue | None, TraitValue | None]:
+    """What both get of one trait, of the words in the four states; the very word of before where it is as it was."""
+    now, after = map(trait_words.words_of, words[:2])
+    before, other = words[2:]
+    if words[0] is not None and now == after:
+        return before, other
+    owners = [(word, case.owner(word.by, kind, name)) for word in now if word not in after]
+    gone = [word for word in after if words[0] is None or _is_taken_back(word, now)]
+    mine, theirs = ([word for word, side in owners if gets(side)] for gets in (_here, _there))
+    return _made(rule, before, mine, gone), _made(rule, other, theirs, gone)
+
+
+def _made(
+    rule: TraitRule | None, was: TraitValue | None, new: list[TraitValue], gone: list[TraitValue]
+) -> TraitValue | None:
+    own = trait_words.words_of(was)
     left = [word for word in own if word not in gone]
-    if not new and len(left) == len(own):
-        return
-    found = trait_words.made_of(case.catalog.identity.traits.get(name), [*left, *new])
-    if found is None:
-        side.traits.pop(name, None)
-    else:
-        side.traits[name] = found
+    return was if not new and len(left) == len(own) else trait_words.made_of(rule, [*left, *new])
 
 
 def _is_taken_back(word: TraitValue, now: list[TraitValue]) -> bool:

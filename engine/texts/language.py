@@ -31,10 +31,9 @@ _KEPT_CHARS_MAX: Final = 100_000  # of a template whose code is kept for others
 _FILLING: Final = frozenset(("center", "ljust", "rjust", "zfill", "expandtabs"))
 
 
-# The names at the top of a message's data.
-NAMES: Final = frozenset(
-    ("traits", "event", "action", "language", "currency", "timezone", "unsubscribe_url", "confirm_address_url")
-)
+# The names at the top of the data of a call of another system, and those of a message's.
+CALL_NAMES: Final = ("traits", "event", "language", "currency", "timezone")
+NAMES: Final = frozenset((*CALL_NAMES, "action", "unsubscribe_url", "confirm_address_url"))
 
 
 class TemplateLanguage(ImmutableSandboxedEnvironment):

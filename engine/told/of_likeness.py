@@ -45,11 +45,13 @@ class Unlike(Input, frozen=True, kw_only=True, omit_defaults=True, tag="unlike")
 
 class Candidate(Input, frozen=True, kw_only=True, omit_defaults=True, tag="candidate"):
     """A message to a profile: a question is open whether it is the same person as `profile`; or not any more (`over`).
-    `places` are other ids by which `profile` was known."""
+    `places` are other ids by which `profile` was known. `refused` is the id by which `profile` knows the one that is
+    told, where the question is about a refused merge."""
 
     profile: str
     over: bool = False
     places: tuple[str, ...] = ()
+    refused: str = ""
 
 
 class Reviewed(Input, frozen=True, kw_only=True, omit_defaults=True, tag="reviewed"):

@@ -63,20 +63,25 @@ class Stay(Input, frozen=True, kw_only=True, tag="stay"):
 
 class Shares(Input, frozen=True, kw_only=True, omit_defaults=True, tag="shares"):
     """A message to an identifier's own place: `by` has it too, and could not be merged with whoever has it. Altogether
-    it is of so many `people` at least."""
+    it is of so many `people` at least. The key `source` has named it there, a write key where it is `public`."""
 
     by: str
     namespace: str
     people: int = 0
+    source: str = ""
+    public: bool = False
 
 
 class Shared(Input, frozen=True, kw_only=True, omit_defaults=True, tag="shared"):
     """A message to a profile that has the identifier whose place is `place`: several people share its value, and it
-    joins nobody from now on. `owner`: the place points to this profile."""
+    joins nobody from now on. `owner`: the place points to this profile. `source` and `public` as in `Shares`, of the
+    word that was one too many."""
 
     place: str
     namespace: str
     owner: bool = False
+    source: str = ""
+    public: bool = False
 
 
 class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_over"):
@@ -90,6 +95,8 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     `in_part`: the traits went before, so the state is not what the profile was, and the merge cannot be undone.
     `is_new` and `to` are as it was asked, `lent` as in `Claim`. `whole`: everything is in this one message.
     With `points`, which earlier engines say, the place may go on to point to another profile.
+
+    The survivor's shard adds `pages`, those of its own history, where a split had given some of its events to both.
     """
 
     origin: str
@@ -106,6 +113,7 @@ class HandOver(Input, frozen=True, kw_only=True, omit_defaults=True, tag="hand_o
     merges: tuple[tuple[bytes, bytes], ...] = ()
     points: bool = False
     in_part: bool = False
+    pages: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class GoOn(Input, frozen=True, kw_only=True, tag="go_on"):

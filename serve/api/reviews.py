@@ -20,7 +20,8 @@ class Evidence(Answer):
 
 class Review(Answer):
     """A question about who is who. `kind`: `candidate` (may be one person), `merge` (was refused), `split` (a merge
-    looks wrong), `shared` (a value joins nobody any more). No value of a customer is in it."""
+    looks wrong), `shared` (a value joins nobody any more). `public`: the write key `source` alone has caused it, and it
+    stands for all of the kind that this key has caused there. No value of a customer is in it."""
 
     id: str
     at: Time
@@ -33,6 +34,7 @@ class Review(Answer):
     mergeId: str
     confidence: float
     source: str
+    public: bool
     why: list[Evidence]
     decidedAt: Time = ABSENT
 
@@ -54,6 +56,7 @@ class Reviews(Answer):
                 "mergeId": "",
                 "confidence": 0.84,
                 "source": "matching",
+                "public": False,
                 "why": [{"comparison": "surname", "level": "close", "bits": 5.64}],
             }
         ]

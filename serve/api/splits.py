@@ -81,7 +81,9 @@ class Stays(Answer):
 
 class Reverted(Answer):
     """What a source had done to who somebody is, and what was undone of it. `events` counts its recent events, which
-    stay. `traits` are those that are not any more what the source said; of `restored` what it had replaced is back."""
+    stay. `traits` are those that are not any more what the source said, `context.locale` and `context.timezone` of its
+    events among them; of `restored` what it had replaced is back. `unverified` are addresses that it alone had
+    verified."""
 
     model_config = example(
         profileId=PROFILE,
@@ -90,6 +92,7 @@ class Reverted(Answer):
         identifiers=["anonymous_id:laptop"],
         traits=["hat"],
         restored=["hat"],
+        unverified=[],
         events=2,
         stays={"identifiers": [], "merges": []},
     )
@@ -100,5 +103,6 @@ class Reverted(Answer):
     identifiers: list[str]
     traits: list[str]
     restored: list[str]
+    unverified: list[str]
     events: int
     stays: Stays

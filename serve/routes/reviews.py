@@ -34,11 +34,11 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Any:
     """The newest entries of the review queue, of a kind and in a state. One about a person who was erased is not
-    there; one whose two profiles have become one by another way is `closed`."""
+    there; one whose two profiles have become one by another way is `closed`. What write keys have caused comes last."""
     found = [row for rows in await gateway.router.everywhere("reviews", [kind or "", MOST]) for row in rows]
     found = await _as_of_now(gateway, found)
     found = [row for row in review_words.once(found) if state in ("all", row["state"])]
-    found.sort(key=lambda row: (-row["at_ms"], row["id"]))
+    found.sort(key=lambda row: (row["public"], -row["at_ms"], row["id"]))
     return {"reviews": [review_words.shown(row) for row in found[:limit]]}
 
 

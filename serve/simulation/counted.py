@@ -19,14 +19,18 @@ from serve.simulation.letters import Letters
 from serve.simulation.lines import Lines
 
 _TIMERS: Final = ("set", "reset", "fired", "cancelled")
-# The word for a send's outcome in a line. `decided` is its decision; the other outcomes cannot happen in a sandbox.
+# The word for a send's outcome in a line. `decided` is its decision; a sandbox neither refuses nor fails.
 _SEND_KINDS: Final = {
     "decided": "decision",
     "sent": "send",
     "simulated": "send",
     "held": "held",
     "withdrawn": "withdrawn",
+    "expired": "expired",
+    "silent": "silent",
+    "unavoidable": "unavoidable",
 }
+_COUNTED_ALONE: Final = ("withdrawn", "expired", "silent", "unavoidable")
 # A run that ends by itself is completed, whether it came to its last step or to an exit before.
 _JOURNEY_WORDS: Final = {"entered": "entered", "completed": "completed", "exited": "completed"}
 
@@ -74,7 +78,7 @@ class Counted:
     sends_of: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     silence: defaultdict[str, Silence] = field(default_factory=lambda: defaultdict(Silence))
-    withdrawn: int = 0
+    ends: Counter[str] = field(default_factory=Counter)  # of messages, by word
     stops: int = 0
     timers: Counter[str] = field(default_factory=Counter)
     funnels: dict[str, Funnel] = field(default_factory=dict)
@@ -86,7 +90,7 @@ class Counted:
         self.sends += other.sends
         self.sends_of += other.sends_of
         self.held += other.held
-        self.withdrawn += other.withdrawn
+        self.ends += other.ends
         self.stops += other.stops
         self.timers += other.timers
         for reason, silence in other.silence.items():
@@ -103,7 +107,7 @@ class Counted:
             "profiles": self.profiles,
             "sends": dict(sorted(self.sends.items())),
             "held": dict(sorted(self.held.items())),
-            "withdrawn": self.withdrawn,
+            **{word: self.ends[word] for word in _COUNTED_ALONE},
             "stops": self.stops,
             "timers": {cause: self.timers[cause] for cause in _TIMERS},
             "journeys": {name: funnel.ends() for name, funnel in funnels.items()},
@@ -178,8 +182,8 @@ class Counting:
         elif entry.outcome == "held":
             counted.held[entry.reason] += 1
             counted.silence[entry.reason].add(profile, entry)
-        elif entry.outcome == "withdrawn":
-            counted.withdrawn += 1
+        elif entry.outcome in _COUNTED_ALONE:
+            counted.ends[entry.outcome] += 1
 
     def _timer(self, profile: str, now_ms: int, effect: SetTimer | DropTimer) -> None:
         """Count a timer. A reset is a drop and a set, and counts once. A timer that moves with its profile does not

@@ -1,11 +1,12 @@
 """Golden histories: the files that an engine once wrote, and the inputs that it was given.
 
-`tests/golden/format-2.msgpack.lz4` holds the files of an engine of that format and stays as it is for ever: every later
-version must read it. Beside it stand digests of the present version's files for the same history. Keys, nonces and
-times are invented and fixed, so the same history is the same bytes.
+Each history in `tests/golden` holds the files of an engine and stays as it is for ever: every later version must read
+it. Beside it stand digests of the present version's files for the same history. Keys, nonces and times are
+invented and fixed, so the same history is the same bytes. What has come to a format since its history was written, such
+as another column family, has a history of its own (`STORIES`).
 
-    PYTHONPATH=.:tests python -m support.golden digests   where a field with a default was added at the end of a record
-    PYTHONPATH=.:tests python -m support.golden make      for a new format, beside the file of the old one
+    PYTHONPATH=.:tests python -m support.golden digests     where a field with a default has come at the end of a record
+    PYTHONPATH=.:tests python -m support.golden make NAME   a history that is not there yet; none is ever made again
 """
 
 from __future__ import annotations
@@ -44,13 +45,16 @@ from engine import audit, codec
 from engine.catalog.compile import compile_bytes
 from engine.catalog.compiled import Catalog
 from engine.errors import Corrupt
+from engine.inputs import Fact
 from engine.recent_events import Recent
+from engine.splitting.around import Around, profile_of
 from serve.http.auth import KeyRing
-from support.golden_story import CATALOG, tell
+from support import golden_people, golden_story
 from support.world import ID_KEY, START_MS, World, compiled
 
 FOLDER = Path(__file__).parents[1] / "golden"
-FILE, DIGESTS = FOLDER / "format-2.msgpack.lz4", FOLDER / "format-2.digests.json"
+FIRST = "format-2"
+STORIES = {FIRST: golden_story, "format-2-people": golden_people}
 SHARDS = 2
 ENGINE_KEY = bytes(range(32))
 WRITE_KEY, SERVER_KEY = "wk_of_a_golden_history", "sk_of_a_golden_history"
@@ -76,9 +80,19 @@ class Golden(msgspec.Struct):
     meaning: dict[str, dict[str, Any]]
 
 
-def read() -> Golden:
-    """The golden history of the present format."""
-    return msgspec.msgpack.decode(lz4.frame.decompress(FILE.read_bytes()), type=Golden)
+def file_of(name: str) -> Path:
+    """Where a history is."""
+    return FOLDER / f"{name}.msgpack.lz4"
+
+
+def digests_of(name: str) -> Path:
+    """Where its digests are."""
+    return FOLDER / f"{name}.digests.json"
+
+
+def read(name: str = FIRST) -> Golden:
+    """A golden history of the present format."""
+    return msgspec.msgpack.decode(lz4.frame.decompress(file_of(name).read_bytes()), type=Golden)
 
 
 def unpack(files: Mapping[str, bytes], folder: Path) -> None:
@@ -139,6 +153,12 @@ def _ask(engine: LocalEngine, profile: str, told: bytes) -> dict[str, Any] | Non
     return LocalEngine.ask_profile(engine, profile, codec.decode_input(told))
 
 
+def _take(engine: LocalEngine, told: bytes) -> None:
+    fact = codec.decode_input(told)
+    assert isinstance(fact, Fact)
+    LocalEngine.take(engine, fact)
+
+
 def _set_aside(engine: LocalEngine, profile: str, told: bytes, reason: str) -> None:
     engine.shard(profile).dead.put(profile, codec.decode_input(told), reason, START_MS)
 
@@ -154,7 +174,8 @@ def _compact(engine: LocalEngine, profile: str, before_ms: int) -> None:
 
 
 _TOLD: dict[str, Callable[..., Any]] = {
-    "stage": _stage, "advance": _advance, "ask": _ask, "set aside": _set_aside, "sandbox": _keep, "compact": _compact,
+    "stage": _stage, "advance": _advance, "ask": _ask, "take": _take, "set aside": _set_aside, "sandbox": _keep,
+    "compact": _compact,
 }  # fmt: skip
 
 
@@ -179,9 +200,7 @@ def rows_of(data: Path, opening: Callable[[int], FileVault]) -> Rows:
 def meaning_of(family: str, key: bytes, record: bytes) -> Any:
     """A record as plain data, its fields by name."""
     if family == "state":
-        known = codec.decode_record(record)
-        recent = getattr(known, "history", None)
-        return _plain(known) | ({} if recent is None else {"history": _plain(list(recent))})
+        return _of_profile(codec.decode_record(record))
     if family == "history":
         return _plain(codec.decode_page(record))
     if family == "audit":
@@ -189,16 +208,26 @@ def meaning_of(family: str, key: bytes, record: bytes) -> Any:
         return {"head": head, "entry": _plain(entry)}
     if family == "keyring" or record[:1] != bytes([codec.VERSION]):
         return record
+    if family == "merges":
+        around = Around.read(record)
+        return [_of_profile(profile_of(state)) for state in (around.before, around.other, around.after)]
     packed = codec.unseal(record)
     if family == "seen":
         return [int.from_bytes(packed[:8]), msgspec.msgpack.decode(packed[8:]) if packed[8:] else None]
     if family == "meta" and key[1:].startswith(b"catalog/"):
+        return packed
+    if family in ("blocks", "interests", "facts"):  # most are numbers of a fixed length, or nothing
         return packed
     fields = msgspec.msgpack.decode(packed)
     at = {"journal": 2, "messages": 1, "staged": 1, "dead": 3}.get(family)
     if at is not None:
         fields[at] = _plain(codec.decode_input(fields[at]))
     return fields
+
+
+def _of_profile(known: Any) -> Any:
+    recent = getattr(known, "history", None)
+    return _plain(known) | ({} if recent is None else {"history": _plain(list(recent))})
 
 
 def _plain(value: Any) -> Any:
@@ -269,8 +298,10 @@ def written(golden: Golden, folder: Path) -> tuple[dict[str, str], Rows]:
         retell(golden.steps, catalog, data)
     rows = rows_of(data, lambda number: FileVault(data / "vault", ENGINE_KEY))
     digests = {f"records of {family}": _digest_of_rows(kept) for family, kept in rows.items() if kept}
-    small = small_files(folder / "small", golden.catalog)
-    return digests | {f"file {name}": digest_of(content) for name, content in small.items()}, rows
+    if any(name.startswith("small/") for name in golden.files):
+        small = small_files(folder / "small", golden.catalog)
+        digests |= {f"file {name}": digest_of(content) for name, content in small.items()}
+    return digests, rows
 
 
 def _digest_of_rows(rows: Mapping[bytes, bytes]) -> str:
@@ -296,13 +327,14 @@ def _backed_up(data: Path, folder: Path, document: bytes) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
 
 
-def _make(folder: Path) -> Golden:
-    """A history of everything that leaves a record, its files, and a backup of them."""
-    catalog, data = compiled(CATALOG), folder / "first"
+def _make(name: str, folder: Path) -> Golden:
+    """A history of what leaves records, its files, and a backup of them; with the first one small files."""
+    story = STORIES[name]
+    catalog, data = compiled(story.CATALOG), folder / "first"
     data.mkdir(parents=True)
     with fixed():
-        steps = _recorded(data, catalog, tell)
-    small = small_files(folder / "small", catalog.document)
+        steps = _recorded(data, catalog, story.tell)
+    small = small_files(folder / "small", catalog.document) if name == FIRST else {}
     rows = rows_of(data, lambda number: FileVault(data / "vault", ENGINE_KEY))
     meaning = {
         name: {key.hex(): meaning_of(name, key, row) for key, row in kept.items()} for name, kept in rows.items()
@@ -325,6 +357,7 @@ def _recorded(data: Path, catalog: Catalog, tell: Callable[[World, Callable[...,
 
     instead: dict[str, Any] = {
         "stage": lambda events: do("stage", [codec.encode_input(event) for event in events]),
+        "take": lambda fact: do("take", codec.encode_input(fact)),
         "ask_profile": lambda profile, told: do("ask", profile, codec.encode_input(told)),
         "advance": advance,
     }
@@ -337,13 +370,16 @@ def _recorded(data: Path, catalog: Catalog, tell: Callable[[World, Callable[...,
 
 
 def main() -> None:
-    """Make the golden history, or its digests anew."""
+    """Make a golden history that is not there yet, or the digests of all anew."""
     with tempfile.TemporaryDirectory() as folder:
-        if sys.argv[1:] == ["make"]:
-            golden = _make(Path(folder) / "make")
-            FILE.write_bytes(lz4.frame.compress(msgspec.msgpack.encode(golden, order="deterministic"), 12))
-        digests, _ = written(read(), Path(folder) / "written")
-    DIGESTS.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
+        if sys.argv[1:2] == ["make"]:
+            (name,) = sys.argv[2:]
+            assert not file_of(name).exists(), "a history stays as it was written"
+            golden = _make(name, Path(folder) / "make")
+            file_of(name).write_bytes(lz4.frame.compress(msgspec.msgpack.encode(golden, order="deterministic"), 12))
+        for name in STORIES:
+            digests, _ = written(read(name), Path(folder) / name)
+            digests_of(name).write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

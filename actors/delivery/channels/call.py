@@ -10,15 +10,15 @@ from typing import Any, Final
 from actors.delivery.channels.adapter import Message
 from actors.delivery.channels.rendering import Renderer
 from engine.errors import Refused
+from engine.texts.language import CALL_NAMES
 
 BODY_BYTES_MAX: Final = 256 * 1024
-_VALUES: Final = ("traits", "event", "language", "currency", "timezone")
 
 
 def call(message: Mapping[str, Any], renderer: Renderer, deadline_s: float) -> Message:
     """The call, its body rendered; a body that says nothing is an event of the journey. Raises Refused."""
     told = message["webhook"]
-    body = renderer.render_texts(told["body"], {name: message.get(name) for name in _VALUES})
+    body = renderer.render_texts(told["body"], {name: message.get(name) for name in CALL_NAMES})
     try:
         text = json.dumps(body or _event(message), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())

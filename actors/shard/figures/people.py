@@ -69,6 +69,10 @@ class People:
             self.knowing = knowing
             self._count_anew()
 
+    def count(self, label: str) -> int:
+        """How many count under a label, of those that are counted so far."""
+        return self._counts[label]
+
     # -- changes
 
     def loaded(self, profile: str, record: Record) -> None:
@@ -143,4 +147,4 @@ class People:
 def _labels(review: bytes | None) -> tuple[str, ...]:
     if review is None:
         return ()
-    return (identity_figures.label_of_review(_review.decode(codec.unseal(review, "reviews"))),)
+    return identity_figures.labels_of_review(_review.decode(codec.unseal(review, "reviews")))

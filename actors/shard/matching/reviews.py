@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,9 @@ from engine.errors import Corrupt, NotFound
 from engine.inputs import Reviewed
 from engine.parts.of_identity import ReviewEntry
 from engine.profile import Tombstone
-from engine.readings import review_words
+from engine.readings import identity_figures, review_words
+
+OF_A_WRITE_KEY_MAX: Final = 200  # open entries of a shard that one write key has caused; more are left out
 
 _decoder = msgspec.msgpack.Decoder(ReviewEntry)
 
@@ -43,10 +45,21 @@ def as_stored(state: ShardState, profile: str, told: Reviewed) -> Reviewed:
     return msgspec.structs.replace(told, entry=found)
 
 
+def has_room(state: ShardState, entry: ReviewEntry) -> bool:
+    """Whether an entry may stand in the queue. Write keys stand in web pages, so anybody can cause entries by them; the
+    timelines of the profiles tell the same without a bound."""
+    if not entry.public or entry.state != "open":
+        return True
+    return state.people.count(identity_figures.label_of_write_key(entry.source)) < OF_A_WRITE_KEY_MAX
+
+
 def listed(state: ShardState, kind: str, most: int) -> list[dict[str, Any]]:
-    """The newest entries of a kind (empty: of any), open ones first, as plain data."""
+    """The newest entries of a kind (empty: of any), open ones first, and those that write keys have caused behind the
+    others, as plain data."""
     found = (entry for entry in _all(state) if kind in ("", entry.kind))
-    newest = heapq.nlargest(most, found, key=lambda entry: (entry.state == "open", entry.at_ms, entry.id))
+    newest = heapq.nlargest(
+        most, found, key=lambda entry: (entry.state == "open", not entry.public, entry.at_ms, entry.id)
+    )
     return [review_words.plain(entry) for entry in newest]
 
 

@@ -30,6 +30,7 @@ def write(turn: Turn, run: Run, step: Step) -> None:
             names.append(name)
     if (step.update.add or step.update.remove) and _tag(turn, run, room, step):
         names.append(TAGS)
+    turn.makes_room = turn.makes_room or bool(names)
     room.tell(turn, "event")
     forks.note(turn, run, step.id, f"writes {', '.join(names) or 'nothing new'}", "updated", traits=names)
 

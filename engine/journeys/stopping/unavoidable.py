@@ -8,6 +8,8 @@ is marked when it has left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.frequency import caps
 from engine.journeys import stops
 from engine.parts.of_journeys import LateStop
@@ -17,20 +19,25 @@ from engine.sends import outcomes
 from engine.turn_state import Turn
 
 
-def mark(turn: Turn, event: Happened) -> None:
-    """Mark the messages that left after a late event, though it stops them."""
+def mark(turn: Turn, event: Happened, caused: Sequence[Happened]) -> None:
+    """Mark the messages that left after a late event, though it stops them, or what it has `caused` does: somebody
+    entered or left a segment, a trait has the value of a stop."""
     for row in outcomes.left_since(turn.profile, event.counts_ms):
-        stop = _stop(turn, row.run, row.action, event)
+        stop = _stop(turn, row.run, row.action, event, caused)
         if stop is not None:
             outcomes.unavoidable(turn, row, stop)
     for send in turn.profile.sends:
-        if send.state == "handing_over" and send.late_stop is None and event.name in turn.catalog.stop_names:
+        if send.state == "handing_over" and send.late_stop is None:
             place = caps.find(turn.profile, send.id)
             if place is not None and place.left_ms > event.counts_ms:
-                send.late_stop = _stop(turn, send.run, send.action, event)
+                send.late_stop = _stop(turn, send.run, send.action, event, caused)
 
 
-def _stop(turn: Turn, run_id: str, action: str, event: Happened) -> LateStop | None:
+def _stop(turn: Turn, run_id: str, action: str, event: Happened, caused: Sequence[Happened]) -> LateStop | None:
     run: Run | None = next((run for run in turn.profile.runs if run.id == run_id), None)
-    reason = stops.reason_against(turn, run, action, event) if run is not None else ""
-    return LateStop(reason, event.counts_ms, turn.now_ms, event.message_id) if reason else None
+    if run is None:
+        return None
+    has_just_stopped = run.state == "stopped" and run.ended_ms == turn.now_ms
+    by_events = (stops.reason_against(turn, run, action, each) for each in (event, *caused))
+    reason = next(filter(None, by_events), "") or (run.ended_by if has_just_stopped else "")
+    return LateStop(reason, event.counts_ms, turn.now_ms, event.message_id) if reason.startswith("stop.") else None

@@ -1,24 +1,50 @@
-"""What each of two profiles gets back of who it is: identifiers, places that point to it, and merges."""
+"""What each of two profiles gets back of who it is: identifiers and what was said about them, places that point to it,
+and merges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from engine.contact import addresses
+from engine.identity import trait_words
 from engine.parts.of_identity import Link, Merged
+from engine.profile import TraitValue
 from engine.splitting.case import Case, keyed, listing
 from engine.splitting.sides import Side, lasting
 
+Links = Mapping[tuple[str, str], Link]
+
+# What is said about an identifier that both had goes with the word that has said it; all else is about the identifier.
+_ORIGIN: Final = ("source", "public", "by", "publicly")
+_CHECK: Final = ("verified", "verified_by")
+_STATEMENT: Final = ("stated_ms", "since_ms")
+
 
 def identifiers(case: Case, name: str) -> None:
-    """Each has its own; a new one goes with its place, or else with what was named beside it."""
+    """Each has its own as they were, with what has changed of them since; those that were let go since are gone. New
+    ones go with those that were named with them."""
     now, after, before, other = (keyed(profile.identifiers, _name_of) for profile in case.states)
-    new = {key: link for key, link in now.items() if key not in before and key not in other}
-    case.mine.identifiers = _links(before, now, after)
-    case.theirs.identifiers = _links(other, now, after)
-    for link in new.values():
+    mine, theirs = dict(before), dict(other)
+    for key in before.keys() | other.keys():
+        if key not in now:
+            for own in (mine, theirs) if key in after else ():
+                own.pop(key, None)
+            continue
+        was = after.get(key, now[key])
+        changed = _changed(now[key], was)
+        sides = _sides(case, now[key], changed) if key in before and key in other else {}
+        for own, is_meant in ((mine, _here), (theirs, _there)):
+            if key in own:
+                has = own[key]
+                gets = {each: value for each, value in changed.items() if is_meant(sides.get(each, Side.BOTH))}
+                own[key] = msgspec.structs.replace(
+                    has, **{n: v for n, v in gets.items() if n not in _kept(has, now[key], was)}
+                )
+    case.mine.identifiers, case.theirs.identifiers = [*mine.values()], [*theirs.values()]
+    for link in [link for key, link in now.items() if key not in before and key not in other]:
         side = case.sides.of_place(case.sides.place(link)) or case.owner(link.by, "identifiers", link.namespace)
         case.mine.identifiers += [link] * side.here
         case.theirs.identifiers += [link] * side.there
@@ -28,21 +54,49 @@ def _name_of(link: Link) -> tuple[str, str]:
     return link.namespace, link.value
 
 
-def _links(own: Mapping[Any, Link], now: Mapping[Any, Link], after: Mapping[Any, Link]) -> list[Link]:
-    """The own links, with what has changed of them since the merge; those that were let go since are gone."""
-    found = []
-    for key, link in own.items():
-        if key in now:
-            was = after.get(key, link)
-            changed = {
-                name: getattr(now[key], name)
-                for name in link.__struct_fields__
-                if getattr(now[key], name) != getattr(was, name)
-            }
-            found.append(msgspec.structs.replace(link, **changed))
-        elif key not in after:
-            found.append(link)
-    return found
+def _changed(now: Link, was: Link) -> dict[str, Any]:
+    fields = ((name, getattr(now, name), getattr(was, name)) for name in now.__struct_fields__)
+    return {name: value for name, value, former in fields if value != former}
+
+
+def _kept(own: Link, now: Link, was: Link) -> tuple[str, ...]:
+    """The trust that a side had by a word of its own, where what was taken back since is another word."""
+    kept: tuple[str, ...] = ()
+    if was.verified and not now.verified and own.verified_by != was.verified_by:
+        kept += _CHECK
+    if was.publicly is not None and now.publicly is None and own.publicly != was.publicly:
+        kept += _ORIGIN
+    return kept
+
+
+def _sides(case: Case, link: Link, changed: Mapping[str, Any]) -> dict[str, Side]:
+    """Whose each change is of an identifier that both had. Whoever reads the mailbox has confirmed it for one who is
+    known by the address, and that both were."""
+    found: dict[str, Side] = {}
+    if not changed.keys().isdisjoint(_ORIGIN):
+        found |= dict.fromkeys(_ORIGIN, case.owner(link.by, "identifiers", link.namespace))
+    by_mailbox = case.owner((), "identifiers", link.namespace) if "confirmed_ms" in changed else Side.BOTH
+    if "confirmed_ms" in changed:
+        found["confirmed_ms"] = by_mailbox
+    if "verified_by" in changed and link.verified_by is not None:
+        found |= dict.fromkeys(_CHECK, case.owner(link.verified_by.by, "identifiers", link.namespace))
+    elif "verified" in changed:
+        found["verified"] = by_mailbox
+    stated = [word for word in trait_words.words_of(case.now.traits.get(link.namespace)) if _states(word, link)]
+    side = case.sides.of(max(stated, key=trait_words.heard_ms).by) if stated else None
+    return found | dict.fromkeys(_STATEMENT, side or Side.BOTH)
+
+
+def _states(word: TraitValue, link: Link) -> bool:
+    return addresses.stated([link], link.namespace, word.value) is not None
+
+
+def _here(side: Side) -> bool:
+    return side.here
+
+
+def _there(side: Side) -> bool:
+    return side.there
 
 
 def held(case: Case, name: str) -> None:

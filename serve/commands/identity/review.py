@@ -72,7 +72,8 @@ def why(each: Mapping[str, Any]) -> str:
     """What speaks for an entry and what against it, in words: the strongest first."""
     if not each["why"]:
         about = each["namespace"].replace("_", " ")
-        return f"{each['reason']}{f', by {about}' if about else ''}"
+        told = f", said by the write key {each['source']} alone" if each["public"] else ""
+        return f"{each['reason']}{f', by {about}' if about else ''}{told}"
     ordered = sorted(each["why"], key=lambda one: -abs(one["bits"]))
     said = (f"{one['comparison'].replace('_', ' ')} {one['level']}" for one in ordered)
     against = ("" if one["bits"] >= 0 else " (against)" for one in ordered)

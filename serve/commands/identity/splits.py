@@ -54,6 +54,9 @@ def revert(
     if done["restored"]:
         verb = "is" if done["done"] else "would be"
         typer.echo(f"of these the value before {verb} back: {', '.join(done['restored'])}")
+    if done["unverified"]:
+        verb = "is" if done["done"] else "would be"
+        typer.echo(f"{verb} not verified any more: {', '.join(done['unverified'])}")
     typer.echo(f"its events stay: {done['events']} of the recent ones")
     for kind, names in done["stays"].items():
         if names:

@@ -142,3 +142,15 @@ def test_a_call_without_a_body_tells_where_the_run_is():
 def test_a_body_that_cannot_be_said_is_refused(body: dict[str, Any]):
     with pytest.raises(Refused):
         made("http://crm.example/", body=body)
+
+
+def test_the_status_alone_is_read_however_long_the_answer_would_be():
+    cut = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nthe beginning of much"
+    said, _ = asked(cut, lambda url: sent(made(url), {}))
+    assert said == "http:200"
+
+
+def test_a_header_of_the_file_is_sent_once_however_it_is_spelled():
+    said, heard = asked(answered("204 No Content"), lambda url: sent(made(url, headers={"Content-Type": "a/b"}), {}))
+    assert said == "http:204"
+    assert [line for line in heard[0].split("\r\n") if line.lower().startswith("content-type")] == ["content-type: a/b"]

@@ -471,3 +471,41 @@ def test_a_machine_that_opens_a_message_is_no_outcome():
     assert ada.run("way").state == "active"
     told(world, ada, "Email Opened")
     assert ada.run("way").ended_by == "read"
+
+
+def test_a_visit_before_the_provider_has_answered_is_a_reaction():
+    class Visited(World):
+        def _take(self, message: dict[str, Any]) -> str:
+            said = super()._take(message)
+            self.engine.ask_profile(ada.id, ada.event("Page Viewed"))
+            return said
+
+    world = Visited(shop({"fallback": {"on": [{"silent": "4h"}]}}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(days=1)
+    assert reached(world) == ["email"]
+
+
+def test_the_action_that_no_stop_covers_waits_for_the_end_of_quiet_hours():
+    care = action("care", tier="lifecycle", value=0.5)
+    choose = {"choose": {"actions": ["news", "care"]}, "channel": "email"}
+    journey = {
+        "id": "way",
+        "tier": "lifecycle",
+        "trigger": {"event": "Started"},
+        "steps": [{"wait": {"for": "10m"}}, {"send": choose}],
+    }
+    policies = {
+        "stops": [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}],
+        "quiet_hours": {"rules": [{"id": "night", "hours": "00:00-08:00"}]},
+    }
+    letters = [action("news"), care]
+    world = World(shop(actions=letters, journeys=[journey], policies=policies))
+    ada = customer(world)
+    ada.does("Started")
+    ada.does("Order Completed")
+    world.advance(hours=20)
+    assert [(message["action"]["id"], (message["at_ms"] - START_MS) // HOUR) for message in world.mailbox] == [
+        ("care", 8)
+    ]

@@ -78,3 +78,49 @@ def test_a_message_that_is_being_handed_over_meanwhile_is_marked_when_it_has_lef
     noted = [effect.entry for effect in effects if isinstance(effect, Note)]
     assert [(entry.outcome, entry.reason) for entry in noted] == [("sent", ""), ("unavoidable", "stop.purchase")]
     assert noted[1].detail["sentAfterMs"] == 1
+
+
+LATE = {
+    "a trait": ({"trait": {"name": "account", "is": "closed"}}, "Identified", {"account": "closed"}),
+    "a segment that a trait leads into": ({"segment": {"id": "vip"}}, "Identified", {"plan": "gold"}),
+    "a segment that an event leads into": ({"segment": {"id": "buyers"}}, "Order Completed", {}),
+    "a segment that an event leads out of": ({"segment": {"id": "others", "on": "exit"}}, "Order Completed", {}),
+}
+
+
+# Nothing says that a trait had another value when a run that has ended sent its message.
+@pytest.mark.parametrize(
+    ("story", "ended"), [*((story, False) for story in LATE), *((story, True) for story in list(LATE)[1:])]
+)
+def test_every_kind_of_stop_that_comes_late_marks_the_message(story: str, ended: bool):
+    stop, name, traits = LATE[story]
+    bought = {"event": {"name": "Order Completed", "within": "30d"}}
+    steps = [{"wait": {"for": "1h"}}, {"send": {"action": "text", "channel": "sms"}}]
+    journey = {
+        "id": "way",
+        "tier": "promotional",
+        "trigger": {"event": "Started"},
+        "stops": [{"id": "own"} | stop],
+        "steps": steps if ended else [*steps, {"wait": {"for": "30h"}}],
+    }
+    world = World(
+        document(
+            actions=[action("text", channels=["sms"])],
+            journeys=[journey],
+            segments={
+                "segments": {
+                    "vip": {"trait": {"name": "plan", "is": "gold"}},
+                    "buyers": bought,
+                    "others": {"not": bought},
+                }
+            },
+            consent={"purposes": {"marketing": {"channels": ["sms"], "default": True}}, "events": []},
+        )
+    )
+    ada = world.customer("ada")
+    ada.does("Started")
+    world.advance(hours=2)
+    kind = {"kind": "identify", "traits": traits} if traits else {}
+    ada.does(name, at_ms=world.now_ms - 70 * MINUTE, **kind)
+    (marked,) = [entry for entry in ada.timeline if entry.outcome == "unavoidable"]
+    assert (marked.reason, marked.detail["latencyMs"]) == ("stop.own", 70 * MINUTE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jinja2 import meta
+
 from engine.catalog.checks.content import text_faults
 from engine.catalog.checks.journeys.jumps import jump_problems
 from engine.catalog.checks.suggest import did_you_mean
@@ -24,6 +26,7 @@ from engine.catalog.schema.steps import (
     WebhookStep,
 )
 from engine.catalog.sending.faults import sending_faults
+from engine.texts.language import CALL_NAMES, parsed
 
 _SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "key")
 
@@ -84,8 +87,14 @@ def _webhooks(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
                 message = "a secret is never written here: name its environment variable under headers_env"
                 yield (*loc, "webhook", "headers", header), message
         for at, text in texts(step.webhook.body, (*loc, "webhook", "body")):
-            for message, _ in text_faults(text, document, ()):
-                yield at, message
+            faults = [message for message, _ in text_faults(text, document, ())]
+            yield from ((at, message) for message in faults or _of_messages(text))
+
+
+def _of_messages(text: str) -> Iterator[str]:
+    """What a call is never given, though a message is."""
+    for name in sorted(meta.find_undeclared_variables(parsed(text)) - {*CALL_NAMES}):
+        yield f"{name!r} is there in messages only; a call has {', '.join(CALL_NAMES)}"
 
 
 def _never_reached(steps: Located) -> Iterator[Loc]:

@@ -3,7 +3,9 @@
 # ruff: noqa: RUF012  pydantic copies a default that can change
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -44,15 +46,54 @@ class Update(Model):
         return self
 
 
+def _plain_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as fault:
+        raise ValueError(f"is no URL: {fault}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("should be an http or https URL with a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a secret: put the URL into an environment variable, and name that in url_env")
+    if "$event" in url or "{{" in url:
+        raise ValueError("is always the same: what changes belongs into the body")
+    return url
+
+
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header")
+    if name.lower() in _OURS:
+        raise ValueError(f"{name} is written by the call itself")
+    return name
+
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110
+_OURS: Final = frozenset(
+    (
+        "connection",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    )
+)
+_HeaderName = Annotated[str, Field(max_length=200), AfterValidator(_header_name)]
+_HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$", max_length=4_000)]
+
+
 class Webhook(Model):
     """Calls a `url` of another system, with `body` as JSON; texts in it are small templates. Secrets are named by
     environment variable: `url_env`, `headers_env`, and `secret_env`, by which the call is signed."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$", max_length=2_000)] | None = None
+    url: Annotated[str, Field(pattern=r"^\S+$", max_length=2_000), AfterValidator(_plain_url)] | None = None
     url_env: Annotated[str, Field(min_length=1)] | None = None
     method: Literal["POST", "PUT", "PATCH"] = "POST"
-    headers: Annotated[dict[str, str], Field(max_length=20)] = {}
-    headers_env: Annotated[dict[str, str], Field(max_length=20)] = {}
+    headers: Annotated[dict[_HeaderName, _HeaderValue], Field(max_length=20)] = {}
+    headers_env: Annotated[dict[_HeaderName, str], Field(max_length=20)] = {}
     secret_env: Annotated[str, Field(min_length=1)] | None = None
     body: dict[str, Any] = {}
 
