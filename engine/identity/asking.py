@@ -156,7 +156,9 @@ def decline(turn: Turn, told: Declined) -> None:
     if told.origin in profile.held and not _is_asked(profile, told.origin):
         return  # a late answer: another one has brought the place here
     _arrived(profile, told.origin)
-    is_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
+    # Another identifier of the same word may be the reason, so only whoever has asked knows what lies at the place.
+    is_by_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
+    is_contact = is_by_contact and told.origin in profile.told
     if not is_contact:
         for places in (profile.held, profile.told):
             if told.origin in places:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from support import splitting
 from support.splitting import differences, record
-from support.world import CART, Customer, World, action, cart_journey, compiled, document
+from support.world import CART, ID_KEY, Customer, World, action, cart_journey, compiled, document
 
-from engine import seeds
+from engine import codec, seeds
 from engine.frequency import at_addresses
-from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Split
+from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Revive, Split
 from engine.profile import Lent, Profile, Tombstone
 
 Identifier = tuple[str, str]
@@ -219,6 +219,36 @@ def test_a_revert_leaves_an_erased_place_as_it_is(world: World):
     assert isinstance(world.engine.shard(place).record(place), Tombstone)
     later = place[:-2] + "01"
     assert comes_to(world, ada) == [later]
+    assert differences(world) == []
+
+
+def test_a_device_that_somebody_else_keeps_points_to_nobody_else(world: World):
+    """Cy names Bob's tablet and mailbox at once. Bob is asked for both, and answers to each about the mailbox."""
+    bob, cy = (Known(world, MAIL, name=name, anonymous="tablet") for name in ("bob", "cy"))
+    comes(world, bob)
+    comes(world, cy)
+    tablet = seeds.profile_id(ID_KEY, "anonymous_id", "tablet")
+    assert bob.id != cy.id and tablet not in record(world, cy.id).held
+    assert seeds.profile_id(ID_KEY, *MAIL) in record(world, cy.id).held  # he has this address too
+    erase(world, bob.id)
+    world.engine.ask_profile(cy.id, Revert(source="server"))
+    world.drain()
+    assert isinstance(world.engine.shard(tablet).record(tablet), Tombstone)
+    assert differences(world) == []
+
+
+def test_nobody_comes_back_to_a_place_that_was_erased(world: World):
+    ada = Known(world, MAIL)
+    comes(world, ada)
+    place = ada.id
+    erase(world, place)
+    bob = Known(world, OTHER_CARD, name="bob")
+    comes(world, bob)
+    state = codec.encode_record(Profile(place, created_ms=world.now_ms, seq=1))
+    assert world.engine.shard(place).deliver(place, Revive(origin=bob.id, merge_id="", state=state), bob.id, 4_000)
+    world.drain()
+    assert isinstance(world.engine.shard(place).record(place), Tombstone)
+    assert comes_to(world, ada) == [place[:-2] + "01"]
     assert differences(world) == []
 
 
