@@ -163,6 +163,9 @@ def decline(turn: Turn, told: Declined) -> None:
         for places in (profile.held, profile.told):
             if told.origin in places:
                 places.remove(told.origin)
+    if told.reason == "erased":  # whoever comes there next is somebody else, who has refused nothing
+        turn.note("identity", "not taken over", outcome="refused", reason="erased", detail={"origin": told.origin})
+        return
     is_public = evidence is None or evidence.public
     is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
     is_news = note_refusal(turn, profile.declined if is_weak else profile.apart, told.origin)

@@ -102,11 +102,12 @@ def has_arrived(turn: Turn, told: Revived) -> None:
 
 
 def rejoin(turn: Turn, told: Rejoin) -> None:
-    """Undo a split: ask the other profile to hand over once more. Raises NotFound where there was no such split."""
+    """Undo a split: ask the other profile to hand over once more. Raises NotFound where there was no such split, or
+    where the other one is known to be erased."""
     profile = turn.profile
     past = next((past for past in profile.ledger if past.id == told.merge_id and past.undone_ms), None)
     if past is None:
-        raise NotFound("this profile was not split by this id", "splitId")
+        raise NotFound("this profile was not split by this id, or the other one was erased since", "splitId")
     check_rest(profile)
     if past.origin in pointing_to(profile):
         raise InvalidInput("the two are one already", "splitId")

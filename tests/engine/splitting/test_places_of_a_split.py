@@ -10,6 +10,7 @@ from support.splitting import differences, record
 from support.world import CART, ID_KEY, Customer, World, action, cart_journey, compiled, document
 
 from engine import codec, seeds
+from engine.errors import NotFound
 from engine.frequency import at_addresses
 from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Revive, Split
 from engine.profile import Lent, Profile, Tombstone
@@ -234,6 +235,34 @@ def test_a_device_that_somebody_else_keeps_points_to_nobody_else(world: World):
     world.engine.ask_profile(cy.id, Revert(source="server"))
     world.drain()
     assert isinstance(world.engine.shard(tablet).record(tablet), Tombstone)
+    assert differences(world) == []
+
+
+@pytest.mark.parametrize("has_heard", [True, False], ids=["heard of", "not yet heard of"])
+@pytest.mark.parametrize("is_followed", [True, False], ids=["somebody new", "nobody"])
+def test_a_rejoin_joins_nobody_in_place_of_the_erased(world: World, has_heard: bool, is_followed: bool):
+    guest, ada = Known(world, CARD), Known(world, CARD, name="ada")
+    comes(world, guest)
+    comes(world, ada)
+    split(world, ada.id)
+    other = guest.id
+    (merged,) = record(world, ada.id).ledger
+    world.engine.ask_profile(other, Erase())
+    if is_followed:
+        world.engine.ask(guest.event("Page Viewed"))
+    if has_heard:
+        world.drain()
+        with pytest.raises(NotFound, match="the other one was erased since"):
+            world.engine.ask_profile(ada.id, Rejoin(merge_id=merged.id))
+    else:
+        world.engine.ask_profile(ada.id, Rejoin(merge_id=merged.id))
+    world.drain()
+    assert record(world, ada.id).ledger == []
+    assert other[:-2] not in {place[:-2] for place in record(world, ada.id).held}
+    assert comes_to(world, guest) == [other[:-2] + "01"]
+    refused = [entry.reason for entry in ada.timeline if entry.outcome == "refused"]
+    assert refused == ([] if has_heard else ["erased"])
+    assert ada.questions == []
     assert differences(world) == []
 
 
