@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import apart, attack, delivery, edits, joining, lives, orders, quiet_zones, splits, weekly
+from loadtest.sweeps import apart, attack, delivery, edits, examples, joining, orders, quiet_zones, splits, weekly
 from serve.commands import screen
 
 
@@ -46,7 +46,10 @@ SWEEPS: Final[dict[str, Sweep]] = {
     ),
     "edits": Sweep(edits.sweep, edits.CUSTOMERS, "customers", "a journey edited while they are inside, and its plans"),
     "apart": Sweep(apart.sweep, apart.SEEDS, "worlds", "people joined and taken apart at random, over four shards"),
-    "lives": Sweep(lives.sweep, lives.LIVES, "lives", "people joined, split and erased while the power fails"),
+    "lives": Sweep(examples.lives, examples.LIVES, "lives", "people joined, split and erased while the power fails"),
+    "journeys": Sweep(
+        examples.journeys, examples.JOURNEYS, "journeys", "every kind of step, random streams, and a crash in each"
+    ),
     "zones": Sweep(quiet_zones.sweep, quiet_zones.DAYS, "days", "quiet hours in every zone, by the clock on the wall"),
     "weekly": Sweep(weekly.sweep, weekly.CUSTOMERS, "customers", "78 weekly letters, against what the file says"),
     "joining": Sweep(joining.sweep, joining.SECONDS, "seconds", "people joined and taken apart, kill -9, the books"),

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +30,9 @@ from engine.vocabulary import DAY_MS, HOUR_MS, MINUTE_MS
 LOOKS_MS = (0, 1, MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 2 * DAY_MS + HOUR_MS, 10 * DAY_MS)
 KEPT: list[Kept] = [crashing.nothing, crashing.everything, crashing.only_even, crashing.one_less]
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "400")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 class Told(Crashing):

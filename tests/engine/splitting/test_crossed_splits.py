@@ -155,6 +155,7 @@ def test_who_comes_back_knows_nothing_of_the_erased(life: Conservation):
     life.everything_is_accounted_for()
     bob = life.profile_of(("user_id", "bob"))
     assert {*bob.split_off.values()} == {lives_at(life, ("user_id", "ada"))}
+    assert bob.ledger == [], "there is nobody to rejoin"
     assert lives_at(life, DEVICE) == bob.id
 
 
