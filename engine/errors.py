@@ -7,7 +7,7 @@ SegueError        a code from a closed list, a one-line message, the field or fi
 ├─ UsageError     the command line's or the machine's fault: one line on stderr, exit 2; InUse
 ├─ PartLost       the engine lost what it cannot replace: one line on stderr, exit 3; starting it again helps
 ├─ TryAgain       Overloaded(retry_after_ms), Parked(retry_after_ms), NotReady; StoreFailed
-│  ├─ Moved(to), Away(to), Parted(to)
+│  ├─ Moved(to), Away(to), Parted(to), Beside(to)
 ├─ ProviderError  Refused (final), Unavailable (retry), Unknown (may have sent: never blindly retried)
 └─ Stop           Corrupt(where), Fenced(epoch): the process ends, nobody catches it
 
@@ -178,6 +178,13 @@ class Parted(Moved):
     own place answers for it again, so an address that was learned for that place leads nowhere."""
 
     code = "parted"
+
+
+class Beside(Moved):
+    """The input came by an identifier that several people share, and is for the place `to` of another one that it
+    carries. That is so for this input: the next one that comes by the shared identifier may carry something else."""
+
+    code = "beside"
 
 
 class ProviderError(SegueError):

@@ -20,7 +20,7 @@ from actors.transport.messages.carried import Outcome
 from actors.transport.messages.of_dispatcher import Report, Span
 from actors.transport.placement import shard_of
 from engine.catalog.compiled import Catalog
-from engine.errors import NotReady, Parted
+from engine.errors import Beside, NotReady, Parted
 from engine.identity.home import home_of
 from engine.inputs import AnyInput, ConsentChange, Decide, Event, Fact
 from engine.profile import Profile, Tombstone
@@ -123,6 +123,8 @@ class LocalEngine:
         a router this goes nowhere else, because no place may lead to a profile that a split has taken it from."""
         try:
             return self.ask_profile(place, told)
+        except Beside as beside:
+            return self.ask_profile(beside.to, told)
         except Parted as parted:
             raise NotReady(f"{place} leads to a profile that says it is the place of {parted.to}") from parted
 

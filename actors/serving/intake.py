@@ -30,7 +30,7 @@ from actors.transport.messages.carried import (
 )
 from actors.transport.messages.of_doors import Ingest, Ingested, Read, Tell, Told
 from actors.transport.wire import OVERLOADED_RETRY_MS
-from engine.errors import Corrupt, Moved, Overloaded, Parked, Parted, SegueError
+from engine.errors import Beside, Corrupt, Moved, Overloaded, Parked, Parted, SegueError
 from engine.events.shedding import is_sheddable
 from engine.inputs import AnyInput, Decide, Event
 
@@ -105,7 +105,7 @@ class EventMail:
         if isinstance(error, Parted):
             return partial(self.frame.settle, self.index, EventParted(error.to))
         if isinstance(error, Moved):
-            return partial(self.frame.settle, self.index, EventMoved(error.to))
+            return partial(self.frame.settle, self.index, EventMoved(error.to, once=isinstance(error, Beside)))
         if isinstance(error, Parked):
             return partial(self.frame.settle, self.index, EventStatus.PARKED)
         if isinstance(error, Corrupt):  # the client can do nothing about it, and is not told where our files are

@@ -120,14 +120,22 @@ def _take_in(state: ShardState, profile: Profile, effect: effects.TakeIn) -> Non
         "history": effect.history,
         "audit": effect.audit,
         "seen": effect.seen,
-        "reviews": effect.reviews,
         "merges": effect.merges,
     }
     for family, rows in of_family.items():
         for key, value in rows:
             state.batch.put(family, prefix + key, value, profile.id)
-    for _, review in effect.reviews:
-        state.people.reviewed(profile.id, None, review)
+    for key, review in effect.reviews:
+        _take_review(state, profile, prefix + key, review)
+
+
+def _take_review(state: ShardState, profile: Profile, key: bytes, review: bytes) -> None:
+    """An entry of a profile that is taken in. After a split both may have the same question: it is one again, and an
+    answer to it stands."""
+    known = state.batch.get("reviews", key)
+    if known is None or state.people.is_open(known):
+        state.people.reviewed(profile.id, known, review)
+        state.batch.put("reviews", key, review, profile.id)
 
 
 def _keep_merge(state: ShardState, profile: Profile, effect: effects.KeepMerge) -> None:

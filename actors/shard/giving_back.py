@@ -19,7 +19,7 @@ from engine import codec, effects
 from engine.errors import InvalidInput
 from engine.inputs import AnyInput, HandOver, Rejoin, Revert, Reviewed, Revive, Split
 from engine.profile import Profile, Tombstone
-from engine.splitting import revive, split, ways
+from engine.splitting import revert, revive, split, ways
 from engine.splitting.around import Around, can_be_undone, profile_of
 from engine.vocabulary import NEVER_MS
 
@@ -41,6 +41,8 @@ def prepared(state: ShardState, profile: Profile, told: AnyInput) -> AnyInput:
         return _with_own_pages(state, profile, told)
     if isinstance(told, Split | Rejoin) or (isinstance(told, Revert) and not told.dry):
         split.check_rest(profile)
+    if isinstance(told, Revert):
+        return _with_merges(state.batch, profile, told)
     return with_ledger(state.batch, profile, told) if isinstance(told, Split) else told
 
 
@@ -84,6 +86,14 @@ def with_ledger(batch: Batch, profile: Profile, told: Split) -> Split:
             pages.append((key[keys.PROFILE_BYTES :], page))
             size = _bounded(size + len(page))
     return msgspec.structs.replace(told, records=tuple(records), pages=tuple(pages))
+
+
+def _with_merges(batch: Batch, profile: Profile, told: Revert) -> Revert:
+    """A revert with the records of the merges that are split for it."""
+    splits = revert.to_split(profile, told)
+    if not splits:
+        return told
+    return msgspec.structs.replace(told, records=with_ledger(batch, profile, Split(merge_id=splits[0].id)).records)
 
 
 def _with_own_pages(state: ShardState, profile: Profile, told: HandOver) -> HandOver:

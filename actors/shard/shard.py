@@ -50,7 +50,7 @@ from engine.inputs import (
 from engine.merging import erasure, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings.identity_figures import ANONYMOUS, KNOWN, is_known
-from engine.splitting import revive
+from engine.splitting import revive, ways
 from engine.turn import handle, handle_tombstone
 
 Observer = Callable[[str, int, list[effects.Effect]], None]
@@ -118,9 +118,9 @@ class Shard(ShardState):
     def tell(self, profile_id: str, told: AnyInput) -> Done:
         """One turn of one profile. Durable only after `commit`.
 
-        Raises Moved where the profile lives elsewhere, Parked while it is on its way, InvalidInput where the input
-        cannot be used. Any other failure is a fault of ours: the turn is undone, the input set aside, the shard goes
-        on.
+        Raises Moved where the profile lives elsewhere or the input is for another one, Parked while it is on its way,
+        InvalidInput where the input cannot be used. Any other failure is a fault of ours: the turn is undone, the input
+        set aside, the shard goes on.
         """
         record = self.ownership.record_here(profile_id)
         self.batch.check_key(profile_id)
@@ -137,12 +137,12 @@ class Shard(ShardState):
         if transfer.must_wait(profile, told):
             raise Parked(PARKED_RETRY_MS)
         told = giving_back.prepared(self, profile, told)
-        dedup_key = once.key_of(told)
-        if dedup_key is not None:
-            earlier = dedup.find(self.batch, profile, dedup_key, told, self.clock.now_ms())
-            if earlier is not None:
-                self.counts["repeated"] += isinstance(told, Event)
-                return Done("repeated", once.answer_again(told, earlier.value))
+        dedup_key, now_ms = once.key_of(told), self.clock.now_ms()
+        if dedup_key is not None and (earlier := dedup.find(self.batch, profile, dedup_key, told, now_ms)) is not None:
+            self.counts["repeated"] += isinstance(told, Event)
+            return Done("repeated", once.answer_again(told, earlier.value))
+        if profile.shared:
+            ways.pass_on(profile, told, self.catalog)
         return self._turn(profile, told, dedup_key, is_new=record is None)
 
     def _turn(self, profile: Profile, told: AnyInput, dedup_key: bytes | None, *, is_new: bool) -> Done:
@@ -272,7 +272,7 @@ class Shard(ShardState):
         except Moved as moved:
             here = self.record(to)
             assert here is not None, "whoever has moved has left an address"
-            if isinstance(here, Profile):  # it has split
+            if isinstance(here, Profile):  # it has split, or shares the identifier by which this has come
                 self._turn(here, PassedOn(), None, is_new=False)
                 self._apply(here, [effects.Tell(moved.to, here.message_seq, told)])
             elif not isinstance(told, HandedOver | TimersDue):  # those two are for this place alone

@@ -32,7 +32,7 @@ from actors.transport.messages.of_things import TakeFacts
 from actors.transport.order_of_a_batch import Waiting, waves
 from actors.transport.placement import is_pinned, pinned, profile_at, shard_of, socket_of
 from actors.transport.wire import OVERLOADED_RETRY_MS
-from engine.errors import Away, Moved, NotFound, NotReady, Overloaded, Parted
+from engine.errors import Away, Beside, Moved, NotFound, NotReady, Overloaded, Parted
 from engine.inputs import AnyInput, ConsentChange, Decide, Event, Fact, Rejected
 
 # How long a router asks again while a shard, or the process of a pinned profile, is started again.
@@ -94,7 +94,8 @@ class Router:
         for batch, told in zip(by_shard.values(), answers, strict=True):
             for (index, profile, event), result in zip(batch, told, strict=True):
                 if isinstance(result, EventMoved):
-                    self._learn(profile, result.to)
+                    if not result.once:
+                        self._learn(profile, result.to)
                     again.append((index, result.to, event))
                 elif isinstance(result, EventParted):
                     home = events[index][0]
@@ -109,8 +110,7 @@ class Router:
 
     async def _ingest_at(self, batch: Waiting) -> Sequence[EventResult]:
         try:
-            told = Ingest([(profile_at(address), event) for _, address, event in batch])
-            return (await self._ask(batch[0][1], told)).results
+            return (await self._ask(batch[0][1], Ingest([(profile_at(at), event) for _, at, event in batch]))).results
         except Away as away:
             return [EventMoved(away.to)] * len(batch)
 
@@ -229,8 +229,7 @@ class Router:
 
     async def take_facts(self, facts: Sequence[Fact], heard_ms: int) -> list[bool]:
         """Tell every shard facts about things, durably; of each, whether any shard did not know it yet."""
-        asked = TakeFacts(list(facts), heard_ms)
-        calls = (self._clients.call_until_there(path, asked, STARTING) for path in self._paths)
+        calls = (self._clients.call_until_there(at, TakeFacts([*facts], heard_ms), STARTING) for at in self._paths)
         return [any(new) for new in zip(*(answer.are_new for answer in await asyncio.gather(*calls)), strict=True)]
 
     async def _follow(self, profile: str, request: Callable[[str], Request[A]]) -> A:
@@ -241,6 +240,8 @@ class Router:
             home = self._home(profile)
             try:
                 return await self._ask(home, request(profile_at(home)))
+            except Beside as beside:
+                profile = beside.to
             except Parted as parted:
                 self._forget(profile)
                 profile, has_parted = parted.to if has_parted else profile, True
@@ -267,9 +268,8 @@ class Router:
 
     def _home(self, profile: str) -> str:
         for _ in range(_HOPS_MAX):
-            following = self._moved.get(profile)
-            if following is None:
-                return profile
+            if (following := self._moved.get(profile)) is None:
+                break
             profile = following
         return profile
 

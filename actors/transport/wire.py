@@ -21,7 +21,7 @@ from actors.transport.coalescing import CoalescingTransport
 from engine import errors
 from engine.errors import SegueError, UsageError
 
-VERSION: Final = 4
+VERSION: Final = 5
 FRAME_BYTES_MAX: Final = 32 << 20  # a hand-over carries a whole past: some 300,000 events
 PAYLOAD_BYTES_MAX: Final = FRAME_BYTES_MAX - 256  # leaves room for the id, the type's name and msgpack's heads
 PATH_BYTES_MAX: Final = 100  # the kernel takes 107 (`docs/design/ray.md`)

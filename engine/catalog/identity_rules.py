@@ -78,7 +78,8 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class TraitRule:
-    """Which of two values of a trait stays: by `sources`, in their order, then by `keep`."""
+    """Which of two values of a trait stays: by `sources`, in their order, then by `keep`. `trusted` is of addresses: a
+    write key's word counts after all others."""
 
     keep: str = "newest"
     sources: tuple[str, ...] = ()

@@ -3,8 +3,8 @@
 The trait of that name counts. An `identify` states it: the latest event time wins, and of equal times the later
 arrival; a time ahead of the engine's clock counts as now. The stated value is the address; where it is null or cannot
 be read, there is none. Where nothing was ever stated, the address that was first mentioned most recently is current;
-beside a stated one a mention only identifies. A write key's word replaces no verified address
-(`engine.identity.address_statements`).
+beside a stated one a mention only identifies. A verified address counts before what only a write key has stated,
+whichever came first (`engine.identity.address_statements`).
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ def is_own(profile: Profile, other: str) -> bool:
 def open_link(turn: Turn, asked: OpenLink) -> None:
     """Another profile came by a link of a message to this one: join it, or say why not."""
     profile, device = turn.profile, turn.profile.opened.get(asked.send)
-    if profile.is_blank or asked.to in (profile.id, *profile.held):
+    if asked.to in (profile.id, *profile.held):
         return
-    if not is_own(profile, asked.recipient):  # the recipient was erased, and this is somebody new
+    if profile.is_blank or not is_own(profile, asked.recipient):  # the recipient was erased; this is nobody, or new
         turn.tell(asked.to, LinkRefused(send=asked.send, reason="link.nobody"))
         return
     if device is not None and device != asked.device:

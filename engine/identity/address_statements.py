@@ -30,8 +30,10 @@ def mention(
     before, link = current(profile, namespace), _find(profile, namespace, value)
     if link is not None:
         link.first_seen_ms, link.last_seen_ms = min(link.first_seen_ms, at_ms), max(link.last_seen_ms, at_ms)
-        if not (public or (link is not before and namespace not in profile.traits)):
+        trait = profile.traits.get(namespace)
+        if not public and (link is before or trait is None or trait.public):
             _verify(turn, link, source)
+            _prefer_verified(turn, link, at_ms, source)
         return True
     if not link_limits.make_room(turn, namespace, public=public) and not is_stated:
         return False
@@ -42,6 +44,7 @@ def mention(
     if public and before is not None and before is not current(profile, namespace):
         # Whatever time a write key claims: messages about earlier events were for the people at the former address.
         link.stated_ms = turn.now_ms
+    _prefer_verified(turn, link, at_ms, source)
     return True
 
 
@@ -58,7 +61,8 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, s
         _verify(turn, link, source)
     trait, before = profile.traits.get(namespace), current(profile, namespace)
     word = TraitValue(told, at_ms, public, source, heard_ms=turn.now_ms)
-    if trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms):
+    is_late = trait is not None and at_ms < stated_time.of_fact(trait.at_ms, turn.now_ms)
+    if trait is not None and is_late and not _outranks(link, before, trait):
         trait_words.after(None, trait, word, trait)
         return
     if public and before is not None and before.verified and before is not link:
@@ -68,6 +72,24 @@ def _state(turn: Turn, namespace: str, told: Any, at_ms: int, *, public: bool, s
     if link is not None and link is not before:
         link.since_ms = turn.now_ms
         link.stated_ms = turn.now_ms if public and before is not None else at_ms
+
+
+def _prefer_verified(turn: Turn, link: Link, at_ms: int, source: str) -> None:
+    """Let a verified address that was only mentioned count before one that only a write key has stated."""
+    profile, namespace = turn.profile, link.namespace
+    trait, before = profile.traits.get(namespace), current(profile, namespace)
+    if trait is not None and link is not before and _outranks(link, before, trait):
+        word = TraitValue(link.value, at_ms, source=source, heard_ms=turn.now_ms)
+        profile.traits[namespace] = trait_words.after(None, trait, word, word)
+        link.since_ms, link.stated_ms = turn.now_ms, at_ms
+
+
+def _outranks(link: Link | None, before: Link | None, trait: TraitValue) -> bool:
+    """Whether an address counts before the stated one at any time: it is verified and the other is not. A server's
+    statement that there is none stands until a later one."""
+    if link is None or not link.verified:
+        return False
+    return trait.public if before is None else not before.verified
 
 
 def confirm(turn: Turn, said: Confirm) -> None:

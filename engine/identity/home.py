@@ -8,12 +8,15 @@ identifiers is found at one place in the common case, whichever others come alon
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from engine import seeds
 from engine.catalog.compiled import Catalog
 from engine.catalog.identity_rules import NO_RANK, rights
-from engine.inputs import ConsentChange, Decide, Event
+from engine.identity import standing
+from engine.inputs import AnyInput, ConsentChange, Decide, Event
+from engine.profile import Profile
 
 _USER: Final = "user_id"
 _NOT_ITS_OWN: Final = 2 * NO_RANK  # of a source that does not find people by it: behind all by which it does
@@ -31,6 +34,38 @@ def home_of(catalog: Catalog, told: Event | Decide | ConsentChange) -> str | Non
         if found is not None:
             return found
     return _first(catalog, named(told), allowed)
+
+
+def meant(catalog: Catalog, profile: Profile, told: Event | Decide | ConsentChange) -> str | None:
+    """The place that an input is for where it comes to a profile: its home; but where this profile knows that several
+    people share the identifier of that place, the place of the next one, because it may be anybody's of them. The home
+    stays the place where nothing else says whose it is."""
+    first = home_of(catalog, told)
+    if first is None or not profile.shared or (not isinstance(told, Event) and told.profile_id):
+        return first
+    shared = {place[:-2] for place in profile.shared}
+    if first[:-2] not in shared:
+        return first
+    allowed = rights(catalog.sources, told).identify if isinstance(told, Event) else None
+    for namespace, place in _places(catalog, named(told), allowed):
+        if place[:-2] not in shared and standing.kind(catalog, namespace) != "shared":
+            return place
+    return first
+
+
+def beside(catalog: Catalog, profile: Profile, told: AnyInput) -> str:
+    """Where an input goes that comes to a profile by an identifier that several people share; empty where it is for
+    this profile."""
+    if not isinstance(told, Event | Decide | ConsentChange):
+        return ""
+    place = meant(catalog, profile, told)
+    is_here = place is None or place == home_of(catalog, told) or _is_own(catalog, profile, place)
+    return "" if is_here else place or ""
+
+
+def _is_own(catalog: Catalog, profile: Profile, place: str) -> bool:
+    links = (standing.place(catalog, link) for link in profile.identifiers)
+    return any(standing.is_same_place(place, own) for own in (profile.id, *profile.held, *links))
 
 
 def named(told: Event | Decide | ConsentChange) -> list[tuple[str, str]]:
@@ -52,6 +87,13 @@ def is_blocked(catalog: Catalog, namespace: str, value: str) -> bool:
 
 
 def _first(catalog: Catalog, pairs: list[tuple[str, str]], allowed: frozenset[str] | None) -> str | None:
+    return next((place for _, place in _places(catalog, pairs, allowed)), None)
+
+
+def _places(
+    catalog: Catalog, pairs: list[tuple[str, str]], allowed: frozenset[str] | None
+) -> Iterator[tuple[str, str]]:
+    """(namespace, place) of each usable identifier, in the order of priority."""
     homes = catalog.identity.homes
     if len(pairs) > 1:
 
@@ -62,5 +104,4 @@ def _first(catalog: Catalog, pairs: list[tuple[str, str]], allowed: frozenset[st
         pairs.sort(key=place)
     for namespace, value in pairs:
         if not catalog.identity.is_blocked(namespace, value):
-            return seeds.profile_id(catalog.id_key, namespace, value)
-    return None
+            yield namespace, seeds.profile_id(catalog.id_key, namespace, value)

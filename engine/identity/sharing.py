@@ -95,6 +95,8 @@ def demoted(turn: Turn, told: Shared) -> None:
             detail={"place": told.place},
             public=told.public,
         )
+    for other in sorted({*turn.profile.split_off.values()}):  # one of the two is sent what came by it to the other
+        turn.tell(other, msgspec.structs.replace(told, owner=False))
     for merged in turn.profile.ledger:
         if merged.id and not merged.undone_ms and (merged.by == told.place or told.place in merged.beside):
             offer_split(turn, merged, "identity.shared", told.namespace, by=told.source if told.public else None)

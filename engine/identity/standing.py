@@ -82,8 +82,9 @@ def is_person(catalog: Catalog, profile: Profile) -> bool:
 
 
 def contacts(catalog: Catalog, profile: Profile) -> tuple[str, ...]:
-    """The places of a profile's addresses."""
-    found = (place(catalog, link) for link in profile.identifiers if kind(catalog, link.namespace) == "contact")
+    """The places of a profile's addresses, but for those that several people share."""
+    links = (link for link in profile.identifiers if not link.shared)
+    found = (place(catalog, link) for link in links if kind(catalog, link.namespace) == "contact")
     return tuple(found)[:_CONTACTS_MAX]
 
 

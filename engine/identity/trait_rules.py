@@ -27,6 +27,10 @@ def settled(rule: TraitRule, known: TraitValue, told: TraitValue, *, is_newer: b
     first, second = (_place(rule, trait) for trait in (known, told))
     if first != second:
         return known if first < second else told
+    if rule.keep == "trusted" and known.public != told.public:
+        trusted = told if known.public else known
+        if not is_absent(trusted.value):
+            return trusted
     if rule.keep == "oldest":
         return known if is_newer else told
     newest = told if is_newer else known

@@ -17,7 +17,9 @@ from typing import Final
 import msgspec
 
 from engine import limits
+from engine.catalog.compiled import Catalog
 from engine.catalog.identity_rules import TraitRule
+from engine.contact import addresses
 from engine.identity.trait_rules import settled
 from engine.profile import TraitValue
 
@@ -25,7 +27,14 @@ SOURCES_MAX: Final = 8  # of one trait, whose words are kept
 WORDS_MAX: Final = 3  # of one source on one trait, beside the word that counts
 BYTES_MAX: Final = 256 << 10  # of all that a profile keeps beside the words that count
 
+_OF_ADDRESSES: Final = TraitRule("trusted")  # a write key's word replaces no address that a server has stated
+
 _pack = msgspec.msgpack.Encoder().encode
+
+
+def rule_of(catalog: Catalog, name: str) -> TraitRule | None:
+    """Which word on a trait counts; None: the newest."""
+    return _OF_ADDRESSES if name in addresses.NAMESPACES else catalog.identity.traits.get(name)
 
 
 def chosen(rule: TraitRule | None, known: TraitValue | None, told: TraitValue, *, is_newer: bool) -> TraitValue:

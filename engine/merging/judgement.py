@@ -39,6 +39,17 @@ def objection(turn: Turn, asked: Merge) -> Objection | None:
     return Objection(reason, namespace) if reason and reason not in asked.in_spite_of else None
 
 
+def are_known(turn: Turn, asked: Merge) -> bool:
+    """Whether both are known people."""
+    return asked.known and standing.is_known(turn.catalog, turn.profile)
+
+
+def are_two(turn: Turn, asked: Merge) -> bool:
+    """Whether they are two people for certain: each has an identifier of which a person has one."""
+    mine = standing.values(turn.catalog, turn.profile, public=asked.public)
+    return standing.contradiction(turn.catalog, mine, asked.values, turn.now_ms)[0] == "identity.unique"
+
+
 def told_by_an_address(turn: Turn, asked: Merge) -> Evidence | None:
     """A device-kind identifier and an address that both profiles have, told by a source that may merge: the address
     says that they are one, whatever the device says."""
@@ -61,14 +72,13 @@ def told_by_an_address(turn: Turn, asked: Merge) -> Evidence | None:
 def _of_rights(turn: Turn, asked: Merge, evidence: Evidence) -> str:
     """What kinds of identifiers and sources may join."""
     catalog, profile = turn.catalog, turn.profile
-    is_known = standing.is_known(catalog, profile)
     if evidence.namespace == standing.LINK:
         return "identity.not_allowed" if asked.is_person and standing.is_person(catalog, profile) else ""
     if evidence.namespace in standing.SAID:
-        return "" if asked.merges or not is_known else "identity.not_allowed"
+        return "" if asked.merges or not standing.is_known(catalog, profile) else "identity.not_allowed"
     if standing.kind(catalog, evidence.namespace) != "device":
         return "" if asked.merges else "identity.not_allowed"
-    if not (is_known and asked.known):
+    if not are_known(turn, asked):
         return ""
     if set(standing.contacts(catalog, profile)) & set(asked.contacts):
         return "identity.unverified"

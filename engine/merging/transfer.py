@@ -32,6 +32,7 @@ from engine.journeys.watching import look
 from engine.merging import judgement
 from engine.merging.judgement import Objection
 from engine.merging.take_in import wake
+from engine.parts.of_identity import Evidence
 from engine.profile import Profile
 from engine.turn_state import Turn
 
@@ -46,12 +47,15 @@ def answer(turn: Turn, asked: Merge) -> None:
     if profile.is_blank:
         _give_place(turn, asked)
         return
-    by_address = judgement.told_by_an_address(turn, asked)
+    by_address, of_device = judgement.told_by_an_address(turn, asked), asked.evidence
     if by_address is not None:
         asked = msgspec.structs.replace(asked, evidence=by_address)
     objection = judgement.objection(turn, asked)
     if objection is not None:
         _decline(turn, asked, objection)
+        if by_address is not None and of_device is not None and judgement.are_known(turn, asked):
+            asked = msgspec.structs.replace(asked, evidence=of_device)
+            _count(turn, asked, of_device, of_device.namespace, of_device.place)  # its device is of both too
     elif asked.rank is None or asked.rank < standing.rank(turn.catalog, profile):
         _hand_over(turn, asked)
     elif asked.evidence is not None:
@@ -135,18 +139,24 @@ def _hand_over(turn: Turn, asked: Merge) -> None:
 
 def _decline(turn: Turn, asked: Merge, objection: Objection) -> None:
     """Stay two. The place of the identifier hears that one more profile has it."""
-    profile, evidence, catalog = turn.profile, asked.evidence, turn.catalog
+    evidence, catalog = asked.evidence, turn.catalog
     turn.tell(asked.to, _declined(turn, asked, objection.reason, objection.namespace))
     if evidence is None or evidence.namespace in standing.SAID:
         return
     about = objection if objection.place else evidence
     namespace, place = about.namespace, about.place
-    is_device = standing.kind(catalog, namespace) == "device"
-    if not (asked.merges or (is_device and objection.reason in judgement.OF_THE_VALUE)):
+    if not asked.merges and standing.kind(catalog, namespace) != "device":
         return  # a write key's word makes nobody's card or address a shared one
-    is_mine = place == evidence.place
+    if not asked.merges and objection.reason not in judgement.OF_THE_VALUE and not judgement.are_two(turn, asked):
+        return
+    _count(turn, asked, evidence, namespace, place)
+
+
+def _count(turn: Turn, asked: Merge, evidence: Evidence, namespace: str, place: str) -> None:
+    """Let an identifier's place know that one more profile has it."""
+    profile = turn.profile
     told = Shares(
-        by=asked.to if is_mine else profile.id,
+        by=asked.to if place == evidence.place else profile.id,
         namespace=namespace,
         people=judgement.people(turn, asked, place),
         source=evidence.source,
@@ -155,7 +165,7 @@ def _decline(turn: Turn, asked: Merge, objection: Objection) -> None:
     if not standing.is_same_place(place, profile.id):
         turn.tell(place, told)
         return
-    if standing.kind(catalog, namespace) == "contact":
+    if standing.kind(turn.catalog, namespace) == "contact":
         known = Claim(to=asked.to, public=asked.public, merged=asked.merged)
         holding.add(turn, profile.holders, known, holding.words_of(profile))
     sharing.shares(turn, told)

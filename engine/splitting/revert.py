@@ -1,6 +1,7 @@
 """Undoes what a source has done to who somebody is: by one command, after an attack or a mistake of a system.
 
-Merges that it caused are split. Identifiers that it named first go, and their places are nobody's again; one that only
+Merges that it caused are split first, so that whoever was merged gets back all that they had, whoever said it. Of what
+is left, identifiers that it named first go, and their places are nobody's again; one that only
 a write key had named before is as that key had named it. An address that it has verified is not verified any more.
 Traits that it stated go, locale and zone too, and what they had replaced comes back (`engine.identity.trait_words`).
 Its events stay, and are counted in the answer: they happened. Statements about consent stay too, because a no must not
@@ -16,7 +17,7 @@ import msgspec
 
 from engine import codec
 from engine.contact import addresses
-from engine.effects import GiveBack
+from engine.effects import GiveBack, KeepMerge
 from engine.errors import InvalidInput, NotFound
 from engine.identity import trait_words
 from engine.identity import traits as known
@@ -24,7 +25,8 @@ from engine.inputs import Revert, Split
 from engine.merging import arrivals
 from engine.parts.of_identity import Link, Merged
 from engine.profile import Profile, TraitValue
-from engine.splitting.around import can_be_undone
+from engine.splitting.around import Around, can_be_undone
+from engine.splitting.layers import Layers
 from engine.splitting.sides import place_of
 from engine.turn_state import Turn
 from engine.values.absence import is_absent
@@ -40,7 +42,8 @@ def revert(turn: Turn, told: Revert) -> None:
     if profile.is_blank and not profile.ledger:
         raise NotFound("nobody is known by this identifier", "identifier")
     merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]
-    splits = [past for past in merges if can_be_undone(past)]
+    splits = [] if told.is_rest else to_split(profile, told)
+    profile = _without(turn, told, splits) if splits else profile
     trust = {id(link): less for link in profile.identifiers if (less := _trust_left(told, link)) is not link}
     links = [
         link
@@ -48,17 +51,19 @@ def revert(turn: Turn, told: Revert) -> None:
         if link.publicly is None and _is_meant(told, link.source, link.first_seen_ms)
     ]
     going = [link for link in links if place_of(turn.catalog, link)[:-2] != profile.id[:-2]][:_PLACES_MAX]
-    left = _traits_left(turn, told, going)
+    left = _traits_left(turn, told, profile, going)
     traits = [name for name, trait in left.items() if trait is None or trait.value != profile.traits[name].value]
-    zones = _of_device_left(turn, told)
+    zones = _of_device_left(told, profile)
     said = {f"context.{n}": word for n, word in zones.items() if word is None or word.value != getattr(profile, n)}
     stay = [link for link in profile.identifiers if link not in going]
     doubtful = [link for link in stay if link.verified and not trust.get(id(link), link).verified]
-    if not told.dry:
-        _apply(turn, told, splits, going, left)
+    if not (told.dry or splits):
+        _apply(turn, going, left)
         for name, word in zones.items():
             known.settle(profile, name, word)
         profile.identifiers = [trust.get(id(link), link) for link in profile.identifiers]
+    if not (told.dry or told.is_rest):
+        _begin(turn, told, splits, going, left)
     kept = [link for link in links if link not in going]
     turn.answer(
         {
@@ -69,7 +74,7 @@ def revert(turn: Turn, told: Revert) -> None:
             "unverified": [f"{link.namespace}:{link.value}" for link in doubtful],
             "traits": sorted([*traits, *said]),
             "restored": sorted(name for name in (*traits, *said) if (left | said)[name] is not None),
-            "events": sum(_is_meant(told, event.source, event.at_ms) for event in profile.history),
+            "events": sum(_is_meant(told, event.source, event.at_ms) for event in turn.profile.history),
             "stays": {
                 "identifiers": [f"{link.namespace}:{link.value}" for link in kept],
                 "merges": [past.origin for past in merges if past not in splits and not past.undone_ms],
@@ -78,12 +83,47 @@ def revert(turn: Turn, told: Revert) -> None:
     )
 
 
-def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, TraitValue | None]:
+def to_split(profile: Profile, told: Revert) -> list[Merged]:
+    """The merges that a revert splits, in their order: one that a merged profile had made stands before the one that
+    brought that profile here."""
+    return [past for past in profile.ledger if can_be_undone(past) and _is_meant(told, past.source, past.at_ms)]
+
+
+def _without(turn: Turn, told: Revert, splits: list[Merged]) -> Profile:
+    """What this profile will be when the merges are split."""
+    records, profile = {name: Around.read(record) for name, record in told.records}, turn.profile
+    for past in splits:
+        out = Layers(turn.catalog, turn.now_ms, records, {}).take_out(profile, past.id)
+        kept = (effect for effect in out.again if isinstance(effect, KeepMerge))
+        records |= {each.merge_id: Around(each.before, each.other, each.after) for each in kept}
+        profile = out.mine
+    return profile
+
+
+def _begin(
+    turn: Turn, told: Revert, splits: list[Merged], going: list[Link], left: Mapping[str, TraitValue | None]
+) -> None:
+    """Note it, and split what is to be split; the profile tells itself to go on when all of that is done."""
+    profile = turn.profile
+    for past in splits:
+        turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
+    if splits:
+        turn.tell(profile.id, Revert(source=told.source, since_ms=told.since_ms, is_rest=True))
+    turn.note(
+        "split",
+        f"what {told.source} had done was undone",
+        source=told.source,
+        outcome="reverted",
+        detail={"merges": [past.id for past in splits], "identifiers": len(going), "traits": len(left)},
+    )
+
+
+def _traits_left(turn: Turn, told: Revert, profile: Profile, going: list[Link]) -> dict[str, TraitValue | None]:
     """The traits of which a word is taken back, as they are without it: one that the source said, or one that names an
     address that goes. No address comes back that this person has no more."""
-    identifiers, rules = turn.profile.identifiers, turn.catalog.identity.traits
+    identifiers = profile.identifiers
     found: dict[str, TraitValue | None] = {}
-    for name, trait in turn.profile.traits.items():
+    for name, trait in profile.traits.items():
         is_address = name in addresses.NAMESPACES
 
         def is_meant(word: TraitValue, name: str = name, is_address: bool = is_address) -> bool:
@@ -93,18 +133,19 @@ def _traits_left(turn: Turn, told: Revert, going: list[Link]) -> dict[str, Trait
         def is_gone(word: TraitValue, name: str = name) -> bool:
             return not is_absent(word.value) and addresses.stated(identifiers, name, word.value) is None
 
-        left = trait_words.without(rules.get(name), trait, is_meant)
+        rule = trait_words.rule_of(turn.catalog, name)
+        left = trait_words.without(rule, trait, is_meant)
         if left is not None and left is not trait and is_address:
-            left = trait_words.without(None, left, is_gone)
+            left = trait_words.without(rule, left, is_gone)
         if left is not trait:
             found[name] = left
     return found
 
 
-def _of_device_left(turn: Turn, told: Revert) -> dict[str, TraitValue | None]:
+def _of_device_left(told: Revert, profile: Profile) -> dict[str, TraitValue | None]:
     """Locale and zone in the same way, where a word on them is taken back."""
     found: dict[str, TraitValue | None] = {}
-    for name, word in turn.profile.of_device.items():
+    for name, word in profile.of_device.items():
         left = trait_words.without(None, word, lambda each: _is_meant(told, each.source, trait_words.heard_ms(each)))
         if left is not word:
             found[name] = left
@@ -123,9 +164,7 @@ def _trust_left(told: Revert, link: Link) -> Link:
     return msgspec.structs.replace(link, **left) if left else link
 
 
-def _apply(
-    turn: Turn, told: Revert, splits: list[Merged], going: list[Link], left: Mapping[str, TraitValue | None]
-) -> None:
+def _apply(turn: Turn, going: list[Link], left: Mapping[str, TraitValue | None]) -> None:
     profile = turn.profile
     profile.identifiers = [link for link in profile.identifiers if link not in going]
     for name, trait in left.items():
@@ -140,15 +179,6 @@ def _apply(
         place = max(epochs, default="")  # those before it were erased
         if place and place[:-2] not in merged:  # that of a merged profile goes back with it
             _let_go(turn, place, link, is_own=place in pointing)
-    for past in splits:  # a merge that a merged profile had made stands before the one that brought that profile here
-        turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
-    turn.note(
-        "split",
-        f"what {told.source} had done was undone",
-        source=told.source,
-        outcome="reverted",
-        detail={"merges": [past.id for past in splits], "identifiers": len(going), "traits": len(left)},
-    )
 
 
 def _let_go(turn: Turn, place: str, link: Link, *, is_own: bool) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engine import codec
+from engine import codec, limits
 from engine.effects import Enqueue, ForgetMerge, GiveBack, Repage, SetTimer
 from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
@@ -183,6 +183,9 @@ def _become(profile: Profile, out: Parted) -> None:
         setattr(profile, name, getattr(out.mine, name))
     profile.history = out.mine.history
     profile.parting.append(out.theirs.id)
+    # Which values are shared is known to both: one of them is sent what came by such a value to the other.
+    shared = [*dict.fromkeys((*profile.shared, *out.theirs.shared))][-limits.IDENTIFIERS_MAX :]
+    profile.shared, out.theirs.shared = shared, [*shared]
 
 
 def _note(turn: Turn, out: Parted, reason: str) -> None:

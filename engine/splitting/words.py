@@ -73,7 +73,7 @@ def traits(case: Case, name: str) -> None:
     those since that are its. What was taken back since stays away, and so does a trait that has gone."""
     for each in dict.fromkeys([*case.now.traits, *case.after.traits]):
         words = [profile.traits.get(each) for profile in case.states]
-        both = _weighed(case, name, each, words, case.catalog.identity.traits.get(each))
+        both = _weighed(case, name, each, words, trait_words.rule_of(case.catalog, each))
         for side, word, was in zip((case.mine, case.theirs), both, words[2:], strict=True):
             if word is None:
                 side.traits.pop(each, None)

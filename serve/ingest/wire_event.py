@@ -117,6 +117,8 @@ def _event(sent: _Sent, kind: str, message_id: str, digest: str, arrival: Arriva
     previous_id = canonical_if_any("user_id", sent.previous_id, field="previousId", forms=forms)
     if kind == "alias" and not previous_id:
         raise InvalidInput("is needed by an alias", "previousId")
+    if kind == "alias" and previous_id == (user_id or anonymous_id):
+        raise InvalidInput("is the same person already: an alias needs another id", "previousId")
     name, channel = _name(sent, kind), _channel(context.get("channel")) or arrival.channel
     return Event(
         kind=kind,

@@ -90,6 +90,11 @@ class People:
         """An entry of the review queue changes from one record to another one; None: it is not there."""
         self._change(profile, _labels(after), _labels(before))
 
+    @staticmethod
+    def is_open(review: bytes) -> bool:
+        """Whether an entry of the review queue waits for its answer."""
+        return _entry(review).state == "open"
+
     def forgotten(self, profile: str) -> None:
         """A profile is about to be erased, and its entries in the review queue with it."""
         for _, review in self._batch.rows("reviews", keys.profile_key(profile), unreadable_too=False):
@@ -147,4 +152,8 @@ class People:
 def _labels(review: bytes | None) -> tuple[str, ...]:
     if review is None:
         return ()
-    return identity_figures.labels_of_review(_review.decode(codec.unseal(review, "reviews")))
+    return identity_figures.labels_of_review(_entry(review))
+
+
+def _entry(review: bytes) -> ReviewEntry:
+    return _review.decode(codec.unseal(review, "reviews"))

@@ -63,9 +63,11 @@ class EventUnreadable(msgspec.Struct, array_like=True, frozen=True, gc=False, ta
 
 
 class EventMoved(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="moved"):
-    """The event's profile lives at another address: to be told there."""
+    """The event's profile lives at another address: to be told there. `once`: what comes next by the same identifier
+    may be somebody else's."""
 
     to: str
+    once: bool = False
 
 
 class EventParted(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="parted"):

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 from support.world import CART, World, compiled
 
 from actors.shard.shard import Shard
 from actors.storage.memory_store import MemoryStore
 from engine import effects
 from engine.catalog.compiled import Catalog
-from engine.inputs import Erase
+from engine.inputs import Erase, Join
 from engine.parts.of_identity import ReviewEntry
 from engine.profile import Profile
 from engine.readings import identity_figures
@@ -191,3 +192,19 @@ def test_wilsons_interval_is_that_of_the_textbook():
     low, high = identity_figures.wilson(8, 10)
     assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
     assert msgspec.json.encode(identity_figures.wilson(0, 0)) == b"[0.0,1.0]"
+
+
+@pytest.mark.parametrize(("at_ada", "at_bob"), [("open", "open"), ("dismissed", "open"), ("open", "dismissed")])
+def test_a_question_that_both_have_counts_once_where_they_become_one(at_ada: str, at_bob: str):
+    """As after a split, when the same question came up again."""
+    world = World()
+    ada, bob = world.customer("ada@example.com"), world.customer("bob@example.com")
+    shard = world.engine.windows[0].shard
+    for who, state in ((ada, at_ada), (bob, at_bob)):
+        who.does("Page Viewed")
+        review(shard, who.id, "merge", state=state)
+    world.engine.ask_profile(bob.id, Join(other=ada.id, review="r", force=True))
+    world.settle()
+    assert ada.id == bob.id
+    assert [entry.state for entry in ada.questions] == ["open" if at_ada == at_bob else "dismissed"]
+    assert kept(shard) == counted(shard)

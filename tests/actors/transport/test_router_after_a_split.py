@@ -17,24 +17,28 @@ from actors.storage.store import Store
 from actors.transport.messages.carried import EventStatus
 from actors.transport.router import Router
 from engine import codec
-from engine.inputs import ConsentChange
+from engine.inputs import ConsentChange, Decide
 from engine.profile import Profile, Tombstone
 from engine.seeds import profile_id
 
 CATALOG = compiled(CART)
 
 
-ADA, BOB, CY = (profile_id(ID_KEY, "user_id", name) for name in ("ada", "bob", "cy"))
+ADA, BOB, CY, DEE = (profile_id(ID_KEY, "user_id", name) for name in ("ada", "bob", "cy", "dee"))
+TABLET, BROWSER = (profile_id(ID_KEY, *pair) for pair in (("device_id", "tablet"), ("anonymous_id", "browser")))
 
 
 def leading_round() -> Store:
-    """A store in which the place of bob points to ada, who says that a split gave it to cy."""
+    """A store in which the place of bob points to ada, who says that a split gave it to cy; and that of a tablet to
+    dee, who shares it with others."""
     store = MemoryStore()
     shard = Shard(0, store, CATALOG, WallClock())
     for place, record in (
         (ADA, Profile(ADA, created_ms=1, split_off={BOB: CY})),
         (BOB, Tombstone(ADA, at_ms=1)),
         (CY, Profile(CY, created_ms=1, held=[BOB])),
+        (DEE, Profile(DEE, created_ms=1, held=[TABLET], shared=[TABLET])),
+        (TABLET, Tombstone(DEE, at_ms=1, shared=True)),
     ):
         shard.batch.put("state", keys.profile_key(place), codec.encode_record(record), place)
     shard.commit()
@@ -76,3 +80,18 @@ def test_a_reading_does_not_go_by_a_pointer_that_a_split_has_ended(served: Serve
     router = Router([served.path])
     router._learn(CY, ADA)
     assert asyncio.run(router.read(CY, "profile"))["profileId"] == CY
+
+
+def test_what_comes_by_a_shared_identifier_goes_to_the_next_one_each_time(served: ServedShard):
+    beside = {"identifiers": (("device_id", "tablet"),), "anonymous_id": "browser"}
+    alone = {"identifiers": (("device_id", "tablet"),)}
+    nobody = served.customer("")
+    told = [nobody.event("Page Viewed", **named) for named in (beside, alone, beside)]
+    accepted = asyncio.run(Router([served.path]).ingest([(TABLET, event) for event in told]))
+    assert accepted == [EventStatus.ACCEPTED] * 3
+    shard = served.shards[-1]
+    assert [event.message_id for event in shard.record(DEE).history] == [told[1].message_id]
+    assert [event.message_id for event in shard.record(BROWSER).history] == [told[0].message_id, told[2].message_id]
+    names = (("device_id", "tablet"), ("anonymous_id", "browser"))
+    asked = Decide(placement="home_hero", channel="web", identifiers=names)
+    assert asyncio.run(Router([served.path]).tell(TABLET, asked))["profileId"] == BROWSER

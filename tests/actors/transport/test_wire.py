@@ -305,7 +305,7 @@ def test_what_is_no_frame_ends_that_connection_only(run, tmp_path, caplog, sent,
             reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
             writer.write(sent)
             last_words = await reader.read()
-            assert last_words[4] == VERSION == 4 and reason in last_words.decode(errors="replace")
+            assert last_words[4] == VERSION == 5 and reason in last_words.decode(errors="replace")
             assert any(reason in record.reason for record in caplog.records)
             assert await client.call(Echo(b"still here")) == Said(b"still here")
             writer.close()

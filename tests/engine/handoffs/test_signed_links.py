@@ -197,17 +197,19 @@ def test_without_hosts_a_message_stays_as_it_is(world: World):
     assert link_of(plain) == "https://shop.example/cart?utm_source=mail#top"
 
 
-def test_the_link_of_an_erased_person_leads_to_nobody(world: World, ada: Customer):
+@pytest.mark.parametrize("comes_again", [True, False], ids=["somebody new is there", "nobody is"])
+def test_the_link_of_an_erased_person_leads_to_nobody(world: World, ada: Customer, comes_again: bool):
     url = link_of(world)
     world.engine.ask_profile(ada.id, Erase())
     world.advance(minutes=1)
-    again = Customer(world, "ada@example.com", "")
-    again.does("Page Viewed")
+    if comes_again:
+        Customer(world, "ada@example.com", "").does("Page Viewed")
     app = world.customer(anonymous="phone")
     opens(app, url)
     world.advance(minutes=1)
-    assert app.id != again.id
+    assert app.id != Customer(world, "ada@example.com", "").id
     assert refusals(app) == ["link.nobody"]
+    assert app.profile.touch is not None and not app.profile.touch.asks and app.profile.touch.by == ""
 
 
 def test_the_link_follows_the_person_into_another_profile(world: World):

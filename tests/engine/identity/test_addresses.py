@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.letters import SHOP, said, says
 from support.world import DAY, HOUR, START_MS, Customer, World
 
 from engine.contact import addresses
 from engine.errors import InvalidInput
-from engine.inputs import Confirm
+from engine.inputs import Confirm, Revert
 from engine.seeds import profile_id
 from engine.values.identifiers import canonical
 
@@ -138,6 +139,53 @@ def test_7_nor_one_that_a_server_only_mentioned(world: World, kind: str):
     says(ada, email="ada@shop.example", kind="track")
     world.advance(minutes=1)
     says(ada, email="mallory@evil.example", public=True, kind=kind)
+    agrees(ada, "ada@shop.example")
+
+
+@pytest.mark.parametrize("kind", ["identify", "track"])
+@pytest.mark.parametrize("days", [1, 0, -1], ids=["a day older", "at once", "a day later"])
+@pytest.mark.parametrize("told", ["mallory@evil.example", None, "no address"])
+def test_7_nor_does_it_hold_off_one_that_is_verified_later(world: World, kind: str, days: int, told: Any):
+    ada = world.customer("ada")
+    world.advance(days=2)
+    says(ada, email=told, public=True)
+    word = said(ada, world.now_ms - max(days, 0) * DAY, email="ada@shop.example", kind=kind)
+    world.advance(days=max(-days, 0), hours=1)
+    ada.tell(msgspec.structs.replace(word, imported=True))
+    world.settle()
+    agrees(ada, "ada@shop.example")
+    says(ada, email="mallory@evil.example", public=True)
+    agrees(ada, "ada@shop.example")
+
+
+def test_7_nor_one_that_both_have_named_and_a_server_verifies(world: World):
+    ada = world.customer("ada")
+    says(ada, email="ada@shop.example", public=True)
+    world.advance(minutes=1)
+    says(ada, email="mallory@evil.example", public=True)
+    says(ada, email="ada@shop.example", kind="track")
+    agrees(ada, "ada@shop.example")
+
+
+def test_7_nor_when_another_source_s_word_is_taken_back(world: World):
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=2)
+    says(ada, email="mallory@evil.example", public=True)
+    ada.tell(msgspec.structs.replace(said(ada, world.now_ms - DAY, email="ada@shop.example"), source="shop"))
+    ada.tell(msgspec.structs.replace(said(ada, email="wrong@shop.example"), source="crm"))
+    world.settle()
+    world.engine.ask_profile(ada.id, Revert(source="crm"))
+    agrees(ada, "ada@shop.example")
+
+
+def test_7_but_a_server_s_word_that_there_is_none_gives_way_to_a_later_one(world: World):
+    ada = world.customer("ada")
+    says(ada, email=None)
+    world.advance(minutes=1)
+    says(ada, email="ada@shop.example", public=True)
+    agrees(ada, "ada@shop.example")
+    says(ada, START_MS - DAY, email=None)
     agrees(ada, "ada@shop.example")
 
 

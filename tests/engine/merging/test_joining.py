@@ -8,7 +8,8 @@ import pytest
 from support.letters import SHOP, says
 from support.world import Customer, World
 
-from engine.inputs import Confirm, Join
+from engine.errors import InvalidInput
+from engine.inputs import Confirm, Join, Reviewed
 from engine.seeds import profile_id
 
 Pair = tuple[str, str]
@@ -233,6 +234,28 @@ def test_somebody_may_decide_in_spite_of_a_limit_and_of_a_unique_value_only_by_f
     assert not joined(ada, bob)
     decided(world, ada, bob, review="r2", force=True)
     assert joined(ada, bob)
+
+
+def test_a_yes_that_needs_force_says_so_and_leaves_the_question_open(world: World):
+    ada, bob = (seen(world, ("user_id", name), MAIL) for name in ("ada", "bob"))
+    ((who, entry),) = [(who, entry) for who in (ada, bob) for entry in who.questions]
+    assert entry.reason == "identity.unique"
+    with pytest.raises(InvalidInput, match="force: both have a user_id, and a person has only one"):
+        world.engine.ask_profile(who.id, Reviewed(entry=entry, accepted=True, by="desk"))
+    assert [entry.state for entry in who.questions] == ["open"]
+    world.engine.ask_profile(who.id, Reviewed(entry=entry, accepted=True, by="desk", force=True))
+    world.advance(minutes=2)
+    assert joined(ada, bob)
+
+
+def test_a_yes_to_a_blocked_value_says_that_it_joins_nobody():
+    world = shop(loyalty_id={"blocked": ["0000"]})
+    ada = seen(world, ("user_id", "ada"), ("loyalty_id", "0000"))
+    (entry,) = ada.questions
+    with pytest.raises(InvalidInput, match="a blocked loyalty_id joins nobody"):
+        world.engine.ask_profile(ada.id, Reviewed(entry=entry, accepted=True, by="desk"))
+    world.engine.ask_profile(ada.id, Reviewed(entry=entry, accepted=False, by="desk"))
+    assert [entry.state for entry in ada.questions] == ["dismissed"]
 
 
 def test_two_who_are_alike_are_joined_with_the_confidence_of_that(world: World):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.splitting import differences, split
+from support.splitting import differences, record, split
 from support.world import CART, World, document
 
 from engine.contact import addresses
 from engine.identity import trait_words
+from engine.identity.home import home_of
 from engine.inputs import Revert
 from engine.recent_events import encoder
 
@@ -149,3 +150,31 @@ def test_what_is_kept_of_traits_is_bounded_and_one_source_drives_out_no_other(wo
     assert sum(len(encoder.encode(word)) for word in kept) <= trait_words.BYTES_MAX
     reverted(world, ada, "thief")
     assert ada.profile.trait_values == {"email": "ada@example.com", "hat": "green"}
+
+
+@pytest.mark.parametrize("who", ["a visitor", "a guest"])
+def test_whom_a_source_has_joined_gets_back_all_that_they_had(world: World, who: str):
+    """Also what this very source had said of them, before and since."""
+    pairs = (("loyalty_id", "4711"), ("email", "gus@example.com"))
+    other = world.customer(anonymous="laptop") if who == "a visitor" else world.customer()
+    named = {} if who == "a visitor" else {"identifiers": pairs}
+    traits = {"name": "Gus"} | ({} if who == "a visitor" else {"email": "gus@example.com"})
+    other.does("Identified", kind="identify", source="thief", traits=traits, **named)
+    place = home_of(world.catalog, other.event("?", **named)) or ""
+    before = record(world, place)
+    had = [(link.namespace, link.value, link.source) for link in before.identifiers], before.trait_values
+    ada = world.customer("ada")
+    identified(world, ada, "shop", hat="green")
+    ada.does("Page Viewed", source="thief", anonymous_id=other.anonymous, **named)
+    world.settle()
+    identified(world, ada, "thief", hat="red")
+    assert world.engine.resolve(place) == ada.id
+    dry = reverted(world, ada, "thief", dry=True)
+    assert dry["traits"] == ["hat"] and dry["restored"] == ["hat"]
+    assert reverted(world, ada, "thief") == dry | {"done": True}
+    world.drain()
+    back = record(world, place)
+    assert ([(link.namespace, link.value, link.source) for link in back.identifiers], back.trait_values) == had
+    assert ada.profile.trait_values == {"hat": "green"}
+    assert [link.namespace for link in ada.profile.identifiers] == ["user_id"]
+    assert differences(world) == []

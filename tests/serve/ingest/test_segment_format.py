@@ -74,6 +74,8 @@ BAD_ITEMS = [
     (None, ""),
     (TRACK | {"properties": {"text": "x" * EVENT_BYTES_MAX}}, ""),
     ({"type": "alias", "userId": "ada"}, "previousId"),
+    ({"type": "alias", "userId": "ada", "previousId": " ada "}, "previousId"),
+    ({"type": "alias", "anonymousId": "a1", "previousId": "a1"}, "previousId"),
     (TRACK | {"userId": "a\nb"}, "userId"),
     (TRACK | {"userId": True}, "userId"),
     (TRACK | {"properties": {"n": 2**64}}, "properties"),
