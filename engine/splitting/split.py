@@ -48,6 +48,14 @@ def find(profile: Profile, merge_id: str) -> Merged:
     return past
 
 
+def is_over(profile: Profile, told: Split) -> bool:
+    """Whether a profile that has told itself to undo a merge has nothing to undo any more: somebody was faster, or the
+    person was erased."""
+    return told.reason != "asked" and not any(
+        past.id == told.merge_id and not past.undone_ms for past in profile.ledger
+    )
+
+
 def check_rest(profile: Profile) -> None:
     """Raises NotReady while something is on its way that belongs to one of the two."""
     if profile.absorbing or profile.parting:
@@ -59,6 +67,8 @@ def check_rest(profile: Profile) -> None:
 def split(turn: Turn, told: Split) -> None:
     """Undo a merge. The answer lists what came in between without an identifier, and went by policy."""
     profile = turn.profile
+    if is_over(profile, told):
+        return
     past = find(profile, told.merge_id)
     assert not profile.parting, "one split at a time"
     records = {name: Around.read(record) for name, record in told.records}

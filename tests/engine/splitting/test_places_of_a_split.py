@@ -208,6 +208,21 @@ def test_an_erased_holder_does_not_come_back_with_a_split(world: World):
     assert differences(world) == []
 
 
+@pytest.mark.parametrize("first", ["split", "erased"])
+def test_a_revert_that_finds_its_merge_undone_already_is_no_fault(world: World, first: str):
+    """The profile tells itself to split; somebody is faster than this word."""
+    guest, ada = Known(world, CARD), Known(world, CARD, name="ada")
+    comes(world, guest)
+    comes(world, ada)
+    home = ada.id
+    (merged,) = record(world, home).ledger
+    world.engine.ask_profile(home, Revert(source=merged.source))
+    world.engine.ask_profile(home, Split(merge_id=merged.id) if first == "split" else Erase())
+    world.drain()
+    assert [letter.reason for windows in world.engine.windows for letter in windows.shard.dead.all()] == []
+    assert differences(world) == []
+
+
 def test_a_revert_leaves_an_erased_place_as_it_is(world: World):
     ada = Known(world, MAIL)
     comes(world, ada)
