@@ -7,7 +7,6 @@ import pytest
 from loadtest.sweeps import orders, reverts
 
 
-@pytest.mark.parametrize("first", range(0, 12, 4))
-def test_the_journals_say_what_is_stored_and_every_place_leads_to_somebody(first: int):
-    catalog = orders.small_catalog()
-    assert [fault for seed in range(first, first + 4) for fault in reverts.World(catalog, seed).play()] == []
+@pytest.mark.parametrize("seed", [*range(8), 138])  # in the last one a question meets two erased profiles, one by one
+def test_the_journals_say_what_is_stored_and_every_place_leads_to_somebody(seed: int):
+    assert reverts.World(orders.small_catalog(), seed).play() == []
