@@ -50,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "actors/maintenance": {"actors/shard"},
     "actors/delivery": {"actors/transport", "actors/catalog_files"},
     "actors/candidates": {"actors/shard"},
-    "actors/catalog_proof": {"actors/catalog_files", "actors/delivery/channels"},
+    "actors/catalog_proof": {"actors/catalog_files", "actors/delivery/channels", "actors/replay_clock"},
     "actors/cluster": {
         "actors/candidates",
         "actors/serving",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,30 @@ def test_the_sentences_of_typical_mistakes_are_said_as_the_page_has_them() -> No
         if "cannot be written" not in row:
             for part in row.split("…"):
                 assert re.sub(r"['\"\\\s]", "", part) in told or "Hello: you" in part or "traits.name" in part, row
+
+
+def test_the_sentences_about_one_journey_are_said_as_the_page_has_them() -> None:
+    tests = [
+        *Path(__file__).parent.glob("engine/clashes/*.py"),
+        *Path(__file__).parent.glob("actors/catalog_proof/*.py"),
+    ]
+    told = re.sub(r"['\"\\\s]", "", "".join(path.read_text("utf-8") for path in tests))
+    section = PAGE.partition("### What a journey does wrong by itself")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        for part in re.split("…|`, `", row.strip("`")):
+            assert re.sub(r"['\"\\\s`]", "", part) in told, part
+
+
+def test_the_story_of_the_page_is_what_the_shop_would_hear_without_its_stop() -> None:
+    files = _shipped_with_the_campaign()
+    policies = [line for line in files["policies.yaml"].splitlines() if "id: purchase, on" not in line]
+    files["policies.yaml"] = "\n".join("stops: []" if line == "stops:" else line for line in policies)
+    proved = proof.prove(config_files.read_texts(files), {}, rehearsing=nullcontext())
+    told = next(each for each in proved.findings if each.kind == "warning")
+    assert told.witness is not None
+    assert "\n".join([f"warning: {told}", *(f"    {line}" for line in told.witness.lines)]) in PAGE
 
 
 def _shipped_with_the_campaign() -> dict[str, str]:

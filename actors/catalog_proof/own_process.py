@@ -24,12 +24,14 @@ from actors.catalog_proof import proof
 from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.proof import Proved
 from engine.catalog.compile import compile_bytes
+from engine.clashes.findings import Finding
 from engine.errors import CatalogError
 
 CPU_S_MAX: Final = 20  # of processor time, for the smallest catalog
 FILE_S: Final = 0.1  # that each file adds to it
 WRITTEN_S: Final = 0.02  # that each message to one customer adds
 CPU_S_MOST: Final = 600
+REHEARSED_S_MAX: Final = 30  # for all stories together
 LETTER_S_MAX: Final = 1.0  # for one message to one customer
 _GRACE_S: Final = 3  # beyond the second of a message, before the kernel ends a process that never returns to Python
 MEMORY_BYTES_MAX: Final = 2 << 30
@@ -47,19 +49,21 @@ class _Asked(msgspec.Struct):
     directory: str = ""
     environ: dict[str, str] = {}
     nice: int = 0
+    clashes: bool = False
 
 
 class _Found(msgspec.Struct):
-    """The result: a document and its warnings, or problems."""
+    """The result: a document, its warnings and the clashes in it, or problems."""
 
     document: bytes = b""
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
-def prove_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
-    """`proof.of_directory`, bounded. CatalogError also where it takes too long."""
-    return _prove(_Asked(directory=str(directory), environ=dict(environ)))
+def prove_directory(directory: Path, environ: Mapping[str, str], *, clashes: bool = False) -> Proved:
+    """`proof.of_directory`, bounded, and perhaps the proof of clashes. CatalogError also where it takes too long."""
+    return _prove(_Asked(directory=str(directory), environ=dict(environ), clashes=clashes))
 
 
 def prove_texts(files: Mapping[str, str | bytes]) -> Proved:
@@ -85,7 +89,7 @@ def _prove(asked: _Asked) -> Proved:
     found = msgspec.msgpack.decode(done.stdout, type=_Found)
     if found.problems:
         raise CatalogError(found.problems)
-    return Proved(compile_bytes(found.document), found.warnings)
+    return Proved(compile_bytes(found.document), found.warnings, found.findings)
 
 
 def _too_much(said: bytes | None) -> CatalogError:
@@ -142,6 +146,17 @@ class _Allowance:
             self._set(self.seconds + 1)
             sys.stderr.write(f"- {self.seconds}\n")
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Bound the rehearsals of all stories."""
+        self._set(int(time.process_time()) + REHEARSED_S_MAX + _GRACE_S)
+        signal.setitimer(signal.ITIMER_VIRTUAL, REHEARSED_S_MAX)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._set(self.seconds + REHEARSED_S_MAX)
+
     def _set(self, seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, CPU_S_MOST + 2 * _GRACE_S))
 
@@ -170,8 +185,9 @@ def main() -> None:
     try:
         read = config_files.read
         documents = read(directory) if asked.files is None else config_files.read_texts({**asked.files, **asked.models})
-        proved = proof.prove(documents, asked.environ, allowance.bound)
-        found = _Found(proved.catalog.document, proved.warnings)
+        rehearsing = allowance.rehearsing() if asked.clashes else None
+        proved = proof.prove(documents, asked.environ, allowance.bound, rehearsing)
+        found = _Found(proved.catalog.document, proved.warnings, findings=proved.findings)
     except CatalogError as error:
         found = _Found(problems=error.problems)
     sys.stdout.buffer.write(msgspec.msgpack.encode(found))

@@ -20,9 +20,11 @@ from actors.catalog_files.config_files import Documents
 from actors.catalog_proof.letters import letter_problems
 from actors.delivery.channels import open_adapters
 from actors.delivery.channels.adapter import Adapter
-from engine.catalog.compile import examined
+from engine.catalog.compile import Examined, examined
 from engine.catalog.compiled import Catalog
 from engine.catalog.problems import Problem
+from engine.clashes.findings import Finding
+from engine.clashes.single.showing import certainties
 from engine.errors import CatalogError, UsageError
 
 Bound = Callable[[str], AbstractContextManager[None]]
@@ -30,10 +32,11 @@ Bound = Callable[[str], AbstractContextManager[None]]
 
 class Proved(NamedTuple):
     """A catalog that can be used, and warnings of parts that its author can hardly have meant, as
-    `file:line: path: message`."""
+    `file:line: path: message`. `findings` are those of the proof of clashes, where it was asked for."""
 
     catalog: Catalog
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def of_directory(directory: Path, environ: Mapping[str, str]) -> Proved:
@@ -47,9 +50,14 @@ def of_texts(files: Mapping[str, str | bytes], environ: Mapping[str, str]) -> Pr
     return prove(config_files.read_texts(files), environ)
 
 
-def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambda what: nullcontext()) -> Proved:
+def prove(
+    documents: Documents,
+    environ: Mapping[str, str],
+    bound: Bound = lambda what: nullcontext(),
+    rehearsing: AbstractContextManager[None] | None = None,
+) -> Proved:
     """The same for files that were read. `bound` is entered with the name of each message before it is written, and
-    ends writing that takes too long."""
+    ends writing that takes too long. With `rehearsing`, which bounds it, clashes are looked for as well."""
     found = examined(documents.data, documents.unread)
     _refuse(documents, [*documents.problems, *found.problems])  # everything below needs a catalog that compiles
     catalog = found.catalog()
@@ -57,10 +65,26 @@ def prove(documents: Documents, environ: Mapping[str, str], bound: Bound = lambd
     problems = [*_adapter_problems(catalog, environ, adapters)]
     of_letters = list(letter_problems(catalog, documents.data, adapters, bound))
     _refuse(documents, problems + [problem for problem in of_letters if not problem.is_warning])
-    doubts = [*found.warnings(), *documents.warnings, *_unset(catalog, environ)]
+    doubts = [
+        *found.warnings(),
+        *certainties(found.plain, found.models),
+        *documents.warnings,
+        *_unset(catalog, environ),
+    ]
     told = {(doubt.file, doubt.loc) for doubt in doubts}
     doubts += [doubt for doubt in of_letters if (doubt.file, doubt.loc) not in told]
-    return Proved(catalog, _told(documents, doubts))
+    findings = () if rehearsing is None else _clashes(catalog, found, documents, rehearsing)
+    shown = {str(each) for each in findings}
+    return Proved(catalog, tuple(line for line in _told(documents, doubts) if line not in shown), findings)
+
+
+def _clashes(
+    catalog: Catalog, found: Examined, documents: Documents, rehearsing: AbstractContextManager[None]
+) -> tuple[Finding, ...]:
+    # An engine for rehearsals is imported where one is needed: a start and a posted catalog need none.
+    from actors.catalog_proof import clashes
+
+    return clashes.findings(catalog, found.plain, found.models, documents.located, rehearsing)
 
 
 def _refuse(documents: Documents, problems: list[Problem]) -> None:

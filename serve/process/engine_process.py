@@ -46,7 +46,7 @@ class EngineProcess:
         self.settings = settings
         with noting(partial(note_if_ours, settings.data)):
             surroundings.check_open_files()
-            self.catalog, self.warnings = own_process.prove_directory(settings.config, os.environ)
+            self.catalog, self.warnings, _ = own_process.prove_directory(settings.config, os.environ)
             # Orphans first: an HAProxy of a killed engine may hold the port that is looked at next.
             self.orphans = end_orphans(settings.data)
             check_free(settings.addresses, settings.port, "--port")
@@ -166,7 +166,7 @@ class EngineProcess:
         """Let the engine run by what the configuration directory holds now, and by what commands said; returns the
         version of both. Raises CatalogError where it has a fault, Forbidden where it has to be approved first: then
         nothing changes."""
-        catalog, self.warnings = own_process.prove_directory(self.settings.config, os.environ)
+        catalog, self.warnings, _ = own_process.prove_directory(self.settings.config, os.environ)
         self.catalog = self.active_catalog.take(catalog.document)
         return self.catalog.version
 

@@ -38,7 +38,7 @@ ORDER = (
     ("likeness",),  # who may be the same person
     ("decide", "handoffs"),
     ("sends",),
-    ("journeys",),
+    ("clashes", "journeys"),  # stories that show how journeys clash; the interpreter of journeys
     ("events",),
     ("merging", "readings"),
     ("splitting",),

@@ -146,6 +146,7 @@ def _without_facts(tree: Any, kinds: tuple[str, ...] = ("$action", "$event")) ->
     return tree.partition(".")[2] if isinstance(tree, str) and tree.startswith(kinds) else tree
 
 
+plain_trees = trees().map(_without_facts)
 wheres_of_runs = wheres.map(lambda where: _without_facts(where, ("$action",)))
 
 

@@ -13,7 +13,6 @@ from typing import Final
 from engine.catalog.advice.conditions import never_doubts
 from engine.catalog.advice.consent import consent_doubts
 from engine.catalog.advice.identity import identity_doubts
-from engine.catalog.advice.journeys import stopped_doubts, twin_doubts
 from engine.catalog.advice.letters import nobody_doubts, unmatched_doubts, way_out_doubts
 from engine.catalog.advice.names import event_doubts, foreign_doubts, property_doubts, root_doubts, trait_doubts
 from engine.catalog.advice.quiet_hours import quiet_doubts
@@ -33,8 +32,6 @@ def warnings(document: Document, models: Models) -> list[Problem]:
 
 
 _RULES: Final[tuple[Rule, ...]] = (
-    twin_doubts,
-    stopped_doubts,
     consent_doubts,
     event_doubts,
     trait_doubts,

@@ -176,7 +176,6 @@ BROKEN = [
     (CART, ("steps",), [], "steps: should not be empty"),
     (CART, ("steps", 0), {"wait": {"for": "0m"}}, "steps[1].wait.for: a duration of zero means nothing here"),
     (CART, ("steps", 0), {"wait": {"for": "1m"}, "exit": {}}, f"steps[1]: {NO_STEP}, and here are exit and wait"),
-    (CART, ("steps", 0), {"exit": None}, "steps[2]: is never reached, the step before it always ends the run"),
     (CART, ("steps", 0), {"branch": [{"steps": [SEND]}]}, f"steps[1].branch[1]: {NO_ARM}"),
     (
         CART,
@@ -196,14 +195,13 @@ def test_a_fault_is_named_with_its_file_and_path(
 
 
 def test_a_warning_is_no_problem_and_stands_at_its_place() -> None:
-    document = _document() | {"journeys/again.yaml": deepcopy(_document()["journeys/cart.yaml"]) | {"id": "again"}}
-    assert compile_document(document).journeys.keys() == {"again", "cart"}
-    (doubt,) = [each for each in examined(document).warnings() if each.file == "journeys/cart.yaml"]
-    assert doubt.is_warning
-    assert str(doubt) == (
-        "journeys/cart.yaml: trigger.event: whoever enters again enters this journey too: both begin with "
-        "'Product Added'"
-    )
+    content = {"variants": [{"id": "a", "email": {"subject": "Hello", "template": "offer.html"}}]}
+    offer = _document()["actions/offer.yaml"] | {"id": "lonely", "channels": ["email"], "placements": []} | content
+    document = _document() | {"actions/lonely.yaml": offer}
+    assert "lonely" in compile_document(document).actions
+    doubts = examined(document).warnings()
+    assert all(doubt.is_warning for doubt in doubts)
+    assert "actions/lonely.yaml: channels: nobody gets it: no journey sends it" in map(str, doubts)
 
 
 @pytest.mark.parametrize(

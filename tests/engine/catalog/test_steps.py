@@ -203,7 +203,6 @@ FAULTS = [
     ([{"webhook": {"url": "https://x.example:99999/"}}], "steps[1].webhook.url: is no URL"),
     ([{"webhook": {"url": "https://ada:pw@x.example/"}}], "steps[1].webhook.url: holds a secret"),
     ([{"webhook": {"url": "https://x.example/$event.id"}}], "steps[1].webhook.url: is always the same"),
-    ([{"exit": None}, TEXT], "steps[2]: is never reached, the step before it always ends the run"),
     (["leave"], "steps[1]: a step is exactly one of send, wait, wait_for, branch, split, parallel, update, webhook"),
     ([{"split": {"id": "s", "arms": {"a": 1, "b": 1}}, "wait": {"for": "1h"}}], "steps[1]: a step is exactly one of"),
 ]

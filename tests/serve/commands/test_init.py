@@ -36,8 +36,8 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 def test_its_catalog_is_proved_without_a_warning(workspace: Path):
     proved = run("validate", "--strict")
-    assert proved.exit_code == 0, proved.output
-    assert proved.output.startswith(f"configs: {workspace / 'configs'}, version ")
+    assert proved.exit_code == 0 and "warning: " not in proved.stderr, proved.output
+    assert proved.stdout.startswith(f"configs: {workspace / 'configs'}, version ")
 
 
 def test_its_readme_names_every_file_of_the_catalog_and_the_commands_that_it_prints_run(workspace: Path):

@@ -1,5 +1,4 @@
-"""Checks the steps of journeys: names that are there twice or not at all, sends that cannot go, steps that nobody
-reaches."""
+"""Checks the steps of journeys: names that are there twice or not at all, sends that cannot go, secrets in calls."""
 
 from __future__ import annotations
 
@@ -13,13 +12,10 @@ from engine.catalog.checks.suggest import did_you_mean
 from engine.catalog.document import Document, actions, by_id, texts
 from engine.catalog.models import Models, of_kind
 from engine.catalog.problems import Loc, Problem
-from engine.catalog.programs.walking import Located, blocks, every_step, located
+from engine.catalog.programs.walking import Located, every_step, located
 from engine.catalog.schema.journeys import Journey
 from engine.catalog.schema.steps import (
     AnyStep,
-    BranchStep,
-    ExitStep,
-    ParallelStep,
     SendStep,
     SplitStep,
     WaitForStep,
@@ -37,8 +33,6 @@ def journey_problems(document: Document, models: Models) -> Iterator[Problem]:
         steps = located(journey.steps, ("steps",))
         for loc, message in (*_names(steps), *_sends(document, steps), *_webhooks(document, steps)):
             yield Problem(file, loc, message)
-        for loc in _never_reached(steps):
-            yield Problem(file, loc, "is never reached, the step before it always ends the run")
         for loc, message in jump_problems(steps):
             yield Problem(file, loc, message)
 
@@ -95,44 +89,3 @@ def _of_messages(text: str) -> Iterator[str]:
     """What a call is never given, though a message is."""
     for name in sorted(meta.find_undeclared_variables(parsed(text)) - {*CALL_NAMES}):
         yield f"{name!r} is there in messages only; a call has {', '.join(CALL_NAMES)}"
-
-
-def _never_reached(steps: Located) -> Iterator[Loc]:
-    """The first step of each list that nobody comes to from the one before, and that no jump names."""
-    named = {step.goto for _, step in every_step(steps) if hasattr(step, "goto")}
-    yield from _unreached(steps, named)
-
-
-def _unreached(steps: Located, named: set[str]) -> Iterator[Loc]:
-    is_reached = True
-    for loc, step in steps:
-        names = {each.name for _, each in every_step([(loc, step)])}
-        if not is_reached and not names & named:
-            yield loc
-            return
-        for block in blocks(loc, step):
-            yield from _unreached(block, named)
-        is_reached = _goes_on(loc, step)
-
-
-def _goes_on(loc: Loc, step: AnyStep) -> bool:
-    """Whether a run can go on behind a step. Behind a jump it can, when it has taken it as often as it may."""
-    inner = [*blocks(loc, step)]
-    match step:
-        case BranchStep():
-            return not any(arm.else_ for arm in step.branch) or any(map(_is_passed, inner))
-        case SplitStep():
-            return len(step.split.steps) < len(step.split.arms) or any(map(_is_passed, inner))
-        case ParallelStep():
-            passed = [*map(_is_passed, inner)]
-            return all(passed) if step.parallel.join == "all" else any(passed)
-        case WaitForStep():
-            endings = (step.wait_for.on_event, step.wait_for.on_timeout)
-            behind = zip(endings, inner, strict=True)
-            return any(ending != "exit" and _is_passed(block) for ending, block in behind)
-        case _:
-            return not isinstance(step, ExitStep)
-
-
-def _is_passed(steps: Located) -> bool:
-    return all(_goes_on(loc, step) for loc, step in steps)

@@ -1,0 +1,50 @@
+"""Rehearses suspicions: a clash is told with the shortest story that shows it, or not at all.
+
+How many stories are rehearsed is bounded, so that a large catalog is proved in bearable time, and the same catalog
+always with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+from typing import Final
+
+from actors.catalog_proof.rehearsals import rehearsed, with_only
+from engine.catalog.compiled import Catalog
+from engine.clashes.findings import Shows, Suspicion
+from engine.clashes.shortening import Shown, shortened
+from engine.clashes.stories import Story, Told
+
+REHEARSED_MAX: Final = 600  # stories in all; one takes some 5 ms
+TRIED_MAX: Final = 12  # stories for one suspicion, before one shows it
+
+
+class Stage:
+    """Where stories of one catalog are rehearsed, so many and no more."""
+
+    def __init__(self, catalog: Catalog, most: int = REHEARSED_MAX) -> None:
+        self.left = most
+        self._catalog = catalog
+        self._acting: dict[frozenset[str], Catalog] = {}  # what is worked out of a catalog once stays with it
+
+    def rehearse(self, story: Story, journeys: Collection[str]) -> Told | None:
+        """What the engine records of a story; None where so many were rehearsed that this one is not any more."""
+        if not self.left:
+            return None
+        self.left -= 1
+        acting = self._acting.setdefault(frozenset(journeys), with_only(self._catalog, journeys))
+        return rehearsed(acting, story)
+
+    def shorten(self, story: Story, told: Told, journeys: Collection[str], shows: Shows) -> Shown:
+        """The shortest story that was seen to show the same."""
+        return shortened(story, told, lambda shorter: self.rehearse(shorter, journeys), shows)
+
+    def witness(self, suspicion: Suspicion) -> Shown | None:
+        """The shortest story that was seen to show what a suspicion claims, and what the engine recorded of it; None
+        where none of its stories was seen to show it."""
+        for story in islice(suspicion.stories, TRIED_MAX):
+            told = self.rehearse(story, suspicion.journeys)
+            if told is not None and suspicion.shows(story, told):
+                return self.shorten(story, told, suspicion.journeys, suspicion.shows)
+        return None

@@ -1,0 +1,163 @@
+"""A story and what came of it in words, a line for each thing that happens: `day 0 09:10  Product Added {value: 10}`.
+
+Days count from the beginning of the story, and times are those of the workspace's zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.audit import Entry
+from engine.catalog.compiled import Catalog
+from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told
+from engine.occasions import local_times
+from engine.vocabulary import ARRIVED
+
+LINES_MAX: Final = 40
+_PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for whose end no reason is written
+_CHARS_MAX: Final = 120  # of the properties of an event
+_ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
+_ENDS: Final = ("", "end")  # reasons that say no more than that
+_OF_JOURNEYS: Final = {
+    "concurrent": "as many runs as it allows are under way",
+    "deadline": "its deadline is over",
+    "re_entry": "the last run ended not long ago",
+    "touches": "the run has sent as many messages as it may",
+    "when": "its condition does not hold",
+}
+_AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
+_REACTIONS: Final = {
+    "opened": "opens the message",
+    "clicked": "follows a link in the message",
+    "delivered": "has received the message",
+    "bounced": "cannot be reached: the message bounces",
+    "complained": "marks the message as spam",
+}
+
+
+def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
+    """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
+    happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
+    done = [(entry.at_ms, 1, words) for entry in _worth_telling(told) if (words := _of_entry(entry))]
+    found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
+    more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
+    return (*found[:LINES_MAX], *more)
+
+
+def reason_in_words(reason: str) -> str:
+    """Why a message does not go out, or why a run ends."""
+    kind, _, name = reason.partition(".")
+    match kind:
+        case "cap":
+            return f"the cap {name} has no room"
+        case "suppress":
+            return f"the suppression {name} holds"
+        case "stop":
+            return f"the stop {name}"
+        case "budget":
+            return f"the budget {name} is used up"
+        case "consent":
+            return f"there is no consent ({name.replace('.', ' on ')})"
+        case "offer":
+            return "another offer stands" if name == "shown" else "the customer has paid the full price"
+        case "journey" if name in _OF_JOURNEYS:
+            return _OF_JOURNEYS[name]
+        case "validity" if name in ("over", "not_yet"):
+            return "the action is over" if name == "over" else "the action is not valid yet"
+        case "quiet_hours":
+            return "it is quiet"
+        case _:
+            return reason
+
+
+def _worth_telling(told: Told) -> Iterator[Entry]:
+    """The entries less those that say nothing new: that a run which has written comes to its end, and that most events
+    do not start a journey again."""
+    writing = {entry.journey for entry in told.entries if entry.kind == "send"}
+    begun = {entry.journey for entry in told.entries if entry.outcome == "entered"}
+    for entry in told.entries:
+        is_end = entry.outcome == "completed" and entry.journey in writing
+        is_usual = entry.outcome == "not_entered" and entry.reason in _AS_A_RULE and entry.journey in begun
+        if not (is_end or is_usual):
+            yield entry
+
+
+def _place(row: tuple[int, int, str]) -> tuple[int, int]:
+    return row[0], row[1]
+
+
+def _time(catalog: Catalog, story: Story, at_ms: int) -> str:
+    first = local_times.clock(local_times.local_of(story.begins_ms, catalog.zone))
+    there = local_times.clock(local_times.local_of(story.begins_ms + at_ms, catalog.zone))
+    return f"day {(there.date() - first.date()).days} {there:%H:%M}"
+
+
+def _happenings(story: Story) -> Iterator[tuple[int, str]]:
+    """(time, words); what somebody says yes to at one time is one line."""
+    said: dict[tuple[int, str, bool], list[str]] = {}
+    for each in story.happenings:
+        if isinstance(each, Consents):
+            key = (each.at_ms, each.purpose, each.granted)
+            said.setdefault(key, []).append(each.channel)
+            if len(said[key]) > 1:
+                continue
+            same = [one for one in story.happenings if isinstance(one, Consents)]
+            channels = [one.channel for one in same if (one.at_ms, one.purpose, one.granted) == key]
+            verb = "yes" if each.granted else "no"
+            yield each.at_ms, f"the customer says {verb} to {each.purpose} on {', '.join(channels)}"
+        else:
+            yield each.at_ms, _of_happening(each)
+
+
+def _of_happening(happening: Happening) -> str:
+    match happening:
+        case Known(addresses=addresses, traits=traits):
+            had = [*(_ADDRESSES.get(each, f"a {each}") for each in addresses), *([_spelled(traits)] if traits else [])]
+            return f"a customer is known{', with ' + ' and '.join(had) if had else ''}"
+        case Does(event=event, properties=properties):
+            return f"{event} {_spelled(properties)}".rstrip()
+        case Learned(kind=kind, event=event, properties=properties, thing=thing):
+            return f"{event}, of the {kind} {thing} {_spelled(properties)}".rstrip()
+        case Reacts(outcome=outcome):
+            return f"the customer {_REACTIONS.get(outcome, outcome)}"
+        case _:
+            raise AssertionError(f"no words for {type(happening).__name__}")
+
+
+def _of_entry(entry: Entry) -> str:
+    """What the engine did, in words; empty for what nobody outside it notices."""
+    if entry.kind == "send":
+        message = f"{entry.channel} {entry.action}".strip()
+        if entry.outcome in ARRIVED:
+            return f"{message} goes out ({entry.journey})"
+        if entry.outcome in ("held", "withdrawn", "expired"):
+            return f"{message} does not go out: {reason_in_words(entry.reason)} ({entry.journey})"
+    if entry.kind in ("journey", "stop") and entry.journey:
+        if entry.outcome == "entered":
+            return f"{entry.journey} begins"
+        if entry.outcome == "not_entered":
+            return f"{entry.journey} does not begin: {reason_in_words(entry.reason)}"
+        if entry.kind == "stop" and entry.outcome != "not_entered":
+            return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
+        if entry.outcome == "exited":
+            return f"{entry.journey} has come to its end" + (
+                f": {entry.reason}" if entry.reason not in _PLAIN_ENDS else ""
+            )
+    return ""
+
+
+def _spelled(data: Mapping[str, Any]) -> str:
+    """Data as a file would have it; shortened where it is long."""
+    found = _flow(data) if data else ""
+    return found if len(found) <= _CHARS_MAX else f"{found[:_CHARS_MAX]}…"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_flow(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
