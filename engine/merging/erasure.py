@@ -117,8 +117,9 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
 
 def _meet_erased(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
     """A question reaches a place where nobody lives since an erasure: the one that follows it answers. Where another
-    place had passed the question on, it goes back there: that one hears of the erasure too, and was sent it before. Who is asked back is gone, and so is
-    whoever was meant where somebody has said of two very profiles that they are one."""
+    place had passed the question on, it goes back there: that one hears of the erasure too, and was sent it before. Who
+    is asked back is gone, and so is whoever was meant where somebody has said of two very profiles that they are
+    one."""
     place = turn.profile.id
     if asked.asked and not standing.is_same_place(asked.asked, place):
         turn.tell(asked.asked, msgspec.structs.replace(asked, returned=True, sharers=0, is_shared=False))
