@@ -68,12 +68,13 @@ from engine.inputs import (
 from engine.journeys import interpreter, listening, pauses
 from engine.journeys.things import hearing as facts
 from engine.journeys.things import interests
+from engine.journeys.watching import look
 from engine.likeness import answers
 from engine.merging import erasure, pointers, take_in, transfer
 from engine.profile import Profile, Tombstone
 from engine.readings import consent_words
 from engine.recent_events import Happened
-from engine.sends import outcomes, sends
+from engine.sends import moving, outcomes, sends
 from engine.splitting import hearing, marks, revive
 from engine.turn_state import Turn
 from engine.values import stated_time
@@ -231,14 +232,16 @@ def handle_tombstone(
 
 def _on_event(turn: Turn, event: Event) -> None:
     profile = turn.profile
+    at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
+    of_time = look.overdue(turn, at_ms)
     profile.seq += 1
     turn.is_public = event.public
-    at_ms = stated_time.of_event(event.at_ms, turn.now_ms)
     if at_ms != event.at_ms:
         event = msgspec.structs.replace(event, at_ms=at_ms)
-    marked, zone = marks.before(turn, event), profile.timezone
+    marked, zone, before = marks.before(turn, event), profile.timezone, moving.where(turn)
     claims.learn(turn, event)
     traits.learn(turn, event)
+    moving.look_again(turn, before)
     outcomes.learn(turn, event)
     changes.arrive(turn, event)
     happened = Happened(
@@ -260,7 +263,7 @@ def _on_event(turn: Turn, event: Event) -> None:
     is_all = not (event.traits or turn.effects or profile.timezone != zone)
     interests.learn(turn, happened)
     before_walking = None if marked is None else partial(marked.write, turn)
-    listening.hear_event(turn, happened, before_walking, is_all=is_all)
+    listening.hear_event(turn, happened, of_time, before_walking, is_all=is_all)
 
 
 def _on_decide(turn: Turn, asked: Decide) -> None:

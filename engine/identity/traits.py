@@ -7,15 +7,17 @@ trait (`engine.identity.trait_rules`), and addresses have one of their own (`eng
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from engine import limits
+from engine.catalog import zones
 from engine.contact import addresses
 from engine.identity import address_statements, trait_words
 from engine.inputs import Event
 from engine.profile import Profile, TraitValue
 from engine.turn_state import Turn
 from engine.values import stated_time
+from engine.values.absence import is_absent
 
 OF_DEVICE: Final = ("locale", "timezone")  # in the context of events
 _CHARS_MAX: Final = 100  # of a locale or a zone
@@ -27,8 +29,8 @@ def learn(turn: Turn, event: Event) -> None:
     if event.traits:
         _learn_traits(turn, event, at_ms)
     for name in OF_DEVICE:
-        value = event.context.get(name)
-        if isinstance(value, str) and len(value) <= _CHARS_MAX and not _is_said_again(turn, name, value, at_ms, event):
+        value = _said(name, event.context.get(name))
+        if value and not _is_said_again(turn, name, value, at_ms, event):
             _learn_of_device(turn, name, TraitValue(value, at_ms, event.public, event.source, heard_ms=turn.now_ms))
 
 
@@ -70,6 +72,14 @@ def merge_traits(turn: Turn, other: Profile) -> None:
         _hear(turn, room, name, trait, is_newer=known is None or known.at_ms < trait.at_ms)
     trait_words.bound(traits)
     room.tell(turn, "merge")
+
+
+def _said(name: str, value: Any) -> str:
+    """The locale, or the zone that there is, which a device names; empty where it names none, as it may say as well."""
+    if not isinstance(value, str) or len(value) > _CHARS_MAX:
+        return ""
+    is_known = value in zones.names() if name == "timezone" else not is_absent(value)
+    return value if is_known else ""
 
 
 def _is_said_again(turn: Turn, name: str, value: str, at_ms: int, event: Event) -> bool:

@@ -8,6 +8,7 @@ segment's exit ends, before a message of the same turn can be decided. What the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from engine.catalog import inner_events
@@ -29,11 +30,12 @@ from engine.journeys import interpreter, stops, triggers
 from engine.journeys.stopping import unavoidable
 from engine.journeys.watching import look
 from engine.journeys.watching.changes import Change
+from engine.journeys.watching.look import Overdue
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 
 # An event and a fact are heard where they stand in the order of their turns. The others change nothing that journeys
-# watch, or somebody waits for them; the past of who was split has still to be counted.
+# watch but what became of messages, or somebody waits for them; the past of who was split has still to be counted.
 _WITHOUT_A_LOOK: Final = (Event, Fact, Decide, Exposure, Authorise, Settle, Erase, Split, Revive)
 # What a held message waits for does not come by these alone: at an event and a word of consent it has been looked at.
 _HELD_AS_BEFORE: Final = (Event, ConsentChange, Decide, Authorise, Settle, Erase, Split, Revive, TimersDue, Fact)
@@ -43,13 +45,17 @@ _ROUNDS_MAX: Final = 8  # of one turn; a circle of journeys that put somebody in
 def hear(turn: Turn, *told: Happened) -> None:
     """Hear what happened, and what it has changed of segments, schedules and dates."""
     told_ms = min([turn.now_ms, *(event.at_ms for event in told)])
-    _hear(turn, [*map(Change, told), *look.changes(turn)], told_ms)
+    of_time = look.overdue(turn, told_ms)
+    _hear(turn, [*map(Change, told), *of_time.among(look.changes(turn))], told_ms)
 
 
-def hear_event(turn: Turn, event: Happened, before_walking: Callable[[], None] | None, *, is_all: bool) -> None:
-    """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `is_all`: it has changed
-    nothing but the history. `before_walking` is called when the first runs have been started."""
-    found = look.changes(turn, only=event.name if is_all else "")
+def hear_event(
+    turn: Turn, event: Happened, of_time: Overdue, before_walking: Callable[[], None] | None, *, is_all: bool
+) -> None:
+    """Hear an event of the customer's; nobody listens to one under a name of the engine's own. `of_time` was there
+    before it. `is_all`: it has changed nothing but the history. `before_walking` is called when the first runs have
+    been started."""
+    found = of_time.among(look.changes(turn, only=event.name if is_all else ""))
     is_late = event.counts_ms < turn.now_ms
     if found or is_late or turn.inner or before_walking is not None or inner_events.is_reserved(event.name):
         told = [] if inner_events.is_reserved(event.name) else [Change(event)]
@@ -65,8 +71,8 @@ def hear_event(turn: Turn, event: Happened, before_walking: Callable[[], None] |
 
 def hear_time(turn: Turn, told: TimersDue) -> None:
     """Hear what time alone has changed, before a timer of the same instant fires, or what the timer has changed."""
-    heard = look.changes(turn, is_running_out=told.running_out)
-    _hear(turn, heard, turn.now_ms, is_running_out=told.running_out)
+    looks = partial(look.changes, is_running_out=told.running_out)
+    _hear(turn, looks(turn), turn.now_ms, looks=looks)
 
 
 def hear_rest(turn: Turn, told: AnyInput) -> None:
@@ -74,8 +80,8 @@ def hear_rest(turn: Turn, told: AnyInput) -> None:
     profile = turn.profile
     if not (isinstance(told, _WITHOUT_A_LOOK) or profile.moving_to or profile.is_blank):
         hear_time(turn, told) if isinstance(told, TimersDue) else hear(turn)
-    if turn.inner:
-        _hear(turn, [], turn.now_ms)
+    if turn.inner:  # of what became of a message; that may put somebody into a segment
+        _hear(turn, look.at_segments(turn), turn.now_ms, looks=look.at_segments)
         turn.inner.clear()
     if not profile.moving_to and (turn.makes_room or not isinstance(told, _HELD_AS_BEFORE)):
         interpreter.walk(turn, interpreter.held_runs(turn))
@@ -87,7 +93,7 @@ def _hear(
     told_ms: int,
     before_walking: Callable[[], None] | None = None,
     *,
-    is_running_out: bool = False,
+    looks: Callable[[Turn], list[Change]] = look.changes,
 ) -> None:
     for _ in range(_ROUNDS_MAX):
         heard = [*heard, *map(Change, turn.inner)]
@@ -101,7 +107,9 @@ def _hear(
                 unavoidable.mark(turn, change.event, caused)
         moving = [run for change in heard for run in interpreter.react(turn, change.event)]
         for change in heard:
-            moving += triggers.enter(turn, change.event, only=change.journey, told_ms=told_ms)
+            moving += triggers.enter(
+                turn, change.event, only=change.journey, told_ms=told_ms, is_of_time=change.is_of_time
+            )
         if before_walking is not None:
             before_walking()
             before_walking = None
@@ -109,6 +117,6 @@ def _hear(
             return
         interpreter.walk(turn, moving)
         stops.apply_lasting(turn)  # and a run may have changed it
-        heard = look.changes(turn, is_running_out=is_running_out)
+        heard = looks(turn)
         if not heard and not turn.inner:
             return

@@ -95,4 +95,6 @@ def _over(profile: Profile, catalog: Catalog, run: Run, now_ms: int, *, is_asked
 def _wake(turn: Turn, run: Run) -> None:
     due_ms = run.was_due_ms or turn.now_ms
     run.was_due_ms = 0
+    if not run.awaits:
+        run.held_ms = 0  # a pause does not count for how long a message waits for its reason to change
     life.wait(turn, run, due_ms, stops.step_id(turn.catalog, run), "resumed")

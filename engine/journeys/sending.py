@@ -110,7 +110,9 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
         pauses.wait(turn, run, step.id)
         return False
     waits_for_it = step.on_held == "wait" and not held.drops and ladder.may_change(held.reason)
-    if not is_stopped and (held.parks or waits_for_it) and turn.now_ms - run.held_ms < _HELD_MAX_MS:
+    # What names a time is waited for at least once, however long another reason has held the message before.
+    has_time = turn.now_ms - run.held_ms < _HELD_MAX_MS or (held.parks and run.held != held.reason)
+    if not is_stopped and (held.parks or waits_for_it) and has_time:
         run.held = held.reason
         again_ms = held.until_ms or _retry_ms(turn, held.reason)
         again_ms = min(again_ms, proposal.deadline_ms(turn, run, step) or again_ms)

@@ -23,18 +23,27 @@ _OF_TIME: Final = frozenset((inner_events.SCHEDULE, inner_events.DATE))  # nobod
 _ENDED_KEPT = 16  # ended runs that a profile remembers for people who ask; the timeline has all of them
 
 
-def enter(turn: Turn, event: Happened, *, only: Journey | None = None, told_ms: int | None = None) -> list[Run]:
+def enter(
+    turn: Turn,
+    event: Happened,
+    *,
+    only: Journey | None = None,
+    told_ms: int | None = None,
+    is_of_time: bool = False,
+) -> list[Run]:
     """Start a run of every live journey that `event` triggers; of `only` that one, where it is set. An event older than
-    the lateness window starts none, nor does an inner event that such a one (of `told_ms`) has caused."""
+    the lateness window starts none, nor does an inner event that such a one (of `told_ms`) has caused. One that
+    `is_of_time` was caused by no event."""
     journeys = turn.catalog.entered_by.get(event.name) if only is None else (only,)
     if not journeys:
         return []
     view = turn.view(trigger=event.properties)
-    at_ms = event.at_ms if told_ms is None else min(event.at_ms, told_ms)
+    at_ms = event.at_ms if told_ms is None or is_of_time else min(event.at_ms, told_ms)
+    is_public = turn.is_public and not is_of_time and event.name not in _OF_TIME
     started = []
     for journey in journeys:
         if journey.trigger.where(event.properties) and _is_meant(turn, journey, event):
-            run = _enter(turn, view, journey, event, at_ms)
+            run = _enter(turn, view, journey, event, at_ms, is_public=is_public)
             if run is not None:
                 started.append(run)
     return started
@@ -48,7 +57,7 @@ def _is_meant(turn: Turn, journey: Journey, event: Happened) -> bool:
     return interests.is_interested(turn, begins, event.properties["thing"]["id"], event.at_ms)
 
 
-def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int) -> Run | None:
+def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int, *, is_public: bool) -> Run | None:
     key = run_keys.key_of(journey, event)
     if at_ms < turn.now_ms - turn.catalog.lateness_ms:
         reason = refusals.LATE
@@ -57,7 +66,7 @@ def _enter(turn: Turn, view: View, journey: Journey, event: Happened, at_ms: int
     else:
         reason = _reason_against(turn, journey, key, event)
     if not reason:
-        return _start(turn, journey, key, event)
+        return _start(turn, journey, key, event, is_public=is_public)
     refusals.refuse(turn, journey, event, reason, key=key, behind=lambda: behind(view, journey))
     return None
 
@@ -109,7 +118,7 @@ def _reason_against(turn: Turn, journey: Journey, key: str, event: Happened) -> 
     return "" if limits.has_room_for_run(turn.profile, event.properties) else refusals.NO_ROOM
 
 
-def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | None:
+def _start(turn: Turn, journey: Journey, key: str, event: Happened, *, is_public: bool) -> Run | None:
     """A new run, unless something that happened later by its own time has already stopped it."""
     profile = turn.profile
     run = Run(
@@ -122,7 +131,7 @@ def _start(turn: Turn, journey: Journey, key: str, event: Happened) -> Run | Non
         trigger_ms=event.at_ms,
         trigger_seq=event.seq,
         trigger=event.properties,
-        public=turn.is_public and event.name not in _OF_TIME,
+        public=is_public,
         told_at=addresses.unverified(turn.profile, turn.catalog, event.at_ms),
     )
     waits.begin_with(turn, run, event)

@@ -9,6 +9,7 @@ import msgspec
 
 from engine import codec, limits
 from engine.consent import recording
+from engine.contact import addresses
 from engine.decide import draws, offers
 from engine.effects import Enqueue, KeepMerge, SetTimer, TakeIn
 from engine.events import common_past, history, setting_back
@@ -113,6 +114,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile = turn.profile
     mine, theirs = address_statements.known(profile), address_statements.known(other)
     pointing = {*arrivals.pointing_to(other), *arrivals.pointing_to(profile)}
+    reached = _reached(turn, other)
     traits.merge(turn, other)
     _merge_identifiers(turn, other)
     address_statements.merge(turn, mine, theirs)
@@ -124,7 +126,7 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     refusals.join(profile, other)
     outcomes.join(profile, other)
     interests.join(profile, other)
-    look.join(profile, other)
+    look.join(profile, other, turn.catalog, reached)
     places = {place.ref: place for place in (*other.places, *profile.places)}  # a split had left some on both sides
     profile.places = sorted(places.values(), key=lambda place: (place.at_ms, place.ref))
     profile.held.extend(place for place in other.held if place not in profile.held and place != profile.id)
@@ -137,6 +139,13 @@ def _merge_facts(turn: Turn, other: Profile) -> None:
     profile.seq = max(profile.seq, other.seq)
     profile.born_ms = profile.born_ms or profile.created_ms
     profile.created_ms = min(profile.created_ms, other.created_ms)
+
+
+def _reached(turn: Turn, other: Profile) -> look.Reached:
+    """Which of the two messages reached so far: whoever has an address of any channel."""
+    named = {channel.address for channel in turn.catalog.channels.values() if channel.address}
+    own, others = (any(addresses.current(each, name) for name in named) for each in (turn.profile, other))
+    return "both" if own == others else "own" if own else "other"
 
 
 def _merge_identifiers(turn: Turn, other: Profile) -> None:

@@ -17,8 +17,8 @@ from engine.errors import InvalidInput
 from engine.occasions import local_times
 from engine.occasions.occasions import Occasions, Once
 from engine.profile import Profile
+from engine.values import times
 from engine.values.paths import values_at
-from engine.values.times import read_ms
 
 _YEARLESS: Final = re.compile(r"--([0-9]{2})-?([0-9]{2})")
 _DAY: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -107,9 +107,9 @@ def occasions_of(day: Day, around: DateOf) -> Occasions | None:
 
 
 def _instant(value: Any) -> datetime | None:
-    if isinstance(value, str) and value.strip()[4:5] == "-":  # before 1970 too, unlike the times of events
-        return datetime.fromisoformat(value.strip())
-    at_ms = read_ms(value, "")
+    if isinstance(value, str) and not times.is_number(value.strip()):  # before 1970 too, unlike the times of events
+        return times.of_text(value.strip())
+    at_ms = times.read_ms(value, "")
     return None if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC)
 
 

@@ -16,6 +16,7 @@ from engine.catalog.compiled import Catalog
 from engine.contact import whereabouts
 from engine.profile import Profile
 
+_DAY: Final = 1_440
 LAST: Final = 1_000_000_000  # no local time is later: that is in the year 3871
 _EPOCH: Final = datetime(1970, 1, 1)
 _MINUTE: Final = timedelta(minutes=1)
@@ -53,6 +54,11 @@ def clock(local: int) -> datetime:
 def day_of(local: int) -> date:
     """The day of a local time."""
     return clock(local).date()
+
+
+def end_of_day(local: int) -> int:
+    """The last minute of the day of a local time."""
+    return (local // _DAY + 1) * _DAY - 1
 
 
 def written(local: int) -> str:

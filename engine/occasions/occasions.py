@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from cronsim import CronSim
 
+from engine.catalog.triggers import Schedule
 from engine.occasions import local_times
 
 
@@ -38,13 +39,16 @@ class Found(NamedTuple):
 
 def find(occasions: Occasions, last: int, now_ms: int, zone: str, later_ms: int) -> Found:
     """What has come since the local time `last`. Each occasion comes `later_ms` after its time."""
+    following = occasions.after(last)
+    if following is None:
+        return Found(None, None)
+    next_ms = local_times.instant_ms(following, zone) + later_ms
+    if next_ms > now_ms:  # nearly always
+        return Found(None, next_ms)
 
     def moment_ms(local: int) -> int:
         return local_times.instant_ms(local, zone) + later_ms
 
-    following = occasions.after(last)
-    if following is None or moment_ms(following) > now_ms:
-        return Found(None, None if following is None else moment_ms(following))
     due, leap = following, occasions.until(local_times.local_of(now_ms - later_ms, zone))
     while leap is not None and leap > due and moment_ms(leap) > now_ms:  # summer time skips it: it comes in a moment
         leap = occasions.until(leap - 1)
@@ -85,6 +89,11 @@ class Once(NamedTuple):
     def until(self, local: int) -> int | None:
         """As in `Occasions`."""
         return self.at if self.at <= local else None
+
+
+def of_schedule(begins: Schedule) -> Occasions:
+    """The times of a schedule."""
+    return Cron(begins.cron) if begins.once is None else Once.of(begins.once)
 
 
 # Nearly everybody asks from the same occasion on, so the cache finds nearly every question again.

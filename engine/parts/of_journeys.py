@@ -12,9 +12,10 @@ class Watched(Part):
     """What journeys watch of a customer beside events.
 
     `inside` are the watched segments that the customer belongs to, and since when. `occasions` are the last occasions
-    of schedules and dates that were looked at, by journey, as local times in minutes; of a journey that takes in who is
-    inside already, the instant at which this customer's turn comes. `wake_ms` is when something of this may change by
-    the mere passing of time; 0: never. `looked` names the watched rules by which all of it was worked out.
+    of schedules and dates that were looked at, by journey, as local times in minutes (of a date, the end of its day);
+    of a journey that takes in who is inside already, the instant at which this customer's turn comes. `wake_ms` is when
+    something of this may change by the mere passing of time; 0: never. `looked` names the watched rules by which all of
+    it was worked out.
     """
 
     looked: str = ""

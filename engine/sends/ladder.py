@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.catalog.sending.compiled import Sending
+from engine.conditions.outcomes import last_engaged
 from engine.decide.gates import asking
 from engine.profile import Run
-from engine.sends import outcomes
 from engine.turn_state import Turn
 
 Pairs = list[tuple[str, str]]  # (action, channel)
@@ -37,7 +37,7 @@ def ordered(turn: Turn, sending: Sending, channels: list[str]) -> list[str]:
         known = turn.catalog.channels
         return sorted(channels, key=lambda name: known[name].cost if name in known else 0.0)
     if sending.rule == "last_engaged":
-        last = outcomes.last_engaged(turn.profile)
+        last = last_engaged(turn.profile.outcomes)
         return sorted(channels, key=lambda name: -last.get(name, 0))
     return channels
 

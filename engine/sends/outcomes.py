@@ -16,15 +16,16 @@ from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.inner_events import OUTCOME as OUTCOME
 from engine.catalog.once_per_catalog import once_per_catalog
+from engine.conditions.outcomes import ENGAGED as ENGAGED
+from engine.conditions.outcomes import is_young, last_engaged, remembered_until
 from engine.inputs import Event
 from engine.parts.of_journeys import EarlyOutcome, LateStop, SendOutcome
 from engine.profile import Profile, Run, Send
 from engine.recent_events import Happened
 from engine.sends import touches
 from engine.turn_state import Turn
-from engine.vocabulary import ARRIVED, DAY_MS
+from engine.vocabulary import ARRIVED
 
-ENGAGED: Final = frozenset(("opened", "clicked"))  # by a human: what machines open says nothing
 UNAVOIDABLE: Final = "unavoidable"  # a stop was told of after it had left
 LEFT: Final = frozenset((*ARRIVED, "unknown"))  # the customer may have the message
 
@@ -45,8 +46,6 @@ _AS_A_WORD: Final = msgspec.msgpack.encode("outcome")
 _SEND_ID: Final = "send_id"
 _BY_MACHINES: Final = ("machine", "automated")  # properties that say that no human did it
 
-_KEPT_MS: Final = 30 * DAY_MS
-_ENGAGED_KEPT_MS: Final = 366 * DAY_MS  # the last reaction on each channel
 KEPT_MAX: Final = 64
 EARLY_MAX: Final = 8  # outcomes that are told of one message before its provider has answered
 
@@ -132,15 +131,6 @@ def unavoidable(turn: Turn, sent: SendOutcome, stop: LateStop) -> None:
     _tell(turn, row, turn.now_ms, reason=stop.reason, latency_ms=latency_ms)
 
 
-def last_engaged(profile: Profile) -> dict[str, int]:
-    """By channel, when this customer reacted to a message on it last."""
-    last: dict[str, int] = {}
-    for row in profile.outcomes:
-        if row.outcome in ENGAGED:
-            last[row.channel] = max(row.at_ms, last.get(row.channel, 0))
-    return last
-
-
 def join(profile: Profile, other: Profile) -> None:
     """Take in the outcomes of an absorbed profile."""
     rows = {(row.send, row.outcome): row for row in (*other.outcomes, *profile.outcomes)}
@@ -150,16 +140,11 @@ def join(profile: Profile, other: Profile) -> None:
 def forget_old(turn: Turn) -> None:
     """Keep what is young, and the last reaction on each channel; at most KEPT_MAX."""
     rows, now_ms = turn.profile.outcomes, turn.now_ms
-    if len(rows) <= KEPT_MAX and rows[0].at_ms > now_ms - _KEPT_MS:
+    if len(rows) <= KEPT_MAX and is_young(rows[0], now_ms):
         return
-    last = last_engaged(turn.profile)
-    young = [row for row in rows if row.at_ms > now_ms - _KEPT_MS]
-    old = [
-        row
-        for row in rows
-        if row.outcome in ENGAGED and now_ms - _ENGAGED_KEPT_MS < row.at_ms <= now_ms - _KEPT_MS
-        if row.at_ms == last[row.channel]
-    ]
+    last = last_engaged(rows)
+    young = [row for row in rows if is_young(row, now_ms)]
+    old = [row for row in rows if not is_young(row, now_ms) and remembered_until(row, last) > now_ms]
     turn.profile.outcomes = [*old, *young[-(KEPT_MAX - len(old)) :]]
 
 

@@ -36,7 +36,7 @@ def read_ms(value: object, field: str) -> int | None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        if not _DIGITS.fullmatch(text):
+        if not is_number(text):
             return _of_text(text, field)
         value = float(text) if "." in text else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -44,13 +44,26 @@ def read_ms(value: object, field: str) -> int | None:
     return _of_number(value, field)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is the digits of seconds or milliseconds since 1970."""
+    return _DIGITS.fullmatch(text) is not None
+
+
+def of_text(text: str) -> datetime:
+    """What a text in ISO 8601 says, of any year; without a zone where it names none. ValueError where it is no time."""
+    try:
+        return _instant(text)
+    except ValueError:
+        if (plainer := _plainer(text)) != text:
+            return of_text(plainer)
+        raise
+
+
 def _of_text(text: str, field: str) -> int:
     try:
-        instant = _instant(text)
+        instant = of_text(text)
         at_ms = ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH) // _MS
     except (ValueError, OverflowError):
-        if (plainer := _plainer(text)) != text:
-            return _of_text(plainer, field)
         raise InvalidInput("is not a time in ISO 8601", field) from None
     if not 0 <= at_ms < YEAR_10000_MS:
         raise InvalidInput("is not between the years 1970 and 9999", field)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from serve.api.types import ABSENT, AT, Answer, Body, Time, ToldTime, example
 
@@ -12,6 +12,19 @@ from serve.api.types import ABSENT, AT, Answer, Body, Time, ToldTime, example
 _Text = Annotated[Any, WithJsonSchema({"type": ["string", "null"]})]
 _Name = Annotated[Any, WithJsonSchema({"type": ["string", "number", "null"]})]
 _Object = Annotated[Any, WithJsonSchema({"type": ["object", "null"], "additionalProperties": True})]
+
+
+def _listed(value: Any) -> Any:
+    """A list also where PHP wrote it as an object, because its indexes had a gap."""
+    is_list = isinstance(value, dict) and value and all(str(index).isdecimal() for index in value)
+    return [*value.values()] if is_list else value
+
+
+_Facts = Annotated[
+    list[Any] | None,
+    BeforeValidator(_listed),
+    WithJsonSchema({"type": ["array", "object", "null"], "items": {}, "minItems": 1, "additionalProperties": True}),
+]
 
 
 class ThingsBody(Body):
@@ -28,7 +41,7 @@ class ThingsBody(Body):
     properties: _Object = None
     timestamp: ToldTime = None
     messageId: _Name = None
-    batch: list[Any] | None = Field(None, min_length=1)
+    batch: _Facts = Field(None, min_length=1)
 
 
 class RejectedFact(Answer):

@@ -163,8 +163,10 @@ def _engine(catalog: Catalog, lots: Iterable[list[Told]], options: Options, out:
                 written.write(reached_ms)
             _stage(engine, told)
     if known.last_ms is not None:
-        end_ms = (known.last_ms // WINDOW_MS + 1) * WINDOW_MS + _AFTER_MS
-        engine.advance(FOR_EVER_MS if options.drain else end_ms)
+        # To the end of the whole history first, as a conductor does: after it no schedule and no date begins anything.
+        engine.advance(known.last_ms if options.drain else (known.last_ms // WINDOW_MS + 1) * WINDOW_MS + _AFTER_MS)
+        if options.drain:
+            engine.advance(FOR_EVER_MS)
     if written is not None:
         written.write()
     return _ended(engine, counting.counted, letters)

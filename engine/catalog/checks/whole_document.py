@@ -120,7 +120,7 @@ def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
             seen.setdefault(name, file)
             if folder != "models":
                 yield from _unique_in(document, file, "variants" if folder == "actions" else "stops")
-    for file, key in (
+    for file, *path in (
         ("channels.yaml", "channels"),
         ("placements.yaml", "placements"),
         ("policies.yaml", "caps"),
@@ -130,16 +130,17 @@ def _unique_ids(document: Document, models: Models) -> Iterator[Problem]:
         ("policies.yaml", "levers"),
         ("policies.yaml", "holdouts"),
         ("policies.yaml", "after_purchase"),
+        ("policies.yaml", "quiet_hours", "rules"),
     ):
-        yield from _unique_in(document, file, key)
+        yield from _unique_in(document, file, *path)
 
 
-def _unique_in(document: Document, file: str, key: str) -> Iterator[Problem]:
+def _unique_in(document: Document, file: str, *path: str) -> Iterator[Problem]:
     seen = set()
-    for i, item in items(document, file, key):
+    for i, item in items(document, file, *path):
         name = str(item.get("id"))
         if name in seen and "id" in item:
-            yield Problem(file, (key, i, "id"), f"{name!r} is there already")
+            yield Problem(file, (*path, i, "id"), f"{name!r} is there already")
         seen.add(name)
 
 

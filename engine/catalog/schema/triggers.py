@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Discriminator, Field, PlainValidator, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, PlainValidator, Tag, field_validator, model_validator
 
 from engine.catalog import zones
 from engine.catalog.schema.grammar import EventName, Id, Model, Path, SegmentRef, Span, Where
@@ -154,6 +154,13 @@ class Thing(Model):
     event: EventName
     where: Where | None = None
     interested: Interested
+
+    @field_validator("where", mode="after")
+    @classmethod
+    def _of_the_fact(cls, where: Where | None) -> Where | None:
+        if where and (taken := sorted({"thing.kind", "thing.event"} & where.keys())):
+            raise ValueError(f"tests {taken[0]}, which stands beside it as {taken[0].partition('.')[2]}")
+        return where
 
 
 class EventTrigger(Model):

@@ -1,23 +1,21 @@
 """The gate of quiet hours: no message leaves while it is quiet where the customer may be.
 
 It is asked when a message is decided, so that what is decided is never old, and again just before it leaves. The run of
-a message that has to wait parks until the quiet is over. Any event has it look again, so who moves meanwhile waits as
-long as it is quiet where they are now.
+a message that has to wait parks until the quiet is over. Any event has it look again, and a move a message that waits
+at its hand-over, so who moves meanwhile waits as long as it is quiet where they are now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from engine.catalog.compiled import Catalog
 from engine.catalog.quiet.compiled import Place, QuietRule
 from engine.catalog.quiet.windows import free_from_ms, is_quiet
 from engine.contact import whereabouts
 from engine.contact.whereabouts import Whereabouts
 from engine.decide.gates.candidates import Candidates, Departure
-from engine.profile import Profile
+from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
 
 QUIET_HOURS: Final = "quiet_hours"
@@ -39,7 +37,7 @@ def out_of_quiet_hours(candidates: Candidates, alive: int) -> int:
     """Drop a journey's send while it is quiet, and say from when on it may go."""
     turn = candidates.turn
     rules = [rule for rule, mask in candidates.plan.quiet_hours if mask & alive]
-    found = quiet_for(turn.profile, turn.catalog, rules, turn.now_ms)
+    found = _quiet_of(turn, rules)
     if found is None:
         return alive
     candidates.parks, candidates.drops = not found.drops, found.drops
@@ -64,20 +62,27 @@ def waits(leaving: Departure) -> tuple[str, int] | None:
     return (QUIET_HOURS, _until_ms(found, leaving.send.deadline_ms)) if found is not None else None
 
 
-def quiet_for(profile: Profile, catalog: Catalog, rules: Iterable[QuietRule], now_ms: int) -> Quiet | None:
-    """The quiet hours of these rules that it is now, where a customer may be; None where there are none."""
-    rules = list(rules)
-    if not rules:
-        return None
-    where = whereabouts.of(profile, catalog)
+def is_waited_for(leaving: Departure, where: Whereabouts) -> bool:
+    """Whether a decided send waits for the end of the quiet that there is where its customer was."""
+    if leaving.action is None:
+        return False
+    found = _quiet_at(where, [rule for rule, _ in leaving.plan.quiet_hours], leaving.turn.now_ms)
+    return found is not None and _until_ms(found, leaving.send.deadline_ms) == leaving.send.next_ms
+
+
+def _quiet_of(turn: Turn, rules: list[QuietRule]) -> Quiet | None:
+    """The quiet hours of these rules that it is now where the customer may be; None where there are none."""
+    return _quiet_at(whereabouts.of(turn.profile, turn.catalog), rules, turn.now_ms) if rules else None
+
+
+def _quiet_at(where: Whereabouts, rules: list[QuietRule], now_ms: int) -> Quiet | None:
     asked = [(rule, place) for rule in rules for place in where.places if _binds(rule, place)]
-    now = {rule.id for rule, place in asked if is_quiet(rule.hours, place, now_ms)}
-    if not now:
+    found = [rule for rule in rules if any(rule is one and is_quiet(rule.hours, place, now_ms) for one, place in asked)]
+    if not found:
         return None
     # A rule that drops says nothing of a later time: what waits for another one's end is asked again then.
     holding = [(rule.hours, place) for rule, place in asked if not rule.drops]
     until_ms = free_from_ms(holding, now_ms) or now_ms + DAY_MS
-    found = [rule for rule in rules if rule.id in now]
     return Quiet(found, until_ms, any(rule.drops for rule in found), where)
 
 
@@ -92,5 +97,4 @@ def _until_ms(found: Quiet, deadline_ms: int) -> int:
 
 
 def _at_departure(leaving: Departure) -> Quiet | None:
-    turn, rules = leaving.turn, [rule for rule, _ in leaving.plan.quiet_hours]
-    return quiet_for(turn.profile, turn.catalog, rules, turn.now_ms) if rules else None
+    return _quiet_of(leaving.turn, [rule for rule, _ in leaving.plan.quiet_hours])

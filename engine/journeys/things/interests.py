@@ -24,6 +24,7 @@ from engine.profile import Profile
 from engine.recent_events import Happened
 from engine.turn_state import Turn
 from engine.values.paths import values_at
+from engine.values.spelling import composed
 
 INTERESTS_MAX: Final = 200  # of a profile; the newest stay
 THINGS_OF_AN_EVENT_MAX: Final = 50  # the first ones of a list
@@ -32,8 +33,8 @@ _PLACE_BYTES: Final = 8
 
 def place_of(catalog: Catalog, way: str, thing: str) -> str:
     """The place among things of those who became interested in one of them in a way (`wanted.name_of`): 16 hex
-    digits."""
-    return _place(catalog.id_key, way, thing)
+    digits. An accent may be written as part of its letter or behind it."""
+    return _place(catalog.id_key, way, composed(thing))
 
 
 @lru_cache(maxsize=65_536)

@@ -12,10 +12,12 @@ from engine.turn_state import Turn
 
 
 class Change(NamedTuple):
-    """An inner event. `journey` is the only one that it may start; None: any that listens to it."""
+    """An inner event. `journey` is the only one that it may start; None: any that listens to it. `is_of_time`: it had
+    come before the event in whose turn it was found, so it is not late with that one."""
 
     event: Happened
     journey: Journey | None = None
+    is_of_time: bool = False
 
 
 class Look(NamedTuple):

@@ -7,6 +7,9 @@ costs less than moving it with each event.
 
 from __future__ import annotations
 
+from typing import Final, Literal, NamedTuple
+
+from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog
 from engine.effects import Wake
 from engine.journeys.watching import clocks, rules, segments
@@ -16,6 +19,29 @@ from engine.parts.of_journeys import Watched
 from engine.profile import Profile
 from engine.turn_state import Turn
 from engine.vocabulary import DAY_MS
+
+
+class Overdue(NamedTuple):
+    """What time alone has brought about: what is heard of it, and the segments that the customer is in, or in no more.
+    Of these is heard what still holds after the event."""
+
+    changes: list[Change]
+    segments: frozenset[str]
+
+    def among(self, found: list[Change]) -> list[Change]:
+        """Before what was found in the event's turn, with what of that is of time."""
+        if not self.segments:
+            return [*self.changes, *found] if self.changes else found
+        return [*self.changes, *(change._replace(is_of_time=self._is_of_time(change)) for change in found)]
+
+    def _is_of_time(self, change: Change) -> bool:
+        told = change.event
+        return told.name == inner_events.SEGMENT and told.properties["segment"] in self.segments
+
+
+Reached = Literal["both", "own", "other"]  # which of two profiles messages reached; "both": both alike
+
+_NOTHING: Final = Overdue([], frozenset())
 
 
 def changes(turn: Turn, *, only: str = "", is_running_out: bool = False) -> list[Change]:
@@ -45,6 +71,34 @@ def changes(turn: Turn, *, only: str = "", is_running_out: bool = False) -> list
     return [*found.changes, *timed.changes]
 
 
+def at_segments(turn: Turn) -> list[Change]:
+    """What has changed of segments, in a turn that looks at nothing else: no schedule and no date begins anything."""
+    profile, of = turn.profile, rules.rules_of(turn.catalog)
+    watched = profile.watched
+    if watched is None or watched.looked != of.name or profile.is_blank or profile.moving_to:
+        return []
+    found = segments.look(turn, turn.view(), watched, of, of.keys)
+    if found.next_ms is not None and not 0 < watched.wake_ms <= found.next_ms:
+        _wake(turn, watched, found.next_ms)
+    return found.changes
+
+
+def overdue(turn: Turn, at_ms: int) -> Overdue:
+    """What time had brought about before an event whose turn comes first, as in an import, or when the engine was down.
+    `at_ms` is when the event happened. Asked before anything is learnt from it: what the event changes is another
+    thing. At the very instant at which time changes something an event comes first, unless it is a late one."""
+    watched, now_ms = turn.profile.watched, turn.now_ms
+    if watched is None or not 0 < watched.wake_ms <= now_ms:
+        return _NOTHING
+    of = rules.rules_of(turn.catalog)
+    if watched.looked != of.name or (watched.wake_ms == now_ms and at_ms >= now_ms - turn.catalog.lateness_ms):
+        return _NOTHING
+    view = turn.view()
+    turned = segments.turned(view, watched, of)
+    found = [*segments.backfilled(turn, watched, of).changes, *clocks.look(turn, view, watched, of, of.keys).changes]
+    return Overdue([change._replace(is_of_time=True) for change in found], turned)
+
+
 def name_of(catalog: Catalog) -> str:
     """The name of all that a catalog watches; empty: nothing."""
     return rules.rules_of(catalog).name
@@ -56,18 +110,31 @@ def must_look(profile: Profile, catalog: Catalog) -> bool:
     return looked != name_of(catalog) and not (profile.is_blank or profile.moving_to)
 
 
-def join(profile: Profile, other: Profile) -> None:
-    """Take in what was watched of an absorbed profile: whom of the two was inside is inside, since the earlier."""
+def join(profile: Profile, other: Profile, catalog: Catalog, reached: Reached) -> None:
+    """Take in what was watched of an absorbed profile: whom of the two was inside is inside, since the earlier. A time
+    that either has met is met, and so is the moment of a backfill. Where messages reached only one of the two, what
+    that one has met counts: nobody got what a visitor without an address met."""
     theirs, mine = other.watched, profile.watched
     if theirs is None:
         return
     if mine is None:
         profile.watched = Watched(theirs.looked, theirs.inside, theirs.occasions)
         return
+    filled = {rule.journey.id: rule.begins.segment for rule in rules.rules_of(catalog).backfills}
+    kept: dict[str, int] = {}
+    for journey in sorted({*mine.occasions, *theirs.occasions}):
+        own, others = mine.occasions.get(journey), theirs.occasions.get(journey)
+        is_own = own is not None or filled.get(journey) in mine.inside
+        is_others = others is not None or filled.get(journey) in theirs.inside
+        if is_own and is_others and reached == "both":
+            last = max(own, others) if own is not None and others is not None else None
+        else:
+            last = others if is_others and (not is_own or reached == "other") else own
+        if last is not None:
+            kept[journey] = last
+    mine.occasions = kept
     for segment, since_ms in theirs.inside.items():
         mine.inside[segment] = min(since_ms, mine.inside.get(segment, since_ms))
-    for journey, occasion in theirs.occasions.items():
-        mine.occasions[journey] = max(occasion, mine.occasions.get(journey, occasion))
 
 
 def bring_back(profile: Profile, now_ms: int) -> None:

@@ -1,8 +1,9 @@
 """What journeys watch of a customer beside events: segments that a trigger, a stop or a wait listens to, the times of
 schedules and dates, and journeys that begin with who is inside a segment already.
 
-Each rule has a key, which changes with what it says. So a customer who was last looked at under other rules is not told
-of what a new or edited rule finds to be so already.
+Each rule has a key, which changes with what it asks for. So a customer who was last looked at under other rules is not
+told of what a new or edited rule finds to be so already. At what moment and for whom of those it then begins a journey
+is no part of its key: with another `spread` it is the rule that it was, and whom it has met it has met.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.once_per_catalog import once_per_catalog
 from engine.catalog.triggers import DateOf, Edge, Schedule, Trigger
 from engine.conditions.event_counts import EventCount
+from engine.conditions.outcomes import OutcomeAsked
 from engine.conditions.predicates import tree_of
 from engine.conditions.readable import Condition
+from engine.occasions.occasions import Occasions, of_schedule
 
 _WORDS_OF_EVENTS: Final = ("event", "segment", "trait", "context")  # not consent, which other messages change too
 _BEGIN: Final = ("live", "paused")  # a pause changes no rule: what comes in it is refused, and is not news afterwards
@@ -26,21 +29,22 @@ _BEGIN: Final = ("live", "paused")  # a pause changes no rule: what comes in it 
 
 @dataclass(frozen=True, slots=True)
 class WatchedSegment:
-    """A segment, and the counts of its condition that may turn by the mere passing of time."""
+    """A segment, and the parts of its condition that may turn by the mere passing of time."""
 
     id: str
     key: str
     condition: Condition
-    counts: tuple[EventCount, ...]
+    turning: tuple[EventCount | OutcomeAsked, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A journey that begins with a schedule or a date."""
+    """A journey that begins with a schedule or a date. `times` are those of a schedule; a date's are the customer's."""
 
     journey: Journey
     key: str
     begins: Schedule | DateOf
+    times: Occasions | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that a catalog watches. `name` stands for the whole set; empty: nothing is watched. `event_names` are those
-    that the conditions of segments ask for. `is_of_events`: an event of another name that brings no traits changes none
-    of them."""
+    """All that a catalog watches. `name` stands for the whole set and all that it says; empty: nothing is watched.
+    `event_names` are those that the conditions of segments ask for. `is_of_events`: an event of another name that
+    brings no traits changes none of them."""
 
     name: str
     keys: frozenset[str]
@@ -73,19 +77,27 @@ def rules_of(catalog: Catalog) -> Rules:
     segments = tuple(_watched(catalog, name) for name in sorted(_listened_to(catalog)) if name in catalog.segments)
     beginning = [journey for journey in catalog.journeys.values() if journey.status in _BEGIN]
     clocks = tuple(
-        Clock(journey, _key("clock", journey.id, journey.round, begins), begins)
+        Clock(
+            journey,
+            _key("clock", journey.id, journey.round, *_times(begins)),
+            begins,
+            of_schedule(begins) if isinstance(begins, Schedule) else None,
+        )
         for journey in beginning
         if isinstance(begins := journey.begins, Schedule | DateOf)
     )
     backfills = tuple(
-        Backfill(journey, _key("backfill", journey.id, journey.round, begins), begins)
+        Backfill(journey, _key("backfill", journey.id, journey.round, begins.segment), begins)
         for journey in beginning
         if isinstance(begins := journey.begins, Edge) and begins.backfill
     )
     keys = frozenset(rule.key for rules in (segments, clocks, backfills) for rule in rules)
+    said = [segment.key for segment in segments]
+    said += [_key("clock", rule.journey.id, rule.journey.round, rule.begins) for rule in clocks]
+    said += [_key("backfill", rule.journey.id, rule.journey.round, rule.begins) for rule in backfills]
     atoms = [atom for segment in segments for tree in _expanded(catalog, segment.id).values() for atom in _atoms(tree)]
     return Rules(
-        name=_key(*sorted(keys)) if keys else "",
+        name=_key(*sorted(said)) if said else "",
         keys=keys,
         segments=segments,
         clocks=clocks,
@@ -119,8 +131,15 @@ def watched_segment(catalog: Catalog, segment: str) -> WatchedSegment | None:
 def _watched(catalog: Catalog, segment: str) -> WatchedSegment:
     condition = catalog.segments[segment]
     trees = _expanded(catalog, segment)
-    counts = tuple(EventCount.of(body) for tree in trees.values() for body in _windows(tree))
-    return WatchedSegment(segment, _key("segment", segment, sorted(map(repr, trees.items()))), condition, counts)
+    turning = tuple(part for tree in trees.values() for part in _turning(tree))
+    return WatchedSegment(segment, _key("segment", segment, sorted(map(repr, trees.items()))), condition, turning)
+
+
+def _times(begins: Schedule | DateOf) -> tuple[object, ...]:
+    """What says on which days a clock comes, and of a schedule also when: a date comes once a day, at whatever time."""
+    if isinstance(begins, Schedule):
+        return begins.cron, begins.once, begins.zone
+    return begins.trait, begins.offset_days, begins.yearly, begins.zone
 
 
 def _listened_to(catalog: Catalog) -> set[str]:
@@ -149,8 +168,12 @@ def _expanded(catalog: Catalog, segment: str) -> dict[str, Any]:
     return trees
 
 
-def _windows(tree: Any) -> Iterator[Any]:
-    yield from (body for word, body in _atoms(tree) if word == "event" and "within" in body)
+def _turning(tree: Any) -> Iterator[EventCount | OutcomeAsked]:
+    for word, body in _atoms(tree):
+        if word == "event" and "within" in body:
+            yield EventCount.of(body)
+        elif word == "outcome":  # without a window too, because outcomes are forgotten
+            yield OutcomeAsked(body)
 
 
 def _names(body: Any) -> Iterator[str]:

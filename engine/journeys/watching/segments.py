@@ -22,7 +22,7 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
     listened = _with_older(turn, of)
     for segment in listened:
         is_inside, was_inside = segment.condition(view), segment.id in watched.inside
-        next_ms = earliest(next_ms, *(count.turns_ms(view) for count in segment.counts))
+        next_ms = earliest(next_ms, *(part.turns_ms(view) for part in segment.turning))
         if is_inside == was_inside:
             continue
         if is_inside:
@@ -41,14 +41,28 @@ def look(turn: Turn, view: View, watched: Watched, of: Rules, known: frozenset[s
             watched.occasions[name] = turn.now_ms + moment_ms(
                 turn.catalog, turn.profile, backfill.begins.spread_ms, name
             )
-        due_ms = watched.occasions.get(name)
+    due = backfilled(turn, watched, of)
+    return Look([*changes, *due.changes], earliest(next_ms, due.next_ms))
+
+
+def backfilled(turn: Turn, watched: Watched, of: Rules) -> Look:
+    """Take in those whose moment has come, and say when the next one comes."""
+    changes: list[Change] = []
+    next_ms: int | None = None
+    for backfill in of.backfills:
+        due_ms = watched.occasions.get(backfill.journey.id)
         if due_ms is not None and due_ms <= turn.now_ms:
-            del watched.occasions[name]
+            del watched.occasions[backfill.journey.id]
             told = inner_events.of_segment(backfill.begins.segment, "enter", backfill=True)
             changes.append(Change(inner(turn, inner_events.SEGMENT, told), backfill.journey))
         elif due_ms is not None:
             next_ms = earliest(next_ms, due_ms)
     return Look(changes, next_ms)
+
+
+def turned(view: View, watched: Watched, of: Rules) -> frozenset[str]:
+    """The segments of which it is no more so what was found at the last look."""
+    return frozenset(each.id for each in of.segments if each.condition(view) != (each.id in watched.inside))
 
 
 def _with_older(turn: Turn, of: Rules) -> list[WatchedSegment]:

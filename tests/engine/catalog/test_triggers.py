@@ -109,6 +109,17 @@ SLIPS: list[tuple[Any, str]] = [
         {"thing": {"kind": "product", "event": "Price Dropped"}},
         "trigger.thing.interested: is required",
     ),
+    (
+        {
+            "thing": {
+                "kind": "product",
+                "event": "Price Dropped",
+                "where": {"thing.kind": "route"},
+                "interested": {"event": "Product Viewed", "within": "30d"},
+            }
+        },
+        "trigger.thing.where: tests thing.kind, which stands beside it as kind",
+    ),
     ({"event": "segue:segment"}, "names that begin with segue: are the engine's own, and no client sends them"),
     ({"event": "Seen", "segment": {"id": "lapsing"}}, "trigger: a trigger is exactly one of event, segment, schedule"),
     ({"evnt": "Seen"}, "trigger.event: is required"),

@@ -266,6 +266,16 @@ def test_16_an_older_word_that_comes_later_changes_nothing(imported: bool):
     assert facts(world) == ("Maribor", "sl-SI", "Europe/Ljubljana")
 
 
+@pytest.mark.parametrize("nothing", ["", "undefined"])
+def test_16_a_device_that_knows_neither_locale_nor_zone_states_none(nothing: str):
+    world = shop()
+    ada = world.customer("ada")
+    context = {"locale": "sl-SI", "timezone": "Europe/Ljubljana"}
+    ada.does("Identified", kind="identify", traits={"city": "Maribor"}, context=context)
+    ada.does("Page Viewed", context={"locale": nothing, "timezone": nothing})
+    assert facts(world) == ("Maribor", "sl-SI", "Europe/Ljubljana")
+
+
 def test_17_an_import_ahead_counts_as_said_now():
     world = shop()
     told_ahead(world, traits={"city": "Wien"})

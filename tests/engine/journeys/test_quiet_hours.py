@@ -133,6 +133,32 @@ def test_who_moves_into_the_night_waits_again():
     assert sent_at(ann, "America/New_York") == ["04 08:00"]
 
 
+@pytest.mark.parametrize("paused", ["action", "journey"])
+def test_a_pause_of_a_month_leaves_a_message_its_night(paused: str):
+    """It is live again in the evening, when it is quiet until the morning."""
+    world = Told(shop(**({"status": "paused"} if paused == "action" else {})))
+    ann = somebody(world, "2026-03-03 22:30")
+    ann.does("Started")
+    if paused == "journey":
+        world.says("way", "paused")
+    world.advance(at("2026-04-05 23:00") - world.now_ms)
+    world.takes(shop()) if paused == "action" else world.says("way", "live")
+    world.advance(days=1)
+    assert sent_at(ann) == ["06 08:00"]
+
+
+def test_a_message_that_a_cap_has_held_for_a_month_still_waits_for_the_morning():
+    plain = shop(send={"on_held": "wait"})
+    plain["policies.yaml"]["caps"] = [{"id": "few", "limit": 1, "per": "744h", "match": {"channel": "email"}}]
+    world = World(plain)
+    ann = somebody(world, "2026-03-03 20:30")
+    ann.does("Started")
+    world.advance(HOUR)
+    ann.does("Started")
+    world.advance(days=40)
+    assert sent_at(ann) == ["03 20:30", "04 08:00"]
+
+
 def test_a_decided_message_that_could_not_leave_in_time_waits_too():
     """Its provider was away in the evening and is back at night."""
     world = World(shop())
@@ -144,6 +170,22 @@ def test_a_decided_message_that_could_not_leave_in_time_waits_too():
     world.advance(days=1)
     assert sent_at(ann) == ["04 08:00"]
     assert ("news", "quiet_hours") in ann.outcomes("waits")
+
+
+def test_who_moves_while_a_decided_message_waits_gets_it_when_it_is_quiet_no_more_where_they_are_now():
+    """In Tokyo it is half past six when it is half past ten at night in Berlin; in Honolulu it is noon."""
+    for zone, left in (("Asia/Tokyo", "04 00:00"), ("Pacific/Honolulu", "03 22:30"), ("Europe/Lisbon", "04 09:00")):
+        world = World(shop())
+        ann = somebody(world, "2026-03-03 20:50", zone="Europe/Berlin")
+        world.provider_says = "retry"
+        ann.does("Started")
+        world.advance(minutes=15)
+        world.provider_says = "sent"
+        world.advance(at("2026-03-03 22:30") - world.now_ms)
+        assert ("news", "quiet_hours") in ann.outcomes("waits")
+        ann.does("Page Viewed", context={"timezone": zone})
+        world.advance(days=1)
+        assert (zone, sent_at(ann)) == (zone, [left])
 
 
 def test_a_decided_message_that_may_not_wait_is_withdrawn():
@@ -261,6 +303,18 @@ def test_a_zone_that_is_none_counts_as_unknown_and_a_trait_may_state_one():
     assert whereabouts.of(ann.profile, world.catalog).places[0].zone == "Europe/Rome"
 
 
+@pytest.mark.parametrize("said", ["", "  ", "undefined", "Etc/Unknown", "GMT+2"])
+def test_a_device_that_knows_no_zone_leaves_the_known_one(said: str):
+    world = World(shop())
+    ann = somebody(world, "2026-03-03 12:00", zone="America/Los_Angeles")
+    world.advance(HOUR)
+    ann.does("Page Viewed", context={"timezone": said})
+    world.advance(at("2026-03-04 04:00", "America/Los_Angeles") - world.now_ms)
+    ann.does("Started")
+    world.advance(8 * HOUR)
+    assert sent_at(ann, "America/Los_Angeles") == ["04 08:00"]
+
+
 def test_rules_of_a_jurisdiction_bind_wherever_its_telephone_is_used():
     """A rule of the United States is about a customer with a number there who is in Berlin now, by the clock in
     Berlin; it is not about one whose number and zone are German."""
@@ -324,6 +378,11 @@ def test_what_cannot_be_read_is_refused_in_its_place(rule: dict[str, Any], fault
     assert problem.file == "policies.yaml"
     assert problem.loc[:3] == ("quiet_hours", "rules", 0)
     assert fault in str(problem)
+
+
+def test_two_rules_have_two_ids():
+    (problem,) = problems_of(shop(NIGHT, {"id": "night", "days": ["SUN"]}))
+    assert str(problem) == "policies.yaml: quiet_hours.rules[2].id: 'night' is there already"
 
 
 @pytest.mark.parametrize(

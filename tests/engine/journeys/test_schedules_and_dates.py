@@ -180,6 +180,82 @@ def test_a_schedule_that_goes_live_begins_with_its_next_time_and_an_edit_too():
     assert entered(ada) == ["2026-03-15T08:00"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "edited"),
+    [
+        (scheduled("0 9 3 * *", spread="2h"), scheduled("0 9 3 * *", spread="4h"), "10:00"),
+        (scheduled("0 9 3 * *", spread="4h"), scheduled("0 9 3 * *", spread="1h"), "10:00"),
+        (dated("born", yearly=True, spread="2h"), dated("born", yearly=True, spread="4h"), "10:00"),
+        (dated("born", yearly=True, spread="1h"), dated("born", yearly=True, spread="1h", at="12:00"), "11:00"),
+        (dated("born", yearly=True, at="12:00"), dated("born", yearly=True, at="09:00"), "10:00"),
+    ],
+)
+def test_with_another_moment_of_the_day_everybody_still_enters_once(
+    before: dict[str, Any], after: dict[str, Any], edited: str
+):
+    world = Told(shop(before))
+    people = [world.customer(f"c{number}") for number in range(20)]
+    for who in people:
+        who.identifies(born="1990-03-03")
+    goes_to(world, f"2026-03-03 {edited}")
+    world.takes(shop(after))
+    goes_to(world, "2026-03-06 00:00")
+    assert [len(entered(who)) for who in people] == [1] * len(people)
+
+
+def test_a_customer_keeps_their_moment_when_a_visitor_whom_no_message_reaches_has_met_it():
+    mail = action("mail", tier="service", purpose="service")
+    steps = [{"send": {"action": "mail", "channel": "email"}}]
+    journey = way(scheduled("0 9 3 * *", spread="2h", zone=BERLIN), steps=steps)
+    world = World(document(actions=[mail], journeys=[journey]))
+    pairs = [(world.customer(f"c{number}@x.example"), world.customer(anonymous=f"a{number}")) for number in range(20)]
+    for _, visitor in pairs:
+        visitor.does("Seen")
+    goes_to(world, "2026-03-03 10:00")
+    assert {len(known.outcomes("sent")) for known, _ in pairs} == {0, 1}
+    for known, visitor in pairs:
+        Customer(world, known.user, visitor.anonymous).does("Seen")
+    goes_to(world, "2026-03-04 00:00")
+    assert [len(known.outcomes("sent")) for known, _ in pairs] == [1] * len(pairs)
+
+
+def test_a_new_customer_whose_second_event_tells_the_zone_has_met_no_time_that_had_passed_there():
+    for at_first in ({}, {"timezone": TOKYO}):
+        world = World(shop(scheduled()))
+        goes_to(world, "2026-03-09 12:00", TOKYO)
+        ada = world.customer("ada")
+        ada.does("Seen", context=at_first)
+        world.advance(60_000)
+        lives_in(ada, TOKYO)
+        goes_to(world, "2026-03-17 00:00", TOKYO)
+        assert entered(ada, TOKYO) == ["2026-03-16T09:00"]
+
+
+def behind_its_timers(trigger: dict[str, Any], back: str, *, told: str, days: int, **fields: Any) -> list[str]:
+    """When runs begin of somebody who had a birthday while the engine was down, and whose event has its turn before
+    their timer."""
+    world = World(shop(trigger))
+    ada = world.customer("ada")
+    ada.identifies(born="1990-03-09")
+    goes_to(world, "2026-03-09 22:00")
+    shard = world.engine.shard(ada.id)
+    world.now_ms = ms(back, BERLIN)
+    shard.clock.move_to(world.now_ms)
+    shard.tell(ada.id, ada.event(told, at_ms=world.now_ms - days * DAY, **fields))
+    shard.commit()
+    world.advance(days=1)
+    return entered(ada)
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_an_event_whose_turn_comes_before_an_overdue_timer_takes_nothing_away(days: int):
+    for trigger in (dated("born", yearly=True, at="22:30"), {"schedule": {"once": "2026-03-09 22:30"}}):
+        back = "2026-03-10 07:00"
+        assert behind_its_timers(trigger, back, told="Seen", days=days) == ["2026-03-10T07:00"]
+        again = {"kind": "identify", "traits": {"born": "1990-03-09"}}
+        assert behind_its_timers(trigger, back, told="Identified", days=days, **again) == ["2026-03-10T07:00"]
+
+
 def test_of_several_missed_times_the_newest_counts():
     catalog, ada = compiled(shop(scheduled("0 9 * * *"))), Profile("a" * 32)
     at_ms = ms("2026-03-02 08:00", BERLIN)
@@ -230,6 +306,10 @@ def test_a_renewal_is_announced_two_weeks_before_at_nine_and_moves_with_the_trai
         ("1990-05-03T23:30:00Z", ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
         ("1950-12-31", ["2026-12-31T09:00", "2027-12-31T09:00"]),
         (641_779_200, ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
+        ("641779200", ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
+        ("1990-05-04 00:00:00 UTC", ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
+        ("1990-05-04T00:00:00z", ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
+        ("19500504", ["2026-05-04T09:00", "2027-05-04T09:00", "2028-05-04T09:00"]),
         ("1990-02-30", []),
         ("soon", []),
         (True, []),
@@ -262,6 +342,19 @@ def test_a_date_stated_after_its_time_starts_a_run_on_the_same_day_and_not_later
     bob.identifies(renewal_on="2026-04-02")  # yesterday
     eve.identifies(renewal_on="2026-04-03")
     assert (entered(ada), entered(bob), entered(eve)) == (["2026-03-20T12:00"], [], ["2026-03-20T12:00"])
+
+
+def test_a_date_stated_after_its_time_starts_a_run_also_where_the_journey_went_live_between_the_two():
+    world = Told(shop(dated("renewal_on"), status="draft"))
+    ada, bob = world.customer("ada"), world.customer("bob")
+    ada.does("Seen")
+    bob.identifies(renewal_on="2026-03-04")
+    goes_to(world, "2026-03-04 12:00")
+    world.takes(shop(dated("renewal_on")))
+    goes_to(world, "2026-03-04 15:00")
+    ada.identifies(renewal_on="2026-03-04")
+    world.advance(days=2)
+    assert (entered(ada), entered(bob)) == (["2026-03-04T15:00"], [])
 
 
 def test_a_date_at_an_hour_that_summer_time_skips_comes_all_the_same():

@@ -193,6 +193,61 @@ def test_who_leaves_before_the_moment_of_the_backfill_does_not_enter():
     assert entered(ada) == [2 * DAY]
 
 
+@pytest.mark.parametrize("hours", [1, 24])
+def test_with_another_spread_a_backfill_takes_in_nobody_twice_and_loses_nobody(hours: int):
+    def way_of(spread: str) -> dict[str, Any]:
+        return shop(way(trigger={"segment": {"id": "buyers", "backfill": True, "spread": spread}}))
+
+    world = Told(shop())
+    people = [world.customer(f"c{number}") for number in range(20)]
+    for who in people:
+        who.does("Order Completed")
+    world.takes(way_of("2h"))
+    world.advance(hours=hours)
+    world.takes(way_of("3h"))
+    world.advance(days=2)
+    assert [len(entered(who)) for who in people] == [1] * len(people)
+
+
+def test_a_backfill_takes_in_two_profiles_that_become_one_once():
+    def mailing(status: str) -> dict[str, Any]:
+        mail = action("mail", tier="service", purpose="service")
+        steps = [{"send": {"action": "mail", "channel": "email"}}]
+        trigger = {"segment": {"id": "buyers", "backfill": True, "spread": "2d"}}
+        journey = way(trigger=trigger, steps=steps, status=status)
+        return document(actions=[mail], journeys=[journey], segments={"segments": SEGMENTS})
+
+    world = Told(mailing("draft"))
+    pairs = [(world.customer(f"c{number}@x.example"), world.customer(anonymous=f"a{number}")) for number in range(20)]
+    for known, visitor in pairs:
+        known.does("Order Completed")
+        visitor.does("Order Completed")
+    world.advance(hours=1)
+    world.takes(mailing("live"))
+    world.advance(days=1)
+    assert {len(entered(known)) for known, _ in pairs} == {0, 1}
+    for known, visitor in pairs:
+        Customer(world, known.user, visitor.anonymous).does("Seen")
+    world.advance(days=2)
+    assert [len(known.outcomes("sent")) for known, _ in pairs] == [1] * len(pairs)
+
+
+def test_what_time_has_begun_is_not_late_because_a_late_event_has_its_turn_before():
+    """An import that runs at the very moment at which somebody lapses, and one that runs while their timer waits."""
+    for behind in (0, 5):
+        world = World(shop(way()))
+        ada = world.customer("ada")
+        ada.does("Order Completed")
+        world.advance(30 * DAY - 1)
+        shard = world.engine.shard(ada.id)
+        world.now_ms += 1 + behind
+        shard.clock.move_to(world.now_ms)
+        shard.tell(ada.id, ada.event("Seen", at_ms=world.now_ms - 3 * DAY))
+        shard.commit()
+        world.advance(days=1)
+        assert entered(ada) == [30 * DAY + behind]
+
+
 def test_an_edit_of_the_conditions_is_no_entry():
     world = Told(shop(way(trigger={"segment": {"id": "members"}})))
     ada = world.customer("ada")
@@ -382,3 +437,47 @@ def test_nothing_wakes_who_was_erased_or_has_moved_into_another_profile():
     assert [keys.timer_parts(key)[1] for key in timers] == [ada.id]
     world.engine.ask_profile(ada.id, Erase())
     assert [len(windows.shard.timers) for windows in world.engine.windows] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("segment", "on", "days"),
+    [
+        ({"not": {"outcome": {"name": "clicked", "within": "7d"}}}, "enter", [0, 8]),
+        ({"outcome": {"name": "clicked", "within": "7d"}}, "exit", [8]),
+        ({"outcome": {"name": "clicked"}}, "exit", [367]),  # the last reaction on a channel is kept for so long
+        ({"outcome": {"name": "sent", "within": "7d"}}, "exit", [8]),
+        ({"outcome": {"name": "sent"}}, "exit", [31]),
+        ({"outcome": {"name": "sent"}}, "enter", [1]),
+    ],
+)
+def test_a_segment_that_asks_what_became_of_a_message_turns_with_it_and_with_time(
+    segment: dict[str, Any], on: str, days: list[int]
+):
+    greeting = way("greeting", trigger={"event": "Started"}, steps=[{"send": {"action": "welcome", "channel": "sms"}}])
+    asking = way(trigger={"segment": {"id": "asked", "on": on}}, steps=[{"wait": {"for": "1h"}}])
+    world = World(shop(greeting, asking) | {"segments.yaml": {"segments": {"asked": segment}}})
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=1)
+    ada.does("Started")
+    world.settle()
+    sent = next(e for e in ada.timeline if e.outcome == "sent")
+    if "clicked" in str(segment):
+        ada.does("SMS Link Clicked", send_id=sent.detail["send"])
+    world.advance(days=400)
+    assert [at_ms // DAY for at_ms in entered(ada)] == days
+
+
+def test_a_message_that_leaves_while_the_clock_runs_out_begins_no_schedule():
+    """Its run hears of it and goes on, which is when else everything is looked at."""
+    steps = [
+        {"wait": {"for": "36h"}},
+        {"id": "text", "send": {"action": "text", "channel": "sms"}},
+        {"wait_for": {"outcome": "sent", "of": "text", "timeout": "1h"}},
+    ]
+    world = World(shop(way(trigger={"schedule": {"cron": "0 9 * * *"}}, re_entry={"concurrent": 9}, steps=steps)))
+    ada = world.customer("ada")
+    ada.does("Seen")
+    world.advance(days=2)
+    world.drain()
+    assert len(entered(ada)) == 2

@@ -96,6 +96,13 @@ def test_the_newest_look_counts_and_numbers_are_ids_too(shop: Shop):
     assert ada.sends == ["drop_mail"]
 
 
+def test_an_accent_may_be_a_part_of_its_letter_or_stand_behind_it(shop: Shop):
+    ada = shopper(shop, "ada")
+    ada.does("Product Viewed", product_id="m\u00fcsli")
+    shop.fact("mu\u0308sli")
+    assert ada.sends == ["drop_mail"]
+
+
 def test_a_purchase_after_the_fact_stops_what_it_started():
     shop = Shop(
         SHOP | {"journeys/price_drop.yaml": drop_journey(steps=[{"wait": {"for": "1h"}}, drop_journey()["steps"][0]])}

@@ -83,6 +83,26 @@ def test_a_batch_keeps_its_good_part(tmp_path: Path):
     tell(story())
 
 
+def test_a_batch_may_be_an_object_as_php_writes_a_list_with_a_gap(tmp_path: Path):
+    async def story():
+        async with door(tmp_path, shop()) as client:
+            answer = await client.post("/v1/things", json={"batch": {"0": DROP, "2": {**DROP, "messageId": "m-2"}}})
+            assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
+            assert (await client.post("/v1/things", json={"batch": {"first": DROP}})).status_code == 400
+
+    tell(story())
+
+
+def test_a_fact_of_a_clock_that_runs_ahead_happens_now(tmp_path: Path):
+    async def story():
+        async with door(tmp_path, shop()) as client:
+            await client.post("/v1/things", json={**DROP, "timestamp": "9999-01-01T00:00:00Z"})
+            (row,) = (await client.get("/v1/things")).json()["things"]
+            assert row["at"] < "2100"
+
+    tell(story())
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -196,3 +196,29 @@ def test_a_budget_is_everybodys_so_one_engine_takes_all(tmp_path: Path, in_group
 
 def test_the_ids_of_a_simulation_are_fixed():
     assert shop().id_key == FIXED_KEY != ID_KEY
+
+
+@pytest.mark.parametrize("group_inputs", [None, 1])
+def test_schedules_and_dates_come_round_until_the_end_of_the_whole_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_inputs: int | None
+):
+    if group_inputs:
+        monkeypatch.setattr(running, "SHORT_INPUTS", 0)
+        monkeypatch.setattr(sorting, "GROUP_INPUTS", group_inputs)
+    steps = [{"wait": {"for": "3d"}}, {"send": {"action": "cart_reminder", "channel": "email"}}]
+    begins = {"daily": {"schedule": {"cron": "0 9 * * *"}}, "birthday": {"date": {"trait": "born", "yearly": True}}}
+    journeys = [
+        {"id": name, "tier": "promotional", "trigger": trigger, "re_entry": {"concurrent": 9}, "steps": steps}
+        for name, trigger in begins.items()
+    ]
+    catalog = compiled(document(actions=[action("cart_reminder")], journeys=journeys, consent=CONSENT))
+    events: list[dict[str, Any]] = []
+    for number in range(3):
+        traits = {"email": f"u{number}@shop.example", "born": f"1990-03-0{number + 4}"}
+        who = {"userId": f"u{number}", "timestamp": f"2026-03-02T08:0{number}:00.000Z"}
+        events.append(who | {"type": "identify", "messageId": f"i{number}", "traits": traits})
+    last = {"userId": "u0", "timestamp": "2026-03-12T12:00:00.000Z", "messageId": "last"}
+    source = write(tmp_path / "events.jsonl", [*events, last | {"type": "track", "event": "Seen"}])
+    lines, summary = simulate(catalog, source)
+    assert summary["sends"] == {"email": 3 * 12}
+    assert (lines, summary) == in_one_engine(catalog, source, shards=2)

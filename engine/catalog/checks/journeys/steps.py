@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from jinja2 import meta
 
@@ -24,14 +25,17 @@ from engine.catalog.schema.steps import (
 from engine.catalog.sending.faults import sending_faults
 from engine.texts.language import CALL_NAMES, parsed
 
+_ById = Mapping[str, Mapping[str, Any]]
+
 _SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "key")
 
 
 def journey_problems(document: Document, models: Models) -> Iterator[Problem]:
     """Everything in the steps of journeys that cannot be."""
+    known, channels = actions(document), by_id(document, "channels.yaml", "channels")
     for file, journey in of_kind(models, Journey):
         steps = located(journey.steps, ("steps",))
-        for loc, message in (*_names(steps), *_sends(document, steps), *_webhooks(document, steps)):
+        for loc, message in (*_names(steps), *_sends(known, channels, steps), *_webhooks(document, steps)):
             yield Problem(file, loc, message)
         for loc, message in jump_problems(steps):
             yield Problem(file, loc, message)
@@ -64,8 +68,7 @@ def _place_of_name(loc: Loc, step: AnyStep) -> Loc:
     return (*loc, "id")
 
 
-def _sends(document: Document, steps: Located) -> Iterator[tuple[Loc, str]]:
-    known, channels = actions(document), by_id(document, "channels.yaml", "channels")
+def _sends(known: _ById, channels: _ById, steps: Located) -> Iterator[tuple[Loc, str]]:
     for loc, step in every_step(steps):
         if isinstance(step, SendStep):
             for at, message in sending_faults(step.send, known, channels):
