@@ -217,6 +217,8 @@ def handle_tombstone(
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
+        case Revive() if erased:
+            revive.find_nobody(turn, told)
         case Revive():
             revive.take_records(turn, told)
         case PointTo():

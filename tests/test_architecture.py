@@ -90,7 +90,9 @@ ROOMS: dict[str, set[str]] = {
     "loadtest/peers": {"loadtest/world"},
     "loadtest/bench": {"loadtest/peers", "loadtest/processes", "actors/cluster"},
     "loadtest/chaos": {"loadtest/processes"},
-    "loadtest/sweeps": {"loadtest/chaos", "loadtest/locust", "actors/serving", "serve/commands/screen.py"},
+    "loadtest/sweeps": {
+        "loadtest/chaos", "loadtest/locust", "actors/maintenance", "actors/serving", "serve/commands/screen.py",
+    },
     "loadtest": {"loadtest/bench", "loadtest/sweeps"},
 }
 # fmt: on

@@ -16,6 +16,7 @@ from actors.shard.state import ShardState
 from actors.storage import keys
 from engine import codec, effects
 from engine.inputs import HandOver
+from engine.likeness.links import state_of
 from engine.profile import Profile, Tombstone, tombstone_of
 from engine.readings.identity_figures import MERGES, SPLITS
 from engine.splitting import split
@@ -138,7 +139,7 @@ def _take_review(state: ShardState, profile: Profile, key: bytes, review: bytes)
 
 
 def _keep_merge(state: ShardState, profile: Profile, effect: effects.KeepMerge) -> None:
-    around = Around(effect.before, effect.other, effect.after or codec.encode_record(profile))
+    around = Around(effect.before, effect.other, effect.after or state_of(profile))
     state.batch.put("merges", keys.merge_key(profile.id, effect.merge_id), around.record, profile.id)
 
 

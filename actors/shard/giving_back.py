@@ -43,7 +43,9 @@ def prepared(state: ShardState, profile: Profile, told: AnyInput) -> AnyInput:
         split.check_rest(profile)
     if isinstance(told, Revert):
         return _with_merges(state.batch, profile, told)
-    return with_ledger(state.batch, profile, told) if isinstance(told, Split) else told
+    if isinstance(told, Split) and not split.is_over(profile, told):
+        return with_ledger(state.batch, profile, told)
+    return told
 
 
 def risen(state: ShardState, tombstone: Tombstone, told: Revive) -> tuple[Profile, Revive]:

@@ -185,9 +185,9 @@ class Shard(ShardState):
 
     def _tell_tombstone(self, profile_id: str, tombstone: Tombstone, told: AnyInput) -> Done:
         """An input at a place whose profile was merged or erased. Raises Moved where it is for the profile itself."""
-        if isinstance(told, Revive) and told.state:
-            return self._turn(*giving_back.risen(self, tombstone, told), None, is_new=False)
         is_erased = erasure.is_erased(profile_id, tombstone)
+        if isinstance(told, Revive) and told.state and not is_erased:
+            return self._turn(*giving_back.risen(self, tombstone, told), None, is_new=False)
         anonymous_receipts.refuse_unnamed(told, not is_erased)
         now_ms = self.clock.now_ms()
         stand_in = Profile(profile_id, message_seq=tombstone.message_seq)

@@ -156,11 +156,16 @@ def decline(turn: Turn, told: Declined) -> None:
     if told.origin in profile.held and not _is_asked(profile, told.origin):
         return  # a late answer: another one has brought the place here
     _arrived(profile, told.origin)
-    is_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
+    # Another identifier of the same word may be the reason, so only whoever has asked knows what lies at the place.
+    is_by_contact = evidence is not None and standing.kind(turn.catalog, evidence.namespace) == "contact"
+    is_contact = is_by_contact and told.origin in profile.told
     if not is_contact:
         for places in (profile.held, profile.told):
             if told.origin in places:
                 places.remove(told.origin)
+    if told.reason == "erased":  # whoever comes there next is somebody else, who has refused nothing
+        turn.note("identity", "not taken over", outcome="refused", reason="erased", detail={"origin": told.origin})
+        return
     is_public = evidence is None or evidence.public
     is_weak = is_public or told.reason == "identity.not_allowed"  # somebody who may merge may ask again
     is_news = note_refusal(turn, profile.declined if is_weak else profile.apart, told.origin)

@@ -22,6 +22,7 @@ LINK: Final = "link"  # a click on a signed link
 DECISION: Final = "decision"  # of somebody, about an entry of the review queue
 MATCHING: Final = "matching"  # what both are like
 SAID: Final = (ALIAS, LINK, DECISION, MATCHING)
+OF_A_PROFILE: Final = (DECISION, MATCHING)  # about somebody, whoever else has their identifiers after an erasure
 
 _CONTACTS_MAX: Final = 50
 

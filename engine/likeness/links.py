@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from engine import codec
 from engine.identity import apart, claims, reviews
 from engine.inputs import Join, Resembles, Suspect, Unlike
 from engine.likeness import excerpts, questions
@@ -123,6 +124,17 @@ def let_go(turn: Turn, gone: Profile) -> None:
         if other not in profile.unlike and not _is_same(profile, other):
             turn.tell(other, Unlike(profile=profile.id, said=True))
     part(profile, gone.unlike)
+
+
+def state_of(profile: Profile) -> bytes:
+    """A profile as the ledger keeps it: without what others have lent it. They may be erased while the record stands,
+    and no link of then comes back with a split: matching finds anew who is alike."""
+    likely, candidates = profile.likely, profile.candidates
+    profile.likely, profile.candidates = [], []
+    try:
+        return codec.encode_record(profile)
+    finally:
+        profile.likely, profile.candidates = likely, candidates
 
 
 def lenders(turn: Turn) -> list[Likely]:

@@ -14,8 +14,8 @@ from engine import seeds
 from engine.contact import addresses
 from engine.effects import Forget
 from engine.errors import NotFound, NotReady
-from engine.identity import asking, holding, reviews
-from engine.inputs import Claim, Erase, HandOver, Merge, Settle
+from engine.identity import asking, holding, reviews, standing
+from engine.inputs import Claim, Declined, Erase, HandOver, Merge, Settle
 from engine.journeys.watching import look
 from engine.likeness import links
 from engine.profile import Profile, Tombstone
@@ -53,7 +53,8 @@ def must_hear(profile: Profile, told: Erase) -> bool:
 def has_split(profile: Profile, told: Erase) -> bool:
     """Whether somebody is erased whom a split of this profile has made: its journal still holds what both were while
     they were one."""
-    return not set(profile.split_off.values()).isdisjoint(told.places)
+    other = {*profile.split_off.values(), *(past.origin for past in profile.ledger if past.undone_ms)}
+    return not other.isdisjoint(told.places)
 
 
 def erase(turn: Turn, told: Erase) -> None:
@@ -116,12 +117,16 @@ def at_tombstone(turn: Turn, tombstone: Tombstone, told: Erase | Merge | Claim |
 
 def _meet_erased(turn: Turn, tombstone: Tombstone, asked: Merge) -> None:
     """A question reaches a place where nobody lives since an erasure: the one that follows it answers. Where another
-    place had passed the question on, that one has heard of the erasure before. Who is asked back is gone."""
+    place had passed the question on, it goes back there: that one hears of the erasure too, and was sent it before. Who
+    is asked back is gone, and so is whoever was meant where somebody has said of two very profiles that they are
+    one."""
     place = turn.profile.id
-    if asked.asked not in ("", place) and not asked.returned:
+    if asked.asked and not standing.is_same_place(asked.asked, place):
         turn.tell(asked.asked, msgspec.structs.replace(asked, returned=True, sharers=0, is_shared=False))
         return
     if asked.answers:
         turn.tell(asked.to, HandOver(origin=place))
+    elif asked.evidence is not None and asked.evidence.namespace in standing.OF_A_PROFILE:
+        turn.tell(asked.to, Declined(origin=asked.asked or place, reason="erased", evidence=asked.evidence))
     else:
         turn.tell(tombstone.to, asked)

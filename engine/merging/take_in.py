@@ -51,7 +51,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     other = _transferred(told)
     if told.whole and arrivals.sends_back(turn, told.origin, other):
         return
-    before = codec.encode_record(profile)
+    before, theirs = links.state_of(profile), links.state_of(other) if other.likely or other.candidates else told.state
     changes.join(turn, other, told.origin)
     other = _as_trusted(turn, told, other)
     arrivals.is_here(turn, told.origin, other)
@@ -66,7 +66,7 @@ def take_in(turn: Turn, told: HandOver) -> None:
     runs = _merge_runs(turn, other)
     _note_merge(turn, told.origin, other, can_be_undone=not told.in_part)
     if not told.in_part:
-        turn.effects.append(KeepMerge(profile.ledger[-1].id, before, told.state))
+        turn.effects.append(KeepMerge(profile.ledger[-1].id, before, theirs))
     arrivals.look_for_contradictions(turn)
     # All that can end a run or a send comes before the first run walks.
     pauses.settle(turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from engine.catalog.compiled import Catalog
@@ -12,7 +13,7 @@ from engine.splitting.sides import Side, Sides
 from engine.splitting.three_way import parted
 
 
-@dataclass(slots=True)
+@dataclass
 class Case:
     """The four states, and the two that are made of them: `mine` and `theirs` begin as they were before the merge.
     `loose` lists what no identifier came with, by kinds."""
@@ -26,6 +27,7 @@ class Case:
     mine: Profile
     theirs: Profile
     sides: Sides
+    withdrawn: frozenset[str] = frozenset()  # sends, by the split itself
     loose: dict[str, list[str]] = field(default_factory=dict)
     _known: dict[tuple[str, str], Side] = field(default_factory=dict)
 
@@ -51,7 +53,7 @@ class Case:
     def run_side(self, run: str, by: Sequence[str] = ()) -> Side:
         """Whose a run is: that of the profile that had it, else by its trigger. It is never of both: its messages would
         be sent twice. A branch goes where the run goes that it is of."""
-        run = self._root(run)
+        run = self.root(run)
         for profile, side in ((self.other, Side.THEIRS), (self.before, Side.MINE)):
             if any(known.id == run for known in profile.runs):
                 return side
@@ -61,11 +63,22 @@ class Case:
             known = self._known["run", run] = Side.MINE if known is Side.BOTH else known
         return known
 
-    def _root(self, run: str) -> str:
-        parents = {each.id: each.parent for each in self.now.runs if each.parent}
+    @cached_property
+    def root(self) -> Callable[[str], str]:
+        """The run that a branch is of; a run itself where it is none."""
+        return root_in(*self.states)
+
+
+def root_in(*profiles: Profile) -> Callable[[str], str]:
+    """The same by what these profiles know of branches: one that has ended is forgotten at once."""
+    parents = {run.id: run.parent for profile in profiles for run in profile.runs if run.parent}
+
+    def _root(run: str) -> str:
         while run in parents:
             run = parents[run]
         return run
+
+    return _root
 
 
 Rule = Callable[[Case, str], None]

@@ -14,14 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.journeys import life as run_life
-from engine.profile import Place, Profile, Run, Send
+from engine.profile import Place, Profile, Send
 from engine.recent_events import Happened, encoder, history_order
 from engine.splitting import words
-from engine.splitting.case import Case, Rule, keyed, listing, mapping
-from engine.splitting.rules import of_frequency, of_identity, of_journeys
+from engine.splitting.case import Case, Rule, listing, mapping
+from engine.splitting.rules import of_frequency, of_identity, of_journeys, of_runs
 from engine.splitting.sides import Side
-from engine.splitting.three_way import parted
 
 
 def part(case: Case) -> None:
@@ -38,6 +36,12 @@ def _own(case: Case, name: str) -> None:
 def _stays(case: Case, name: str) -> None:
     """The survivor's goes on, the other has its own as it was."""
     setattr(case.mine, name, getattr(case.now, name))
+
+
+def _not_theirs(case: Case, name: str) -> None:
+    """The survivor's goes on. What the other had, the merge has ended, and whoever else it was about has heard that."""
+    _stays(case, name)
+    setattr(case.theirs, name, [])
 
 
 def _changed_stays(case: Case, name: str) -> None:
@@ -107,28 +111,8 @@ def _place_owner(case: Case, place: Place) -> Side:
     return case.run_side(send.run)
 
 
-def _run_owner(case: Case, run: Run) -> Side:
-    return case.run_side(run.id, run.by)
-
-
 def _send_owner(case: Case, send: Send) -> Side:
     return case.run_side(send.run)
-
-
-def _runs(case: Case, name: str) -> None:
-    """A run goes on where it is now. One that is where the merge put it goes back to where it was before, unless a
-    message of it has left since; one that the merge ended goes on."""
-    now, after, before, other = (keyed(profile.runs, _id) for profile in case.states)
-    waiting = {send.id for send in case.now.sends}
-    left = {send.run for send in case.after.sends if send.id not in waiting}
-    for run in [run for run in after.values() if run.ended_ms]:
-        known = now.get(run.id)  # it was forgotten since, or what began it was; that is no change of it
-        if known is None or msgspec.structs.replace(known, trigger=run.trigger) == run:
-            now[run.id] = run
-    shown = {key: run for key, run in after.items() if run.id not in left}
-    mine, theirs = parted(now, shown, before, other, lambda _, run: _run_owner(case, run))
-    run_life.part(case.mine, mine.values())
-    run_life.part(case.theirs, theirs.values())
 
 
 def _id(row: Any) -> str:
@@ -181,7 +165,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "identifiers": of_identity.identifiers,
     "traits": words.traits,
     "consent": words.said,
-    "runs": _runs,
+    "runs": of_runs.runs,
     "sends": listing(_id, _send_owner),
     "places": listing(lambda place: place.ref, _place_owner, lambda place: (place.at_ms, place.ref)),
     "held": of_identity.held,
@@ -213,7 +197,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "drawn": mapping(_both),
     "drawn_as": _own,
     "shared": listing(_itself, _of_place),
-    "likely": listing(lambda each: each.profile, _mine),
+    "likely": _not_theirs,
     "handoffs": listing(lambda each: (each.at_ms, each.was, each.into), _mine),
     "touch": _touch,
     "opened": mapping(_of_device),
@@ -229,7 +213,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "interests": of_journeys.INTERESTS,
     "watched": of_journeys.watched,
     "asked_ms": mapping(_both),
-    "candidates": listing(_itself, _mine),
+    "candidates": _not_theirs,
     "of_device": words.of_device,
     "asked_about": _stays,
     "asked_by": listing(_itself, _both),

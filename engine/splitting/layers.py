@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from engine import codec
 from engine.catalog.compiled import Catalog
 from engine.effects import Effect, KeepMerge, Spend
 from engine.identity import apart
 from engine.inputs import HandOver
+from engine.likeness.links import state_of
 from engine.merging import take_in
 from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Merged
@@ -54,12 +54,14 @@ class Parted:
 @dataclass(frozen=True, slots=True)
 class Layers:
     """`records` of the merge and of all later ones. `pages` are events that have left the recent ones since, by the
-    profile that wrote them; they are recent again in what comes out."""
+    profile that wrote them; they are recent again in what comes out. `withdrawn` are sends that do not leave because of
+    the split itself."""
 
     catalog: Catalog
     now_ms: int
     records: Mapping[str, Around]
     pages: Mapping[str, list[Happened]]
+    withdrawn: frozenset[str] = frozenset()
 
     def take_out(self, profile: Profile, merge_id: str) -> Parted:
         """Undo a merge that this profile, or one that it took in, has made."""
@@ -112,6 +114,7 @@ class Layers:
             mine=copied(before),
             theirs=copied(other),
             sides=Sides(self.catalog, past, before, other, profile),
+            withdrawn=self.withdrawn,
         )
         fields.part(case)
         case.theirs = copied(case.theirs)  # what both have got is each one's own from here on
@@ -119,12 +122,12 @@ class Layers:
 
     def _join(self, profile: Profile, other: Profile, past: Merged) -> list[Effect]:
         """Make a merge again; what it does to timers and to the outbox is found from the states at the end."""
-        before, state = codec.encode_record(profile), codec.encode_record(other)
+        before, state = state_of(profile), state_of(other)
         said = profile.audit_seq, profile.audit_head, profile.message_seq
         turn = Turn(profile, self.catalog, self.now_ms)
         take_in.take_in(turn, HandOver(origin=past.origin, state=state))
         profile.ledger[-1] = past
         # The timeline has told of this merge when it was made, and the other place is a tombstone already.
         profile.audit_seq, profile.audit_head, profile.message_seq = said
-        kept: list[Effect] = [KeepMerge(past.id, before, state, codec.encode_record(profile))]
+        kept: list[Effect] = [KeepMerge(past.id, before, state, state_of(profile))]
         return kept + [effect for effect in turn.effects if isinstance(effect, Spend)]

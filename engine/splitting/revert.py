@@ -39,6 +39,8 @@ def revert(turn: Turn, told: Revert) -> None:
     if not told.source:
         raise InvalidInput("is empty", "source")
     profile = turn.profile
+    if profile.is_blank and told.is_rest:
+        return  # it was erased meanwhile
     if profile.is_blank and not profile.ledger:
         raise NotFound("nobody is known by this identifier", "identifier")
     merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]

@@ -39,6 +39,12 @@ def take_records(turn: Turn, told: Revive) -> None:
         turn.effects.append(TakeIn(told.history, told.audit, told.seen, merges=told.merges))
 
 
+def find_nobody(turn: Turn, told: Revive) -> None:
+    """The place was erased, and who comes to it is somebody new one epoch later: what is on its way goes with it."""
+    if told.state:
+        turn.tell(told.origin, Revived(origin=turn.profile.id))
+
+
 def come_back(turn: Turn, told: Revive) -> None:
     """The first turn of a profile that is its own again: its timers and its outbox are here from now on."""
     take_records(turn, told)

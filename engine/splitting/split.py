@@ -19,7 +19,7 @@ from engine.errors import InvalidInput, NotFound, NotReady
 from engine.frequency import budgets, caps
 from engine.identity import apart, asking, holding, standing
 from engine.inputs import PointTo, Rejoin, Revived, Split
-from engine.journeys import stops
+from engine.journeys import life, stops
 from engine.journeys.watching import look
 from engine.merging.arrivals import pointing_to
 from engine.parts.of_identity import Evidence, Merged
@@ -29,7 +29,9 @@ from engine.sends import life as send_life
 from engine.sends import sends
 from engine.splitting import paging
 from engine.splitting.around import Around, can_be_undone, profile_of
+from engine.splitting.case import root_in
 from engine.splitting.layers import Layers, Parted
+from engine.splitting.rules import of_runs
 from engine.turn_state import Turn
 
 MESSAGES_MAX: Final = 4_096  # of one split; so many numbers are kept for them
@@ -46,6 +48,14 @@ def find(profile: Profile, merge_id: str) -> Merged:
     return past
 
 
+def is_over(profile: Profile, told: Split) -> bool:
+    """Whether a profile that has told itself to undo a merge has nothing to undo any more: somebody was faster, or the
+    person was erased."""
+    return told.reason != "asked" and not any(
+        past.id == told.merge_id and not past.undone_ms for past in profile.ledger
+    )
+
+
 def check_rest(profile: Profile) -> None:
     """Raises NotReady while something is on its way that belongs to one of the two."""
     if profile.absorbing or profile.parting:
@@ -57,17 +67,19 @@ def check_rest(profile: Profile) -> None:
 def split(turn: Turn, told: Split) -> None:
     """Undo a merge. The answer lists what came in between without an identifier, and went by policy."""
     profile = turn.profile
+    if is_over(profile, told):
+        return
     past = find(profile, told.merge_id)
     assert not profile.parting, "one split at a time"
     records = {name: Around.read(record) for name, record in told.records}
     assert past.id in records, "the shard adds what the ledger holds"
-    _withdraw_of_merge(turn, records[past.id])
+    withdrawn = _undo_what_it_began(turn, records[past.id])
     waiting = tuple((send.id, send.waits_ms) for send in profile.sends)
     was_open = {send.id for send in profile.sends}
     for run in profile.runs:
         turn.drop_timer_of_moved(run)
     look.leave(turn)
-    layers = Layers(turn.catalog, turn.now_ms, records, _pages(told, records))
+    layers = Layers(turn.catalog, turn.now_ms, records, _pages(told, records), withdrawn)
     out = layers.take_out(profile, past.id)
     _revive_sends(turn, out, was_open)
     turn.effects += out.again
@@ -100,11 +112,12 @@ def has_arrived(turn: Turn, told: Revived) -> None:
 
 
 def rejoin(turn: Turn, told: Rejoin) -> None:
-    """Undo a split: ask the other profile to hand over once more. Raises NotFound where there was no such split."""
+    """Undo a split: ask the other profile to hand over once more. Raises NotFound where there was no such split, or
+    where the other one is known to be erased."""
     profile = turn.profile
     past = next((past for past in profile.ledger if past.id == told.merge_id and past.undone_ms), None)
     if past is None:
-        raise NotFound("this profile was not split by this id", "splitId")
+        raise NotFound("this profile was not split by this id, or the other one was erased since", "splitId")
     check_rest(profile)
     if past.origin in pointing_to(profile):
         raise InvalidInput("the two are one already", "splitId")
@@ -117,18 +130,24 @@ def rejoin(turn: Turn, told: Rejoin) -> None:
     turn.answer({"profileId": profile.id, "other": past.origin, "mergeId": past.id})
 
 
-def _withdraw_of_merge(turn: Turn, around: Around) -> None:
-    """Withdraw the sends that the merge itself made and that still wait: the runs that made them go back to where they
-    were."""
-    known = [profile_of(state) for state in (around.before, around.other)]
-    own = {send.id for profile in known for send in profile.sends}
-    after = profile_of(around.after)
-    made = {send.id for send in after.sends} - own
-    was = {run.id: run for run in after.runs}
-    now = {run.id: run for run in turn.profile.runs}
-    for send in list(turn.profile.sends):
-        if send.id in made and send.state == "decided" and now.get(send.run) == was.get(send.run):
-            sends.withdraw(turn, send, "split")
+def _undo_what_it_began(turn: Turn, around: Around) -> frozenset[str]:
+    """End the runs that the merge itself began and that have gone on since: neither of the two has begun them. Withdraw
+    the sends that it made and that still wait, where the runs that made them go back to where they were. Returns those
+    sends."""
+    before, other, after = (profile_of(state) for state in (around.before, around.other, around.after))
+    profile, root = turn.profile, root_in(turn.profile, after)
+    gone_on = of_runs.went_on(profile, after)
+    ending = of_runs.begun_by(before, other, after, turn.catalog) & gone_on
+    for run in [run for run in profile.runs if run.id in ending and run.state == "active"]:
+        stops.end_run(turn, run, "split")
+    made = {send.id for send in after.sends} - {send.id for each in (before, other) for send in each.sends}
+    waiting = [send for send in profile.sends if send.id in made and send.state == "decided"]
+    gone = [send for send in waiting if root(send.run) not in gone_on]
+    for send in gone:
+        sends.withdraw(turn, send, "split")
+    was = {run.id: run for run in after.runs if root(run.id) not in gone_on}
+    life.part(profile, [was.get(run.id, run) for run in profile.runs])  # the withdrawal is no step of theirs
+    return frozenset(send.id for send in gone)
 
 
 def _pages(told: Split, records: Mapping[str, Around]) -> dict[str, list[Happened]]:

@@ -100,7 +100,7 @@ class World:
     def faults(self) -> list[str]:
         """What is not as it must be."""
         found = [fault for person, told in self.told.items() for fault in self._of_person(person, told)]
-        return found + [fault for windows in self._engine.windows for fault in _of_shard(windows.shard)]
+        return found + [fault for windows in self._engine.windows for fault in of_shard(windows.shard)]
 
     def _of_person(self, person: str, told: list[str]) -> list[str]:
         seen = Counter[str]()
@@ -110,7 +110,8 @@ class World:
         return [f"{person}: {sorted(which)[:3]} {what}" for what, which in (("lost", lost), ("more", more)) if which]
 
 
-def _of_shard(shard: Shard) -> list[str]:
+def of_shard(shard: Shard) -> list[str]:
+    """What is not as it must be in a shard once all messages have arrived."""
     found = [f"{type(told).__name__} to {to} goes round" for to, told in shard.messages.values()]
     found += [f"set aside: {letter.reason}" for letter in shard.dead.all()]
     for place in shard.all_profiles():

@@ -23,7 +23,19 @@ from rich.table import Table
 
 from loadtest.chaos import chaos
 from loadtest.chaos.outcome import Outcome
-from loadtest.sweeps import apart, attack, delivery, edits, examples, joining, orders, quiet_zones, splits, weekly
+from loadtest.sweeps import (
+    apart,
+    attack,
+    delivery,
+    edits,
+    examples,
+    joining,
+    orders,
+    quiet_zones,
+    reverts,
+    splits,
+    weekly,
+)
 from serve.commands import screen
 
 
@@ -49,6 +61,9 @@ SWEEPS: Final[dict[str, Sweep]] = {
     "lives": Sweep(examples.lives, examples.LIVES, "lives", "people joined, split and erased while the power fails"),
     "journeys": Sweep(
         examples.journeys, examples.JOURNEYS, "journeys", "every kind of step, random streams, and a crash in each"
+    ),
+    "reverts": Sweep(
+        reverts.sweep, reverts.SEEDS, "worlds", "what two sources did is split, joined again, reverted and erased"
     ),
     "zones": Sweep(quiet_zones.sweep, quiet_zones.DAYS, "days", "quiet hours in every zone, by the clock on the wall"),
     "weekly": Sweep(weekly.sweep, weekly.CUSTOMERS, "customers", "78 weekly letters, against what the file says"),

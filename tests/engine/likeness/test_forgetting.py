@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.matching import ADA, CLOSE, Guest, catalog, erase, guest, match, person
+from support.splitting import differences, split
 from support.world import Customer, World
 
+from actors.storage import keys
 from engine.inputs import Resembles
 from engine.vocabulary import DAY_MS
 
@@ -44,6 +46,29 @@ def test_an_answer_that_nobody_waits_for_takes_the_link_away_again():
     world.engine.ask_profile(till.id, told)
     world.advance(minutes=5)
     assert (ada.profile.likely, till.profile.likely) == ([], [])
+
+
+@pytest.mark.parametrize("is_erased", [True, False], ids=["erased since", "alive"])
+def test_a_split_brings_no_link_back(is_erased: bool):
+    """The link fell at both ends when the till's guest merged; its other end may be erased by now."""
+    world = World(UNSURE, shards=3)
+    xenia, till, ada = person(world, "xenia", ADA | TEA), guest(world, "t1", CLOSE), world.customer("ada")
+    ada.does("Page Viewed")
+    match(world)
+    assert [link.traits for link in till.profile.likely] == [TEA]
+    ada.does("Page Viewed", identifiers=(("loyalty_id", "t1"),))
+    world.advance(minutes=5)
+    assert ada.id == till.id and xenia.profile.likely == []
+    batch = world.engine.shard(ada.id).batch
+    assert [record for _, record in batch.rows("merges", keys.profile_key(ada.id)) if b"tea" in record] == []
+    if is_erased:
+        erase(world, xenia)
+    split(world, ada.id)
+    world.advance(minutes=5)
+    assert [(who.profile.likely, who.profile.candidates) for who in (ada, till)] == [([], [])] * 2
+    assert differences(world) == []
+    match(world)
+    assert [link.traits for link in till.profile.likely] == ([] if is_erased else [TEA])
 
 
 @pytest.mark.parametrize("number", range(6))  # of some pairs the lender is the one that is asked first

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from support import splitting
 from support.splitting import differences, record
-from support.world import CART, Customer, World, action, cart_journey, compiled, document
+from support.world import CART, ID_KEY, Customer, World, action, cart_journey, compiled, document
 
-from engine import seeds
+from engine import codec, seeds
+from engine.errors import NotFound
 from engine.frequency import at_addresses
-from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Split
+from engine.inputs import Bind, ConsentChange, Erase, Event, Join, Rejoin, Revert, Revive, Split
 from engine.profile import Lent, Profile, Tombstone
 
 Identifier = tuple[str, str]
@@ -207,6 +208,21 @@ def test_an_erased_holder_does_not_come_back_with_a_split(world: World):
     assert differences(world) == []
 
 
+@pytest.mark.parametrize("first", ["split", "erased"])
+def test_a_revert_that_finds_its_merge_undone_already_is_no_fault(world: World, first: str):
+    """The profile tells itself to split; somebody is faster than this word."""
+    guest, ada = Known(world, CARD), Known(world, CARD, name="ada")
+    comes(world, guest)
+    comes(world, ada)
+    home = ada.id
+    (merged,) = record(world, home).ledger
+    world.engine.ask_profile(home, Revert(source=merged.source))
+    world.engine.ask_profile(home, Split(merge_id=merged.id) if first == "split" else Erase())
+    world.drain()
+    assert [letter.reason for windows in world.engine.windows for letter in windows.shard.dead.all()] == []
+    assert differences(world) == []
+
+
 def test_a_revert_leaves_an_erased_place_as_it_is(world: World):
     ada = Known(world, MAIL)
     comes(world, ada)
@@ -219,6 +235,64 @@ def test_a_revert_leaves_an_erased_place_as_it_is(world: World):
     assert isinstance(world.engine.shard(place).record(place), Tombstone)
     later = place[:-2] + "01"
     assert comes_to(world, ada) == [later]
+    assert differences(world) == []
+
+
+def test_a_device_that_somebody_else_keeps_points_to_nobody_else(world: World):
+    """Cy names Bob's tablet and mailbox at once. Bob is asked for both, and answers to each about the mailbox."""
+    bob, cy = (Known(world, MAIL, name=name, anonymous="tablet") for name in ("bob", "cy"))
+    comes(world, bob)
+    comes(world, cy)
+    tablet = seeds.profile_id(ID_KEY, "anonymous_id", "tablet")
+    assert bob.id != cy.id and tablet not in record(world, cy.id).held
+    assert seeds.profile_id(ID_KEY, *MAIL) in record(world, cy.id).held  # he has this address too
+    erase(world, bob.id)
+    world.engine.ask_profile(cy.id, Revert(source="server"))
+    world.drain()
+    assert isinstance(world.engine.shard(tablet).record(tablet), Tombstone)
+    assert differences(world) == []
+
+
+@pytest.mark.parametrize("has_heard", [True, False], ids=["heard of", "not yet heard of"])
+@pytest.mark.parametrize("is_followed", [True, False], ids=["somebody new", "nobody"])
+def test_a_rejoin_joins_nobody_in_place_of_the_erased(world: World, has_heard: bool, is_followed: bool):
+    guest, ada = Known(world, CARD), Known(world, CARD, name="ada")
+    comes(world, guest)
+    comes(world, ada)
+    split(world, ada.id)
+    other = guest.id
+    (merged,) = record(world, ada.id).ledger
+    world.engine.ask_profile(other, Erase())
+    if is_followed:
+        world.engine.ask(guest.event("Page Viewed"))
+    if has_heard:
+        world.drain()
+        with pytest.raises(NotFound, match="the other one was erased since"):
+            world.engine.ask_profile(ada.id, Rejoin(merge_id=merged.id))
+    else:
+        world.engine.ask_profile(ada.id, Rejoin(merge_id=merged.id))
+    world.drain()
+    assert record(world, ada.id).ledger == []
+    assert other[:-2] not in {place[:-2] for place in record(world, ada.id).held}
+    assert comes_to(world, guest) == [other[:-2] + "01"]
+    refused = [entry.reason for entry in ada.timeline if entry.outcome == "refused"]
+    assert refused == ([] if has_heard else ["erased"])
+    assert ada.questions == []
+    assert differences(world) == []
+
+
+def test_nobody_comes_back_to_a_place_that_was_erased(world: World):
+    ada = Known(world, MAIL)
+    comes(world, ada)
+    place = ada.id
+    erase(world, place)
+    bob = Known(world, OTHER_CARD, name="bob")
+    comes(world, bob)
+    state = codec.encode_record(Profile(place, created_ms=world.now_ms, seq=1))
+    assert world.engine.shard(place).deliver(place, Revive(origin=bob.id, merge_id="", state=state), bob.id, 4_000)
+    world.drain()
+    assert isinstance(world.engine.shard(place).record(place), Tombstone)
+    assert comes_to(world, ada) == [place[:-2] + "01"]
     assert differences(world) == []
 
 

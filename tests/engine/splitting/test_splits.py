@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.matching import Guest
 from support.splitting import differences, record, split
-from support.world import CART, Customer, World, compiled
+from support.world import CART, World, compiled
 
 from actors.shard.journal import export
 from actors.storage import keys
 from engine import codec
 from engine.contact import addresses
 from engine.errors import InvalidInput, NotFound, NotReady, Parked, Parted
-from engine.inputs import Erase, Event, Rejoin, Revert, Split
+from engine.inputs import Erase, Rejoin, Revert, Split
 from engine.profile import Profile
 from engine.splitting import fields
 
@@ -83,18 +84,9 @@ def joined(world: World) -> tuple[Any, Any, Any]:
     return ada, visitor, both
 
 
-class Guest(Customer):
-    """Somebody who is known by a loyalty card alone."""
-
-    def event(self, name: str, **fields: Any) -> Event:
-        """An event that carries the card, and what else it is told to carry."""
-        others = fields.pop("identifiers", ())
-        return super().event(name, identifiers=(("loyalty_id", "card"), *others), **fields)
-
-
 def with_card(world: World) -> tuple[Any, Any]:
     """A known person and a guest with a card, in one."""
-    guest, ada = Guest(world, "", ""), world.customer("ada@example.com", consents=("marketing:email",))
+    guest, ada = Guest(world, "card"), world.customer("ada@example.com", consents=("marketing:email",))
     guest.does("Page Viewed")
     world.settle()
     ada.does("Page Viewed", identifiers=(("loyalty_id", "card"),))
@@ -246,7 +238,7 @@ def test_a_merge_below_later_ones_is_taken_out(world: World):
 
 def test_a_merge_that_a_merged_profile_had_made_is_taken_out(world: World):
     """A guest takes in the laptop, and Ada takes in the guest: then the laptop leaves Ada, and then the guest does."""
-    guest, laptop, ada = Guest(world, "", ""), world.customer(anonymous="laptop"), world.customer("ada")
+    guest, laptop, ada = Guest(world, "card"), world.customer(anonymous="laptop"), world.customer("ada")
     laptop.does("Page Viewed")
     guest.does("Page Viewed", anonymous_id="laptop")
     ada.does("Page Viewed")
@@ -311,7 +303,7 @@ def test_a_split_rule_undoes_what_a_shared_value_had_joined():
     rules = {"namespaces": {"loyalty_id": {"shared_above": 2}}, "splits": {"on_shared": "split"}}
     world = World(compiled(CART | {"identity.yaml": rules}), shards=4)
     card = (("loyalty_id", "card"),)
-    guest, ada = Guest(world, "", ""), world.customer("ada@example.com")
+    guest, ada = Guest(world, "card"), world.customer("ada@example.com")
     guest.does("Page Viewed", identifiers=(("phone", "+4930123456"),))
     world.settle()
     ada.does("Page Viewed", identifiers=card)
