@@ -96,10 +96,10 @@ def play(rows: list[Row]) -> tuple[list[str], int, int]:
     asyncio.run(engine.advance(int(over.timestamp()) * 1_000))
     faults, sent, held = [], 0, 0
     for customer, own in groupby(rows, key=lambda row: row.customer):
-        wanted, (found, left) = weekly_oracle.told(list(own)), _told(engine, customer)
+        wanted, (found, left, withdrawn) = weekly_oracle.told(list(own)), _told(engine, customer)
         faults += [f"{customer}: {each} is missing" for each in wanted if each not in found]
         faults += [f"{customer}: {each} should not be" for each in found if each not in wanted]
-        decided = sum(reason == "" for _, reason in found)
+        decided = sum(reason == "" for _, reason in found) - withdrawn
         faults += [f"{customer}: {left} letters left of {decided}"] if left != decided else []
         sent, held = sent + left, held + len(found) - decided
     return faults, sent, held
@@ -125,14 +125,14 @@ def _bought(row: Row, number: int) -> Event:
     )
 
 
-def _told(engine: LocalEngine, customer: str) -> tuple[list[tuple[datetime, str]], int]:
-    """When a letter was decided or held, and why; and how many have left."""
+def _told(engine: LocalEngine, customer: str) -> tuple[list[tuple[datetime, str]], int, int]:
+    """When a letter was decided, held or withdrawn, and why; how many have left, and how many were withdrawn."""
     home = profile_id(ID_KEY, "user_id", customer)
     entries = [audit.open_entry(value)[1] for _, value in engine.shard(home).records("audit", home)]
     sends = [entry for entry in entries if entry.kind == "send"]
-    told = [each for each in sends if each.outcome in ("decided", "held")]
-    left = sum(each.outcome == "simulated" for each in sends)
-    return [(datetime.fromtimestamp(each.at_ms // 1_000, UTC), each.reason) for each in told], left
+    told = [each for each in sends if each.outcome in ("decided", "held", "withdrawn")]
+    left, withdrawn = (sum(each.outcome == outcome for each in sends) for outcome in ("simulated", "withdrawn"))
+    return [(datetime.fromtimestamp(each.at_ms // 1_000, UTC), each.reason) for each in told], left, withdrawn
 
 
 def catalog() -> Catalog:

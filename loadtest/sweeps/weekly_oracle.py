@@ -3,6 +3,7 @@
 Each Monday at six in Berlin whoever has bought within 182 days is to get a letter. It is held where they have bought
 within seven days; where two letters went to them within twenty; and while it is quiet where they are, from nine in the
 evening to eight and on public holidays of Germany. Only the quiet is waited for, and a purchase meanwhile is looked at.
+A letter is handed over ten seconds after its decision; a purchase before that withdraws it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ BERLIN: Final = ZoneInfo("Europe/Berlin")
 FIRST: Final = datetime(2026, 1, 5, 6, tzinfo=BERLIN)
 
 _GERMAN: Final = holidays.country_holidays("DE", years=(2026, 2027))
+_HAND_OVER: Final = timedelta(seconds=10)
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -34,7 +36,7 @@ class Row(NamedTuple):
 
 
 def told(rows: list[Row]) -> list[tuple[datetime, str]]:
-    """When a letter to the customer of these rows went out (with an empty reason) or was held, and why."""
+    """When a letter to the customer of these rows was decided (with an empty reason), or held or withdrawn, and why."""
     orders = [datetime.fromtimestamp(row.at, UTC) for row in rows]
     zones = (rows[0].zone,) if rows[0].zone else ("Europe/Berlin", "Europe/London")
     found: list[tuple[datetime, str]] = []
@@ -56,6 +58,8 @@ def _letter(
             return [*waits, (now, "suppress.just_bought")]
         if sum(now - timedelta(days=20) < each for each in left) >= CAP:
             return [*waits, (now, "cap.two")]
+        if now >= until and any(now < each < now + _HAND_OVER for each in orders):
+            return [*waits, (now, ""), (now + _HAND_OVER, "suppress.just_bought")]
         if now >= until:
             left.append(now)
             return [*waits, (now, "")]

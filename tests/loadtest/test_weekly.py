@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def test_what_goes_out_each_monday_is_what_the_file_says(tmp_path: Path):
     reasons = Counter(reason for _, reason in told)
     assert set(reasons) == {"", "quiet_hours", "cap.two", "suppress.just_bought"}, "the file is too small to tell"
     assert (reasons.pop(""), reasons.total()) == (sent, held)
+
+
+def test_a_purchase_between_decision_and_hand_over_withdraws_the_letter():
+    eight = weekly_oracle.FIRST.replace(hour=17) + timedelta(weeks=2)  # in the morning, where they are
+    orders = [weekly_oracle.FIRST + timedelta(days=1), eight + timedelta(seconds=4)]
+    rows = [weekly_oracle.Row("ada", "America/Los_Angeles", int(each.timestamp())) for each in orders]
+    reasons = [reason for _, reason in weekly_oracle.told(rows)]
+    assert reasons[:4] == ["suppress.just_bought", "quiet_hours", "", "suppress.just_bought"]
+    assert weekly.play(rows)[0] == []
 
 
 def test_a_rule_that_the_oracle_does_not_know_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
