@@ -31,7 +31,7 @@ LOOKS_MS = (0, 1, MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 2 * DAY_MS + HOUR_MS,
 KEPT: list[Kept] = [crashing.nothing, crashing.everything, crashing.only_even, crashing.one_less]
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "400")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=int(os.environ.get("EXAMPLES", "200")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

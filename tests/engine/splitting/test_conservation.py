@@ -27,7 +27,7 @@ def test_the_same_in_long_lives():
     run_state_machine_as_test(
         Conservation,
         settings=settings(
-            max_examples=int(os.environ.get("EXAMPLES", "150")),
+            max_examples=int(os.environ.get("EXAMPLES", "100")),
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -57,7 +57,7 @@ STATUS = {
     "store_failed": 503,
     "try_again": 503,
 }
-LED_ON = ("moved", "parted", "away")  # the router goes where they point
+LED_ON = ("moved", "parted", "away", "beside")  # the router goes where they point
 NOT_FOLLOWED = [cls for code, cls in sorted(BY_CODE.items()) if code not in LED_ON]
 
 
