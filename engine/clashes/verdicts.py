@@ -60,10 +60,11 @@ def _losses(solo: Solo, told: Told) -> Iterator[Entry]:
 
 
 def _is_taken_by(pair: Pair, told: Told, winner: str, lost: Entry) -> bool:
-    """Whether the winner has taken a place under the cap that has no room: a message of it left in the window."""
+    """Whether the winner has taken a place under the cap that has no room: a message of it decided in the window."""
     cap = next((cap for cap in pair.caps if f"cap.{cap.id}" == lost.reason), None)
-    earlier = [entry.at_ms for entry in told.left(winner) if entry.at_ms <= lost.at_ms]
-    return cap is not None and any(lost.at_ms - at_ms < length_ms(cap) for at_ms in earlier)
+    return cap is not None and any(
+        lost.at_ms - taken.at_ms < length_ms(cap) for taken in told.decided(winner, before=lost)
+    )
 
 
 def _are_close(told: Told, one: str, other: str, window_ms: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
-from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told
+from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told, send_of
 from engine.occasions import local_times
 from engine.vocabulary import ARRIVED
 
@@ -39,7 +39,7 @@ _REACTIONS: Final = {
 def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
     """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
     happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
-    done = [(entry.at_ms, 1, words) for entry in _worth_telling(told) if (words := _of_entry(entry))]
+    done = [(at_ms, 1, words) for at_ms, entry in _in_order(catalog, story, told) if (words := _of_entry(entry))]
     found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
     more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
     return (*found[:LINES_MAX], *more)
@@ -71,16 +71,31 @@ def reason_in_words(reason: str) -> str:
             return reason
 
 
-def _worth_telling(told: Told) -> Iterator[Entry]:
-    """The entries less those that say nothing new: that a run which has written comes to its end, and that most events
-    do not start a journey again."""
+def _in_order(catalog: Catalog, story: Story, told: Told) -> Iterator[tuple[int, Entry]]:
+    """The entries worth telling with their times. A message that is handed over within the minute of its decision, and
+    before anything else happens, stands where it was decided: what others lose by it comes after it."""
+    decided = {send_of(each): place for place, each in enumerate(told.entries) if each.outcome == "decided"}
+    found = list[tuple[int, int]]()
+    for place in _worth_telling(told):
+        entry = told.entries[place]
+        before = decided.get(send_of(entry), place) if entry.outcome in ARRIVED else place
+        since_ms = told.entries[before].at_ms
+        is_one_line = _time(catalog, story, since_ms) == _time(catalog, story, entry.at_ms)
+        is_one_line = is_one_line and not any(since_ms < each.at_ms <= entry.at_ms for each in story.happenings)
+        found.append((before, place) if is_one_line else (place, place))
+    return ((told.entries[first].at_ms, told.entries[place]) for first, place in sorted(found))
+
+
+def _worth_telling(told: Told) -> Iterator[int]:
+    """The places of the entries less those that say nothing new: that a run which has written comes to its end, and
+    that most events do not start a journey again."""
     writing = {entry.journey for entry in told.entries if entry.kind == "send"}
     begun = {entry.journey for entry in told.entries if entry.outcome == "entered"}
-    for entry in told.entries:
+    for place, entry in enumerate(told.entries):
         is_end = entry.outcome == "completed" and entry.journey in writing
         is_usual = entry.outcome == "not_entered" and entry.reason in _AS_A_RULE and entry.journey in begun
         if not (is_end or is_usual):
-            yield entry
+            yield place
 
 
 def _place(row: tuple[int, int, str]) -> tuple[int, int]:

@@ -166,3 +166,35 @@ def test_the_witness_told_again_shows_the_same() -> None:
     assert note.witness is not None
     assert rehearse(compile_document(plain), note.witness.story, ["cart", "visit"]) == note.witness.told
     assert pairs(plain) == [note]
+
+
+ONE_A_WEEK = {"id": "weekly", "limit": 1, "per": "7d", "match": {"channel": "email"}}
+BOTH_AT_ONCE: list[tuple[str, dict[str, Any]]] = [
+    ("an event", {"event": "Product Added"}),
+    ("a schedule", {"schedule": {"cron": "0 9 * * MON"}}),
+    ("a segment", {"segment": {"id": "staff"}}),
+]
+
+
+@pytest.mark.parametrize("trigger", [row[1] for row in BOTH_AT_ONCE], ids=[row[0] for row in BOTH_AT_ONCE])
+def test_of_two_that_write_at_the_same_instant_the_first_wins(trigger: dict[str, Any]) -> None:
+    yearly = {"trigger": trigger, "re_entry": {"after": "365d"}}
+    one, other = journey("one", "", MAIL, **yearly), journey("other", "", NOTE, **yearly)
+    segments = {"staff": {"trait": {"name": "staff", "is": True}}}
+    assert said(catalog(one, other, caps=[ONE_A_WEEK], segments=segments)) == [
+        "one and other can meet at one customer: one wins, and note is held: the cap weekly has no room"
+    ]
+
+
+def test_the_story_of_two_that_begin_alike_has_one_event_and_tells_what_was_decided_first_first() -> None:
+    (note,) = pairs(
+        catalog(journey("one", "Product Added"), journey("other", "Product Added", NOTE), caps=[ONE_A_WEEK])
+    )
+    assert note.witness is not None
+    assert note.witness.lines[2:] == (
+        "day 0 09:10  Product Added",
+        "day 0 09:10  one begins",
+        "day 0 09:10  other begins",
+        "day 0 09:10  email letter goes out (one)",
+        "day 0 09:10  email note does not go out: the cap weekly has no room (other)",
+    )
