@@ -198,3 +198,9 @@ def test_the_story_of_two_that_begin_alike_has_one_event_and_tells_what_was_deci
         "day 0 09:10  email letter goes out (one)",
         "day 0 09:10  email note does not go out: the cap weekly has no room (other)",
     )
+
+
+def test_what_a_journey_loses_by_the_rounds_of_its_own_loop_is_no_loss_to_another() -> None:
+    loop = [{"id": "top", "wait": {"for": "1d"}}, MAIL, {"goto": "top", "at_most": 4}, NOTE]
+    visit = journey("visit", "Product Viewed", {"wait": {"for": "20d"}}, NOTE)
+    assert said(catalog(journey("loop", "Product Added", *loop), visit, caps=[ONE_A_WEEK])) == []
