@@ -87,7 +87,11 @@ class _Proof:
                 solos.append(alone)
             else:
                 yield self._note(journey, notes.of_undecided(journey, alone))
-        pairs = meetings.pairs(self._catalog, solos)
+        yield from self._meetings(meetings.pairs(self._catalog, solos))
+        if self._stage.broken_off:
+            yield _unlocated("pairs", notes.of_broken_off(self._stage.broken_off))
+
+    def _meetings(self, pairs: list[Pair]) -> Iterator[Finding]:
         for number, pair in enumerate(pairs):
             if number == PAIRS_MAX or self._stage.left < _OF_A_PAIR:
                 yield _unlocated("pairs", notes.of_left_out(len(pairs) - number))

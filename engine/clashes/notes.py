@@ -31,6 +31,12 @@ def of_undecided(journey: Journey, reason: str) -> str:
     return f"what happens where {journey.id} meets other journeys is not told: {reason}"
 
 
+def of_broken_off(count: int) -> str:
+    """What is said where stories were not told to their end."""
+    stories = "1 story of pairs was" if count == 1 else f"{count} stories of pairs were"
+    return f"{stories} not told to the end: too much happens in so short a time"
+
+
 def of_left_out(count: int) -> str:
     """What is said where not all pairs were looked at."""
     return f"{count} pairs of journeys were not looked at: there are too many"

@@ -16,6 +16,7 @@ from engine.audit import Entry
 from engine.vocabulary import ARRIVED
 
 CUSTOMER: Final = "customer"
+TURNS_MAX: Final = 2_000  # of the engine, for one story; one takes less than half a millisecond
 THING: Final = "thing-1"  # the thing that facts of a story are about
 _NOT_SENT: Final = ("held", "withdrawn", "expired")
 
@@ -93,9 +94,16 @@ def send_of(entry: Entry) -> str:
 
 class Told(msgspec.Struct, frozen=True):
     """What the engine recorded of a story: the entries of the customer's timeline, oldest first, their times counted
-    from the beginning of the story."""
+    from the beginning of the story. `turns` is how many turns that took. A story that takes more than TURNS_MAX breaks
+    off there."""
 
     entries: tuple[Entry, ...]
+    turns: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the story was told to its end."""
+        return self.turns < TURNS_MAX
 
     def has_entered(self, journey: str) -> bool:
         """Whether a run of the journey has begun."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from support.pairs import MAIL, catalog, findings, journey, pairs
 
-from actors.catalog_proof import clashes, witnesses
+from actors.catalog_proof import clashes, rehearsals, witnesses
 from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import compile_document
-from engine.clashes.stories import Story
+from engine.clashes import stories
+from engine.clashes.making import FIRST_MS
+from engine.clashes.stories import Known, Story
+from engine.vocabulary import DAY_MS
 
 CART = journey("cart", "Product Added", {"wait": {"for": "1h"}}, MAIL)
 STOPS = [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
@@ -204,3 +208,30 @@ def test_what_a_journey_loses_by_the_rounds_of_its_own_loop_is_no_loss_to_anothe
     loop = [{"id": "top", "wait": {"for": "1d"}}, MAIL, {"goto": "top", "at_most": 4}, NOTE]
     visit = journey("visit", "Product Viewed", {"wait": {"for": "20d"}}, NOTE)
     assert said(catalog(journey("loop", "Product Added", *loop), visit, caps=[ONE_A_WEEK])) == []
+
+
+@pytest.fixture
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Stories may take only so many turns."""
+    for module in (rehearsals, stories):
+        monkeypatch.setattr(module, "TURNS_MAX", 12)
+    monkeypatch.setattr(witnesses, "TURNS_OF_ONE", 4)
+    return 12
+
+
+def test_a_story_in_which_too_much_happens_breaks_off_and_counts_as_several(few_turns: int) -> None:
+    busy = journey("busy", "", trigger={"schedule": {"cron": "* * * * *"}})
+    plain = catalog(busy, journey("visit", "Product Viewed", {"wait": {"for": "20d"}}, NOTE))
+    stage, story = witnesses.Stage(compile_document(plain)), Story(FIRST_MS, (Known(0),), 20 * DAY_MS)
+    told = stage.rehearse(story, ["busy", "visit"])
+    assert told is not None and (told.turns, told.is_whole) == (few_turns, False)
+    assert stage.left == witnesses.REHEARSED_MAX - 4
+
+
+def test_stories_that_broke_off_are_counted(few_turns: int) -> None:
+    busy = journey("busy", "", trigger={"schedule": {"cron": "* * * * *"}})
+    *_, last = findings(catalog(busy, VISIT, stops=STOPS))
+    assert re.fullmatch(
+        r"journeys: pairs: [0-9]+ stories of pairs were not told to the end: too much happens in so short a time",
+        str(last),
+    )
