@@ -18,7 +18,8 @@ def of_verdict(pair: Pair, found: Verdict) -> str:
             return f"{both} can write to one customer within {_window(pair)}, and {why}"
         case "room":
             names = ", ".join(cap.id for cap in pair.caps)
-            return f"{both} can write to one customer within {_window(pair)}: there is room for both under {names}"
+            what = f"{both} can write to one customer within {_window(pair)}"
+            return f"{what}: in this story there is room for both under {names}"
         case "held":
             holds = reason_in_words(found.rule)
             return f"{both} can meet at one customer: {found.winner} wins, and {found.action} is held: {holds}"

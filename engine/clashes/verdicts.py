@@ -35,15 +35,15 @@ def verdict(pair: Pair, told: Told) -> Verdict | None:
     return None
 
 
-def weight(pair: Pair, found: Verdict, told: Told) -> tuple[int, int]:
+def weight(pair: Pair, found: Verdict, told: Told) -> tuple[bool, int, int]:
     """Which of several stories is told: the least. One in which a journey is entered once comes before one in which it
-    is entered again and again."""
-    return max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
+    is entered again and again. That there was room in one says least."""
+    return found.kind == "room", max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
 
 
 def says_enough(pair: Pair, found: Verdict, told: Told) -> bool:
     """Whether no other story could be told rather than this one, or hardly."""
-    return weight(pair, found, told) <= (1, _ORDER.index("held" if pair.caps else "free"))
+    return weight(pair, found, told) <= (False, 1, _ORDER.index("held" if pair.caps else "free"))
 
 
 def held_in(told: Told) -> frozenset[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ from engine.clashes.stories import Known, Story
 from engine.vocabulary import DAY_MS
 
 CART = journey("cart", "Product Added", {"wait": {"for": "1h"}}, MAIL)
+ONE_A_WEEK: dict[str, Any] = {"id": "weekly", "limit": 1, "per": "7d", "match": {"channel": "email"}}
 STOPS = [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
 NOTE = {"send": {"action": "note", "channel": "email"}}
 VISIT = journey("visit", "Product Viewed", {"wait": {"for": "2h"}}, NOTE)
@@ -54,9 +55,24 @@ def test_a_cap_of_both_lets_the_first_one_win() -> None:
 
 
 def test_a_cap_with_room_is_named() -> None:
-    weekly = {"id": "weekly", "limit": 2, "per": "7d", "match": {"channel": "email"}}
-    assert said(catalog(CART, VISIT, caps=[weekly])) == [
-        "cart and visit can write to one customer within 7 days: there is room for both under weekly"
+    weekly, yearly = ONE_A_WEEK | {"limit": 2}, {"re_entry": {"after": "365d"}}
+    assert said(catalog(CART | yearly, VISIT | yearly, caps=[weekly])) == [
+        "cart and visit can write to one customer within 7 days: in this story there is room for both under weekly"
+    ]
+
+
+def test_a_cap_has_no_room_where_the_one_journey_begins_again_as_often_as_it_may() -> None:
+    weekly = ONE_A_WEEK | {"limit": 3}
+    rare = VISIT | {"re_entry": {"after": "30d"}}
+    (note,) = pairs(catalog(CART | {"re_entry": {"after": "2d"}}, rare, caps=[weekly]))
+    assert note.message == (
+        "cart and visit can meet at one customer: cart wins, and note is held: the cap weekly has no room"
+    )
+    assert note.witness is not None
+    assert [line for line in note.witness.lines if "cart begins" in line] == [
+        "day 0 09:10  cart begins",
+        "day 2 10:11  cart begins",
+        "day 4 11:12  cart begins",
     ]
 
 
@@ -172,7 +188,6 @@ def test_the_witness_told_again_shows_the_same() -> None:
     assert pairs(plain) == [note]
 
 
-ONE_A_WEEK = {"id": "weekly", "limit": 1, "per": "7d", "match": {"channel": "email"}}
 BOTH_AT_ONCE: list[tuple[str, dict[str, Any]]] = [
     ("an event", {"event": "Product Added"}),
     ("a schedule", {"schedule": {"cron": "0 9 * * MON"}}),
