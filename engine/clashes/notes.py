@@ -40,7 +40,8 @@ def of_broken_off(count: int) -> str:
 
 def of_left_out(count: int) -> str:
     """What is said where not all pairs were looked at."""
-    return f"{count} pairs of journeys were not looked at: there are too many"
+    pairs = "1 pair of journeys was" if count == 1 else f"{count} pairs of journeys were"
+    return f"{pairs} not looked at: there are too many"
 
 
 def _window(pair: Pair) -> str:
