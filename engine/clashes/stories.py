@@ -130,13 +130,13 @@ class Told(msgspec.Struct, frozen=True):
     def decided(self, journey: str, before: Entry) -> Iterator[Entry]:
         """The decisions to write that stood when an entry was made, of those that a journey has taken by then. A place
         under a cap is taken by the decision, not by the hand-over some time later."""
-        earlier = self.entries[: self.entries.index(before)]
-        given_up = {send_of(each) for each in earlier if each.outcome in _NOT_SENT}
-        for each in earlier:
-            if (each.kind, each.journey, each.outcome) == ("send", journey, "decided") and send_of(
-                each
-            ) not in given_up:
-                yield each
+        standing = dict[str, Entry]()
+        for each in self.entries[: self.entries.index(before)]:
+            if (each.kind, each.journey, each.outcome) == ("send", journey, "decided"):
+                standing[send_of(each)] = each
+            elif each.outcome in _NOT_SENT:
+                standing.pop(send_of(each), None)
+        yield from standing.values()
 
     def held(self, journey: str = "") -> Iterator[Entry]:
         """The messages that were held back, withdrawn, or too late, with their reasons."""

@@ -205,6 +205,14 @@ def test_of_two_that_write_at_the_same_instant_the_first_wins(trigger: dict[str,
     ]
 
 
+def test_of_two_that_wait_for_the_end_of_the_same_quiet_hours_the_first_wins() -> None:
+    quiet = {"rules": [{"id": "day", "hours": "00:00-23:59"}]}
+    one, other = journey("one", "Product Added"), journey("other", "Product Added", NOTE)
+    assert said(catalog(one, other, caps=[ONE_A_WEEK], quiet_hours=quiet)) == [
+        "one and other can meet at one customer: one wins, and note is held: the cap weekly has no room"
+    ]
+
+
 def test_the_story_of_two_that_begin_alike_has_one_event_and_tells_what_was_decided_first_first() -> None:
     (note,) = pairs(
         catalog(journey("one", "Product Added"), journey("other", "Product Added", NOTE), caps=[ONE_A_WEEK])
