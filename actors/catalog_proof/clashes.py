@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from typing import Final
@@ -19,7 +19,7 @@ from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.document import Document, in_folder
 from engine.catalog.models import Models
 from engine.catalog.problems import Problem, spelled
-from engine.clashes import making, meetings, notes
+from engine.clashes import fillings, making, meetings, notes
 from engine.clashes.entrances import entrances
 from engine.clashes.findings import Finding, Kind, Verdict, Witness
 from engine.clashes.making import Part
@@ -87,7 +87,11 @@ class _Proof:
                 solos.append(alone)
             else:
                 yield self._note(journey, notes.of_undecided(journey, alone))
-        pairs = meetings.pairs(self._catalog, solos)
+        yield from self._meetings(meetings.pairs(self._catalog, solos))
+        if self._stage.broken_off:
+            yield _unlocated("pairs", notes.of_broken_off(self._stage.broken_off))
+
+    def _meetings(self, pairs: list[Pair]) -> Iterator[Finding]:
         for number, pair in enumerate(pairs):
             if number == PAIRS_MAX or self._stage.left < _OF_A_PAIR:
                 yield _unlocated("pairs", notes.of_left_out(len(pairs) - number))
@@ -129,11 +133,15 @@ class _Proof:
         """The verdict that matters most of those that stories show, with the shortest story that shows it and holds
         back nothing else."""
         best: tuple[Verdict, Story, Told] | None = None
-        for found, story, told in self._verdicts(pair):
+        for found, story, told in self._verdicts(pair, islice(meetings.stories(self._catalog, pair), TRIED_MAX)):
             if best is None or weight(pair, found, told) < weight(pair, *best[::2]):
                 best = found, story, told
             if says_enough(pair, found, told):
                 break
+        if best is not None and best[0].kind == "room":
+            filling = islice(fillings.stories(self._catalog, pair), fillings.TRIED_MAX)
+            full = (each for each in self._verdicts(pair, filling) if each[0].kind == "held")
+            best = next(full, best)
         if best is None:
             return None
         said, story, told = best
@@ -145,8 +153,8 @@ class _Proof:
 
         return said, self._stage.shorten(story, told, pair.journeys, shows)
 
-    def _verdicts(self, pair: Pair) -> Iterator[tuple[Verdict, Story, Told]]:
-        for story in islice(meetings.stories(self._catalog, pair), TRIED_MAX):
+    def _verdicts(self, pair: Pair, stories: Iterable[Story]) -> Iterator[tuple[Verdict, Story, Told]]:
+        for story in stories:
             told = self._stage.rehearse(story, pair.journeys)
             found = None if told is None else verdict(pair, told)
             if told is not None and found is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ import msgspec
 from actors.replay_clock.in_process import LocalEngine
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
-from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told
+from engine.clashes.stories import TURNS_MAX, Consents, Does, Happening, Known, Learned, Reacts, Story, Told
 from engine.effects import Effect, Note
 from engine.inputs import ConsentChange, Event, Fact
 from engine.sends.outcomes import OF_EVENTS
@@ -53,25 +54,34 @@ def with_only(catalog: Catalog, journeys: Collection[str]) -> Catalog:
     )
 
 
+class _BreaksOff(BaseException):
+    """A story has taken all the turns that it may. It is a BaseException so that no part of the engine catches it."""
+
+
 class _Rehearsal:
     """One story, told to an engine of its own."""
 
     def __init__(self, catalog: Catalog, story: Story) -> None:
         self._catalog, self._story = catalog, story
         self._entries: list[Entry] = []
+        self._turns = 0
         self._last_send = ""  # the last message that has left
         self._engine = LocalEngine(catalog, observer=self._observe, provider=self._take)
         self._names = (("user_id", story.customer),)
 
     async def told(self) -> Told:
-        """Tell the story to its end."""
+        """Tell the story to its end, or for as many turns as it may take."""
+        with suppress(_BreaksOff):
+            await self._tell_all()
+        return Told(tuple(self._entries), self._turns)
+
+    async def _tell_all(self) -> None:
         begins_ms = self._story.begins_ms
         await self._engine.advance(begins_ms)
         for number, happening in enumerate(self._story.happenings):
             await self._engine.advance(begins_ms + happening.at_ms)
             self._tell(happening, begins_ms + happening.at_ms, str(number))
         await self._engine.advance(begins_ms + self._story.until_ms)
-        return Told(tuple(self._entries))
 
     def _tell(self, happening: Happening, at_ms: int, number: str) -> None:
         match happening:
@@ -139,3 +149,6 @@ class _Rehearsal:
             if isinstance(each, Note):
                 entry = each.entry
                 self._entries.append(msgspec.structs.replace(entry, at_ms=entry.at_ms - self._story.begins_ms))
+        self._turns += 1
+        if self._turns >= TURNS_MAX:
+            raise _BreaksOff

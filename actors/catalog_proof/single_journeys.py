@@ -46,10 +46,14 @@ def found(catalog: Catalog, proof: Proof) -> Iterator[Found]:
                 yield suspected.kind, suspected.problem, shown
             elif not stage.left:
                 passed_over[doubt.file, doubt.journey] += 1
-    open_ += [part(*where, f"{times} doubts were not rehearsed") for where, times in passed_over.items()]
+    open_ += [part(*where, _not_rehearsed(times)) for where, times in passed_over.items()]
     open_ += _unseen(catalog, proof)
     for doubt in in_one(open_):
         yield "note", Problem(doubt.file, doubt.loc, doubt.message), None
+
+
+def _not_rehearsed(times: int) -> str:
+    return "1 doubt was not rehearsed" if times == 1 else f"{times} doubts were not rehearsed"
 
 
 def _unseen(catalog: Catalog, proof: Proof) -> Iterator[Doubt]:

@@ -1,7 +1,7 @@
 """Rehearses suspicions: a clash is told with the shortest story that shows it, or not at all.
 
-How many stories are rehearsed is bounded, so that a large catalog is proved in bearable time, and the same catalog
-always with the same result.
+How many stories are rehearsed is bounded, and so are the turns of all of them, so that a large catalog is proved in
+bearable time, and the same catalog always with the same result.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from engine.clashes.shortening import Shown, shortened
 from engine.clashes.stories import Story, Told
 
 REHEARSED_MAX: Final = 600  # stories in all; one takes some 5 ms
+TURNS_OF_ONE: Final = 30  # a story that takes more turns counts as several
 TRIED_MAX: Final = 12  # stories for one suspicion, before one shows it
 
 
@@ -25,6 +26,7 @@ class Stage:
 
     def __init__(self, catalog: Catalog, most: int = REHEARSED_MAX) -> None:
         self.left = most
+        self.broken_off = 0  # stories that took more turns than one may
         self._catalog = catalog
         self._acting: dict[frozenset[str], Catalog] = {}  # what is worked out of a catalog once stays with it
 
@@ -32,9 +34,11 @@ class Stage:
         """What the engine records of a story; None where so many were rehearsed that this one is not any more."""
         if not self.left:
             return None
-        self.left -= 1
         acting = self._acting.setdefault(frozenset(journeys), with_only(self._catalog, journeys))
-        return rehearsed(acting, story)
+        told = rehearsed(acting, story)
+        self.left = max(0, self.left - 1 - told.turns // TURNS_OF_ONE)
+        self.broken_off += not told.is_whole
+        return told
 
     def shorten(self, story: Story, told: Told, journeys: Collection[str], shows: Shows) -> Shown:
         """The shortest story that was seen to show the same."""

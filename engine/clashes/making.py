@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from engine.catalog.compiled import Action, Catalog, Journey
+from engine.catalog.compiled import Action, Catalog, Journey, Step
 from engine.clashes.entrances import Entrance, entrances, happenings, moment_of, traits_of
 from engine.clashes.needs import asked_of_traits, asks_of_the_past, needed, refused
 from engine.clashes.routes import DIRECT, Draws, Route, routes
@@ -113,8 +113,9 @@ def _laid_out(
     first_ms = min([*(each.at_ms for each in told), *moments])
     morning_ms = _morning_before(first_ms, catalog.zone)
     later = [_moved(each, -morning_ms) for each in sorted(told, key=lambda each: each.at_ms)]
-    until_ms = max(moments) - morning_ms + max(map(lasts_ms, journeys))
-    return None if until_ms > LONGEST_MS else Story(morning_ms, (*begins, *later), until_ms)
+    once_ms = max(moments) - morning_ms + max(map(lasts_ms, journeys))
+    until_ms = min(LONGEST_MS, once_ms + max(map(rounds_ms, journeys)))
+    return None if once_ms > LONGEST_MS else Story(morning_ms, (*begins, *later), until_ms)
 
 
 def into(catalog: Catalog, journey: Journey) -> Iterator[Part]:
@@ -182,13 +183,24 @@ def consents(catalog: Catalog, journeys: Sequence[Journey]) -> list[tuple[str, s
 
 
 def lasts_ms(journey: Journey) -> int:
-    """How long a run takes at most, where nothing starts a wait anew, with some days for what waits by itself."""
-    waits = (
-        step.for_ms + step.sending.silent_ms + step.sending.bounced_ms + (7 * DAY_MS if step.until is not None else 0)
-        for step in journey.steps
-    )
-    spread_ms = getattr(journey.begins, "spread_ms", 0)
-    return sum(waits) + spread_ms + 3 * DAY_MS
+    """How long a run takes at most that jumps nowhere back, where nothing starts a wait anew, with some days for what
+    waits by itself."""
+    return sum(map(_waits_ms, journey.steps)) + getattr(journey.begins, "spread_ms", 0) + 3 * DAY_MS
+
+
+def rounds_ms(journey: Journey) -> int:
+    """How much longer a run takes that jumps back as often as it may."""
+    jumps = [(place, step) for place, step in enumerate(journey.steps) if step.kind == "goto" and step.target < place]
+    taken = [1] * len(journey.steps)
+    for place, jump in jumps:  # a run counts its jumps, however many loops it is in
+        for within in range(jump.target, place):
+            taken[within] += jump.at_most
+    return sum((times - 1) * _waits_ms(step) for times, step in zip(taken, journey.steps, strict=True))
+
+
+def _waits_ms(step: Step) -> int:
+    until_ms = 7 * DAY_MS if step.until is not None else 0
+    return step.for_ms + step.sending.silent_ms + step.sending.bounced_ms + until_ms
 
 
 def _eligible(catalog: Catalog, journeys: Sequence[Journey]) -> list[Wanted]:

@@ -35,6 +35,13 @@ class Solo:
     told: Told
     first_ms: int
 
+    @property
+    def lasts_ms(self) -> int:
+        """How long after the entry the run came to its end; as far as it was told, where it did not."""
+        own = [each for each in self.told.entries if each.journey == self.journey.id]
+        ended = (each.at_ms for each in own if each.outcome in ("completed", "exited", "stopped"))
+        return next(ended, own[-1].at_ms) - (self.told.entered_ms(self.journey.id) or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -74,8 +81,13 @@ def stories(catalog: Catalog, pair: Pair) -> Iterator[Story]:
     """Stories in which a customer enters both journeys, the closest together first. Each is also told of a customer who
     can only be written to on the channels that a cap of both counts, because there they get into each other's way."""
     for made in _meetings(catalog, pair):
-        narrow = [_only_on(made, cap.match["channel"]) for cap in pair.caps if "channel" in cap.match]
-        yield from (each for number, each in enumerate([made, *narrow]) if each not in [made, *narrow][:number])
+        yield from on_channels_of(pair, made)
+
+
+def on_channels_of(pair: Pair, made: Story) -> Iterator[Story]:
+    """A story, and the same of a customer who has said yes on the channels of a cap only."""
+    narrow = [_only_on(made, cap.match["channel"]) for cap in pair.caps if "channel" in cap.match]
+    yield from (each for number, each in enumerate([made, *narrow]) if each not in [made, *narrow][:number])
 
 
 def _meetings(catalog: Catalog, pair: Pair) -> Iterator[Story]:

@@ -18,7 +18,8 @@ def of_verdict(pair: Pair, found: Verdict) -> str:
             return f"{both} can write to one customer within {_window(pair)}, and {why}"
         case "room":
             names = ", ".join(cap.id for cap in pair.caps)
-            return f"{both} can write to one customer within {_window(pair)}: there is room for both under {names}"
+            what = f"{both} can write to one customer within {_window(pair)}"
+            return f"{what}: in this story there is room for both under {names}"
         case "held":
             holds = reason_in_words(found.rule)
             return f"{both} can meet at one customer: {found.winner} wins, and {found.action} is held: {holds}"
@@ -31,9 +32,16 @@ def of_undecided(journey: Journey, reason: str) -> str:
     return f"what happens where {journey.id} meets other journeys is not told: {reason}"
 
 
+def of_broken_off(count: int) -> str:
+    """What is said where stories were not told to their end."""
+    stories = "1 story of pairs was" if count == 1 else f"{count} stories of pairs were"
+    return f"{stories} not told to the end: too much happens in so short a time"
+
+
 def of_left_out(count: int) -> str:
     """What is said where not all pairs were looked at."""
-    return f"{count} pairs of journeys were not looked at: there are too many"
+    pairs = "1 pair of journeys was" if count == 1 else f"{count} pairs of journeys were"
+    return f"{pairs} not looked at: there are too many"
 
 
 def _window(pair: Pair) -> str:

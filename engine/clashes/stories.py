@@ -16,7 +16,9 @@ from engine.audit import Entry
 from engine.vocabulary import ARRIVED
 
 CUSTOMER: Final = "customer"
+TURNS_MAX: Final = 2_000  # of the engine, for one story; one takes less than half a millisecond
 THING: Final = "thing-1"  # the thing that facts of a story are about
+_NOT_SENT: Final = ("held", "withdrawn", "expired")
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True, tag="known"):
@@ -85,11 +87,23 @@ class Story(msgspec.Struct, frozen=True, omit_defaults=True):
         return next(times, self.until_ms + 1)
 
 
+def send_of(entry: Entry) -> str:
+    """The message that an entry is about, by its id; empty where it is about none."""
+    return str(entry.detail.get("send", ""))
+
+
 class Told(msgspec.Struct, frozen=True):
     """What the engine recorded of a story: the entries of the customer's timeline, oldest first, their times counted
-    from the beginning of the story."""
+    from the beginning of the story. `turns` is how many turns that took. A story that takes more than TURNS_MAX breaks
+    off there."""
 
     entries: tuple[Entry, ...]
+    turns: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the story was told to its end."""
+        return self.turns < TURNS_MAX
 
     def has_entered(self, journey: str) -> bool:
         """Whether a run of the journey has begun."""
@@ -113,10 +127,20 @@ class Told(msgspec.Struct, frozen=True):
         """The messages that have left; those of a journey, where one is named."""
         return (each for each in self._of("send") if each.outcome in ARRIVED and journey in ("", each.journey))
 
+    def decided(self, journey: str, before: Entry) -> Iterator[Entry]:
+        """The decisions to write that stood when an entry was made, of those that a journey has taken by then. A place
+        under a cap is taken by the decision, not by the hand-over some time later."""
+        standing = dict[str, Entry]()
+        for each in self.entries[: self.entries.index(before)]:
+            if (each.kind, each.journey, each.outcome) == ("send", journey, "decided"):
+                standing[send_of(each)] = each
+            elif each.outcome in _NOT_SENT:
+                standing.pop(send_of(each), None)
+        yield from standing.values()
+
     def held(self, journey: str = "") -> Iterator[Entry]:
         """The messages that were held back, withdrawn, or too late, with their reasons."""
-        wanted = ("held", "withdrawn", "expired")
-        return (each for each in self._of("send") if each.outcome in wanted and journey in ("", each.journey))
+        return (each for each in self._of("send") if each.outcome in _NOT_SENT and journey in ("", each.journey))
 
     def stopped(self, journey: str = "") -> Iterator[Entry]:
         """The runs that a stop has ended."""

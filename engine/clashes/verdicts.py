@@ -35,15 +35,15 @@ def verdict(pair: Pair, told: Told) -> Verdict | None:
     return None
 
 
-def weight(pair: Pair, found: Verdict, told: Told) -> tuple[int, int]:
+def weight(pair: Pair, found: Verdict, told: Told) -> tuple[bool, int, int]:
     """Which of several stories is told: the least. One in which a journey is entered once comes before one in which it
-    is entered again and again."""
-    return max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
+    is entered again and again. That there was room in one says least."""
+    return found.kind == "room", max(map(told.runs, pair.journeys)), _ORDER.index(found.kind)
 
 
 def says_enough(pair: Pair, found: Verdict, told: Told) -> bool:
     """Whether no other story could be told rather than this one, or hardly."""
-    return weight(pair, found, told) <= (1, _ORDER.index("held" if pair.caps else "free"))
+    return weight(pair, found, told) <= (False, 1, _ORDER.index("held" if pair.caps else "free"))
 
 
 def held_in(told: Told) -> frozenset[tuple[str, str, str]]:
@@ -60,10 +60,11 @@ def _losses(solo: Solo, told: Told) -> Iterator[Entry]:
 
 
 def _is_taken_by(pair: Pair, told: Told, winner: str, lost: Entry) -> bool:
-    """Whether the winner has taken a place under the cap that has no room: a message of it left in the window."""
+    """Whether the winner has taken a place under the cap that has no room: a message of it decided in the window."""
     cap = next((cap for cap in pair.caps if f"cap.{cap.id}" == lost.reason), None)
-    earlier = [entry.at_ms for entry in told.left(winner) if entry.at_ms <= lost.at_ms]
-    return cap is not None and any(lost.at_ms - at_ms < length_ms(cap) for at_ms in earlier)
+    return cap is not None and any(
+        lost.at_ms - taken.at_ms < length_ms(cap) for taken in told.decided(winner, before=lost)
+    )
 
 
 def _are_close(told: Told, one: str, other: str, window_ms: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.audit import Entry
 from engine.catalog.compiled import Catalog
-from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told
+from engine.clashes.stories import Consents, Does, Happening, Known, Learned, Reacts, Story, Told, send_of
 from engine.occasions import local_times
 from engine.vocabulary import ARRIVED
 
@@ -18,13 +18,55 @@ LINES_MAX: Final = 40
 _PLAIN_ENDS: Final = ("", "end", "exit")  # what the engine says of a run for whose end no reason is written
 _CHARS_MAX: Final = 120  # of the properties of an event
 _ADDRESSES: Final = {"email": "an e-mail address", "phone": "a telephone number", "device_id": "a device"}
-_ENDS: Final = ("", "end")  # reasons that say no more than that
-_OF_JOURNEYS: Final = {
-    "concurrent": "as many runs as it allows are under way",
-    "deadline": "its deadline is over",
-    "re_entry": "the last run ended not long ago",
-    "touches": "the run has sent as many messages as it may",
-    "when": "its condition does not hold",
+_WORDS: Final = {
+    "cap.service_per_address": "as many messages of service as may have gone to the address",
+    "diversity.category": "there are enough of its category",
+    "eligibility": "the action is not for this customer (eligible)",
+    "fit.channel": "the action does not use this channel",
+    "fit.placement": "the action does not belong to this placement",
+    "join.any": "another arm was at its end first",
+    "journey.concurrent": "as many runs as it allows are under way",
+    "journey.deadline": "its deadline is over",
+    "journey.draft": "the journey is a draft",
+    "journey.edited": "the journey was edited",
+    "journey.inside_before": "the customer was in the segment before the journey was live",
+    "journey.late": "its trigger is told too late",
+    "journey.no_date": "the customer has no such date",
+    "journey.no_trigger": "its trigger has not happened",
+    "journey.not_yet": "its time has not come",
+    "journey.pace": "as many messages of the journey as its pace allows have left",
+    "journey.paused": "the journey is paused",
+    "journey.re_entry": "the last run ended not long ago",
+    "journey.removed": "the journey is not there any more",
+    "journey.segment": "the customer is not in the segment as it asks",
+    "journey.stopped": "the journey was stopped",
+    "journey.touches": "the run has sent as many messages as it may",
+    "journey.when": "its condition does not hold",
+    "journey.where": "the event does not pass the tests of its trigger",
+    "limit.runs": "the customer is in as many runs as there may be",
+    "limit.steps": "the run goes round in a circle without waiting",
+    "merge.duplicate": "another run of the same key goes on",
+    "offer.full_price": "the customer has paid the full price",
+    "offer.shown": "another offer stands",
+    "propensity.low": "the customer is not likely enough to take it",
+    "quiet_hours": "it is quiet",
+    "status.draft": "the action is a draft",
+    "status.paused": "the action is paused",
+    "status.removed": "the action is not there any more",
+    "status.stopped": "the action is stopped",
+    "suppress.fatigue": "the customer is tired of its category",
+    "timer.coalesced": "a newer timer stands for it",
+    "timer.late": "its timer comes too late",
+    "validity.not_yet": "the action is not valid yet",
+    "validity.over": "the action is over",
+    "validity.unknown_action": "there is no such action",
+    "wait.no_date": "the customer has no date to wait for",
+    "wait.past": "the day that it waits for is over",
+}
+_OF_ADDRESSES: Final = {
+    "no": "the customer has no {}",
+    "unverified": "nobody has verified the {}",
+    "unanswered": "nobody answers for the {}",
 }
 _AS_A_RULE: Final = ("journey.when", "journey.concurrent", "journey.re_entry")  # why most events start nothing
 _REACTIONS: Final = {
@@ -39,14 +81,16 @@ _REACTIONS: Final = {
 def lines(catalog: Catalog, story: Story, told: Told) -> tuple[str, ...]:
     """What happens, and what the engine does about it, in the order of time; of a long story the beginning."""
     happened = [(at_ms, 0, words) for at_ms, words in _happenings(story)]
-    done = [(entry.at_ms, 1, words) for entry in _worth_telling(told) if (words := _of_entry(entry))]
+    done = [(at_ms, 1, words) for at_ms, entry in _in_order(catalog, story, told) if (words := _of_entry(entry))]
     found = [f"{_time(catalog, story, at_ms)}  {words}" for at_ms, _, words in sorted(happened + done, key=_place)]
     more = [f"… and {len(found) - LINES_MAX} more"] if len(found) > LINES_MAX else []
     return (*found[:LINES_MAX], *more)
 
 
 def reason_in_words(reason: str) -> str:
-    """Why a message does not go out, or why a run ends."""
+    """Why a message does not go out, or why a run ends. A text of the author's own stays as it is."""
+    if reason in _WORDS:
+        return _WORDS[reason]
     kind, _, name = reason.partition(".")
     match kind:
         case "cap":
@@ -57,30 +101,44 @@ def reason_in_words(reason: str) -> str:
             return f"the stop {name}"
         case "budget":
             return f"the budget {name} is used up"
+        case "holdout":
+            return f"the customer is held out by {name}"
+        case "outranked":
+            return f"{name} comes before it"
         case "consent":
             return f"there is no consent ({name.replace('.', ' on ')})"
-        case "offer":
-            return "another offer stands" if name == "shown" else "the customer has paid the full price"
-        case "journey" if name in _OF_JOURNEYS:
-            return _OF_JOURNEYS[name]
-        case "validity" if name in ("over", "not_yet"):
-            return "the action is over" if name == "over" else "the action is not valid yet"
-        case "quiet_hours":
-            return "it is quiet"
+        case "fit" if (how := name.partition("_"))[0] in _OF_ADDRESSES:
+            address = _ADDRESSES.get(how[2], f"a {how[2]}").partition(" ")[2]
+            return _OF_ADDRESSES[how[0]].format(address)
         case _:
             return reason
 
 
-def _worth_telling(told: Told) -> Iterator[Entry]:
-    """The entries less those that say nothing new: that a run which has written comes to its end, and that most events
-    do not start a journey again."""
+def _in_order(catalog: Catalog, story: Story, told: Told) -> Iterator[tuple[int, Entry]]:
+    """The entries worth telling with their times. A message that is handed over within the minute of its decision, and
+    before anything else happens, stands where it was decided: what others lose by it comes after it."""
+    decided = {send_of(each): place for place, each in enumerate(told.entries) if each.outcome == "decided"}
+    found = list[tuple[int, int]]()
+    for place in _worth_telling(told):
+        entry = told.entries[place]
+        before = decided.get(send_of(entry), place) if entry.outcome in ARRIVED else place
+        since_ms = told.entries[before].at_ms
+        is_one_line = _time(catalog, story, since_ms) == _time(catalog, story, entry.at_ms)
+        is_one_line = is_one_line and not any(since_ms < each.at_ms <= entry.at_ms for each in story.happenings)
+        found.append((before, place) if is_one_line else (place, place))
+    return ((told.entries[first].at_ms, told.entries[place]) for first, place in sorted(found))
+
+
+def _worth_telling(told: Told) -> Iterator[int]:
+    """The places of the entries less those that say nothing new: that a run which has written comes to its end, and
+    that most events do not start a journey again."""
     writing = {entry.journey for entry in told.entries if entry.kind == "send"}
     begun = {entry.journey for entry in told.entries if entry.outcome == "entered"}
-    for entry in told.entries:
+    for place, entry in enumerate(told.entries):
         is_end = entry.outcome == "completed" and entry.journey in writing
         is_usual = entry.outcome == "not_entered" and entry.reason in _AS_A_RULE and entry.journey in begun
         if not (is_end or is_usual):
-            yield entry
+            yield place
 
 
 def _place(row: tuple[int, int, str]) -> tuple[int, int]:
@@ -142,22 +200,23 @@ def _of_entry(entry: Entry) -> str:
             return f"{entry.journey} ends: {reason_in_words(entry.reason)}"
         if entry.outcome == "exited":
             return f"{entry.journey} has come to its end" + (
-                f": {entry.reason}" if entry.reason not in _PLAIN_ENDS else ""
+                f": {reason_in_words(entry.reason)}" if entry.reason not in _PLAIN_ENDS else ""
             )
     return ""
 
 
 def _spelled(data: Mapping[str, Any]) -> str:
     """Data as a file would have it; shortened where it is long."""
-    found = _flow(data) if data else ""
+    found = flow(data) if data else ""
     return found if len(found) <= _CHARS_MAX else f"{found[:_CHARS_MAX]}…"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Data in one line, as a file would have it."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_flow(each)}" for name, each in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {flow(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return "null" if value is None else str(value)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from support.pairs import MAIL, catalog, findings, journey, pairs
 
-from actors.catalog_proof import clashes, witnesses
+from actors.catalog_proof import clashes, rehearsals, witnesses
 from actors.catalog_proof.letters import TakesTooLong
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import compile_document
-from engine.clashes.stories import Story
+from engine.clashes import stories
+from engine.clashes.making import FIRST_MS
+from engine.clashes.stories import Known, Story
+from engine.vocabulary import DAY_MS
 
 CART = journey("cart", "Product Added", {"wait": {"for": "1h"}}, MAIL)
+ONE_A_WEEK: dict[str, Any] = {"id": "weekly", "limit": 1, "per": "7d", "match": {"channel": "email"}}
 STOPS = [{"id": "purchase", "on": "Order Completed", "tier": "promotional"}]
 NOTE = {"send": {"action": "note", "channel": "email"}}
 VISIT = journey("visit", "Product Viewed", {"wait": {"for": "2h"}}, NOTE)
@@ -50,9 +55,24 @@ def test_a_cap_of_both_lets_the_first_one_win() -> None:
 
 
 def test_a_cap_with_room_is_named() -> None:
-    weekly = {"id": "weekly", "limit": 2, "per": "7d", "match": {"channel": "email"}}
-    assert said(catalog(CART, VISIT, caps=[weekly])) == [
-        "cart and visit can write to one customer within 7 days: there is room for both under weekly"
+    weekly, yearly = ONE_A_WEEK | {"limit": 2}, {"re_entry": {"after": "365d"}}
+    assert said(catalog(CART | yearly, VISIT | yearly, caps=[weekly])) == [
+        "cart and visit can write to one customer within 7 days: in this story there is room for both under weekly"
+    ]
+
+
+def test_a_cap_has_no_room_where_the_one_journey_begins_again_as_often_as_it_may() -> None:
+    weekly = ONE_A_WEEK | {"limit": 3}
+    rare = VISIT | {"re_entry": {"after": "30d"}}
+    (note,) = pairs(catalog(CART | {"re_entry": {"after": "2d"}}, rare, caps=[weekly]))
+    assert note.message == (
+        "cart and visit can meet at one customer: cart wins, and note is held: the cap weekly has no room"
+    )
+    assert note.witness is not None
+    assert [line for line in note.witness.lines if "cart begins" in line] == [
+        "day 0 09:10  cart begins",
+        "day 2 10:11  cart begins",
+        "day 4 11:12  cart begins",
     ]
 
 
@@ -166,3 +186,75 @@ def test_the_witness_told_again_shows_the_same() -> None:
     assert note.witness is not None
     assert rehearse(compile_document(plain), note.witness.story, ["cart", "visit"]) == note.witness.told
     assert pairs(plain) == [note]
+
+
+BOTH_AT_ONCE: list[tuple[str, dict[str, Any]]] = [
+    ("an event", {"event": "Product Added"}),
+    ("a schedule", {"schedule": {"cron": "0 9 * * MON"}}),
+    ("a segment", {"segment": {"id": "staff"}}),
+]
+
+
+@pytest.mark.parametrize("trigger", [row[1] for row in BOTH_AT_ONCE], ids=[row[0] for row in BOTH_AT_ONCE])
+def test_of_two_that_write_at_the_same_instant_the_first_wins(trigger: dict[str, Any]) -> None:
+    yearly = {"trigger": trigger, "re_entry": {"after": "365d"}}
+    one, other = journey("one", "", MAIL, **yearly), journey("other", "", NOTE, **yearly)
+    segments = {"staff": {"trait": {"name": "staff", "is": True}}}
+    assert said(catalog(one, other, caps=[ONE_A_WEEK], segments=segments)) == [
+        "one and other can meet at one customer: one wins, and note is held: the cap weekly has no room"
+    ]
+
+
+def test_of_two_that_wait_for_the_end_of_the_same_quiet_hours_the_first_wins() -> None:
+    quiet = {"rules": [{"id": "day", "hours": "00:00-23:59"}]}
+    one, other = journey("one", "Product Added"), journey("other", "Product Added", NOTE)
+    assert said(catalog(one, other, caps=[ONE_A_WEEK], quiet_hours=quiet)) == [
+        "one and other can meet at one customer: one wins, and note is held: the cap weekly has no room"
+    ]
+
+
+def test_the_story_of_two_that_begin_alike_has_one_event_and_tells_what_was_decided_first_first() -> None:
+    (note,) = pairs(
+        catalog(journey("one", "Product Added"), journey("other", "Product Added", NOTE), caps=[ONE_A_WEEK])
+    )
+    assert note.witness is not None
+    assert note.witness.lines[2:] == (
+        "day 0 09:10  Product Added",
+        "day 0 09:10  one begins",
+        "day 0 09:10  other begins",
+        "day 0 09:10  email letter goes out (one)",
+        "day 0 09:10  email note does not go out: the cap weekly has no room (other)",
+    )
+
+
+def test_what_a_journey_loses_by_the_rounds_of_its_own_loop_is_no_loss_to_another() -> None:
+    loop = [{"id": "top", "wait": {"for": "1d"}}, MAIL, {"goto": "top", "at_most": 4}, NOTE]
+    visit = journey("visit", "Product Viewed", {"wait": {"for": "20d"}}, NOTE)
+    assert said(catalog(journey("loop", "Product Added", *loop), visit, caps=[ONE_A_WEEK])) == []
+
+
+@pytest.fixture
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Stories may take only so many turns."""
+    for module in (rehearsals, stories):
+        monkeypatch.setattr(module, "TURNS_MAX", 12)
+    monkeypatch.setattr(witnesses, "TURNS_OF_ONE", 4)
+    return 12
+
+
+def test_a_story_in_which_too_much_happens_breaks_off_and_counts_as_several(few_turns: int) -> None:
+    busy = journey("busy", "", trigger={"schedule": {"cron": "* * * * *"}})
+    plain = catalog(busy, journey("visit", "Product Viewed", {"wait": {"for": "20d"}}, NOTE))
+    stage, story = witnesses.Stage(compile_document(plain)), Story(FIRST_MS, (Known(0),), 20 * DAY_MS)
+    told = stage.rehearse(story, ["busy", "visit"])
+    assert told is not None and (told.turns, told.is_whole) == (few_turns, False)
+    assert stage.left == witnesses.REHEARSED_MAX - 4
+
+
+def test_stories_that_broke_off_are_counted(few_turns: int) -> None:
+    busy = journey("busy", "", trigger={"schedule": {"cron": "* * * * *"}})
+    *_, last = findings(catalog(busy, VISIT, stops=STOPS))
+    assert re.fullmatch(
+        r"journeys: pairs: [0-9]+ stories of pairs were not told to the end: too much happens in so short a time",
+        str(last),
+    )

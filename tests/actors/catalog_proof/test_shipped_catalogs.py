@@ -24,8 +24,8 @@ PLAYBOOKS = {
         "post_purchase_offer is held: the suppression just_bought holds"
     ],
     "travel_booking": [
-        "trip_left and trip_price_drop can write to one customer within 7 days: there is room for both under "
-        "travel_email_weekly"
+        "trip_left and trip_price_drop can meet at one customer: trip_left wins, and trip_itinerary is held: the cap "
+        "travel_email_weekly has no room"
     ],
 }
 

@@ -9,7 +9,7 @@ import pytest
 from support.clashes import CART, DAY, MAIL, STOP, TEXT, action, catalog, mail, wait
 
 from actors.catalog_files.config_files import Documents
-from actors.catalog_proof import clashes, proof
+from actors.catalog_proof import clashes, proof, single_journeys
 from actors.catalog_proof.rehearsals import rehearse
 from engine.catalog.compile import examined
 from engine.clashes.findings import Finding
@@ -228,3 +228,9 @@ def test_what_is_sure_is_a_warning_wherever_a_catalog_is_proved_and_told_once() 
     (warning,) = proof.prove(documents, {}).warnings
     rehearsed = proof.prove(documents, {}, rehearsing=nullcontext())
     assert rehearsed.warnings == () and [str(each) for each in rehearsed.findings] == [warning]
+
+
+def test_doubts_beyond_a_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_journeys, "REHEARSED_MAX", 0)
+    (note,) = [each.message for each in found(catalog(DAY, MAIL, stops=[], purchases={"event": "Order Completed"}))]
+    assert note == "is not proved in all: 1 doubt was not rehearsed"

@@ -128,3 +128,10 @@ def test_a_fact_is_told_to_whoever_looked_at_its_thing() -> None:
     (looked,) = [each for each in story.happenings if isinstance(each, Does)]
     (fact,) = [each for each in story.happenings if isinstance(each, Learned)]
     assert looked.properties["route_id"] == fact.thing and looked.at_ms < fact.at_ms
+
+
+def test_a_story_lasts_through_all_rounds_of_a_loop() -> None:
+    inner = [{"id": "inner", "wait": {"for": "1h"}}, MAIL, {"goto": "inner", "at_most": 2}]
+    loop = [{"id": "outer", "wait": {"for": "6d"}}, *inner, {"goto": "outer", "at_most": 4}]
+    _, told = confirmed(catalog(journey("one", "Viewed", *loop, {"id": "here", **MAIL})), "here")
+    assert len([*told.left("one")]) == 8
