@@ -112,7 +112,9 @@ def test_a_restored_engine_goes_on_and_its_stores_and_journals_hold(name: str, r
     paths, vault = [shard_path(data, number) for number in range(SHARDS)], _vault(data)
     assert verify(paths, vault)[0] == []
     differing = verify_replay(paths, vault, ID_KEY)[0]
-    if name == golden.FIRST:  # its version noted neither the source of a link nor by which identifier a profile was born
+    if (
+        name == golden.FIRST
+    ):  # its version noted neither the source of a link nor by which identifier a profile was born
         differing = [line for line in differing if not line.endswith("its state is not what its journal says")]
     assert differing == []
     vault.close()

@@ -19,6 +19,7 @@ Kind = Literal[
     "unstopped",  # a promotion goes to who has bought meanwhile
     "no_purchase",  # nothing says what a purchase is
     "no_consent",  # nobody can have said yes
+    "told_consent",  # no event can say yes, only POST /v1/consent
     "again",  # the same message again and again
     "circle",  # journeys start one another
     "undecided",  # something could not be proved

@@ -60,6 +60,7 @@ def _is_said(doubt: Doubt, never: frozenset[tuple[str, Loc]]) -> bool:
 def _of_one(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
     """What only a story can show, and what cannot be decided."""
     yield from unstopped.unstopped_sends(program, reach, space)
+    yield from ungranted.sends_by_told_consent(program, reach, space)
     try:
         ways, is_walked = [*walks.walks(program, reach)], True
     except walks.TooManyWalks:

@@ -25,7 +25,7 @@ from engine.clashes.stories import Consents, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
-_NOTES: Final = frozenset(("no_purchase", "undecided"))
+_NOTES: Final = frozenset(("no_purchase", "told_consent", "undecided"))
 # What the rules are sure of is told without a story too. Of the rest the rehearsal has the last word.
 _SURE: Final = frozenset(
     ("unreachable", "unheard", "not_entered", "too_late", "late_reminder", "idle_cap", "no_consent", *_NOTES)
@@ -66,7 +66,7 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
                     yield from making.stories_of(
                         catalog, [_with(part, after_ms, Step("", "wait_for", event=doubt.event))]
                     )
-        case "no_consent":
+        case "no_consent" | "told_consent":
             for story in making.to_step(catalog, journey, doubt.step):
                 yield _without_yes(story, doubt.reason)
         case "own_cap":
@@ -91,7 +91,7 @@ def _shows(doubt: Doubt) -> Shows:
             return lambda story, told: any(told.stopped(name))
         case "too_late":
             return lambda story, told: any(_is_at(each, step, _TOO_LATE) for each in told.held(name))
-        case "own_cap" | "no_consent":
+        case "own_cap" | "no_consent" | "told_consent":
             return lambda story, told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
         case "late_reminder":
             return lambda story, told: _is_reminded(told, doubt)

@@ -256,18 +256,37 @@ def test_a_consent_that_nobody_is_asked_for_is_told() -> None:
         assert doubted(catalog(send, files=alert | agreed), "no_consent") == []
 
 
-def test_a_plan_that_lets_no_event_say_yes_is_told_too() -> None:
-    def planned(*channels: str) -> dict[str, Any]:
-        schema = {"properties": {"channel": {"enum": list(channels)}}}
-        return {"tracking_plan.yaml": {"events": {"Consent Updated": {"schema": schema}}}}
+def planned(channel: dict[str, Any], **event: Any) -> dict[str, Any]:
+    return {
+        "tracking_plan.yaml": {"events": {"Consent Updated": {"schema": {"properties": {"channel": channel}}} | event}}
+    }
 
-    assert doubted(catalog(TEXT, files=planned("email")), "no_consent") == [
-        f"{CART}: steps[1].send.channel: nobody can have said yes to marketing on sms: the tracking plan lets no event "
-        "of consent name that channel"
+
+MAIL_ALONE = {"enum": ["email"]}
+
+
+@pytest.mark.parametrize("channel", [MAIL_ALONE, {"const": "email"}])
+def test_a_plan_that_sets_every_event_aside_that_says_yes_is_told_too(channel: dict[str, Any]) -> None:
+    told = doubted(catalog(TEXT, files=planned(channel)), "no_consent", "told_consent")
+    assert told == [
+        f"{CART}: steps[1].send.channel: nobody can say yes to marketing on sms but by POST /v1/consent: the tracking "
+        "plan lets no event of consent name that channel"
     ]
-    assert doubted(catalog(TEXT, files=planned("email", "sms")), "no_consent") == []
-    granting = {"sources.yaml": {"sources": {"web": {"channel": "web", "grants": ["marketing"]}}}}
-    assert doubted(catalog(TEXT, files=planned("email") | granting), "no_consent") == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        planned({"enum": ["email", "sms"]}),
+        planned({"enum": ["email", "SMS"]}),
+        planned({"enum": ["email", "all"]}),
+        planned(MAIL_ALONE, mode="allow"),  # the event is taken all the same
+        planned(MAIL_ALONE, mode="warn"),
+        planned(MAIL_ALONE) | {"sources.yaml": {"sources": {"web": {"channel": "web", "grants": ["marketing"]}}}},
+    ],
+)
+def test_a_plan_by_which_an_event_can_say_yes_is_not(files: dict[str, Any]) -> None:
+    assert doubted(catalog(TEXT, files=files), "no_consent", "told_consent") == []
 
 
 # -- loops
