@@ -15,13 +15,13 @@ from engine.catalog.models import Models
 from engine.catalog.problems import Problem
 from engine.clashes import making
 from engine.clashes.entrances import Entrance, tests_of
-from engine.clashes.findings import Kind, Shows, Suspicion
+from engine.clashes.findings import Control, Kind, Shows, Suspicion
 from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
 from engine.clashes.single.rules import Proof
-from engine.clashes.stories import Consents, Story, Told
+from engine.clashes.stories import Consents, Does, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
@@ -46,6 +46,7 @@ def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
         shows=_shows(doubt),
         kind=kind,
         stands_alone=doubt.kind in _SURE,
+        control=_without_purchase(doubt) if doubt.kind == "unstopped" else None,
     )
 
 
@@ -125,11 +126,25 @@ def _has_ended(told: Told, journey: str) -> bool:
 
 
 def _follows(story: Story, told: Told, doubt: Doubt) -> bool:
-    """Whether a promotion of the journey leaves after the event has happened in its run."""
+    """Whether a promotion of the journey that leaves was decided after the event had happened in its run. One that was
+    decided before is on its way already."""
     assert doubt.event is not None, "something happens on the way"
     entered_ms, bought_ms = told.entered_ms(doubt.journey), story.happened_ms(doubt.event.event)
-    left = [each.at_ms for each in told.left(doubt.journey) if each.step == doubt.step]
-    return entered_ms is not None and entered_ms < bought_ms and any(bought_ms < at_ms for at_ms in left)
+    left = {each.detail.get("send") for each in told.left(doubt.journey) if each.step == doubt.step}
+    decided = [each.at_ms for each in told.entries if each.outcome == "decided" and each.detail.get("send") in left]
+    return entered_ms is not None and entered_ms < bought_ms and any(bought_ms < at_ms for at_ms in decided)
+
+
+def _without_purchase(doubt: Doubt) -> Control:
+    """Whether the promotion leaves without the purchase too. One that does not is meant for who has bought, and the
+    stop would end it for all of them."""
+    bought = doubt.event.event if doubt.event is not None else ""
+
+    def without(story: Story) -> Story:
+        kept = (each for each in story.happenings if not (isinstance(each, Does) and each.event == bought))
+        return replace(story, happenings=tuple(kept))
+
+    return Control(without, lambda told: any(each.step == doubt.step for each in told.left(doubt.journey)))
 
 
 def _is_reminded(told: Told, doubt: Doubt) -> bool:
@@ -149,11 +164,13 @@ def _goes_round(told: Told, doubt: Doubt) -> bool:
 
 
 def _times(part: Part, *, is_before: bool) -> list[int]:
-    """When something happens on a route: soon after the entry, and just before its step, or once it is there."""
+    """When something happens on a route: soon after the entry, and just before its step, or once it is there. A full
+    hour, or half of the way, is when something else often happens too."""
     takes_ms = part.route.takes_ms
     if not is_before:
         return [takes_ms + MINUTE_MS]
-    return sorted({MINUTE_MS, max(MINUTE_MS, takes_ms // 2), max(MINUTE_MS, takes_ms - MINUTE_MS), HOUR_MS})
+    halfway_ms, late_ms = takes_ms // 2 + MINUTE_MS, takes_ms - MINUTE_MS
+    return sorted({MINUTE_MS, min(halfway_ms, max(MINUTE_MS, late_ms)), max(MINUTE_MS, late_ms), HOUR_MS + MINUTE_MS})
 
 
 def _with(part: Part, after_ms: int, awaited: Step) -> Part:

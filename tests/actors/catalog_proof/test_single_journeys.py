@@ -51,7 +51,7 @@ PING = starts("ping", "left", DAY, update(add=["right"], remove=["left"]))
 PONG = starts("pong", "right", DAY, update(add=["left"], remove=["right"]))
 ITSELF = starts("itself", "left", DAY, update(remove=["left"]), DAY, update(add=["left"]))
 
-# (the catalog, what is said, and the end of the story that shows it)
+# (the catalog, what is said, and the lines of the story that show it)
 SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
     (
         catalog(MAIL, {"exit": None}, TEXT),
@@ -109,6 +109,18 @@ SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
         catalog(DAY, MAIL, journey=PAID, stops=[]),
         "steps[2].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
         ["day 0 09:11  Paid", "day 1 09:10  email mail goes out (cart)"],
+    ),
+    (
+        catalog(
+            {"wait_for": {"event": "Paid", "timeout": "1d", "on_event": "exit"}},
+            MAIL,
+            DAY,
+            TEXT,
+            journey=PAID,
+            stops=[],
+        ),
+        "steps[4].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 1 09:11  Paid", "day 2 09:10  sms text goes out (cart)"],
     ),
     (
         catalog(LADDER, files=BOTH, journey=PAID, stops=[STOP | {"on": "Left"}]),
@@ -179,6 +191,33 @@ def _acting(document: dict[str, Any], finding: Finding) -> list[str]:
             suppress=[{"id": "paid", "when": {"event": {"name": "Paid", "within": "9d"}}}],
         ),
         catalog({"wait_for": {"event": "Paid", "timeout": "1d", "on_event": "exit"}}, MAIL, journey=PAID, stops=[]),
+        # The message is decided, and somebody pays before it has left.
+        catalog(
+            wait("1h"),
+            MAIL,
+            journey=PAID,
+            files={"actions/mail.yaml": mail(eligible={"not": {"event": {"name": "Paid", "within": "30d"}}})},
+            stops=[],
+        ),
+        # The message is for those who have paid: a stop would end it for all of them.
+        catalog(
+            {"wait_for": {"event": "Paid", "timeout": "1d", "on_event": {"steps": [MAIL]}, "on_timeout": "exit"}},
+            journey=PAID,
+            stops=[],
+        ),
+        catalog(
+            DAY,
+            {"branch": [{"when": {"event": {"name": "Paid", "within": "3d"}}, "steps": [MAIL]}]},
+            journey=PAID,
+            stops=[],
+        ),
+        catalog(
+            DAY,
+            MAIL,
+            journey=PAID,
+            files={"actions/mail.yaml": mail(eligible={"event": {"name": "Paid", "within": "60d"}})},
+            stops=[],
+        ),
         # One writes what the other asks about, and nobody writes it back.
         catalog(files=PING | starts("pong", "right", DAY, update(add=["done"])) | SIDES),
         catalog(
