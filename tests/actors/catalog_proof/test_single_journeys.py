@@ -37,6 +37,10 @@ def found(document: dict[str, Any]) -> list[Finding]:
     return [each for each in told if " meet" not in each.message and " both" not in each.message]
 
 
+def until(trait: str, offset: str) -> dict[str, Any]:
+    return {"wait": {"until": {"time": "18:00", "trait": trait, "offset": offset}}}
+
+
 def update(**tags: list[str]) -> dict[str, Any]:
     return {"update": {"tags": tags}}
 
@@ -121,6 +125,11 @@ SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
         ),
         "steps[4].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
         ["day 1 09:11  Paid", "day 2 09:10  sms text goes out (cart)"],
+    ),
+    (
+        catalog(until("travel_on", "-2d"), MAIL, journey=PAID, stops=[]),
+        "steps[2].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 0 09:11  Paid", "day 2 18:00  email mail goes out (cart)"],
     ),
     (
         catalog(LADDER, files=BOTH, journey=PAID, stops=[STOP | {"on": "Left"}]),
@@ -254,6 +263,20 @@ def test_what_no_story_comes_to_is_said_in_one_note() -> None:
     told = found(catalog(MAIL, TEXT, journey={"when": opened}))
     assert [(each.kind, each.path) for each in told] == [("note", "steps")]
     assert "no story was found that enters it: it asks what became of an earlier message" in told[0].message
+
+
+@pytest.mark.parametrize(
+    ("steps", "trigger"),
+    [
+        ([until("travel_on", "-30d"), MAIL, until("travel_on", "-2d"), TEXT], {"event": "Product Added"}),
+        ([until("renewal_on", "-2d"), MAIL], {"date": {"trait": "renewal_on", "offset": "-14d"}}),
+        ([{"wait": {"until": {"trait": "travel_on", "on_missing": "continue"}}}, MAIL], {"event": "Product Added"}),
+    ],
+)
+def test_stories_come_to_what_is_behind_a_wait_for_a_date_of_the_customers(
+    steps: list[Any], trigger: dict[str, Any]
+) -> None:
+    assert found(catalog(*steps, journey={"trigger": trigger})) == []
 
 
 def test_a_draft_is_rehearsed_like_any_other() -> None:
