@@ -84,7 +84,10 @@ def hear_rest(turn: Turn, told: AnyInput) -> None:
         _hear(turn, look.at_segments(turn), turn.now_ms, looks=look.at_segments)
         turn.inner.clear()
     if not profile.moving_to and (turn.makes_room or not isinstance(told, _HELD_AS_BEFORE)):
-        interpreter.walk(turn, interpreter.held_runs(turn))
+        held = interpreter.held_runs(turn)
+        interpreter.walk(turn, held)
+        if held:  # what their next steps have changed
+            hear_time(turn, told) if isinstance(told, TimersDue) else hear(turn)
 
 
 def _hear(

@@ -25,8 +25,8 @@ def is_here(turn: Turn, origin: str, other: Profile | None = None, *, is_owner: 
         profile.told.append(origin)
     if is_owner:
         holding.own(profile, origin)
-        if profile.split_off:  # whatever a split said of this place, it has come here since
-            profile.split_off = {place: to for place, to in profile.split_off.items() if place[:-2] != origin[:-2]}
+    if profile.split_off:  # whatever a split said of this place, it has come here since
+        profile.split_off = {place: to for place, to in profile.split_off.items() if place[:-2] != origin[:-2]}
     both = (profile,) if other is None else (profile, other)
     here = {place[:-2] for place in (origin, profile.id, *(place for each in both for place in pointing_to(each)))}
     open_ones = [*profile.absorbing, *(other.absorbing if other is not None else ())]

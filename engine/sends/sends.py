@@ -253,6 +253,7 @@ def _put_back(turn: Turn, send: Send, event: str, next_ms: int) -> None:
     _has_not_left(turn, send)
     was_ms = send.waits_ms
     send.dispatcher, send.room, send.next_ms = "", "", next_ms
+    send.early = []  # it was said of a try that came to nothing
     turn.effects.append(Enqueue(send.id, send.waits_ms, was_ms=was_ms))
     if send.let_go:
         withdraw(turn, send, send.let_go)

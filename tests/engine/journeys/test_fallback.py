@@ -509,3 +509,21 @@ def test_the_action_that_no_stop_covers_waits_for_the_end_of_quiet_hours():
     assert [(message["action"]["id"], (message["at_ms"] - START_MS) // HOUR) for message in world.mailbox] == [
         ("care", 8)
     ]
+
+
+def test_what_is_told_of_a_try_that_came_to_nothing_does_not_count_for_the_next_one():
+    class Again(World):
+        tries = 0
+
+        def _take(self, message: dict[str, Any]) -> str:
+            if message["channel"] == "email" and not self.tries:
+                self.tries = 1
+                self.engine.ask_profile(ada.id, ada.event("Email Bounced", send_id=message["send"], channel="server"))
+                return "retry"
+            return super()._take(message)
+
+    world = Again(shop({"fallback": {"on": ["bounced", {"silent": "4h"}]}}))
+    ada = customer(world)
+    ada.does("Started")
+    world.advance(hours=2)
+    assert reached(world) == ["email"]

@@ -97,3 +97,30 @@ def test_a_step_writes_what_a_message_waits_for():
         each.does(lifts)
     world.advance(hours=3)
     assert left(world) == [("email", 0.0), ("email", 2.0)]
+
+
+def test_what_a_run_does_behind_its_held_message_is_heard_in_the_same_turn():
+    class NoMail(World):
+        def _take(self, message: dict[str, Any]) -> str:
+            return "refused" if message["channel"] == "email" else super()._take(message)
+
+    text = {"send": {"action": "text", "channel": "sms", **WAITS}}
+    world = NoMail(
+        document(
+            actions=[action("mail"), action("text", channels=["sms"])],
+            journeys=[
+                journey("one", {"send": {"action": "mail", "channel": "email"}}),
+                journey("two", text, {"update": {"traits": {"vip": True}}}),
+                journey("three", {"wait": {"for": "2h"}}) | {"stops": [{"id": "vip", "segment": {"id": "vip"}}]},
+                journey("four", {"wait": {"for": "2h"}}) | {"trigger": {"segment": {"id": "vip", "on": "enter"}}},
+            ],
+            segments={"segments": {"vip": {"trait": {"name": "vip", "is": True}}}},
+            policies={"caps": [{"id": "week", "limit": 1, "per": "7d", "match": {"tier": "promotional"}}]},
+            consent=YES,
+        )
+    )
+    ada = world.customer("ada@example.com")
+    ada.does("Started")
+    world.advance(hours=1)
+    assert left(world) == [("sms", 0.0)]
+    assert ada.run("three").ended_by == "stop.vip" and ada.run("four").state == "active"
