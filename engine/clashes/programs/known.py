@@ -19,7 +19,7 @@ from engine.vocabulary import DAY_MS
 def always(program: Program) -> Iterator[Tree]:
     """What is true of whoever is in a journey for as long as they are: the trigger has happened, and no stop that lasts
     holds."""
-    yield from _triggered(program)
+    yield from triggered(program)
     for stop in program.stops:
         for tree in trees(stop.trait):
             yield {"not": {"trait": tree}}
@@ -28,7 +28,7 @@ def always(program: Program) -> Iterator[Tree]:
 def at_entry(program: Program) -> Iterator[Tree]:
     """What is true at the moment of entering: the trigger has happened not longer ago than an event may be late."""
     yield from trees(program.journey.when)
-    yield from _triggered(program, within=program.lateness_ms + 1)  # one that is exactly so old begins it
+    yield from triggered(program, within=program.lateness_ms + 1)  # one that is exactly so old begins it
     trigger = program.journey.trigger
     if isinstance(trigger, SegmentTrigger) and not trigger.segment.backfill:
         inside: Tree = {"segment": trigger.segment.id}
@@ -39,7 +39,8 @@ def at_entry(program: Program) -> Iterator[Tree]:
             yield {"segment": planned.segment}
 
 
-def _triggered(program: Program, **bounds: int) -> Iterator[Tree]:
+def triggered(program: Program, **bounds: int) -> Iterator[Tree]:
+    """That the event which starts the journey has happened, `within` so many milliseconds if that is said."""
     trigger = program.journey.trigger
     if isinstance(trigger, EventTrigger):
         where = {"where": trigger.where} if trigger.where else {}

@@ -25,10 +25,19 @@ from engine.clashes.stories import Consents, Does, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
-_NOTES: Final = frozenset(("no_purchase", "told_consent", "undecided"))
+_NOTES: Final = frozenset(("no_purchase", "told_consent", "undecided", "unsent"))
 # What the rules are sure of is told without a story too. Of the rest the rehearsal has the last word.
 _SURE: Final = frozenset(
-    ("unreachable", "unheard", "not_entered", "too_late", "late_reminder", "idle_cap", "no_consent", *_NOTES)
+    (
+        "unreachable",
+        "unheard",
+        "not_entered",
+        "too_late",
+        "late_reminder",
+        "idle_cap",
+        "no_consent",
+        *(_NOTES - {"unsent"}),
+    )
 )
 _TOO_LATE: Final = ("journey.deadline", "validity.")
 _ROUNDS: Final = 3  # after the first round of a circle two more have to be seen
@@ -86,6 +95,8 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
 def _shows(doubt: Doubt) -> Shows:
     name, step = doubt.journey, doubt.step
     match doubt.kind:
+        case "unsent":
+            return lambda story, told: _is_unsent(told, doubt)
         case "not_entered":
             return lambda story, told: bool(told.refused(name))
         case "unheard":
@@ -116,6 +127,11 @@ def comes_to(told: Told, journey: str, step: str) -> bool:
 
 def _is_at(entry: Entry, step: str, reasons: tuple[str, ...]) -> bool:
     return entry.step == step and entry.reason.startswith(reasons)
+
+
+def _is_unsent(told: Told, doubt: Doubt) -> bool:
+    goes = any(each.step == doubt.step for each in told.left(doubt.journey))
+    return not goes and any(_is_at(each, doubt.step, (doubt.reason,)) for each in told.held(doubt.journey))
 
 
 def _has_ended(told: Told, journey: str) -> bool:

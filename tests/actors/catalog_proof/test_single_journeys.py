@@ -250,6 +250,51 @@ def test_what_no_story_can_show_of_a_cap_is_told_without_one() -> None:
     assert (finding.file, finding.path, finding.witness) == ("policies.yaml", "caps[2].limit", None)
 
 
+WEEK = {"event": {"name": "Product Added", "within": "7d"}}
+UNLESS = {"actions/mail.yaml": mail(eligible={"not": WEEK})}
+SOON = {"schedule": {"once": "2026-12-01T09:00"}}
+
+
+def valid_from(day: str) -> dict[str, Any]:
+    return {"actions/mail.yaml": mail(valid={"from": day, "until": "2026-12-30"})}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            catalog(DAY, MAIL, files=UNLESS),
+            "is not sent: whoever comes here is not as eligible of mail asks",
+        ),
+        (
+            catalog(DAY, MAIL, suppress=[{"id": "quiet", "tier": "promotional", "when": WEEK}]),
+            "is not sent: the suppression quiet holds for whoever comes here",
+        ),
+        (
+            catalog(DAY, MAIL, files=valid_from("2026-12-24"), journey={"trigger": SOON}),
+            "is not sent: it comes on 2026-12-02 at the latest, and mail is valid from 2026-12-24",
+        ),
+    ],
+)
+def test_a_message_that_what_begins_its_run_rules_out_is_a_note(document: dict[str, Any], message: str) -> None:
+    (finding,) = found(document)
+    assert (finding.kind, finding.path, finding.message) == ("note", "steps[2].send", message)
+    assert finding.witness is not None and "email mail does not go out" in finding.witness.lines[-1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        catalog(wait("5d"), MAIL, files=UNLESS),  # the event may be two days late, the wait a day too long
+        catalog({"wait_for": {"event": "Paid", "timeout": "8d"}}, MAIL, files=UNLESS),
+        catalog(DAY, MAIL, suppress=[{"id": "quiet", "tier": "service", "when": WEEK}]),
+        catalog(DAY, MAIL, files=valid_from("2026-12-02"), journey={"trigger": SOON}),
+    ],
+)
+def test_a_message_that_may_go_is_not(document: dict[str, Any]) -> None:
+    assert not [each for each in found(document) if "is not sent" in each.message]
+
+
 def test_that_nothing_says_what_a_purchase_is_is_a_note() -> None:
     assert [each.kind for each in found(catalog(DAY, MAIL, stops=[]))] == ["note"]
 
