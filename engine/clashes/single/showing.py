@@ -40,6 +40,7 @@ _SURE: Final = frozenset(
     )
 )
 _TOO_LATE: Final = ("journey.deadline", "validity.")
+_NIGHT_HOURS: Final = (12, 15, 18)  # after the morning in which stories begin
 _ROUNDS: Final = 3  # after the first round of a circle two more have to be seen
 
 
@@ -71,6 +72,8 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
             yield from _refused(catalog, journey)
         case "unheard" | "unstopped":
             assert doubt.event is not None, "something happens on the way"
+            if doubt.kind == "unstopped" and catalog.quiet_hours.rules and journey.begins is None:
+                yield from _at_night(catalog, journey, doubt)
             for part in making.parts_to(catalog, journey, doubt.step):
                 for after_ms in _times(part, is_before=doubt.kind == "unstopped"):
                     yield from making.stories_of(
@@ -187,6 +190,15 @@ def _times(part: Part, *, is_before: bool) -> list[int]:
         return [takes_ms + MINUTE_MS]
     halfway_ms, late_ms = takes_ms // 2 + MINUTE_MS, takes_ms - MINUTE_MS
     return sorted({MINUTE_MS, min(halfway_ms, max(MINUTE_MS, late_ms)), max(MINUTE_MS, late_ms), HOUR_MS + MINUTE_MS})
+
+
+def _at_night(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story]:
+    """Something happens soon after the entry, at hours at which it may be quiet."""
+    assert doubt.event is not None, "something happens on the way"
+    part = next(making.parts_to(catalog, journey, doubt.step), None)
+    if part is not None and not part.route.takes_ms:
+        for story in making.stories_of(catalog, [_with(part, MINUTE_MS, Step("", "wait_for", event=doubt.event))]):
+            yield from (replace(story, begins_ms=story.begins_ms + hours * HOUR_MS) for hours in _NIGHT_HOURS)
 
 
 def _with(part: Part, after_ms: int, awaited: Step) -> Part:

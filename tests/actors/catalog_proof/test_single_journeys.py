@@ -26,6 +26,7 @@ SHOES = {
     "actions/text.yaml": action("text", "sms", {"text": "Hi"}, category="shoes", offer={"discount": 10, "lasts": "2d"}),
 }
 ONE = {"caps": [{"id": "one", "limit": 1, "per": "7d", "match": {"channel": "email"}}]}
+NIGHT = {"rules": [{"id": "night", "hours": "21:00-08:00"}]}
 PAID = {"outcome": {"event": "Paid"}}
 ALL = ONE["caps"][0] | {"match": {}}
 
@@ -132,6 +133,11 @@ SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
         ["day 0 09:11  Paid", "day 2 18:00  email mail goes out (cart)"],
     ),
     (
+        catalog(MAIL, journey=PAID, stops=[], quiet_hours=NIGHT),
+        "steps[1].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 0 21:11  Paid", "day 1 08:00  email mail goes out (cart)"],
+    ),
+    (
         catalog(LADDER, files=BOTH, journey=PAID, stops=[STOP | {"on": "Left"}]),
         "steps[1].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
         ["day 0 09:11  Paid", "day 0 13:10  sms both goes out (cart)"],
@@ -227,6 +233,7 @@ def _acting(document: dict[str, Any], finding: Finding) -> list[str]:
             files={"actions/mail.yaml": mail(eligible={"event": {"name": "Paid", "within": "60d"}})},
             stops=[],
         ),
+        catalog(MAIL, journey=PAID, stops=[], quiet_hours={"rules": [NIGHT["rules"][0] | {"then": "drop"}]}),
         # One writes what the other asks about, and nobody writes it back.
         catalog(files=PING | starts("pong", "right", DAY, update(add=["done"])) | SIDES),
         catalog(
