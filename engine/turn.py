@@ -217,8 +217,6 @@ def handle_tombstone(
             pass
         case GoOn() | HandedOver() | Stay():
             pass  # the profile has gone already, with all its pieces
-        case Revert(is_rest=True):
-            pass  # it was for the profile that has gone; the one that it has come to said other things
         case Revive() if erased:
             revive.find_nobody(turn, told)
         case Revive():

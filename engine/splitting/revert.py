@@ -43,19 +43,20 @@ def revert(turn: Turn, told: Revert) -> None:
         return  # it was erased meanwhile
     if profile.is_blank and not profile.ledger:
         raise NotFound("nobody is known by this identifier", "identifier")
-    merges = [past for past in profile.ledger if _is_meant(told, past.source, past.at_ms)]
+    meant = _Meant(told)
+    merges = [past for past in profile.ledger if _is_by(told, past.source, past.at_ms)]
     splits = [] if told.is_rest else to_split(profile, told)
     profile = _without(turn, told, splits) if splits else profile
-    trust = {id(link): less for link in profile.identifiers if (less := _trust_left(told, link)) is not link}
+    trust = {id(link): less for link in profile.identifiers if (less := _trust_left(meant, link)) is not link}
     links = [
         link
         for link in profile.identifiers
-        if link.publicly is None and _is_meant(told, link.source, link.first_seen_ms)
+        if link.publicly is None and meant(_name_of(link), link.source, link.first_seen_ms)
     ]
     going = [link for link in links if place_of(turn.catalog, link)[:-2] != profile.id[:-2]][:_PLACES_MAX]
-    left = _traits_left(turn, told, profile, going)
+    left = _traits_left(turn, meant, profile, going)
     traits = [name for name, trait in left.items() if trait is None or trait.value != profile.traits[name].value]
-    zones = _of_device_left(told, profile)
+    zones = _of_device_left(meant, profile)
     said = {f"context.{n}": word for n, word in zones.items() if word is None or word.value != getattr(profile, n)}
     stay = [link for link in profile.identifiers if link not in going]
     doubtful = [link for link in stay if link.verified and not trust.get(id(link), link).verified]
@@ -65,20 +66,20 @@ def revert(turn: Turn, told: Revert) -> None:
             known.settle(profile, name, word)
         profile.identifiers = [trust.get(id(link), link) for link in profile.identifiers]
     if not (told.dry or told.is_rest):
-        _begin(turn, told, splits, going, left)
+        _begin(turn, meant, splits, going, left)
     kept = [link for link in links if link not in going]
     turn.answer(
         {
             "profileId": profile.id,
             "done": not told.dry,
             "merges": [past.id for past in splits],
-            "identifiers": [f"{link.namespace}:{link.value}" for link in going],
-            "unverified": [f"{link.namespace}:{link.value}" for link in doubtful],
+            "identifiers": [_name_of(link) for link in going],
+            "unverified": [_name_of(link) for link in doubtful],
             "traits": sorted([*traits, *said]),
             "restored": sorted(name for name in (*traits, *said) if (left | said)[name] is not None),
-            "events": sum(_is_meant(told, event.source, event.at_ms) for event in turn.profile.history),
+            "events": sum(_is_by(told, event.source, event.at_ms) for event in turn.profile.history),
             "stays": {
-                "identifiers": [f"{link.namespace}:{link.value}" for link in kept],
+                "identifiers": [_name_of(link) for link in kept],
                 "merges": [past.origin for past in merges if past not in splits and not past.undone_ms],
             },
         }
@@ -88,7 +89,7 @@ def revert(turn: Turn, told: Revert) -> None:
 def to_split(profile: Profile, told: Revert) -> list[Merged]:
     """The merges that a revert splits, in their order: one that a merged profile had made stands before the one that
     brought that profile here."""
-    return [past for past in profile.ledger if can_be_undone(past) and _is_meant(told, past.source, past.at_ms)]
+    return [past for past in profile.ledger if can_be_undone(past) and _is_by(told, past.source, past.at_ms)]
 
 
 def _without(turn: Turn, told: Revert, splits: list[Merged]) -> Profile:
@@ -103,14 +104,14 @@ def _without(turn: Turn, told: Revert, splits: list[Merged]) -> Profile:
 
 
 def _begin(
-    turn: Turn, told: Revert, splits: list[Merged], going: list[Link], left: Mapping[str, TraitValue | None]
+    turn: Turn, meant: _Meant, splits: list[Merged], going: list[Link], left: Mapping[str, TraitValue | None]
 ) -> None:
     """Note it, and split what is to be split; the profile tells itself to go on when all of that is done."""
-    profile = turn.profile
+    profile, told = turn.profile, meant.told
     for past in splits:
         turn.tell(profile.id, Split(merge_id=past.id, reason="revert"))
     if splits:
-        turn.tell(profile.id, Revert(source=told.source, since_ms=told.since_ms, is_rest=True))
+        turn.tell(profile.id, Revert(source=told.source, is_rest=True, words=tuple(sorted(meant.found))))
     turn.note(
         "split",
         f"what {told.source} had done was undone",
@@ -120,7 +121,7 @@ def _begin(
     )
 
 
-def _traits_left(turn: Turn, told: Revert, profile: Profile, going: list[Link]) -> dict[str, TraitValue | None]:
+def _traits_left(turn: Turn, meant: _Meant, profile: Profile, going: list[Link]) -> dict[str, TraitValue | None]:
     """The traits of which a word is taken back, as they are without it: one that the source said, or one that names an
     address that goes. No address comes back that this person has no more."""
     identifiers = profile.identifiers
@@ -129,7 +130,7 @@ def _traits_left(turn: Turn, told: Revert, profile: Profile, going: list[Link]) 
         is_address = name in addresses.NAMESPACES
 
         def is_meant(word: TraitValue, name: str = name, is_address: bool = is_address) -> bool:
-            said = _is_meant(told, word.source, trait_words.heard_ms(word))
+            said = meant(f"traits.{name}", word.source, trait_words.heard_ms(word))
             return said or (is_address and addresses.stated(identifiers, name, word.value) in going)
 
         def is_gone(word: TraitValue, name: str = name) -> bool:
@@ -144,24 +145,28 @@ def _traits_left(turn: Turn, told: Revert, profile: Profile, going: list[Link]) 
     return found
 
 
-def _of_device_left(told: Revert, profile: Profile) -> dict[str, TraitValue | None]:
+def _of_device_left(meant: _Meant, profile: Profile) -> dict[str, TraitValue | None]:
     """Locale and zone in the same way, where a word on them is taken back."""
     found: dict[str, TraitValue | None] = {}
     for name, word in profile.of_device.items():
-        left = trait_words.without(None, word, lambda each: _is_meant(told, each.source, trait_words.heard_ms(each)))
+
+        def is_meant(word: TraitValue, name: str = name) -> bool:
+            return meant(f"context.{name}", word.source, trait_words.heard_ms(word))
+
+        left = trait_words.without(None, word, is_meant)
         if left is not word:
             found[name] = left
     return found
 
 
-def _trust_left(told: Revert, link: Link) -> Link:
+def _trust_left(meant: _Meant, link: Link) -> Link:
     """An identifier without the trust that the source has given to it; the very same where it has given none. What its
     mailbox has confirmed stays verified."""
     before, check = link.publicly, link.verified_by
     left: dict[str, Any] = {}
-    if before is not None and _is_meant(told, link.source, before.at_ms):
+    if before is not None and meant(_name_of(link), link.source, before.at_ms):
         left |= {"source": before.source, "public": True, "by": before.by, "publicly": None}
-    if check is not None and _is_meant(told, check.source, check.at_ms):
+    if check is not None and meant(_name_of(link), check.source, check.at_ms):
         left |= {"verified": bool(link.confirmed_ms), "verified_by": None}
     return msgspec.structs.replace(link, **left) if left else link
 
@@ -198,5 +203,25 @@ def _let_go(turn: Turn, place: str, link: Link, *, is_own: bool) -> None:
     profile.parting.append(place)
 
 
-def _is_meant(told: Revert, source: str, at_ms: int) -> bool:
+class _Meant:
+    """Which words a revert takes back; it remembers those that it was asked about. What is left of one takes those back
+    that were there when it was commanded, and no others."""
+
+    def __init__(self, told: Revert) -> None:
+        self.told = told
+        self.found: set[tuple[str, int]] = set()
+        self._words = frozenset(told.words)
+
+    def __call__(self, about: str, source: str, at_ms: int) -> bool:
+        is_meant = _is_by(self.told, source, at_ms) and (not self.told.is_rest or (about, at_ms) in self._words)
+        if is_meant:
+            self.found.add((about, at_ms))
+        return is_meant
+
+
+def _name_of(link: Link) -> str:
+    return f"{link.namespace}:{link.value}"
+
+
+def _is_by(told: Revert, source: str, at_ms: int) -> bool:
     return source == told.source and at_ms >= told.since_ms

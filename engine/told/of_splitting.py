@@ -64,10 +64,12 @@ class PassedOn(Input, frozen=True, kw_only=True, tag="passed_on"):
 class Revert(Input, frozen=True, kw_only=True, omit_defaults=True, tag="revert"):
     """Undo everything that a source (the name of a key) has done to who this is, since `since_ms`. With `dry` nothing
     is done, and the answer lists what would be. The shard adds the `records` of the merges that are split for it, and
-    of all later ones. `is_rest`: they are split by now, and what was said of this person alone is left."""
+    of all later ones. `is_rest`: they are split by now, and what was said of this person alone is left: `words`, as
+    (what it is about, when it was heard). Whoever this person has become one with meanwhile keeps all other words."""
 
     source: str
     since_ms: int = 0
     dry: bool = False
     records: tuple[tuple[str, bytes], ...] = ()
     is_rest: bool = False
+    words: tuple[tuple[str, int], ...] = ()

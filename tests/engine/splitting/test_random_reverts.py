@@ -7,6 +7,7 @@ from support.world import CART, World
 
 from engine.identity.home import home_of
 from engine.inputs import Decide, Revert
+from engine.profile import Profile
 from loadtest.sweeps import orders, reverts
 
 
@@ -53,6 +54,9 @@ def test_a_revert_that_is_under_way_takes_nothing_from_whom_its_profile_comes_to
     world.settle()
     visitor.does("Seen", identifiers=(card,), source="web")
     world.settle()
+    evil = ("email", "evil@example.com")
+    stated = {"kind": "identify", "traits": {"email": evil[1], "shoe": 42}, "source": "web"}
+    till.does("Identified", identifiers=(card, evil), **stated)
     world.settle()
     for step in sorted([0, later_ms]):
         if step == later_ms:
@@ -61,7 +65,28 @@ def test_a_revert_that_is_under_way_takes_nothing_from_whom_its_profile_comes_to
         if step == 0:
             world.engine.ask_profile(world.engine.resolve(home(card)), Revert(source="web"))
     world.advance(minutes=6)
-    assert (ada.profile.traits["size"].value, ada.profile.traits["email"].value) == ("M", mail[1])
+    assert {name: trait.value for name, trait in ada.profile.traits.items()} == {
+        "size": "M", "email": mail[1], "hat": "red",
+    }  # fmt: skip
+    assert evil[1] not in [link.value for link in ada.profile.identifiers]
+
+
+def test_what_is_said_after_a_revert_stays_though_its_splits_are_under_way():
+    world = World(CART, shards=2)
+    card = ("loyalty_id", "L")
+    till, visitor = world.customer(), world.customer(anonymous="a")
+    till.does("Identified", kind="identify", traits={"hat": "red"}, identifiers=(card,), source="till")
+    visitor.does("Seen", source="web", public=True)
+    world.settle()
+    visitor.does("Seen", identifiers=(card,), source="web")
+    world.settle()
+    profile = world.engine.resolve(home(card))
+    world.engine.ask_profile(profile, Revert(source="web"))
+    till.does("Identified", kind="identify", traits={"size": "M"}, identifiers=(card,), source="web")
+    world.advance(minutes=5)
+    kept = world.engine.shard(profile).record(world.engine.resolve(home(card)))
+    assert isinstance(kept, Profile)
+    assert {name: trait.value for name, trait in kept.traits.items()} == {"hat": "red", "size": "M"}
 
 
 def home(identifier: tuple[str, str]) -> str:
