@@ -114,7 +114,7 @@ def _hold(turn: Turn, run: Run, step: Step, held: Held, *, is_stopped: bool, is_
     has_time = turn.now_ms - run.held_ms < _HELD_MAX_MS or (held.parks and run.held != held.reason)
     if not is_stopped and (held.parks or waits_for_it) and has_time:
         run.held = held.reason
-        again_ms = held.until_ms or _retry_ms(turn, held.reason)
+        again_ms = _retry_ms(turn, held)
         again_ms = min(again_ms, proposal.deadline_ms(turn, run, step) or again_ms)
         life.wait(turn, run, max(again_ms, turn.now_ms + 1), step.id, "reset" if run.due_ms else "set")
         return False
@@ -134,13 +134,13 @@ def _remember(turn: Turn, run: Run, step: Step, send_id: str) -> None:
         waits.remember_send(journey, run, step, send_id)
 
 
-def _retry_ms(turn: Turn, reason: str) -> int:
-    """When to look at a held send again if nothing happens before: when its cap has room, else in a day."""
-    gate, _, which = reason.partition(".")
-    for cap in turn.catalog.caps:
-        if gate == "cap" and cap.id == which:
-            return caps.frees_at(turn.profile, turn.catalog, cap, turn.now_ms)
-    return turn.now_ms + DAY_MS
+def _retry_ms(turn: Turn, held: Held) -> int:
+    """When to look at a held send again if nothing happens before: when a gate lets one of its messages go or a cap has
+    room for one, else in a day."""
+    profile, catalog, now_ms = turn.profile, turn.catalog, turn.now_ms
+    full = [cap for cap in catalog.caps if f"cap.{cap.id}" in held.reasons]
+    known = [held.until_ms] if held.until_ms else []
+    return min([*known, *(caps.frees_at(profile, catalog, cap, now_ms) for cap in full)], default=now_ms + DAY_MS)
 
 
 def _go_on(turn: Turn, run: Run, step: Step, *, has_waited: bool = True) -> bool:

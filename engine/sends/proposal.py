@@ -49,12 +49,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """No message may go. The reason is that of the best one on the first channel."""
+    """No message may go. The reason is that of the best one on the first channel; `reasons` has those of all."""
 
     reason: str
     until_ms: int = 0
     parks: bool = False
     drops: bool = False
+    reasons: frozenset[str] = frozenset()
 
 
 def propose(turn: Turn, view: View, run: Run, step: Step, *, stopped: Mapping[str, str] = _NO_STOPS) -> Send | Held:
@@ -150,7 +151,8 @@ def _hold(
             outcome, fields = life.never_begun("hold"), _fields(run, step, head.action, head.channel)
             turn.note("send", f"{head.action} held", outcome=outcome, reason=head.reason, detail=detail, **fields)
     known = [each.until_ms for each in refused if each.until_ms]
-    return Held(first.reason, min(known, default=0), any(each.parks for each in refused), first.drops)
+    reasons = frozenset(each.reason for each in refused)
+    return Held(first.reason, min(known, default=0), any(each.parks for each in refused), first.drops, reasons)
 
 
 def _detail(turn: Turn, view: View, head: Refused, send_id: str) -> dict[str, Any]:

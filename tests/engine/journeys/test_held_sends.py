@@ -124,3 +124,24 @@ def test_what_a_run_does_behind_its_held_message_is_heard_in_the_same_turn():
     world.advance(hours=1)
     assert left(world) == [("sms", 0.0)]
     assert ada.run("three").ended_by == "stop.vip" and ada.run("four").state == "active"
+
+
+def test_a_message_that_two_channels_hold_goes_when_the_second_lets_it():
+    both = action("both", channels=["email", "sms"])
+    send = {"send": {"choose": {"actions": ["both"]}, "channels": ["email", "sms"], **WAITS}}
+    world = World(
+        document(
+            actions=[action("text", channels=["sms"]), both],
+            journeys=[
+                journey("one", {"send": {"action": "text", "channel": "sms"}}),
+                journey("two", {"wait": {"for": "1m"}}, send),
+            ],
+            policies={"caps": [{"id": "texts", "limit": 1, "per": "3h", "match": {"channel": "sms"}}]},
+            consent=YES,
+        )
+    )
+    ada = world.customer("ada@example.com")
+    ada.consents("marketing", "email", False)
+    ada.does("Started")
+    world.advance(hours=4)
+    assert left(world) == [("sms", 0.0), ("sms", 3.0)]
